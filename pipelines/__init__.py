@@ -1,0 +1,1 @@
+"""When it runs: steps, the flows over them, the wiring and the command line."""
