@@ -1,0 +1,124 @@
+"""The rules of docs/DESIGN.md that a machine can check, by reading the code as text."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("data", "features", "models", "serving", "pipelines")
+
+
+def _modules() -> Iterator[tuple[Path, ast.Module]]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            yield path.relative_to(ROOT), ast.parse(path.read_text())
+
+
+MODULES = dict(_modules())
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+    return names
+
+
+def _users_of(package: str) -> set[str]:
+    return {
+        path.as_posix()
+        for path, tree in MODULES.items()
+        if any(name.split(".")[0] == package for name in _imports(tree))
+    }
+
+
+@pytest.mark.parametrize(
+    ("package", "place"),
+    [
+        ("prefect", "pipelines/"),
+        ("mlflow", "models/registry.py"),
+        ("bentoml", "serving/api/service.py"),
+        ("alembic", "data/"),
+        ("sqlalchemy", "data/"),
+    ],
+)
+def test_a_tool_is_imported_in_its_one_place(package: str, place: str) -> None:
+    strays = {path for path in _users_of(package) if not path.startswith(place)}
+    assert not strays, f"{package} may be imported in {place} only"
+
+
+@pytest.mark.parametrize("package", ["pickle", "joblib", "cloudpickle", "dill", "shelve"])
+def test_nothing_is_unpickled(package: str) -> None:
+    assert not _users_of(package)
+
+
+def test_no_room_is_named_after_a_tool_or_after_nothing() -> None:
+    banned = {"utils", "helpers", "common", "base", "misc", "lightgbm", "mlflow", "prefect", "util"}
+    named = {path for path in MODULES if banned & {path.stem, *path.parts[:-1]}}
+    assert not named
+
+
+def _calls(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call | ast.Attribute):
+            yield ast.unparse(node.func if isinstance(node, ast.Call) else node)
+
+
+def test_only_the_clock_asks_what_time_it_is() -> None:
+    asking = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "pd.Timestamp.now"}
+    strays = {
+        path.as_posix()
+        for path, tree in MODULES.items()
+        if path.as_posix() != "data/clock.py" and asking & set(_calls(tree))
+    }
+    assert not strays, "data/clock.py is the only place that asks what time it is"
+
+
+def test_only_settings_reads_the_environment() -> None:
+    strays = {
+        path.as_posix()
+        for path, tree in MODULES.items()
+        if path.as_posix() != "data/settings.py"
+        and {"os.getenv", "os.environ.get"} & set(_calls(tree))
+    }
+    assert not strays, "data/settings.py is the only reader of the environment"
+
+
+def test_every_module_teaches_its_idea_first() -> None:
+    silent = [path.as_posix() for path, tree in MODULES.items() if not ast.get_docstring(tree)]
+    assert not silent, "modules without a docstring"
+
+
+def test_files_stay_one_subject_long() -> None:
+    """About 300 lines are the aim; past 450 a file is two subjects."""
+    long = {
+        path.as_posix(): count
+        for path in MODULES
+        if (count := len((ROOT / path).read_text().splitlines())) > 450
+    }
+    assert not long
+
+
+def test_no_registry_host_and_no_machine_path_is_named() -> None:
+    import subprocess
+
+    files = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split("\0")
+    if files == [""]:
+        pytest.skip("not a git checkout")
+    banned = ("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "/wo" + "rk/main")
+    found = []
+    for name in files:
+        path = ROOT / name
+        if name and path.is_file():
+            text = path.read_bytes().decode("utf-8", "ignore")
+            found += [(name, word) for word in banned if word in text]
+    assert not found
