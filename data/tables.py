@@ -1,0 +1,336 @@
+"""Tables in the one form that everything above this room reads, and their twin in memory.
+
+``normalise`` brings any frame of a contract table to that form: every column of the contract is
+there (null where the source has none), in the contract's order, typed; ``recorded_at`` is filled
+with the row's birth, ``deleted`` with False, and ``_row`` counts the rows, so that of two versions
+recorded at the same moment the later row wins. Nothing is dropped, nothing is cut in time:
+only features/asof.py and features/labels.py do that.
+
+>>> import pandas as pd
+>>> orders = pd.DataFrame(
+...     {"order_id": [7, 8], "ordered_at": ["2026-01-01", "2026-01-02T01:00+01:00"],
+...      "customer_id": ["a", "b"], "amount": [10, 20]})
+>>> tables = MemoryTables({"orders": orders})
+>>> tables.names
+('orders',)
+>>> tables.frame("orders", ["order_id", "amount", "recorded_at", "_row"])
+  order_id  amount recorded_at  _row
+0        7    10.0  2026-01-01     0
+1        8    20.0  2026-01-02     1
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from data.contract import TABLES, DType, Table, table
+from data.errors import DataError, did_you_mean
+
+ROW = "_row"
+"""The row's position in the union of all sources: of equal versions the greatest wins."""
+
+TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1"})
+FALSE_WORDS = frozenset({"false", "f", "no", "n", "0"})
+
+
+@runtime_checkable
+class Tables(Protocol):
+    """What a run reads: a snapshot on disk (data/snapshot.py) or ``MemoryTables``."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables with at least one row, in the contract's order."""
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The extra columns of customers that ``[data] attributes`` names and that are there."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of everything that can be read."""
+
+    def has(self, name: str) -> bool:
+        """Whether the table has at least one row."""
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """All versions of all rows, normalised; only ``columns``, in that order, if given."""
+
+    def file(self, name: str) -> Path | None:
+        """The Parquet file behind the table, None where there is none."""
+
+
+class MemoryTables:
+    """Frames in memory with the same face as a snapshot: for tests, serving, simulation.
+
+    ``frames`` may hold any subset of the contract's tables, in any accepted types.
+    """
+
+    def __init__(self, frames: Mapping[str, pd.DataFrame], attributes: Sequence[str] = ()) -> None:
+        present = {name: frame for name, frame in frames.items() if table(name) and len(frame)}
+        self._frames = {
+            name: normalise(name, present[name], attributes) for name in TABLES if name in present
+        }
+        if "order_items" in self._frames and "orders" in self._frames:
+            self._frames["order_items"] = _born_with_order(
+                self._frames["order_items"], self._frames["orders"]
+            )
+        found = self._frames["customers"].columns if "customers" in self._frames else ()
+        self._attributes = tuple(name for name in attributes if name in found)
+        self._fingerprint: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._frames)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return self._attributes
+
+    @property
+    def fingerprint(self) -> str:
+        if self._fingerprint is None:
+            digest = hashlib.sha256()
+            for name, frame in self._frames.items():
+                digest.update(f"{name}|{','.join(frame.columns)}|".encode())
+                rows = pd.util.hash_pandas_object(_hashable(frame), index=False)
+                digest.update(rows.to_numpy().tobytes())
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
+
+    def has(self, name: str) -> bool:
+        return table(name).name in self._frames
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        attributes = self._attributes if name == "customers" else ()
+        found = self._frames[name] if self.has(name) else empty(name, attributes)
+        return select(name, found, columns)
+
+    def file(self, name: str) -> Path | None:
+        return None
+
+
+def columns_of(name: str, attributes: Iterable[str] = ()) -> tuple[str, ...]:
+    """The columns of a normalised frame, in order; attributes belong to customers only."""
+    own = table(name).names
+    extra = tuple(a for a in attributes if a not in own) if name == "customers" else ()
+    return (*own, *extra, ROW)
+
+
+def select(name: str, frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
+    """The named columns of a normalised frame in that order; DataError for an unknown name."""
+    if columns is None:
+        return frame.copy()
+    for column in columns:
+        if column not in frame.columns:
+            raise DataError(
+                f"{name} has no column {column!r}.{did_you_mean(column, frame.columns)}"
+            )
+    return frame[list(columns)].copy()
+
+
+def empty(name: str, attributes: Sequence[str] = ()) -> pd.DataFrame:
+    """A normalised frame without rows."""
+    contract = table(name)
+    frame = pd.DataFrame({column: pd.Series([], dtype="str") for column in contract.names})
+    if name == "customers":
+        for attribute in attributes:
+            frame[attribute] = pd.Series([], dtype="str")
+    return normalise(name, frame, attributes)
+
+
+def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) -> pd.DataFrame:
+    """Any frame of a contract table in the one form described at the top of this module.
+
+    string → ``str``, timestamp → ``datetime64[us]`` naive UTC (floored), float → ``float64``,
+    integer → ``Int64``, bool → ``boolean``, strings → tuples of str; empty text is null.
+    ``recorded_at`` falls back to the birth; rows of order_items know theirs only beside their
+    orders (``MemoryTables`` and the snapshot fill it), so it may stay null here. ``_row`` is kept
+    if the frame has it, counted otherwise. Raises DataError for a missing required column and
+    for a value that cannot be of its column's type, naming table, row, column and value.
+    """
+    contract = table(name)
+    for column in contract.required:
+        if column not in frame.columns:
+            raise DataError(
+                f"{name}: the required column {column!r} is missing."
+                f"{did_you_mean(column, map(str, frame.columns))}"
+            )
+    out: dict[str, Any] = {}
+    index = pd.RangeIndex(len(frame))
+    for spec in contract.columns:
+        if spec.name in frame.columns:
+            out[spec.name] = _typed(frame[spec.name], spec.dtype, name)
+        else:
+            out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec.dtype, name)
+    if name == "customers":
+        for attribute in attributes:
+            if attribute in frame.columns and attribute not in out:
+                out[attribute] = attribute_values(frame[attribute])
+    if ROW in frame.columns:
+        out[ROW] = frame[ROW].to_numpy(dtype="int64")
+    else:
+        out[ROW] = np.arange(len(frame), dtype="int64")
+    done = pd.DataFrame(out, index=index)
+    births = birth_times(name, done)
+    done["recorded_at"] = done["recorded_at"].fillna(births)
+    done["deleted"] = done["deleted"].fillna(False)
+    return done
+
+
+def birth_times(name: str, frame: pd.DataFrame) -> pd.Series:
+    """Each row's birth, from a typed frame; all null for order_items (born with their order).
+
+    A row of volumes is born one step after ``ds``. The step of a series is the least distance
+    between two of its times (the table's least, for a series of one row); steps of 28 to 31 days
+    are calendar months. A table with a single row is taken as daily.
+    """
+    contract: Table = table(name)
+    if contract.birth is not None:
+        return frame[contract.birth]
+    if name == "volumes":
+        return _ends_of_intervals(frame)
+    return pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us]")
+
+
+def _ends_of_intervals(frame: pd.DataFrame) -> pd.Series:
+    ordered = frame[["unique_id", "ds"]].drop_duplicates().sort_values(["unique_id", "ds"])
+    distance = ordered.groupby("unique_id", sort=False)["ds"].diff()
+    least = distance.groupby(ordered["unique_id"]).min()
+    of_table = distance.min() if distance.notna().any() else pd.Timedelta(days=1)
+    step = frame["unique_id"].map(least).fillna(of_table).astype("timedelta64[us]")
+    ends = (frame["ds"] + step).astype("datetime64[us]")
+    month = (step >= pd.Timedelta(days=28)) & (step <= pd.Timedelta(days=31))
+    if month.any():
+        ends = ends.where(~month, (frame["ds"] + pd.DateOffset(months=1)).astype("datetime64[us]"))
+    return ends
+
+
+def _born_with_order(items: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
+    births = orders.groupby("order_id")["ordered_at"].min()
+    items["recorded_at"] = items["recorded_at"].fillna(items["order_id"].map(births))
+    return items
+
+
+def _typed(values: pd.Series, dtype: DType, name: str) -> Any:
+    values = values.reset_index(drop=True)
+    if dtype == "string":
+        return _text(values)
+    if dtype == "timestamp":
+        return _times(values, name)
+    if dtype == "bool":
+        return _flags(values, name)
+    if dtype == "strings":
+        return pd.Series([_words(value) for value in values], dtype=object)
+    numbers = _numbers(values, name)
+    return numbers if dtype == "float" else numbers.astype("Int64")
+
+
+def _text(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(values.dtype):  # ids that pandas made floats for a null
+        values = values.astype(object).map(_whole, na_action="ignore")
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    text = values.astype("str") if values.dtype != object else _objects_as_text(values)
+    return text.mask(text == "")
+
+
+def _objects_as_text(values: pd.Series) -> pd.Series:
+    known = values.notna()
+    return values.where(known, None).map(_whole, na_action="ignore").astype("str")
+
+
+def _whole(value: object) -> str:
+    """An id as text: 7.0, an integer beside a null, is "7"."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _times(values: pd.Series, name: str) -> pd.Series:
+    dtype = values.dtype
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
+    elif not pd.api.types.is_datetime64_dtype(dtype):
+        if pd.api.types.is_numeric_dtype(dtype) and values.notna().any():
+            raise _wrong(values, values.notna(), name, "a time")
+        blank = values.isna() | (values.astype("str") == "")
+        parsed = pd.to_datetime(
+            values.where(~blank, None).astype(object), utc=True, errors="coerce", format="ISO8601"
+        )
+        if (parsed.isna() & ~blank).any():
+            raise _wrong(values, parsed.isna() & ~blank, name, "a time")
+        values = parsed.dt.tz_localize(None)
+    if values.dtype != "datetime64[us]":
+        floored = values.dt.floor("us") if values.dtype == "datetime64[ns]" else values
+        values = floored.astype("datetime64[us]")
+    return values
+
+
+def _numbers(values: pd.Series, name: str) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.astype("float64")
+    blank = values.isna() | (values.astype("str") == "")
+    parsed = pd.to_numeric(values.where(~blank, None).astype(object), errors="coerce")
+    if (parsed.isna() & ~blank).any():
+        raise _wrong(values, parsed.isna() & ~blank, name, "a number")
+    return parsed.astype("float64")
+
+
+def _flags(values: pd.Series, name: str) -> pd.Series:
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return values.astype("boolean")
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        wrong = values.notna() & ~values.isin([0, 1])
+        if wrong.any():
+            raise _wrong(values, wrong, name, "true or false")
+        return values.astype("Float64").astype("boolean")
+    words = values.where(values.notna(), None).astype(object).map(_flag_word)
+    wrong = words == "?"
+    if wrong.any():
+        raise _wrong(values, wrong, name, "true or false")
+    return words.astype("boolean")
+
+
+def _flag_word(value: object) -> object:
+    if value is None or value is pd.NA or value == "" or value != value:
+        return pd.NA
+    word = str(value).lower()
+    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else "?"
+
+
+def _words(value: object) -> tuple[str, ...] | None:
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    if isinstance(value, Iterable):
+        return tuple(str(word) for word in value)
+    return (str(value),)
+
+
+def attribute_values(values: pd.Series) -> pd.Series:
+    """A customer attribute: numbers → float64, truth → boolean, times as times, else text."""
+    values = values.reset_index(drop=True)
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return values.astype("boolean")
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.astype("float64")
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return _times(values, "customers")
+    return _text(values)
+
+
+def _hashable(frame: pd.DataFrame) -> pd.DataFrame:
+    lists = [c for c in frame.columns if frame[c].dtype == object]
+    return frame.assign(**{c: frame[c].map(str, na_action="ignore") for c in lists})
+
+
+def _wrong(values: pd.Series, wrong: pd.Series, name: str, wanted: str) -> DataError:
+    at = int(np.flatnonzero(wrong.to_numpy(dtype=bool))[0])
+    return DataError(
+        f"{name} row {at + 1}, column {values.name}: {values.iloc[at]!r} is not {wanted}"
+    )
