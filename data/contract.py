@@ -278,7 +278,7 @@ CALENDAR = _table(
     _text("name", required=True),
     _text("kind", required=True, note="holiday, campaign, release, outage, closure, ..."),
     _planned("starts_at", required=True),
-    _planned("ends_at"),
+    _planned("ends_at", required=True),
     _text("channel"),
     _text("topic"),
     _number("size"),

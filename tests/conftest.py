@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
-    """``real_data("incidents")`` is that folder below ``PRESAGE_DATA``; skips where it is absent."""
+    """``real_data("incidents")`` is that folder below PRESAGE_DATA; skips where absent."""
     root = os.environ.get("PRESAGE_DATA")
 
     def folder(name: str) -> Path:
@@ -31,14 +31,14 @@ def real_data() -> Callable[[str], Path]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """With PRESAGE_NO_SKIPS=1 (``make test-full``) a skipped test fails, with its reason."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    if os.environ.get("PRESAGE_NO_SKIPS") == "1" and report.skipped and not hasattr(
-        report, "wasxfail"
+    if (
+        os.environ.get("PRESAGE_NO_SKIPS") == "1"
+        and report.skipped
+        and not hasattr(report, "wasxfail")
     ):
         report.outcome = "failed"
         report.longrepr = f"skipped where no skip is allowed: {report.longrepr}"

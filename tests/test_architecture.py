@@ -114,7 +114,12 @@ def test_no_registry_host_and_no_machine_path_is_named() -> None:
     ).stdout.split("\0")
     if files == [""]:
         pytest.skip("not a git checkout")
-    banned = ("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "/wo" + "rk/main")
+    banned = (
+        "pypi" + ".org",
+        "pythonhosted" + ".org",
+        "registry.npmjs" + ".org",
+        "/wo" + "rk/main",
+    )
     found = []
     for name in files:
         path = ROOT / name

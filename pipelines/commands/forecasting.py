@@ -1,0 +1,174 @@
+"""Verbs that train, predict and look back: train, score, forecast, backtest, models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import Result, progress
+from pipelines.verb import AsOf, Debug, Dir, Json, Out, parse_days, parse_time, parse_times, verb
+
+Horizons = Annotated[str, typer.Option(help="Days ahead, separated by commas.")]
+RequiredOut = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="Write here: .csv, .parquet, .xlsx or .jsonl.")
+]
+Cutoffs = Annotated[str, typer.Option(metavar="T1,T2", help="Forecast from these times.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the application."""
+
+    @verb(app)
+    def train(
+        directory: Dir,
+        as_of: AsOf = None,
+        only: Annotated[
+            str | None, typer.Option(help="Train only this model: risk or volume.")
+        ] = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Snapshot, features, risk and volume models, evaluation, MLflow, gate, promotion.
+
+        Exit 1 when the gate refuses a model; the champion then stays.
+
+        Example: presage train company --as-of 2026-03-01
+        """
+        from data.errors import UsageError
+        from pipelines.flows import run
+
+        if only not in (None, "risk", "volume"):
+            raise UsageError(f"--only {only!r}: choose risk or volume")
+        moment = parse_time(as_of) if as_of else None
+        with progress(as_json) as report:
+            return run("train", report, workspace=directory, as_of=moment, only=only)
+
+    @verb(app)
+    def score(
+        directory: Dir,
+        as_of: AsOf = None,
+        horizons: Horizons = "7,14,30",
+        out: Out = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """One row per customer: risk, expected tickets, topic, channel and reasons.
+
+        Example: presage score company --out scores.parquet
+        """
+        from pipelines.flows import run
+
+        moment = parse_time(as_of) if as_of else None
+        days = parse_days(horizons)
+        with progress(as_json) as report:
+            return run("score", report, workspace=directory, as_of=moment, horizons=days, out=out)
+
+    @verb(app)
+    def forecast(
+        directory: Dir,
+        as_of: AsOf = None,
+        horizon: Annotated[str, typer.Option(help="How far: 28d, 48h.")] = "28d",
+        freq: Annotated[str, typer.Option(help="Interval: h, D, 30min, W, MS.")] = "h",
+        out: Out = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Contact volume per channel and topic, with its mean, median and intervals.
+
+        Example: presage forecast company --horizon 28d --freq h --out forecast.csv
+        """
+        from pipelines.flows import run
+
+        moment = parse_time(as_of) if as_of else None
+        with progress(as_json) as report:
+            return run(
+                "forecast",
+                report,
+                workspace=directory,
+                as_of=moment,
+                horizon=horizon,
+                freq=freq,
+                out=out,
+            )
+
+    backtests = typer.Typer(
+        help="Forecast from past times with only what was known then, and compare.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    app.add_typer(backtests, name="backtest")
+
+    @verb(backtests, "risk")
+    def backtest_risk(
+        directory: Dir,
+        cutoffs: Cutoffs,
+        out: RequiredOut,
+        horizons: Horizons = "7,14,30",
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Risk at past times: customer_id, cutoff, risk_7d, label_7d, ...
+
+        Example: presage backtest risk company --cutoffs 2026-01-01,2026-02-01 --out risk.csv
+        """
+        from pipelines.flows import run
+
+        times, days = parse_times(cutoffs, "--cutoffs"), parse_days(horizons)
+        with progress(as_json) as report:
+            return run(
+                "backtest-risk", report, workspace=directory, cutoffs=times, horizons=days, out=out
+            )
+
+    @verb(backtests, "volume")
+    def backtest_volume(
+        directory: Dir,
+        cutoffs: Cutoffs,
+        horizon: Annotated[int, typer.Option(help="How many intervals ahead.", min=1)],
+        freq: Annotated[str, typer.Option(help="Interval: h, D, 30min, W, MS.")],
+        out: RequiredOut,
+        level: Annotated[str, typer.Option(help="Intervals in percent.")] = "80,95",
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Volume at past times: unique_id, ds, cutoff, y, presage, presage-median, ...
+
+        A cutoff is the ds of the last complete interval.
+
+        Example: presage backtest volume company --cutoffs 2026-02-01 --horizon 28 --freq D
+        --out volume.csv
+        """
+        from pipelines.flows import run
+
+        times = parse_times(cutoffs, "--cutoffs")
+        levels = parse_days(level, "--level")
+        with progress(as_json) as report:
+            return run(
+                "backtest-volume",
+                report,
+                workspace=directory,
+                cutoffs=times,
+                horizon=horizon,
+                freq=freq,
+                levels=levels,
+                out=out,
+            )
+
+    @verb(app, "models")
+    def models_(
+        directory: Dir,
+        action: Annotated[str, typer.Argument(help="show, promote or rollback.")] = "show",
+        kind: Annotated[str, typer.Option(help="risk or volume.")] = "risk",
+        version: Annotated[int | None, typer.Option(help="The version to promote.", min=1)] = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """The registry's history, and its levers: show, promote, rollback.
+
+        Example: presage models company promote --kind risk --version 2
+        """
+        from pipelines.registry_verbs import act
+
+        with progress(as_json) as report:
+            return act(directory, action, kind, version, report)

@@ -1,0 +1,215 @@
+"""Verbs that act on the forecasts and care for the state: staff, outreach, serve, keys, up, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import Result, progress
+from pipelines.verb import AsOf, Debug, Dir, Json, Out, parse_time, verb
+
+Host = Annotated[str, typer.Option(help="The address to bind to.")]
+Port = Annotated[int, typer.Option(help="The port to bind to.", min=0, max=65535)]
+StartsAt = Annotated[
+    str | None, typer.Option("--clock", metavar="T", help="Start the service's clock at T.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the application."""
+    _decisions(app)
+    _services(app)
+    _state(app)
+
+
+def _decisions(app: typer.Typer) -> None:
+    @verb(app)
+    def staff(
+        directory: Dir,
+        as_of: AsOf = None,
+        out: Out = None,
+        horizon: Annotated[str, typer.Option(help="How far: 28d, 48h.")] = "28d",
+        freq: Annotated[str, typer.Option(help="Interval: h, 30min, 15min.")] = "h",
+        shifts: Annotated[bool, typer.Option(help="Also a roster of shifts.")] = False,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """People needed per channel and interval, with the service level they reach.
+
+        Example: presage staff company --out plan.xlsx
+        """
+        from data.errors import NotBuiltYet
+        from pipelines.flows import run
+
+        if shifts:
+            raise NotBuiltYet(
+                "--shifts is not built yet; the plan without it has the people per interval"
+            )
+        moment = parse_time(as_of) if as_of else None
+        with progress(as_json) as report:
+            return run(
+                "staff",
+                report,
+                workspace=directory,
+                as_of=moment,
+                horizon=horizon,
+                freq=freq,
+                out=out,
+            )
+
+    @verb(app)
+    def outreach(
+        directory: Dir,
+        as_of: AsOf = None,
+        commit: Annotated[bool, typer.Option("--commit", help="Record the decisions.")] = False,
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask before committing.")] = False,
+        out: Out = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Whom to contact, for what and how; a dry run unless --commit.
+
+        Example: presage outreach company --out outreach.csv
+        """
+        import sys
+
+        from data.errors import UsageError
+        from pipelines.flows import run
+
+        moment = parse_time(as_of) if as_of else None
+        if commit and not yes:
+            if not sys.stdin.isatty():
+                raise UsageError("--commit asks first; without a terminal say --yes too")
+            if not typer.confirm("Record these decisions and queue the actions?", err=True):
+                return Result({"committed": False}, ["nothing was recorded"])
+        with progress(as_json) as report:
+            return run(
+                "outreach", report, workspace=directory, as_of=moment, commit=commit, out=out
+            )
+
+
+def _services(app: typer.Typer) -> None:
+    @verb(app)
+    def serve(
+        directory: Dir,
+        host: Host = "127.0.0.1",
+        port: Port = 3000,
+        clock: StartsAt = None,
+        behind_proxy: Annotated[
+            bool, typer.Option("--behind-proxy", help="Required to leave loopback.")
+        ] = False,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """The API and the planners' page, from the newest published results.
+
+        Example: presage serve company --port 3000
+        """
+        from pipelines.services import serve as run
+
+        moment = parse_time(clock, "--clock") if clock else None
+        with progress(as_json) as report:
+            return run(directory, host, port, moment, behind_proxy, report)
+
+    @verb(app)
+    def up(
+        directory: Dir,
+        port: Port = 3000,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Prefect's server and schedules, MLflow's UI and the API together, on loopback.
+
+        Example: presage up company
+        """
+        from pipelines.services import up as run
+
+        with progress(as_json) as report:
+            return run(directory, port, report)
+
+    @verb(app)
+    def demo(
+        directory: Annotated[Path, typer.Argument(help="Where to make the company.")] = Path(
+            "demo"
+        ),
+        once: Annotated[bool, typer.Option("--once", help="End instead of serving.")] = False,
+        customers: Annotated[int, typer.Option(help="How many customers.", min=300)] = 3000,
+        days: Annotated[int, typer.Option(help="Days of history.", min=200)] = 540,
+        seed: Annotated[int, typer.Option(help="Equal seeds, equal companies.")] = 1,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """The whole loop on a simulated company, then serves it.
+
+        Ends without serving with --once, or where there is no terminal.
+
+        Example: presage demo --once
+        """
+        from pipelines.demo import run
+
+        with progress(as_json) as report:
+            return run(directory, once, customers, days, seed, as_json, report)
+
+
+def _state(app: typer.Typer) -> None:
+    @verb(app)
+    def keys(
+        directory: Dir,
+        action: Annotated[str, typer.Argument(help="create, list or revoke.")],
+        name: Annotated[str | None, typer.Argument(help="The key's name.")] = None,
+        scopes: Annotated[
+            str | None, typer.Option(help="score,events,customers,forecasts,plan,outreach")
+        ] = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """API keys: create (shown once), list, revoke.
+
+        Example: presage keys company create crm --scopes score,events
+        """
+        from pipelines.state_verbs import manage_keys
+
+        return manage_keys(directory, action, name, scopes)
+
+    @verb(app)
+    def monitor(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
+        """Drift, calibration, coverage, bias, KPIs against targets; exit 1 on an alarm.
+
+        Example: presage monitor company
+        """
+        from data.workspace import Workspace
+
+        from data.errors import NotBuiltYet
+
+        Workspace.open(directory)
+        raise NotBuiltYet("monitor is not built yet; `presage backtest` compares with what came")
+
+    @verb(app, "verify-log")
+    def verify_log(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
+        """Is the decision log intact? Exit 1 and the first broken row if not.
+
+        Example: presage verify-log company
+        """
+        from pipelines.state_verbs import verify_decisions
+
+        return verify_decisions(directory)
+
+    @verb(app)
+    def erase(
+        directory: Dir,
+        customer_id: Annotated[str, typer.Argument(help="Whom to forget.")],
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Forget a person, with proof.
+
+        Example: presage erase company c-17
+        """
+        from data.workspace import Workspace
+
+        from data.errors import NotBuiltYet
+
+        Workspace.open(directory)
+        raise NotBuiltYet("erase is not built yet; nothing was removed")

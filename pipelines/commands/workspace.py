@@ -1,0 +1,158 @@
+"""Verbs about a workspace and its tables: init, simulate, import, check, settings, features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import Result, progress, table
+from pipelines.verb import Debug, Dir, Json, parse_time, verb
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the application."""
+
+    @verb(app)
+    def init(
+        directory: Annotated[Path, typer.Argument(help="The folder to make.")],
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Make an empty workspace with a commented presage.toml.
+
+        Example: presage init company
+        """
+        from data.workspace import init as make
+
+        workspace = make(directory)
+        return Result(
+            {"workspace": str(workspace.path)},
+            [
+                f"{workspace.path} is ready: put tables into {workspace.tables_dir}, "
+                "or run `presage import`; presage.toml explains every setting.",
+                f"Next: presage check {workspace.path}",
+            ],
+        )
+
+    @verb(app)
+    def simulate(
+        directory: Annotated[Path, typer.Argument(help="The workspace to make.")],
+        customers: Annotated[int, typer.Option(help="How many customers.", min=1)] = 2000,
+        days: Annotated[int, typer.Option(help="How many days of history.", min=30)] = 540,
+        seed: Annotated[int, typer.Option(help="Equal seeds, equal companies.")] = 0,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Make a company with known truth (DIR/truth/): tables of the contract, as Parquet.
+
+        Example: presage simulate company --customers 2000 --days 540 --seed 1
+        """
+        from data.simulate import simulate as run
+
+        with progress(as_json) as report:
+            run(directory, customers, days, seed, progress=report)
+        from data.workspace import Workspace
+
+        found = Workspace.open(directory)
+        return Result(
+            {"workspace": str(directory), "complete_to": found.default_as_of()},
+            [
+                f"{directory}: {customers} customers over {days} days, "
+                f"complete to {found.default_as_of():%Y-%m-%d %H:%M} UTC; the truth is in "
+                f"{directory / 'truth'}.",
+                f"Next: presage train {directory}",
+            ],
+        )
+
+    @verb(app, "import")
+    def import_(
+        adapter: Annotated[str, typer.Argument(help="online-retail, incidents, calls, ...")],
+        source: Annotated[Path, typer.Argument(help="The export: a file or a folder.")],
+        directory: Dir,
+        option: Annotated[
+            list[str] | None,
+            typer.Option("--option", metavar="NAME=VALUE", help="An option of the adapter."),
+        ] = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Bring a real export into the contract's tables; again is by key, never doubled.
+
+        Example: presage import incidents incident_event_log.csv company
+        """
+        from data.adapters import run_import
+
+        from data.errors import UsageError
+
+        options: dict[str, str] = {}
+        for pair in option or []:
+            name, equals, value = pair.partition("=")
+            if not equals or not name:
+                raise UsageError(f"--option {pair!r} is not NAME=VALUE")
+            options[name] = value
+        with progress(as_json) as report:
+            done = run_import(adapter, source, directory, options=options, progress=report)
+        return Result(done.as_dict(), done.lines())
+
+    @verb(app)
+    def check(
+        directory: Dir,
+        clock: Annotated[
+            str | None,
+            typer.Option(help="Times after this are in the future; default: now.", metavar="T"),
+        ] = None,
+        limit: Annotated[int, typer.Option(help="How many violations to print.", min=0)] = 50,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Every violation of the contract, by table, file, row, column and rule.
+
+        Bad rows go to .presage/quarantine/. Exit 1 when there is any.
+
+        Example: presage check company
+        """
+        from data.check import check as run
+        from data.workspace import Workspace
+
+        workspace = Workspace.open(directory)
+        with progress(as_json) as report:
+            report("reading the tables")
+            now = parse_time(clock, "--clock") if clock else None
+            found = run(workspace, now=now)
+        return Result(found.as_dict(), found.lines(limit), exit_code=0 if found.ok else 1)
+
+    @verb(app)
+    def settings(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
+        """Every setting, its value, and where it came from.
+
+        Example: presage settings company
+        """
+        from data.settings import explain
+        from data.workspace import Workspace
+
+        rows = explain(Workspace.open(directory).settings)
+        return Result(
+            {"settings": [{"name": n, "value": v, "source": s} for n, v, s in rows]},
+            table(["setting", "value", "from"], [[n, v, s] for n, v, s in rows]),
+        )
+
+    @verb(app)
+    def features(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
+        """The features a model sees: name, formula, source, window, cost, null share.
+
+        Example: presage features company
+        """
+        from pipelines.steps import describe_features
+
+        with progress(as_json) as report:
+            cards = describe_features(directory, report)
+        rows = [
+            [c["name"], c["formula"], c["source"], c["window"], c["cost"], c["null_share"]]
+            for c in cards
+        ]
+        return Result(
+            {"features": cards},
+            table(["name", "formula", "source", "window", "cost", "null share"], rows),
+        )

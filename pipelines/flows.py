@@ -1,0 +1,156 @@
+"""When work runs: each flow is written once, over the plain functions of ``pipelines.steps``.
+
+A flow takes a ``step`` that calls a function. Without Prefect that is a plain call; with a Prefect
+API it is a Prefect task with the function's name, and the whole a Prefect flow. So a verb of the
+command line, a schedule and a test run the same lines. Steps hand on paths and small values.
+
+>>> sorted(FLOWS)[:3]
+['backtest-risk', 'backtest-volume', 'forecast']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines import steps
+from pipelines.console import Progress, Result, say
+from pipelines.output import check_out
+
+Step = Callable[..., Any]
+
+
+def train(
+    step: Step, report: Progress, *, workspace: Path, as_of: datetime | None, only: str | None
+) -> Result:
+    """Snapshot, then each model: features, fit, evaluation, MLflow, gate, promotion."""
+    snapshot = step(steps.take_snapshot, workspace, report)
+    moment = step(steps.resolve_as_of, workspace, as_of)
+    results = []
+    if only in (None, "risk"):
+        results.append(step(steps.train_risk_model, workspace, snapshot, moment, report))
+    if only in (None, "volume"):
+        results.append(step(steps.train_volume_model, workspace, snapshot, moment, report))
+    return step(steps.summarise_training, results, moment)
+
+
+def score(
+    step: Step,
+    report: Progress,
+    *,
+    workspace: Path,
+    as_of: datetime | None,
+    horizons: tuple[int, ...] = (7, 14, 30),
+    out: Path | None = None,
+) -> Result:
+    """Snapshot, features of every customer, risks and reasons, published."""
+    check_out(out)
+    snapshot = step(steps.take_snapshot, workspace, report)
+    moment = step(steps.resolve_as_of, workspace, as_of)
+    return step(steps.score_customers, workspace, snapshot, moment, horizons, out, report)
+
+
+def forecast(
+    step: Step,
+    report: Progress,
+    *,
+    workspace: Path,
+    as_of: datetime | None,
+    horizon: str = "28d",
+    freq: str = "h",
+    out: Path | None = None,
+) -> Result:
+    """Snapshot, series, forecast of every node, published as a vintage."""
+    check_out(out)
+    snapshot = step(steps.take_snapshot, workspace, report)
+    moment = step(steps.resolve_as_of, workspace, as_of)
+    return step(steps.forecast_volume, workspace, snapshot, moment, horizon, freq, out, report)
+
+
+def backtest_risk(
+    step: Step,
+    report: Progress,
+    *,
+    workspace: Path,
+    cutoffs: list[datetime],
+    horizons: tuple[int, ...],
+    out: Path,
+) -> Result:
+    """Train and score at each cutoff with what was known then."""
+    check_out(out)
+    snapshot = step(steps.take_snapshot, workspace, report)
+    return step(steps.backtest_risk_model, workspace, snapshot, cutoffs, horizons, out, report)
+
+
+def backtest_volume(
+    step: Step,
+    report: Progress,
+    *,
+    workspace: Path,
+    cutoffs: list[datetime],
+    horizon: int,
+    freq: str,
+    levels: tuple[int, ...],
+    out: Path,
+) -> Result:
+    """Forecast at each cutoff with what was known then."""
+    check_out(out)
+    snapshot = step(steps.take_snapshot, workspace, report)
+    return step(
+        steps.backtest_volume_model,
+        workspace,
+        snapshot,
+        cutoffs,
+        horizon,
+        freq,
+        levels,
+        out,
+        report,
+    )
+
+
+FLOWS: Mapping[str, Callable[..., Result]] = {
+    "train": train,
+    "score": score,
+    "forecast": forecast,
+    "backtest-risk": backtest_risk,
+    "backtest-volume": backtest_volume,
+}
+"""Every flow, by the name it has in Prefect (with ``presage-`` before it)."""
+
+
+def plain(function: Callable[..., Any], *args: Any) -> Any:
+    """The step without Prefect: a call."""
+    return function(*args)
+
+
+def run(name: str, report: Progress, **parameters: Any) -> Result:
+    """Run a flow: in Prefect where its API answers, else without, saying so in one line."""
+    from pipelines.wiring import prefect_api
+
+    api = prefect_api()
+    if api is None:
+        say("no Prefect API is reachable: running without it (`presage up` starts one)")
+        return FLOWS[name](plain, report, **parameters)
+    say(f"running as Prefect flow presage-{name} at {api}")
+    return run_in_prefect(name, report, parameters)
+
+
+def run_in_prefect(name: str, report: Progress, parameters: dict[str, Any]) -> Result:
+    """The same flow with Prefect watching: one task a step, the error as it was raised."""
+    import prefect
+
+    def step(function: Callable[..., Any], *args: Any) -> Any:
+        label = function.__name__.replace("_", "-")
+        task = prefect.task(
+            lambda: function(*args), name=label, persist_result=False, log_prints=False
+        )
+        return task()
+
+    def body() -> Result:
+        return FLOWS[name](step, report, **parameters)
+
+    body.__doc__ = FLOWS[name].__doc__
+    return prefect.flow(body, name=f"presage-{name}", persist_result=False)()

@@ -1,0 +1,73 @@
+"""docs/ is true: the contract's tables, verbs and endpoints are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from data.contract import EVERY_TABLE, TABLES
+
+ROOT = Path(__file__).resolve().parents[1]
+CONTRACT = (ROOT / "docs" / "CONTRACT.md").read_text()
+
+
+def _table_rows() -> dict[str, list[str]]:
+    rows = {}
+    section = CONTRACT.split("## Tables")[1].split("\n## ")[0]
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("| ") and len(cells) >= 4 and cells[0] in TABLES:
+            rows[cells[0]] = cells
+    return rows
+
+
+def test_every_table_of_the_contract_is_documented_and_none_more() -> None:
+    assert set(_table_rows()) == set(TABLES)
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_columns_are_the_documented_ones(name: str) -> None:
+    _, key, birth, columns = _table_rows()[name]
+    told = re.sub(r"\([^)]*\)", "", f"{key}, {birth}, {columns}").split("`name` and")[0]
+    words = set(re.findall(r"\b[a-z][a-z_]*\b", told))
+    own = {column.name for column in TABLES[name].columns} - {c.name for c in EVERY_TABLE}
+    missing = own - words
+    assert not missing, f"docs/CONTRACT.md does not name {sorted(missing)} of {name}"
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_required_columns_carry_the_star(name: str) -> None:
+    _, key, birth, columns = _table_rows()[name]
+    starred = set(re.findall(r"([a-z_]+)\*", f"{key}, {birth}, {columns}"))
+    assert starred == set(TABLES[name].required)
+
+
+def _verbs() -> set[str]:
+    section = CONTRACT.split("## Command line")[1].split("\n## ")[0]
+    verbs = set()
+    for row in re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE):
+        verbs |= {match.split()[0] for match in re.findall(r"`presage ([^`]+)`", row)}
+    return verbs
+
+
+def test_every_verb_of_the_contract_exists_and_has_an_example() -> None:
+    from pipelines.cli import app
+
+    groups = {group.name: group for group in app.registered_groups}
+    names = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    assert _verbs() <= names | set(groups)
+    inner = [c for group in groups.values() for c in group.typer_instance.registered_commands]
+    for command in [*app.registered_commands, *inner]:
+        told = command.callback.__doc__ or ""
+        assert "Example: presage " in told, f"{command.name} shows no example"
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    broken = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append((page.name, target))
+    assert not broken
