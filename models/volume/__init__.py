@@ -1,0 +1,1 @@
+"""How many contacts, per channel, topic and interval, with honest intervals."""

@@ -1,0 +1,36 @@
+"""What a forecast may know besides the counts: where the company is, when it is open, what is due.
+
+>>> VolumeContext(country=("NO",), time_zone="Europe/Oslo").time_zone
+'Europe/Oslo'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+EMPTY: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class VolumeContext:
+    """Country (for holidays), time zone (for days), opening hours per channel, calendar events.
+
+    ``calendar`` has the contract's calendar columns; an event enters a forecast only where
+    ``announced_at`` < as of, so the whole table may be handed over.
+    """
+
+    country: tuple[str, ...] = ()
+    time_zone: str = "UTC"
+    opening_hours: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: EMPTY)
+    calendar: pd.DataFrame | None = None
+
+    def events(self, as_of: np.datetime64) -> pd.DataFrame:
+        """Calendar events announced before ``as_of`` (naive UTC), or an empty frame."""
+        if self.calendar is None or self.calendar.empty:
+            return pd.DataFrame(columns=["name", "kind", "starts_at", "ends_at"])
+        return self.calendar[self.calendar["announced_at"] < pd.Timestamp(as_of)]
