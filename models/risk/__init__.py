@@ -1,0 +1,1 @@
+"""When a customer will complain, about what, through which channel, and why."""
