@@ -1,0 +1,416 @@
+"""presage.toml and the environment → one frozen ``Settings``; nobody else reads either.
+
+``load_settings`` starts from the defaults, lays presage.toml over them and the environment over
+both: ``PRESAGE_<SECTION>_<KEY>``, for example ``PRESAGE_COMPANY_TIME_ZONE=Europe/Oslo``. Whatever
+it does not know, it refuses by name and line. Secrets never belong in presage.toml.
+
+>>> from pathlib import Path
+>>> settings = load_settings(Path("no/such/presage.toml"), {"PRESAGE_RISK_SEED": "7"})
+>>> settings.risk.seed, settings.service_levels["chat"].target_seconds
+(7, 60)
+>>> [row for row in explain(settings) if row.name == "risk.seed"]
+[SettingRow(name='risk.seed', value=7, source='environment PRESAGE_RISK_SEED')]
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import MappingProxyType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from data.errors import SettingsError, did_you_mean
+from data.settings_tree import (
+    DAYS,
+    DEFAULT_SERVICE_LEVELS,
+    Company,
+    Complaint,
+    Data,
+    Engine,
+    Outreach,
+    Risk,
+    ServiceLevel,
+    Settings,
+    Staffing,
+    StoreSettings,
+    Volume,
+    check_time_zone,
+    minute_of_day,
+    opening_intervals,
+)
+
+__all__ = [
+    "DAYS",
+    "DEFAULT_SERVICE_LEVELS",
+    "Company",
+    "Complaint",
+    "Data",
+    "Engine",
+    "Outreach",
+    "Risk",
+    "ServiceLevel",
+    "SettingRow",
+    "Settings",
+    "Staffing",
+    "StoreSettings",
+    "Volume",
+    "check_time_zone",
+    "commented_toml",
+    "explain",
+    "load_settings",
+    "minute_of_day",
+    "opening_intervals",
+    "read_value",
+    "secret_from_environment",
+]
+
+FILE = "presage.toml"
+SECRET = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credential", re.I)
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One line of ``presage settings``."""
+
+    name: str
+    value: object
+    source: str
+
+
+def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of presage.toml at ``path`` (a folder holding one will do; it may be absent).
+
+    ``environ`` defaults to the process's environment. Raises SettingsError naming file, line,
+    key, what was found and what to do.
+    """
+    path = Path(path)
+    path = path / FILE if path.is_dir() else path
+    text = _text_of(path)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path.name}: {error}") from None
+    sources: dict[str, str] = {}
+    made: dict[str, Any] = {}
+    sections = {f.name: f for f in fields(Settings) if f.name != "sources"}
+    for name in document:
+        if name not in sections:
+            _refuse_secret(path, text, (name,))
+            raise SettingsError(
+                f"{_at(path, text, (name,))}: there is no section [{name}]."
+                f"{did_you_mean(name, sections)}"
+            )
+    hints = get_type_hints(Settings)
+    for name in sections:
+        found = document.get(name, {})
+        if not isinstance(found, dict):
+            raise SettingsError(f"{_at(path, text, (name,))}: [{name}] is a section, not a value")
+        if name == "service_levels":
+            made[name] = _service_levels(found, path, text, sources)
+        elif name == "opening_hours":
+            made[name] = _opening_hours(found, path, text, sources)
+        else:
+            made[name] = _section(
+                hints[name](), found, (name,), path, text, sources, environ=_environ(environ)
+            )
+    _refuse_unknown_variables(_environ(environ), hints)
+    try:
+        return Settings(**made, sources=MappingProxyType(sources))
+    except SettingsError as error:
+        section = re.match(r"\[([\w.]+)\]", str(error))
+        where = _at(path, text, tuple(section[1].split("."))) if section else path.name
+        raise SettingsError(f"{where}: {error}") from None
+
+
+def secret_from_environment(name: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """The secret ``PRESAGE_SECRET_<NAME>``, None if it is not set."""
+    return _environ(environ).get(f"PRESAGE_SECRET_{name.upper()}")
+
+
+def _environ(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environ is None else environ
+
+
+def _text_of(path: Path) -> str:
+    if not path.exists():
+        return ""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path.name}: byte {error.start} is not UTF-8; save the file as UTF-8"
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _section(
+    defaults: Any,
+    found: Mapping[str, Any],
+    names: tuple[str, ...],
+    path: Path,
+    text: str,
+    sources: dict[str, str],
+    environ: Mapping[str, str] | None = None,
+) -> Any:
+    """``defaults`` with what presage.toml and the environment say laid over it."""
+    hints = get_type_hints(type(defaults))
+    section = ".".join(names)
+    for key, value in found.items():
+        _refuse_secret(path, text, (*names, key))
+        if key not in hints:
+            raise SettingsError(
+                f"{_at(path, text, (*names, key))}: [{section}] has no key {key!r}."
+                f"{did_you_mean(key, hints) or ' Known: ' + ', '.join(hints) + '.'}"
+            )
+        if names == ("store",) and re.search(r"://[^/@]*:[^/@]+@", str(value)):
+            raise SettingsError(
+                f"{_at(path, text, (*names, key))}: [store] url holds a password; secrets do not "
+                "belong in presage.toml. Set PRESAGE_STORE_URL in the environment"
+            )
+    changes: dict[str, Any] = {}
+    for key, hint in hints.items():
+        variable = "_".join(("PRESAGE", *names, key)).upper()
+        try:
+            if environ is not None and variable in environ:
+                where = f"environment {variable}"
+                changes[key] = _from_text(environ[variable], hint)
+                sources[f"{section}.{key}"] = where
+            elif key in found:
+                where = _at(path, text, (*names, key))
+                changes[key] = read_value(found[key], hint)
+                sources[f"{section}.{key}"] = FILE
+            else:
+                continue
+            replace(defaults, **{key: changes[key]})
+        except SettingsError as error:
+            if "is below" not in str(error):  # needs both values: judged with all of them, below
+                told = str(error) if str(error).startswith(key) else f"{key} {error}"
+                raise SettingsError(f"{where}: [{section}] {told}") from None
+    try:
+        return replace(defaults, **changes)
+    except SettingsError as error:
+        raise SettingsError(f"{_at(path, text, names)}: [{section}] {error}") from None
+
+
+def _service_levels(
+    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
+) -> Mapping[str, ServiceLevel]:
+    levels = dict(DEFAULT_SERVICE_LEVELS)
+    for channel, keys in found.items():
+        names = ("service_levels", channel)
+        if not isinstance(keys, dict):
+            raise SettingsError(
+                f"{_at(path, text, names)}: service levels are sections, one a channel: "
+                f"[service_levels.{channel}] target_seconds = ..."
+            )
+        base = levels.get(channel, ServiceLevel())
+        levels[channel] = _section(base, keys, names, path, text, sources)
+    return MappingProxyType(levels)
+
+
+def _opening_hours(
+    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
+) -> Mapping[str, Mapping[str, str]]:
+    hours: dict[str, Mapping[str, str]] = {}
+    for channel, days in found.items():
+        names = ("opening_hours", channel)
+        if not isinstance(days, dict):
+            raise SettingsError(
+                f"{_at(path, text, names)}: opening hours are sections, one a channel: "
+                f'[opening_hours.{channel}] mon = "08:00-18:00"'
+            )
+        for day, value in days.items():
+            where = _at(path, text, (*names, day))
+            if day not in DAYS:
+                raise SettingsError(
+                    f"{where}: {day!r} is no day; they are {', '.join(DAYS)}."
+                    f"{did_you_mean(day, DAYS)}"
+                )
+            if not isinstance(value, str):
+                raise SettingsError(f'{where}: {day} is {value!r}, but must be "08:00-18:00"')
+            try:
+                opening_intervals(value)
+            except SettingsError as error:
+                raise SettingsError(f"{where}: [opening_hours.{channel}] {day}: {error}") from None
+            sources[f"opening_hours.{channel}.{day}"] = FILE
+        hours[channel] = MappingProxyType(dict(days))
+    return MappingProxyType(hours)
+
+
+def read_value(value: object, hint: Any) -> Any:
+    """A TOML value as the type of its field; SettingsError says what it is and must be."""
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(option for option in get_args(hint) if option is not type(None))
+    if get_origin(hint) is Literal:
+        if value in get_args(hint):
+            return value
+        choices = ", ".join(f'"{choice}"' for choice in get_args(hint))
+        raise SettingsError(
+            f"is {value!r}, but must be one of {choices}.{did_you_mean(str(value), get_args(hint))}"
+        )
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)[0]
+        items = value if isinstance(value, list) else [value]
+        return tuple(read_value(item, inner) for item in items)
+    if hint is datetime:
+        return _moment(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
+        if hint is float and not float("-inf") < float(str(value)) < float("inf"):
+            raise SettingsError(f"is {value!r}, but must be a finite number")
+        return value
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+    raise SettingsError(f"is {value!r}, but must be {names[hint]}")
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise SettingsError(f"is {value!r}, but must be a time: 2026-03-01T00:00:00") from None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    raise SettingsError(f"is {value!r}, but must be a time: 2026-03-01T00:00:00")
+
+
+def _from_text(text: str, hint: Any) -> Any:
+    """An environment variable's text as the type of its field; lists are comma separated."""
+    if get_origin(hint) is tuple:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        return tuple(_from_text(part, get_args(hint)[0]) for part in parts)
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if type(None) in options and text.strip() == "":
+        return None
+    if bool in options and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        if kind in options:
+            try:
+                return read_value(kind(text), hint)
+            except ValueError:
+                pass
+    return read_value(text, hint)
+
+
+def _refuse_secret(path: Path, text: str, names: tuple[str, ...]) -> None:
+    if SECRET.search(names[-1]):
+        raise SettingsError(
+            f"{_at(path, text, names)}: {'.'.join(names)} looks like a secret; secrets do not "
+            "belong in presage.toml. Put it in the environment as "
+            f"PRESAGE_SECRET_{names[-1].upper()}, or in .presage/secrets"
+        )
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str], hints: Mapping[str, Any]) -> None:
+    known = {
+        f"PRESAGE_{section}_{f.name}".upper()
+        for section, hint in hints.items()
+        if isinstance(hint, type) and is_dataclass(hint)
+        for f in fields(hint)
+    }
+    for variable in environ:
+        section = re.match(r"PRESAGE_([A-Z]+)_", variable)
+        if section and section[1].lower() in hints and variable not in known:
+            raise SettingsError(
+                f"environment: {variable} names no setting.{did_you_mean(variable, known)}"
+            )
+
+
+def _at(path: Path, text: str, names: tuple[str, ...]) -> str:
+    """``presage.toml line 4`` for a key, found by reading the file as lines."""
+    current: tuple[str, ...] = ()
+    best = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
+        key = re.match(r"""\s*([\w."' -]+?)\s*=""", line)
+        here: tuple[str, ...] = ()
+        if header:
+            current = here = _parts(header[1])
+        elif key:
+            here = (*current, *_parts(key[1]))
+        if here and here == names:
+            return f"{path.name} line {number}"
+        if here and (here == names[: len(here)] or names == here[: len(names)]):
+            best = best if best and here != names[: len(here)] else number
+    return f"{path.name} line {best}" if best else path.name
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+def explain(settings: Settings) -> list[SettingRow]:
+    """Every setting, its value, and its source: default, presage.toml or environment."""
+    return [
+        SettingRow(name, value, settings.sources.get(name, "default"))
+        for name, value in _leaves(settings, ())
+    ]
+
+
+def _leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, object]]:
+    if is_dataclass(value):
+        for f in fields(value):
+            if f.name != "sources":
+                yield from _leaves(getattr(value, f.name), (*names, f.name))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*names, key))
+    else:
+        yield ".".join(names), value
+
+
+def commented_toml() -> str:
+    """A presage.toml that says every setting and its default in comments, and changes none."""
+    lines = [
+        "# Every setting of Presage. A line is a comment until its # is taken away;",
+        "# what is not set has the default shown. `presage settings DIR` tells what holds.",
+        "# Secrets do not belong here: they come from the environment or .presage/secrets.",
+        "",
+    ]
+    hints = get_type_hints(Settings)
+    for f in fields(Settings):
+        if f.name == "service_levels":
+            for channel, level in DEFAULT_SERVICE_LEVELS.items():
+                lines += _toml_section(f"service_levels.{channel}", level)
+        elif f.name == "opening_hours":
+            lines += [f"# Opening hours: {f.metadata['comment']}"]
+            lines += ["# [opening_hours.phone]"]
+            lines += [f'# {day} = "08:00-18:00"' for day in DAYS[:5]]
+            lines += ['# sat = "10:00-13:00, 14:00-16:00"', ""]
+        elif is_dataclass(hints[f.name]):
+            lines += _toml_section(f.name, hints[f.name]())
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _toml_section(name: str, section: Any) -> list[str]:
+    lines = [f"# {(type(section).__doc__ or '').splitlines()[0]}", f"[{name}]"]
+    for f in fields(section):
+        value = getattr(section, f.name)
+        default = "none" if f.default is MISSING else ""
+        lines += [f"# {f.metadata.get('comment', default)}"]
+        lines += [f"# {f.name} = {_toml_value(value)}" if value is not None else f"# {f.name} ="]
+    return [*lines, ""]
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        import json
+
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

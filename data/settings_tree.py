@@ -1,0 +1,374 @@
+"""Every setting as a tree of frozen values; each field carries the comment that documents it.
+
+A setting is added by adding one field: its comment, type, default and check are all here, and
+``data/settings.py`` derives reading, errors, ``presage settings`` and the commented presage.toml
+from them. Values check themselves when they are made, so a tree that exists is a valid one.
+
+>>> ServiceLevel(target_seconds=-1)
+Traceback (most recent call last):
+...
+data.errors.SettingsError: target_seconds is -1, but must be above 0
+>>> opening_intervals("08:00-12:00, 13:00-24:00")
+((480, 720), (780, 1440))
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+from data.errors import SettingsError, did_you_mean
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HOUR = 3600.0
+NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
+
+
+def setting(default: Any, comment: str) -> Any:
+    """A field of the tree with its default and the comment that explains it."""
+    return field(default=default, metadata={"comment": comment})
+
+
+def _above_zero(value: float | None, name: str) -> None:
+    if value is not None and not value > 0:
+        raise SettingsError(f"{name} is {value}, but must be above 0")
+
+
+def _not_negative(value: float | None, name: str) -> None:
+    if value is not None and not value >= 0:
+        raise SettingsError(f"{name} is {value}, but must not be negative")
+
+
+def _share(value: float, name: str, *, zero: bool = True, one: bool = True) -> None:
+    low = value >= 0 if zero else value > 0
+    if not (low and (value <= 1 if one else value < 1)):
+        raise SettingsError(f"{name} is {value}, but must be a share between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Company:
+    """Where and in what the company lives."""
+
+    country: tuple[str, ...] = setting(
+        (), "ISO 3166 country or list of countries whose public holidays count, e.g. 'US'"
+    )
+    time_zone: str = setting("UTC", "IANA name; days, weeks and seasons follow it")
+    currency: str = setting("USD", "ISO 4217; amounts without a currency are in it")
+
+    def __post_init__(self) -> None:
+        check_time_zone(self.time_zone)
+        if self.country:
+            from babel import Locale
+
+            known = {
+                code: str(text)
+                for code, text in Locale("en").territories.items()
+                if re.fullmatch("[A-Z]{2}", code) and code not in NOT_COUNTRIES
+            }
+            for code in self.country:
+                if code not in known:
+                    by_name = {text.lower(): c for c, text in known.items()}
+                    near = by_name.get(code.lower()) or code.upper() * (code.upper() in known)
+                    hint = f' Did you mean "{near}"?' if near else ""
+                    raise SettingsError(
+                        f"country {code!r} is no ISO 3166 code of two capital letters.{hint}"
+                    )
+        if not re.fullmatch("[A-Z]{3}", self.currency):
+            raise SettingsError(
+                f"currency {self.currency!r} is no ISO 4217 code of three capital letters"
+            )
+
+
+def check_time_zone(name: str) -> None:
+    """SettingsError with the nearest name if ``name`` is no IANA time zone."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = zoneinfo.available_timezones()
+        raise SettingsError(
+            f"time_zone {name!r} is no IANA time zone.{did_you_mean(name, known)}"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the tables hold."""
+
+    complete_to: datetime | None = field(
+        default=None,
+        metadata={
+            "comment": "UTC; every event before this moment is in the tables. Default of --as-of"
+        },
+    )
+    attributes: tuple[str, ...] = setting(
+        (), "columns of customers, beyond the contract's, that may become features"
+    )
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Which tickets are complaints where is_complaint is not given: any rule that holds."""
+
+    topics: tuple[str, ...] = setting((), "tickets of these topics are complaints")
+    priorities: tuple[str, ...] = setting((), "tickets of these priorities are complaints")
+    csat_at_most: float | None = setting(
+        None, "tickets rated so or worse are complaints, from csat_at on"
+    )
+    all: bool = setting(False, "every ticket is a complaint")
+
+    def __post_init__(self) -> None:
+        if self.csat_at_most is not None and not 1 <= self.csat_at_most <= 5:
+            raise SettingsError(f"csat_at_most is {self.csat_at_most}, but csat goes from 1 to 5")
+
+
+@dataclass(frozen=True)
+class ServiceLevel:
+    """What a channel promises, and how its work arrives."""
+
+    target_seconds: float | None = setting(None, "first answer within this time; needed")
+    limit_seconds: float | None = setting(None, "no first answer later than this")
+    share: float = setting(0.9, "share of a day's contacts answered within the target")
+    confidence: float = setting(0.9, "share of scenarios in which the day reaches it")
+    clock: Literal["opening", "calendar"] = setting(
+        "opening", "the time that counts: opening hours only, or all"
+    )
+    kind: Literal["real_time", "backlog"] = setting(
+        "backlog", "real_time: phone, chat, cannot wait; backlog: may wait to its deadline"
+    )
+    concurrency: float = setting(1.0, "contacts that one agent handles at a time")
+    patience_seconds: float | None = setting(
+        None, "mean time until a waiting contact gives up; none: never"
+    )
+    resolution_seconds: float = setting(48 * HOUR, "solved within this time")
+    handle_seconds: float = setting(600.0, "mean handling time until tickets tell one")
+
+    def __post_init__(self) -> None:
+        for name in (
+            "target_seconds",
+            "limit_seconds",
+            "patience_seconds",
+            "resolution_seconds",
+            "handle_seconds",
+        ):
+            _above_zero(getattr(self, name), name)
+        _share(self.share, "share", zero=False)
+        _share(self.confidence, "confidence", zero=False, one=False)
+        if not self.concurrency >= 1:
+            raise SettingsError(f"concurrency is {self.concurrency}, but must be at least 1")
+        if (
+            self.limit_seconds is not None
+            and self.target_seconds is not None
+            and self.limit_seconds < self.target_seconds
+        ):
+            raise SettingsError(
+                f"limit_seconds {self.limit_seconds:g} is below target_seconds "
+                f"{self.target_seconds:g}; the limit is the later of the two"
+            )
+
+
+DEFAULT_SERVICE_LEVELS: Mapping[str, ServiceLevel] = MappingProxyType(
+    {
+        "phone": ServiceLevel(
+            target_seconds=20, share=0.8, kind="real_time", patience_seconds=120, handle_seconds=300
+        ),
+        "chat": ServiceLevel(
+            target_seconds=60, kind="real_time", patience_seconds=300, concurrency=2
+        ),
+        "email": ServiceLevel(target_seconds=12 * HOUR, limit_seconds=24 * HOUR, clock="calendar"),
+        "social": ServiceLevel(target_seconds=2 * HOUR, limit_seconds=4 * HOUR),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Staffing:
+    """From contacts to people."""
+
+    shrinkage: float = setting(0.3, "share of paid time in which nobody answers")
+    max_occupancy: float = setting(0.88, "share of available time that handling may fill")
+    interval_minutes: int = setting(30, "length of a planning interval")
+    hourly_cost: float = setting(25.0, "money an agent's hour costs where agents tell none")
+
+    def __post_init__(self) -> None:
+        _share(self.shrinkage, "shrinkage", one=False)
+        _share(self.max_occupancy, "max_occupancy", zero=False)
+        _not_negative(self.hourly_cost, "hourly_cost")
+        if self.interval_minutes not in (5, 10, 15, 20, 30, 60):
+            raise SettingsError(
+                f"interval_minutes is {self.interval_minutes}, but must divide an hour: "
+                "5, 10, 15, 20, 30 or 60"
+            )
+
+
+@dataclass(frozen=True)
+class Outreach:
+    """Whom Presage may contact, and how many stay uncontacted so that it can be measured."""
+
+    capacity_per_day: int = setting(100, "customers contacted a day at most")
+    holdout_share: float = setting(0.1, "share randomly never contacted, always kept")
+    explore_share: float = setting(0.05, "share of the capacity drawn at random among eligible")
+    consent_when_unknown: bool = setting(False, "unknown consent counts as given")
+    min_days_between: float = setting(14.0, "days between two contacts of one customer")
+    quiet_from: str = setting("20:00", "no contact from this local time")
+    quiet_to: str = setting("08:00", "until this one")
+    contact_cost: float = setting(1.0, "money one contact costs")
+    complaint_cost: float = setting(20.0, "money one complaint costs to handle")
+
+    def __post_init__(self) -> None:
+        for name in ("capacity_per_day", "min_days_between", "contact_cost", "complaint_cost"):
+            _not_negative(getattr(self, name), name)
+        _share(self.holdout_share, "holdout_share", one=False)
+        _share(self.explore_share, "explore_share")
+        minute_of_day(self.quiet_from, "quiet_from")
+        minute_of_day(self.quiet_to, "quiet_to")
+
+
+@dataclass(frozen=True)
+class Risk:
+    """How the risk model is trained."""
+
+    active_within_days: int | None = setting(
+        None, "only customers with an event in so many days; none: all signed up, not closed"
+    )
+    gap_days: float = setting(0.0, "days between now and the start of the window foretold")
+    as_ofs: int = setting(26, "moments of the past that training learns from, at most")
+    as_of_step_days: int = setting(7, "days between two of them")
+    seed: int = setting(0, "of everything random in training")
+    trees: int = setting(300, "trees a model, at most; reasons cost with trees x leaves")
+    leaves: int = setting(31, "leaves a tree")
+    learning_rate: float = setting(0.05, "step of each tree")
+
+    def __post_init__(self) -> None:
+        for name in ("as_ofs", "as_of_step_days", "trees", "learning_rate", "active_within_days"):
+            _above_zero(getattr(self, name), name)
+        _not_negative(self.gap_days, "gap_days")
+        if self.leaves < 2:
+            raise SettingsError(f"leaves is {self.leaves}, but a tree has at least 2")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """How contact volume is forecast."""
+
+    freq: str = setting("h", "step of the forecast: h, D, W, MS or minutes such as 30min")
+    horizon_days: float = setting(28.0, "how far ahead")
+    levels: tuple[int, ...] = setting((80, 95), "intervals, in percent")
+    history_days: int = setting(730, "days of history learned from, at most")
+    seed: int = setting(0, "of everything random in forecasting")
+
+    def __post_init__(self) -> None:
+        _above_zero(self.horizon_days, "horizon_days")
+        _above_zero(self.history_days, "history_days")
+        for level in self.levels:
+            if not 0 < level < 100:
+                raise SettingsError(f"levels holds {level}, but an interval has 1 to 99 percent")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What computes over tables."""
+
+    kind: str = setting("duckdb", "duckdb; spark comes later")
+    memory_limit_gb: float = setting(4.0, "memory that the engine may take")
+    threads: int = setting(0, "0: as many as the machine has")
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("duckdb", "spark"):
+            raise SettingsError(
+                f"kind {self.kind!r} is no engine; there are duckdb and spark."
+                f"{did_you_mean(self.kind, ('duckdb', 'spark'))}"
+            )
+        _above_zero(self.memory_limit_gb, "memory_limit_gb")
+        _not_negative(self.threads, "threads")
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """Where posted events, decisions, keys and the rest of our own state live."""
+
+    url: str = setting(
+        "", "empty: .presage/store.db (SQLite); or postgresql://host/name, password elsewhere"
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a workspace. ``sources`` tells where each value came from."""
+
+    company: Company = field(default_factory=Company)
+    data: Data = field(default_factory=Data)
+    complaint: Complaint = field(default_factory=Complaint)
+    service_levels: Mapping[str, ServiceLevel] = field(
+        default_factory=lambda: DEFAULT_SERVICE_LEVELS
+    )
+    opening_hours: Mapping[str, Mapping[str, str]] = field(
+        default_factory=lambda: MappingProxyType({}),
+        metadata={
+            "comment": "per channel; a day left out is closed, a channel left out always open"
+        },
+    )
+    staffing: Staffing = field(default_factory=Staffing)
+    outreach: Outreach = field(default_factory=Outreach)
+    risk: Risk = field(default_factory=Risk)
+    volume: Volume = field(default_factory=Volume)
+    engine: Engine = field(default_factory=Engine)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    sources: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        for channel, level in self.service_levels.items():
+            if level.target_seconds is None:
+                raise SettingsError(
+                    f"[service_levels.{channel}] has no target_seconds; a service level needs one"
+                )
+        for channel, days in self.opening_hours.items():
+            for day, text in days.items():
+                try:
+                    if day not in DAYS:
+                        raise SettingsError(
+                            f"{day!r} is no day; they are {', '.join(DAYS)}."
+                            f"{did_you_mean(day, DAYS)}"
+                        )
+                    opening_intervals(text)
+                except SettingsError as error:
+                    raise SettingsError(f"[opening_hours.{channel}] {day}: {error}") from None
+
+
+def minute_of_day(text: str, name: str = "time") -> int:
+    """``"08:30"`` → 510; 24:00 is the end of the day. SettingsError for anything else."""
+    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*", text)
+    minute = int(match[1]) * 60 + int(match[2]) if match and int(match[2]) < 60 else 1441
+    if minute > 1440:
+        raise SettingsError(f'{name} {text!r} is no time of day such as "08:30"')
+    return minute
+
+
+def opening_intervals(text: str) -> tuple[tuple[int, int], ...]:
+    """``"08:00-12:00, 13:00-18:00"`` → minutes of the local day; empty or "closed": none.
+
+    SettingsError for hours that end before they begin, or that overlap.
+    """
+    if text.strip().lower() in ("", "closed"):
+        return ()
+    found: list[tuple[int, int]] = []
+    for part in text.split(","):
+        ends = part.split("-")
+        if len(ends) != 2:
+            raise SettingsError(f'{part.strip()!r} is no span of hours such as "08:00-18:00"')
+        begin, end = (minute_of_day(piece) for piece in ends)
+        if end <= begin:
+            raise SettingsError(
+                f"opening hours {part.strip()!r} end before they begin; hours past midnight "
+                "belong to the next day"
+            )
+        if found and begin < found[-1][1]:
+            raise SettingsError(f"opening hours {text!r} overlap; give them in order")
+        found.append((begin, end))
+    return tuple(found)

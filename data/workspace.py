@@ -1,0 +1,225 @@
+"""A workspace is a folder: the company's tables, its settings, and our own state.
+
+``DIR/tables/NAME.parquet`` (or ``NAME.csv``, or parts ``NAME/*.parquet``), ``DIR/presage.toml``,
+and ``DIR/.presage/``, which is ours: store.db and secrets must be backed up, all else in it can
+be rebuilt.
+
+>>> import tempfile, pandas as pd
+>>> with tempfile.TemporaryDirectory() as folder:
+...     workspace = init(Path(folder) / "acme")
+...     orders = pd.DataFrame({"order_id": ["1"], "ordered_at": ["2026-01-01"],
+...                            "customer_id": ["c"]})
+...     write_tables(workspace.path, {"orders": orders})
+...     write_tables(workspace.path, {"orders": orders})  # by key: not doubled
+...     [path.name for path in workspace.sources("orders")]
+{'orders': 1}
+{'orders': 1}
+['orders.parquet']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from data.contract import TABLES, table
+from data.errors import DataError, SettingsError, UsageError, did_you_mean
+from data.files import replacing, write_whole
+from data.settings import FILE, Settings, commented_toml, load_settings
+
+STATE = ".presage"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """An opened workspace; its settings are those read when it was opened."""
+
+    path: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, path: Path | str, environ: Mapping[str, str] | None = None) -> Workspace:
+        """Open a folder that holds tables/ or presage.toml; UsageError if it is not one."""
+        folder = Path(path).absolute()
+        if not folder.is_dir():
+            found = "a file" if folder.exists() else "nothing"
+            raise UsageError(
+                f"{path} is no workspace: there is {found} of that name. "
+                f"`presage init {path}` makes one"
+            )
+        if not (folder / "tables").is_dir() and not (folder / FILE).exists():
+            raise UsageError(
+                f"{path} is no workspace: it has neither tables/ nor {FILE}. "
+                f"`presage init {path}` makes it one"
+            )
+        return cls(folder, load_settings(folder / FILE, environ))
+
+    @property
+    def tables_dir(self) -> Path:
+        return self.path / "tables"
+
+    @property
+    def state_dir(self) -> Path:
+        return self.path / STATE
+
+    def sources(self, name: str) -> list[Path]:
+        """The files of a table, parts in order of their names; empty if the table is absent.
+
+        DataError if the table is there in more than one form: nobody could say which holds.
+        """
+        table(name)
+        single = [
+            file
+            for file in (self.tables_dir / f"{name}.parquet", self.tables_dir / f"{name}.csv")
+            if file.is_file()
+        ]
+        folder = self.tables_dir / name
+        parts = sorted(p for p in folder.glob("*.parquet") if not p.name.startswith("."))
+        forms = [file.name for file in single] + ([f"{name}/"] if parts else [])
+        if len(forms) > 1:
+            raise DataError(
+                f"tables/ holds {name} more than once: {' and '.join(forms)}. "
+                "Keep the one that is right and move the other away"
+            )
+        return single or parts
+
+    def strangers(self) -> list[str]:
+        """What tables/ holds beside tables of the contract, each with the nearest name."""
+        if not self.tables_dir.is_dir():
+            return []
+        found = []
+        for path in sorted(self.tables_dir.iterdir()):
+            known = path.stem in TABLES and (path.is_dir() or path.suffix in (".csv", ".parquet"))
+            if not known and not path.name.startswith("."):
+                found.append(f"tables/{path.name} is no table.{did_you_mean(path.stem, TABLES)}")
+        return found
+
+    def default_as_of(self) -> datetime:
+        """``[data] complete_to``, else the last local midnight not after the newest birth.
+
+        The newest birth is that of orders, usage, tickets and volumes, rows that break the
+        contract left out; naive UTC. DataError if there is none.
+        """
+        if self.settings.data.complete_to is not None:
+            return self.settings.data.complete_to
+        from data.snapshot import take
+
+        newest = take(self).newest_birth
+        if newest is None:
+            raise DataError(
+                "orders, usage, tickets and volumes have no rows, so there is no moment to look "
+                f"from. Put tables into {self.tables_dir}, or give --as-of"
+            )
+        return last_midnight(newest, self.settings.company.time_zone)
+
+
+def last_midnight(moment: datetime, time_zone: str) -> datetime:
+    """The last midnight of that zone not after ``moment``; both naive UTC.
+
+    >>> last_midnight(datetime(2026, 7, 1, 22, 30), "Europe/Oslo")
+    datetime.datetime(2026, 7, 1, 22, 0)
+    """
+    zone = ZoneInfo(time_zone)
+    local = moment.replace(tzinfo=UTC).astimezone(zone)
+    midnight = datetime.combine(local.date(), time(0), tzinfo=zone)
+    return midnight.astimezone(UTC).replace(tzinfo=None)
+
+
+def init(path: Path | str) -> Workspace:
+    """An empty workspace with a commented presage.toml; what is there is left as it is."""
+    folder = Path(path).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{path} is a file; a workspace is a folder")
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    (folder / STATE).mkdir(mode=0o700, exist_ok=True)
+    if not (folder / FILE).exists():
+        write_whole(folder / FILE, commented_toml().encode())
+    return Workspace.open(folder)
+
+
+def set_setting(path: Path | str, name: str, value: object) -> None:
+    """Write ``section.key = value`` into presage.toml, comments kept; refused if it is not valid.
+
+    Lists may be tuples; None takes the key away.
+    """
+    import tomlkit
+    from tomlkit.items import Table as TomlTable
+
+    file = Path(path) / FILE
+    document = tomlkit.parse(file.read_text("utf-8") if file.exists() else "")
+    *sections, key = name.split(".")
+    if not sections:
+        raise SettingsError(f"{name!r} names no setting; they are section.key")
+    place: tomlkit.TOMLDocument | TomlTable = document
+    for section in sections:
+        if section not in place:
+            place[section] = tomlkit.table()
+        place = place[section]
+    if value is None:
+        place.pop(key, None)
+    else:
+        place[key] = list(value) if isinstance(value, tuple) else value
+    with replacing(file) as staged:
+        staged.write_text(tomlkit.dumps(document), "utf-8")
+        load_settings(staged, {})
+
+
+def write_tables(
+    path: Path | str, frames: Mapping[str, pd.DataFrame], by_key: bool = True
+) -> dict[str, int]:
+    """Write frames as tables/NAME.parquet, each whole or not at all; rows written per table.
+
+    ``by_key``: a new row takes the place of the row with its key and its stated ``recorded_at``
+    (none stated: of the row that states none); all other rows stay. Rows without a key are the
+    same if all their values are, and are counted, so the same file twice doubles nothing.
+    Otherwise the frame replaces the table. DataError where the table is CSV or in parts.
+    """
+    folder = Path(path).absolute()
+    workspace = Workspace(folder, Settings())
+    written = {}
+    for name, frame in frames.items():
+        place = workspace.tables_dir / f"{table(name).name}.parquet"
+        there = workspace.sources(name)
+        if there and there != [place]:
+            raise DataError(
+                f"tables/ already holds {name} as {there[0].relative_to(workspace.tables_dir)}; "
+                "it cannot be merged into. Move it away, or import into another workspace"
+            )
+        if by_key and there:
+            frame = _merged(name, pd.read_parquet(place), frame)
+        elif by_key:
+            frame = _merged(name, frame.iloc[:0], frame)
+        with replacing(place) as staged:
+            frame.to_parquet(staged, index=False, compression="zstd")
+        written[name] = len(frame)
+    return written
+
+
+def _merged(name: str, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    both = pd.concat([old, new], ignore_index=True) if len(old) else new.reset_index(drop=True)
+    keys = [*table(name).key, "recorded_at"] if table(name).key else []
+    keyed = pd.Series(bool(keys), index=both.index)
+    for key in table(name).key:
+        keyed &= both[key].notna() if key in both.columns else False
+    identity = pd.DataFrame(index=both.index)
+    for key in keys:
+        identity[key] = _text(both[key]) if key in both.columns else "nan"
+    identity["row"] = ""
+    identity["nth"] = 0
+    if not keyed.all():
+        loose = both[~keyed].map(str)
+        identity.loc[~keyed, "row"] = pd.util.hash_pandas_object(loose, index=False).astype(str)
+        # the n-th of equal rows in the old table is the n-th of them in the new one
+        is_new = pd.Series(both.index >= len(old), index=both.index)[~keyed]
+        nth = identity[~keyed].groupby(["row", is_new]).cumcount()
+        identity.loc[~keyed, "nth"] = nth
+    return both[~identity.duplicated(keep="last")].reset_index(drop=True)
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype(object).where(values.notna(), None).map(str)
