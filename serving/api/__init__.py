@@ -1,0 +1,1 @@
+"""The HTTP interface: routes as values, from which routing, checks and OpenAPI are derived."""

@@ -1,0 +1,74 @@
+"""A call of the API as a value: method, path, scope, what goes in and what comes out.
+
+The application routes, authorises and decodes by these values; ``openapi.py`` writes the OpenAPI
+file from the same ones, so the two cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCOPES = ("score", "customers", "events", "forecasts", "plan", "outreach")
+
+Method = Literal["GET", "POST", "PUT"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter in the path or the query; ``format`` as in OpenAPI (date-time, ...)."""
+
+    name: str
+    description: str
+    place: Literal["path", "query"] = "query"
+    kind: Literal["string", "integer", "boolean"] = "string"
+    format: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a handler gets: the values of the parameters, the decoded body, the key's name."""
+
+    parameters: Mapping[str, str]
+    body: Any
+    actor: str
+    accept: str = "application/json"
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler returns: a value for JSON, or bytes of another media type."""
+
+    value: Any
+    status: int = 200
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Any, Call], Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key."""
+
+    method: Method
+    path: str
+    handler: Handler
+    summary: str
+    scope: str | None
+    answers: Any
+    tag: str
+    body: Any = None
+    parameters: tuple[Parameter, ...] = ()
+    effect: bool = False
+    csv: bool = False
+    status: int = 200
+    problems: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.scope is not None and self.scope not in SCOPES:
+            raise ValueError(f"{self.path}: unknown scope {self.scope!r}; scopes are {SCOPES}")

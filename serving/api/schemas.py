@@ -1,0 +1,150 @@
+"""What goes in and out of each call, as types: msgspec decodes by them, OpenAPI is written from
+them. Names are the contract's; times are ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+CustomerId = Annotated[str, Meta(min_length=1, max_length=200)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+class PredictionRequest(Struct, forbid_unknown_fields=True):
+    """The customers to score, 1 to 1000, and the horizons in days."""
+
+    customer_ids: Annotated[list[CustomerId], Meta(min_length=1, max_length=1000)]
+    horizons: Annotated[list[Annotated[int, Meta(ge=1, le=365)]], Meta(min_length=1)] = [7, 14, 30]
+
+
+class Reason(Struct):
+    """Why: a feature, its value, a sentence, and what it adds to the score (log odds)."""
+
+    feature: str
+    value: float | str | None
+    text: str
+    contribution: float
+
+
+class Prediction(Struct):
+    """One customer's risk; ``status`` is "scored", or "unknown" with everything else null."""
+
+    customer_id: str
+    status: Literal["scored", "unknown", "closed"]
+    risk: dict[str, Probability] | None = None
+    topic: str | None = None
+    channel: str | None = None
+    reasons: list[Reason] = []
+    action: str | None = None
+    as_of: datetime | None = None
+    expires_at: datetime | None = None
+    stale: bool = False
+    model_version: str | None = None
+
+
+class Predictions(Struct):
+    """One item a customer asked for, in the order asked."""
+
+    items: list[Prediction]
+
+
+class Accepted(Struct):
+    """Per table: rows taken now, and rows that were there already to the letter."""
+
+    accepted: dict[str, int]
+    duplicates: dict[str, int]
+    recorded_at: datetime
+
+
+class Consent(Struct, forbid_unknown_fields=True):
+    """Consent to be contacted; a field left out stays as it is."""
+
+    email_consent: bool | UnsetType = UNSET
+    sms_consent: bool | UnsetType = UNSET
+    phone_consent: bool | UnsetType = UNSET
+    do_not_contact: bool | UnsetType = UNSET
+
+
+class ConsentState(Struct):
+    """A customer's consent as it holds from now on; null: never given nor refused."""
+
+    customer_id: str
+    email_consent: bool | None
+    sms_consent: bool | None
+    phone_consent: bool | None
+    do_not_contact: bool | None
+    changed_at: datetime | None
+
+
+class OutcomeReport(Struct, forbid_unknown_fields=True):
+    """What became of an action."""
+
+    outcome: Literal["sent", "failed", "answered", "resolved", "complained", "disagreed"]
+    at: datetime
+    note: Annotated[str, Meta(max_length=2000)] | None = None
+
+
+class OutcomeRecorded(Struct):
+    """The outcome as recorded."""
+
+    outreach_id: str
+    outcome: str
+    at: datetime
+
+
+class Outreach(Struct):
+    """One decided action."""
+
+    outreach_id: str
+    customer_id: str
+    as_of: datetime
+    arm: str
+    propensity: Probability
+    action: str | None
+    channel: str | None
+    risk: float | None
+    uplift: float | None
+    value: float | None
+    reason: str | None
+
+
+class OutreachPage(Struct):
+    """Decided actions, oldest first; ``next`` is the cursor of the following page, or null."""
+
+    items: list[Outreach]
+    next: str | None
+
+
+class Rows(Struct):
+    """A page of a published table; ``next`` is the cursor of the following page, or null."""
+
+    items: list[dict[str, Any]]
+    as_of: datetime
+    published_at: datetime
+    next: str | None
+
+
+class CustomerView(Struct):
+    """Everything known of a customer as of now."""
+
+    customer_id: str
+    as_of: datetime
+    attributes: dict[str, Any]
+    consent: ConsentState
+    orders: list[dict[str, Any]]
+    usage: list[dict[str, Any]]
+    tickets: list[dict[str, Any]]
+    prediction: Prediction | None
+    risk_over_time: list[dict[str, Any]]
+    outreach: list[Outreach]
+
+
+class Health(Struct):
+    """Whether the service lives, or is ready, and what it answers from."""
+
+    status: Literal["ok", "not ready"]
+    as_of: datetime | None = None
+    model_version: str | None = None
+    detail: str | None = None
