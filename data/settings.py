@@ -61,12 +61,14 @@ __all__ = [
     "Volume",
     "check_time_zone",
     "commented_toml",
+    "environment",
     "explain",
     "load_settings",
     "minute_of_day",
     "opening_intervals",
     "read_value",
     "secret_from_environment",
+    "set_environment",
 ]
 
 FILE = "presage.toml"
@@ -414,3 +416,14 @@ def _toml_value(value: object) -> str:
 
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def environment(name: str) -> str | None:
+    """A variable of the process's environment that is not a setting of ours, or None."""
+    return os.environ.get(name) or None
+
+
+def set_environment(values: Mapping[str, str]) -> None:
+    """Set variables for libraries that are imported later; those already set are kept."""
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
