@@ -1,0 +1,37 @@
+"""Run a command as a user types it, and tell its seconds and peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PRESAGE = Path(sys.executable).with_name("presage")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Wall seconds and the peak resident memory of the process, in GiB."""
+
+    seconds: float
+    peak_gib: float
+
+
+def presage(*arguments: object, log: Path) -> Run:
+    """``presage ARGUMENTS``; raises with the end of its output when it fails."""
+    command = [str(PRESAGE), *map(str, arguments)]
+    began = time.perf_counter()
+    with log.open("a") as file:
+        file.write(f"$ presage {' '.join(command[1:])}\n")
+        file.flush()
+        process = subprocess.Popen(command, stdout=file, stderr=file)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - began
+    if process.returncode != 0:
+        tail = "\n".join(log.read_text().splitlines()[-15:])
+        raise SystemExit(f"presage {' '.join(command[1:])} exited {process.returncode}:\n{tail}")
+    return Run(seconds, usage.ru_maxrss / 2**20)
