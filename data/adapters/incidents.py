@@ -25,8 +25,8 @@ shows minutes; of several updates in one minute the last is the version.
 too: ``resolved_at``, ``closed_at``, ``closed_code``, ``resolved_by`` are constant within a ticket.
 The contract hides a ``*_at`` before its own time; here it is not even on the early versions.
 ``closed_at``, ``closed_code``, ``resolved_by``, ``made_sla`` have no column and are left out, as
-are the counters ``reassignment_count`` and ``sys_mod_count``, ``urgency`` and ``impact`` (which decide
-the priority), groups, problems and changes, and who opened, created or updated the row.
+are the counters ``reassignment_count`` and ``sys_mod_count``, ``urgency`` and ``impact`` (they
+decide the priority), groups, problems and changes, and who opened, created or updated the row.
 
 Every incident is a complaint about something that does not work: ``[complaint] all = true``. The
 customers are the callers, signed up when first seen; some are desks or machines, and the log does
