@@ -1,0 +1,198 @@
+"""Backlog work: contacts that may wait, first come first served, each with a deadline.
+
+Within an interval contacts arrive and are handled evenly, so cumulative arrivals A(t) and handled
+contacts C(t) are straight pieces, C is the fastest curve that capacity allows below A, and the
+q-th contact is answered when C reaches q. It is on time if C(its due time) >= q. Nights and
+weekends are intervals without capacity; what is left waits over them.
+
+``smallest_levels`` staffs day by day: the level of a day is the smallest at which everything in
+hand by its end meets its deadlines if the level is kept up. Levels are sixteenths... of a day: "3
+agents, and a fourth until noon" is a level between 3 and 4.
+
+>>> grid = BacklogGrid(edges=np.arange(4) * 3600.0, open_seconds=np.array([0.0, 3600, 3600]))
+>>> due_seconds(grid, np.array([0.0, 4000.0]), 1800.0, "opening").tolist()
+[5400.0, 5800.0]
+>>> outcome = clear(grid, np.array([[6.0, 0, 0]]), np.array([0.0, 4.0, 4.0]), target_seconds=1800.0)
+>>> outcome.backlog.tolist(), outcome.on_time.tolist()
+([[6.0, 2.0, 0.0]], [[2.0, 0.0, 0.0]])
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Clock = Literal["opening", "calendar"]
+
+ROUNDING = 1e-9
+"""Contacts by which a sum may miss a bound through rounding alone, per contact summed."""
+
+
+@dataclass(frozen=True)
+class BacklogGrid:
+    """Intervals of time: ``edges`` (one more than intervals, ascending, seconds) and how many
+    seconds of each are open. Opening is taken as even within an interval."""
+
+    edges: Floats
+    open_seconds: Floats
+
+    def __post_init__(self) -> None:
+        long = np.diff(self.edges)
+        if len(self.open_seconds) != len(long) or (long <= 0).any():
+            raise DataError("the edges of a grid must ascend, one more of them than intervals")
+        if (self.open_seconds < 0).any() or (self.open_seconds > long + 1e-6).any():
+            raise DataError("an interval cannot be open for longer than it is, nor for less than 0")
+
+    @property
+    def middles(self) -> Floats:
+        """The middle of each interval."""
+        return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
+
+    @property
+    def opened(self) -> Floats:
+        """Open seconds up to each edge."""
+        return np.concatenate([[0.0], np.cumsum(self.open_seconds)])
+
+    def open_until(self, at: Floats) -> Floats:
+        """Open seconds from the first edge to ``at``."""
+        return np.asarray(np.interp(at, self.edges, self.opened))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the contacts of each interval, scenarios x intervals.
+
+    ``on_time`` answered within the target, ``in_limit`` within the limit (all, without a limit),
+    ``backlog`` unanswered at the interval's end, ``handled`` in the interval, ``waited`` mean
+    seconds until answered (inf: not within the grid; NaN: none arrived).
+    """
+
+    on_time: Floats
+    in_limit: Floats
+    backlog: Floats
+    handled: Floats
+    waited: Floats
+
+
+def due_seconds(grid: BacklogGrid, at: Floats, target_seconds: float, clock: Clock) -> Floats:
+    """When contacts that arrive ``at`` are due, in seconds as the grid's edges.
+
+    "calendar": ``target_seconds`` later. "opening": when so many open seconds have passed; beyond
+    the grid's end where they have not.
+    """
+    if clock == "calendar":
+        return at + target_seconds
+    wanted = grid.open_until(at) + target_seconds
+    opened = grid.opened
+    after = np.searchsorted(opened, wanted - 1e-6, side="left")
+    inside = np.clip(after, 1, len(opened) - 1)
+    before = inside - 1
+    stretch = grid.edges[inside] - grid.edges[before]
+    gained = opened[inside] - opened[before]
+    part = np.where(gained > 0, (wanted - opened[before]) / np.where(gained > 0, gained, 1), 1.0)
+    due = grid.edges[before] + part * stretch
+    missing = np.maximum(wanted - opened[-1], 0.0)
+    return np.where(after >= len(opened), grid.edges[-1] + missing, np.maximum(due, at))
+
+
+def clear(
+    grid: BacklogGrid,
+    arrivals: Floats,
+    capacity: Floats,
+    *,
+    target_seconds: float,
+    limit_seconds: float | None = None,
+    clock: Clock = "opening",
+    waiting: float = 0.0,
+    margin_seconds: float = 0.0,
+) -> Outcome:
+    """Work the arrivals (scenarios x intervals) off with ``capacity`` (contacts an interval).
+
+    ``waiting`` contacts are there at the first edge and go first. ``margin_seconds`` (a handling
+    time) is taken off every due time, since an answer is out when handling ends.
+    """
+    come = np.cumsum(np.pad(arrivals, ((0, 0), (1, 0))), axis=1) + waiting
+    done = handled_by(come, np.asarray(capacity, float), waiting)
+    due = due_seconds(grid, grid.middles, target_seconds, clock) - margin_seconds
+    on_time = on_time_of(grid, come, done, due)
+    in_limit = arrivals
+    if limit_seconds is not None:
+        last = limit_due(grid, limit_seconds, clock) - margin_seconds
+        in_limit = on_time_of(grid, come, done, last)
+    return Outcome(
+        on_time=on_time,
+        in_limit=in_limit,
+        backlog=come[:, 1:] - done[:, 1:],
+        handled=np.diff(done, axis=1),
+        waited=_waits(grid, come, done),
+    )
+
+
+def handled_by(come: Floats, capacity: Floats, waiting: float = 0.0) -> Floats:
+    """Contacts handled up to each edge, given those that came up to it (initial ones included).
+
+    Nothing is handled before it came: C(k+1) = min(C(k) + capacity, A(k+1)), which is
+    min over j <= k + 1 of (A(j) or 0 at the start) + capacity from j on.
+    """
+    total = np.concatenate([[0.0], np.cumsum(capacity)])
+    room = come - total
+    room[:, 0] = 0.0
+    lowest = np.minimum.accumulate(room, axis=1)
+    return np.asarray(np.minimum(lowest + total, come))
+
+
+def on_time_of(grid: BacklogGrid, come: Floats, done: Floats, due: Floats) -> Floats:
+    """How many of each interval's arrivals are handled by ``due`` (one time an interval)."""
+    reached = _at(grid.edges, done, due)
+    return np.asarray(np.clip(reached - come[:, :-1], 0.0, np.diff(come, axis=1)))
+
+
+def limit_due(grid: BacklogGrid, limit_seconds: float, clock: Clock) -> Floats:
+    """The last moment for each interval's arrivals.
+
+    Of a calendar limit that runs out while the channel is mostly closed nobody can be held to it:
+    there, the moment when a third of it has passed in opening hours.
+    """
+    last = due_seconds(grid, grid.middles, limit_seconds, clock)
+    if clock == "calendar":
+        last = np.maximum(last, due_seconds(grid, grid.middles, limit_seconds / 3, "opening"))
+    return last
+
+
+def reachable(grid: BacklogGrid, target_seconds: float, clock: Clock) -> NDArray[np.bool_]:
+    """Whether each interval's arrivals can be answered in time by any staffing: at least an
+    eighth of the target must fall into opening hours."""
+    due = due_seconds(grid, grid.middles, target_seconds, clock)
+    gained = grid.open_until(due) - grid.open_until(grid.middles)
+    gained += np.maximum(due - grid.edges[-1], 0.0)
+    return np.asarray(gained >= target_seconds / 8 - 1e-6)
+
+
+def _at(edges: Floats, curves: Floats, times: Floats) -> Floats:
+    """Curves (scenarios x edges), straight between edges, at ``times``; flat outside."""
+    place = np.clip(np.searchsorted(edges, times, side="right"), 1, len(edges) - 1)
+    low = edges[place - 1]
+    part = np.clip((times - low) / (edges[place] - low), 0.0, 1.0)
+    return np.asarray(curves[:, place - 1] * (1 - part) + curves[:, place] * part)
+
+
+def _waits(grid: BacklogGrid, come: Floats, done: Floats) -> Floats:
+    """Mean wait of each interval's arrivals: of the contact in their middle."""
+    out = np.full((come.shape[0], come.shape[1] - 1), np.nan)
+    for row in range(come.shape[0]):
+        middle = (come[row, :-1] + come[row, 1:]) / 2
+        place = np.searchsorted(done[row], middle, side="left")
+        inside = np.clip(place, 1, len(grid.edges) - 1)
+        low, high = done[row, inside - 1], done[row, inside]
+        part = np.where(high > low, (middle - low) / np.where(high > low, high - low, 1.0), 0.0)
+        at = grid.edges[inside - 1] + part * (grid.edges[inside] - grid.edges[inside - 1])
+        wait = np.where(place >= len(grid.edges), np.inf, np.maximum(at - grid.middles, 0.0))
+        out[row] = np.where(np.diff(come[row]) > 0, wait, np.nan)
+    return out

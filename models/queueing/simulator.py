@@ -1,0 +1,93 @@
+"""A queue played event by event: it judges formulas and plans, and shares nothing with them.
+
+First come, first served; the number of servers changes at given times. A server who is taken away
+while handling finishes first. A waiting contact leaves when its patience ends, unless it is being
+answered at that moment.
+
+>>> served = simulate_queue([0.0, 1.0, 2.0], [10.0, 10.0, 10.0], edges=[0.0], servers=[1])
+>>> served.waited.tolist(), served.done.tolist()
+([0.0, 9.0, 18.0], [10.0, 20.0, 30.0])
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from data.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Served:
+    """Per contact, in the order given, in seconds.
+
+    ``waited`` until answered, or until gone; ``answered`` whether anyone answered; ``done`` the
+    time its handling ended (NaN if it was not answered). ``busy_seconds`` is all servers' handling.
+    """
+
+    waited: Floats
+    answered: NDArray[np.bool_]
+    done: Floats
+    busy_seconds: float
+
+
+def simulate_queue(
+    arrivals: ArrayLike,
+    handling: ArrayLike,
+    *,
+    edges: ArrayLike,
+    servers: ArrayLike,
+    patience: ArrayLike | None = None,
+) -> Served:
+    """Play the queue. ``arrivals`` ascending; ``servers[i]`` holds from ``edges[i]`` to the next.
+
+    Before the first edge there are none, after the last edge its number stays. Contacts still
+    waiting when nothing more can happen wait for ever: ``waited`` is inf, ``answered`` False.
+    """
+    at, work = np.asarray(arrivals, float), np.asarray(handling, float)
+    turns, counts = np.asarray(edges, float), np.asarray(servers, int)
+    if (np.diff(at) < 0).any() or (np.diff(turns) <= 0).any():
+        raise DataError("arrivals and edges of a simulated queue must ascend; sort them first")
+    gone = at + np.asarray(patience, float) if patience is not None else np.full(at.shape, np.inf)
+    waited = np.full(at.shape, np.inf)
+    done = np.full(at.shape, np.nan)
+    line: deque[int] = deque()
+    ends: list[float] = []
+    here, turn, place = 0, 0, 0
+    busy_seconds = 0.0
+    never = float("inf")
+    arrive, leave, need = at.tolist(), gone.tolist(), work.tolist()
+    turn_at, turn_to = turns.tolist(), counts.tolist()
+    while True:
+        next_end = ends[0] if ends else never
+        next_turn = turn_at[turn] if turn < len(turn_at) else never
+        next_arrival = arrive[place] if place < len(arrive) else never
+        now = min(next_end, next_turn, next_arrival)
+        if now == never:
+            break
+        if now == next_end:
+            heapq.heappop(ends)
+        elif now == next_turn:
+            here = turn_to[turn]
+            turn += 1
+        else:
+            line.append(place)
+            place += 1
+        while line and len(ends) < here:
+            contact = line.popleft()
+            if leave[contact] <= now:
+                continue
+            waited[contact] = now - arrive[contact]
+            done[contact] = now + need[contact]
+            busy_seconds += need[contact]
+            heapq.heappush(ends, done[contact])
+    answered = np.isfinite(done)
+    lost = ~answered & np.isfinite(gone)
+    waited[lost] = gone[lost] - at[lost]
+    return Served(waited, answered, done, busy_seconds)
