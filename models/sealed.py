@@ -111,6 +111,19 @@ def verified_content(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     return Manifest(kind, fingerprint, hashes), content
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Write one file so that a reader, or a crash, finds the old content or the new, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(6)}.staging")
+    try:
+        staging.write_bytes(data)
+        _fsync(staging)
+        staging.replace(path)
+        _fsync(path.parent)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
 def _write(content: Mapping[str, bytes], folder: Path, fingerprint: str) -> None:
     """Fill a staging folder that becomes ``folder``, durable on disk, or disappears."""
     folder.parent.mkdir(parents=True, exist_ok=True)

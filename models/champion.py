@@ -1,0 +1,152 @@
+"""Which model is at work, and where it lies: a small pointer file beside the models' folders.
+
+    .presage/models/risk/champion.json            names version, fingerprint, run
+    .presage/models/risk/3-1a4566b72a23/          version 3: a bundle, verified, never changed
+
+Scoring and serving read this and nothing else of the registry, so they never import MLflow. The
+pointer is replaced whole; a reader sees the old champion or the new one.
+
+>>> import tempfile
+>>> from models.bundle import write_bundle
+>>> with tempfile.TemporaryDirectory() as at:
+...     state = Path(at)
+...     _ = write_bundle(state / "new", {"rates.json": {"all": 0.04}}, {"kind": "rule"})
+...     at_noon = datetime(2026, 3, 1, 12)
+...     _ = install(state, "rule", "3", state / "new", run_id="r1", promoted_at=at_noon)
+...     found = champion(state, "rule")
+...     rates = champion_bundle(state, "rule").documents["rates.json"]
+>>> found.version, found.model_version[:7], rates
+('3', 'rule-3-', {'all': 0.04})
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from data.errors import DamagedFile, NotEnoughHistory
+from models.bundle import Bundle, Manifest, copy_bundle, read_bundle, trial_load, verify
+from models.sealed import replace_file
+
+POINTER = "champion.json"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model at work of one kind: its registry version, bundle, and when it was promoted."""
+
+    kind: str
+    version: str
+    fingerprint: str
+    run_id: str
+    promoted_at: datetime
+    folder: Path
+
+    @property
+    def model_version(self) -> str:
+        """What predictions name as their model: kind, version and the bundle's fingerprint."""
+        return f"{self.kind}-{self.version}-{self.fingerprint[:8]}"
+
+
+def models_folder(state_dir: Path, kind: str) -> Path:
+    """Where the promoted models of a kind lie."""
+    return Path(state_dir) / "models" / kind
+
+
+def champion(state_dir: Path, kind: str) -> Champion | None:
+    """The pointer's content; None where no model of this kind was ever promoted.
+
+    Raises DamagedFile if the pointer cannot be read. The bundle itself is not touched.
+    """
+    home = models_folder(state_dir, kind)
+    path = home / POINTER
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_bytes())
+        version, fingerprint = found["version"], found["fingerprint"]
+        return Champion(
+            kind,
+            version,
+            fingerprint,
+            found["run_id"],
+            datetime.fromisoformat(found["promoted_at"]),
+            home / _folder_name(version, fingerprint),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(
+            f"{path}: is not a champion's pointer ({error}); run `presage models rollback` or "
+            "`presage train`"
+        ) from error
+
+
+def champion_bundle(state_dir: Path, kind: str) -> Bundle:
+    """The champion's bundle, verified, and the very one that the pointer names.
+
+    NotEnoughHistory if there is no champion yet, DamagedFile if its files are not as written.
+    """
+    at_work = champion(state_dir, kind)
+    if at_work is None:
+        raise NotEnoughHistory(f"no {kind} model has been promoted yet; run `presage train` first")
+    bundle = read_bundle(at_work.folder)
+    _same(at_work.folder, bundle.manifest, at_work.fingerprint)
+    return bundle
+
+
+def install(
+    state_dir: Path,
+    kind: str,
+    version: str,
+    source: Path,
+    *,
+    run_id: str,
+    promoted_at: datetime,
+) -> Champion:
+    """Copy a bundle into the kind's folder, load it on trial, then point at it.
+
+    Nothing changes for readers unless the copy repeats its golden outputs in a child process;
+    DamagedFile otherwise. ``source`` may be the folder of an earlier champion.
+    """
+    folder = materialise(state_dir, kind, version, source)
+    return point_at(state_dir, kind, version, folder, run_id=run_id, promoted_at=promoted_at)
+
+
+def materialise(state_dir: Path, kind: str, version: str, source: Path) -> Path:
+    """The folder of this version under ``models/<kind>``, copied there and loaded on trial."""
+    manifest = trial_load(source)
+    folder = models_folder(state_dir, kind) / _folder_name(version, manifest.fingerprint)
+    if folder != Path(source):
+        _same(Path(source), copy_bundle(Path(source), folder), manifest.fingerprint)
+    return folder
+
+
+def point_at(
+    state_dir: Path, kind: str, version: str, folder: Path, *, run_id: str, promoted_at: datetime
+) -> Champion:
+    """Replace the pointer by one at ``folder``, which ``materialise`` returned."""
+    fingerprint = verify(folder).fingerprint
+    pointer = {
+        "kind": kind,
+        "version": version,
+        "fingerprint": fingerprint,
+        "run_id": run_id,
+        "promoted_at": promoted_at.isoformat(),
+    }
+    text = json.dumps(pointer, indent=1) + "\n"
+    replace_file(models_folder(state_dir, kind) / POINTER, text.encode())
+    return Champion(kind, version, fingerprint, run_id, promoted_at, folder)
+
+
+def _folder_name(version: str, fingerprint: str) -> str:
+    # with the fingerprint: a registry that was deleted and begun anew counts from 1 again
+    return f"{version}-{fingerprint[:12]}"
+
+
+def _same(folder: Path, manifest: Manifest, fingerprint: str) -> None:
+    if manifest.fingerprint != fingerprint:
+        raise DamagedFile(
+            f"{folder}: holds the model {manifest.fingerprint[:12]}, the pointer names "
+            f"{fingerprint[:12]}; run `presage models rollback` or `presage train`"
+        )

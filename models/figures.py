@@ -1,0 +1,149 @@
+"""Plots of an evaluation, as matplotlib figures without pyplot: no global state, no display.
+
+>>> figure = reliability_plot([0, 1, 0, 1] * 50, [0.2, 0.7, 0.3, 0.8] * 50, title="risk, 7 days")
+>>> figure.axes[0].get_xlabel()
+'predicted probability'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data.errors import DataError
+from models.metrics import base_rate, reliability
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, ACCENT, GREY = "#1f2933", "#0b6e99", "#9aa5b1"
+
+
+def reliability_plot(
+    y: npt.ArrayLike, p: npt.ArrayLike, *, bins: int = 10, title: str = ""
+) -> Figure:
+    """Observed against predicted rate in bins of equal mass, with 95 % intervals; log-log axes."""
+    table = reliability(y, p, bins)
+    figure, axes = _canvas(title, "predicted probability", "observed rate")
+    # below the smallest rate that any bin could show, a log axis has nothing to tell
+    floor = max(min(float(table["predicted"].min()), float(base_rate(y))) / 4, 1e-5)
+    observed = np.maximum(table["observed"].to_numpy(), floor)
+    low, high = np.maximum(table["low"].to_numpy(), floor), table["high"].to_numpy()
+    axes.errorbar(
+        np.maximum(table["predicted"].to_numpy(), floor),
+        observed,
+        yerr=[observed - low, np.maximum(high - observed, 0)],
+        fmt="o",
+        color=ACCENT,
+        ecolor=GREY,
+        label="bins of equal mass, 95 % interval",
+    )
+    axes.plot([floor, 1], [floor, 1], color=INK, linewidth=0.8, label="perfect")
+    axes.set(xscale="log", yscale="log", xlim=(floor, 1), ylim=(floor, 1))
+    axes.legend(frameon=False)
+    return figure
+
+
+def precision_recall_plot(
+    y: npt.ArrayLike, predictions: Mapping[str, npt.ArrayLike], *, title: str = ""
+) -> Figure:
+    """Precision against recall of several models on the same rows, with the base rate."""
+    actual = np.asarray(y, dtype=np.float64)
+    figure, axes = _canvas(title, "recall: share of complaints found", "precision")
+    for name, p in predictions.items():
+        hits, calls = _ranked(actual, p)
+        axes.plot(hits / hits[-1], hits / calls, label=name, linewidth=1.4)
+    axes.axhline(base_rate(actual), color=GREY, linestyle=":", label="base rate")
+    axes.set(xlim=(0, 1), ylim=(0, None))
+    axes.legend(frameon=False)
+    return figure
+
+
+def gains_plot(
+    y: npt.ArrayLike, predictions: Mapping[str, npt.ArrayLike], *, title: str = ""
+) -> Figure:
+    """Share of complaints found against share of customers called, riskiest first."""
+    actual = np.asarray(y, dtype=np.float64)
+    figure, axes = _canvas(title, "share of customers, riskiest first", "share of complaints found")
+    for name, p in predictions.items():
+        hits, calls = _ranked(actual, p)
+        shares = np.concatenate([[0.0], calls / calls[-1]])
+        axes.plot(shares, np.concatenate([[0.0], hits / hits[-1]]), label=name, linewidth=1.4)
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="at random")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.legend(frameon=False)
+    return figure
+
+
+def importance_plot(importance: Mapping[str, float], *, top: int = 20, title: str = "") -> Figure:
+    """The ``top`` largest values by name, as bars (mean absolute contribution, say)."""
+    if not importance:
+        raise DataError("importance_plot: there are no features to plot")
+    largest = sorted(importance.items(), key=lambda pair: pair[1])[-top:]
+    figure, axes = _canvas(title, "importance", "")
+    axes.barh([name for name, _ in largest], [value for _, value in largest], color=ACCENT)
+    axes.tick_params(axis="y", labelsize=7)
+    return figure
+
+
+def fan_plot(
+    history: pd.DataFrame,
+    forecast: pd.DataFrame,
+    *,
+    levels: tuple[int, ...] = (80, 95),
+    title: str = "",
+) -> Figure:
+    """One series: actuals (ds, y), mean, and the intervals of each level as bands.
+
+    ``forecast`` has ds, presage, presage-lo-80, ...; its own y, if there, is drawn as actuals too.
+    """
+    figure, axes = _canvas(title, "", "contacts")
+    axes.plot(history["ds"], history["y"], color=INK, linewidth=0.9, label="actual")
+    if "y" in forecast:
+        axes.plot(forecast["ds"], forecast["y"], color=INK, linewidth=0.9, linestyle="--")
+    for level in sorted(levels, reverse=True):
+        axes.fill_between(
+            forecast["ds"],
+            forecast[f"presage-lo-{level}"],
+            forecast[f"presage-hi-{level}"],
+            color=ACCENT,
+            alpha=0.22,
+            linewidth=0,
+            label=f"{level} %",
+        )
+    axes.plot(forecast["ds"], forecast["presage"], color=ACCENT, linewidth=1.4, label="forecast")
+    axes.set_ylim(0, None)
+    axes.legend(frameon=False)
+    figure.autofmt_xdate()
+    return figure
+
+
+def _canvas(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _ranked(y: npt.NDArray[np.float64], p: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], ...]:
+    """Complaints found and customers called at each of at most 500 depths, riskiest first."""
+    scores = np.asarray(p, dtype=np.float64)
+    if scores.shape != y.shape or not y.sum() > 0:
+        raise DataError(
+            f"{y.size} labels of which {y.sum():g} are complaints and {scores.size} predictions: "
+            "a curve needs one prediction per label and at least one complaint"
+        )
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    ends = ends[np.unique(np.linspace(0, len(ends) - 1, 500).astype(np.int64))]
+    return np.cumsum(y[order])[ends], (ends + 1).astype(np.float64)

@@ -1,0 +1,248 @@
+"""May this model go to work? Judged on the same rows as the one at work and the simplest ones.
+
+A candidate passes if all of this holds; each line of the verdict says what was found:
+
+- its predictions are finite;
+- it beats every simple baseline beyond the noise of the sample (one-sided);
+- it is not worse than the champion: better on the mean, or behind by no more than ``tolerance``
+  and by no more than noise explains;
+- its calibration slope and its level, or the coverage of its intervals, are not out of bounds by
+  more than noise explains.
+
+The first model has no champion and meets the baselines only.
+
+>>> import numpy as np
+>>> rng = np.random.default_rng(0)
+>>> p = rng.beta(1, 9, 4000)
+>>> y = (rng.random(4000) < p).astype(float)
+>>> evaluation = Evaluation(y, baselines={"chance": rng.random(4000)})
+>>> gate(p, None, evaluation).passed
+True
+>>> print(gate(rng.permutation(p), p, evaluation).refusals[0])
+average precision ... does not beat chance's ... beyond noise (difference ...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from data.errors import DataError
+from models.bootstrap import Prediction
+from models.metrics import (
+    Interval,
+    average_precision,
+    bootstrap,
+    calibration_slope,
+    coverage,
+    observed_over_predicted,
+    paired_bootstrap,
+    wape,
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The rows that judge: actuals, who they belong to, and what the baselines said about them.
+
+    ``low`` and ``high`` are the ends of the candidate's interval, where ``Rules.coverage`` asks.
+    """
+
+    y: npt.ArrayLike
+    groups: npt.ArrayLike | None = None
+    baselines: Mapping[str, npt.ArrayLike] = field(default_factory=dict)
+    low: npt.ArrayLike | None = None
+    high: npt.ArrayLike | None = None
+    seed: int = 0
+    resamples: int = 200
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a kind of model is held to. Bounds are (lowest, highest) and None where not asked."""
+
+    metric: Callable[..., float]
+    name: str
+    higher_is_better: bool
+    tolerance: float = 0.02
+    """How far behind the champion, as a share of the champion's metric, when noise explains it."""
+    confidence: float = 0.9
+    """One-sided, that the candidate beats a baseline."""
+    slope: tuple[float, float] | None = None
+    level: tuple[float, float] | None = None
+    """Observed over predicted."""
+    coverage: tuple[float, float] | None = None
+
+
+RISK = Rules(average_precision, "average precision", True, slope=(0.8, 1.25), level=(2 / 3, 1.5))
+VOLUME = Rules(wape, "WAPE", False)
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """The verdict: every finding as a line, those that refuse, and all numbers by name."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+    refusals: tuple[str, ...]
+    numbers: Mapping[str, float]
+
+    def __str__(self) -> str:
+        return "; ".join(self.reasons if self.passed else self.refusals)
+
+
+def gate(
+    candidate: npt.ArrayLike,
+    champion: npt.ArrayLike | None,
+    evaluation: Evaluation,
+    rules: Rules = RISK,
+) -> GateDecision:
+    """Judge the candidate's predictions against the champion's (None: there is none) on the rows.
+
+    A figure that is not defined (one class only, say) raises DataError, as the metrics do: nobody
+    can be promoted on rows that cannot judge.
+    """
+    verdict = _Verdict()
+    predicted = np.asarray(candidate, dtype=np.float64)
+    broken = int((~np.isfinite(predicted)).sum())
+    if broken:
+        verdict.say(False, f"{broken} of {predicted.size} predictions are not finite")
+        return verdict.decision()
+    verdict.say(True, f"all {predicted.size} predictions are finite")
+    if not evaluation.baselines and champion is None:
+        raise DataError("a first model needs a baseline to be compared with; give one at least")
+    value = rules.metric(evaluation.y, predicted)
+    verdict.numbers[_key(rules.name)] = value
+    for name, baseline in evaluation.baselines.items():
+        gain = _gain(rules, evaluation, predicted, baseline, 2 * rules.confidence - 1)
+        other = rules.metric(evaluation.y, baseline)
+        verdict.note(f"gain over {name}", gain)
+        what = f"{rules.name} {value:.4g}"
+        if gain.low > 0:
+            verdict.say(True, f"{what} beats {name}'s {other:.4g} (difference {gain})")
+        else:
+            verdict.say(
+                False,
+                f"{what} does not beat {name}'s {other:.4g} beyond noise (difference {gain})",
+            )
+    if champion is not None:
+        _against_champion(verdict, rules, evaluation, predicted, champion, value)
+    _in_bounds(verdict, rules, evaluation, predicted)
+    return verdict.decision()
+
+
+def all_of(decisions: Mapping[str, GateDecision]) -> GateDecision:
+    """One verdict of several (one a horizon, say): passed if all passed, lines with their names."""
+    return GateDecision(
+        all(each.passed for each in decisions.values()),
+        tuple(f"{name}: {line}" for name, each in decisions.items() for line in each.reasons),
+        tuple(f"{name}: {line}" for name, each in decisions.items() for line in each.refusals),
+        {f"{key}_{name}": n for name, each in decisions.items() for key, n in each.numbers.items()},
+    )
+
+
+class _Verdict:
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.refusals: list[str] = []
+        self.numbers: dict[str, float] = {}
+
+    def say(self, passed: bool, line: str) -> None:
+        self.reasons.append(line)
+        if not passed:
+            self.refusals.append(line)
+
+    def note(self, name: str, interval: Interval) -> None:
+        key = _key(name)
+        self.numbers |= {
+            key: interval.estimate,
+            f"{key}_low": interval.low,
+            f"{key}_high": interval.high,
+        }
+
+    def decision(self) -> GateDecision:
+        return GateDecision(
+            not self.refusals, tuple(self.reasons), tuple(self.refusals), dict(self.numbers)
+        )
+
+
+def _against_champion(
+    verdict: _Verdict,
+    rules: Rules,
+    evaluation: Evaluation,
+    candidate: npt.ArrayLike,
+    champion: npt.ArrayLike,
+    value: float,
+) -> None:
+    gain = _gain(rules, evaluation, candidate, champion, 0.95)
+    other = rules.metric(evaluation.y, champion)
+    verdict.note("gain over champion", gain)
+    line = f"{rules.name} {value:.4g} against the champion's {other:.4g} (difference {gain})"
+    allowed = rules.tolerance * abs(other)
+    if gain.estimate >= 0:
+        verdict.say(True, f"{line}: not worse")
+    elif gain.high >= 0 and -gain.estimate <= allowed:
+        verdict.say(True, f"{line}: behind by noise, within the tolerance of {allowed:.4g}")
+    else:
+        verdict.say(False, f"{line}: worse than the model at work")
+
+
+def _in_bounds(
+    verdict: _Verdict, rules: Rules, evaluation: Evaluation, candidate: npt.ArrayLike
+) -> None:
+    def spread(metric: Callable[..., float], prediction: Prediction) -> Interval:
+        return bootstrap(
+            metric,
+            evaluation.y,
+            prediction,
+            groups=evaluation.groups,
+            seed=evaluation.seed,
+            resamples=evaluation.resamples,
+        )
+
+    found: list[tuple[str, tuple[float, float], Interval]] = []
+    if rules.slope is not None:
+        slope = spread(calibration_slope, candidate)
+        found.append(("calibration slope", rules.slope, slope))
+    if rules.level is not None:
+        level = spread(observed_over_predicted, candidate)
+        found.append(("observed over predicted", rules.level, level))
+    if rules.coverage is not None:
+        if evaluation.low is None or evaluation.high is None:
+            raise DataError("coverage can only be judged with both ends of the interval: low, high")
+        ends = (evaluation.low, evaluation.high)
+        share = spread(coverage, ends)
+        found.append(("coverage", rules.coverage, share))
+    for name, (lowest, highest), interval in found:
+        verdict.note(name, interval)
+        line = f"{name} {interval}, bounds {lowest:.3g} to {highest:.3g}"
+        verdict.say(interval.high >= lowest and interval.low <= highest, line)
+
+
+def _gain(
+    rules: Rules, evaluation: Evaluation, a: npt.ArrayLike, b: npt.ArrayLike, level: float
+) -> Interval:
+    """How much better ``a`` is than ``b``: positive is better whatever the metric's direction."""
+    first, second = (a, b) if rules.higher_is_better else (b, a)
+    return paired_bootstrap(
+        rules.metric,
+        evaluation.y,
+        first,
+        second,
+        evaluation.groups,
+        evaluation.seed,
+        resamples=evaluation.resamples,
+        level=level,
+    )
+
+
+def _key(name: str) -> str:
+    return name.lower().replace(" ", "_").replace("-", "_")
+
+
+def with_coverage(rules: Rules, lowest: float, highest: float) -> Rules:
+    """The same rules, asking for the coverage of the candidate's intervals too."""
+    return replace(rules, coverage=(lowest, highest))
