@@ -1,0 +1,177 @@
+"""The classical family, from statsmodels: exponential smoothing, Theta, autoregression.
+
+Each sees one series at a time with its closed slots taken out (a shop without Sundays has a
+season of six), gaps and special days filled by what was expected, on the square-root scale, where
+a count's noise is the same at every size. A member that cannot be fitted answers NaN, and the
+judge gates it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.volume.panel import Floats
+from models.volume.prepare import Problem
+
+LEAST_COUNTS = 10
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series without its closed slots: values, season (1 = none), where the future lands."""
+
+    values: Floats
+    season: int
+    steps: int
+
+
+Member = Callable[[Line], Floats]
+
+
+def lines_of(problem: Problem, filled: Floats) -> list[tuple[Line, np.ndarray]]:
+    """Each series as a ``Line``, with the future columns that are open to it."""
+    out: list[tuple[Line, np.ndarray]] = []
+    for row in range(len(problem.ids)):
+        is_open = problem.open[row]
+        past = is_open[problem.slot]
+        seen = ~np.isnan(problem.y[row])
+        if seen.any():
+            past = past & (np.arange(len(seen)) >= seen.argmax())
+        values = filled[row, past]
+        season = int(is_open.sum()) if problem.slots <= 7 else problem.slots
+        if len(values) < 2 * season + 2:
+            season = 1
+        ahead = is_open[problem.future_slot]
+        out.append((Line(values, season, int(ahead.sum())), ahead))
+    return out
+
+
+def ets(line: Line) -> Floats:
+    """Additive exponential smoothing without trend (statsmodels ``ExponentialSmoothing``)."""
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    model = ExponentialSmoothing(
+        line.values,
+        seasonal="add" if line.season > 1 else None,
+        seasonal_periods=line.season if line.season > 1 else None,
+        initialization_method="heuristic"
+        if len(line.values) >= 10 + 2 * (line.season // 2)
+        else "estimated",
+    )
+    return np.asarray(model.fit().forecast(line.steps))
+
+
+def ets_trend(line: Line) -> Floats:
+    """The same with a damped trend."""
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    model = ExponentialSmoothing(
+        line.values,
+        trend="add",
+        damped_trend=True,
+        seasonal="add" if line.season > 1 else None,
+        seasonal_periods=line.season if line.season > 1 else None,
+        initialization_method="heuristic"
+        if len(line.values) >= 10 + 2 * (line.season // 2)
+        else "estimated",
+    )
+    return np.asarray(model.fit().forecast(line.steps))
+
+
+def theta(line: Line) -> Floats:
+    """Theta with additive seasonality (statsmodels ``ThetaModel``)."""
+    from statsmodels.tsa.forecasting.theta import ThetaModel
+
+    model = ThetaModel(
+        line.values,
+        period=max(line.season, 1),
+        deseasonalize=line.season > 1,
+        use_test=False,
+        method="additive",
+    )
+    return np.asarray(model.fit().forecast(line.steps))
+
+
+def autoregression(line: Line) -> Floats:
+    """Lags 1, 2 and one and two seasons with seasonal dummies (statsmodels ``AutoReg``)."""
+    from statsmodels.tsa.ar_model import AutoReg
+
+    lags = sorted({1, 2, line.season, 2 * line.season} if line.season > 1 else {1, 2})
+    if len(line.values) < 3 * max(lags) + line.season + 4:
+        lags = [1]
+    model = AutoReg(line.values, lags=lags, seasonal=line.season > 1, period=max(line.season, 2))
+    return np.asarray(model.fit().forecast(line.steps))
+
+
+def arima(line: Line) -> Floats:
+    """(1,1,1), or (1,0,1)(0,1,1) of the season (statsmodels ``SARIMAX``)."""
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    seasonal = line.season > 1
+    model = SARIMAX(
+        line.values,
+        order=(1, 0, 1) if seasonal else (1, 1, 1),
+        seasonal_order=(0, 1, 1, line.season) if seasonal else (0, 0, 0, 0),
+        simple_differencing=True,
+    )
+    fitted = model.fit(disp=False, maxiter=25, method="lbfgs")
+    ahead = np.asarray(fitted.forecast(line.steps))
+    return _undifference(line, ahead)
+
+
+def _undifference(line: Line, ahead: Floats) -> Floats:
+    lag = line.season if line.season > 1 else 1
+    values = list(line.values[-lag:])
+    for step in ahead:
+        values.append(values[-lag] + step)
+    return np.array(values[lag:])
+
+
+MEMBERS: Mapping[str, Member] = {
+    "ets": ets,
+    "theta": theta,
+    "autoregression": autoregression,
+}
+COSTLY: Mapping[str, Member] = {"arima": arima, "ets_trend": ets_trend}
+
+
+def forecasts(problem: Problem, filled: Floats, costly: bool) -> dict[str, Floats]:
+    """Each member's forecast (series x horizon); NaN where one cannot be fitted, 0 where closed.
+
+    ``filled`` is ``problem.y`` with every gap filled (closed steps may be anything).
+    """
+    chosen = dict(MEMBERS) | (dict(COSTLY) if costly else {})
+    out = {name: np.full((len(problem.ids), problem.horizon), np.nan) for name in chosen}
+    roots = lines_of(problem, np.sqrt(filled))
+    for row, (line, ahead) in enumerate(roots):
+        spread = float(np.ptp(line.values)) if len(line.values) else 0.0
+        for name, member in chosen.items():
+            if len(line.values) < LEAST_COUNTS or spread == 0 or line.steps == 0:
+                continue
+            root = _attempt(member, line)
+            ceiling = 1.5 * line.values.max() + 1
+            if root is None or not np.isfinite(root).all() or (np.abs(root) > ceiling).any():
+                continue
+            out[name][row, ahead] = np.maximum(root, 0.0) ** 2
+            out[name][row, ~ahead] = 0.0
+    return out
+
+
+def _attempt(member: Member, line: Line) -> Floats | None:
+    """The member's answer; None where its fit fails (the judge then drops it)."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return member(line)
+        except (
+            ValueError,
+            IndexError,
+            ZeroDivisionError,
+            FloatingPointError,
+            np.linalg.LinAlgError,
+        ):
+            return None

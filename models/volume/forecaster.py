@@ -1,0 +1,140 @@
+"""Forecast and backtest: members, judge, intervals, as one call on a long table.
+
+>>> days = pd.date_range("2024-01-01", periods=70, freq="D")
+>>> table = pd.DataFrame({"unique_id": "a", "ds": days, "y": [10, 20, 30, 40, 50, 5, 5] * 10})
+>>> out = forecast(table, horizon=2, freq="D")
+>>> out.columns[:5].tolist()
+['unique_id', 'ds', 'presage', 'presage-median', 'presage-lo-80']
+>>> out["presage"].round().tolist()
+[10.0, 20.0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from data.errors import NotEnoughHistory, UsageError
+from models.volume.context import VolumeContext
+from models.volume.intervals import apply_spread, learn_spread
+from models.volume.judge import Workbench, combine, weights_of
+from models.volume.panel import Floats, Panel, long_frame, panel_of
+
+LEVELS = (80, 95)
+
+
+def forecast(
+    history: pd.DataFrame,
+    *,
+    horizon: int,
+    freq: str,
+    context: VolumeContext | None = None,
+    levels: Sequence[int] = LEVELS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The next ``horizon`` steps after the last ``ds`` of the whole table, for every series.
+
+    ``presage`` is the mean, ``presage-median`` the median, ``presage-lo-L``/``-hi-L`` the
+    interval that should hold L % of what comes.
+    """
+    context = context or VolumeContext()
+    _check(horizon, levels)
+    panel = _ordered(panel_of(history, freq, context))
+    bench = Workbench(panel, horizon, context, seed)
+    return _at(bench, panel.end, levels)
+
+
+def backtest(
+    history: pd.DataFrame,
+    *,
+    cutoffs: Sequence[datetime],
+    horizon: int,
+    freq: str,
+    context: VolumeContext | None = None,
+    levels: Sequence[int] = LEVELS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Rolling origin: at each cutoff (the ``ds`` of the last complete step) the next ``horizon``
+    steps are forecast from what was there by then.
+
+    Columns ``unique_id, ds, cutoff, y, presage, presage-median, ...``; ``y`` is null where the
+    history has no row. Raises NotEnoughHistory for a cutoff before the first count.
+    """
+    context = context or VolumeContext()
+    _check(horizon, levels)
+    panel = _ordered(panel_of(history, freq, context))
+    bench = Workbench(panel, horizon, context, seed)
+    parts = []
+    for cutoff in cutoffs:
+        stamp = np.datetime64(pd.Timestamp(cutoff).to_datetime64(), "us")
+        last = int(panel.grid.index(np.array([stamp]))[0])
+        if panel.grid.ds(np.array([last]))[0] != stamp:
+            raise UsageError(
+                f"the cutoff {cutoff} does not start a step of {freq!r}; the nearest before it is "
+                f"{panel.grid.ds(np.array([last]))[0]}."
+            )
+        if not panel.until(last).ids:
+            raise NotEnoughHistory(
+                f"there is no count up to the cutoff {cutoff}; the first is at "
+                f"{panel.grid.ds(np.array([panel.start]))[0]}."
+            )
+        made = _at(bench, last, levels)
+        made.insert(2, "cutoff", stamp)
+        made.insert(3, "y", _actuals(panel, last, horizon, made["unique_id"]))
+        parts.append(made)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _check(horizon: int, levels: Sequence[int]) -> None:
+    if horizon < 1:
+        raise UsageError(f"the horizon is {horizon} steps; it must be at least 1.")
+    wrong = [level for level in levels if not 0 < level < 100]
+    if wrong:
+        raise UsageError(f"the level {wrong[0]} is not between 0 and 100 percent.")
+
+
+def _ordered(panel: Panel) -> Panel:
+    """Series in order of their first count, then name: what comes later changes no place."""
+    seen = ~np.isnan(panel.y)
+    has = seen.any(axis=1)
+    first = np.where(has, seen.argmax(axis=1), panel.y.shape[1])
+    order = sorted(range(len(panel.ids)), key=lambda row: (int(first[row]), panel.ids[row]))
+    order = [row for row in order if has[row]]
+    return Panel(tuple(panel.ids[row] for row in order), panel.grid, panel.start, panel.y[order])
+
+
+def _at(bench: Workbench, cutoff: int, levels: Sequence[int]) -> pd.DataFrame:
+    trials = bench.trials(cutoff)
+    weight = weights_of(trials)
+    past = bench.panel.until(cutoff)
+    tried = (
+        np.stack([combine(one, weight) for one in trials.forecast])
+        if len(trials.forecast)
+        else np.empty((0, len(past.ids), bench.horizon))
+    )
+    spread = learn_spread(tried, trials.actual, levels)
+    members = bench.forecasts(cutoff, bench.model(cutoff))
+    mean, quantiles = apply_spread(combine(members, weight), spread)
+    columns: dict[str, Floats] = {
+        "presage": mean,
+        "presage-median": quantiles[int(np.searchsorted(spread.probabilities, 0.5))],
+    }
+    for level in levels:
+        low, high = 0.5 - level / 200, 0.5 + level / 200
+        columns[f"presage-lo-{level}"] = quantiles[int(np.searchsorted(spread.probabilities, low))]
+        columns[f"presage-hi-{level}"] = quantiles[int(np.searchsorted(spread.probabilities, high))]
+    frame = long_frame(past.ids, past.grid.ds(past.future(bench.horizon)), **columns)
+    return frame.sort_values(["unique_id", "ds"], ignore_index=True)
+
+
+def _actuals(panel: Panel, last: int, horizon: int, ids: pd.Series) -> Floats:
+    place = {name: row for row, name in enumerate(panel.ids)}
+    rows = np.array([place[name] for name in ids.iloc[::horizon]])
+    future = np.full((len(panel.ids), horizon), np.nan)
+    first = last + 1 - panel.start
+    known = panel.y[:, max(first, 0) : max(first + horizon, 0)]
+    future[:, : known.shape[1]] = known
+    return future[rows].reshape(-1)

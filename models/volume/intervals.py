@@ -1,0 +1,121 @@
+"""Intervals from the trials' own residuals, scaled for counts.
+
+A residual is measured in units of ``sqrt(f + phi f^2)``: Poisson noise plus a part that grows
+with the forecast (``phi`` per series, by moments, shrunk to all series'). Quantiles of these
+scaled residuals, the series' own shrunk to all series', widen with the step ahead as the trials
+did. Nothing is assumed about their shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.volume.panel import Floats
+
+SHRINK_RESIDUALS = 60.0
+SHRINK_SPREAD = 30.0
+SHRINK_BIAS = 40.0
+FLOOR = 0.25
+GRID = np.array([0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975])
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What intervals need: ``phi`` (series), ``growth`` (steps), and quantiles of scaled
+    residuals at ``probabilities`` (series x probabilities); ``bias`` of the mean (series).
+    """
+
+    phi: Floats
+    growth: Floats
+    probabilities: Floats
+    quantiles: Floats
+    bias: Floats
+
+
+def scale(forecast: Floats, phi: Floats) -> Floats:
+    """The residuals' unit (series x steps), never 0."""
+    return np.sqrt(np.maximum(forecast, FLOOR) + phi[:, None] * forecast**2)
+
+
+def learn_spread(forecast: Floats, actual: Floats, levels: Sequence[int]) -> Spread:
+    """From trials (origins x series x steps): the combination's forecasts and what happened."""
+    tails = [tail for level in levels for tail in (0.5 - level / 200, 0.5 + level / 200)]
+    probabilities = np.array(sorted({0.5, *tails}))
+    origins, n, horizon = forecast.shape
+    known = ~np.isnan(actual) & ~np.isnan(forecast) & (forecast > 0)
+    if origins == 0 or not known.any():
+        return _unknown(n, horizon, probabilities)
+    residual = np.where(known, actual - forecast, 0.0)
+    f = np.where(known, forecast, 0.0)
+    excess = (residual**2 - f).sum(axis=(0, 2))
+    size = (f**2).sum(axis=(0, 2))
+    # the noise of all series together, each weighed alike
+    own = np.maximum(excess, 0.0) / np.maximum(size, 1e-9)
+    count = known.sum(axis=(0, 2)).astype("float64")
+    everyone = float(np.median(own[count > 0]))
+    phi = (own * count + everyone * SHRINK_SPREAD) / (count + SHRINK_SPREAD)
+    unit = np.sqrt(np.maximum(f, FLOOR) + phi[None, :, None] * f**2)
+    z = residual / unit
+    growth = _growth(z, known)
+    z = z / growth
+    pooled = np.quantile(z[known], probabilities)
+    quantiles = np.tile(pooled, (n, 1))
+    bias = np.zeros(n)
+    for row in range(n):
+        mine = z[:, row][known[:, row]]
+        if len(mine) < 5:
+            continue
+        weight = len(mine) / (len(mine) + SHRINK_RESIDUALS)
+        quantiles[row] = weight * np.quantile(mine, probabilities) + (1 - weight) * pooled
+        bias[row] = mine.mean() * len(mine) / (len(mine) + SHRINK_BIAS)
+    inflate = _small_sample(known)
+    middle = quantiles[:, [int(np.searchsorted(probabilities, 0.5))]]
+    quantiles = middle + (quantiles - middle) * inflate
+    return Spread(phi, growth, probabilities, quantiles, bias)
+
+
+def _growth(z: Floats, known: Floats) -> Floats:
+    """Root mean square by step ahead, smoothed, never falling, 1 on the mean."""
+    horizon = z.shape[2]
+    square = (z**2).sum(axis=(0, 1))
+    count = known.sum(axis=(0, 1)).astype("float64")
+    overall = square.sum() / max(count.sum(), 1.0)
+    width = max(1, horizon // 4)
+    kernel = np.ones(2 * width + 1)
+    middle = slice(width, width + horizon)
+    smooth_square = np.convolve(square, kernel)[middle] + overall * 20
+    smooth_count = np.convolve(count, kernel)[middle] + 20
+    growth = np.sqrt(smooth_square / smooth_count / max(overall, 1e-9))
+    return np.maximum.accumulate(growth)
+
+
+def _small_sample(known: Floats) -> float:
+    """Widening for few origins: their residuals picked the weights, and are few."""
+    origins = int(known.any(axis=(1, 2)).sum())
+    return 1.0 + 0.6 / max(origins, 1)
+
+
+def _unknown(n: int, horizon: int, probabilities: Floats) -> Spread:
+    """Without trials: a wide, stated guess (30 % of the forecast beside Poisson noise)."""
+    from scipy.stats import norm
+
+    quantiles = np.tile(norm.ppf(probabilities), (n, 1))
+    return Spread(np.full(n, 0.09), np.ones(horizon), probabilities, quantiles, np.zeros(n))
+
+
+def apply_spread(forecast: Floats, spread: Spread) -> tuple[Floats, Floats]:
+    """The mean (series x steps) and the quantiles (probabilities x series x steps).
+
+    Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
+    """
+    growth = np.resize(spread.growth, forecast.shape[1])
+    growth[len(spread.growth) :] = spread.growth[-1]
+    unit = scale(forecast, spread.phi) * growth[None, :]
+    quantiles = forecast[None] + spread.quantiles.T[:, :, None] * unit[None]
+    quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=0)
+    mean = np.maximum(forecast + spread.bias[:, None] * unit, 0.0)
+    closed = forecast <= 0
+    return np.where(closed, 0.0, mean), np.where(closed[None], 0.0, quantiles)

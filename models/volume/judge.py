@@ -1,0 +1,166 @@
+"""The judge: an inner rolling-origin backtest decides how much each member counts, per series.
+
+At past origins every member forecasts what has since happened; nothing after the cutoff is ever
+read. A member's score is its absolute error relative to the mean of the last eight same slots,
+the series' own score shrunk towards that of all series together. Members that fail, or are more
+than ``GATE`` times the best, are dropped; the rest are weighted by how near the best they are.
+Forecasts at an origin depend on the past of that origin only, so a backtest with many cutoffs
+computes each origin once (``Workbench``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.volume.context import VolumeContext
+from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
+from models.volume.panel import Floats, Panel
+
+if TYPE_CHECKING:
+    import lightgbm
+
+MOST_ORIGINS = 12
+GATE = 1.15
+NEARNESS = 0.04
+SHRINK_ORIGINS = 4.0
+FORGET = 0.93
+REFERENCE = NAMES.index("mean_of_8")
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Past forecasts with what happened: ``forecast`` (origins x members x series x steps) and
+    ``actual`` (origins x series x steps; NaN where not known by the cutoff), oldest first.
+    """
+
+    forecast: Floats
+    actual: Floats
+
+
+@dataclass
+class Workbench:
+    """A panel with its origins' forecasts, computed once each.
+
+    ``panel`` may hold the future of a cutoff; every computation goes through ``panel.until``.
+    """
+
+    panel: Panel
+    horizon: int
+    context: VolumeContext
+    seed: int
+    _forecasts: dict[int, Floats] = field(default_factory=dict)
+    _models: dict[int, lightgbm.Booster | None] = field(default_factory=dict)
+
+    def model(self, last: int) -> lightgbm.Booster | None:
+        """The tree member trained on everything up to step ``last``."""
+        if last not in self._models:
+            past = self.panel.until(last)
+            self._models[last] = (
+                train_trees(past, self.horizon, self.context, self.seed) if past.ids else None
+            )
+        return self._models[last]
+
+    def anchor(self, origin: int) -> int:
+        """The step up to which the tree member is trained for trials from ``origin``."""
+        frequency = self.panel.grid.frequency
+        every = {"minute": 28 * frequency.per_day, "day": 28, "week": 13, "month": 12}[
+            frequency.unit
+        ]
+        return origin // every * every - 1
+
+    def forecasts(self, origin: int, model: lightgbm.Booster | None = None) -> Floats:
+        """All members' forecasts from ``origin`` (members x series of that time x steps)."""
+        past = self.panel.until(origin)
+        ready = origin_of(past, self.horizon, self.context)
+        return forecasts_at(ready, self.horizon, self.context, model)
+
+    def trial(self, origin: int) -> Floats:
+        """The same, with the tree member of the origin's anchor; kept."""
+        if origin not in self._forecasts:
+            self._forecasts[origin] = self.forecasts(origin, self.model(self.anchor(origin)))
+        return self._forecasts[origin]
+
+    def trials(self, cutoff: int) -> Trials:
+        """Past forecasts from origins before ``cutoff``, with the actuals up to it."""
+        past = self.panel.until(cutoff)
+        origins = inner_origins(past)
+        n = len(past.ids)
+        forecast = np.full((len(origins), len(NAMES), n, self.horizon), np.nan)
+        actual = np.full((len(origins), n, self.horizon), np.nan)
+        for place, origin in enumerate(origins):
+            made = self.trial(int(origin))
+            forecast[place, :, : made.shape[1]] = made
+            first = int(origin) + 1 - past.start
+            known = past.y[:, first : first + self.horizon]
+            actual[place, :, : known.shape[1]] = known
+        return Trials(forecast, actual)
+
+
+def inner_origins(panel: Panel) -> np.ndarray:
+    """Trial origins before the panel's end, oldest first: weekly, closer where history is short."""
+    frequency = panel.grid.frequency
+    width = panel.y.shape[1]
+    if frequency.unit in ("week", "month"):
+        least, every = max(8, min(width // 2, frequency.season + 4)), 1
+    else:
+        week = 7 * frequency.per_day
+        least = 3 * week
+        room = (width - least) // frequency.per_day
+        every = frequency.per_day * (7 if room >= 42 else 3 if room >= 9 else 1)
+    back = every * np.arange(MOST_ORIGINS, 0, -1)
+    return panel.end - back[width - back >= least]
+
+
+def weights_of(trials: Trials) -> Floats:
+    """How much each member counts (members x series; each series' weights add up to 1)."""
+    origins, members, n, _ = trials.forecast.shape
+    if origins == 0 or n == 0:
+        return untried(n)
+    age = FORGET ** np.arange(origins - 1, -1, -1.0)
+    known = ~np.isnan(trials.actual)
+    error = np.abs(trials.forecast - trials.actual[:, None])
+    missing = np.isnan(error) & known[:, None]
+    failed = missing.any(axis=(0, 3)) if origins else np.ones((members, n), dtype=bool)
+    total = np.einsum("o,omnh->mn", age, np.nan_to_num(error))
+    trusted = np.where(failed, np.nan, total)
+    reference = total[REFERENCE]
+    judged = reference > 0
+    ratio = np.where(judged, trusted / np.where(judged, reference, 1.0), np.nan)
+    share = np.where(judged, 1.0, 0.0)
+    everyone = np.nansum(np.where(np.isnan(ratio), 0.0, ratio) * share, axis=1)
+    counted = ((~np.isnan(ratio)) * share).sum(axis=1)
+    everyone = np.where(counted > 0, everyone / np.maximum(counted, 1e-9), np.nan)
+    tried = known.any(axis=2).sum(axis=0).astype("float64")
+    own = np.where(np.isnan(ratio), 0.0, ratio) * tried
+    pulled = (own + SHRINK_ORIGINS * everyone[:, None]) / (tried * judged + SHRINK_ORIGINS)
+    score = np.where(failed, np.inf, np.where(np.isnan(pulled), np.inf, pulled))
+    best = score.min(axis=0)
+    weight = np.zeros((members, n))
+    fine = np.isfinite(best) & (best > 0)
+    relative = np.where(fine, score / np.where(fine, best, 1.0), np.inf)
+    weight = np.where(relative <= GATE, np.exp(-(relative - 1) / NEARNESS), 0.0)
+    weight[:, ~fine] = untried(int((~fine).sum()))
+    return weight / weight.sum(axis=0)
+
+
+def untried(n: int) -> Floats:
+    """Weights of series without a trial: half the mean of eight same slots, half smoothing."""
+    weight = np.zeros((len(NAMES), n))
+    weight[REFERENCE] = 0.5
+    weight[NAMES.index("smooth")] = 0.5
+    return weight
+
+
+def combine(forecast: Floats, weight: Floats) -> Floats:
+    """Weighted mean over members (axis -3 of ``forecast``), members without an answer left out.
+
+    Where every weighted member is silent, the mean of eight same slots speaks.
+    """
+    there = ~np.isnan(forecast)
+    share = np.where(there, weight[:, :, None], 0.0)
+    whole = share.sum(axis=-3)
+    mixed = (share * np.nan_to_num(forecast)).sum(axis=-3) / np.where(whole > 0, whole, 1.0)
+    return np.where(whole > 0, mixed, forecast[..., REFERENCE, :, :])

@@ -1,0 +1,150 @@
+"""All members' forecasts at one origin, as one array (members x series x steps).
+
+Everything here sees a panel that ends at the origin: what comes after does not exist. Ordinary
+days are forecast by every member with special days blanked; the special days' effect is applied
+to all alike. Steps shorter than a day are forecast as day totals times slot profile, beside the
+plain same-slot means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.volume import classical, trees
+from models.volume.baselines import same_slots
+from models.volume.context import VolumeContext
+from models.volume.panel import Floats, Panel
+from models.volume.prepare import (
+    Bools,
+    Problem,
+    closed_by_calendar,
+    day_problem,
+    settled,
+    step_problem,
+)
+from models.volume.profile import slot_shares
+from models.volume.smooth import SmoothSettings, run
+from models.volume.special_days import kinds_of, learn
+
+if TYPE_CHECKING:
+    import lightgbm
+
+SMOOTH = {
+    "smooth_slow": SmoothSettings(alpha=0.03, gamma=0.1),
+    "smooth": SmoothSettings(alpha=0.1, gamma=0.1),
+    "smooth_fast": SmoothSettings(alpha=0.3, gamma=0.1),
+    "smooth_stable": SmoothSettings(alpha=0.1, gamma=0.04),
+}
+SAME_SLOTS = {"seasonal_naive": 1, "mean_of_4": 4, "mean_of_8": 8}
+MOST_SERIES_CLASSICAL = 150
+MOST_SERIES_COSTLY = 3
+COSTLY_LENGTH = 400
+
+NAMES = (
+    *SAME_SLOTS,
+    *SMOOTH,
+    *classical.MEMBERS,
+    *classical.COSTLY,
+    "trees",
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A panel up to one step, brought into the form that members read."""
+
+    panel: Panel
+    open: Bools
+    problem: Problem
+    ordinary: Floats
+    share: Floats | None
+
+    @property
+    def steps_in_problem(self) -> int:
+        """Steps of the problem to forecast (days, for shorter steps)."""
+        return self.problem.horizon
+
+
+def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
+    """Prepare a panel for the members: zeros, closures, closed slots, day totals, special days."""
+    ready, open_slots = settled(panel, context)
+    if panel.grid.frequency.unit == "minute":
+        share = slot_shares(ready, open_slots)
+        problem = day_problem(ready, open_slots, horizon, share)
+    else:
+        share, problem = None, step_problem(ready, open_slots, horizon)
+    ordinary = problem.y
+    if problem.unit == "day" and context.country:
+        special = kinds_of(problem.days, context.country)[0] > 0
+        ordinary = np.where(special[None, :], np.nan, problem.y)
+    return Origin(ready, open_slots, problem, ordinary, share)
+
+
+def forecasts_at(
+    origin: Origin, horizon: int, context: VolumeContext, model: lightgbm.Booster | None
+) -> Floats:
+    """Every member's forecast of the ``horizon`` steps after the origin; NaN where it has none."""
+    problem, ordinary = origin.problem, origin.ordinary
+    n = len(problem.ids)
+    days: dict[str, Floats] = {}
+    base = run(ordinary, problem.slot, problem.slots, SMOOTH["smooth"])
+    effect = np.ones((n, problem.horizon))
+    if problem.unit == "day" and context.country:
+        first = min(2 * problem.slots, problem.y.shape[1])
+        special = learn(problem.y, base.expected, problem.days, context.country, first)
+        effect = special.multiplier(problem.future_days, context.country)
+    enough = problem.y.shape[1] >= 3
+    for name, settings in SMOOTH.items():
+        if enough:
+            state = run(ordinary, problem.slot, problem.slots, settings)
+            days[name] = state.forecast(problem.future_slot)
+    if n <= MOST_SERIES_CLASSICAL and enough:
+        filled = np.where(np.isnan(ordinary), np.maximum(base.expected, 0.0), ordinary)
+        costly = n <= MOST_SERIES_COSTLY and problem.y.shape[1] <= COSTLY_LENGTH
+        days.update(classical.forecasts(problem, filled, costly))
+    if model is not None and enough:
+        days["trees"] = trees.predict(model, problem, ordinary, context.country)
+    shut = ~problem.open[:, problem.future_slot]
+    out = np.full((len(NAMES), n, horizon), np.nan)
+    spread = _spread(origin, horizon)
+    for name, values in days.items():
+        values = np.where(shut, 0.0, np.maximum(values, 0.0)) * effect
+        out[NAMES.index(name)] = spread(values)
+    stepwise = spread(effect, shares=False)
+    for name, count in SAME_SLOTS.items():
+        out[NAMES.index(name)] = same_slots(origin.panel, horizon, count) * stepwise
+    return _closed_to_zero(origin, out, horizon, context)
+
+
+def _spread(origin: Origin, horizon: int):  # type: ignore[no-untyped-def]
+    """A function that turns (series x problem steps) into (series x horizon)."""
+    panel = origin.panel
+    if origin.share is None:
+        return lambda values, shares=True: values
+    future = panel.future(horizon)
+    day = panel.grid.days(future)
+    column = np.searchsorted(origin.problem.future_days, day)
+    slot = panel.grid.cells(future)[1]
+    share = origin.share[:, slot]
+    return lambda values, shares=True: values[:, column] * (share if shares else 1.0)
+
+
+def _closed_to_zero(origin: Origin, out: Floats, horizon: int, context: VolumeContext) -> Floats:
+    panel = origin.panel
+    future = panel.future(horizon)
+    slot = panel.grid.cells(future)[1]
+    closed = ~origin.open[:, slot]
+    as_of = panel.grid.ds(future[:1])[0]
+    closed |= closed_by_calendar(panel, future, context, as_of, kinds=("closure",))
+    return np.where(closed[None], 0.0, out)
+
+
+def train_trees(
+    panel: Panel, horizon: int, context: VolumeContext, seed: int
+) -> lightgbm.Booster | None:
+    """The tree member's model of a panel; None where its history is too short."""
+    origin = origin_of(panel, horizon, context)
+    return trees.train(origin.problem, origin.ordinary, context.country, seed)

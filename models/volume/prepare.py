@@ -1,0 +1,210 @@
+"""From counts as written to counts as meant: closed slots, gaps and zeros told apart.
+
+A step without a row is one of three things, decided per series from the past alone:
+
+- **closed**: the slot of the week was without a count each time of the last weeks; it is
+  forecast as 0 and never learned as low demand;
+- **zero**: a sparse series whose source writes no zeros (none is there, counts are small, and
+  rows are missing about as often as a count of that size would be zero);
+- **a gap**: everything else; it is left out.
+
+Steps shorter than a day become daily totals here (``day_problem``); how a day falls into its
+slots is ``models.volume.profile``'s part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from models.volume.context import VolumeContext
+from models.volume.grid import Ints, Times
+from models.volume.panel import Floats, Panel
+from models.volume.slots import cube_of
+
+Bools = npt.NDArray[np.bool_]
+
+WEEKS_FOR_CLOSED = 8
+SPARSE_MEAN = 6.0
+LEAST_SHARE_OF_A_DAY = 0.5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the members see: one step a column, one cycle of ``slots`` slots.
+
+    ``y`` (series x steps, NaN = not known), ``slot`` and ``days`` of the past steps, the same of
+    the future ones, ``open`` (series x slots). Steps are days, weeks or months.
+    """
+
+    ids: tuple[str, ...]
+    y: Floats
+    slots: int
+    slot: Ints
+    days: Times
+    future_slot: Ints
+    future_days: Times
+    open: Bools
+    unit: str
+
+    @property
+    def horizon(self) -> int:
+        """Steps to forecast."""
+        return len(self.future_slot)
+
+
+def settled(panel: Panel, context: VolumeContext) -> tuple[Panel, Bools]:
+    """The panel with its zeros filled in and closures blanked, and which slots are open.
+
+    The second value is (series x slots of the cycle), all True for weeks and months.
+    """
+    y = _fill_zeros(panel.y)
+    y = _blank_closures(panel, y, context)
+    return replace(panel, y=y), _open_slots(panel, y)
+
+
+def _fill_zeros(y: Floats) -> Floats:
+    """Absent counts of a sparse series whose source writes no zeros are zeros."""
+    if not np.isnan(y).any():
+        return y
+    seen = ~np.isnan(y)
+    present = seen.sum(axis=1)
+    mean_present = np.where(seen, y, 0.0).sum(axis=1) / np.maximum(present, 1)
+    writes_zeros = ((y == 0) & seen).any(axis=1)
+    started = np.cumsum(seen, axis=1) > 0
+    absent = started & ~seen
+    share_absent = absent.sum(axis=1) / np.maximum(started.sum(axis=1), 1)
+    # P(0) of a zero-truncated Poisson's rate near mean_present; counts in practice have more zeros
+    expected = np.exp(-np.maximum(mean_present - 1, 0.05))
+    sparse = (mean_present < SPARSE_MEAN) & (share_absent > 0) & (share_absent > 0.3 * expected)
+    fill = (sparse & ~writes_zeros)[:, None] & absent
+    return np.where(fill, 0.0, y) if fill.any() else y
+
+
+def _blank_closures(panel: Panel, y: Floats, context: VolumeContext) -> Floats:
+    as_of = panel.grid.ds(np.array([panel.end + 1]))[0]
+    shut = closed_by_calendar(panel, panel.index, context, as_of, kinds=("closure", "outage"))
+    return np.where(shut, np.nan, y) if shut.any() else y
+
+
+def closed_by_calendar(
+    panel: Panel, index: Ints, context: VolumeContext, as_of: np.datetime64, kinds: tuple[str, ...]
+) -> Bools:
+    """(series x steps) True where an announced event of these kinds covers the whole step."""
+    covered = np.zeros((len(panel.ids), len(index)), dtype=bool)
+    events = context.events(as_of)
+    if events.empty:
+        return covered
+    begins, ends = panel.grid.ds(index), panel.grid.ds(index + 1)
+    for event in events[events["kind"].isin(kinds)].itertuples():
+        start = np.datetime64(event.starts_at, "us")
+        ends_at = getattr(event, "ends_at", None)
+        stop = ends[-1] if ends_at is None or ends_at != ends_at else np.datetime64(ends_at, "us")
+        channel = getattr(event, "channel", None)
+        everywhere = channel is None or channel != channel
+        rows = [
+            everywhere or name == f"channel={channel}" or name.startswith(f"channel={channel}/")
+            for name in panel.ids
+        ]
+        covered |= np.array(rows)[:, None] & ((begins >= start) & (ends <= stop))[None, :]
+    return covered
+
+
+def _open_slots(panel: Panel, y: Floats) -> Bools:
+    """False for slots that were without a count (no row, or always 0) each time of late."""
+    frequency = panel.grid.frequency
+    shape = (len(panel.ids), frequency.season)
+    if frequency.unit in ("week", "month"):
+        return np.ones(shape, dtype=bool)
+    # a slot must have come by at least twice: the panel's own steps say when it did
+    steps = np.ones((1, y.shape[1]))
+    came = ~np.isnan(cube_of(steps, panel.grid, panel.index).y)[0]
+    cube = cube_of(y, panel.grid, panel.index).y
+    busy = np.nan_to_num(cube) > 0
+    first = np.argmax((~np.isnan(y)).any(axis=0)) if y.size else 0
+    del first
+    recent_busy = np.zeros(shape)
+    recent_came = np.zeros(frequency.season)
+    for week in range(cube.shape[1] - 1, -1, -1):
+        take = came[week] & (recent_came < WEEKS_FOR_CLOSED)
+        recent_busy += np.where(take, busy[:, week, :], False)
+        recent_came += take
+    level = np.nanmean(np.where(np.isnan(y), np.nan, y), axis=1)
+    # a slot with zeros is closed only if the series is busy enough for the zeros to mean it
+    meaningful = level[:, None] * recent_came[None, :] > 12.0
+    never_row = np.isnan(cube[:, -WEEKS_FOR_CLOSED:, :]).all(axis=1)
+    shut = (recent_busy == 0) & (recent_came >= 2)[None, :] & (meaningful | never_row)
+    shut &= ~shut.all(axis=1)[:, None]
+    return ~shut
+
+
+def step_problem(panel: Panel, open_slots: Bools, horizon: int) -> Problem:
+    """Days, weeks or months as they are."""
+    future = panel.future(horizon)
+    slot = panel.grid.cells(panel.index)[1]
+    y = np.where(open_slots[:, slot], panel.y, np.nan)
+    return Problem(
+        panel.ids,
+        y,
+        panel.grid.frequency.season,
+        slot,
+        panel.grid.days(panel.index),
+        panel.grid.cells(future)[1],
+        panel.grid.days(future),
+        open_slots,
+        panel.grid.frequency.unit,
+    )
+
+
+def day_problem(panel: Panel, open_slots: Bools, horizon: int, share: Floats) -> Problem:
+    """Daily totals of a panel of shorter steps, up to the last complete local day.
+
+    ``share`` (series x slots of the week) is the usual share of each slot in its day: totals of
+    days with gaps are scaled up by the share that is there, or unknown if it is under a half.
+    """
+    slot = panel.grid.cells(panel.index)[1]
+    day = panel.grid.days(panel.index)
+    future = panel.future(horizon)
+    future_day = np.unique(panel.grid.days(future))
+    complete = day < future_day[0]
+    names, code = np.unique(day[complete], return_inverse=True)
+    is_open = open_slots[:, slot[complete]]
+    counted = is_open & ~np.isnan(panel.y[:, complete])
+    n, width = len(panel.ids), len(names)
+    flat = (np.arange(n)[:, None] * width + code[None, :]).reshape(-1)
+
+    def by_day(values: Floats) -> Floats:
+        return np.bincount(flat, values.reshape(-1), n * width).reshape(n, width)
+
+    total = by_day(np.where(counted, np.nan_to_num(panel.y[:, complete]), 0.0))
+    usual = share[:, slot[complete]] * is_open
+    there, all_of_it = by_day(np.where(counted, usual, 0.0)), by_day(usual)
+    part = there / np.where(all_of_it > 0, all_of_it, 1.0)
+    y = np.where(part >= LEAST_SHARE_OF_A_DAY, total / np.where(part > 0, part, 1.0), np.nan)
+    if width:  # the first day may have begun before the history did
+        first_full = counted_steps_from_midnight(panel, names[0])
+        if not first_full:
+            y[:, 0] = np.nan
+    per_day = panel.grid.frequency.per_day
+    open_days = open_slots.reshape(n, 7, per_day).any(axis=2)
+    weekday = (names.astype("datetime64[D]").astype("int64") + 3) % 7
+    y = np.where(open_days[:, weekday], y, np.nan)
+    return Problem(
+        panel.ids,
+        y,
+        7,
+        weekday,
+        names,
+        (future_day.astype("int64") + 3) % 7,
+        future_day,
+        open_days,
+        "day",
+    )
+
+
+def counted_steps_from_midnight(panel: Panel, first: np.datetime64) -> bool:
+    """Whether the panel's first step begins its local day."""
+    begins = panel.grid.local(panel.index[:1])[0]
+    return bool(begins == first.astype("datetime64[us]"))
