@@ -22,13 +22,14 @@ pointer is replaced whole; a reader sees the old champion or the new one.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from data.errors import DamagedFile, NotEnoughHistory
 from models.bundle import Bundle, Manifest, copy_bundle, read_bundle, trial_load, verify
-from models.sealed import replace_file
+from models.sealed import holds, replace_file
 
 POINTER = "champion.json"
 
@@ -114,11 +115,18 @@ def install(
 
 
 def materialise(state_dir: Path, kind: str, version: str, source: Path) -> Path:
-    """The folder of this version under ``models/<kind>``, copied there and loaded on trial."""
-    manifest = trial_load(source)
-    folder = models_folder(state_dir, kind) / _folder_name(version, manifest.fingerprint)
-    if folder != Path(source):
-        _same(Path(source), copy_bundle(Path(source), folder), manifest.fingerprint)
+    """The folder of this version under ``models/<kind>``, copied from ``source`` if need be.
+
+    Loaded on trial either way (DamagedFile). A damaged folder of an earlier promotion is written
+    anew from ``source``.
+    """
+    fingerprint = verify(source).fingerprint
+    folder = models_folder(state_dir, kind) / _folder_name(version, fingerprint)
+    if folder.exists() and not holds(folder, fingerprint):
+        shutil.rmtree(folder)
+    if not folder.exists():
+        copy_bundle(source, folder)
+    _same(folder, trial_load(folder), fingerprint)
     return folder
 
 

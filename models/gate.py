@@ -218,8 +218,9 @@ def _in_bounds(
         found.append(("coverage", rules.coverage, share))
     for name, (lowest, highest), interval in found:
         verdict.note(name, interval)
-        line = f"{name} {interval}, bounds {lowest:.3g} to {highest:.3g}"
-        verdict.say(interval.high >= lowest and interval.low <= highest, line)
+        within = interval.high >= lowest and interval.low <= highest
+        where = "within" if within else "outside of"
+        verdict.say(within, f"{name} {interval} is {where} {lowest:.3g} to {highest:.3g}")
 
 
 def _gain(

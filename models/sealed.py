@@ -137,7 +137,7 @@ def _write(content: Mapping[str, bytes], folder: Path, fingerprint: str) -> None
         try:
             staging.rename(folder)  # replaces an empty folder, never one that holds something
         except OSError as error:
-            if not _holds(folder, fingerprint):
+            if not holds(folder, fingerprint):
                 raise Conflict(
                     f"{folder}: holds something else already; write the model to another folder"
                 ) from error
@@ -146,7 +146,8 @@ def _write(content: Mapping[str, bytes], folder: Path, fingerprint: str) -> None
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _holds(folder: Path, fingerprint: str) -> bool:
+def holds(folder: Path, fingerprint: str) -> bool:
+    """Whether the folder verifies and is the one of this fingerprint."""
     try:
         return verify(folder).fingerprint == fingerprint
     except DamagedFile:

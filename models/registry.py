@@ -1,0 +1,375 @@
+"""Every training run, every model, who was champion when: MLflow, on files of the workspace.
+
+    .presage/mlflow.db        runs, registered models and their versions (SQLite)
+    .presage/mlartifacts/     plots, tables, and each version's bundle with its signature
+
+This is the only file that imports MLflow, inside functions, for the import alone costs seconds. A
+registered version is our own bundle in a flavour of our own, ``presage``: MLflow can show it, its
+signature and its input example, and knows no code that would load it. Nothing is ever unpickled.
+
+The alias ``champion`` moves through ``promote``, which wants a gate's verdict, and ``rollback``.
+Each move is told to ``record`` (the store's history), and the bundle is copied beside a pointer
+that scoring and serving read (models/champion.py) without MLflow.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from data.errors import GateRefused, UsageError, did_you_mean
+from models.bundle import verify
+from models.champion import Champion, champion, materialise, point_at
+from models.gate import GateDecision
+from models.metrics import Interval
+from models.training_record import at_the_edge, flat_numbers, write_artifacts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "ModelVersion",
+    "log_training_run",
+    "record_gate",
+    "promote",
+    "rollback",
+    "champion",
+    "history",
+    "version_bundle",
+]
+
+ALIAS = "champion"
+LINE = "presage.champions"
+"""Tag of a registered model: the versions that were champion, oldest first, the last one now."""
+
+Record = Callable[[dict[str, Any]], None]
+"""Takes one move of the alias: kind, version, previous, run_id, fingerprint, event, reasons, at."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered version; ``gate`` is ``"passed"``, ``"refused"`` or None if not yet judged."""
+
+    kind: str
+    version: str
+    run_id: str
+    fingerprint: str
+    created_at: datetime
+    data_fingerprint: str
+    feature_fingerprint: str
+    as_of: str
+    gate: str | None
+    gate_reasons: str
+    is_champion: bool
+
+
+def log_training_run(
+    state_dir: Path,
+    kind: str,
+    bundle_folder: Path,
+    *,
+    params: Mapping[str, Any],
+    metrics: Mapping[str, float | Interval],
+    base_rates: Mapping[str, float],
+    data_fingerprint: str,
+    feature_fingerprint: str,
+    as_of: datetime,
+    example: pd.DataFrame,
+    predictions: pd.DataFrame,
+    at: datetime,
+    plots: Mapping[str, Figure | Path] | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> ModelVersion:
+    """Log one training and register its bundle as the next version of ``presage-<kind>``.
+
+    ``metrics``: an Interval is logged as ``name``, ``name_low`` and ``name_high``. ``base_rates``
+    (per horizon, per series) become metrics ``base_rate_<name>``. ``example``: a few input rows,
+    and ``predictions`` what the model says of them; the signature is inferred from the two.
+    ``plots`` and ``tables`` become artifacts ``plots/<name>.png`` and ``tables/<name>.json``.
+    ``at``: the time that the metrics carry (naive UTC). The bundle is verified first (DamagedFile).
+    """
+    manifest = verify(bundle_folder)
+    numbers = flat_numbers(metrics) | {f"base_rate_{name}": v for name, v in base_rates.items()}
+    mlflow, client = _client(Path(state_dir).absolute())
+    experiment = _experiment(client, Path(state_dir).absolute(), kind)
+    identity = {
+        "presage.kind": kind,
+        "presage.fingerprint": manifest.fingerprint,
+        "presage.data_fingerprint": data_fingerprint,
+        "presage.feature_fingerprint": feature_fingerprint,
+        "presage.as_of": as_of.isoformat(),
+    }
+    run_name = f"{kind} as of {as_of:%Y-%m-%d %H:%M}"
+    run = client.create_run(experiment, run_name=run_name, tags={**(tags or {}), **identity})
+    run_id = run.info.run_id
+    try:
+        entities = mlflow.entities
+        moment = int(at.replace(tzinfo=UTC).timestamp() * 1000)
+        client.log_batch(
+            run_id,
+            metrics=[entities.Metric(key, value, moment, 0) for key, value in numbers.items()],
+            params=[entities.Param(key, str(value)) for key, value in params.items()],
+        )
+        with tempfile.TemporaryDirectory(dir=state_dir, prefix=".staging-") as staging:
+            artifacts, model = Path(staging) / "run", Path(staging) / "model"
+            write_artifacts(artifacts, plots or {}, tables or {})
+            client.log_artifacts(run_id, str(artifacts))
+            source = _log_model(
+                mlflow, client, experiment, run_id, kind, model, bundle_folder, example, predictions
+            )
+        name = _registered_name(kind)
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name, description=f"Presage's {kind} models")
+        version = client.create_model_version(name, source, run_id=run_id, tags=identity)
+    except BaseException:
+        client.set_terminated(run_id, status="FAILED")
+        raise
+    client.set_terminated(run_id, status="FINISHED")
+    return _model_version(kind, version, None)
+
+
+def record_gate(state_dir: Path, kind: str, version: str, decision: GateDecision) -> None:
+    """Write a gate's verdict to the version and its run, where ``promote`` and people find it."""
+    mlflow, client = _client(Path(state_dir).absolute())
+    name, found = _registered_name(kind), _version(client, kind, version)
+    text = str(decision)
+    client.set_model_version_tag(name, version, "presage.gate_reasons", text[:4000])
+    client.set_model_version_tag(
+        name, version, "presage.gate", "passed" if decision.passed else "refused"
+    )
+    client.log_dict(found.run_id, asdict(decision), "gate.json")
+    now = found.creation_timestamp
+    client.log_batch(
+        found.run_id,
+        metrics=[
+            mlflow.entities.Metric(f"gate_{key}", value, now, 0)
+            for key, value in decision.numbers.items()
+        ],
+    )
+
+
+def promote(
+    state_dir: Path,
+    kind: str,
+    version: str,
+    *,
+    at: datetime,
+    record: Record,
+    decision: GateDecision | None = None,
+) -> Champion:
+    """Make a version champion: copied and loaded on trial, alias, history, pointer; in this order.
+
+    ``decision`` is the gate's verdict of this version, recorded here; None: the verdict recorded
+    earlier by ``record_gate``. GateRefused unless it passed; DamagedFile if the bundle does not
+    load on trial: then nothing has changed. Safe to repeat after a crash.
+    """
+    if decision is not None:
+        record_gate(state_dir, kind, version, decision)
+    _, client = _client(Path(state_dir).absolute())
+    found = _version(client, kind, version)
+    verdict = found.tags.get("presage.gate")
+    reasons = found.tags.get("presage.gate_reasons", "")
+    if verdict != "passed":
+        raise GateRefused(
+            f"{kind} version {version} was not promoted: "
+            + (reasons if verdict else "no gate has judged it; run `presage train`")
+        )
+    line = _line(client, kind)
+    if not line or line[-1] != version:
+        line = [*line, version]
+    return _move(state_dir, kind, version, line, "promoted", reasons, at, record)
+
+
+def rollback(state_dir: Path, kind: str, *, at: datetime, record: Record) -> Champion:
+    """Make the champion before this one champion again.
+
+    UsageError if there was none before. Rolling back twice goes back two.
+    """
+    _, client = _client(Path(state_dir).absolute())
+    line = _line(client, kind)
+    if len(line) < 2:
+        raise UsageError(
+            f"no earlier {kind} champion to return to; `presage models show` lists what there is"
+        )
+    reasons = f"rolled back from version {line[-1]}"
+    return _move(state_dir, kind, line[-2], line[:-1], "rolled_back", reasons, at, record)
+
+
+def history(state_dir: Path, kind: str) -> list[ModelVersion]:
+    """All registered versions of a kind, newest first; empty where none was trained yet."""
+    if not (Path(state_dir) / "mlflow.db").exists():
+        return []
+    _, client = _client(Path(state_dir).absolute())
+    name = _registered_name(kind)
+    line = _line(client, kind)
+    at_work = line[-1] if line else None
+    found = client.search_model_versions(f"name = '{name}'", max_results=10_000)
+    found = sorted(found, key=lambda each: -int(each.version))
+    return [_model_version(kind, each, at_work) for each in found]
+
+
+def version_bundle(state_dir: Path, kind: str, version: str) -> Path:
+    """The folder of a registered version's bundle among MLflow's artifacts (not yet verified)."""
+    _, client = _client(Path(state_dir).absolute())
+    source = str(_version(client, kind, version).source)
+    # the artifacts lie in this workspace wherever it has been moved to since
+    inside = source.rpartition("/mlartifacts/")[2]
+    return Path(state_dir) / "mlartifacts" / inside / "bundle"
+
+
+def _move(
+    state_dir: Path,
+    kind: str,
+    version: str,
+    line: list[str],
+    event: str,
+    reasons: str,
+    at: datetime,
+    record: Record,
+) -> Champion:
+    _, client = _client(Path(state_dir).absolute())
+    found = _version(client, kind, version)
+    before = champion(state_dir, kind)
+    folder = materialise(state_dir, kind, version, version_bundle(state_dir, kind, version))
+    name = _registered_name(kind)
+    client.set_registered_model_tag(name, LINE, ",".join(line[-200:]))
+    client.set_registered_model_alias(name, ALIAS, version)
+    record(
+        {
+            "kind": kind,
+            "event": event,
+            "version": version,
+            "previous": before.version if before else None,
+            "run_id": found.run_id,
+            "fingerprint": found.tags["presage.fingerprint"],
+            "reasons": reasons,
+            "at": at,
+        }
+    )
+    return point_at(state_dir, kind, version, folder, run_id=found.run_id, promoted_at=at)
+
+
+def _log_model(
+    mlflow: Any,
+    client: Any,
+    experiment: str,
+    run_id: str,
+    kind: str,
+    folder: Path,
+    bundle_folder: Path,
+    example: pd.DataFrame,
+    predictions: pd.DataFrame,
+) -> str:
+    """Log the bundle as an MLflow model of flavour ``presage``; the location of its artifacts."""
+    inputs, outputs = at_the_edge(example), at_the_edge(predictions)
+    logged = client.create_logged_model(
+        experiment, name=_registered_name(kind), source_run_id=run_id, model_type=kind
+    )
+    model = mlflow.models.Model(
+        run_id=run_id,
+        model_id=logged.model_id,
+        model_uuid=logged.model_id,
+        artifact_path=logged.artifact_location,
+        signature=mlflow.models.infer_signature(inputs, outputs),
+        saved_input_example_info={
+            "artifact_path": "input_example.json",
+            "type": "dataframe",
+            "pandas_orient": "split",
+        },
+    )
+    fingerprint = verify(bundle_folder).fingerprint
+    model.add_flavor("presage", data="bundle", fingerprint=fingerprint)
+    folder.mkdir()
+    model.save(str(folder / "MLmodel"))
+    inputs.to_json(folder / "input_example.json", orient="split", index=False)
+    shutil.copytree(bundle_folder, folder / "bundle")
+    client.log_model_artifacts(logged.model_id, str(folder))
+    client.finalize_logged_model(logged.model_id, "READY")
+    output = mlflow.entities.LoggedModelOutput(logged.model_id, step=0)
+    client.log_outputs(run_id, [output])
+    return str(logged.artifact_location)
+
+
+@lru_cache(maxsize=4)
+def _client(state_dir: Path) -> tuple[Any, Any]:
+    """The module and a client on this workspace's store, which the first use creates."""
+    os.environ.update(
+        MLFLOW_DISABLE_TELEMETRY="true",
+        DO_NOT_TRACK="true",
+        MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false",
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
+    )
+    for logger in ("mlflow", "alembic"):  # both tell every migration of a new store
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    import mlflow
+    import mlflow.entities
+    import mlflow.models
+
+    for logger in ("mlflow", "alembic"):  # importing MLflow set its own level again
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    state_dir.mkdir(parents=True, exist_ok=True)
+    uri = f"sqlite:///{state_dir / 'mlflow.db'}"
+    return mlflow, mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _experiment(client: Any, state_dir: Path, kind: str) -> str:
+    name = _registered_name(kind)
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    location = (state_dir / "mlartifacts").as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _registered_name(kind: str) -> str:
+    return f"presage-{kind}"
+
+
+def _version(client: Any, kind: str, version: str) -> Any:
+    name = _registered_name(kind)
+    found = client.search_model_versions(f"name = '{name}'", max_results=10_000)
+    by_version = {str(each.version): each for each in found}
+    if str(version) not in by_version:
+        raise UsageError(
+            f'there is no {kind} model of version "{version}"; there are '
+            f"{', '.join(sorted(by_version, key=int)) or 'none'}."
+            f"{did_you_mean(str(version), by_version)}"
+        )
+    return by_version[str(version)]
+
+
+def _line(client: Any, kind: str) -> list[str]:
+    name = _registered_name(kind)
+    if not client.search_registered_models(f"name = '{name}'"):
+        return []
+    line = client.get_registered_model(name).tags.get(LINE, "")
+    return line.split(",") if line else []
+
+
+def _model_version(kind: str, found: Any, at_work: str | None) -> ModelVersion:
+    tags = found.tags
+    created = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).replace(tzinfo=None)
+    return ModelVersion(
+        kind,
+        str(found.version),
+        found.run_id,
+        tags["presage.fingerprint"],
+        created,
+        tags["presage.data_fingerprint"],
+        tags["presage.feature_fingerprint"],
+        tags["presage.as_of"],
+        tags.get("presage.gate"),
+        tags.get("presage.gate_reasons", ""),
+        str(found.version) == at_work,
+    )

@@ -1,0 +1,64 @@
+"""What a training run leaves for people to look at: numbers, plots, tables, an example.
+
+>>> flat_numbers({"ap": Interval(0.3, 0.2, 0.4), "seconds": 12})
+{'ap': 0.3, 'ap_low': 0.2, 'ap_high': 0.4, 'seconds': 12.0}
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from data.errors import DataError
+from models.metrics import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def at_the_edge(frame: pd.DataFrame) -> pd.DataFrame:
+    """float64 and text only: nullable integers and booleans silently lose MLflow's signature."""
+    if frame.empty:
+        raise DataError("the model's signature needs an example of at least one row and column")
+    columns = {}
+    for name, column in frame.items():
+        numeric = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+        if numeric:
+            columns[str(name)] = column.astype("float64")
+        else:
+            columns[str(name)] = column.astype("str").astype("object").where(column.notna(), None)
+    return pd.DataFrame(columns)
+
+
+def write_artifacts(
+    folder: Path, plots: Mapping[str, Figure | Path], tables: Mapping[str, pd.DataFrame]
+) -> None:
+    for part in ("plots", "tables"):
+        (folder / part).mkdir(parents=True)
+    for name, plot in plots.items():
+        if isinstance(plot, Path):
+            shutil.copy(plot, folder / "plots" / f"{name}{plot.suffix}")
+        else:
+            plot.savefig(folder / "plots" / f"{name}.png", dpi=110)
+    for name, table in tables.items():
+        # MLflow's UI shows this layout as a table
+        text = table.to_json(orient="split", index=False, date_format="iso", default_handler=str)
+        (folder / "tables" / f"{name}.json").write_text(text)
+
+
+def flat_numbers(metrics: Mapping[str, float | Interval]) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for name, value in metrics.items():
+        if isinstance(value, Interval):
+            numbers |= {
+                name: value.estimate,
+                f"{name}_low": value.low,
+                f"{name}_high": value.high,
+            }
+        else:
+            numbers[name] = float(value)
+    return numbers
