@@ -1,7 +1,304 @@
-"""What a run reads: an immutable, hashed copy of tables and posted events."""
+"""What a run reads: an immutable, hashed copy of the tables and of the posted events.
+
+``take`` types the good rows of every table, together with the store's events, into
+``.presage/snapshots/<hash>/<table>.parquet``; the hash is that of everything that went in, so
+equal input gives the same folder, which is then reused. The folder is filled beside its place,
+fsynced and renamed: it is there whole or not at all. Its manifest holds each file's SHA-256,
+which is verified before anything is read. A snapshot holds all versions and the future too.
+
+>>> import tempfile, pandas as pd
+>>> from data.workspace import init, write_tables
+>>> with tempfile.TemporaryDirectory() as folder:
+...     workspace = init(folder)
+...     orders = pd.DataFrame({"order_id": ["1"], "ordered_at": ["2026-01-01"],
+...                            "customer_id": ["c"]})
+...     _ = write_tables(folder, {"orders": orders})
+...     first, second = take(workspace), take(workspace)
+...     first.names, first.path == second.path, len(first.frame("orders", ["order_id"]))
+(('orders',), True, 1)
+"""
 
 from __future__ import annotations
 
-from data.tables import MemoryTables, Tables, normalise
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["MemoryTables", "Tables", "normalise"]
+import pandas as pd
+
+from data.check import Cleaned, clean, engine, newest_possible
+from data.clean import Source
+from data.contract import TABLES, table
+from data.errors import DamagedFile, DataError, did_you_mean
+from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
+from data.tables import MemoryTables, Tables, columns_of, empty, normalise
+from data.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
+
+FORMAT = 1
+KEPT = 3
+AGE_OF = ("orders", "usage", "tickets", "volumes")
+"""The tables whose newest birth says how far the history goes."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A verified snapshot on disk; satisfies ``Tables``."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name in TABLES if name in self.manifest["tables"])
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return tuple(self.manifest["attributes"])
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.manifest["fingerprint"])
+
+    @property
+    def newest_birth(self) -> datetime | None:
+        """The newest birth in orders, usage, tickets and volumes (naive UTC), None without rows."""
+        births = [self.manifest["tables"][n]["newest_birth"] for n in AGE_OF if n in self.names]
+        known = [datetime.fromisoformat(birth) for birth in births if birth]
+        return max(known) if known else None
+
+    @property
+    def quarantined(self) -> Mapping[str, int]:
+        """Rows that broke the contract and are not here, by table."""
+        return dict(self.manifest["quarantined"])
+
+    def rows(self, name: str) -> int:
+        """The number of rows (versions) of a table."""
+        table(name)
+        return int(self.manifest["tables"].get(name, {"rows": 0})["rows"])
+
+    def has(self, name: str) -> bool:
+        return table(name).name in self.names
+
+    def file(self, name: str) -> Path | None:
+        return self.path / f"{name}.parquet" if self.has(name) else None
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        attributes = self.attributes if name == "customers" else ()
+        known = columns_of(name, attributes)
+        for column in columns or ():
+            if column not in known:
+                raise DataError(f"{name} has no column {column!r}.{did_you_mean(column, known)}")
+        wanted = list(known if columns is None else columns)
+        file = self.file(name)
+        if file is None:
+            return empty(name, attributes)[wanted]
+        arrow = pq.read_table(file, columns=wanted, partitioning=None)
+        kinds = {pa.bool_(): pd.BooleanDtype()}
+        frame = arrow.to_pandas(types_mapper=kinds.get, date_as_object=False)[wanted]
+        for spec in table(name).columns:
+            if spec.dtype == "strings" and spec.name in wanted:
+                frame[spec.name] = pd.Series(
+                    [None if v is None else tuple(v) for v in frame[spec.name]], dtype=object
+                )
+        return frame
+
+
+def take(
+    workspace: Workspace,
+    progress: Callable[[str], None] | None = None,
+    now: datetime | None = None,
+) -> Snapshot:
+    """The snapshot of the workspace as it is now; the one that is there if nothing changed.
+
+    ``now`` (naive UTC; default: the clock) bounds births, see ``data.check``. Raises DataError
+    if a table cannot be read, lacks a required column, or has rows but not one good one;
+    DamagedFile if the snapshot that is there was changed since it was written.
+    """
+    tell = progress or (lambda message: None)
+    place_of = workspace.state_dir / "snapshots"
+    limit = newest_possible(workspace, now)
+    posted = _posted_events(workspace)
+    identity = _identity(workspace, posted)
+    while (found := _reusable(place_of / identity)) is not None:
+        until = found.manifest["valid_until"]
+        if until is None or limit < datetime.fromisoformat(until):
+            os.utime(found.path)
+            return found
+        # rows that lay in the future then have come to pass
+        identity = hashlib.sha256(f"{identity}{until}".encode()).hexdigest()[:32]
+    place = place_of / identity
+    remove_abandoned(place_of)
+    with staging_folder(place) as staged:
+        _fill(workspace, staged, identity, limit, posted, tell)
+        publish(staged, place)
+    _prune(place_of, keep=place)
+    return open_snapshot(place)
+
+
+def open_snapshot(path: Path) -> Snapshot:
+    """The snapshot in that folder, every file verified against the manifest; DamagedFile if not."""
+    file = path / "manifest.json"
+    remedy = f"Delete the folder {path.name} in .presage/snapshots: the next run makes it anew"
+    if not file.is_file():
+        raise DamagedFile(f"{path} is half written: it has no manifest.json. {remedy}")
+    try:
+        manifest = json.loads(file.read_bytes())
+        wanted = {name: entry["sha256"] for name, entry in manifest["tables"].items()}
+        sealed = manifest.pop("seal")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DamagedFile(f"{file} is damaged: it is no manifest. {remedy}") from None
+    if sealed != _seal(manifest):
+        raise DamagedFile(f"{file} is damaged: its content does not match its seal. {remedy}")
+    for name, digest in wanted.items():
+        parquet = path / f"{name}.parquet"
+        if not parquet.is_file():
+            raise DamagedFile(f"{parquet} is missing. {remedy}")
+        if sha256_of(parquet) != digest:
+            raise DamagedFile(
+                f"{parquet} is damaged: its SHA-256 is not the one it was written with. {remedy}"
+            )
+    return Snapshot(path, manifest)
+
+
+def _reusable(place: Path) -> Snapshot | None:
+    if not place.is_dir():
+        return None
+    if not (place / "manifest.json").exists():  # never published: nothing of it was ever read
+        shutil.rmtree(place)
+        return None
+    return open_snapshot(place)
+
+
+def _fill(
+    workspace: Workspace,
+    staged: Path,
+    identity: str,
+    limit: datetime,
+    posted: Mapping[str, pd.DataFrame],
+    tell: Callable[[str], None],
+) -> None:
+    """Write every table and the manifest into the staged folder."""
+    con = engine(workspace)
+    cleaned: dict[str, Cleaned] = {}
+    entries: dict[str, dict[str, Any]] = {}
+    ahead = False
+    for name in TABLES:
+        events = _events_source(con, name, posted[name]) if name in posted else None
+        orders = cleaned["orders"].relation if "orders" in cleaned else None
+        one = cleaned[name] = clean(con, workspace, name, limit, events, orders)
+        if one.fatal:
+            raise DataError(one.fatal[0])
+        ahead = ahead or any(rule == "future" for _, _, rule in one.counts)
+        if one.relation is None or not one.rows:
+            continue
+        if one.quarantined == one.rows:
+            first = next(v for v in one.violations if v.severity == "error")
+            raise DataError(
+                f"{name}: all {one.rows} rows break the contract, so none is left; first {first}"
+            )
+        file = staged / f"{name}.parquet"
+        tell(f"{name}: {one.rows:,} rows")
+        one.relation.to_parquet(str(file), compression="zstd")
+        entries[name] = _entry(con, name, file, expected=one.rows - one.quarantined)
+        if one.quarantined:
+            tell(f"{name}: {one.quarantined:,} rows break the contract, see `presage check`")
+    manifest = {
+        "format": FORMAT,
+        "fingerprint": identity,
+        "attributes": list(cleaned["customers"].attributes),
+        "tables": entries,
+        "quarantined": {n: one.quarantined for n, one in cleaned.items() if one.quarantined},
+        "valid_until": _first_future(workspace, limit) if ahead else None,
+    }
+    text = json.dumps({**manifest, "seal": _seal(manifest)}, indent=1)
+    write_whole(staged / "manifest.json", text.encode())
+
+
+def _entry(con: duckdb.DuckDBPyConnection, name: str, file: Path, expected: int) -> dict[str, Any]:
+    contract = table(name)
+    birth = contract.birth or ("recorded_at" if name == "volumes" else None)
+    written = con.read_parquet(str(file))
+    rows, newest = written.aggregate(
+        f"count(*), max({birth or 'CAST(NULL AS TIMESTAMP)'})"
+    ).fetchall()[0]
+    if rows != expected:
+        raise DamagedFile(f"{file.name}: {expected} rows were to be written, {rows} were")
+    return {
+        "sha256": sha256_of(file),
+        "rows": int(rows),
+        "newest_birth": newest.isoformat() if newest else None,
+    }
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _identity(workspace: Workspace, posted: Mapping[str, pd.DataFrame]) -> str:
+    """32 hexadecimal digits over the sources' content, the events, and what shapes the result."""
+    digest = hashlib.sha256()
+    digest.update(f"{FORMAT}|{TABLES!r}|{workspace.settings.data.attributes}".encode())
+    for name in TABLES:
+        for path in workspace.sources(name):
+            where = path.relative_to(workspace.tables_dir).as_posix()
+            digest.update(f"|{where}:{sha256_of(path)}".encode())
+        if name in posted:
+            digest.update(posted[name].to_json(orient="split").encode())
+    return digest.hexdigest()[:32]
+
+
+def _first_future(workspace: Workspace, limit: datetime) -> str | None:
+    """The moment at which the first of the rows refused as future stops being so."""
+    import duckdb
+
+    found: list[datetime] = []
+    for file in sorted((workspace.state_dir / "quarantine").glob("*.parquet")):
+        con = duckdb.connect()
+        future = con.read_parquet(str(file)).filter("\"rule\" = 'future'")
+        when = "min(CAST(try_cast(\"value\" AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP))"
+        found += [row[0] for row in future.aggregate(when).fetchall() if row[0]]
+        con.close()
+    later = [moment for moment in found if moment > limit]
+    return min(later).isoformat() if later else None
+
+
+def _posted_events(workspace: Workspace) -> Mapping[str, pd.DataFrame]:
+    """The store's events as frames of text, by table; empty without a store."""
+    from data.store import event_frames, has_store, open_store
+
+    if not has_store(workspace):
+        return {}
+    with open_store(workspace) as store:
+        return event_frames(store)
+
+
+def _events_source(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> Source:
+    import pyarrow as pa
+
+    columns = {c: pa.array(frame[c].tolist(), type=pa.string()) for c in frame.columns}
+    columns["row"] = pa.array(range(1, len(frame) + 1), type=pa.int64())
+    con.register(f"posted_{name}", pa.table(columns))
+    kinds = dict.fromkeys(frame.columns, "VARCHAR")
+    return Source("store.db", con.table(f"posted_{name}"), kinds, len(frame))
+
+
+def _prune(folder: Path, keep: Path) -> None:
+    """Remove all but the three snapshots used last."""
+    whole = [p for p in folder.iterdir() if (p / "manifest.json").is_file() and p != keep]
+    for old in sorted(whole, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,452 @@
+"""Tables × contract → every violation in one report; bad rows to quarantine, good rows kept.
+
+A violation names table, file, row (the first data row is 1), column, rule, the value found and
+what to do. Errors keep their row out of every snapshot; ``.presage/quarantine/NAME.parquet``
+lists all of them. Warnings change nothing. A table that cannot be read, or lacks a required
+column, is an error without a row: ``presage check`` reports it, and a run refuses to start.
+
+Rows that share a key and a stated ``recorded_at`` are versions. Rows that share a key and a birth
+and state no ``recorded_at`` are a doubled export: the later one counts, the others are errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from data.clean import (
+    FOUND,
+    Rule,
+    Source,
+    missing_columns,
+    open_source,
+    rules,
+    typed,
+)
+from data.clock import SYSTEM
+from data.contract import TABLES, Table, table
+from data.engines import duckdb_connection, literal, quoted
+from data.errors import DataError, did_you_mean
+from data.files import replacing
+from data.tables import columns_of
+from data.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
+
+LISTED = 1000
+"""Violations of one rule that a report lists; quarantine has all."""
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One row, or table, that breaks a rule."""
+
+    table: str
+    file: str
+    row: int | None
+    column: str | None
+    rule: str
+    value: str | None
+    fix: str
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        where = self.file + (f" row {self.row}" if self.row is not None else "")
+        what = f"{self.column}: " if self.column else ""
+        found = f" (found {self.value!r})" if self.value is not None else ""
+        if self.rule in ("unreadable", "missing column", "unknown column", "stray file"):
+            return self.fix
+        return f"{where}: {what}{self.rule}{found}; {self.fix}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``presage check`` found. ``counts``: rows per (table, column, rule), listed or not."""
+
+    violations: tuple[Violation, ...]
+    counts: Mapping[tuple[str, str, str], int]
+    rows: Mapping[str, int]
+    quarantined: Mapping[str, int]
+
+    @property
+    def errors(self) -> tuple[Violation, ...]:
+        return tuple(v for v in self.violations if v.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Violation, ...]:
+        return tuple(v for v in self.violations if v.severity == "warning")
+
+    @property
+    def ok(self) -> bool:
+        """Whether no rule is broken; warnings are no breach."""
+        return not self.errors
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """One table's good rows as a lazy relation in the form of data/tables.py, and the rest told.
+
+    ``relation`` is None if the table is absent, or broken as a whole (then ``fatal`` says why).
+    """
+
+    name: str
+    relation: duckdb.DuckDBPyRelation | None = None
+    violations: tuple[Violation, ...] = ()
+    counts: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    rows: int = 0
+    quarantined: int = 0
+    attributes: tuple[str, ...] = ()
+    fatal: tuple[str, ...] = ()
+
+
+def check(workspace: Workspace, now: datetime | None = None) -> Report:
+    """Every violation of the contract in the workspace's tables, and quarantine brought up to date.
+
+    ``now`` (naive UTC) is the moment after which nothing can have happened; default: the clock.
+    """
+    limit = newest_possible(workspace, now)
+    con = engine(workspace)
+    cleaned: dict[str, Cleaned] = {}
+    violations = [
+        Violation("", "tables", None, None, "stray file", None, text, "warning")
+        for text in workspace.strangers()
+    ]
+    for name in TABLES:
+        orders = cleaned["orders"].relation if "orders" in cleaned else None
+        cleaned[name] = clean(con, workspace, name, limit, orders=orders)
+        violations += cleaned[name].violations
+        violations += unknown_references(name, cleaned)
+    return Report(
+        tuple(violations),
+        {key: n for one in cleaned.values() for key, n in one.counts.items()},
+        {name: one.rows for name, one in cleaned.items() if one.rows},
+        {name: one.quarantined for name, one in cleaned.items() if one.quarantined},
+    )
+
+
+def newest_possible(workspace: Workspace, now: datetime | None = None) -> datetime:
+    """Nothing is born after the clock's now, or after ``complete_to`` where that is later."""
+    moment = SYSTEM.now() if now is None else now
+    return max(moment, workspace.settings.data.complete_to or moment)
+
+
+def engine(workspace: Workspace) -> duckdb.DuckDBPyConnection:
+    """The workspace's engine, which sees its state and its tables."""
+    workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
+    return duckdb_connection(
+        workspace.settings.engine, [workspace.state_dir, workspace.tables_dir.resolve()]
+    )
+
+
+def clean(
+    con: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    name: str,
+    limit: datetime,
+    posted: Source | None = None,
+    orders: duckdb.DuckDBPyRelation | None = None,
+) -> Cleaned:
+    """Type a table's sources, part good rows from bad, write quarantine.
+
+    ``posted`` are the store's events of the table, ``orders`` the cleaned orders, from which
+    order_items take their births.
+    """
+    contract = table(name)
+    try:
+        paths = workspace.sources(name)
+    except DataError as error:
+        return _fatal(name, "unreadable", [str(error)])
+    sources, problems, missing = [], [], []
+    for path in paths:
+        label = path.relative_to(workspace.tables_dir).as_posix()
+        try:
+            source = open_source(con, path, label)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        missing += missing_columns(contract, list(source.types), label)
+        sources.append(source)
+    _forget_quarantine(workspace, name)
+    if problems or missing:
+        return _fatal(name, "unreadable" if problems else "missing column", problems + missing)
+    notes = _notes(name, contract, sources, workspace.settings.data.attributes)
+    every = [*sources, posted] if posted else sources
+    if not every:
+        return Cleaned(name)
+    have = sorted({column for source in every for column in source.types})
+    attributes = tuple(
+        a
+        for a in workspace.settings.data.attributes
+        if name == "customers" and a in have and a not in contract.names
+    )
+    relation, offset = None, 0
+    for source in every:
+        part = source.relation.project(typed(source, contract, attributes, offset))
+        relation = part if relation is None else relation.union(part)
+        offset += source.rows
+    assert relation is not None
+    broken = _broken(relation, rules(contract, have, limit))
+    errors = [rule for rule, count in broken if rule.severity == "error"]
+    notes += [v for rule, _ in broken for v in _listed(relation, name, rule, LISTED)]
+    counts = {(name, rule.column, rule.name): n for rule, n in broken}
+    bad = " OR ".join(f"coalesce({rule.condition}, false)" for rule in errors)
+    good = relation.filter(f"NOT ({bad})") if bad else relation
+    doubled = _doubled(con, good, contract, quantity=sum(s.rows for s in sources))
+    if doubled is not None:
+        rule = Rule(
+            contract.key[0],
+            "duplicate key",
+            "true",
+            "the row comes again later, and that one counts; state recorded_at if it is a version",
+        )
+        notes += _listed(doubled, name, rule, LISTED)
+        counts[name, rule.column, rule.name] = int(doubled.count("*").fetchall()[0][0])
+        good = good.set_alias("g").join(
+            doubled.project("_row").set_alias("d"), "g._row = d._row", how="anti"
+        )
+    _quarantine(workspace, relation, name, errors, doubled)
+    kept = int(good.count("*").fetchall()[0][0]) if errors or doubled is not None else offset
+    return Cleaned(
+        name,
+        _finished(good, contract, attributes, orders),
+        tuple(notes),
+        counts,
+        offset,
+        offset - kept,
+        attributes,
+    )
+
+
+def _fatal(name: str, rule: str, messages: Sequence[str]) -> Cleaned:
+    violations = tuple(Violation(name, name, None, None, rule, None, text) for text in messages)
+    return Cleaned(name, None, violations, {(name, "", rule): len(messages)}, fatal=tuple(messages))
+
+
+def _notes(
+    name: str, contract: Table, sources: Sequence[Source], attributes: Sequence[str]
+) -> list[Violation]:
+    """Warnings about whole sources: no rows, columns that nobody will read."""
+    notes = []
+    seen: set[str] = set()
+    for source in sources:
+        for column in source.types:
+            if column in contract.names or column in seen or column == "_row":
+                continue
+            if name == "customers" and column in attributes:
+                continue
+            seen.add(column)
+            hint = did_you_mean(column, contract.names)
+            if name == "customers" and not hint:
+                hint = f' To use it: [data] attributes = ["{column}"].'
+            text = (
+                f"{source.label}: column {column!r} is not in the contract and is not read.{hint}"
+            )
+            notes.append(
+                Violation(name, source.label, None, column, "unknown column", None, text, "warning")
+            )
+    if sources and not any(source.rows for source in sources):
+        label = sources[0].label
+        notes.append(
+            Violation(name, label, None, None, "no rows", None, "the table is empty", "warning")
+        )
+    return notes
+
+
+def _broken(relation: duckdb.DuckDBPyRelation, found: Sequence[Rule]) -> list[tuple[Rule, int]]:
+    """The rules that some row breaks, with the number of rows; one pass over the table."""
+    tallies = ", ".join(f"count(*) FILTER ({rule.condition})" for rule in found)
+    numbers = relation.aggregate(tallies).fetchall()[0]
+    return [(rule, int(n)) for rule, n in zip(found, numbers, strict=True) if n]
+
+
+def _listed(relation: duckdb.DuckDBPyRelation, name: str, rule: Rule, most: int) -> list[Violation]:
+    found = (
+        relation.filter(rule.condition)
+        .project(f'file, "row", {quoted(FOUND + rule.column)}')
+        .limit(most)
+        .fetchall()
+    )
+    return [
+        Violation(name, file, int(row), rule.column, rule.name, value, rule.fix, rule.severity)
+        for file, row, value in found
+    ]
+
+
+def _doubled(
+    con: duckdb.DuckDBPyConnection,
+    good: duckdb.DuckDBPyRelation,
+    contract: Table,
+    quantity: int,
+) -> duckdb.DuckDBPyRelation | None:
+    """The rows of files whose key and birth come again later, no recorded_at stated; or None.
+
+    Hashes of 8 bytes find the candidates first, so that most tables never sort their keys.
+    """
+    if not contract.key:
+        return None
+    birth = [contract.birth] if contract.birth else []
+    same = ", ".join(quoted(column) for column in (*contract.key, *birth))
+    known = " AND ".join(f"{quoted(key)} IS NOT NULL" for key in contract.key)
+    of_files = good.filter(f"recorded_at IS NULL AND _row < {quantity} AND {known}")
+    hashes = of_files.project(f"hash({same}) AS h").aggregate("h, count(*) AS n", "h")
+    con.execute("DROP TABLE IF EXISTS doubled_hashes")
+    hashes.filter("n > 1").project("h").create("doubled_hashes")
+    again = con.table("doubled_hashes")
+    if not again.limit(1).fetchall():
+        return None
+    candidates = (
+        of_files.project(f"*, hash({same}) AS h")
+        .set_alias("c")
+        .join(again.set_alias("a"), "c.h = a.h", how="semi")
+    )
+    later = f"*, lead(_row) OVER (PARTITION BY {same} ORDER BY _row) AS later"
+    name = f"doubled_{contract.name}"
+    con.execute(f"DROP TABLE IF EXISTS {name}")
+    candidates.project(later).filter("later IS NOT NULL").order("_row").create(name)
+    doubled = con.table(name)
+    return doubled if doubled.limit(1).fetchall() else None
+
+
+def _finished(
+    good: duckdb.DuckDBPyRelation,
+    contract: Table,
+    attributes: Sequence[str],
+    orders: duckdb.DuckDBPyRelation | None,
+) -> duckdb.DuckDBPyRelation:
+    """The columns of data/tables.py, in order, with recorded_at and deleted filled."""
+    relation, birth = good, quoted(contract.birth) if contract.birth else "born"
+    if contract.name == "volumes":
+        relation = _with_ends_of_intervals(good)
+    elif contract.name == "order_items":
+        if orders is None:
+            relation = good.project("*, CAST(NULL AS TIMESTAMP) AS born")
+        else:
+            births = orders.aggregate("order_id AS of_order, min(ordered_at) AS born", "order_id")
+            relation = good.join(births, "order_id = of_order", how="left").order("_row")
+    kinds = {a: _attribute_kind(good, a) for a in attributes}
+    parts = []
+    for column in columns_of(contract.name, attributes):
+        if column == "recorded_at":
+            parts.append(f"coalesce(recorded_at, {birth}) AS recorded_at")
+        elif column == "deleted":
+            parts.append("coalesce(deleted, false) AS deleted")
+        elif column in kinds:
+            parts.append(f"{kinds[column]} AS {quoted(column)}")
+        else:
+            parts.append(quoted(column))
+    return relation.project(", ".join(parts))
+
+
+def _with_ends_of_intervals(good: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """``born``, one step after ``ds``; the step as in data.tables.birth_times."""
+    gaps = (
+        good.project("unique_id AS series, ds")
+        .distinct()
+        .project(
+            "series, epoch_us(ds) - lag(epoch_us(ds)) OVER (PARTITION BY series ORDER BY ds) AS gap"
+        )
+    )
+    day = 86_400_000_000
+    least = gaps.aggregate("min(gap)").fetchall()[0][0] or day
+    steps = gaps.aggregate(f"series, coalesce(min(gap), {least}) AS step", "series")
+    return (
+        good.join(steps, "unique_id = series", how="left")
+        .project(
+            f"*, CASE WHEN step BETWEEN {28 * day} AND {31 * day} THEN ds + INTERVAL 1 MONTH "
+            "ELSE make_timestamp(epoch_us(ds) + step) END AS born"
+        )
+        .order("_row")
+    )
+
+
+def _attribute_kind(good: duckdb.DuckDBPyRelation, name: str) -> str:
+    """The expression of an attribute: a number if all its values are, truth likewise, else text."""
+    column = quoted(name)
+    known, numbers, words = good.aggregate(
+        f"count({column}), count(try_cast({column} AS DOUBLE)), "
+        f"count(*) FILTER (lower({column}) IN ('true', 'false'))"
+    ).fetchall()[0]
+    if known and numbers == known:
+        return f"try_cast({column} AS DOUBLE)"
+    if known and words == known:
+        return f"lower({column}) = 'true'"
+    return column
+
+
+def _quarantine(
+    workspace: Workspace,
+    relation: duckdb.DuckDBPyRelation,
+    name: str,
+    errors: Sequence[Rule],
+    doubled: duckdb.DuckDBPyRelation | None,
+) -> None:
+    """Write ``.presage/quarantine/NAME.parquet``: table, file, row, column, rule, value."""
+    parts = [
+        relation.filter(rule.condition).project(_quarantine_row(name, rule.column, rule.name))
+        for rule in errors
+    ]
+    if doubled is not None:
+        key = table(name).key[0]
+        parts.append(doubled.project(_quarantine_row(name, key, "duplicate key")))
+    if not parts:
+        return
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.union(part)
+    with replacing(_quarantine_file(workspace, name)) as staged:
+        whole.to_parquet(str(staged), compression="zstd")
+
+
+def _quarantine_row(name: str, column: str, rule: str) -> str:
+    return (
+        f'{literal(name)} AS "table", file, "row", {literal(column)} AS "column", '
+        f'{literal(rule)} AS "rule", {quoted(FOUND + column)} AS "value"'
+    )
+
+
+def _quarantine_file(workspace: Workspace, name: str) -> Path:
+    return workspace.state_dir / "quarantine" / f"{name}.parquet"
+
+
+def _forget_quarantine(workspace: Workspace, name: str) -> None:
+    _quarantine_file(workspace, name).unlink(missing_ok=True)
+
+
+REFERENCES = {
+    "orders": ("customer_id", "customers"),
+    "usage": ("customer_id", "customers"),
+    "tickets": ("customer_id", "customers"),
+    "treatments": ("customer_id", "customers"),
+    "order_items": ("order_id", "orders"),
+    "article_events": ("article_id", "articles"),
+}
+
+
+def unknown_references(name: str, cleaned: Mapping[str, Cleaned]) -> list[Violation]:
+    """A warning for the rows of ``name`` whose customer, order or article is in no table."""
+    if name not in REFERENCES:
+        return []
+    column, to = REFERENCES[name]
+    ours = cleaned[name].relation
+    theirs = cleaned[to].relation if to in cleaned else None
+    if ours is None or theirs is None:
+        return []
+    strangers: Any = (
+        ours.project(quoted(column))
+        .filter(f"{quoted(column)} IS NOT NULL")
+        .set_alias("o")
+        .join(theirs.project(quoted(column)).set_alias("t"), f"o.{column} = t.{column}", how="anti")
+        .aggregate(f"count(*), min({quoted(column)})")
+        .fetchall()
+    )
+    count, example = strangers[0]
+    if not count:
+        return []
+    text = f"{count} rows of {name} name a {column} that {to} does not have"
+    return [Violation(name, name, None, column, "unknown reference", example, text, "warning")]

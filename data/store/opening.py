@@ -1,0 +1,167 @@
+"""Open the store: SQLite beside the tables by default, PostgreSQL by URL, brought up to date.
+
+SQLite runs in WAL mode with full synchronisation: what a caller was told is kept. A write
+transaction takes the write lock when it begins, so that read-then-write is one step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from data.errors import PresageError, SettingsError
+from data.workspace import Workspace
+
+FILE = "store.db"
+BUSY_SECONDS = 30
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATION_LOCK = 7_306_051
+WRITE_LOCK = 7_306_052
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store; close it, or use it as a context manager."""
+
+    engine: sa.Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that reads one consistent state."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that no other writer overlaps; durable when the block has ended."""
+        with self.engine.execution_options(presage_write=True).begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITE_LOCK)))
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def has_store(workspace: Workspace) -> bool:
+    """Whether there is a store to read; PostgreSQL is taken to be there."""
+    return bool(workspace.settings.store.url) or (workspace.state_dir / FILE).exists()
+
+
+def open_store(workspace: Workspace) -> Store:
+    """The workspace's store, created or migrated if need be.
+
+    Raises SettingsError for a URL that cannot be used, PresageError if the database cannot be
+    opened or was written by a newer Presage.
+    """
+    url = workspace.settings.store.url
+    if not url:
+        workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
+        url = f"sqlite:///{workspace.state_dir / FILE}"
+    return open_url(url)
+
+
+def open_url(url: str) -> Store:
+    """The store at an SQLAlchemy URL, see ``open_store``."""
+    engine = _engine(url)
+    try:
+        _upgrade(engine)
+    except sa.exc.DBAPIError as error:
+        engine.dispose()
+        told = str(error.orig).splitlines()[0]
+        where = engine.url.render_as_string(hide_password=True)
+        raise PresageError(f"the store {where} cannot be opened: {told}") from None
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine)
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise SettingsError(f"[store] url {url!r} is no database URL") from None
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.get_backend_name() != "postgresql":
+        raise SettingsError(
+            f"[store] url starts with {parsed.drivername}; there are sqlite and postgresql"
+        )
+    try:
+        return sa.create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={"options": "-c timezone=UTC"},
+        )
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "[store] url names PostgreSQL, whose driver is not installed: "
+            "pip install 'presage[postgres]'"
+        ) from None
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say so
+    for pragma in (
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("presage_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    """Bring the database to the newest revision, one process at a time."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head()
+    with engine.begin() as connection:
+        now = MigrationContext.configure(connection).get_current_revision()
+    if now == head:
+        return
+    if now is not None and now not in {r.revision for r in script.walk_revisions()}:
+        raise PresageError(
+            f"the store is at revision {now}, which this Presage does not know (its newest is "
+            f"{head}): a newer Presage has written it. Use that one, or restore a backup"
+        )
+    with engine.execution_options(presage_write=True).begin() as connection:
+        if engine.dialect.name != "sqlite":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+
+        def revisions(current: Any, _context: object) -> Any:
+            return script._upgrade_revs("head", current)
+
+        with EnvironmentContext(config, script, fn=revisions) as environment:
+            environment.configure(connection=connection)
+            environment.run_migrations()
