@@ -1,0 +1,24 @@
+"""A company with known truth: what happens in it is drawn from stated hazards.
+
+``simulate`` writes a workspace with the truth beside it; ``Company`` is the same company stepped by
+the day, fed with outreach and staffing, and cloned to be run on from any moment as often as needed.
+docs/simulation.md tells what is in it.
+"""
+
+from data.simulate.company import Company, DayOutcome
+from data.simulate.population import posterior
+from data.simulate.rates import Rates
+from data.simulate.truth import best_actions, expected_volume, true_effects, true_probabilities
+from data.simulate.writing import simulate
+
+__all__ = [
+    "Company",
+    "DayOutcome",
+    "Rates",
+    "best_actions",
+    "expected_volume",
+    "posterior",
+    "simulate",
+    "true_effects",
+    "true_probabilities",
+]

@@ -1,0 +1,304 @@
+"""The contact centre's day: who is staffed, what waits, who is answered when, what is resolved.
+
+The company's own habit staffs each channel by the load of the last weeks at the same weekday and
+hour with some slack, and a little more while e-mail piles up. Fed-in staffing replaces it, channel by
+channel. One contact's handle time and patience are its own, whatever the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from data.errors import DataError, did_you_mean
+from data.simulate.contacts import Contacts
+from data.simulate.draws import Draws, Floats, Ints
+from data.simulate.rates import CHANNELS, REAL_TIME, TOPICS
+from data.simulate.record import Record
+from data.simulate.state import State, World
+from data.simulate.timeline import HOUR, NEVER, SECOND
+
+Staffing = Mapping[str, Sequence[float]]
+LEARNING = 0.25
+SLACK, SAFETY = 1.12, 0.9
+DAY = 24 * HOUR
+
+
+def first_habit(world: World) -> Floats:
+    """A first guess of the load in agents, channel × weekday × hour, from the size of the company."""
+    rates = world.rates
+    daily = 0.011 * world.people.written * rates.before_start_share
+    load = np.zeros((len(CHANNELS), 7, 24))
+    for c, share in enumerate((0.34, 0.33, 0.25, 0.08)):
+        work = daily * share * rates.handle_seconds[c] / rates.concurrency[c]
+        opened = world.timeline.is_open[:14, c].any(axis=0)
+        load[c] = work / 3600 / max(opened.sum(), 1)
+    return load
+
+
+def own_staffing(world: World, state: State, day: int) -> Floats:
+    """Agents by channel × local hour that the company plans by habit."""
+    weekday = world.timeline.weekday[day]
+    load = state.habit[:, weekday, :].copy()
+    opened = world.timeline.is_open[day]
+    for c, channel in enumerate(CHANNELS):
+        if channel not in REAL_TIME and opened[c].any():
+            hours = opened[c].sum()
+            load[c] = load[c].sum() / hours
+            load[c] += state.desks[c].waiting_work() / HOUR / hours / 3
+    agents = np.ceil(load * SLACK + SAFETY * np.sqrt(load))
+    return np.where(opened, np.maximum(agents, 1), 0)
+
+
+def fed_staffing(world: World, day: int, staffing: Any, own: Floats) -> Floats:
+    """The habit replaced by what is fed in, for the channels that it names.
+
+    A mapping channel → 24 numbers by local hour, or a frame ``channel, starts_at, agents`` with
+    UTC starts; an interval holds until the channel's next, hours before the first have nobody.
+    """
+    agents = own.copy()
+    if hasattr(staffing, "columns"):
+        edges = world.timeline.hour_edges(day)
+        fed = {}
+        for channel, rows in staffing.groupby("channel"):
+            starts = rows["starts_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
+            order = np.argsort(starts)
+            at = np.searchsorted(starts[order], edges[:24], side="right") - 1
+            values = rows["agents"].to_numpy(dtype=np.float64)[order]
+            fed[str(channel)] = np.where(at >= 0, values[np.maximum(at, 0)], 0.0)
+        staffing = fed
+    for channel, values in staffing.items():
+        if channel not in CHANNELS:
+            raise DataError(
+                f"staffing: no channel {channel!r}.{did_you_mean(channel, CHANNELS)} "
+                f"The company has {', '.join(CHANNELS)}."
+            )
+        hours = np.asarray(values, dtype=np.float64)
+        if hours.shape != (24,) or not np.isfinite(hours).all() or (hours < 0).any():
+            raise DataError(
+                f"staffing of {channel!r}: 24 numbers of agents >= 0, one a local hour, are "
+                f"needed; found {values!r}."
+            )
+        agents[CHANNELS.index(channel)] = hours
+    return np.rint(agents)
+
+
+def handle_seconds(world: World, draws: Draws, day: int, contacts: Contacts) -> Floats:
+    """The handle time each contact would take, lognormal by channel and topic, longer if upset."""
+    rates = world.rates
+    mean = np.array(rates.handle_seconds)[contacts.channel]
+    mean = mean * np.array(rates.handle_topic)[contacts.topic]
+    mean = mean * np.where(contacts.complaint, 1.2, 0.95)
+    z = draws.normal("handle", day, contacts.key)
+    sigma = rates.handle_sigma
+    return np.round(mean * np.exp(sigma * z - sigma**2 / 2), 1)
+
+
+def answer(
+    world: World, state: State, draws: Draws, day: int, contacts: Contacts, agents: Floats
+) -> tuple[Floats, dict[str, Ints], Floats]:
+    """Run the day's lines; handle seconds, the events of the day, and the load begun by hour.
+
+    Events: ``key, begin, end`` of answered contacts and ``lost, lost_at`` of abandoned ones.
+    """
+    rates = world.rates
+    seconds = handle_seconds(world, draws, day, contacts)
+    edges = [int(e) for e in world.timeline.hour_edges(day)]
+    patience = -np.log(draws.uniform("patience", day, contacts.key))
+    answered: list[tuple[int, int, int]] = []
+    lost: list[tuple[int, int]] = []
+    begun = np.zeros((len(CHANNELS), 24))
+    for c, desk in enumerate(state.desks):
+        here = np.flatnonzero((contacts.channel == c) & ~contacts.machine)
+        opened = contacts.opened[here]
+        mean = rates.patience_seconds[c]
+        until = opened + (patience[here] * mean * SECOND).astype(np.int64) if mean else None
+        arrivals = list(
+            zip(
+                opened.tolist(),
+                (seconds[here] * SECOND).astype(np.int64).tolist(),
+                until.tolist() if until is not None else [NEVER] * len(here),
+                contacts.key[here].tolist(),
+                strict=True,
+            )
+        )
+        slots = (agents[c] * rates.concurrency[c]).astype(np.int64).tolist()
+        desk.run(edges, slots, arrivals)
+        answered += desk.answered
+        lost += desk.abandoned
+        begun[c] = np.array(desk.begun) / HOUR / rates.concurrency[c]
+        offered = np.bincount(
+            np.clip(np.searchsorted(edges, opened, side="right") - 1, 0, 23), seconds[here], 24
+        )
+        _learn(state, c, int(world.timeline.weekday[day]), offered / 3600 / rates.concurrency[c])
+    done = np.array(answered, dtype=np.int64).reshape(-1, 3)
+    gone = np.array(lost, dtype=np.int64).reshape(-1, 2)
+    events = {
+        "key": done[:, 0],
+        "begin": done[:, 1],
+        "end": done[:, 2],
+        "lost": gone[:, 0],
+        "lost_at": gone[:, 1],
+    }
+    return seconds, events, begun
+
+
+def _learn(state: State, channel: int, weekday: int, offered: Floats) -> None:
+    old = state.habit[channel, weekday]
+    state.habit[channel, weekday] = old + LEARNING * (offered - old)
+
+
+def open_tickets(
+    world: World,
+    state: State,
+    day: int,
+    contacts: Contacts,
+    seconds: Floats,
+    record: Record | None,
+    ghost: NDArrayBool,
+) -> None:
+    """Put the day's contacts into the log, and the customers' among them into the state.
+
+    Contacts of ``ghost`` stay out of the state: they wait in line, and nobody remembers them.
+    """
+    row = np.full(len(contacts), -1)
+    never = np.full(len(contacts), NEVER)
+    if record is not None:
+        language = np.where(
+            contacts.customer >= 0, world.people.language[contacts.customer], contacts.key % 3
+        )
+        row = record.tickets.add(
+            key=contacts.key,
+            customer=contacts.customer,
+            channel=contacts.channel,
+            topic=contacts.topic,
+            cause=contacts.cause,
+            complaint=contacts.complaint,
+            machine=contacts.machine,
+            language=language,
+            order=contacts.order,
+            product=contacts.product,
+            issue=contacts.issue,
+            handle_seconds=seconds,
+            csat=0,
+            opened_at=contacts.opened,
+            first_response_at=never,
+            resolved_at=never,
+            reopened_at=never,
+            csat_at=never,
+            answered_at=never,
+            abandoned_at=never,
+        )
+    keep = ~contacts.machine & ~ghost
+    if record is None:
+        keep &= contacts.customer >= 0
+    live = contacts.where(keep)
+    far = np.full(len(live), NEVER)
+    state.tickets.add(
+        key=live.key,
+        customer=live.customer,
+        opened_day=np.full(len(live), day),
+        topic=live.topic,
+        channel=live.channel,
+        complaint=live.complaint,
+        issue=live.issue,
+        opened=live.opened,
+        resolved=far,
+        reopened=far,
+        settled=far,
+        row=row[keep],
+    )
+
+
+def settle(
+    world: World, state: State, draws: Draws, events: dict[str, Ints], record: Record | None
+) -> None:
+    """Resolve what was answered, close what was lost, draw satisfaction scores."""
+    tickets = state.tickets
+    at = _find(tickets["key"], events["key"])
+    found = at >= 0
+    at, key = at[found], events["key"][found]
+    begin, end = events["begin"][found], events["end"][found]
+    rates, channel = world.rates, tickets["channel"][at]
+    topic = tickets["topic"][at]
+    at_once = draws.uniform("resolved", 0, key) < np.array(rates.first_contact_resolution)[topic]
+    office = rates.back_office_days * np.exp(0.8 * draws.normal("office", 0, key) - 0.32)
+    resolved = np.where(at_once, end, end + (office * DAY).astype(np.int64) + 60 * SECOND)
+    again = draws.uniform("reopened", 0, key) < rates.reopened
+    wait = (0.3 + 2.5 * draws.uniform("reopened at", 0, key)) * DAY
+    reopened = np.where(again, resolved + wait.astype(np.int64), NEVER)
+    settled = np.where(again, reopened + 2 * DAY, NEVER)
+    for name, values in (("resolved", resolved), ("reopened", reopened), ("settled", settled)):
+        tickets[name][at] = values
+
+    real_time = np.isin(channel, [CHANNELS.index(c) for c in REAL_TIME])
+    response = np.where(real_time, begin, end)
+    waited = (response - tickets["opened"][at]) / SECOND
+    delay = np.log1p(waited / np.where(real_time, 60, 6 * 3600))
+    delay = delay + 0.5 * np.log1p((resolved - end) / DAY)
+    mood = 4.5 - 1.0 * tickets["complaint"][at] - 0.8 * delay
+    score = np.clip(np.rint(mood + 0.9 * draws.normal("score", 0, key)), 1, 5).astype(np.int64)
+    given = draws.uniform("csat", 0, key) < rates.csat
+    moment = resolved + ((0.02 + 0.9 * draws.uniform("csat at", 0, key)) * DAY).astype(np.int64)
+    customer = tickets["customer"][at]
+    scored = given & (customer >= 0)
+    state.scores.add(customer=customer[scored], at=moment[scored], score=score[scored])
+    if record is not None:
+        log, row = record.tickets, tickets["row"][at]
+        log["answered_at"][row] = begin
+        log["first_response_at"][row] = response
+        log["resolved_at"][row] = resolved
+        log["reopened_at"][row] = reopened
+        log["csat"][row[given]] = score[given]
+        log["csat_at"][row[given]] = moment[given]
+    _close_lost(world, state, events, record)
+
+
+def _close_lost(world: World, state: State, events: dict[str, Ints], record: Record | None) -> None:
+    """Lost contacts are closed by the system days later; the need stays unmet."""
+    tickets = state.tickets
+    at = _find(tickets["key"], events["lost"])
+    found = at >= 0
+    at, moment = at[found], events["lost_at"][found]
+    closed = moment + world.rates.abandoned_closed_days * DAY
+    tickets["resolved"][at] = closed
+    if record is not None:
+        row = tickets["row"][at]
+        record.tickets["abandoned_at"][row] = moment
+        record.tickets["resolved_at"][row] = closed
+        record.tickets["handle_seconds"][row] = np.nan
+    known = tickets["customer"][at] >= 0
+    who = tickets["customer"][at[known]]
+    np.add.at(state.unmet, who, 1.0)
+    state.unmet_topic[who] = tickets["topic"][at[known]]
+
+
+def _find(keys: Ints, wanted: Ints) -> Ints:
+    """Positions of wanted keys among live ones, -1 where absent."""
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    order = np.argsort(keys, kind="stable")
+    at = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+    return np.where(keys[order[at]] == wanted, order[at], -1)
+
+
+def begin_day(world: World, state: State, day: int) -> None:
+    """Forget what is settled, take in the scores given before the day's first moment."""
+    now = world.timeline.midnight[day]
+    tickets = state.tickets
+    over = (tickets["resolved"] < now) & (
+        (tickets["reopened"] == NEVER) | (tickets["settled"] < now)
+    )
+    tickets.keep(~over)
+    state.unmet *= world.rates.unmet_memory
+    state.dissatisfaction *= world.rates.dissatisfaction_memory
+    known = state.scores["at"] < now
+    low = np.maximum(3 - state.scores["score"][known], 0)
+    np.add.at(state.dissatisfaction, state.scores["customer"][known], low)
+    state.scores.keep(~known)
+
+
+NDArrayBool = np.ndarray
+__all__ = ["TOPICS", "Staffing", "answer", "begin_day", "own_staffing", "settle"]

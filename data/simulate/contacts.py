@@ -1,0 +1,367 @@
+"""From intensities to contacts: which cause, which topic, self-service first, which channel, when.
+
+A complaint becomes a ticket. A question meets a bot with probability ``bot_share(topic)``, an
+article with ``article_share(topic)``, else it becomes a ticket. The bot contains it, hands it over
+(a ticket follows) or the customer gives up; the article helps, or a ticket follows, or the customer
+gives up. Those who give up carry an unmet need, which later complains (``hazard.py``).
+
+Channel: with probability ``preferred_share`` the preferred one, else by topic; on days on which a
+channel takes no contact its share goes to e-mail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.simulate.draws import Bools, Draws, Floats, Ints, pick, poisson
+from data.simulate.hazard import QUESTION_TOPIC, Hazard, is_open
+from data.simulate.rates import CAUSES, CHANNELS, LANGUAGES, QUESTIONS, TOPICS, Rates
+from data.simulate.record import Record
+from data.simulate.state import State, World
+from data.simulate.timeline import SECOND
+
+TOPIC_CHANNELS = np.array(
+    [
+        [0.40, 0.24, 0.28, 0.08],  # delivery
+        [0.30, 0.42, 0.16, 0.12],  # defect
+        [0.14, 0.30, 0.42, 0.14],  # app_error
+        [0.46, 0.32, 0.20, 0.02],  # billing
+        [0.36, 0.34, 0.28, 0.02],  # account
+        [0.28, 0.42, 0.26, 0.04],  # returns
+        [0.18, 0.26, 0.40, 0.16],  # product
+        [0.30, 0.34, 0.20, 0.16],  # other
+    ]
+)
+"""Channel by topic, for those who do not use the preferred one. Columns as CHANNELS."""
+GENERAL = np.array([0.06, 0.08, 0.12, 0.18, 0.26, 0.06, 0.16, 0.08])
+"""Topic of the complaints of no particular cause. Columns as TOPICS."""
+PUBLIC = np.array([0.16, 0.02, 0.06, 0.04, 0.10, 0.04, 0.40, 0.18])
+"""Topic of contacts of people unknown to us."""
+PHONE, EMAIL, CHAT, SOCIAL = range(4)
+BOT_SECONDS = 150
+MOST_A_DAY = 16
+"""Key room for contacts of one customer and kind on one day."""
+DAWN = 7 * 3600
+
+
+def channel_mix(rates: Rates) -> Floats:
+    """P(channel) by preferred channel and topic: 4 × topics × 4."""
+    mix = np.broadcast_to(TOPIC_CHANNELS, (len(CHANNELS), *TOPIC_CHANNELS.shape)).copy()
+    mix *= 1 - rates.preferred_share
+    for c in range(len(CHANNELS)):
+        mix[c, :, c] += rates.preferred_share
+    return mix
+
+
+def mix_on(world: World, day: int) -> Floats:
+    """The day's channel mix: what closed channels would get goes to e-mail."""
+    mix = world.channel_mix.copy()
+    for c in range(len(CHANNELS)):
+        if not world.timeline.takes_contacts[day, c]:
+            mix[:, :, EMAIL] += mix[:, :, c]
+            mix[:, :, c] = 0.0
+    return mix
+
+
+@dataclass
+class Contacts:
+    """The day's contacts in order of arrival. ``customer`` is -1 for the public."""
+
+    key: Ints
+    customer: Ints
+    channel: Ints
+    topic: Ints
+    cause: Ints
+    complaint: Bools
+    machine: Bools
+    issue: Ints
+    opened: Ints
+    order: Ints
+    product: Ints
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def sorted(self) -> Contacts:
+        """By time of arrival, ties by key."""
+        order = np.lexsort((self.key, self.opened))
+        return Contacts(**{name: value[order] for name, value in vars(self).items()})
+
+    def where(self, mask: NDArray[np.bool_]) -> Contacts:
+        """Those of the mask."""
+        return Contacts(**{name: value[mask] for name, value in vars(self).items()})
+
+
+def _join(parts: list[Contacts]) -> Contacts:
+    return Contacts(
+        **{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])}
+    ).sorted()
+
+
+def _spread(counts: Ints, key: Ints, first: int) -> tuple[Ints, Ints]:
+    """(who, contact key) of each of the counted contacts; ``counts`` by customer."""
+    hit = np.flatnonzero(counts)
+    who = np.repeat(hit, counts[hit])
+    start = np.repeat(np.cumsum(counts[hit]) - counts[hit], counts[hit])
+    rank = np.minimum(np.arange(len(who)) - start, MOST_A_DAY - 1)
+    return who, key[who] * 2 * MOST_A_DAY + first + rank
+
+
+def _arrivals(world: World, day: int, channel: Ints, u: Floats) -> Ints:
+    seconds = np.zeros(len(channel))
+    for c in range(len(CHANNELS)):
+        chosen = channel == c
+        seconds[chosen] = world.timeline.arrival_seconds(day, c, u[chosen])
+    return seconds
+
+
+def draw_contacts(
+    world: World, state: State, draws: Draws, day: int, now: Hazard, record: Record | None
+) -> Contacts:
+    """The day's contacts of customers, the public and machines, by time of arrival."""
+    parts = [
+        _complaints(world, state, draws, day, now),
+        _questions(world, state, draws, day, now, record),
+        _public(world, draws, day),
+    ]
+    return _join(parts)
+
+
+def _complaints(world: World, state: State, draws: Draws, day: int, now: Hazard) -> Contacts:
+    keys = day * world.entities + world.everyone
+    counts = poisson(now.complaint, draws.uniform("complaint", day, world.everyone))
+    who, key = _spread(counts, keys, 0)
+    cause = pick(np.cumsum(now.complaints[:, who], axis=0).T, draws.uniform("cause", day, key))
+    topic = np.array([TOPICS.index(c if c in TOPICS else "other") for c in CAUSES])[cause]
+    general = pick(np.cumsum(GENERAL), draws.uniform("general", day, key))
+    topic = np.where(cause == CAUSES.index("general"), general, topic)
+    topic = np.where(cause == CAUSES.index("unmet_need"), state.unmet_topic[who], topic)
+    oldest = _oldest_open(world, state, day)
+    again = (cause == CAUSES.index("open_ticket")) & (oldest[who] >= 0)
+    issue = key.copy()
+    if len(state.tickets):
+        topic = np.where(again, state.tickets["topic"][oldest[who]], topic)
+        issue = np.where(again, state.tickets["issue"][oldest[who]], issue)
+    complaint = np.ones(len(who), dtype=bool)
+    return _make(world, state, draws, day, who, key, topic, cause, complaint, issue, None)
+
+
+def _oldest_open(world: World, state: State, day: int) -> Ints:
+    """Position of each customer's oldest open live ticket, -1 without one."""
+    oldest = np.full(world.size, -1)
+    customer = state.tickets["customer"]
+    rows = np.flatnonzero((is_open(world, state, day) > 0) & (customer >= 0))[::-1]
+    oldest[customer[rows]] = rows
+    return oldest
+
+
+def _questions(
+    world: World, state: State, draws: Draws, day: int, now: Hazard, record: Record | None
+) -> Contacts:
+    rates, line = world.rates, world.timeline
+    keys = day * world.entities + world.everyone
+    total = now.questions.sum(axis=0)
+    who, key = _spread(poisson(total, draws.uniform("question", day, world.everyone)), keys, 16)
+    kind = pick(np.cumsum(now.questions[:, who], axis=0).T, draws.uniform("kind", day, key))
+    topic = QUESTION_TOPIC[kind]
+    route = draws.uniform("route", day, key)
+    bot_share, article_share = np.array(rates.bot_share), np.array(rates.article_share)
+    bot = route < bot_share[topic]
+    article = ~bot & (route < bot_share[topic] + article_share[topic])
+    u = draws.uniform("served", day, key)
+    article_number = (draws.uniform("article", day, key) * len(rates.article_quality)).astype(int)
+    helps = np.where(
+        bot, np.array(rates.bot_contains)[topic], np.array(rates.article_quality)[article_number]
+    )
+    helped = (bot | article) & (u < helps)
+    rest = (u - helps) / (1 - helps)
+    gives_up = np.where(bot, rates.bot_gives_up, 1 - rates.article_then_ticket)
+    given_up = (bot | article) & ~helped & (rest < gives_up)
+    ticket = ~helped & ~given_up
+
+    evening = line.arrival_seconds(day, EMAIL, draws.uniform("self-service at", day, key))
+    asked = line.utc(day, evening)
+    handed = bot & ticket
+    hour = np.minimum((evening / 3600).astype(np.int64), 23)
+    to_chat = line.is_open[day, CHAT, hour]
+    forced = np.where(handed, np.where(to_chat, CHAT, EMAIL), -1)
+    cause = kind + len(CAUSES)
+    complaint = np.zeros(len(who), dtype=bool)
+    made = _make(world, state, draws, day, who, key, topic, cause, complaint, key.copy(), forced)
+    over = np.minimum(asked + BOT_SECONDS * SECOND, line.midnight[day + 1] - 1)
+    made.opened = np.where(handed, over, made.opened)
+    np.add.at(state.unmet, who[given_up], 1.0)
+    state.unmet_topic[who[given_up]] = topic[given_up]
+    if record is not None:
+        never = np.iinfo(np.int64).max
+        record.bots.add(
+            key=key[bot],
+            customer=who[bot],
+            topic=topic[bot],
+            started_at=asked[bot],
+            ended_at=over[bot],
+            contained=helped[bot],
+            handed_over_at=np.where(handed, over, never)[bot],
+            ticket=np.where(handed, key, -1)[bot],
+        )
+        before = np.maximum(made.opened - 600 * SECOND, line.midnight[day])
+        language = world.people.language[who]
+        record.views.add(
+            key=key[article],
+            customer=who[article],
+            at=np.where(ticket, before, asked)[article],
+            article=article_key(topic, language, article_number)[article],
+            helpful=helped[article],
+        )
+    return made.where(ticket)
+
+
+def article_key(topic: Ints, language: Ints, number: Ints) -> Ints:
+    """The article's position in the table: topic, language, good or poor."""
+    return (topic * len(LANGUAGES) + language) * 2 + number
+
+
+def _make(
+    world: World,
+    state: State,
+    draws: Draws,
+    day: int,
+    who: Ints,
+    key: Ints,
+    topic: Ints,
+    cause: Ints,
+    complaint: Bools,
+    issue: Ints,
+    forced: Ints | None,
+) -> Contacts:
+    mix = np.cumsum(mix_on(world, day), axis=2)
+    channel = pick(mix[world.people.channel[who], topic], draws.uniform("channel", day, key))
+    if forced is not None:
+        channel = np.where(forced >= 0, forced, channel)
+    seconds = _arrivals(world, day, channel, draws.uniform("arrival", day, key))
+    # whoever was contacted this morning writes after it, not before
+    today = (state.contacted[who] == day) & (seconds < DAWN)
+    seconds = np.where(today, DAWN + seconds * (24 * 3600 - DAWN) / (24 * 3600), seconds)
+    order, product = _about(world, state, day, who, topic)
+    return Contacts(
+        key=key,
+        customer=who,
+        channel=channel,
+        topic=topic,
+        cause=cause,
+        complaint=complaint,
+        machine=np.zeros(len(who), dtype=bool),
+        issue=issue,
+        opened=world.timeline.utc(day, seconds),
+        order=order,
+        product=product,
+    )
+
+
+def _about(world: World, state: State, day: int, who: Ints, topic: Ints) -> tuple[Ints, Ints]:
+    """The order and product a contact is about (-1: none): the latest due, the defective."""
+    orders = state.orders
+    order, product = np.full(len(who), -1), np.full(len(who), -1)
+    for name, score in (
+        ("delivery", np.where(orders["status"] < 2, 1000 + day - orders["promised"], 0)),
+        ("defect", (orders["status"] == 2) * (1 + orders["defective"] * 2)),
+        ("returns", (orders["status"] == 2) * (1 + orders["defective"] * 2)),
+    ):
+        rising = np.argsort(score, kind="stable")
+        rising = rising[score[rising] > 0]
+        last = np.full(world.size, -1)
+        last[orders["customer"][rising]] = rising
+        found = last[who]
+        use = (topic == TOPICS.index(name)) & (found >= 0)
+        order[use] = orders["key"][found[use]]
+        product[use] = orders["product"][found[use]]
+    return order, product
+
+
+def public_mean(world: World, day: int) -> float:
+    """Expected contacts of people unknown to us on a day."""
+    rates, people = world.rates, world.people
+    return float(rates.public * people.written * world.timeline.contact_factor[day])
+
+
+def _public(world: World, draws: Draws, day: int) -> Contacts:
+    rates = world.rates
+    one = np.zeros(1, dtype=np.int64)
+    machines = np.array([rates.machine * world.people.written])
+    known = poisson(np.array([public_mean(world, day)]), draws.uniform("public", day, one))[0]
+    made = poisson(machines, draws.uniform("machine", day, one))[0]
+    j = np.arange(known + made)
+    key = (day * world.entities + world.size + j) * 2 * MOST_A_DAY
+    machine = j >= known
+    topic = pick(np.cumsum(PUBLIC), draws.uniform("public topic", day, j))
+    topic = np.where(machine, TOPICS.index("other"), topic)
+    mix = np.cumsum(public_mix(world, day), axis=1)
+    channel = np.where(machine, EMAIL, pick(mix[topic], draws.uniform("public channel", day, j)))
+    seconds = _arrivals(world, day, channel, draws.uniform("public arrival", day, j))
+    complaint = draws.uniform("public kind", day, j) < rates.public_complaint_share
+    none = np.full(len(j), -1)
+    return Contacts(
+        key=key,
+        customer=none,
+        channel=channel,
+        topic=topic,
+        cause=np.full(len(j), len(CAUSES) + len(QUESTIONS)),
+        complaint=complaint & ~machine,
+        machine=machine,
+        issue=key.copy(),
+        opened=world.timeline.utc(day, seconds),
+        order=none.copy(),
+        product=none.copy(),
+    )
+
+
+def public_mix(world: World, day: int) -> Floats:
+    """P(channel) by topic of people unknown to us, closed channels cut."""
+    mix = TOPIC_CHANNELS.copy()
+    for c in range(len(CHANNELS)):
+        if not world.timeline.takes_contacts[day, c]:
+            mix[:, EMAIL] += mix[:, c]
+            mix[:, c] = 0.0
+    return mix
+
+
+def expected(world: World, state: State, day: int, now: Hazard) -> Floats:
+    """Expected tickets of the day by channel × topic, machines aside: exact given the state."""
+    rates, people = world.rates, world.people
+    by_preference = np.zeros((len(CHANNELS), len(TOPICS)))
+    groups = len(CHANNELS)
+    for cause, name in enumerate(CAUSES):
+        weight = now.complaints[cause]
+        if name == "general":
+            total = np.bincount(people.channel, weight, groups)
+            by_preference += total[:, None] * GENERAL / GENERAL.sum()
+        elif name in ("open_ticket", "unmet_need"):
+            topic = state.unmet_topic
+            if name == "open_ticket":
+                oldest = _oldest_open(world, state, day)
+                topic = np.where(
+                    oldest >= 0, state.tickets["topic"][oldest] if len(state.tickets) else 0, 0
+                )
+            cell = people.channel * len(TOPICS) + topic
+            total = np.bincount(cell, weight, groups * len(TOPICS))
+            by_preference += total.reshape(groups, len(TOPICS))
+        else:
+            by_preference[:, TOPICS.index(name)] += np.bincount(people.channel, weight, groups)
+    handed_share = np.array(rates.bot_share) * (1 - np.array(rates.bot_contains))
+    handed_share = handed_share * (1 - rates.bot_gives_up)
+    handed = np.zeros(len(TOPICS))
+    for kind, topic in enumerate(QUESTION_TOPIC):
+        total = np.bincount(people.channel, now.questions[kind], groups)
+        by_preference[:, topic] += total * (world.ticket_share[topic] - handed_share[topic])
+        handed[topic] += total.sum() * handed_share[topic]
+    volume = np.einsum("pt,ptc->ct", by_preference, mix_on(world, day))
+    shares = world.timeline.arrival_shares[day, EMAIL]
+    to_chat = float(shares[world.timeline.is_open[day, CHAT]].sum())
+    volume[CHAT] += handed * to_chat
+    volume[EMAIL] += handed * (1 - to_chat)
+    public = public_mean(world, day) * PUBLIC / PUBLIC.sum()
+    by_channel: Floats = volume + (public[:, None] * public_mix(world, day)).T
+    return by_channel

@@ -1,0 +1,128 @@
+"""From the log to the contract's tables: ids, names, texts, UTC times, and the cut at the end.
+
+An export is taken at a moment: rows born or recorded after it are not in it, facts that come later
+are null. Ids are made of numbers that say when and who, so equal events have equal ids in worlds
+that differ elsewhere. The tables that follow from others (order lines, reviews) and the versions
+(late rows, corrected ones, deleted ones) are made here; none of them feeds back into the world.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data.simulate import rates as names
+from data.simulate.draws import Bools, Floats, Ints
+from data.simulate.timeline import NEVER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from data.simulate.company import Company
+
+Columns = dict[str, Any]
+
+
+def ids(prefix: str, numbers: Any, width: int = 0) -> pa.Array:
+    """Ids as text: the prefix and the number; negative numbers are null."""
+    values = np.asarray(numbers, dtype=np.int64)
+    text = pa.array(values).cast(pa.string())
+    if width:
+        text = pc.utf8_lpad(text, width, padding="0")
+    text = pc.binary_join_element_wise(prefix, text, "")
+    return pc.if_else(pa.array(values >= 0), text, pa.scalar(None, pa.string()))
+
+
+def customers_of(numbers: Any) -> pa.Array:
+    """Customer ids."""
+    return ids("c", numbers, 6)
+
+
+def words(table: tuple[str, ...] | list[str], numbers: Any) -> pa.Array:
+    """Positions as words; negative positions are null."""
+    values = np.asarray(numbers, dtype=np.int64)
+    taken = pa.array(values, mask=values < 0)
+    return pa.array(list(table), pa.string()).take(taken)
+
+
+def times(values: Ints, end: int) -> pa.Array:
+    """UTC microseconds as timestamps; those not before ``end`` are null."""
+    return pa.array(values, mask=values >= end).cast(pa.timestamp("us"))
+
+
+def table(columns: Columns, keep: Bools | None = None) -> pa.Table:
+    """A table of the columns, and of the rows to keep."""
+    made = pa.table(columns)
+    return made if keep is None else made.filter(pa.array(keep))
+
+
+def concat(parts: list[pa.Table]) -> pa.Table:
+    """Tables below each other; columns that one lacks are null there."""
+    return pa.concat_tables(parts, promote_options="default")
+
+
+def usage(company: Company, rows: dict[str, Any], end: int) -> pa.Table:
+    """Usage rows; 2 % of those without error or payment are synchronised days late."""
+    draws, key = company.draws, rows["key"]
+    plain = (rows["errors"] == 0) & (rows["feature"] < names.FEATURES.index("payment"))
+    late = plain & (draws.uniform("usage late", 0, key) < 0.02)
+    wait = (86_400e6 * (0.5 + 3.5 * draws.uniform("usage wait", 0, key))).astype(np.int64)
+    recorded = rows["at"] + np.where(late, wait, 0)
+    seconds = np.asarray(rows["seconds"], dtype=np.float64)
+    return table(
+        {
+            "event_id": ids("u", key),
+            "used_at": times(rows["at"], end),
+            "customer_id": customers_of(rows["customer"]),
+            "feature": words(names.FEATURES, rows["feature"]),
+            "quantity": rows["quantity"].astype(np.float64),
+            "errors": rows["errors"].astype(np.float64),
+            "duration_seconds": pa.array(seconds, mask=seconds == 0),
+            "platform": words(names.PLATFORMS, rows["platform"]),
+            "version": pc.binary_join_element_wise(
+                "3",
+                (pa.array(rows["version"] // 10)).cast(pa.string()),
+                (pa.array(rows["version"] % 10)).cast(pa.string()),
+                ".",
+            ),
+            "recorded_at": times(recorded, NEVER),
+        },
+        (rows["at"] < end) & (recorded < end),
+    )
+
+
+def tables(company: Company) -> dict[str, pd.DataFrame]:
+    """All tables of the company as frames, as they stand at ``company.now``."""
+    return {name: made.to_pandas() for name, made in arrow_tables(company).items()}
+
+
+def arrow_tables(company: Company, skip: tuple[str, ...] = ()) -> dict[str, pa.Table]:
+    """All tables of the company but those to skip, as Arrow tables."""
+    from data.errors import UsageError
+    from data.simulate import export_company, export_contacts, export_orders
+
+    record = company.record
+    if record is None:
+        raise UsageError("this clone keeps no tables; make it with clone(record=True).")
+    end = int(company.world.timeline.midnight[company.day])
+    makers = {
+        "customers": export_company.customers,
+        "orders": export_orders.orders,
+        "order_items": export_orders.order_items,
+        "usage": lambda company, end: usage(company, record.usage.columns(), end),
+        "tickets": export_contacts.tickets,
+        "bot_sessions": export_contacts.bot_sessions,
+        "feedback": export_orders.feedback,
+        "articles": export_company.articles,
+        "article_events": export_contacts.article_events,
+        "calendar": export_company.calendar,
+        "agents": export_company.agents,
+        "treatments": export_contacts.treatments,
+    }
+    return {name: make(company, end) for name, make in makers.items() if name not in skip}
+
+
+__all__ = ["Floats", "arrow_tables", "concat", "customers_of", "ids", "table", "tables", "times"]

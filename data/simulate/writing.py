@@ -1,0 +1,229 @@
+"""``simulate``: run a company and write it down as a workspace, with the truth beside it.
+
+Usage, the largest table, is written month by month while the company runs. The truth lies in
+``truth/``, which Presage never reads:
+
+- ``hazards.parquet``: customer_id, day (local date), as_of (its first moment, UTC), complaint and
+  contact (that day's intensities; the chance is 1 - exp(-intensity)), every ``hazard_every`` days
+- ``effects.parquet``: as of complete_to, the action that fits each customer, his chance of a
+  complaint within 30 days without and with it, and the difference
+- ``probabilities.parquet``: as of complete_to, P(complaint) and P(contact) in 7, 14, 30 days
+- ``latents.parquet``: tendencies and habits of each customer
+- ``incidents.parquet``: strikes, slow carriers, broken releases, outages, defective lots
+- ``expected_volume.parquet``: each day's expected tickets by channel × topic given its first moment
+- ``hourly_shares.parquet``: how a channel's contacts of a day spread over its local hours
+- ``staffing.parquet``: the agents whom the company's habit put in, by channel and local hour
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.contract import TABLES
+from data.errors import UsageError
+from data.simulate.company import Company
+from data.simulate.export import arrow_tables, customers_of, times, usage, words
+from data.simulate.rates import CARRIERS, CHANNELS, REGIONS
+from data.simulate.timeline import COUNTRY, NEVER, OPENING_HOURS, TIME_ZONE
+from data.simulate.truth import best_actions, true_effects, true_probabilities, volume_frame
+
+CHUNK_DAYS = 30
+
+
+def simulate(
+    path: Path | str,
+    customers: int,
+    days: int,
+    seed: int,
+    progress: Callable[[str], None] | None = None,
+    *,
+    hazard_every: int = 7,
+    truth_runs: int = 2,
+) -> Company:
+    """Write a workspace of a simulated company; the company as it stands after its last day.
+
+    ``truth_runs``: runs of the world past the end for the effects and probabilities of ``truth/``
+    (0: neither file). UsageError if the folder already holds tables.
+    """
+    folder = Path(path)
+    _refuse_occupied(folder)
+    tell = progress or (lambda message: None)
+    company = Company(customers, days, seed, hazard_every=hazard_every)
+    from data.workspace import init
+
+    init(folder)
+    truth = folder / "truth"
+    truth.mkdir(exist_ok=True)
+    staged = folder / "tables" / ".staging-usage.parquet"
+    end = int(company.world.timeline.midnight[days])
+    writer: pq.ParquetWriter | None = None
+    assert company.record is not None
+    while company.day < days:
+        company.step()
+        if company.day % CHUNK_DAYS == 0 or company.day == days:
+            rows = usage(company, company.record.usage.drain(), end)
+            writer = writer or pq.ParquetWriter(staged, rows.schema, compression="zstd")
+            writer.write_table(rows)
+            tell(f"simulated {company.day} of {days} days")
+    if writer is not None:
+        writer.close()
+    tell("writing tables")
+    for name, made in arrow_tables(company, skip=("usage",)).items():
+        pq.write_table(made, folder / "tables" / f"{name}.parquet", compression="zstd")
+    staged.replace(folder / "tables" / "usage.parquet")
+    tell("writing the truth")
+    for name, frame in truth_tables(company, truth_runs).items():
+        pq.write_table(frame, truth / f"{name}.parquet", compression="zstd")
+    (truth / "README.md").write_text(_readme(company), "utf-8")
+    write_settings(folder, company)
+    return company
+
+
+def _refuse_occupied(folder: Path) -> None:
+    for name in TABLES:
+        for place in (f"{name}.parquet", f"{name}.csv", name):
+            if (folder / "tables" / place).exists():
+                raise UsageError(
+                    f"{folder}/tables/{place} exists already; a simulated company is not mixed "
+                    "with other tables. Give another folder or remove tables/."
+                )
+    if (folder / "truth").exists():
+        shutil.rmtree(folder / "truth")
+
+
+def write_settings(folder: Path, company: Company) -> None:
+    """Write presage.toml's company, data and opening hours."""
+    from data.workspace import set_setting
+
+    set_setting(folder, "company.country", [COUNTRY])
+    set_setting(folder, "company.time_zone", TIME_ZONE)
+    set_setting(folder, "company.currency", "EUR")
+    set_setting(folder, "data.complete_to", company.now)
+    for channel, hours in OPENING_HOURS.items():
+        set_setting(folder, f"opening_hours.{channel}", hours)
+
+
+def truth_tables(company: Company, runs: int) -> dict[str, pa.Table]:
+    """The tables of ``truth/``, by name."""
+    record, line, people = company.record, company.world.timeline, company.world.people
+    assert record is not None
+    made = {
+        "hazards": _hazards(company),
+        "latents": pa.table(
+            {
+                "customer_id": customers_of(np.arange(people.size)),
+                "complaint_tendency": people.complaint_tendency,
+                "inquiry_tendency": people.inquiry_tendency,
+                "order_rate": people.order_rate,
+                "active_rate": people.active_rate,
+                "receptivity": people.receptivity,
+            }
+        ).slice(0, people.written),
+        "incidents": _incidents(company),
+        "expected_volume": pa.Table.from_pandas(
+            volume_frame(_moments(line.midnight[: company.day]), np.array(record.expected)),
+            preserve_index=False,
+        ),
+        "hourly_shares": _by_hour(company, line.arrival_shares[: company.day], "share"),
+        "staffing": _by_hour(company, np.array(record.staffed), "agents"),
+    }
+    if runs:
+        effects = true_effects(company, best_actions(company), 30, runs)
+        made["effects"] = pa.Table.from_pandas(effects, preserve_index=False)
+        chances = true_probabilities(company, (7, 14, 30), runs)
+        made["probabilities"] = pa.Table.from_pandas(chances, preserve_index=False)
+    return made
+
+
+def _moments(values: Any) -> Any:
+    import pandas as pd
+
+    return pd.DatetimeIndex(np.asarray(values).astype("datetime64[us]"))
+
+
+def _by_hour(company: Company, values: Any, name: str) -> pa.Table:
+    days, channels, hours = values.shape
+    day = np.repeat(np.arange(days), channels * hours)
+    starts = np.concatenate(
+        [np.tile(company.world.timeline.hour_edges(d)[:24], channels) for d in range(days)]
+    )
+    return pa.table(
+        {
+            "starts_at": times(starts, NEVER),
+            "day": pa.array(np.array(company.world.timeline.dates, dtype="datetime64[D]")[day]),
+            "channel": words(CHANNELS, np.tile(np.repeat(np.arange(channels), hours), days)),
+            "hour": np.tile(np.arange(hours), days * channels),
+            name: values.reshape(-1),
+        }
+    )
+
+
+def _hazards(company: Company) -> pa.Table:
+    record, line = company.record, company.world.timeline
+    assert record is not None
+    parts = []
+    for day, complaint, contact in record.hazards:
+        here = np.flatnonzero(contact > 0)
+        date = np.full(len(here), np.datetime64(line.dates[day], "D"))
+        parts.append(
+            pa.table(
+                {
+                    "customer_id": customers_of(here),
+                    "day": pa.array(date),
+                    "as_of": times(np.full(len(here), line.midnight[day]), NEVER),
+                    "complaint": complaint[here],
+                    "contact": contact[here],
+                }
+            )
+        )
+    return pa.concat_tables(parts) if parts else pa.table({"customer_id": pa.array([], "string")})
+
+
+def _incidents(company: Company) -> pa.Table:
+    line, rows = company.world.timeline, []
+    for each in company.state.incidents.history:
+        last = company.day - 1 if each.last is None else each.last
+        rows.append((each.kind, each.first, last, each.carrier, each.regions, each.platform, None))
+    defective = company.state.incidents.defective
+    periods = np.array([line.half_month(day) for day in range(company.day)])
+    for product, lot in np.argwhere(defective[:, : periods.max() + 1]):
+        inside = np.flatnonzero(periods == lot)
+        rows.append(
+            ("defective lot", int(inside[0]), int(inside[-1]), "", "", "", f"p{product:03d}")
+        )
+    rows.sort(key=lambda row: row[1])
+    kind, first, last, carrier, regions, platform, product = (
+        zip(*rows, strict=True) if rows else ((),) * 7
+    )
+    return pa.table(
+        {
+            "kind": pa.array(kind, pa.string()),
+            "starts_at": times(line.midnight[np.array(first, dtype=np.int64)], NEVER),
+            "ends_at": times(line.midnight[np.array(last, dtype=np.int64) + 1], NEVER),
+            "carrier": pa.array([c or None for c in carrier], pa.string()),
+            "regions": pa.array([r or None for r in regions], pa.string()),
+            "platform": pa.array([p or None for p in platform], pa.string()),
+            "product_id": pa.array(product, pa.string()),
+        }
+    )
+
+
+def _readme(company: Company) -> str:
+    return (
+        "# The truth\n\n"
+        f"A simulated company: {company.customers} customers, {company.days} days from "
+        f"{company.world.timeline.start}, seed {company.seed}, complete to {company.now} UTC.\n"
+        "Presage never reads this folder; it is what forecasts are judged by.\n\n"
+        + "\n".join((__doc__ or "").strip().splitlines()[5:])
+        + "\n\nThe hazard itself is stated in data/simulate/hazard.py and docs/simulation.md.\n"
+    )
+
+
+__all__ = ["CARRIERS", "REGIONS", "simulate", "truth_tables", "write_settings"]
