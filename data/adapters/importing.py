@@ -76,7 +76,7 @@ def _with_earlier_sight(imported: Imported, workspace: Workspace) -> dict[str, p
 
 
 def earliest_sight(name: str, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Old and new rows of a table, each key born when either first saw it.
+    """Old and new rows of a table; each version is born at the first sight recorded up to it.
 
     A new version that says nothing new is left out.
 
@@ -92,10 +92,10 @@ def earliest_sight(name: str, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFr
     birth, keys = contract.birth, list(contract.key)
     assert birth is not None
     both = pd.concat([old, new], ignore_index=True)
-    both[birth] = both.groupby(keys)[birth].transform("min")
     both["recorded_at"] = both["recorded_at"].fillna(both[birth])
     both["_order"] = range(len(both))
     both = both.sort_values(["recorded_at", "_order"], ignore_index=True)
+    both[birth] = both.groupby(keys)[birth].cummin()
     facts = [c for c in both.columns if c not in (*keys, "recorded_at", "_order")]
     same = pd.Series(True, index=both.index)
     for column in facts:

@@ -162,11 +162,12 @@ def _reopened(updates: pd.DataFrame) -> pd.Series:
 def _customers(updates: pd.DataFrame) -> pd.DataFrame:
     known = updates[updates["customer_id"].notna()].sort_values("recorded_at", kind="stable")
     known = known[~known.duplicated(["customer_id", "recorded_at"], keep="last")]
-    first = known.groupby("customer_id")["opened_at"].transform("min")
+    # an incident may be written down after a later one: the first sight known so far
+    first = known.groupby("customer_id")["opened_at"].cummin()
+    earlier = first != first.groupby(known["customer_id"]).shift()
     region = known["region"].groupby(known["customer_id"]).ffill()
     before = region.groupby(known["customer_id"]).shift()
-    is_first = ~known["customer_id"].duplicated()
-    changed = is_first | (region.notna() & (region != before))
+    changed = earlier | (region.notna() & (region != before))
     return pd.DataFrame(
         {
             "customer_id": known["customer_id"],

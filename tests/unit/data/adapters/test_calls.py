@@ -1,0 +1,183 @@
+"""Calls: logs and counts, local clocks and their two odd nights."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data.adapters import ADAPTERS
+from data.adapters.interface import Imported
+from data.errors import DataError, UsageError
+from data.tables import MemoryTables
+from features.asof import as_of_view
+
+LOG = """
+vru+line call_id customer_id priority type date vru_entry vru_exit vru_time q_start q_exit q_time \
+outcome ser_start ser_exit ser_time server
+AA0101 34536 0 0 PS 990201 7:02:47 7:02:56 9 0:00:00 0:00:00 0 AGENT 7:02:55 7:05:41 166 DORIT
+AA0101 34536 23317894 2 PS 990202 8:09:16 8:09:22 6 8:09:22 8:09:27 5 HANG 0:00:00 0:00:00 0 \
+NO_SERVER
+AA0102 31307 0 0 PS 990220 23:59:32 23:59:44 12 0:00:00 0:00:00 0 AGENT 23:59:43 0:01:28 105 DARMON
+AA0102 31308 24442634 2 NW 990221 13:13:33 13:13:42 9 13:13:42 13:14:12 30 PHANTOM 13:13:40 \
+13:14:18 38 NO_SERVER
+""".strip()
+
+
+def read(path: Path, **options: str) -> Imported:
+    return ADAPTERS["calls"].read(path, options)
+
+
+@pytest.fixture
+def month(tmp_path: Path) -> Path:
+    path = tmp_path / "february.txt"
+    path.write_text("\n".join("\t".join(line.split(" ")) for line in LOG.splitlines()) + "\n")
+    return path
+
+
+def counts(path: Path, start: str, end: str, freq: str, name: str = "technion_1999") -> Path:
+    ds = pd.date_range(start, end, freq=freq)
+    pd.DataFrame({"unique_id": name, "ds": ds, "y": 1.0}).to_csv(path, index=False)
+    return path
+
+
+def test_a_call_log_becomes_tickets(month: Path) -> None:
+    imported = read(month)
+    tables = MemoryTables(imported.tables)
+    tickets = as_of_view(tables, "tickets", datetime(1999, 3, 1)).set_index("ticket_id")
+    assert len(tickets) == 4  # call_id repeats, tickets do not
+    first = tickets.loc["AA0101-34536-19990201-070247"]
+    assert first["opened_at"] == datetime(1999, 2, 1, 5, 2, 47)  # two hours behind Israel
+    assert first["first_response_at"] == datetime(1999, 2, 1, 5, 2, 55)
+    assert (first["handle_seconds"], first["agent_id"]) == (166, "DORIT")
+    assert pd.isna(first["customer_id"])
+    left = tickets.loc["AA0101-34536-19990202-080916"]
+    assert left["customer_id"] == "23317894"
+    assert pd.isna(left["first_response_at"])
+    assert pd.isna(left["resolved_at"])
+    assert list(tickets["is_machine"].fillna(False)) == [False, False, False, True]
+
+
+def test_a_call_over_midnight_ends_the_next_day(month: Path) -> None:
+    tickets = read(month).tables["tickets"].set_index("ticket_id")
+    ends = tickets.loc["AA0102-31307-19990220-235932", "resolved_at"]
+    assert set(pd.Series(ends)) == {pd.Timestamp(1999, 2, 20, 22, 1, 28)}
+
+
+def test_who_answers_is_not_known_when_the_phone_rings(month: Path) -> None:
+    tables = MemoryTables(read(month).tables)
+    rings = as_of_view(tables, "tickets", datetime(1999, 2, 1, 5, 2, 50))
+    assert rings["agent_id"].isna().all()
+    assert rings["handle_seconds"].isna().all()
+    talks = as_of_view(tables, "tickets", datetime(1999, 2, 1, 5, 3))
+    assert list(talks["agent_id"]) == ["DORIT"]
+    assert talks["handle_seconds"].isna().all()
+
+
+def test_losses_of_a_log_are_counted(month: Path) -> None:
+    notes = " ".join(read(month).notes)
+    assert "1 calls were abandoned" in notes
+    assert "1 phantom calls are marked is_machine" in notes
+    assert "2 calls of unknown customers are anonymous" in notes
+
+
+def test_bad_clocks_and_outcomes_are_named(month: Path) -> None:
+    text = month.read_text()
+    month.write_text(text.replace("7:05:41", "7:65:41"))
+    with pytest.raises(DataError, match=r"row 2, column ser_exit: '7:65:41' is not a time of day"):
+        read(month)
+    month.write_text(text.replace("HANG", "HUNG"))
+    with pytest.raises(DataError, match="row 3, column outcome: 'HUNG' is none of AGENT"):
+        read(month)
+
+
+def test_counts_of_the_repeated_and_the_skipped_hour(tmp_path: Path) -> None:
+    spring = read(counts(tmp_path / "a.csv", "1999-04-01", "1999-04-03 23:00", "h"))
+    volumes = spring.tables["volumes"]
+    assert volumes["y"].sum() == 72  # nothing is lost in the night without 02:00
+    assert len(volumes) == 71
+    assert "1 rows (1 calls) stand in an hour that the clock skipped" in " ".join(spring.notes)
+    autumn = read(counts(tmp_path / "b.csv", "1999-09-02", "1999-09-04 23:00", "h"))
+    ds = autumn.tables["volumes"]["ds"]
+    assert sorted(set(ds.diff().dropna())) == [pd.Timedelta(hours=1), pd.Timedelta(hours=2)]
+    assert "the second is a gap" in " ".join(autumn.notes)
+
+
+def test_counts_end_with_the_last_interval(tmp_path: Path) -> None:
+    path = counts(tmp_path / "a.csv", "1999-01-01", "1999-01-31 23:54", "6min")
+    settings = read(path).settings
+    assert settings["data.complete_to"] == datetime(1999, 1, 31, 22)  # midnight in Israel
+    assert settings["company.time_zone"] == "Asia/Jerusalem"
+    assert not [name for name in settings if name.startswith("opening_hours")]
+
+
+def test_hours_without_rows_are_closed(tmp_path: Path) -> None:
+    days = pd.bdate_range("2003-03-03", "2003-03-28").drop(pd.Timestamp("2003-03-19"))
+    ds = [
+        t for day in days for t in pd.date_range(day + pd.Timedelta("7h"), periods=169, freq="5min")
+    ]
+    path = tmp_path / "bank_calls.csv"
+    stamps = [f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in ds]  # as R writes a clock that it calls UTC
+    pd.DataFrame({"DateTime": stamps, "Calls": range(len(ds))}).to_csv(path, index=False)
+    imported = read(path)
+    hours = {k: v for k, v in imported.settings.items() if k.startswith("opening_hours")}
+    assert hours == {
+        f"opening_hours.phone.{day}": "07:00-21:05" for day in ("mon", "tue", "wed", "thu", "fri")
+    }
+    volumes = imported.tables["volumes"]
+    assert len(volumes) == len(ds)
+    assert volumes["ds"].iloc[0] == datetime(2003, 3, 3, 12)
+    assert imported.settings["data.complete_to"] == datetime(2003, 3, 29, 5)  # closed since 21:05
+    assert any("2003-03-19" in note for note in imported.notes)
+    assert any("America/New_York is assumed" in note for note in imported.notes)
+
+
+def test_an_unknown_series_needs_its_zone(tmp_path: Path) -> None:
+    path = counts(tmp_path / "a.csv", "2026-01-01", "2026-01-05", "h", name="ours")
+    with pytest.raises(UsageError, match=r"the clock of ours is not known.*time_zone"):
+        read(path)
+    settings = read(path, time_zone="Europe/Oslo", country="NO").settings
+    assert settings["company.country"] == "NO"
+    with pytest.raises(UsageError, match="not an IANA time zone"):
+        read(path, time_zone="Oslo", country="NO")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("technion_1999,1999-01-01 01:00:00,4", "row 4: the same series and time"),
+        ("technion_1999,1999-01-01 02:00:00,-4", "row 4: y is negative"),
+        ("technion_1999,1999-01-01 02:00:00,many", "row 4, column y: 'many' is not a number"),
+        (",1999-01-01 02:00:00,4", "row 4: unique_id is empty"),
+    ],
+)
+def test_bad_counts_are_named(tmp_path: Path, line: str, message: str) -> None:
+    path = counts(tmp_path / "a.csv", "1999-01-01", "1999-01-01 01:00", "h")
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(DataError, match=message):
+        read(path)
+
+
+def test_a_missing_count_is_a_gap(tmp_path: Path) -> None:
+    path = counts(tmp_path / "a.csv", "1999-01-01", "1999-01-01 01:00", "h")
+    path.write_text(path.read_text() + "technion_1999,1999-01-01 02:00:00,\n")
+    imported = read(path)
+    assert len(imported.tables["volumes"]) == 2
+    assert "1 rows without a count are gaps" in imported.notes[0]
+
+
+def test_a_folder_needs_a_choice(month: Path, tmp_path: Path) -> None:
+    counts(tmp_path / "technion_hourly.csv", "1999-01-01", "1999-01-02", "h")
+    with pytest.raises(UsageError, match=r"which=NAME\. There: february, technion_hourly"):
+        read(tmp_path)
+    with pytest.raises(UsageError, match=r'no file "febuary"\. Did you mean "february"'):
+        read(tmp_path, which="febuary")
+    assert "tickets" in read(tmp_path, which="february").tables
+
+
+def test_a_file_that_is_neither_says_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("hour,agents\n1,2\n")
+    with pytest.raises(DataError, match=r"neither a call log .* It has: hour, agents"):
+        read(tmp_path / "a.csv")

@@ -1,0 +1,83 @@
+"""311 requests: channels and topics as written, times in UTC, closings in their own time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data.adapters import ADAPTERS
+from data.adapters.interface import Imported
+from data.errors import DataError
+
+CSV = """
+case_enquiry_id,open_dt,target_dt,closed_dt,ontime,case_status,closure_reason,case_title,subject,\
+reason,type,queue,department,neighborhood,source
+101000295613,2011-07-01 01:32:33,2011-07-15 01:32:32,2019-07-01 05:06:58,ONTIME,Closed,done,\
+Lights,Public Works Department,Street Lights,Street Light Outages,PWDx_Q,PWDx,Mattapan,\
+Employee Generated
+101000295614,2011-11-06 01:30:00,,,ONTIME,Open,,Pickup,Public Works Department,Sanitation,\
+Schedule a Bulk Item Pickup,PWDx_B,PWDx,Roslindale,Self Service
+""".strip()
+
+
+def read(path: Path, **options: str) -> Imported:
+    return ADAPTERS["requests-311"].read(path, options)
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    path = tmp_path / "311.csv"
+    path.write_text(CSV + "\n")
+    return path
+
+
+def test_requests_become_tickets(csv: Path) -> None:
+    imported = read(csv)
+    tickets = imported.tables["tickets"]
+    assert list(tickets["ticket_id"]) == ["101000295613", "101000295614"]
+    assert list(tickets["channel"]) == ["Employee Generated", "Self Service"]
+    assert list(tickets["topic"]) == ["Street Light Outages", "Schedule a Bulk Item Pickup"]
+    assert tickets["opened_at"][0] == datetime(2011, 7, 1, 5, 32, 33)
+    assert tickets["resolved_at"][0] == datetime(2019, 7, 1, 9, 6, 58)
+    assert pd.isna(tickets["resolved_at"][1])
+    assert tickets["opened_at"][1] == datetime(2011, 11, 6, 5, 30)  # the first of two 01:30
+    assert "1 rows lie in the hour that the clock shows twice" in " ".join(imported.notes)
+    assert imported.settings["data.complete_to"] == datetime(2011, 11, 6, 4)
+
+
+@pytest.mark.parametrize(
+    ("topic", "first"),
+    [
+        ("department", "PWDx"),
+        ("reason", "Street Lights"),
+        ("subject", "Public Works Department"),
+    ],
+)
+def test_topics_by_option(csv: Path, topic: str, first: str) -> None:
+    assert read(csv, topic=topic).tables["tickets"]["topic"][0] == first
+
+
+def test_upper_case_columns_and_american_dates_read_the_same(csv: Path) -> None:
+    expected = read(csv).tables["tickets"]
+    head, _, rest = csv.read_text().partition("\n")
+    for day, clock in [("07/01/2011", "01:32:33 AM"), ("07/01/2019", "05:06:58 AM")]:
+        month, date, year = day.split("/")
+        rest = rest.replace(f"{year}-{month}-{date} {clock[:8]}", f"{day} {clock}")
+    rest = rest.replace("2011-11-06 01:30:00", "11/06/2011 01:30:00 AM")
+    csv.write_text(head.upper() + "\n" + rest)
+    pd.testing.assert_frame_equal(read(csv).tables["tickets"], expected)
+
+
+def test_a_repeated_case_is_refused(csv: Path) -> None:
+    csv.write_text(csv.read_text().replace("101000295614", "101000295613"))
+    with pytest.raises(DataError, match="row 3: case_enquiry_id 101000295613 stands twice"):
+        read(csv)
+
+
+def test_a_missing_source_is_named(csv: Path) -> None:
+    csv.write_text(csv.read_text().replace("Self Service", ""))
+    with pytest.raises(DataError, match="row 3: source is empty"):
+        read(csv)
