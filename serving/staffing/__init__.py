@@ -1,0 +1,8 @@
+"""From the forecast to people: how many agents each channel needs, when, and how sure that is."""
+
+from serving.staffing.check import check_plan
+from serving.staffing.exports import write_plan
+from serving.staffing.handling import handle_seconds_by_channel
+from serving.staffing.requirements import COLUMNS, plan
+
+__all__ = ["COLUMNS", "check_plan", "handle_seconds_by_channel", "plan", "write_plan"]

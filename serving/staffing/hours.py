@@ -1,0 +1,91 @@
+"""Opening hours as seconds of each interval: local times, clock changes and closures included.
+
+>>> starts = np.arange("2026-03-02T06:00", "2026-03-02T10:00", 60, dtype="datetime64[m]")
+>>> open_seconds(starts, 3600, {"mon": "08:30-18:00"}, "Europe/Oslo").tolist()
+[0.0, 1800.0, 3600.0, 3600.0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from data.errors import DataError
+from data.settings import DAYS, opening_intervals
+from features.calendar import local_times, utc_times
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+SECOND = 1_000_000
+
+
+def open_seconds(
+    starts: ArrayLike,
+    step_seconds: float,
+    hours: Mapping[str, str] | None,
+    time_zone: str,
+    closed: pd.DataFrame | None = None,
+) -> Floats:
+    """Open seconds of each interval [start, start + step), naive UTC, ascending.
+
+    ``hours`` by local weekday as in presage.toml; None is always open, a day left out is closed.
+    ``closed`` has ``starts_at, ends_at`` (UTC) of closures, which are taken off.
+    """
+    begin = np.asarray(starts, "datetime64[us]").astype(np.int64)
+    if len(begin) == 0:
+        return np.zeros(0)
+    end = begin + int(step_seconds * SECOND)
+    if hours is None:
+        spans = [(int(begin[0]), int(end[-1]))]
+    else:
+        spans = _spans(begin[0], end[-1], hours, time_zone)
+    for first, last in _closures(closed):
+        spans = [
+            piece
+            for low, high in spans
+            for piece in ((low, min(high, first)), (max(low, last), high))
+            if piece[1] > piece[0]
+        ]
+    total = np.zeros(len(begin))
+    for low, high in spans:
+        at, until = np.searchsorted(end, low, side="right"), np.searchsorted(begin, high)
+        inside = slice(int(at), int(until))
+        shared = np.minimum(end[inside], high) - np.maximum(begin[inside], low)
+        total[inside] += np.maximum(shared, 0) / SECOND
+    return total
+
+
+def local_days(starts: ArrayLike, time_zone: str) -> NDArray[np.int64]:
+    """The local date of each instant, as days since 1970-01-01."""
+    return np.asarray(
+        local_times(starts, time_zone).astype("datetime64[D]").astype(np.int64), np.int64
+    )
+
+
+def _spans(
+    first: np.int64, last: np.int64, hours: Mapping[str, str], time_zone: str
+) -> list[tuple[int, int]]:
+    """Open spans in microseconds of UTC that touch [first, last), in order."""
+    ends = np.array([first, last]).astype("datetime64[us]")
+    low, high = local_days(ends, time_zone)
+    wall: list[np.datetime64] = []
+    for day in range(int(low) - 1, int(high) + 2):
+        name = DAYS[(day + 3) % 7]
+        midnight = np.datetime64(day, "D").astype("datetime64[m]")
+        for opens, closes in opening_intervals(hours.get(name, "closed")):
+            wall += [midnight + np.timedelta64(minute, "m") for minute in (opens, closes)]
+    utc = utc_times(np.array(wall, "datetime64[us]"), time_zone).astype(np.int64)
+    return [(int(a), int(b)) for a, b in zip(utc[::2], utc[1::2], strict=True) if b > a]
+
+
+def _closures(closed: pd.DataFrame | None) -> list[tuple[int, int]]:
+    if closed is None or closed.empty:
+        return []
+    if closed[["starts_at", "ends_at"]].isna().any(axis=None):
+        raise DataError("a closure without starts_at or ends_at; give both, in UTC")
+    begin = closed["starts_at"].to_numpy("datetime64[us]").astype(np.int64)
+    end = closed["ends_at"].to_numpy("datetime64[us]").astype(np.int64)
+    return sorted(zip(begin.tolist(), end.tolist(), strict=True))
