@@ -328,7 +328,11 @@ def _finished(
             relation = good.project("*, CAST(NULL AS TIMESTAMP) AS born")
         else:
             births = orders.aggregate("order_id AS of_order, min(ordered_at) AS born", "order_id")
-            relation = good.join(births, "order_id = of_order", how="left").order("_row")
+            relation = (
+                good.set_alias("i")
+                .join(births.set_alias("o"), "i.order_id = o.of_order", how="left")
+                .order("_row")
+            )
     kinds = {a: _attribute_kind(good, a) for a in attributes}
     parts = []
     for column in columns_of(contract.name, attributes):
@@ -356,7 +360,8 @@ def _with_ends_of_intervals(good: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRel
     least = gaps.aggregate("min(gap)").fetchall()[0][0] or day
     steps = gaps.aggregate(f"series, coalesce(min(gap), {least}) AS step", "series")
     return (
-        good.join(steps, "unique_id = series", how="left")
+        good.set_alias("v")
+        .join(steps.set_alias("s"), "v.unique_id = s.series", how="left")
         .project(
             f"*, CASE WHEN step BETWEEN {28 * day} AND {31 * day} THEN ds + INTERVAL 1 MONTH "
             "ELSE make_timestamp(epoch_us(ds) + step) END AS born"
