@@ -19,6 +19,18 @@ Appended(accepted=0, repeated=1, last_seq=1)
 
 from __future__ import annotations
 
+from data.store.consent import (
+    consent_of,
+    put_consent,
+)
+from data.store.decisions import (
+    LogState,
+    append_decisions,
+    decisions_of,
+    outcomes_of,
+    record_outcome,
+    verify_log,
+)
 from data.store.events import (
     Appended,
     Event,
@@ -29,19 +41,86 @@ from data.store.events import (
     find_response,
     remember_response,
 )
-from data.store.opening import Store, has_store, open_store, open_url
+from data.store.keys import (
+    SCOPES,
+    ApiKey,
+    create_key,
+    list_keys,
+    revoke_key,
+    verify_key,
+)
+from data.store.leases import (
+    check_lease,
+    release_lease,
+    renew_lease,
+    salt,
+    take_lease,
+)
+from data.store.opening import (
+    Store,
+    has_store,
+    open_store,
+    open_url,
+)
+from data.store.publications import (
+    Publication,
+    predictions_of,
+    publications,
+    publish_frame,
+    read_forecast,
+    read_publication,
+    registry_event,
+    registry_history,
+    save_forecast,
+    save_predictions,
+)
+from data.store.secrets import (
+    put_secret,
+    read_secret,
+)
 
 __all__ = [
+    "ApiKey",
     "Appended",
     "Event",
+    "LogState",
+    "Publication",
+    "SCOPES",
     "Store",
+    "append_decisions",
     "append_events",
+    "check_lease",
+    "consent_of",
+    "create_key",
+    "decisions_of",
     "event_frames",
     "events_of_customers",
     "events_since",
     "find_response",
     "has_store",
+    "list_keys",
     "open_store",
     "open_url",
+    "outcomes_of",
+    "predictions_of",
+    "publications",
+    "publish_frame",
+    "put_consent",
+    "put_secret",
+    "read_forecast",
+    "read_publication",
+    "read_secret",
+    "record_outcome",
+    "registry_event",
+    "registry_history",
+    "release_lease",
     "remember_response",
+    "renew_lease",
+    "revoke_key",
+    "salt",
+    "save_forecast",
+    "save_predictions",
+    "take_lease",
+    "verify_key",
+    "verify_log",
 ]

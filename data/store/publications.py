@@ -1,0 +1,198 @@
+"""Published results, kept as issued: every forecast, scoring and plan that anybody saw (vintages).
+
+A frame is kept as Parquet inside the database, with its SHA-256, so that a backup of the store
+holds it whole; and the predictions that decisions were taken on, one row a customer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from data.errors import DamagedFile
+from data.store.opening import Store
+from data.store.schema import PREDICTIONS, PUBLICATIONS, REGISTRY_HISTORY
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One published frame, without its content."""
+
+    seq: int
+    kind: str
+    as_of: datetime
+    issued_at: datetime
+    model_version: str
+    rows: int
+    meta: Mapping[str, Any]
+
+
+def publish_frame(
+    store: Store,
+    kind: str,
+    frame: pd.DataFrame,
+    *,
+    as_of: datetime,
+    issued_at: datetime,
+    model_version: str,
+    meta: Mapping[str, Any] | None = None,
+) -> int:
+    """Keep a frame as issued under a kind such as ``forecast``; its sequence number."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    content = buffer.getvalue()
+    values = {
+        "kind": kind,
+        "as_of": as_of,
+        "issued_at": issued_at,
+        "model_version": model_version,
+        "rows": len(frame),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "meta": dict(meta or {}),
+        "content": content,
+    }
+    with store.writing() as connection:
+        done = connection.execute(sa.insert(PUBLICATIONS).returning(PUBLICATIONS.c.seq), values)
+        return int(done.scalar_one())
+
+
+def publications(
+    store: Store, kind: str, issued_by: datetime | None = None, limit: int | None = None
+) -> list[Publication]:
+    """What was published under a kind, the newest first; only issued at or before a moment."""
+    own = [column for column in PUBLICATIONS.c if column.name not in ("content", "sha256")]
+    query = (
+        sa.select(*own)
+        .where(PUBLICATIONS.c.kind == kind)
+        .order_by(PUBLICATIONS.c.issued_at.desc(), PUBLICATIONS.c.seq.desc())
+        .limit(limit)
+    )
+    if issued_by is not None:
+        query = query.where(PUBLICATIONS.c.issued_at <= issued_by)
+    with store.reading() as connection:
+        return [Publication(**row._mapping) for row in connection.execute(query)]
+
+
+def read_publication(
+    store: Store, kind: str, issued_by: datetime | None = None
+) -> tuple[Publication, pd.DataFrame] | None:
+    """The newest frame of a kind (issued at or before a moment), None if there is none.
+
+    DamagedFile if its bytes are not those that were published.
+    """
+    newest = publications(store, kind, issued_by, limit=1)
+    if not newest:
+        return None
+    query = sa.select(PUBLICATIONS.c.content, PUBLICATIONS.c.sha256).where(
+        PUBLICATIONS.c.seq == newest[0].seq
+    )
+    with store.reading() as connection:
+        row = connection.execute(query).one()
+    if hashlib.sha256(row.content).hexdigest() != row.sha256:
+        raise DamagedFile(f"the {kind} issued at {newest[0].issued_at} in the store is damaged")
+    return newest[0], pd.read_parquet(io.BytesIO(row.content))
+
+
+def save_forecast(
+    store: Store,
+    frame: pd.DataFrame,
+    *,
+    as_of: datetime,
+    issued_at: datetime,
+    model_version: str,
+    meta: Mapping[str, Any] | None = None,
+) -> int:
+    """Keep a volume forecast as issued; see ``publish_frame``."""
+    return publish_frame(
+        store,
+        "forecast",
+        frame,
+        as_of=as_of,
+        issued_at=issued_at,
+        model_version=model_version,
+        meta=meta,
+    )
+
+
+def read_forecast(
+    store: Store, issued_by: datetime | None = None
+) -> tuple[Publication, pd.DataFrame] | None:
+    """The newest forecast issued (at or before a moment); see ``read_publication``."""
+    return read_publication(store, "forecast", issued_by)
+
+
+def save_predictions(
+    store: Store,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    as_of: datetime,
+    issued_at: datetime,
+    model_version: str,
+) -> None:
+    """Keep predictions that were told to somebody; each item is JSON with its ``customer_id``."""
+    values = [
+        {
+            "customer_id": str(item["customer_id"]),
+            "as_of": as_of,
+            "issued_at": issued_at,
+            "model_version": model_version,
+            "payload": dict(item),
+        }
+        for item in items
+    ]
+    if values:
+        with store.writing() as connection:
+            connection.execute(sa.insert(PREDICTIONS), values)
+
+
+def predictions_of(store: Store, customer_id: str) -> list[dict[str, Any]]:
+    """The predictions told about a customer, the oldest first, with as_of and issued_at."""
+    query = (
+        sa.select(PREDICTIONS)
+        .where(PREDICTIONS.c.customer_id == customer_id)
+        .order_by(PREDICTIONS.c.issued_at, PREDICTIONS.c.seq)
+    )
+    with store.reading() as connection:
+        return [
+            {**row.payload, "as_of": row.as_of, "issued_at": row.issued_at}
+            for row in connection.execute(query)
+        ]
+
+
+def registry_event(
+    store: Store,
+    model: str,
+    version: str,
+    event: str,
+    now: datetime,
+    *,
+    author: str = "presage",
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Add to the registry's history: registered, promoted, refused, rolled back, ..."""
+    values = {
+        "model": model,
+        "version": version,
+        "event": event,
+        "author": author,
+        "details": dict(details or {}),
+        "recorded_at": now,
+    }
+    with store.writing() as connection:
+        connection.execute(sa.insert(REGISTRY_HISTORY), values)
+
+
+def registry_history(store: Store, model: str | None = None) -> list[dict[str, Any]]:
+    """The registry's history, the oldest first; of one model if named."""
+    query = sa.select(REGISTRY_HISTORY).order_by(REGISTRY_HISTORY.c.seq)
+    if model is not None:
+        query = query.where(REGISTRY_HISTORY.c.model == model)
+    with store.reading() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]

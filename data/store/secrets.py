@@ -1,0 +1,62 @@
+"""Secrets of a workspace: the environment first, then ``.presage/secrets`` (mode 0600).
+
+The file holds lines ``name = value``; nobody but its owner may read it.
+
+>>> import tempfile
+>>> from data.workspace import init
+>>> with tempfile.TemporaryDirectory() as folder:
+...     workspace = init(folder)
+...     put_secret(workspace, "webhook", "s3cret")
+...     read_secret(workspace, "webhook", environ={})
+'s3cret'
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from data.errors import SettingsError
+from data.files import write_whole
+from data.settings import secret_from_environment
+from data.workspace import Workspace
+
+FILE = "secrets"
+
+
+def read_secret(
+    workspace: Workspace, name: str, environ: Mapping[str, str] | None = None
+) -> str | None:
+    """``PRESAGE_SECRET_<NAME>``, else the line in .presage/secrets, else None.
+
+    SettingsError if others may read the file.
+    """
+    return secret_from_environment(name, environ) or _all(workspace).get(name)
+
+
+def put_secret(workspace: Workspace, name: str, value: str) -> None:
+    """Keep a secret in .presage/secrets; SettingsError for a name or value of another form."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or "\n" in value or not value.strip():
+        raise SettingsError(f"secret {name!r}: names are a-z, 0-9 and _, values one line")
+    lines = [f"{k} = {v}\n" for k, v in sorted({**_all(workspace), name: value}.items())]
+    workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
+    write_whole(workspace.state_dir / FILE, "".join(lines).encode(), mode=0o600)
+
+
+def _all(workspace: Workspace) -> dict[str, str]:
+    path = workspace.state_dir / FILE
+    if not path.exists():
+        return {}
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise SettingsError(
+            f".presage/secrets has mode {mode:04o}: others may read it. chmod 600 it"
+        )
+    found = {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            name, mark, value = line.partition("=")
+            if not mark:
+                raise SettingsError(f".presage/secrets line {number} is not name = value")
+            found[name.strip()] = value.strip()
+    return found
