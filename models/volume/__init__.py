@@ -8,6 +8,19 @@ much), ``intervals``.
 
 from models.volume.baselines import mean_of_same_slots, seasonal_naive
 from models.volume.context import VolumeContext
-from models.volume.forecaster import backtest, forecast
+from models.volume.forecaster import backtest, forecast, train_volume
+from models.volume.model import VolumeModel, load_volume
+from models.volume.series import series_from_tickets, series_from_volumes
 
-__all__ = ["VolumeContext", "backtest", "forecast", "mean_of_same_slots", "seasonal_naive"]
+__all__ = [
+    "VolumeContext",
+    "VolumeModel",
+    "backtest",
+    "forecast",
+    "load_volume",
+    "mean_of_same_slots",
+    "seasonal_naive",
+    "series_from_tickets",
+    "series_from_volumes",
+    "train_volume",
+]

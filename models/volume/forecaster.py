@@ -19,11 +19,9 @@ import pandas as pd
 
 from data.errors import NotEnoughHistory, UsageError
 from models.volume.context import VolumeContext
-from models.volume.intervals import apply_spread, learn_spread
-from models.volume.judge import Workbench, combine, weights_of
-from models.volume.panel import Floats, Panel, long_frame, panel_of
-
-LEVELS = (80, 95)
+from models.volume.judge import Workbench
+from models.volume.model import LEVELS, VolumeModel, check, learn
+from models.volume.panel import Bools, Floats, Panel, panel_of
 
 
 def forecast(
@@ -41,10 +39,27 @@ def forecast(
     interval that should hold L % of what comes.
     """
     context = context or VolumeContext()
-    _check(horizon, levels)
-    panel = _ordered(panel_of(history, freq, context))
-    bench = Workbench(panel, horizon, context, seed)
-    return _at(bench, panel.end, levels)
+    check(horizon, levels)
+    panel = ordered(panel_of(history, freq, context))
+    model = learn(Workbench(panel, horizon, context, seed), panel.end, freq)
+    return model.on(panel, horizon, context, levels)
+
+
+def train_volume(
+    history: pd.DataFrame,
+    *,
+    horizon: int,
+    freq: str,
+    context: VolumeContext | None = None,
+    seed: int = 0,
+) -> VolumeModel:
+    """What ``forecast`` learns before it forecasts, to be kept: members judged over ``horizon``
+    steps, intervals from their trials, the tree member.
+    """
+    context = context or VolumeContext()
+    check(horizon, LEVELS)
+    panel = ordered(panel_of(history, freq, context))
+    return learn(Workbench(panel, horizon, context, seed), panel.end, freq)
 
 
 def backtest(
@@ -64,8 +79,8 @@ def backtest(
     history has no row. Raises NotEnoughHistory for a cutoff before the first count.
     """
     context = context or VolumeContext()
-    _check(horizon, levels)
-    panel = _ordered(panel_of(history, freq, context))
+    check(horizon, levels)
+    panel = ordered(panel_of(history, freq, context))
     bench = Workbench(panel, horizon, context, seed)
     parts = []
     for cutoff in cutoffs:
@@ -81,53 +96,22 @@ def backtest(
                 f"there is no count up to the cutoff {cutoff}; the first is at "
                 f"{panel.grid.ds(np.array([panel.start]))[0]}."
             )
-        made = _at(bench, last, levels)
+        model = learn(bench, last, freq)
+        made = model.on(panel.until(last), horizon, context, levels)
         made.insert(2, "cutoff", stamp)
         made.insert(3, "y", _actuals(panel, last, horizon, made["unique_id"]))
         parts.append(made)
     return pd.concat(parts, ignore_index=True)
 
 
-def _check(horizon: int, levels: Sequence[int]) -> None:
-    if horizon < 1:
-        raise UsageError(f"the horizon is {horizon} steps; it must be at least 1.")
-    wrong = [level for level in levels if not 0 < level < 100]
-    if wrong:
-        raise UsageError(f"the level {wrong[0]} is not between 0 and 100 percent.")
-
-
-def _ordered(panel: Panel) -> Panel:
+def ordered(panel: Panel) -> Panel:
     """Series in order of their first count, then name: what comes later changes no place."""
-    seen = ~np.isnan(panel.y)
-    has = seen.any(axis=1)
+    seen: Bools = ~np.isnan(panel.y)
+    has: Bools = np.asarray(seen.any(axis=1))
     first = np.where(has, seen.argmax(axis=1), panel.y.shape[1])
     order = sorted(range(len(panel.ids)), key=lambda row: (int(first[row]), panel.ids[row]))
     order = [row for row in order if has[row]]
     return Panel(tuple(panel.ids[row] for row in order), panel.grid, panel.start, panel.y[order])
-
-
-def _at(bench: Workbench, cutoff: int, levels: Sequence[int]) -> pd.DataFrame:
-    trials = bench.trials(cutoff)
-    weight = weights_of(trials)
-    past = bench.panel.until(cutoff)
-    tried = (
-        np.stack([combine(one, weight) for one in trials.forecast])
-        if len(trials.forecast)
-        else np.empty((0, len(past.ids), bench.horizon))
-    )
-    spread = learn_spread(tried, trials.actual, levels)
-    members = bench.forecasts(cutoff, bench.model(cutoff))
-    mean, quantiles = apply_spread(combine(members, weight), spread)
-    columns: dict[str, Floats] = {
-        "presage": mean,
-        "presage-median": quantiles[int(np.searchsorted(spread.probabilities, 0.5))],
-    }
-    for level in levels:
-        low, high = 0.5 - level / 200, 0.5 + level / 200
-        columns[f"presage-lo-{level}"] = quantiles[int(np.searchsorted(spread.probabilities, low))]
-        columns[f"presage-hi-{level}"] = quantiles[int(np.searchsorted(spread.probabilities, high))]
-    frame = long_frame(past.ids, past.grid.ds(past.future(bench.horizon)), **columns)
-    return frame.sort_values(["unique_id", "ds"], ignore_index=True)
 
 
 def _actuals(panel: Panel, last: int, horizon: int, ids: pd.Series) -> Floats:

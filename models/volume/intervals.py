@@ -13,24 +13,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.volume.panel import Floats
+from models.volume.panel import Bools, Floats
 
 SHRINK_RESIDUALS = 60.0
 SHRINK_SPREAD = 30.0
 SHRINK_BIAS = 40.0
 FLOOR = 0.25
-GRID = np.array([0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975])
+PROBABILITIES = np.array(
+    [0.005, 0.01, 0.025, *np.arange(0.05, 0.96, 0.05).round(2), 0.975, 0.99, 0.995]
+)
+
+MIDDLE = int(np.flatnonzero(PROBABILITIES == 0.5)[0])
 
 
 @dataclass(frozen=True)
 class Spread:
     """What intervals need: ``phi`` (series), ``growth`` (steps), and quantiles of scaled
-    residuals at ``probabilities`` (series x probabilities); ``bias`` of the mean (series).
+    residuals at ``PROBABILITIES`` (series x probabilities); ``bias`` of the mean (series).
     """
 
     phi: Floats
     growth: Floats
-    probabilities: Floats
     quantiles: Floats
     bias: Floats
 
@@ -40,14 +43,12 @@ def scale(forecast: Floats, phi: Floats) -> Floats:
     return np.sqrt(np.maximum(forecast, FLOOR) + phi[:, None] * forecast**2)
 
 
-def learn_spread(forecast: Floats, actual: Floats, levels: Sequence[int]) -> Spread:
+def learn_spread(forecast: Floats, actual: Floats) -> Spread:
     """From trials (origins x series x steps): the combination's forecasts and what happened."""
-    tails = [tail for level in levels for tail in (0.5 - level / 200, 0.5 + level / 200)]
-    probabilities = np.array(sorted({0.5, *tails}))
     origins, n, horizon = forecast.shape
     known = ~np.isnan(actual) & ~np.isnan(forecast) & (forecast > 0)
     if origins == 0 or not known.any():
-        return _unknown(n, horizon, probabilities)
+        return _unknown(n, horizon)
     residual = np.where(known, actual - forecast, 0.0)
     f = np.where(known, forecast, 0.0)
     excess = (residual**2 - f).sum(axis=(0, 2))
@@ -61,7 +62,7 @@ def learn_spread(forecast: Floats, actual: Floats, levels: Sequence[int]) -> Spr
     z = residual / unit
     growth = _growth(z, known)
     z = z / growth
-    pooled = np.quantile(z[known], probabilities)
+    pooled = np.quantile(z[known], PROBABILITIES)
     quantiles = np.tile(pooled, (n, 1))
     bias = np.zeros(n)
     for row in range(n):
@@ -69,15 +70,15 @@ def learn_spread(forecast: Floats, actual: Floats, levels: Sequence[int]) -> Spr
         if len(mine) < 5:
             continue
         weight = len(mine) / (len(mine) + SHRINK_RESIDUALS)
-        quantiles[row] = weight * np.quantile(mine, probabilities) + (1 - weight) * pooled
+        quantiles[row] = weight * np.quantile(mine, PROBABILITIES) + (1 - weight) * pooled
         bias[row] = mine.mean() * len(mine) / (len(mine) + SHRINK_BIAS)
     inflate = _small_sample(known)
-    middle = quantiles[:, [int(np.searchsorted(probabilities, 0.5))]]
+    middle = quantiles[:, [MIDDLE]]
     quantiles = middle + (quantiles - middle) * inflate
-    return Spread(phi, growth, probabilities, quantiles, bias)
+    return Spread(phi, growth, quantiles, bias)
 
 
-def _growth(z: Floats, known: Floats) -> Floats:
+def _growth(z: Floats, known: Bools) -> Floats:
     """Root mean square by step ahead, smoothed, never falling, 1 on the mean."""
     horizon = z.shape[2]
     square = (z**2).sum(axis=(0, 1))
@@ -92,29 +93,36 @@ def _growth(z: Floats, known: Floats) -> Floats:
     return np.maximum.accumulate(growth)
 
 
-def _small_sample(known: Floats) -> float:
+def _small_sample(known: Bools) -> float:
     """Widening for few origins: their residuals picked the weights, and are few."""
     origins = int(known.any(axis=(1, 2)).sum())
     return 1.0 + 0.6 / max(origins, 1)
 
 
-def _unknown(n: int, horizon: int, probabilities: Floats) -> Spread:
+def _unknown(n: int, horizon: int) -> Spread:
     """Without trials: a wide, stated guess (30 % of the forecast beside Poisson noise)."""
     from scipy.stats import norm
 
-    quantiles = np.tile(norm.ppf(probabilities), (n, 1))
-    return Spread(np.full(n, 0.09), np.ones(horizon), probabilities, quantiles, np.zeros(n))
+    quantiles = np.tile(norm.ppf(PROBABILITIES), (n, 1))
+    return Spread(np.full(n, 0.09), np.ones(horizon), quantiles, np.zeros(n))
 
 
-def apply_spread(forecast: Floats, spread: Spread) -> tuple[Floats, Floats]:
-    """The mean (series x steps) and the quantiles (probabilities x series x steps).
+def unit_of(forecast: Floats, spread: Spread) -> Floats:
+    """The size of one scaled residual (series x steps): the noise that the forecast expects."""
+    steps = np.minimum(np.arange(forecast.shape[1]), len(spread.growth) - 1)
+    return scale(forecast, spread.phi) * spread.growth[steps][None, :]
+
+
+def apply_spread(
+    forecast: Floats, spread: Spread, probabilities: Sequence[float]
+) -> tuple[Floats, Floats]:
+    """The mean (series x steps) and the quantiles (rising probabilities x series x steps).
 
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
-    growth = np.resize(spread.growth, forecast.shape[1])
-    growth[len(spread.growth) :] = spread.growth[-1]
-    unit = scale(forecast, spread.phi) * growth[None, :]
-    quantiles = forecast[None] + spread.quantiles.T[:, :, None] * unit[None]
+    unit = unit_of(forecast, spread)
+    wanted = np.array([np.interp(probabilities, PROBABILITIES, row) for row in spread.quantiles])
+    quantiles = forecast[None] + wanted.T[:, :, None] * unit[None]
     quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=0)
     mean = np.maximum(forecast + spread.bias[:, None] * unit, 0.0)
     closed = forecast <= 0

@@ -11,16 +11,13 @@ computes each origin once (``Workbench``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.volume.context import VolumeContext
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
 from models.volume.panel import Floats, Panel
-
-if TYPE_CHECKING:
-    import lightgbm
+from models.volume.trees import TreeModel
 
 MOST_ORIGINS = 12
 GATE = 1.15
@@ -52,9 +49,9 @@ class Workbench:
     context: VolumeContext
     seed: int
     _forecasts: dict[int, Floats] = field(default_factory=dict)
-    _models: dict[int, lightgbm.Booster | None] = field(default_factory=dict)
+    _models: dict[int, TreeModel | None] = field(default_factory=dict)
 
-    def model(self, last: int) -> lightgbm.Booster | None:
+    def model(self, last: int) -> TreeModel | None:
         """The tree member trained on everything up to step ``last``."""
         if last not in self._models:
             past = self.panel.until(last)
@@ -71,7 +68,7 @@ class Workbench:
         ]
         return origin // every * every - 1
 
-    def forecasts(self, origin: int, model: lightgbm.Booster | None = None) -> Floats:
+    def forecasts(self, origin: int, model: TreeModel | None = None) -> Floats:
         """All members' forecasts from ``origin`` (members x series of that time x steps)."""
         past = self.panel.until(origin)
         ready = origin_of(past, self.horizon, self.context)

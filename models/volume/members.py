@@ -8,17 +8,16 @@ plain same-slot means.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.volume import classical, trees
 from models.volume.baselines import same_slots
 from models.volume.context import VolumeContext
-from models.volume.panel import Floats, Panel
+from models.volume.panel import Bools, Floats, Panel
 from models.volume.prepare import (
-    Bools,
     Problem,
     closed_by_calendar,
     day_problem,
@@ -28,9 +27,6 @@ from models.volume.prepare import (
 from models.volume.profile import slot_shares
 from models.volume.smooth import SmoothSettings, run
 from models.volume.special_days import kinds_of, learn
-
-if TYPE_CHECKING:
-    import lightgbm
 
 SMOOTH = {
     "smooth_slow": SmoothSettings(alpha=0.03, gamma=0.1),
@@ -84,9 +80,16 @@ def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
 
 
 def forecasts_at(
-    origin: Origin, horizon: int, context: VolumeContext, model: lightgbm.Booster | None
+    origin: Origin,
+    horizon: int,
+    context: VolumeContext,
+    model: trees.TreeModel | None,
+    codes: Floats | None = None,
 ) -> Floats:
-    """Every member's forecast of the ``horizon`` steps after the origin; NaN where it has none."""
+    """Every member's forecast of the ``horizon`` steps after the origin; NaN where it has none.
+
+    ``codes`` are the series' numbers in the tree member's training (default: their places).
+    """
     problem, ordinary = origin.problem, origin.ordinary
     n = len(problem.ids)
     days: dict[str, Floats] = {}
@@ -106,7 +109,7 @@ def forecasts_at(
         costly = n <= MOST_SERIES_COSTLY and problem.y.shape[1] <= COSTLY_LENGTH
         days.update(classical.forecasts(problem, filled, costly))
     if model is not None and enough:
-        days["trees"] = trees.predict(model, problem, ordinary, context.country)
+        days["trees"] = trees.predict(model, problem, ordinary, context.country, codes)
     shut = ~problem.open[:, problem.future_slot]
     out = np.full((len(NAMES), n, horizon), np.nan)
     spread = _spread(origin, horizon)
@@ -119,7 +122,7 @@ def forecasts_at(
     return _closed_to_zero(origin, out, horizon, context)
 
 
-def _spread(origin: Origin, horizon: int):  # type: ignore[no-untyped-def]
+def _spread(origin: Origin, horizon: int) -> Callable[..., Floats]:
     """A function that turns (series x problem steps) into (series x horizon)."""
     panel = origin.panel
     if origin.share is None:
@@ -144,7 +147,7 @@ def _closed_to_zero(origin: Origin, out: Floats, horizon: int, context: VolumeCo
 
 def train_trees(
     panel: Panel, horizon: int, context: VolumeContext, seed: int
-) -> lightgbm.Booster | None:
+) -> trees.TreeModel | None:
     """The tree member's model of a panel; None where its history is too short."""
     origin = origin_of(panel, horizon, context)
     return trees.train(origin.problem, origin.ordinary, context.country, seed)

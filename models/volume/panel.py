@@ -22,6 +22,7 @@ from models.volume.context import VolumeContext
 from models.volume.grid import Grid, Ints, Times, grid_of, parse_frequency, require_on_grid
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Panel:
         Series that have no row by then, and columns before the first row, are not in it.
         """
         y = self.y[:, : max(last - self.start + 1, 0)]
-        seen = ~np.isnan(y)
-        kept = seen.any(axis=1)
+        seen: Bools = ~np.isnan(y)
+        kept: Bools = np.asarray(seen.any(axis=1))
         if not kept.any():
             return replace(self, ids=(), y=np.empty((0, 0)))
         first = int(seen[kept].any(axis=0).argmax())

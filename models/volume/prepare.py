@@ -17,14 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from models.volume.context import VolumeContext
 from models.volume.grid import Ints, Times
-from models.volume.panel import Floats, Panel
+from models.volume.panel import Bools, Floats, Panel
 from models.volume.slots import cube_of
-
-Bools = npt.NDArray[np.bool_]
 
 WEEKS_FOR_CLOSED = 8
 SPARSE_MEAN = 6.0
@@ -123,20 +120,18 @@ def _open_slots(panel: Panel, y: Floats) -> Bools:
     came = ~np.isnan(cube_of(steps, panel.grid, panel.index).y)[0]
     cube = cube_of(y, panel.grid, panel.index).y
     busy = np.nan_to_num(cube) > 0
-    first = np.argmax((~np.isnan(y)).any(axis=0)) if y.size else 0
-    del first
     recent_busy = np.zeros(shape)
     recent_came = np.zeros(frequency.season)
     for week in range(cube.shape[1] - 1, -1, -1):
         take = came[week] & (recent_came < WEEKS_FOR_CLOSED)
         recent_busy += np.where(take, busy[:, week, :], False)
         recent_came += take
-    level = np.nanmean(np.where(np.isnan(y), np.nan, y), axis=1)
+    level = np.nanmean(y, axis=1)
     # a slot with zeros is closed only if the series is busy enough for the zeros to mean it
     meaningful = level[:, None] * recent_came[None, :] > 12.0
     never_row = np.isnan(cube[:, -WEEKS_FOR_CLOSED:, :]).all(axis=1)
     shut = (recent_busy == 0) & (recent_came >= 2)[None, :] & (meaningful | never_row)
-    shut &= ~shut.all(axis=1)[:, None]
+    shut &= ~np.asarray(shut.all(axis=1))[:, None]
     return ~shut
 
 
@@ -176,7 +171,7 @@ def day_problem(panel: Panel, open_slots: Bools, horizon: int, share: Floats) ->
     flat = (np.arange(n)[:, None] * width + code[None, :]).reshape(-1)
 
     def by_day(values: Floats) -> Floats:
-        return np.bincount(flat, values.reshape(-1), n * width).reshape(n, width)
+        return np.bincount(flat, values.reshape(-1), n * width).reshape(n, width).astype("float64")
 
     total = by_day(np.where(counted, np.nan_to_num(panel.y[:, complete]), 0.0))
     usual = share[:, slot[complete]] * is_open
@@ -188,7 +183,7 @@ def day_problem(panel: Panel, open_slots: Bools, horizon: int, share: Floats) ->
         if not first_full:
             y[:, 0] = np.nan
     per_day = panel.grid.frequency.per_day
-    open_days = open_slots.reshape(n, 7, per_day).any(axis=2)
+    open_days: Bools = np.asarray(open_slots.reshape(n, 7, per_day).any(axis=2))
     weekday = (names.astype("datetime64[D]").astype("int64") + 3) % 7
     y = np.where(open_days[:, weekday], y, np.nan)
     return Problem(

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.volume.panel import Floats, Panel
-from models.volume.prepare import Bools
+from models.volume.panel import Bools, Floats, Panel
 from models.volume.slots import cube_of
 
 GAMMA = 0.12

@@ -113,7 +113,7 @@ def _begin(y: Floats, slot: Ints, slots: int) -> tuple[Floats, Floats]:
     level = counts.sum(axis=1) / np.maximum(early.sum(axis=1), 1)
     mean = by_slot / np.maximum(seen_by_slot, 1)
     open_mean = np.where(seen_by_slot > 0, mean, np.nan)
-    cycle_mean = np.nanmean(np.where(seen.any(axis=1)[:, None], open_mean, 0.0), axis=1)
+    cycle_mean = np.nanmean(np.where(np.asarray(seen.any(axis=1))[:, None], open_mean, 0.0), axis=1)
     cycle_mean = np.maximum(np.nan_to_num(cycle_mean), TINY)
     # one mean of a slot is worth one cycle; unseen slots start at 1
     index = np.where(seen_by_slot > 0, mean / cycle_mean[:, None], 1.0)

@@ -19,8 +19,7 @@ import numpy as np
 
 from features.calendar import FAR_FROM_HOLIDAY, day_frame
 from models.volume.grid import Ints, Times
-from models.volume.panel import Floats
-from models.volume.prepare import Bools
+from models.volume.panel import Bools, Floats
 
 KINDS = ("ordinary", "holiday", "before", "after", "bridge")
 SHRINK = 1.0

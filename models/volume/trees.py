@@ -29,6 +29,8 @@ MOST_ROWS = 120_000
 LARGEST_RATIO = 4.0
 OVERDISPERSION = 0.02
 LEAST_ROWS = 300
+MOST_SERIES_TOLD_APART = 64
+GOLDEN_ROWS = 2000
 
 NAMES = (
     "step",
@@ -105,12 +107,13 @@ def rows_at(
     states: Smoothed,
     origin: int,
     slot: Ints,
-    days: Times,
     calendar: Floats,
+    codes: Floats,
 ) -> tuple[Floats, Floats]:
     """Features (series x horizon x names) and base forecasts as of column ``origin``.
 
-    ``slot``, ``days`` and ``calendar`` (columns 2 to 6 of ``NAMES``) are those of the next steps.
+    ``slot`` and ``calendar`` (columns 2 to 6 of ``NAMES``) are those of the next steps; ``codes``
+    the series' numbers.
     """
     n, horizon = len(problem.ids), len(slot)
     level, index = states.base.at[origin]
@@ -141,14 +144,13 @@ def rows_at(
         value = np.where(there[None, :], y[:, np.maximum(column, 0)], np.nan)
         x[:, :, place] = np.log((value + 1) / (base + 1))
     x[:, :, 17] = np.log(np.maximum(index[:, slot], 1e-6))
-    x[:, :, 18] = _year_ago(problem, y, states, origin, target)
-    x[:, :, 19] = np.arange(n)[:, None] if n <= 64 else np.nan
+    x[:, :, 18] = _year_ago(problem, states, origin, target)
+    x[:, :, 19] = codes[:, None]
     return x, base
 
 
-def _year_ago(problem: Problem, y: Floats, states: Smoothed, origin: int, target: Ints) -> Floats:
+def _year_ago(problem: Problem, states: Smoothed, origin: int, target: Ints) -> Floats:
     """How far the level of a year ago moved from this origin to the target, as a log ratio."""
-    del y
     back = {"day": 364, "week": 52, "month": 12}[problem.unit]
     if problem.unit == "month":
         back = problem.slots
@@ -168,9 +170,20 @@ def calendar_of(days: Times, countries: tuple[str, ...]) -> Floats:
     return frame[names].to_numpy(dtype="float64")
 
 
-def train(
-    problem: Problem, y: Floats, countries: tuple[str, ...], seed: int
-) -> lightgbm.Booster | None:
+@dataclass(frozen=True)
+class TreeModel:
+    """The booster, and some rows of its training by which a copy on disk can be checked."""
+
+    booster: lightgbm.Booster
+    golden: Floats
+
+
+def series_codes(n: int) -> Floats:
+    """Numbers by which trees may tell series apart; NaN where there are too many to."""
+    return np.arange(n, dtype="float64") if n <= MOST_SERIES_TOLD_APART else np.full(n, np.nan)
+
+
+def train(problem: Problem, y: Floats, countries: tuple[str, ...], seed: int) -> TreeModel | None:
     """A model of all series' past, or None where there is too little of it."""
     import lightgbm
 
@@ -179,18 +192,13 @@ def train(
         return None
     states = smoothed(problem, y, [int(origin) for origin in origins])
     calendar = calendar_of(problem.days, countries)
+    codes = series_codes(len(problem.ids))
     xs, ratios, weights = [], [], []
     width = y.shape[1]
     for origin in origins:
         ahead = np.arange(origin + 1, min(origin + problem.horizon, width - 1) + 1)
         x, base = rows_at(
-            problem,
-            y,
-            states,
-            int(origin),
-            problem.slot[ahead],
-            problem.days[ahead],
-            calendar[ahead],
+            problem, y, states, int(origin), problem.slot[ahead], calendar[ahead], codes
         )
         value = y[:, ahead]
         use = ~np.isnan(value) & (base > 1e-3)
@@ -206,11 +214,16 @@ def train(
     )
     parameters = PARAMETERS | {"seed": seed}
     parameters["min_data_in_leaf"] = int(np.clip(len(x) // 100, 20, 400))
-    return lightgbm.train(parameters, data, num_boost_round=ROUNDS)
+    booster = lightgbm.train(parameters, data, num_boost_round=ROUNDS)
+    return TreeModel(booster, x[:: max(1, len(x) // GOLDEN_ROWS)])
 
 
 def predict(
-    model: lightgbm.Booster, problem: Problem, y: Floats, countries: tuple[str, ...]
+    model: TreeModel,
+    problem: Problem,
+    y: Floats,
+    countries: tuple[str, ...],
+    codes: Floats | None = None,
 ) -> Floats:
     """The model's forecast of the next steps (series x horizon)."""
     last = y.shape[1] - 1
@@ -221,8 +234,8 @@ def predict(
         states,
         last,
         problem.future_slot,
-        problem.future_days,
         calendar_of(problem.future_days, countries),
+        series_codes(len(problem.ids)) if codes is None else codes,
     )
-    ratio = np.asarray(model.predict(x.reshape(-1, len(NAMES)), num_threads=1))
+    ratio = np.asarray(model.booster.predict(x.reshape(-1, len(NAMES)), num_threads=1))
     return base * ratio.reshape(base.shape)

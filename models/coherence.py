@@ -1,0 +1,146 @@
+"""One number: channel, topic and total add up.
+
+Forecasts of the nodes are made each for itself and then moved, as little as their errors allow,
+onto the plane where parts add up to totals:
+
+    minimise  sum_j (x_j - f_j)^2 / v_j   subject to   C x = 0,  x >= 0
+
+with ``v_j`` the variance of node j's past errors: what is known well moves little (weighted least
+squares; Wickramasuriya, Athanasopoulos and Hyndman 2019, with a diagonal covariance). Nodes that
+would fall below zero are held at zero and the rest solved again.
+
+>>> ids = ("total", "channel=chat", "channel=email")
+>>> constraints = sums_of(ids)
+>>> made = np.array([[100.0], [30.0], [50.0]])
+>>> reconcile(made, np.ones((3, 1)), constraints).round(2).ravel().tolist()
+[93.33, 36.67, 56.67]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One row of C: the node at place ``whole`` is the sum of those at places ``parts``."""
+
+    whole: int
+    parts: tuple[int, ...]
+
+
+def _split(name: str) -> dict[str, str]:
+    """``channel=a/topic=b`` as a mapping; empty for ``total``; None-like for foreign ids."""
+    if name == "total":
+        return {}
+    return dict(part.split("=", 1) for part in name.split("/"))
+
+
+def is_node(name: str) -> bool:
+    """Whether an id reads as a node: ``total``, or ``name=value`` parts joined by ``/``."""
+    if name == "total":
+        return True
+    parts = name.split("/")
+    keys = [part.split("=")[0] for part in parts if part.count("=") == 1]
+    return len(keys) == len(parts) and len(set(keys)) == len(keys) and all(keys)
+
+
+def sums_of(ids: Sequence[str], history: Floats | None = None) -> tuple[Sum, ...]:
+    """The sums that hold among nodes: each node split by one more attribute.
+
+    With a ``history`` (nodes x steps) a sum is kept only if it held in it (relative 1e-6, gaps
+    count as 0): a total over more than the listed parts binds nothing.
+    """
+    split = {place: _split(name) for place, name in enumerate(ids) if is_node(name)}
+    groups: dict[tuple[frozenset[tuple[str, str]], str], list[int]] = {}
+    places: dict[frozenset[tuple[str, str]], int] = {}
+    for place, attributes in split.items():
+        places[frozenset(attributes.items())] = place
+        for name in attributes:
+            rest = frozenset((k, v) for k, v in attributes.items() if k != name)
+            groups.setdefault((rest, name), []).append(place)
+    sums = [
+        Sum(places[rest], tuple(parts)) for (rest, _), parts in groups.items() if rest in places
+    ]
+    if history is not None:
+        y = np.nan_to_num(history)
+        sums = [one for one in sums if _held(y[one.whole], y[list(one.parts)].sum(axis=0))]
+    return tuple(sorted(sums, key=lambda one: (one.whole, one.parts)))
+
+
+def _held(whole: Floats, parts: Floats) -> bool:
+    return bool((np.abs(whole - parts) <= 1e-6 * np.maximum(whole, 1.0)).all())
+
+
+def reconcile(forecast: Floats, variance: Floats, sums: Sequence[Sum]) -> Floats:
+    """Forecasts (nodes x steps) moved until every sum holds to 1e-6 relative, none negative.
+
+    ``variance`` (nodes x steps, > 0) says how far each may move; a forecast of exactly 0 (a closed
+    step) stays 0 unless its parts say otherwise. Nodes in no sum come back unchanged.
+    """
+    if not sums:
+        return forecast.copy()
+    nodes, steps = forecast.shape
+    matrix = np.zeros((len(sums), nodes))
+    for row, one in enumerate(sums):
+        matrix[row, one.whole] = 1.0
+        matrix[row, list(one.parts)] -= 1.0
+    out = np.empty_like(forecast)
+    for step in range(steps):
+        out[:, step] = _solve(forecast[:, step], variance[:, step], matrix)
+    return _exact(out, sums, forecast)
+
+
+def _solve(f: Floats, variance: Floats, matrix: Floats) -> Floats:
+    """The nearest point of the plane with no negative entry (active set, at most nodes rounds)."""
+    v = np.maximum(variance, 1e-12)
+    # nodes that only the clock closed stay closed: they carry no freedom
+    free = np.where(f > 0, v, 0.0)
+    x = np.where(f > 0, f, 0.0)
+    for _ in range(len(f)):
+        start = np.where(free > 0, f, 0.0)
+        weighted = matrix * free
+        gram = weighted @ matrix.T
+        gap = matrix @ start
+        ridge = 1e-12 * max(float(np.trace(gram)) / len(gram), 1e-300)
+        multiplier = np.linalg.lstsq(gram + ridge * np.eye(len(gram)), gap, rcond=None)[0]
+        x = start - weighted.T @ multiplier
+        below = (x < 0) & (free > 0)
+        if not below.any():
+            break
+        free = np.where(below, 0.0, free)
+    return np.maximum(x, 0.0)
+
+
+def _exact(x: Floats, sums: Sequence[Sum], forecast: Floats) -> Floats:
+    """The smallest parts as they are, every whole added up from them again, bottom first.
+
+    Where an attribute's parts are wholes of others too, rounding is all that is left between
+    the two ways to add up. A node whose parts are all 0 while it is not gives them even shares.
+    """
+    out = x.copy()
+    wholes = {one.whole for one in sums}
+    depth: dict[int, int] = {}
+
+    def depth_of(place: int) -> int:
+        if place not in depth:
+            below = [depth_of(part) for one in sums if one.whole == place for part in one.parts]
+            depth[place] = 1 + max(below) if below else 0
+        return depth[place]
+
+    done: set[int] = set()
+    for place in sorted(wholes, key=depth_of):
+        for one in sums:
+            if one.whole == place and place not in done:
+                out[place] = out[list(one.parts)].sum(axis=0)
+                done.add(place)
+    del forecast
+    return out

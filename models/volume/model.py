@@ -1,0 +1,196 @@
+"""A trained volume model: what was learned from the past, apart from the past itself.
+
+It holds the judge's weights, the intervals' quantiles and the tree member; the counts it
+forecasts from are handed over each time, so a model trained last week forecasts from this
+morning's counts. On disk it is a bundle: LightGBM text and JSON, hashed, nothing pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.errors import DamagedFile, UsageError
+from models.bundle import read_bundle, write_bundle
+from models.coherence import reconcile, sums_of
+from models.volume import intervals
+from models.volume.context import VolumeContext
+from models.volume.intervals import Spread, apply_spread, learn_spread, unit_of
+from models.volume.judge import Workbench, combine, untried, weights_of
+from models.volume.members import NAMES, forecasts_at, origin_of
+from models.volume.panel import Floats, Panel, long_frame, panel_of
+from models.volume.trees import TreeModel, series_codes
+
+LEVELS = (80, 95)
+KIND = "volume"
+
+
+@dataclass(frozen=True)
+class VolumeModel:
+    """Weights (members x series), spread and trees for the series ``ids``, of one frequency.
+
+    ``horizon`` is the number of steps that was tried; longer forecasts keep the last step's
+    spread.
+    """
+
+    freq: str
+    horizon: int
+    ids: tuple[str, ...]
+    weight: Floats
+    spread: Spread
+    trees: TreeModel | None
+    origins: int
+
+    def forecast(
+        self,
+        history: pd.DataFrame,
+        *,
+        horizon: int | None = None,
+        context: VolumeContext | None = None,
+        levels: Sequence[int] = LEVELS,
+    ) -> pd.DataFrame:
+        """The next steps after the last ``ds`` of ``history``: see ``forecaster.forecast``."""
+        steps = self.horizon if horizon is None else horizon
+        check(steps, levels)
+        panel = panel_of(history, self.freq, context)
+        return self.on(panel, steps, context or VolumeContext(), levels)
+
+    def on(
+        self, panel: Panel, horizon: int, context: VolumeContext, levels: Sequence[int]
+    ) -> pd.DataFrame:
+        """The same from a panel that ends at the cutoff; sorted by series and time."""
+        place = {name: row for row, name in enumerate(self.ids)}
+        rows = np.array([place.get(name, -1) for name in panel.ids])
+        codes = np.where(rows >= 0, series_codes(len(self.ids))[rows], np.nan)
+        ready = origin_of(panel, horizon, context)
+        members = forecasts_at(ready, horizon, context, self.trees, codes)
+        weight = np.where(rows >= 0, self.weight[:, rows], self._newcomers(len(rows)))
+        spread = self._spread_of(rows)
+        middle = combine(members, weight)
+        tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
+        mean, quantiles = apply_spread(middle, spread, tails)
+        mean = self._coherent(panel, mean, spread)
+        columns = {"presage": mean, "presage-median": quantiles[tails.index(0.5)]}
+        for level in levels:
+            columns[f"presage-lo-{level}"] = quantiles[tails.index(_low(level))]
+            columns[f"presage-hi-{level}"] = quantiles[tails.index(_high(level))]
+        frame = long_frame(panel.ids, panel.grid.ds(panel.future(horizon)), **columns)
+        return frame.sort_values(["unique_id", "ds"], ignore_index=True)
+
+    def weights(self) -> pd.DataFrame:
+        """Who counts how much: ``unique_id``, then a column per member (rows add up to 1)."""
+        frame = pd.DataFrame(self.weight.T, columns=list(NAMES))
+        frame.insert(0, "unique_id", list(self.ids))
+        return frame
+
+    def save(self, folder: Path) -> None:
+        """Write the model as a bundle."""
+        files: dict[str, Any] = {
+            "judge.json": {
+                "members": list(NAMES),
+                "ids": list(self.ids),
+                "weight": self.weight.tolist(),
+            },
+            "spread.json": {
+                "probabilities": intervals.PROBABILITIES.tolist(),
+                "phi": self.spread.phi.tolist(),
+                "growth": self.spread.growth.tolist(),
+                "quantiles": self.spread.quantiles.tolist(),
+                "bias": self.spread.bias.tolist(),
+            },
+        }
+        golden = {}
+        if self.trees is not None:
+            files["trees.txt"] = self.trees.booster
+            golden["trees.txt"] = self.trees.golden
+        meta = {
+            "kind": KIND,
+            "freq": self.freq,
+            "horizon": self.horizon,
+            "origins": self.origins,
+        }
+        write_bundle(folder, files, meta, golden=golden)
+
+    def _newcomers(self, n: int) -> Floats:
+        """Weights of series that the model was not trained on: the mean of those it was."""
+        if len(self.ids) == 0:
+            return untried(n)
+        return np.repeat(self.weight.mean(axis=1, keepdims=True), n, axis=1)
+
+    def _spread_of(self, rows: np.ndarray) -> Spread:
+        old, known = self.spread, rows >= 0
+        typical = np.median(old.phi) if len(old.phi) else 0.09
+        return Spread(
+            np.where(known, old.phi[rows], typical),
+            old.growth,
+            np.where(known[:, None], old.quantiles[rows], old.quantiles.mean(axis=0)),
+            np.where(known, old.bias[rows], 0.0),
+        )
+
+    def _coherent(self, panel: Panel, mean: Floats, spread: Spread) -> Floats:
+        sums = sums_of(panel.ids, panel.y)
+        if not sums:
+            return mean
+        return reconcile(mean, unit_of(mean, spread) ** 2, sums)
+
+
+def _low(level: int) -> float:
+    return 0.5 - level / 200
+
+
+def _high(level: int) -> float:
+    return 0.5 + level / 200
+
+
+def check(horizon: int, levels: Sequence[int]) -> None:
+    """UsageError for a horizon below one step or a level that is no percentage."""
+    if horizon < 1:
+        raise UsageError(f"the horizon is {horizon} steps; it must be at least 1.")
+    wrong = [level for level in levels if not 0 < level < 100]
+    if wrong:
+        raise UsageError(f"the level {wrong[0]} is not between 0 and 100 percent.")
+
+
+def learn(bench: Workbench, cutoff: int, freq: str) -> VolumeModel:
+    """The model of everything up to step ``cutoff``."""
+    trials = bench.trials(cutoff)
+    weight = weights_of(trials)
+    past = bench.panel.until(cutoff)
+    tried = [combine(one, weight) for one in trials.forecast]
+    shape = (0, len(past.ids), bench.horizon)
+    spread = learn_spread(np.stack(tried) if tried else np.empty(shape), trials.actual)
+    return VolumeModel(
+        freq, bench.horizon, past.ids, weight, spread, bench.model(cutoff), len(tried)
+    )
+
+
+def load_volume(folder: Path) -> VolumeModel:
+    """The model saved in ``folder``; DamagedFile if a file is not what was written."""
+    bundle = read_bundle(folder)
+    judge, spread = bundle.documents["judge.json"], bundle.documents["spread.json"]
+    if bundle.kind != KIND or judge["members"] != list(NAMES):
+        raise DamagedFile(
+            f"{folder}: was written by another version of Presage (members {judge['members']}); "
+            "train again."
+        )
+    ids = tuple(judge["ids"])
+    booster = bundle.boosters.get("trees.txt")
+    return VolumeModel(
+        bundle.meta["freq"],
+        int(bundle.meta["horizon"]),
+        ids,
+        np.array(judge["weight"], dtype="float64").reshape(len(NAMES), len(ids)),
+        Spread(
+            np.array(spread["phi"], dtype="float64"),
+            np.array(spread["growth"], dtype="float64"),
+            np.array(spread["quantiles"], dtype="float64").reshape(len(ids), -1),
+            np.array(spread["bias"], dtype="float64"),
+        ),
+        None if booster is None else TreeModel(booster, bundle.arrays["trees.golden-inputs.npy"]),
+        int(bundle.meta["origins"]),
+    )
