@@ -1,0 +1,22 @@
+"""What reading the help pages tells: who reads without help will write.
+
+>>> ARTICLE_FEATURES[0].name
+'articles_count_1d'
+"""
+
+from __future__ import annotations
+
+from features.expression import Is
+from features.language import count, last, share, since_last
+from features.sources import ARTICLE_EVENTS
+
+UNHELPFUL = (~Is(ARTICLE_EVENTS["helpful"])).named("unhelpful")
+
+ARTICLE_FEATURES = (
+    *(count(ARTICLE_EVENTS, days=days) for days in (1, 3, 7, 28, 90)),
+    *(count(ARTICLE_EVENTS, where=UNHELPFUL, days=days) for days in (3, 7, 28)),
+    share(ARTICLE_EVENTS, of=UNHELPFUL, days=90),
+    since_last(ARTICLE_EVENTS),
+    since_last(ARTICLE_EVENTS, where=UNHELPFUL),
+    last(ARTICLE_EVENTS, "topic"),
+)

@@ -1,0 +1,156 @@
+"""The one rule of time: what was known at T, and from when until when each row was.
+
+A row is a *version* of its key. Of the versions with ``recorded_at`` <= T the newest wins (ties go
+to the later row), so a version holds for T in ``[recorded_at, recorded_at of the next one)``; it is
+seen if its birth is < T, and gone if it says ``deleted``. A fact is seen once the time that it
+belongs to is < T. ``as_of_view`` applies the rule at one T; ``spans`` states it as half-open
+intervals of T, which is what the kernel counts with. No other file but labels.py cuts time.
+
+>>> import pandas as pd
+>>> from datetime import datetime
+>>> from data.tables import MemoryTables
+>>> orders = pd.DataFrame({"order_id": ["a", "a"], "customer_id": ["c", "c"], "amount": [5.0, 7.0],
+...     "ordered_at": ["2026-01-01", "2026-01-01"], "recorded_at": ["2026-01-01", "2026-01-03"],
+...     "delivered_at": ["2026-01-02", "2026-01-02"]})
+>>> tables = MemoryTables({"orders": orders})
+>>> as_of_view(tables, "orders", datetime(2026, 1, 2), ["amount", "delivered_at"])
+   amount delivered_at
+0     5.0          NaT
+>>> as_of_view(tables, "orders", datetime(2026, 1, 3), ["amount", "delivered_at"])
+   amount delivered_at
+0     7.0   2026-01-02
+>>> len(as_of_view(tables, "orders", datetime(2026, 1, 1)))
+0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data.contract import Table, table
+from data.errors import DataError, did_you_mean
+from data.tables import ROW, Tables, birth_times
+
+Int64 = npt.NDArray[np.int64]
+
+NEVER = np.int64(2**62)
+"""A moment (microseconds since 1970) that no T reaches; half of the range, so sums cannot wrap."""
+ALWAYS = -NEVER
+"""A moment before every T."""
+
+
+class Spans(NamedTuple):
+    """For rows of a frame: the positions that are not deleted, and when each of them is seen.
+
+    ``rows`` (n,) positions; ``start`` and ``end`` (n,) microseconds: seen for start <= T < end.
+    """
+
+    rows: Int64
+    start: Int64
+    end: Int64
+
+
+def microseconds(moment: datetime) -> int:
+    """A naive UTC moment as microseconds since 1970; refuses an aware one.
+
+    >>> microseconds(datetime(1970, 1, 2))
+    86400000000
+    """
+    if moment.tzinfo is not None:
+        raise DataError(f"as_of {moment.isoformat()} has a time zone; times here are naive UTC")
+    return int(np.datetime64(moment, "us").astype("int64"))
+
+
+def times_of(values: pd.Series) -> Int64:
+    """A time column as microseconds since 1970, ``NEVER`` where null."""
+    raw = values.to_numpy().astype("datetime64[us]").astype(np.int64)
+    return np.where(raw == np.iinfo(np.int64).min, NEVER, raw)
+
+
+def spans(frame: pd.DataFrame, name: str) -> Spans:
+    """When each row of a normalised frame is seen; births included, known-from facts not.
+
+    Needs the table's key columns, its birth column, ``recorded_at``, ``deleted`` and ``_row``.
+    Rows of order_items are born with their order, which the caller adds (``order_births``).
+    """
+    contract = table(name)
+    recorded = times_of(frame["recorded_at"])
+    births = _births(frame, contract)
+    start = recorded if births is None else np.maximum(recorded, births + 1)
+    end = np.full(len(frame), NEVER)
+    if contract.key:
+        _end_at_next_version(frame, contract, recorded, end)
+    gone = frame["deleted"].to_numpy(dtype=bool, na_value=False)
+    keep = np.flatnonzero(~gone & (start < end))
+    return Spans(keep, start[keep], end[keep])
+
+
+def _births(frame: pd.DataFrame, contract: Table) -> Int64 | None:
+    if contract.birth is not None:
+        return times_of(frame[contract.birth])
+    if contract.name == "volumes":
+        return times_of(birth_times("volumes", frame))
+    return None
+
+
+def _end_at_next_version(frame: pd.DataFrame, contract: Table, recorded: Int64, end: Int64) -> None:
+    """Writes into ``end`` the moment at which a row's next version takes over."""
+    keys = frame[contract.key[0]] if len(contract.key) == 1 else None
+    if keys is not None:
+        repeated = keys.duplicated(keep=False) & keys.notna()
+    else:
+        repeated = frame.duplicated(list(contract.key), keep=False)
+    if not repeated.any():
+        return
+    at = np.flatnonzero(repeated.to_numpy())
+    group = frame.iloc[at].groupby(list(contract.key), sort=False).ngroup().to_numpy()
+    rows = frame[ROW].to_numpy(dtype=np.int64)[at]
+    order = np.lexsort((rows, recorded[at], group))
+    same = group[order][1:] == group[order][:-1]
+    end[at[order[:-1][same]]] = recorded[at[order[1:][same]]]
+
+
+def as_of_view(
+    tables: Tables, name: str, as_of: datetime, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The table as it was known at ``as_of``: a row per key, facts not yet known are null.
+
+    Columns: the contract's (and the attributes of customers) without ``deleted``, or those named;
+    rows in the order of their sources, numbered from 0. An item is seen while its order is.
+    Raises DataError for an unknown table or column, or an ``as_of`` with a time zone.
+    """
+    contract = table(name)
+    moment = microseconds(as_of)
+    every = [c for c in contract.names if c != "deleted"]
+    if name == "customers":
+        every += [a for a in tables.attributes if a not in every]
+    wanted = list(every if columns is None else columns)
+    for column in wanted:
+        if column not in every:
+            raise DataError(f"{name} has no column {column!r}.{did_you_mean(column, every)}")
+    known_at = {c: contract.column(c).known_at for c in wanted if c in contract.names}
+    birth = (contract.birth,) if contract.birth else ()
+    needed = {*wanted, *contract.key, *birth, "recorded_at", "deleted", ROW}
+    if name == "volumes":
+        needed |= {"ds"}
+    needed |= {fact for fact in known_at.values() if fact}
+    frame = tables.frame(name, sorted(needed))
+    seen = spans(frame, name)
+    now = seen.rows[(seen.start <= moment) & (moment < seen.end)]
+    view = frame.iloc[now]
+    if name == "order_items":
+        orders = as_of_view(tables, "orders", as_of, ["order_id"])
+        view = view[view["order_id"].isin(orders["order_id"])]
+    view = view.sort_values(ROW, kind="stable").reset_index(drop=True)
+    unknown = {f: times_of(view[f]) >= moment for f in {v for v in known_at.values() if v}}
+    out = view[wanted].copy()
+    for column, fact in known_at.items():
+        if fact and unknown[fact].any():
+            out[column] = out[column].mask(unknown[fact])
+    return out

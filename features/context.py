@@ -1,0 +1,161 @@
+"""What happened to others: often the best sign of what will happen to this one.
+
+The same language keyed by region, product, category, platform or carrier, and looked up for the
+group that the customer belongs to, or for the products that he has bought of late.
+
+>>> from data.settings import Complaint
+>>> from features.complaint import complaint_predicate
+>>> names = [feature.name for feature in context_features(complaint_predicate(Complaint()))]
+>>> "region_orders_overdue_share_now" in names
+True
+"""
+
+from __future__ import annotations
+
+from features.expression import Predicate
+from features.language import (
+    count,
+    customer,
+    distinct,
+    last,
+    now,
+    of,
+    of_all,
+    of_each,
+    rate,
+    shrunk_rate,
+    total,
+    trend,
+)
+from features.orders import ENDS, LATE
+from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, USAGE, Source
+from features.spec import Feature
+from features.usage import PAYMENT_FAILED
+
+ORDERS_OF_CUSTOMERS = ORDERS.with_customer()
+USAGE_OF_CUSTOMERS = USAGE.with_customer()
+TICKETS_OF_CUSTOMERS = TICKETS.with_customer()
+
+
+def _deliveries(source: Source, by: str, link: Feature, prefix: str) -> tuple[Feature, ...]:
+    """How the deliveries of a region or a carrier stand."""
+    late = count(source, where=LATE, since="delivered_at", days=7, by=by)
+    done = count(source, since="delivered_at", days=7, by=by)
+    usual_late = count(source, where=LATE, since="delivered_at", days=90, by=by)
+    usual = count(source, since="delivered_at", days=90, by=by)
+    overdue = now(source, since="promised_at", until=ENDS, label="overdue", by=by)
+    still_open = now(source, until=ENDS, label="open", by=by)
+    return (
+        of(rate(overdue, still_open, f"{prefix}_orders_overdue_share_now"), link),
+        of(rate(late, done, f"{prefix}_orders_late_share_7d"), link),
+        of(rate(usual_late, usual, f"{prefix}_orders_late_share_90d"), link),
+    )
+
+
+def _complaints(
+    source: Source, by: str, link: Feature, complaint: Predicate, prefix: str
+) -> tuple[Feature, ...]:
+    """How a group's complaints stand against what is usual for it."""
+    recent = count(source, where=complaint, days=7, by=by)
+    month = count(source, where=complaint, days=28, by=by)
+    usual = count(source, where=complaint, days=90, by=by)
+    return (
+        of(month.named(f"{prefix}_tickets_complaint_count_28d"), link),
+        of(trend(recent, usual).named(f"{prefix}_tickets_complaint_trend_7d"), link),
+    )
+
+
+def _complaints_per_order(complaint: Predicate, days: int, label: str) -> Feature:
+    """A product's complaints per order, drawn to that of all products."""
+    return shrunk_rate(
+        count(TICKETS, where=complaint, days=days, by="product_id"),
+        count(ITEMS, days=days, by="product_id"),
+        of_all(
+            rate(
+                count(TICKETS, where=complaint, days=days, by=""),
+                count(ITEMS, days=days, by=""),
+                "complaints_per_item",
+            )
+        ),
+        20.0,
+        label,
+    )
+
+
+def context_features(complaint: Predicate) -> tuple[Feature, ...]:
+    """The features of groups, given which tickets are complaints."""
+    region = customer(CUSTOMERS["region"])
+    platform = customer(CUSTOMERS["platform"])
+    plan = customer(CUSTOMERS["plan"])
+    carrier = last(ORDERS, "carrier")
+    category = last(ORDERS, "product_category")
+    product = last(ORDERS, "product_id")
+    bought = distinct(ITEMS, "product_id", days=28)
+    errors = total(USAGE_OF_CUSTOMERS, "errors", days=3, by="platform")
+    return (
+        *_deliveries(ORDERS_OF_CUSTOMERS, "region", region, "region"),
+        *_deliveries(ORDERS, "carrier", carrier, "carrier"),
+        *_complaints(TICKETS_OF_CUSTOMERS, "region", region, complaint, "region"),
+        *_complaints(TICKETS_OF_CUSTOMERS, "platform", platform, complaint, "platform"),
+        *_complaints(TICKETS_OF_CUSTOMERS, "plan", plan, complaint, "plan"),
+        *_complaints(TICKETS, "product_id", product, complaint, "product"),
+        *_complaints(
+            TICKETS, "product_id", last(TICKETS, "product_id"), complaint, "ticket_product"
+        ),
+        *_complaints(TICKETS, "topic", last(TICKETS, "topic"), complaint, "ticket_topic"),
+        of_each(_complaints_per_order(complaint, 28, "product_complaints_per_item_28d"), bought),
+        of_each(
+            _complaints_per_order(complaint, 28, "product_complaints_per_item_28d"),
+            bought,
+            "largest",
+        ),
+        of_each(_complaints_per_order(complaint, 180, "product_complaints_per_item_180d"), bought),
+        of(
+            rate(
+                count(ORDERS, since="returned_at", days=60, by="product_id"),
+                count(ORDERS, days=60, by="product_id"),
+                "product_orders_returned_share_60d",
+            ),
+            product,
+        ),
+        of(
+            rate(
+                count(ORDERS, since="returned_at", days=60, by="product_category"),
+                count(ORDERS, days=60, by="product_category"),
+                "category_orders_returned_share_60d",
+            ),
+            category,
+        ),
+        of(
+            rate(
+                errors,
+                count(USAGE_OF_CUSTOMERS, days=3, by="platform"),
+                "platform_errors_per_use_3d",
+            ),
+            platform,
+        ),
+        of(
+            trend(errors, total(USAGE_OF_CUSTOMERS, "errors", days=28, by="platform")).named(
+                "platform_errors_trend_3d"
+            ),
+            platform,
+        ),
+        of_all(count(TICKETS, where=complaint, days=1, by="").named("all_complaint_count_1d")),
+        of_all(
+            trend(
+                count(TICKETS, where=complaint, days=7, by=""),
+                count(TICKETS, where=complaint, days=56, by=""),
+            ).named("all_complaint_trend_7d")
+        ),
+        of_all(
+            trend(count(ORDERS, days=7, by=""), count(ORDERS, days=56, by="")).named(
+                "all_orders_trend_7d"
+            )
+        ),
+        of_all(
+            trend(
+                count(USAGE, where=PAYMENT_FAILED, days=3, by=""),
+                count(USAGE, where=PAYMENT_FAILED, days=28, by=""),
+            ).named("all_payment_failed_trend_3d")
+        ),
+    )

@@ -1,0 +1,86 @@
+"""What orders tell: how often and how much, and how the promises about them were kept.
+
+>>> from features.orders import ORDER_FEATURES
+>>> "orders_overdue_now" in [feature.name for feature in ORDER_FEATURES]
+True
+"""
+
+from __future__ import annotations
+
+from features.expression import Compare, Minus, Past
+from features.language import (
+    age,
+    count,
+    distinct,
+    due,
+    gap,
+    largest,
+    last,
+    mean,
+    now,
+    overdue_ratio,
+    share,
+    since_first,
+    since_last,
+    total,
+    trend,
+)
+from features.sources import ITEMS, ORDERS
+
+CANCELLED = Past(ORDERS["cancelled_at"])
+RETURNED = Past(ORDERS["returned_at"])
+LATE = Compare(">", ORDERS["delivered_at"], ORDERS["promised_at"]).named("late")
+ENDS = ("delivered_at", "cancelled_at", "returned_at", "refunded_at")
+LATENESS = Minus(ORDERS["delivered_at"], ORDERS["promised_at"], "lateness")
+LARGE = Compare(">=", ORDERS["quantity"], 100).named("large")
+
+ORDER_FEATURES = (
+    *(count(ORDERS, days=days) for days in (1, 3, 7, 14, 28, 56, 90, 180, 365)),
+    count(ORDERS),
+    since_last(ORDERS),
+    since_first(ORDERS),
+    gap(ORDERS),
+    overdue_ratio(ORDERS),
+    trend(count(ORDERS, days=28), count(ORDERS, days=180)),
+    *(total(ORDERS, "amount", days=days) for days in (7, 28, 90, 365)),
+    mean(ORDERS, "amount", days=365),
+    last(ORDERS, "amount"),
+    largest(ORDERS, "amount", days=28),
+    total(ORDERS, "quantity", days=28),
+    mean(ORDERS, "quantity", days=365),
+    last(ORDERS, "quantity"),
+    distinct(ORDERS, "product_category", days=90),
+    last(ORDERS, "product_category"),
+    last(ORDERS, "carrier"),
+    # promises
+    now(ORDERS, until=ENDS, label="open"),
+    now(ORDERS, since="promised_at", until=ENDS, label="overdue"),
+    age(ORDERS, since="promised_at", until=ENDS, label="overdue"),
+    now(ORDERS, until=("shipped_at", *ENDS), label="unshipped", where=Past(ORDERS["promised_at"])),
+    due(ORDERS, at="promised_at", until=ENDS, days=3, label="due"),
+    due(ORDERS, at="promised_at", until=ENDS, days=7, label="due"),
+    *(count(ORDERS, where=LATE, since="delivered_at", days=days) for days in (3, 7, 28, 90)),
+    share(ORDERS, of=LATE, since="delivered_at", days=180),
+    mean(ORDERS, LATENESS, since="delivered_at", days=90),
+    last(ORDERS, LATENESS),
+    since_last(ORDERS, since="delivered_at"),
+    *(count(ORDERS, since="delivered_at", days=days) for days in (3, 7, 14, 30)),
+    *(count(ORDERS, where=CANCELLED, days=days) for days in (28, 90, 365)),
+    share(ORDERS, of=CANCELLED, days=365),
+    *(count(ORDERS, where=RETURNED, days=days) for days in (28, 90, 365)),
+    since_last(ORDERS, since="returned_at"),
+    since_last(ORDERS, since="refunded_at"),
+    now(ORDERS, since="returned_at", until="refunded_at", label="awaiting_refund"),
+)
+
+ITEM_FEATURES = (
+    count(ITEMS, days=28),
+    count(ITEMS, days=365),
+    distinct(ITEMS, "product_id", days=28),
+    distinct(ITEMS, "product_id", days=90),
+    distinct(ITEMS, "product_id", days=365),
+    largest(ITEMS, "quantity", days=28),
+    largest(ITEMS, "amount", days=28),
+    mean(ITEMS, "quantity", days=90),
+    mean(ITEMS, "amount", days=90),
+)

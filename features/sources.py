@@ -1,0 +1,226 @@
+"""Sources: the tables that features count in, and their rows as arrays for the kernel.
+
+A source is a table, alone or beside another whose row it names (an item's order, an order's
+customer). ``read_rows`` turns it into arrays: integer times, codes for texts, and for each row the
+half-open interval of T in which it is seen. Beside a versioned row a row is split into one part
+for each version, so that at every T it has the region, the carrier, ... that were known at T.
+
+>>> from features.sources import ORDERS
+>>> ORDERS["promised_at"].kind
+'time'
+>>> ITEMS["carrier"].table  # an item's order's carrier
+'orders'
+>>> ORDERS["region"]
+Traceback (most recent call last):
+...
+data.errors.DefinitionError: orders has no column 'region'. ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from data.contract import TABLES
+from data.errors import DefinitionError, did_you_mean
+from data.tables import ROW, Tables
+from features.asof import NEVER, Int64, spans, times_of
+from features.expression import Column, Value
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table to count in; with ``beside``, its rows know the row of that table that they name.
+
+    ``link`` is the column, of the same name in both tables, by which they know it. ``label``
+    begins the names of features; ``time`` is the column of the row's moment, its birth.
+    """
+
+    table: str
+    label: str = ""
+    beside: str = ""
+    link: str = ""
+
+    def __post_init__(self) -> None:
+        for name in (self.table, *((self.beside,) if self.beside else ())):
+            if name not in TABLES:
+                raise DefinitionError(f"there is no table {name!r}.{did_you_mean(name, TABLES)}")
+        if self.beside and (
+            TABLES[self.beside].key != (self.link,) or self.link not in TABLES[self.table].names
+        ):
+            raise DefinitionError(
+                f"{self.table} does not name a row of {self.beside} by {self.link!r}"
+            )
+        if self.table == "order_items" and self.beside != "orders":
+            raise DefinitionError("order_items are born with their orders: put them beside orders")
+        if not self.label:
+            object.__setattr__(self, "label", self.table)
+
+    def __getitem__(self, name: str) -> Column:
+        if self.beside and name not in TABLES[self.table].names:
+            return Column(self.beside, name)
+        return Column(self.table, name)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return (self.table, self.beside) if self.beside else (self.table,)
+
+    @property
+    def time(self) -> Column:
+        """The moment of a row: its birth, or its order's."""
+        birth = TABLES[self.table].birth
+        if birth is not None:
+            return Column(self.table, birth)
+        other = TABLES[self.beside].birth if self.beside else None
+        if other is None:
+            raise DefinitionError(f"{self.table} has no moment to count by")
+        return Column(self.beside, other)
+
+    def with_customer(self) -> Source:
+        """The same rows, beside their customer."""
+        return Source(self.table, self.label, "customers", "customer_id")
+
+
+CUSTOMERS = Source("customers")
+ORDERS = Source("orders")
+ITEMS = Source("order_items", "items", "orders", "order_id")
+USAGE = Source("usage")
+TICKETS = Source("tickets")
+BOT_SESSIONS = Source("bot_sessions", "bot")
+FEEDBACK = Source("feedback")
+ARTICLE_EVENTS = Source("article_events", "articles", "articles", "article_id")
+CALENDAR = Source("calendar")
+TREATMENTS = Source("treatments")
+TICKETS_OF_ORDERS = Source("tickets", "tickets", "orders", "order_id")
+
+
+@dataclass
+class Rows:
+    """A source's rows. ``start`` <= T < ``end`` is when each is seen; ``position`` breaks ties."""
+
+    start: Int64
+    end: Int64
+    position: Int64
+    values: dict[Column, Value]
+    _ranks: dict[Column, Int64] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return len(self.start)
+
+    def column(self, column: Column) -> Value:
+        return self.values[column]
+
+    def take(self, at: Int64) -> Rows:
+        """The rows at some positions, in that order."""
+        values = {
+            column: Value(
+                value.data[at],
+                None if value.known is None else value.known[at],
+                value.categories,
+            )
+            for column, value in self.values.items()
+        }
+        ranks = {column: rank[at] for column, rank in self._ranks.items()}
+        return Rows(self.start[at], self.end[at], self.position[at], values, ranks)
+
+    def rank(self, time: Column) -> Int64:
+        """The place of each row in time, ties by position in the source: 0, 1, ..."""
+        if time not in self._ranks:
+            order = np.lexsort((self.position, self.values[time].data))
+            rank = np.empty(self.size, dtype=np.int64)
+            rank[order] = np.arange(self.size)
+            self._ranks[time] = rank
+        return self._ranks[time]
+
+
+def read_rows(tables: Tables, source: Source, columns: Iterable[Column]) -> Rows:
+    """The source's rows with these columns; the source's own moment is always among them."""
+    wanted = {*columns, source.time}
+    own = _read(
+        tables,
+        source.table,
+        {c.name for c in wanted if c.table == source.table}
+        | ({source.link} if source.link else set()),
+    )
+    if not source.beside:
+        return own
+    other = _read(
+        tables, source.beside, {c.name for c in wanted if c.table == source.beside} | {source.link}
+    )
+    return _side_by_side(
+        own, other, Column(source.table, source.link), Column(source.beside, source.link)
+    )
+
+
+def _read(tables: Tables, name: str, columns: set[str]) -> Rows:
+    contract = TABLES[name]
+    facts = {contract.column(c).known_at for c in columns if c in contract.names}
+    birth = {contract.birth} if contract.birth else set()
+    needed = {*columns, *(f for f in facts if f), *contract.key, *birth}
+    names = [*sorted(needed), "recorded_at", "deleted", ROW]
+    frame = tables.frame(name, names)
+    seen = spans(frame, name)
+    frame = frame.iloc[seen.rows] if len(seen.rows) < len(frame) else frame
+    values: dict[Column, Value] = {}
+    for column in sorted(columns):
+        known_at = contract.column(column).known_at if column in contract.names else None
+        known = None
+        if known_at is not None:
+            moments = times_of(frame[known_at])
+            known = np.where(moments == NEVER, NEVER, moments + 1)
+        value = _value(frame[column], known)
+        kind = "" if column in contract.names else _kind(frame[column])
+        values[Column(name, column, kind)] = value
+    return Rows(seen.start, seen.end, frame[ROW].to_numpy(dtype=np.int64), values)
+
+
+def _kind(values: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return "flag"
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return "time"
+    return "number" if pd.api.types.is_numeric_dtype(values.dtype) else "text"
+
+
+def attribute(tables: Tables, name: str) -> Column:
+    """The column of an attribute that ``[data] attributes`` names, of the kind that it is."""
+    return Column("customers", name, _kind(tables.frame("customers", [name])[name]))
+
+
+def _value(values: pd.Series, known: Int64 | None) -> Value:
+    kind = _kind(values)
+    if kind == "time":
+        return Value(times_of(values), known)
+    if kind == "text":
+        codes, categories = pd.factorize(values, use_na_sentinel=True)
+        return Value(codes.astype(np.int64), known, np.asarray(categories, dtype=object))
+    return Value(values.to_numpy(dtype=np.float64, na_value=np.nan), known)
+
+
+def _side_by_side(own: Rows, other: Rows, left: Column, right: Column) -> Rows:
+    """Each row of ``own`` with every version of the row of ``other`` that it names, for the time
+    in which both are seen."""
+    mine, theirs = own.values[left], other.values[right]
+    assert mine.categories is not None and theirs.categories is not None
+    place = pd.Index(theirs.categories).get_indexer(pd.Index(mine.categories))
+    named = np.append(place, -1)[mine.data.astype(np.int64)]
+    order = np.argsort(theirs.data, kind="stable")
+    grouped = theirs.data[order]
+    first = np.searchsorted(grouped, named, "left")
+    count = np.where(named < 0, 0, np.searchsorted(grouped, named, "right") - first)
+    at = np.repeat(np.arange(own.size), count)
+    step = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+    beside = order[np.repeat(first, count) + step]
+    joined, versions = own.take(at), other.take(beside)
+    start = np.maximum(joined.start, versions.start)
+    end = np.minimum(joined.end, versions.end)
+    known_link = joined.values[left].known
+    if known_link is not None:
+        start = np.maximum(start, known_link)
+    both = np.flatnonzero(start < end)
+    out = Rows(start, end, joined.position, {**joined.values, **versions.values})
+    return out.take(both)

@@ -1,0 +1,417 @@
+"""Features as values: what is counted, in which rows, when; with names derived from that.
+
+A ``Term`` is one number per (key, T): a count, sum, extreme, last value over the rows of a source.
+Terms are joined by ``Combine`` (ratios, differences, ages), looked up for a group by ``Of`` (the
+region of the customer, everybody) and ``OfEach`` (every product that he bought). A ``Feature`` is
+such a tree with a name; a ``FeatureView`` the features that a model sees.
+
+>>> from features.language import count
+>>> from features.sources import ORDERS
+>>> feature = count(ORDERS, days=28)
+>>> feature.name, feature.formula
+('orders_count_28d', 'count(orders, 28d)')
+>>> FeatureView.from_json(FeatureView((feature,)).to_json()).names
+('orders_count_28d',)
+>>> count(ORDERS, days=-1)
+Traceback (most recent call last):
+...
+data.errors.DefinitionError: a window of -1 days: windows are above 0
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import pandas as pd
+
+from data.errors import DefinitionError, did_you_mean
+from features import expression
+from features.expression import Column, Earliest, Expression, Predicate
+from features.sources import Source
+
+DAY = 86_400_000_000
+"""Microseconds in a day."""
+HOUR = DAY // 24
+
+OPERATIONS = ("count", "sum", "distinct", "largest", "smallest", "last", "first_time", "last_time")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One number per (key, T), from the rows of ``source`` that match and are seen at T.
+
+    A row counts from ``since`` (default: the source's moment) on, while ``where`` is known to be
+    true: within ``window`` microseconds of ``since``, until ``until`` has passed, both, or for
+    ever. With ``ahead`` it counts in the ``ahead`` microseconds *before* ``since``, which must be
+    known beforehand. ``key`` groups the rows; None: all are one group.
+    """
+
+    source: Source
+    operation: str
+    key: Column | None = None
+    value: Expression | None = None
+    where: Predicate | None = None
+    since: Column | None = None
+    until: Earliest | None = None
+    window: int | None = None
+    ahead: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.operation not in OPERATIONS:
+            raise DefinitionError(f"no operation {self.operation!r}; there are {OPERATIONS}")
+        for name in ("window", "ahead"):
+            length = getattr(self, name)
+            if length is not None and length <= 0:
+                raise DefinitionError(f"a window of {length / DAY:g} days: windows are above 0")
+        for column in self.columns:
+            if column.table not in self.source.tables:
+                raise DefinitionError(
+                    f"{self.source.label} has no {column.table}.{column.name}: "
+                    f"it reads {' and '.join(self.source.tables)}"
+                )
+        needs = self.operation in ("sum", "distinct", "largest", "smallest", "last")
+        if needs != (self.value is not None):
+            raise DefinitionError(f"{self.operation} takes {'a' if needs else 'no'} value")
+        if self.value is not None:
+            self._check_value(self.value)
+        if self.since is not None and self.since.kind != "time":
+            raise DefinitionError(f"since={self.since.name}: that is a {self.since.kind}, no time")
+        if self.key is not None and (self.key.kind != "text" or self.key.known_at):
+            raise DefinitionError(f"{self.key.name} cannot be a key: keys are texts known at birth")
+        if self.ahead is not None and (self.since is None or self.since.known_at is not None):
+            what = "nothing" if self.since is None else f"{self.since.table}.{self.since.name}"
+            raise DefinitionError(
+                f"ahead= looks at {what}, which is not known beforehand; planned times are, "
+                "such as promised_at or starts_at"
+            )
+        if self.ahead is not None and self.window is not None:
+            raise DefinitionError("a term looks back (window) or ahead, not both")
+
+    def _check_value(self, value: Expression) -> None:
+        allowed = {
+            "sum": ("number", "duration"),
+            "largest": ("number", "duration"),
+            "smallest": ("number", "duration"),
+            "distinct": ("text",),
+            "last": ("text", "number", "flag", "duration"),
+        }[self.operation]
+        if value.kind not in allowed:
+            raise DefinitionError(
+                f"{self.operation} of {value.text}, a {value.kind}: it takes {' or '.join(allowed)}"
+            )
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Every column that it reads."""
+        parts = (self.value, self.where, self.since, self.until, self.key)
+        return tuple(column for part in parts if part is not None for column in part.columns)
+
+    @property
+    def text(self) -> str:
+        inside = [
+            self.source.label if self.value is None else f"{self.source.label}.{self.value.text}"
+        ]
+        if self.where is not None:
+            inside.append(f"where {self.where.text}")
+        if self.since is not None:
+            inside.append(f"since {self.since.text}")
+        if self.until is not None:
+            inside.append(f"until {self.until.text}")
+        if self.window is not None:
+            inside.append(span_text(self.window))
+        if self.ahead is not None:
+            inside.append(f"next {span_text(self.ahead)}")
+        return f"{self.operation}({', '.join(inside)})"
+
+    def terms(self) -> Iterator[Term]:
+        yield self
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number."""
+
+    number: float
+
+    @property
+    def text(self) -> str:
+        return f"{self.number:g}"
+
+    def terms(self) -> Iterator[Term]:
+        yield from ()
+
+
+COMBINATIONS: Mapping[str, str] = {
+    "ratio": "{0} / {1}",
+    "minus": "{0} - {1}",
+    "plus": "{0} + {1}",
+    "times": "{0} * {1}",
+    "days_since": "days from {0} to T",
+    "days": "{0} in days",
+    "smoothed": "({0} + {3} * {2}) / ({1} + {3})",
+    "above_zero": "{0} where {0} > 0",
+}
+"""Names of combinations and how they read. ``ratio`` and ``smoothed`` are null where the
+denominator is 0; ``smoothed`` is the posterior mean of a rate under a gamma prior with mean
+``{2}`` and the weight of ``{3}`` exposures (Gelman et al., Bayesian Data Analysis, 2.6)."""
+
+
+@dataclass(frozen=True)
+class Combine:
+    """Nodes joined by one of ``COMBINATIONS``; in float64, one operation at a time."""
+
+    how: str
+    parts: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        if self.how not in COMBINATIONS:
+            raise DefinitionError(f"no combination {self.how!r}; there are {list(COMBINATIONS)}")
+
+    @property
+    def text(self) -> str:
+        return COMBINATIONS[self.how].format(*(part.text for part in self.parts))
+
+    def terms(self) -> Iterator[Term]:
+        for part in self.parts:
+            yield from part.terms()
+
+
+@dataclass(frozen=True)
+class Of:
+    """``node`` of the group that ``link`` names at T (a last text), or, without link, of all."""
+
+    node: Node
+    link: Term | None = None
+
+    def __post_init__(self) -> None:
+        if self.link is not None and (
+            self.link.operation != "last"
+            or self.link.value is None
+            or self.link.value.kind != "text"
+        ):
+            raise DefinitionError(f"{self.link.text} names no group: link by a last text")
+        _same_group(self.node, self.link.value if self.link else None)
+
+    @property
+    def text(self) -> str:
+        return f"{self.node.text} of {self.link.text if self.link else 'all'}"
+
+    def terms(self) -> Iterator[Term]:
+        if self.link is not None:
+            yield self.link
+        yield from self.node.terms()
+
+
+@dataclass(frozen=True)
+class OfEach:
+    """The mean or maximum of ``node`` over the groups that the rows of ``rows`` name at T: the
+    products bought of late. ``rows`` is a distinct() of a text; a group that several rows name
+    counts once for each of them; groups without a value do not count."""
+
+    node: Node
+    rows: Term
+    how: str
+
+    def __post_init__(self) -> None:
+        if self.rows.operation != "distinct" or self.how not in ("mean", "largest"):
+            raise DefinitionError(
+                f"{self.how} over {self.rows.text}: link by a distinct text, by mean or largest"
+            )
+        _same_group(self.node, self.rows.value)
+
+    @property
+    def text(self) -> str:
+        return f"{self.how} of {self.node.text} over {self.rows.text}"
+
+    def terms(self) -> Iterator[Term]:
+        yield self.rows
+        yield from self.node.terms()
+
+
+Node = Term | Constant | Combine | Of | OfEach
+
+
+def _same_group(node: Node, link: Expression | None) -> None:
+    """A group's terms are keyed, and keyed alike; a link is needed for a key and only for one."""
+    if isinstance(node, Of | OfEach):
+        return
+    if isinstance(node, Combine):
+        for part in node.parts:
+            _same_group(part, link)
+    elif isinstance(node, Term) and (node.key is None) != (link is None):
+        raise DefinitionError(
+            f"{node.text} is keyed by {node.key.name if node.key else 'nothing'}, "
+            f"but linked by {link.text if link else 'nothing'}"
+        )
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A named tree. ``note`` says in words what the formula does not."""
+
+    name: str
+    node: Node
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name.replace("_", "a").isalnum() or not self.name.isascii():
+            raise DefinitionError(f"{self.name!r} is no feature name: ASCII letters, digits and _")
+
+    @property
+    def formula(self) -> str:
+        """The definition, to be read by people."""
+        return self.node.text
+
+    @property
+    def categorical(self) -> bool:
+        """Whether its values are texts."""
+        node = self.node
+        return (
+            isinstance(node, Term)
+            and node.operation == "last"
+            and node.value is not None
+            and node.value.kind == "text"
+        )
+
+    def named(self, name: str, note: str = "") -> Feature:
+        """The same under another name."""
+        return Feature(name, self.node, note or self.note)
+
+    def card(self) -> dict[str, object]:
+        """What `presage features` shows: name, formula, source, window, cost, note."""
+        terms = list(self.node.terms())
+        windows = sorted({t.window for t in terms if t.window is not None})
+        sources = sorted({name for t in terms for name in t.source.tables})
+        return {
+            "name": self.name,
+            "formula": self.formula,
+            "source": "+".join(sources),
+            "window": " ".join(span_text(w) for w in windows) or "-",
+            "cost": sum(COSTS[t.operation] for t in terms),
+            "note": self.note,
+        }
+
+
+COSTS: Mapping[str, int] = {
+    "count": 1,
+    "sum": 2,
+    "last": 2,
+    "first_time": 2,
+    "last_time": 2,
+    "largest": 4,
+    "smallest": 4,
+    "distinct": 6,
+}
+"""Passes over the rows that an operation takes, a count being one; measured in benchmarks."""
+
+
+class FeatureView:
+    """The features that a model sees, in order; two with one name are refused."""
+
+    def __init__(self, features: tuple[Feature, ...] | list[Feature]) -> None:
+        self.features = tuple(features)
+        names = [feature.name for feature in self.features]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DefinitionError(f"two features have the name {', '.join(twice)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its columns, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of every definition, so of what a model was trained on."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, name: str) -> Feature:
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise DefinitionError(f"the view has no feature {name!r}.{did_you_mean(name, self.names)}")
+
+    def select(self, names: tuple[str, ...] | list[str]) -> FeatureView:
+        """The view of these features only, in this order."""
+        return FeatureView(tuple(self[name] for name in names))
+
+    def cards(self, sample: pd.DataFrame | None = None) -> list[dict[str, object]]:
+        """A card per feature; with a ``sample`` of computed features also its ``null_share``."""
+        cards = [feature.card() for feature in self.features]
+        if sample is not None:
+            for card in cards:
+                card["null_share"] = float(sample[card["name"]].isna().mean())
+        return cards
+
+    def to_json(self) -> str:
+        """The whole definition as JSON; ``from_json`` gives an equal view."""
+        return json.dumps([_encode(feature) for feature in self.features], sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> FeatureView:
+        """The view that ``to_json`` wrote; every definition is checked again."""
+        return cls(tuple(_decode(feature) for feature in json.loads(text)))
+
+
+def span_text(microseconds: int) -> str:
+    """A length of time as names have it.
+
+    >>> span_text(28 * DAY), span_text(6 * HOUR), span_text(DAY // 48)
+    ('28d', '6h', '30min')
+    """
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (HOUR // 60, "min"), (1, "us")):
+        if microseconds % unit == 0:
+            return f"{microseconds // unit}{name}"
+    raise AssertionError
+
+
+_KINDS: Mapping[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        Source,
+        Term,
+        Constant,
+        Combine,
+        Of,
+        OfEach,
+        Feature,
+        Column,
+        expression.Minus,
+        Earliest,
+        expression.Compare,
+        expression.In,
+        expression.Is,
+        expression.Null,
+        expression.Past,
+        expression.And,
+        expression.Or,
+        expression.Not,
+        expression.Named,
+        expression.Given,
+    )
+}
+
+
+def _encode(value: Any) -> Any:
+    if is_dataclass(value):
+        out = {f.name: _encode(getattr(value, f.name)) for f in fields(value)}
+        return {"is": type(value).__name__, **{k: v for k, v in out.items() if v is not None}}
+    return [_encode(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_decode(part) for part in value)
+    if not isinstance(value, dict):
+        return value
+    parts = {name: _decode(part) for name, part in value.items() if name != "is"}
+    if value.get("is") not in _KINDS:
+        raise DefinitionError(f"a view names the unknown part {value.get('is')!r}")
+    return _KINDS[value["is"]](**parts)

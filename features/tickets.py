@@ -1,0 +1,77 @@
+"""What past contacts tell: who complained will complain, who waits for an answer will ask again.
+
+>>> from data.settings import Complaint
+>>> from features.complaint import complaint_predicate
+>>> features = ticket_features(complaint_predicate(Complaint(all=True)))
+>>> "tickets_complaint_count_28d" in [feature.name for feature in features]
+True
+"""
+
+from __future__ import annotations
+
+from features.expression import Compare, Minus, Predicate
+from features.language import (
+    age,
+    count,
+    distinct,
+    gap,
+    last,
+    mean,
+    now,
+    overdue_ratio,
+    rate,
+    share,
+    since_first,
+    since_last,
+    smallest,
+    total,
+    trend,
+)
+from features.sources import CUSTOMERS, ORDERS, TICKETS
+from features.spec import Feature
+
+UNHAPPY = Compare("<=", TICKETS["csat"], 2).named("unhappy")
+FIRST_RESPONSE = Minus(TICKETS["first_response_at"], TICKETS["opened_at"], "first_response")
+RESOLUTION = Minus(TICKETS["resolved_at"], TICKETS["opened_at"], "resolution")
+
+
+def ticket_features(complaint: Predicate) -> tuple[Feature, ...]:
+    """The features of tickets, given which of them are complaints."""
+    return (
+        *(count(TICKETS, days=days) for days in (1, 3, 7, 14, 28, 56, 90, 180, 365)),
+        *(count(TICKETS, where=complaint, days=days) for days in (7, 14, 28, 56, 90, 180, 365)),
+        count(TICKETS),
+        count(TICKETS, where=complaint),
+        since_last(TICKETS),
+        since_last(TICKETS, where=complaint),
+        since_first(TICKETS, where=complaint),
+        gap(TICKETS, where=complaint),
+        overdue_ratio(TICKETS, where=complaint),
+        trend(count(TICKETS, days=28), count(TICKETS, days=180)),
+        share(TICKETS, of=complaint, days=365),
+        now(TICKETS, until="resolved_at", label="open"),
+        age(TICKETS, until="resolved_at", label="open"),
+        now(TICKETS, until=("first_response_at", "resolved_at"), label="unanswered"),
+        age(TICKETS, until=("first_response_at", "resolved_at"), label="unanswered"),
+        since_last(TICKETS, since="resolved_at"),
+        since_last(TICKETS, since="reopened_at"),
+        count(TICKETS, since="reopened_at", days=90),
+        mean(TICKETS, FIRST_RESPONSE, since="first_response_at", days=90),
+        mean(TICKETS, RESOLUTION, since="resolved_at", days=180),
+        last(TICKETS, RESOLUTION),
+        total(TICKETS, "handle_seconds", days=90),
+        mean(TICKETS, "csat", days=365),
+        smallest(TICKETS, "csat", days=90),
+        last(TICKETS, "csat"),
+        since_last(TICKETS, where=UNHAPPY, since="csat_at"),
+        count(TICKETS, where=UNHAPPY, since="csat_at", days=60),
+        distinct(TICKETS, "topic", days=90),
+        distinct(TICKETS, "channel", days=365),
+        last(TICKETS, "topic"),
+        last(TICKETS, "channel"),
+        last(TICKETS, "priority"),
+        last(TICKETS, "product_id"),
+        rate(count(TICKETS, days=365), count(ORDERS, days=365), "tickets_per_order_365d"),
+        rate(count(TICKETS), since_first(CUSTOMERS), "tickets_per_day"),
+        rate(count(TICKETS, where=complaint), count(ORDERS), "tickets_complaint_per_order"),
+    )

@@ -1,0 +1,134 @@
+"""Which features a model sees.
+
+``default_view`` takes every definition whose tables and columns are there. What it decides is
+decided once, when a model is trained: the view travels with the model as JSON, so serving computes
+the same features whatever its tables look like by then.
+
+>>> import pandas as pd
+>>> from data.settings import Settings
+>>> from data.tables import MemoryTables
+>>> orders = pd.DataFrame({"order_id": ["1"], "customer_id": ["a"], "ordered_at": ["2026-01-01"]})
+>>> view = default_view(MemoryTables({"orders": orders}), Settings())
+>>> "orders_count_28d" in view.names, "orders_overdue_now" in view.names
+(True, False)
+>>> FeatureView.from_json(view.to_json()).fingerprint == view.fingerprint
+True
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+import pandas as pd
+
+from data.contract import TABLES
+from data.tables import Tables
+from features.articles import ARTICLE_FEATURES
+from features.asof import microseconds, times_of
+from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
+from features.complaint import ComplaintRule, complaint_predicate
+from features.context import context_features
+from features.expression import Is, Named, Predicate
+from features.language import count, customer, since_first, since_last
+from features.orders import ITEM_FEATURES, ORDER_FEATURES
+from features.sources import CUSTOMERS, ORDERS, TICKETS, USAGE, attribute
+from features.spec import Feature, FeatureView
+from features.tickets import ticket_features
+from features.usage import USAGE_FEATURES
+
+CUSTOMER_FEATURES = (
+    since_first(CUSTOMERS),
+    *(
+        customer(CUSTOMERS[name])
+        for name in (
+            "region", "segment", "plan", "platform", "language", "preferred_channel", "value",
+        )
+    ),
+)  # fmt: skip
+
+
+class ViewSettings(Protocol):
+    """What of the settings a view depends on; ``data.settings.Settings`` has it."""
+
+    @property
+    def complaint(self) -> ComplaintRule: ...
+
+
+def all_features(complaint: Predicate) -> tuple[Feature, ...]:
+    """Every definition there is, given which tickets are complaints."""
+    return (
+        *CUSTOMER_FEATURES,
+        *ORDER_FEATURES,
+        *ITEM_FEATURES,
+        *USAGE_FEATURES,
+        *ticket_features(complaint),
+        *BOT_FEATURES,
+        *FEEDBACK_FEATURES,
+        *ARTICLE_FEATURES,
+        *TREATMENT_FEATURES,
+        *context_features(complaint),
+    )
+
+
+def default_view(
+    tables: Tables, settings: ViewSettings, as_of: datetime | None = None
+) -> FeatureView:
+    """Every feature that can have a value: its tables have rows and its columns a value.
+
+    The attributes that ``[data] attributes`` names and that are there are added. With ``as_of``
+    only what was recorded by then decides.
+    """
+    complaint = complaint_predicate(settings.complaint)
+    features = list(all_features(complaint))
+    features += [customer(attribute(tables, name)) for name in tables.attributes]
+    # what tells a complaint may be null in every row; that the rest decides is the point
+    told = {(column.table, column.name) for column in complaint.columns}
+    empty = _without_values(tables, as_of) - (told if tables.has("tickets") else set())
+    features = [f for f in features if not _columns(f) & empty]
+    return FeatureView(tuple(features))
+
+
+def recency_frequency_names(view: FeatureView) -> tuple[str, ...]:
+    """The dozen features that a simple rule uses, those of them that the view has: how long ago
+    and how often customers ordered, used, asked and complained, and how long they are with us."""
+    complaint = Named(Is(TICKETS["is_complaint"]), "complaint")  # only its name matters here
+    wanted = [
+        since_first(CUSTOMERS),
+        *(since_last(source) for source in (ORDERS, USAGE, TICKETS)),
+        *(count(ORDERS, days=days) for days in (28, 90, 365)),
+        *(count(USAGE, days=days) for days in (28, 90)),
+        *(count(TICKETS, days=days) for days in (28, 90, 365)),
+    ]
+    wanted.append(since_last(TICKETS, where=complaint))
+    wanted += [count(TICKETS, where=complaint, days=days) for days in (28, 90, 365)]
+    return tuple(feature.name for feature in wanted if feature.name in view.names)
+
+
+def _columns(feature: Feature) -> set[tuple[str, str]]:
+    read = {(c.table, c.name) for term in feature.node.terms() for c in term.columns}
+    births = {
+        (name, TABLES[name].birth or TABLES[name].key[0])
+        for term in feature.node.terms()
+        for name in term.source.tables
+    }
+    return read | births
+
+
+def _without_values(tables: Tables, as_of: datetime | None) -> set[tuple[str, str]]:
+    """The (table, column) pairs of the contract in which there is no value."""
+    out: set[tuple[str, str]] = set()
+    for name, contract in TABLES.items():
+        columns = [*contract.names, *(tables.attributes if name == "customers" else ())]
+        if not tables.has(name):
+            out |= {(name, column) for column in columns}
+            continue
+        frame = tables.frame(name, columns)
+        if as_of is not None:
+            frame = frame[times_of(frame["recorded_at"]) <= microseconds(as_of)]
+        out |= {(name, column) for column in columns if not _has_value(frame[column])}
+    return out
+
+
+def _has_value(values: pd.Series) -> bool:
+    return bool(values.notna().any())
