@@ -1,0 +1,126 @@
+"""From a feature frame to the float32 matrix that every part of a risk model reads.
+
+Numbers stay what they are (NaN: not known), categories become the position of their value in the
+model's own dictionary, which travels with the model. A value that the dictionary lacks (a new
+region, a new plan) is NaN, which is what "not known" looks like to trees and regression alike.
+
+>>> import pandas as pd
+>>> seen = pd.DataFrame({"region": pd.Categorical(["north", "south", "north"]), "n": [1, 2, 3]})
+>>> encoder = learn_encoder(seen, ["region", "n"])
+>>> encoder.matrix(pd.DataFrame({"region": ["south", "mars"], "n": [5, None]}))
+array([[ 1.,  5.],
+       [nan, nan]], dtype=float32)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data.errors import DataError, did_you_mean
+
+Matrix = npt.NDArray[np.float32]
+
+KEYS = ("customer_id", "as_of")
+"""Who and when: columns of a feature frame that are not features."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The columns of the matrix in order, and the dictionary of each that is a category."""
+
+    columns: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+
+    @property
+    def categorical(self) -> tuple[int, ...]:
+        """Positions of the columns that hold codes."""
+        return tuple(at for at, name in enumerate(self.columns) if name in self.categories)
+
+    def matrix(self, frame: pd.DataFrame) -> Matrix:
+        """One row per row of ``frame``, one column per feature, C order.
+
+        Raises DataError for a feature that the frame lacks or that is not a number.
+        """
+        out = np.empty((len(frame), len(self.columns)), dtype=np.float32)
+        for at, name in enumerate(self.columns):
+            if name not in frame.columns:
+                raise DataError(
+                    f"the feature {name!r}, which this model was trained on, is missing."
+                    f"{did_you_mean(name, map(str, frame.columns))}"
+                )
+            if name in self.categories:
+                out[:, at] = _codes(frame[name], self.categories[name])
+            else:
+                out[:, at] = _numbers(frame[name])
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; ``encoder_from_json`` is the way back."""
+        return {"columns": list(self.columns), "categories": _lists(self.categories)}
+
+
+def learn_encoder(frame: pd.DataFrame, columns: Sequence[str]) -> Encoder:
+    """The encoder of ``columns``; text and category columns get their sorted values as codes."""
+    categories = {
+        name: tuple(sorted(str(value) for value in frame[name].dropna().unique()))
+        for name in columns
+        if _is_text(frame[name])
+    }
+    return Encoder(tuple(columns), MappingProxyType(categories))
+
+
+def encoder_from_json(found: Mapping[str, Any]) -> Encoder:
+    categories = {name: tuple(values) for name, values in found["categories"].items()}
+    return Encoder(tuple(found["columns"]), MappingProxyType(categories))
+
+
+def feature_columns(frame: pd.DataFrame) -> list[str]:
+    """Every column of a feature frame but who and when, in order."""
+    return [str(name) for name in frame.columns if name not in KEYS]
+
+
+def varying(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """The columns that take at least two values (missing is a value)."""
+    return [name for name in columns if len(frame[name].drop_duplicates()) > 1]
+
+
+def _codes(values: pd.Series, dictionary: Sequence[str]) -> npt.NDArray[np.float32]:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        position = {value: float(at) for at, value in enumerate(dictionary)}
+        of_level = np.array(
+            [position.get(str(level), np.nan) for level in values.cat.categories] + [np.nan],
+            dtype=np.float32,
+        )
+        return of_level[values.cat.codes.to_numpy()]
+    position = {value: float(at) for at, value in enumerate(dictionary)}
+    codes = [np.nan if pd.isna(value) else position.get(str(value), np.nan) for value in values]
+    return np.array(codes, dtype=np.float32)
+
+
+def _numbers(values: pd.Series) -> npt.NDArray[np.float32]:
+    try:
+        return values.to_numpy(dtype=np.float32, na_value=np.nan)
+    except (TypeError, ValueError) as problem:
+        raise DataError(
+            f"the feature {values.name!r} is of type {values.dtype}; this model was trained on "
+            "numbers there"
+        ) from problem
+
+
+def _is_text(values: pd.Series) -> bool:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return True
+    return not (
+        pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)
+    )
+
+
+def _lists(of: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {name: list(values) for name, values in of.items()}

@@ -1,0 +1,287 @@
+"""A trained risk model: feature frame in, calibrated risks out, with the reasons.
+
+Each horizon's risk is a mixture (models/risk/mixture.py) of trees and regressions, some of them
+trained on other horizons. A longer window holds a shorter one, so a horizon's log odds are at least
+those of every shorter horizon: that is part of the definition, not a repair afterwards, and the
+reasons follow it (they are the reasons of the horizon that set the value).
+
+What a row gets does not depend, to the last bit, on the rows beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit
+
+from data.errors import DataError
+from models.risk.choice import Choice, choice_from_json
+from models.risk.encode import Encoder, Matrix, encoder_from_json
+from models.risk.linear import Linear, linear_from_json
+from models.risk.mixture import Mixture
+from models.risk.trees import contributions, raw_score
+
+Array = npt.NDArray[np.float64]
+
+CHUNK = 100_000
+"""Rows that are scored at once: bounds memory, changes no value."""
+TICKET_DAYS = 30
+"""``expected_tickets_30d`` counts contacts of this many days."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One score: trees or a regression, trained on the labels of one horizon."""
+
+    kind: Literal["trees", "linear"]
+    horizon: int
+    model: Any
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}_{self.horizon}d"
+
+    def score(self, matrix: Matrix, num_threads: int) -> Array:
+        if isinstance(self.model, Linear):
+            return self.model.score(matrix)
+        return raw_score(self.model, matrix, num_threads=num_threads)
+
+    def explained(self, matrix: Matrix, num_threads: int) -> Array:
+        """Rows × (columns, then base); each row adds up to its score."""
+        if isinstance(self.model, Linear):
+            base = np.full((len(matrix), 1), self.model.intercept)
+            return np.hstack([self.model.contributions(matrix), base])
+        return contributions(self.model, matrix, num_threads=num_threads)
+
+
+@dataclass(frozen=True)
+class Tickets:
+    """Expected contacts in ``days`` days: ``exp(trees) × level``."""
+
+    booster: Any
+    level: float
+    days: int
+
+    def expected(self, matrix: Matrix, num_threads: int) -> Array:
+        raw = raw_score(self.booster, matrix, num_threads=num_threads)
+        return np.exp(raw) * (self.level * TICKET_DAYS / self.days)
+
+
+@dataclass(frozen=True)
+class RiskModel:
+    """See the module's docstring. ``notes``: what is known about the training, as JSON values."""
+
+    horizons: tuple[int, ...]
+    encoder: Encoder
+    parts: tuple[Part, ...]
+    mixtures: Mapping[int, Mixture]
+    tickets: Tickets
+    topic: Choice | None
+    channel: Choice | None
+    cards: Mapping[str, Mapping[str, Any]]
+    golden: Matrix
+    notes: Mapping[str, Any]
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What somebody should look at before this model is used; empty if nothing."""
+        return tuple(self.notes.get("alarms", ()))
+
+    def predict(
+        self, features: pd.DataFrame, *, num_threads: int = 1, choices: bool = True
+    ) -> pd.DataFrame:
+        """One row per row of ``features``, same order, index 0..n-1.
+
+        Columns: ``risk_7d`` ... (one a horizon, in (0, 1), never falling), ``expected_tickets_30d``
+        (contacts, at least the longest risk within 30 days), ``topic`` and ``channel`` (the
+        likeliest; None if never seen), these two only with ``choices``.
+        """
+        chunks = []
+        for start in range(0, max(len(features), 1), CHUNK):
+            matrix = self.encoder.matrix(features.iloc[start : start + CHUNK])
+            chunks.append(self._predict(matrix, num_threads, choices))
+        return pd.concat(chunks, ignore_index=True)
+
+    def _predict(self, matrix: Matrix, num_threads: int, choices: bool) -> pd.DataFrame:
+        odds, _ = self.log_odds(matrix, num_threads=num_threads)
+        out: dict[str, Any] = {f"risk_{h}d": expit(odds[h]) for h in self.horizons}
+        within = [h for h in self.horizons if h <= TICKET_DAYS]
+        expected = self.tickets.expected(matrix, num_threads)
+        if within:  # who complains has written at least once
+            expected = np.maximum(expected, out[f"risk_{within[-1]}d"])
+        out["expected_tickets_30d"] = expected
+        if choices:
+            for name, choice in (("topic", self.topic), ("channel", self.channel)):
+                if choice is None:
+                    out[name] = np.full(len(matrix), None, dtype=object)
+                else:
+                    out[name] = choice.likeliest(matrix, num_threads=num_threads)
+        return pd.DataFrame(out)
+
+    def log_odds(
+        self, matrix: Matrix, *, num_threads: int = 1
+    ) -> tuple[dict[int, Array], dict[int, npt.NDArray[np.int64]]]:
+        """Per horizon: the log odds of every row, and the horizon whose mixture set them."""
+        used = np.zeros(len(self.parts), dtype=bool)
+        for mixture in self.mixtures.values():
+            used |= mixture.shares > 0
+        scores = np.zeros((len(matrix), len(self.parts)))
+        for at in np.flatnonzero(used):
+            scores[:, at] = self.parts[at].score(matrix, num_threads)
+        odds: dict[int, Array] = {}
+        setter: dict[int, npt.NDArray[np.int64]] = {}
+        below, by = np.full(len(matrix), -np.inf), np.zeros(len(matrix), dtype=np.int64)
+        for horizon in self.horizons:
+            own = self.mixtures[horizon].score(scores)
+            by = np.where(own >= below, horizon, by)
+            below = np.maximum(own, below)
+            odds[horizon], setter[horizon] = below, by
+        return odds, setter
+
+    def probabilities(
+        self, features: pd.DataFrame, of: Literal["topic", "channel"], *, top: int = 3
+    ) -> list[list[tuple[str, float]]]:
+        """Per row the ``top`` likeliest topics (or channels) of the next complaint, with theirs."""
+        choice = self.topic if of == "topic" else self.channel
+        if choice is None:
+            return [[] for _ in range(len(features))]
+        chances = choice.probabilities(self.encoder.matrix(features))
+        best = np.argsort(-chances, axis=1, kind="stable")[:, :top]
+        return [
+            [(choice.values[at], float(row[at])) for at in order]
+            for row, order in zip(chances, best, strict=True)
+        ]
+
+    def explain(
+        self, features: pd.DataFrame, horizon: int, *, num_threads: int = 1
+    ) -> tuple[Array, Array]:
+        """Contributions in log odds: (rows × columns of the encoder, base per row).
+
+        ``base + contributions.sum(axis=1)`` is the logit of ``risk_{horizon}d``, up to rounding.
+        Trees' contributions are exact Shapley values, the regression's its terms; both are taken
+        times the part's share in the mixture, so calibration is inside.
+        """
+        if horizon not in self.mixtures:
+            raise DataError(f"this model has no horizon of {horizon} days, only {self.horizons}")
+        matrix = self.encoder.matrix(features)
+        _, setter = self.log_odds(matrix, num_threads=num_threads)
+        amounts = np.zeros(matrix.shape)
+        base = np.zeros(len(matrix))
+        explained: dict[int, Array] = {}
+        for own in np.unique(setter[horizon]):
+            rows = setter[horizon] == own
+            mixture = self.mixtures[int(own)]
+            base[rows] += mixture.level
+            for at in np.flatnonzero(mixture.shares > 0).tolist():
+                if at not in explained:
+                    explained[at] = self.parts[at].explained(matrix, num_threads)
+                amounts[rows] += mixture.shares[at] * explained[at][rows, :-1]
+                base[rows] += mixture.shares[at] * explained[at][rows, -1]
+        return amounts, base
+
+    def reasons(
+        self,
+        features: pd.DataFrame,
+        top: int | None = 3,
+        *,
+        horizon: int | None = None,
+        num_threads: int = 1,
+    ) -> list[list[dict[str, Any]]]:
+        """Why: per row the ``top`` groups of features that raise the risk most (None: all groups).
+
+        Each is ``{feature, value, text, contribution}``, see models/risk/reasons.py. ``horizon``:
+        by default the middle one.
+        """
+        from models.risk.reasons import reasons
+
+        chosen = horizon if horizon is not None else self.horizons[len(self.horizons) // 2]
+        found: list[list[dict[str, Any]]] = []
+        for start in range(0, len(features), CHUNK // 10):
+            chunk = features.iloc[start : start + CHUNK // 10]
+            amounts, _ = self.explain(chunk, chosen, num_threads=num_threads)
+            found += reasons(self.encoder.columns, self.cards, chunk, amounts, top)
+        return found
+
+    def save(self, folder: Path) -> Any:
+        """Write the model's bundle to ``folder`` (models/bundle.py); returns its manifest."""
+        from models.bundle import write_bundle
+
+        files: dict[str, Any] = {f"{p.name}.txt": p.model for p in self.parts if p.kind == "trees"}
+        files["tickets.txt"] = self.tickets.booster
+        for name, choice in (("topic", self.topic), ("channel", self.channel)):
+            if choice is not None and choice.booster is not None:
+                files[f"{name}.txt"] = choice.booster
+        golden = dict.fromkeys(files, self.golden)
+        files["golden.npy"] = self.golden
+        files["risk.json"] = {
+            "encoder": self.encoder.to_json(),
+            "parts": [[p.kind, p.horizon] for p in self.parts],
+            "linear": {p.name: p.model.to_json() for p in self.parts if p.kind == "linear"},
+            "mixtures": {
+                str(h): {"level": m.level, "shares": m.shares.tolist()}
+                for h, m in self.mixtures.items()
+            },
+            "tickets": {"level": self.tickets.level, "days": self.tickets.days},
+            "topic": self.topic.to_json() if self.topic else None,
+            "channel": self.channel.to_json() if self.channel else None,
+            "cards": {name: dict(card) for name, card in self.cards.items()},
+        }
+        meta = {"kind": "risk", "horizons": list(self.horizons), "notes": dict(self.notes)}
+        return write_bundle(folder, files, meta, golden=golden)
+
+
+def load_risk(folder: Path) -> RiskModel:
+    """The model that ``save`` wrote: it predicts the same to the last bit.
+
+    Every file's hash is checked first (DamagedFile). A bundle from elsewhere goes through
+    ``models.bundle.trial_load`` before this.
+    """
+    from models.bundle import read_bundle
+
+    bundle = read_bundle(folder)
+    if bundle.kind != "risk":
+        raise DataError(f"{folder} holds a model of kind {bundle.kind!r}, not of kind 'risk'")
+    found = bundle.documents["risk.json"]
+    parts = []
+    for kind, horizon in found["parts"]:
+        name = f"{kind}_{horizon}d"
+        if kind == "trees":
+            parts.append(Part("trees", int(horizon), bundle.boosters[f"{name}.txt"]))
+        else:
+            linear = linear_from_json(found["linear"][name])
+            parts.append(Part("linear", int(horizon), linear))
+    return RiskModel(
+        horizons=tuple(bundle.meta["horizons"]),
+        encoder=encoder_from_json(found["encoder"]),
+        parts=tuple(parts),
+        mixtures={
+            int(h): Mixture(float(m["level"]), np.array(m["shares"], dtype=np.float64))
+            for h, m in found["mixtures"].items()
+        },
+        tickets=Tickets(
+            bundle.boosters["tickets.txt"],
+            float(found["tickets"]["level"]),
+            int(found["tickets"]["days"]),
+        ),
+        topic=_choice(found["topic"], bundle.boosters, "topic.txt"),
+        channel=_choice(found["channel"], bundle.boosters, "channel.txt"),
+        cards=found["cards"],
+        golden=bundle.arrays["golden.npy"].astype(np.float32),
+        notes=bundle.meta["notes"],
+    )
+
+
+def _choice(found: Any, boosters: Mapping[str, Any], name: str) -> Choice | None:
+    return None if found is None else choice_from_json(found, boosters.get(name))
+
+
+def horizons_of(columns: Sequence[str]) -> tuple[int, ...]:
+    """The horizons of ``label_7d``-like columns, ascending."""
+    named = [str(c) for c in columns if str(c).startswith("label_") and str(c).endswith("d")]
+    return tuple(sorted(int(name[6:-1]) for name in named))

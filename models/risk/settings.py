@@ -1,0 +1,43 @@
+"""How a risk model is trained: every choice in one value, none in the code that trains.
+
+The defaults were chosen by time-ordered backtests on several companies (docs/benchmarks.md), never
+on the period that judges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from models.risk.trees import TreeSettings
+
+
+@dataclass(frozen=True)
+class RiskSettings:
+    """The choices of one training run; equal settings, rows and seed give equal models."""
+
+    trees: TreeSettings = field(default_factory=TreeSettings)
+    penalties: tuple[float, ...] = (10.0, 100.0, 1000.0)
+    """Ridge penalties of the regression to choose from, in pseudo-rows."""
+    half_life_days: float = 180.0
+    """A row this much older than the newest weighs half."""
+    others_per_complaint: float = 20.0
+    """Rows without a complaint that are kept for each with one (they weigh more instead)."""
+    most_rows: int = 400_000
+    """Rows that expected contacts are learned from, at most (drawn by content)."""
+    slices: int = 2
+    """Later slices of time that rounds, penalty, mixture and calibration are learned on."""
+    slice_share: float = 0.3
+    """Share of the as-of times that the later slices hold together."""
+    mixture_prior: float = 30.0
+    """Complaints' worth of belief that trees and regression weigh half each."""
+    level_half_life_days: float = 45.0
+    """How fast old labels stop to say how high the level of complaints is now."""
+    level_prior: float = 20.0
+    """Complaints' worth of belief that the level has not moved."""
+    minimum_complaints: int = 40
+    """Rows with a complaint, and half as many customers, that training needs per horizon."""
+    minimum_as_ofs: int = 3
+    """As-of times with complete labels that training needs per horizon."""
+    leak_auc: float = 0.985
+    """A single feature that ranks later complaints this well raises the alarm."""
+    num_threads: int = 2
