@@ -50,7 +50,7 @@ def calibration(
     centre = float(np.average(x, weights=w))
     z = x - centre  # centred: the two coefficients are nearly independent, Newton is stable
     rate = float(np.average(y, weights=w))
-    intercept, slope = float(logit(rate)), 0.0
+    intercept, slope = float(logit(rate)), 1.0  # where a usual model ends: fewer steps
     for _ in range(60):
         fitted = expit(intercept + slope * z)
         error, curvature = w * (y - fitted), w * fitted * (1 - fitted)

@@ -202,14 +202,15 @@ def _not_enough(
     steps = [b - a for a, b in pairwise(times)]
     step = min(steps) if steps else timedelta(days=7)
     parts = [part for part in (minimum_training, calibration, evaluation) if part]
-    needed = sum((step * (part - 1) for part in parts), timedelta(0)) + reach * (len(parts) - 1)
+    between = step * -(-reach // step)  # on a grid, the next time at or after the reach
+    needed = sum((step * (part - 1) for part in parts), timedelta(0)) + between * (len(parts) - 1)
     have = times[-1] - times[0] if times else timedelta(0)
     missing = max(needed - have, step)
     raise NotEnoughHistory(
         f"{minimum_training} training, {calibration} calibration and {evaluation} evaluation times "
-        f"{_days(step)} days apart, each part {_days(reach)} days after the one before (gap, "
-        f"horizon and embargo), span {_days(needed)} days; found {found} ({_days(have)} days, "
-        f"{training} left for training). About {_days(missing)} more days of history are needed"
+        f"{_days(step)} days apart, each part {_days(reach)} days or more after the one before "
+        f"(gap, horizon and embargo), span {_days(needed)} days; found {found} "
+        f"({_days(have)} days, {training} left for training). About {_days(missing)} more days of history are needed"
     )
 
 
