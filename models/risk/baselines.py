@@ -230,3 +230,104 @@ def _matrix(frame: pd.DataFrame, columns: Sequence[str]) -> Array:
 def _largest(column: Array) -> float:
     known = column[~np.isnan(column)]
     return float(known.max()) if known.size else 0.0
+
+
+def a_dozen(columns: Sequence[str]) -> list[str]:
+    """The dozen recency and frequency features of a view that the regression gets.
+
+    How long ago and how often the customer complained, ordered and used; where some of that does
+    not exist, the rest gets more windows. ``columns``: the features there are.
+
+    >>> a_dozen(["tickets_complaint_since_last_days", "tickets_complaint_count_28d", "plan"])
+    ['tickets_complaint_since_last_days', 'tickets_complaint_count_28d']
+    """
+    streams = [
+        s for s in ("tickets_complaint", "orders", "usage") if f"{s}_since_last_days" in columns
+    ]
+    windows = {
+        3: ("_count_28d", "_count_90d", "_count_365d"),
+        2: ("_count_7d", "_count_28d", "_count_90d", "_count_180d", "_count_365d"),
+    }.get(
+        len(streams),
+        (
+            "_since_first_days",
+            "_gap_days",
+            *(f"_count_{days}d" for days in (7, 14, 28, 56, 90, 180, 365)),
+            "_count",
+        ),
+    )
+    wanted = [f"{stream}{end}" for stream in streams for end in ("_since_last_days", *windows)]
+    if len(streams) < 2:
+        wanted.append("customers_since_first_days")
+    return [name for name in wanted if name in columns]
+
+
+def usual_forty(columns: Sequence[str]) -> list[str]:
+    """The features, at most forty, that such a model usually gets: RFM, attributes, open tickets.
+
+    >>> usual_forty(["orders_count_28d", "region_orders_late_share_7d", "customer_plan"])
+    ['customer_plan', 'orders_count_28d']
+    """
+    ends = ("_since_last_days", "_count_7d", "_count_28d", "_count_90d", "_count_365d")
+    wanted = ["customers_since_first_days"]
+    wanted += [f"customer_{name}" for name in ("region", "segment", "plan", "platform", "value")]
+    wanted += [
+        f"{stream}{end}"
+        for stream in ("tickets_complaint", "tickets", "orders", "usage")
+        for end in ends
+    ]
+    wanted += [
+        "orders_amount_sum_28d",
+        "orders_amount_sum_90d",
+        "orders_amount_sum_365d",
+        "orders_amount_last",
+        "orders_gap_days",
+        "orders_overdue_now",
+        "orders_returned_count_90d",
+        "usage_errors_sum_28d",
+        "tickets_open_now",
+        "tickets_csat_mean_365d",
+        "tickets_csat_last",
+        "tickets_topic_last",
+        "tickets_channel_last",
+        "tickets_complaint_gap_days",
+    ]
+    return [name for name in wanted if name in columns][:40]
+
+
+def fit_baselines(
+    features: pd.DataFrame,
+    y: npt.ArrayLike,
+    which: Sequence[str] = ("rule", "logistic", "lightgbm"),
+    *,
+    seed: int = 0,
+) -> dict[str, Callable[[pd.DataFrame], Array]]:
+    """Each named baseline, learned from a feature frame (with ``as_of``) and its labels.
+
+    A baseline takes a feature frame and returns P(complaint) per row. Raises DataError for a name
+    that is not one of the three.
+    """
+    found: dict[str, Callable[[pd.DataFrame], Array]] = {}
+    columns = [str(name) for name in features.columns]
+    for name in which:
+        if name == "rule":
+            found[name] = _rule(features, y)
+        elif name == "logistic":
+            found[name] = logistic_regression(
+                features, y, features["as_of"], columns=a_dozen(columns)
+            ).predict
+        elif name == "lightgbm":
+            found[name] = usual_lightgbm(
+                features, y, features["as_of"], columns=usual_forty(columns), seed=seed
+            ).predict
+        else:
+            raise DataError(f"no baseline {name!r}; there are rule, logistic and lightgbm")
+    return found
+
+
+def _rule(features: pd.DataFrame, y: npt.ArrayLike) -> Callable[[pd.DataFrame], Array]:
+    recency, frequency = "tickets_complaint_since_last_days", "tickets_complaint_count"
+    if recency not in features.columns or frequency not in features.columns:
+        raise DataError(f"the rule needs the features {recency} and {frequency}")
+    rule = recency_frequency_rule(features[recency], features[frequency], y)
+    return lambda frame: rule.predict(frame[recency], frame[frequency])

@@ -1,0 +1,110 @@
+"""What the model would have said: rolling origins, with the simple baselines beside it.
+
+At each cutoff everything is done as on that day: the view is chosen from what was recorded by then,
+training times end where labels were complete by then (so between the last label that was learned
+from and the first that judges there is no overlap), labels are read as they were known then. Then
+everybody is scored as of the cutoff, and only the judging labels look past it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.tables import Tables
+from features.compute import compute
+from features.labels import labels as compute_labels
+from features.spine import customers_at
+from features.views import default_view
+from models.risk.baselines import fit_baselines
+from models.risk.population import RiskCase, TrainingSet, training_set
+from models.risk.settings import RiskSettings
+from models.risk.train import train_risk
+
+BASELINES = ("rule", "logistic")
+Say = Callable[[str], None]
+
+
+def backtest_risk(
+    tables: Tables,
+    cutoffs: Sequence[datetime],
+    horizons: Sequence[int],
+    case: RiskCase,
+    *,
+    known_as_of: datetime | None = None,
+    settings: RiskSettings | None = None,
+    seed: int = 0,
+    baselines: Sequence[str] = BASELINES,
+    say: Say | None = None,
+) -> pd.DataFrame:
+    """One row per customer and cutoff: ``customer_id, cutoff, risk_7d, label_7d, ...``.
+
+    Also ``{baseline}_7d`` for each of ``baselines`` (rule, logistic, lightgbm), learned from the
+    same rows and labels. Labels are NaN where the window is not complete by ``known_as_of``
+    (default: the newest ticket's time, up to which outcomes can be known). Raises what
+    ``train_risk`` raises, the message naming the cutoff's history.
+    """
+    tell = say or (lambda message: None)
+    lengths = tuple(sorted(set(horizons)))
+    end = known_as_of or newest_ticket(tables)
+    found = []
+    for cutoff in sorted(cutoffs):
+        tell(f"cutoff {cutoff}: learning from what was known then")
+        view = default_view(tables, case, cutoff)
+        learned = training_set(tables, view, cutoff, lengths, case)
+        model = train_risk(
+            learned.features,
+            learned.labels,
+            horizons=lengths,
+            seed=seed,
+            settings=settings,
+            gap_days=case.risk.gap_days,
+        )
+        spine = customers_at(tables, [cutoff], case.risk.active_within_days)
+        now = compute(view, spine, tables)
+        out: dict[str, Any] = {"customer_id": spine["customer_id"], "cutoff": spine["as_of"]}
+        told = model.predict(now, choices=False)
+        beside = judged_baselines(learned, now, lengths, baselines, seed) if baselines else {}
+        actual = compute_labels(
+            spine,
+            tables,
+            horizons=lengths,
+            gap_days=case.risk.gap_days,
+            known_as_of=end,
+            complaint=case.complaint,
+        )
+        for h in lengths:
+            out[f"risk_{h}d"] = told[f"risk_{h}d"]
+            out[f"label_{h}d"] = actual[f"label_{h}d"]
+            out |= {name: values for name, values in beside.items() if name.endswith(f"_{h}d")}
+        out["expected_tickets_30d"] = told["expected_tickets_30d"]
+        out[f"tickets_{lengths[-1]}d"] = actual[f"tickets_{lengths[-1]}d"]
+        found.append(pd.DataFrame(out))
+    return pd.concat(found, ignore_index=True)
+
+
+def judged_baselines(
+    learned: TrainingSet,
+    now: pd.DataFrame,
+    horizons: Sequence[int],
+    which: Sequence[str],
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """``{baseline}_{h}d`` for the rows of ``now``, learned from the training set."""
+    out: dict[str, np.ndarray] = {}
+    for h in horizons:
+        y = learned.labels[f"label_{h}d"].to_numpy(dtype=np.float64)
+        known = ~np.isnan(y)
+        fitted = fit_baselines(learned.features[known], y[known], which, seed=seed)
+        out |= {f"{name}_{h}d": model(now) for name, model in fitted.items()}
+    return out
+
+
+def newest_ticket(tables: Tables) -> datetime:
+    """The time of the newest ticket: no complaint after it has been seen."""
+    newest = tables.frame("tickets", ["opened_at"])["opened_at"].max()
+    return pd.Timestamp(newest).to_pydatetime()

@@ -1,0 +1,125 @@
+"""Whose risk, as of when: the rows that a model of one moment may learn from.
+
+Known at ``known_as_of``: the as-of times go back from the newest whose shortest label is complete,
+step by step, to where there is history to look back on. Features see what was known at each time,
+labels what is known at ``known_as_of``; a label that is not complete by then is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import pandas as pd
+
+from data.contract import TABLES
+from data.errors import NotEnoughHistory
+from data.tables import Tables
+from features.complaint import ComplaintRule
+from features.compute import Progress, compute
+from features.labels import labels as compute_labels
+from features.spec import FeatureView
+from features.spine import customers_at
+from models.splits import as_of_grid, last_labelled
+
+HISTORY_DAYS = 28.0
+"""History that the first as-of time looks back on, where there is four times as much in all."""
+BEGINNINGS = ("orders", "usage", "tickets")
+
+
+class Population(Protocol):
+    """What of ``[risk]`` decides whom and when; ``data.settings.Risk`` has it."""
+
+    @property
+    def active_within_days(self) -> int | None: ...
+    @property
+    def gap_days(self) -> float: ...
+    @property
+    def as_ofs(self) -> int: ...
+    @property
+    def as_of_step_days(self) -> int: ...
+
+
+class RiskCase(Protocol):
+    """What of the settings a risk model depends on; ``data.settings.Settings`` has it."""
+
+    @property
+    def risk(self) -> Population: ...
+    @property
+    def complaint(self) -> ComplaintRule: ...
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Features and labels, row by row of the same spine, as known at ``known_as_of``."""
+
+    features: pd.DataFrame
+    labels: pd.DataFrame
+    known_as_of: datetime
+
+
+def training_times(
+    tables: Tables, known_as_of: datetime, horizons: Sequence[int], population: Population
+) -> list[datetime]:
+    """The as-of times to learn from, ascending; the newest has its shortest label complete.
+
+    Raises NotEnoughHistory, naming the days missing, if there is not one.
+    """
+    begin = first_event(tables, known_as_of)
+    shortest = min(horizons)
+    last = last_labelled(known_as_of, shortest, population.gap_days)
+    span = (known_as_of - begin) / timedelta(days=1)
+    first = begin + timedelta(days=min(HISTORY_DAYS, span / 4))
+    if last < first:
+        missing = (first - last) / timedelta(days=1)
+        raise NotEnoughHistory(
+            f"history begins at {begin} and ends at {known_as_of}: {span:.1f} days. A label of "
+            f"{shortest} days and something to look back on need {missing:.1f} days more"
+        )
+    times = as_of_grid(first, last, timedelta(days=population.as_of_step_days))
+    return times[-population.as_ofs :]
+
+
+def training_set(
+    tables: Tables,
+    view: FeatureView,
+    known_as_of: datetime,
+    horizons: Sequence[int],
+    case: RiskCase,
+    *,
+    progress: Progress | None = None,
+) -> TrainingSet:
+    """Features and labels of everybody at every training time, nothing later than known_as_of."""
+    times = training_times(tables, known_as_of, horizons, case.risk)
+    spine = customers_at(tables, times, case.risk.active_within_days)
+    if spine.empty:
+        raise NotEnoughHistory(
+            f"nobody was a customer at any of {len(times)} times from {times[0]} to {times[-1]}; "
+            "check signed_up_at, or [risk] active_within_days"
+        )
+    found = compute_labels(
+        spine,
+        tables,
+        horizons=tuple(horizons),
+        gap_days=case.risk.gap_days,
+        known_as_of=known_as_of,
+        complaint=case.complaint,
+    )
+    return TrainingSet(compute(view, spine, tables, progress=progress), found, known_as_of)
+
+
+def first_event(tables: Tables, known_as_of: datetime) -> datetime:
+    """The first birth in orders, usage and tickets; NotEnoughHistory if there is none by then."""
+    births = []
+    for name in BEGINNINGS:
+        birth = TABLES[name].birth
+        if tables.has(name) and birth is not None:
+            births.append(tables.frame(name, [birth])[birth].min())
+    first = min(births, default=pd.NaT)
+    if pd.isna(first) or first >= known_as_of:
+        raise NotEnoughHistory(
+            f"there is no order, use or ticket before {known_as_of}; nothing can be learned from"
+        )
+    return pd.Timestamp(first).to_pydatetime()
