@@ -1,0 +1,408 @@
+"""Features against an oracle in plain Python that shares no code with the engine.
+
+The oracle knows one thing only: the contract's words about time. It builds the rows as of T one by
+one from dicts, blanks what is not yet known, and reads each definition with loops. Histories are
+small and nasty: ties, versions, late records, deletions, nulls, and events on the very edges of
+windows, a microsecond before them and after.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data.contract import TABLES
+from data.settings import Complaint
+from data.tables import MemoryTables
+from features import expression as ex
+from features.asof import as_of_view
+from features.complaint import complaint_predicate
+from features.compute import compute
+from features.spec import Combine, Constant, FeatureView, Of, OfEach, Term
+from features.views import all_features
+
+BASE = datetime(2026, 3, 29, 23, 59, 59, 700000)
+US = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+RULE = Complaint(topics=("billing",), priorities=("high",), csat_at_most=2)
+VIEW = FeatureView(all_features(complaint_predicate(RULE)))
+
+# ---------------------------------------------------------------- the oracle
+
+Row = dict[str, Any]
+
+
+def rows_as_of(world: dict[str, list[Row]], name: str, t: datetime) -> list[Row]:
+    """The rows of a table as of T, each with ``_row``, facts not yet known blank."""
+    contract = TABLES[name]
+    newest: dict[Any, Row] = {}
+    for at, raw in enumerate(world.get(name, [])):
+        row = {**dict.fromkeys(contract.names), **raw, "_row": at}
+        if name == "order_items":
+            births = [
+                o["ordered_at"] for o in world.get("orders", []) if o["order_id"] == row["order_id"]
+            ]
+            born = min(births, default=None)
+        else:
+            born = row[contract.birth]
+        learned = row["recorded_at"] or born
+        if learned is None or learned > t:
+            continue
+        key: Any = tuple(row[k] for k in contract.key) if contract.key else at
+        if contract.key and None in key:
+            key = at
+        if key not in newest or newest[key]["_learned"] <= learned:
+            newest[key] = {**row, "_learned": learned}
+    out = []
+    for row in newest.values():
+        if row["deleted"] or (contract.birth and not row[contract.birth] < t):
+            continue
+        seen = dict(row)
+        for column in contract.columns:
+            fact = column.known_at
+            if fact and (row[fact] is None or not row[fact] < t):
+                seen[column.name] = None
+        out.append(seen)
+    return sorted(out, key=lambda r: r["_row"])
+
+
+def source_rows(world: dict[str, list[Row]], source: Any, t: datetime) -> list[dict[Any, Any]]:
+    out = []
+    others = rows_as_of(world, source.beside, t) if source.beside else []
+    for row in rows_as_of(world, source.table, t):
+        mine: dict[Any, Any] = {(source.table, k): v for k, v in row.items()}
+        mine["_row"] = row["_row"]
+        if not source.beside:
+            out.append(mine)
+            continue
+        for other in others:
+            if row[source.link] is not None and other[source.link] == row[source.link]:
+                out.append({**mine, **{(source.beside, k): v for k, v in other.items()}})
+    return out
+
+
+def value_of(node: Any, row: dict[Any, Any]) -> Any:
+    if isinstance(node, ex.Column):
+        return row[node.table, node.name]
+    left, right = value_of(node.left, row), value_of(node.right, row)
+    return None if left is None or right is None else left - right
+
+
+def holds(p: Any, row: dict[Any, Any], t: datetime) -> bool | None:
+    if isinstance(p, ex.Named):
+        return holds(p.part, row, t)
+    if isinstance(p, ex.Not):
+        part = holds(p.part, row, t)
+        return None if part is None else not part
+    if isinstance(p, ex.And):
+        parts = [holds(q, row, t) for q in p.parts]
+        return False if False in parts else None if None in parts else True
+    if isinstance(p, ex.Or):
+        parts = [holds(q, row, t) for q in p.parts]
+        return True if True in parts else None if None in parts else False
+    if isinstance(p, ex.Null):
+        return row[p.column.table, p.column.name] is None
+    if isinstance(p, ex.Given):
+        return True if value_of(p.value, row) is not None else None
+    if isinstance(p, ex.Past):
+        when = row[p.column.table, p.column.name]
+        return True if when is not None and when < t else None
+    if isinstance(p, ex.Is):
+        return row[p.column.table, p.column.name]
+    if isinstance(p, ex.In):
+        text = row[p.column.table, p.column.name]
+        return None if text is None else text in p.values
+    left = value_of(p.left, row)
+    right = p.right if isinstance(p.right, float | int) else value_of(p.right, row)
+    if left is None or right is None:
+        return None
+    return {
+        "<": left < right,
+        "<=": left <= right,
+        ">": left > right,
+        ">=": left >= right,
+        "==": left == right,
+        "!=": left != right,
+    }[p.operator]
+
+
+def counted(
+    world: dict[str, list[Row]], term: Term, key: Any, t: datetime
+) -> list[tuple[Any, Any]]:
+    """(row, since) of the rows that count."""
+    out = []
+    since_column = term.since or term.source.time
+    for row in source_rows(world, term.source, t):
+        if term.key is not None and row[term.key.table, term.key.name] != key:
+            continue
+        since = row[since_column.table, since_column.name]
+        if since is None:
+            continue
+        if term.ahead is not None:
+            if not t <= since < t + timedelta(microseconds=term.ahead):
+                continue
+        elif not since < t:
+            continue
+        if term.window is not None and since < t - timedelta(microseconds=term.window):
+            continue
+        if term.where is not None and holds(term.where, row, t) is not True:
+            continue
+        if term.until is not None:
+            ends = [row[c.table, c.name] for c in term.until.times]
+            if any(end is not None and end < t for end in ends):
+                continue
+        out.append((row, since))
+    return out
+
+
+def number(value: Any) -> float:
+    if isinstance(value, timedelta):
+        return float(value // US)
+    return float(value)
+
+
+def term_value(world: dict[str, list[Row]], term: Term, key: Any, t: datetime) -> Any:
+    rows = counted(world, term, key, t)
+    if term.operation == "count":
+        return float(len(rows))
+    if term.operation in ("first_time", "last_time"):
+        pick = min if term.operation == "first_time" else max
+        times = [since for _, since in rows]
+        return float((pick(times) - datetime(1970, 1, 1)) // US) if times else math.nan
+    values = [(since, row["_row"], value_of(term.value, row)) for row, since in rows]
+    values = [v for v in values if v[2] is not None]
+    if term.operation == "distinct":
+        return float(len({v[2] for v in values}))
+    if term.operation == "last":
+        text = term.value is not None and term.value.kind == "text"
+        if not values:
+            return None if text else math.nan
+        newest = max(values, key=lambda v: v[:2])[2]
+        return newest if text else number(newest)
+    scale = 1000 if term.value is not None and term.value.kind == "number" else 1
+    whole = [round(number(v[2]) * scale) for v in values]
+    if term.operation == "sum":
+        return sum(whole) / scale
+    if not whole:
+        return math.nan
+    return (max if term.operation == "largest" else min)(whole) / scale
+
+
+def evaluate(world: dict[str, list[Row]], node: Any, key: Any, t: datetime) -> Any:
+    if isinstance(node, Term):
+        return term_value(world, node, key, t)
+    if isinstance(node, Constant):
+        return node.number
+    if isinstance(node, Of):
+        group = "all" if node.link is None else term_value(world, node.link, key, t)
+        return math.nan if group is None else evaluate(world, node.node, group, t)
+    if isinstance(node, OfEach):
+        rows = counted(world, node.rows, key, t)
+        groups = [value_of(node.rows.value, row) for row, _ in rows]
+        found = [evaluate(world, node.node, g, t) for g in groups if g is not None]
+        found = [f for f in found if not math.isnan(f)]
+        if not found:
+            return math.nan
+        return sum(found) / len(found) if node.how == "mean" else max(found)
+    assert isinstance(node, Combine)
+    p = [evaluate(world, part, key, t) for part in node.parts]
+    now = float((t - datetime(1970, 1, 1)) // US)
+    if node.how == "ratio":
+        return math.nan if p[1] == 0 or math.isnan(p[1]) else p[0] / p[1]
+    if node.how == "above_zero":
+        return p[0] if p[0] > 0 else math.nan
+    if node.how == "smoothed":
+        return (p[0] + p[3] * p[2]) / (p[1] + p[3])
+    return {
+        "minus": lambda: p[0] - p[1],
+        "plus": lambda: p[0] + p[1],
+        "times": lambda: p[0] * p[1],
+        "days_since": lambda: (now - p[0]) / 86_400_000_000,
+        "days": lambda: p[0] / 86_400_000_000,
+    }[node.how]()
+
+
+# ---------------------------------------------------------------- random histories
+
+WINDOWS = (0, 1, 3, 7, 14, 28, 30, 56, 60, 90, 180, 365)
+
+
+def instants() -> st.SearchStrategy[datetime]:
+    """Moments on window edges as seen from BASE, and a microsecond to either side."""
+    edge = st.builds(
+        lambda w, u, s: BASE - w * DAY * s + u * US,
+        st.sampled_from(WINDOWS),
+        st.sampled_from((-1, 0, 1)),
+        st.sampled_from((1, 1, 1, -1)),
+    )
+    near = st.builds(lambda h: BASE + timedelta(hours=h), st.integers(-240, 240))
+    return st.one_of(edge, near)
+
+
+maybe_instant = st.one_of(st.none(), instants())
+CUSTOMER = st.sampled_from(("a", "b", "c"))
+AMOUNT = st.sampled_from((None, 0.0, -2.5, 10.0, 99.99, 150.125, 1e6))
+FLAG = st.sampled_from((None, True, False))
+
+
+def rows(table: str, required: dict[str, Any], optional: dict[str, Any], most: int) -> Any:
+    base = {
+        **required,
+        **optional,
+        "recorded_at": maybe_instant,
+        "deleted": st.sampled_from((None, None, None, False, True)),
+    }
+    return st.lists(st.fixed_dictionaries(base), max_size=most)
+
+
+WORLD = st.fixed_dictionaries(
+    {
+        "customers": rows(
+            "customers",
+            {"customer_id": CUSTOMER, "signed_up_at": instants()},
+            {"region": st.sampled_from((None, "n", "s")), "platform": st.sampled_from(("x", "y")),
+             "plan": st.sampled_from((None, "p")), "closed_at": maybe_instant, "value": AMOUNT},
+            4,
+        ),
+        "orders": rows(
+            "orders",
+            {"order_id": st.sampled_from("123"), "ordered_at": instants(), "customer_id": CUSTOMER},
+            {"product_id": st.sampled_from((None, "p", "q")),
+             "product_category": st.sampled_from((None, "k")), "quantity": AMOUNT,
+             "amount": AMOUNT, "carrier": st.sampled_from((None, "dhl")),
+             "promised_at": maybe_instant, "shipped_at": maybe_instant,
+             "delivered_at": maybe_instant, "cancelled_at": maybe_instant,
+             "returned_at": maybe_instant, "refunded_at": maybe_instant},
+            6,
+        ),
+        "order_items": rows(
+            "order_items",
+            {"order_id": st.sampled_from("123"), "line": st.sampled_from("12")},
+            {"product_id": st.sampled_from((None, "p", "q")), "quantity": AMOUNT, "amount": AMOUNT},
+            5,
+        ),
+        "usage": rows(
+            "usage",
+            {"event_id": st.sampled_from((None, "1", "2", "3")), "used_at": instants(),
+             "customer_id": CUSTOMER, "feature": st.sampled_from(("f", "payment_failed"))},
+            {"errors": st.sampled_from((None, 0.0, 3.0)), "duration_seconds": AMOUNT,
+             "platform": st.sampled_from((None, "x"))},
+            5,
+        ),
+        "tickets": rows(
+            "tickets",
+            {"ticket_id": st.sampled_from("1234"), "opened_at": instants(),
+             "customer_id": st.sampled_from((None, "a", "b", "c")),
+             "channel": st.sampled_from(("email", "phone"))},
+            {"topic": st.sampled_from((None, "billing", "other")), "is_complaint": FLAG,
+             "priority": st.sampled_from((None, "high")), "is_machine": FLAG,
+             "product_id": st.sampled_from((None, "p")), "first_response_at": maybe_instant,
+             "resolved_at": maybe_instant, "reopened_at": maybe_instant,
+             "handle_seconds": st.sampled_from((None, 60.0)),
+             "csat": st.sampled_from((None, 1.0, 4.0)), "csat_at": maybe_instant},
+            6,
+        ),
+        "bot_sessions": rows(
+            "bot_sessions",
+            {"session_id": st.sampled_from("12"), "started_at": instants()},
+            {"customer_id": CUSTOMER, "contained": FLAG, "ended_at": maybe_instant,
+             "topic": st.sampled_from((None, "billing")), "handed_over_at": maybe_instant},
+            3,
+        ),
+        "articles": rows(
+            "articles",
+            {"article_id": st.sampled_from("12"), "published_at": instants(),
+             "topic": st.sampled_from(("billing", "other"))},
+            {},
+            3,
+        ),
+        "article_events": rows(
+            "article_events",
+            {"viewed_at": instants(), "article_id": st.sampled_from("12")},
+            {"customer_id": CUSTOMER, "helpful": FLAG},
+            4,
+        ),
+        "feedback": rows(
+            "feedback",
+            {"feedback_id": st.sampled_from("12"), "given_at": instants(),
+             "kind": st.just("survey")},
+            {"customer_id": CUSTOMER, "rating": st.sampled_from((None, 1.0, 5.0))},
+            3,
+        ),
+    }
+)  # fmt: skip
+SPINE = st.lists(
+    st.tuples(CUSTOMER, st.sampled_from((BASE, BASE + US, BASE - US, BASE + DAY, BASE - 7 * DAY))),
+    min_size=1, max_size=4,
+)  # fmt: skip
+
+
+def tables_of(world: dict[str, list[Row]]) -> MemoryTables:
+    return MemoryTables({name: pd.DataFrame(found) for name, found in world.items() if found})
+
+
+def spine_of(pairs: list[tuple[str, datetime]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "customer_id": pd.Series([who for who, _ in pairs], dtype="str"),
+            "as_of": np.array([when for _, when in pairs], dtype="datetime64[us]"),
+        }
+    )
+
+
+def same(left: Any, right: Any) -> bool:
+    if isinstance(left, str) or isinstance(right, str):
+        return bool(left == right)
+    left = math.nan if left is None else left
+    right = math.nan if right is None else right
+    return np.float32(left).tobytes() == np.float32(right).tobytes() or (
+        math.isnan(left) and math.isnan(right)
+    )
+
+
+NASTY = settings(
+    max_examples=60, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+
+
+@NASTY
+@given(world=WORLD, spine=SPINE)
+def test_every_feature_equals_the_oracle(world: Any, spine: Any) -> None:
+    found = compute(VIEW, spine_of(spine), tables_of(world))
+    for at, (who, when) in enumerate(spine):
+        for feature in VIEW.features:
+            truth = evaluate(world, feature.node, who, when)
+            got = found[feature.name].iloc[at]
+            got = None if feature.categorical and pd.isna(got) else got
+            if isinstance(feature.node, OfEach) and not math.isnan(truth):
+                assert got == pytest.approx(truth, rel=1e-6), (feature.name, who, when)
+            else:
+                assert same(got, truth), (feature.name, feature.formula, who, when, got, truth)
+
+
+@NASTY
+@given(world=WORLD, t=st.sampled_from((BASE, BASE + US, BASE - 28 * DAY)))
+def test_the_as_of_view_equals_the_oracle(world: Any, t: datetime) -> None:
+    tables = tables_of(world)
+    for name in tables.names:
+        view = as_of_view(tables, name, t)
+        truth = rows_as_of(world, name, t)
+        if name == "order_items":
+            there = {row["order_id"] for row in rows_as_of(world, "orders", t)}
+            truth = [row for row in truth if row["order_id"] in there]
+        assert len(view) == len(truth)
+        for column in [c for c in view.columns if c not in ("recorded_at",)]:
+            for got, row in zip(view[column].tolist(), truth, strict=True):
+                want = row[column]
+                if want is None:
+                    assert pd.isna(got), (name, column, got)
+                else:
+                    assert got == want, (name, column, got, want)
