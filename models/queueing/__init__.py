@@ -15,6 +15,7 @@ from models.queueing.backlog import (
     Outcome,
     clear,
     due_seconds,
+    reachable,
 )
 from models.queueing.erlang import QueueMeasures, erlang_b, erlang_c, queue_measures
 from models.queueing.levels import smallest_levels
@@ -32,6 +33,7 @@ __all__ = [
     "erlang_b",
     "erlang_c",
     "queue_measures",
+    "reachable",
     "simulate_queue",
     "smallest_levels",
 ]

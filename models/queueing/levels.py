@@ -1,10 +1,12 @@
 """The smallest staffing of backlog work, day by day.
 
-A day's **level** is the smallest at which everything in hand by the day's end meets its deadlines
-if the level is kept up: of each day's contacts the share within the target, none beyond the limit,
+The **level** is the smallest at which everything in hand by the day's end meets its deadlines if
+the level is kept up: of each day's contacts the share within the target, none beyond the limit,
 each in at least the ``confidence`` share of the scenarios. It is found by bisection over the
-agent-intervals of the day: "3 agents, and a fourth for the first hours" lies between 3 and 4.
-What is not due today may wait for tomorrow's agents, and is counted there.
+agent-intervals left in the day ("3 agents, and a fourth for the first hours" lies between 3 and
+4), and found again every ``BLOCK_SECONDS`` of opening hours, so that the many who clear a weekend
+go home when it is cleared. What is not due today may wait for tomorrow's agents, and is counted
+there.
 
 A contact that arrives when no staffing could answer it in time (a calendar clock that runs out
 over a weekend) cannot count towards the share: of such a day the share asked for is at most
@@ -20,6 +22,8 @@ over a weekend) cannot count towards the share: of such a day the share asked fo
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,6 +41,7 @@ from models.queueing.backlog import (
 )
 
 REACHABLE_SHARE = 0.95
+BLOCK_SECONDS = 7200.0
 MOST_AGENTS = 1 << 22
 
 
@@ -54,16 +59,14 @@ def smallest_levels(
     waiting: float = 0.0,
     margin_seconds: float = 0.0,
     minimum: Ints | None = None,
-    planned: int | None = None,
 ) -> Floats:
-    """Agents per interval; whole numbers in the first ``planned`` intervals (default: all).
+    """Agents per interval, whole numbers.
 
     ``arrivals``: scenarios x intervals. ``days``: the local day of each interval, ascending.
     ``per_agent``: contacts that one agent handles in an interval (0 when closed). ``minimum``:
-    agents that must be there at least. After the planned intervals the last level is kept up, so a
-    grid should go on (without arrivals) until the last planned contact is due.
+    agents that must be there at least. The grid should go on (without arrivals) until the last
+    contact is due: what is due later is not asked for.
     """
-    planned = len(grid.open_seconds) if planned is None else planned
     asked = _Asked.of(
         grid, arrivals, days, target_seconds, limit_seconds, share, clock, margin_seconds
     )
@@ -72,23 +75,31 @@ def smallest_levels(
     agents = np.zeros(arrivals.shape[1])
     least = np.zeros(arrivals.shape[1]) if minimum is None else np.asarray(minimum, float)
     level = 0.0
-    for day in np.unique(days[:planned]):
-        first, last = np.searchsorted(days, day), np.searchsorted(days, day, side="right")
-        last = min(int(last), planned)
-        until = asked.window(grid, int(last))
+    for day in np.unique(days):
+        first, last = (int(np.searchsorted(days, day, side=side)) for side in ("left", "right"))
         open_here = np.flatnonzero(per_agent[first:last] > 0) + first
-        if len(open_here):
-            step = _Step(
-                grid, asked, come, done, per_agent, least, int(first), last, until, open_here
+        begins = _blocks(grid, open_here) if len(open_here) else [first]
+        until = asked.window(grid, last)
+        for begin, end in zip([first, *begins[1:]], [*begins[1:], last], strict=True):
+            left = open_here[open_here >= begin]
+            if len(left):
+                state = _State(come, done, begin, last, until, left)
+                step = _Step(grid, asked, state, per_agent, least)
+                count = step.smallest(confidence, level)
+                agents[begin:end] = step.agents(count)[: end - begin]
+                level = count / len(left)
+            part = slice(begin, end + 1)
+            done[:, part] = _onward(
+                come[:, part], done[:, begin], agents[begin:end] * per_agent[begin:end]
             )
-            count = step.smallest(confidence, level)
-            agents[first:last] = step.agents(count)
-            level = count / len(open_here)
-        done[:, first : last + 1] = _onward(
-            come[:, first : last + 1], done[:, first], agents[first:last] * per_agent[first:last]
-        )
-    agents[planned:] = np.where(per_agent[planned:] > 0, level, 0.0)
     return agents
+
+
+def _blocks(grid: BacklogGrid, open_here: Ints) -> list[int]:
+    """First intervals of the day's blocks of about ``BLOCK_SECONDS`` of opening hours."""
+    worked = grid.opened[open_here] - grid.opened[open_here[0]]
+    _, first = np.unique(worked // BLOCK_SECONDS, return_index=True)
+    return [int(at) for at in open_here[first]]
 
 
 def _onward(come: Floats, start: Floats, capacity: Floats) -> Floats:
@@ -151,51 +162,54 @@ class _Asked:
         return np.asarray(fine.mean(axis=0))
 
 
+@dataclass(frozen=True)
+class _State:
+    """Where a search stands: curves of what came and was handled up to ``first``, the end of the
+    day, the end of the last deadline, and the open intervals left in the day."""
+
+    come: Floats
+    done: Floats
+    first: int
+    last: int
+    until: int
+    left: Ints
+
+
 class _Step:
-    """One day's search."""
+    """One block's search."""
 
     def __init__(
-        self,
-        grid: BacklogGrid,
-        asked: _Asked,
-        come: Floats,
-        done: Floats,
-        per_agent: Floats,
-        least: Floats,
-        first: int,
-        last: int,
-        until: int,
-        open_here: Ints,
+        self, grid: BacklogGrid, asked: _Asked, state: _State, per_agent: Floats, least: Floats
     ) -> None:
-        self.grid, self.asked, self.come, self.done = grid, asked, come, done
-        self.per_agent, self.least, self.open_here = per_agent, least, open_here
-        self.first, self.last, self.until = first, last, until
-        pending = np.flatnonzero(asked.final[:last] > grid.edges[first])
-        oldest = int(pending[0]) if len(pending) else first
+        self.grid, self.asked, self.state = grid, asked, state
+        self.per_agent, self.least = per_agent, least
+        pending = np.flatnonzero(asked.final[: state.last] > grid.edges[state.first])
+        oldest = int(pending[0]) if len(pending) else state.first
         self.begin = int(np.searchsorted(asked.days, asked.days[oldest]))
 
     def agents(self, count: int) -> Floats:
-        """``count`` agent-intervals over the day's open intervals, the fuller ones first."""
-        whole, more = divmod(count, len(self.open_here))
-        agents = np.zeros(self.last - self.first)
-        agents[self.open_here - self.first] = whole + (np.arange(len(self.open_here)) < more)
-        return np.maximum(agents, self.least[self.first : self.last])
+        """``count`` agent-intervals over the open intervals left, the fuller ones first."""
+        first, last, left = self.state.first, self.state.last, self.state.left
+        whole, more = divmod(count, len(left))
+        agents = np.zeros(last - first)
+        agents[left - first] = whole + (np.arange(len(left)) < more)
+        return np.maximum(agents, self.least[first:last])
 
     def kept(self, count: int) -> Floats:
         """Share of scenarios that keep each pending day's promise, with ``count`` kept up."""
-        ahead = np.full(self.until - self.last, count / len(self.open_here))
-        ahead = np.maximum(ahead, self.least[self.last : self.until])
-        agents = np.concatenate([self.agents(count), ahead])
-        span = slice(self.first, self.until + 1)
-        capacity = agents * self.per_agent[self.first : self.until]
-        future = _onward(self.come[:, span], self.done[:, self.first], capacity)
-        done = np.concatenate([self.done[:, : self.first], future], axis=1)
-        return self.asked.kept(self.grid, self.come, done, self.begin, self.last)
+        now, until = self.state, self.state.until
+        ahead = np.full(until - now.last, count / len(now.left))
+        ahead = np.maximum(ahead, self.least[now.last : until])
+        capacity = np.concatenate([self.agents(count), ahead]) * self.per_agent[now.first : until]
+        future = _onward(now.come[:, now.first : until + 1], now.done[:, now.first], capacity)
+        done = np.concatenate([now.done[:, : now.first], future], axis=1)
+        return self.asked.kept(self.grid, now.come, done, self.begin, now.last)
 
     def smallest(self, confidence: float, guess: float) -> int:
         """Fewest agent-intervals that keep every promise which any number could keep."""
-        wanted = np.minimum(confidence, self.kept(MOST_AGENTS * len(self.open_here))) - 1e-9
-        low, high = -1, max(int(guess * len(self.open_here)), 1)
+        left = len(self.state.left)
+        wanted = np.minimum(confidence, self.kept(MOST_AGENTS * left)) - 1e-9
+        low, high = -1, max(int(guess * left), 1)
         while (self.kept(high) < wanted).any():
             low, high = high, 2 * high
         while high - low > 1:

@@ -39,7 +39,8 @@ def check_plan(
     volumes and intervals; the plan is played ``runs`` times either way. ``service_level`` is
     answered within the target / offered, with a 95 % interval over runs (over days, with given
     arrivals) in ``service_level_low`` and ``_high``; ``days_reached`` the share of days that reach
-    the promised ``share``. Backlog contacts due after the plan's end do not count.
+    the promised ``share``. Backlog contacts due after the plan's end do not count, and agents fill
+    ``max_occupancy`` of their time with them: a contact takes so much longer.
     """
     rows = []
     for channel, part in plan.groupby("channel", sort=True):
@@ -47,7 +48,9 @@ def check_plan(
         if level is None:
             raise DataError(f"channel {channel!r} of the plan has no service level in the settings")
         given = None if arrivals is None else arrivals.get(str(channel), np.array([], "M8[us]"))
-        played = _Played(part.sort_values("starts_at"), level, settings.company.time_zone)
+        pace = settings.staffing.max_occupancy if level.kind == "backlog" else 1.0
+        ordered = part.sort_values("starts_at")
+        played = _Played(ordered, level, settings.company.time_zone, pace)
         rows.append({"channel": channel, **played.report(given, runs, seed)})
     return pd.DataFrame(rows)
 
@@ -55,8 +58,10 @@ def check_plan(
 class _Played:
     """One channel's plan on a clock of seconds since its start."""
 
-    def __init__(self, part: pd.DataFrame, level: ServiceLevel, time_zone: str) -> None:
-        self.level, self.time_zone = level, time_zone
+    def __init__(
+        self, part: pd.DataFrame, level: ServiceLevel, time_zone: str, pace: float
+    ) -> None:
+        self.level, self.time_zone, self.pace = level, time_zone, pace
         self.channel = str(part["channel"].iloc[0])
         self.starts = part["starts_at"].to_numpy("datetime64[us]")
         ends = part["ends_at"].to_numpy("datetime64[us]")
@@ -144,6 +149,7 @@ class _Played:
         patience = None
         if level.kind == "real_time" and level.patience_seconds:
             patience = rng.exponential(level.patience_seconds, len(at))
+        work = work / self.pace
         served = simulate_queue(at, work, edges=self.turns, servers=self.servers, patience=patience)
         if level.kind == "real_time":
             good = served.answered & (served.waited <= target)
@@ -160,7 +166,7 @@ class _Played:
             np.bincount(day[counted], minlength=size).astype(float),
             np.bincount(day[counted & good], minlength=size).astype(float),
             lost,
-            served.busy_seconds,
+            served.busy_seconds * self.pace,
         )
 
 

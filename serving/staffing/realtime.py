@@ -27,7 +27,10 @@ LOWEST, HIGHEST = -2000, 4000
 
 @dataclass(frozen=True)
 class Answer:
-    """Per interval: agents, what was planned for, and what the scenarios make of it."""
+    """Per interval: agents, what was planned for, and what the scenarios make of it.
+
+    ``reachable``: the largest share of the day's contacts that any staffing answers in time.
+    """
 
     agents: Ints
     planned_volume: Floats
@@ -37,6 +40,7 @@ class Answer:
     backlog: Floats
     asa_seconds: Floats
     confidence: Floats
+    reachable: Floats
 
 
 def staff_real_time(
@@ -94,6 +98,7 @@ def staff_real_time(
         backlog,
         result["asa_seconds"],
         result["confidence"],
+        np.ones(len(volume)),
     )
 
 

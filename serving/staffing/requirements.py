@@ -37,6 +37,7 @@ COLUMNS = (
     "agents_gross",
     "service_level",
     "confidence",
+    "reachable",
     "occupancy",
     "abandonment",
     "backlog",
@@ -71,7 +72,9 @@ def plan(
     stand in ``volume``, but no service level counts them. Those of backlog channels wait for the
     opening. ``service_level`` and ``abandonment`` are means over scenarios, NaN where nothing is
     offered; ``backlog`` is the mean line (at the interval's end for backlog work); ``confidence``
-    is the share of scenarios in which the local day reaches the promised share.
+    is the share of scenarios in which the local day reaches the promised share, ``reachable`` the
+    largest share of that day which any staffing could (below 1 where a calendar clock runs out
+    while the channel is closed).
 
     DataError names a channel that has contacts and no service level, or is never open.
     """
@@ -182,6 +185,7 @@ def _frame(
             "agents_gross": np.ceil(answer.agents / (1 - shrinkage) * 100 - 1e-6) / 100,
             "service_level": answer.service_level,
             "confidence": answer.confidence,
+            "reachable": answer.reachable,
             "occupancy": answer.occupancy,
             "abandonment": answer.abandonment,
             "backlog": answer.backlog,

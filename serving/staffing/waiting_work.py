@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.settings import ServiceLevel
-from models.queueing import BacklogGrid, clear, smallest_levels
+from models.queueing import BacklogGrid, clear, reachable, smallest_levels
 from serving.staffing.realtime import Answer
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,8 @@ def staff_waiting_work(
     """Agents of each planned interval.
 
     ``open_seconds`` and ``days`` go on past the planned intervals (the columns of ``paths``), far
-    enough for the last contacts' deadlines. ``waiting`` contacts are there at the start.
+    enough for the last contacts' deadlines; what is left then is taken to be staffed for likewise.
+    ``waiting`` contacts are there at the start.
     """
     planned, every = paths.shape[1], len(open_seconds)
     arrivals = np.pad(paths, ((0, 0), (0, every - planned)))
@@ -57,7 +58,6 @@ def staff_waiting_work(
         waiting=waiting,
         margin_seconds=min(handle_seconds, target / 2),
         minimum=least,
-        planned=planned,
     )
     if at_most is not None:
         agents = np.minimum(agents, at_most)
@@ -88,6 +88,9 @@ def staff_waiting_work(
         backlog=outcome.backlog[:, here].mean(axis=0),
         asa_seconds=np.where(total > 0, (waited * weight).sum(axis=0) / some, np.nan),
         confidence=_confidence(on_time, arrivals[:, here], days[here], level.share),
+        reachable=_reachable(
+            reachable(grid, target, level.clock)[here], expected[here], days[here]
+        ),
     )
 
 
@@ -98,3 +101,11 @@ def _confidence(on_time: Floats, arrivals: Floats, days: Ints, share: float) -> 
     good = np.add.reduceat(on_time, begins, axis=1)
     every = np.add.reduceat(arrivals, begins, axis=1)
     return np.asarray((good >= share * every - 1e-6).mean(axis=0)[day])
+
+
+def _reachable(can: NDArray[np.bool_], expected: Floats, days: Ints) -> Floats:
+    """The share of the interval's day that any staffing could answer within the target."""
+    _, day = np.unique(days, return_inverse=True)
+    every = np.bincount(day, expected)
+    some = np.where(every > 0, every, 1.0)
+    return np.asarray(np.where(every > 0, np.bincount(day, expected * can) / some, 1.0)[day])

@@ -2,7 +2,8 @@
 
 Until a forecast brings joint sample paths, scenarios are made from its intervals. The variance of
 a count beyond Poisson, as a share of its squared mean, is v = (sd^2 - mean) / mean^2 with
-sd = (hi_80 - lo_80) / 2.563. Of it, ``COMMON_SHARE`` is common to the local day (a busy day is busy
+sd = (hi_80 - lo_80) / 2.563, or (hi_80 - mean) / 1.282 where that is wider (small counts end at 0).
+Of it, ``COMMON_SHARE`` is common to the local day (a busy day is busy
 all day) and the rest the interval's own; both are lognormal factors of mean 1, so that the counts
 are Poisson with a random mean, wider than Poisson as negative-binomial counts are.
 
@@ -111,7 +112,8 @@ def _workload(unique_id: str, channel: str, rows: pd.DataFrame, minutes: int) ->
 def scenarios(load: Workload, time_zone: str, count: int, seed: int) -> Floats:
     """``count`` equally likely counts of contacts per interval: scenarios x intervals."""
     days = local_days(load.starts, time_zone)
-    mean, spread = load.volume, (load.high - load.low) / Z80
+    mean = load.volume
+    spread = np.maximum(load.high - load.low, 2 * (load.high - mean)) / Z80
     with np.errstate(divide="ignore", invalid="ignore"):
         extra = np.where(mean > 0, np.maximum(spread**2 - mean, 0) / mean**2, 0.0)
     paths = np.zeros((count, len(mean)))
