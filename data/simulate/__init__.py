@@ -5,7 +5,8 @@ the day, fed with outreach and staffing, and cloned to be run on from any moment
 docs/simulation.md tells what is in it.
 """
 
-from data.simulate.company import Company, DayOutcome
+from data.simulate.company import Company
+from data.simulate.outcome import DayOutcome
 from data.simulate.population import posterior
 from data.simulate.rates import Rates
 from data.simulate.truth import best_actions, expected_volume, true_effects, true_probabilities

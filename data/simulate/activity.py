@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.simulate.draws import Draws, Floats
+from data.simulate.draws import Bools, Draws, Floats, Ints
 from data.simulate.rates import FEATURES, PLANS, REGIONS
 from data.simulate.record import Record
 from data.simulate.state import State, World
@@ -53,8 +53,8 @@ def _record_usage(
     state: State,
     draws: Draws,
     day: int,
-    active: Floats,
-    errors: Floats,
+    active: Ints,
+    errors: Ints,
     record: Record,
 ) -> None:
     people = world.people
@@ -84,7 +84,7 @@ def _record_usage(
 
 
 def _pay(
-    world: World, state: State, draws: Draws, day: int, present: Floats, record: Record | None
+    world: World, state: State, draws: Draws, day: int, present: Bools, record: Record | None
 ) -> None:
     """Charges on the billing day, retries while one has failed."""
     rates = world.rates

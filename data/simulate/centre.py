@@ -1,88 +1,22 @@
-"""The contact centre's day: who is staffed, what waits, who is answered when, what is resolved.
+"""The contact centre's day: what waits, who is answered when, what is resolved, who is content.
 
-The company's own habit staffs each channel by the load of the last weeks at the same weekday and
-hour with some slack, and a little more while e-mail piles up. Fed-in staffing replaces it, channel by
-channel. One contact's handle time and patience are its own, whatever the line.
+A contact's handle time and patience are its own, drawn by its key, whatever the line: staffing and
+the contacts of others change when it is answered and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 
-from data.errors import DataError, did_you_mean
 from data.simulate.contacts import Contacts
-from data.simulate.draws import Draws, Floats, Ints
-from data.simulate.rates import CHANNELS, REAL_TIME, TOPICS
+from data.simulate.draws import Bools, Draws, Floats, Ints
+from data.simulate.rates import CHANNELS, REAL_TIME
 from data.simulate.record import Record
+from data.simulate.staffing import learn
 from data.simulate.state import State, World
 from data.simulate.timeline import HOUR, NEVER, SECOND
 
-Staffing = Mapping[str, Sequence[float]]
-LEARNING = 0.25
-SLACK, SAFETY = 1.12, 0.9
 DAY = 24 * HOUR
-
-
-def first_habit(world: World) -> Floats:
-    """A first guess of the load in agents, channel × weekday × hour, from the size of the company."""
-    rates = world.rates
-    daily = 0.011 * world.people.written * rates.before_start_share
-    load = np.zeros((len(CHANNELS), 7, 24))
-    for c, share in enumerate((0.34, 0.33, 0.25, 0.08)):
-        work = daily * share * rates.handle_seconds[c] / rates.concurrency[c]
-        opened = world.timeline.is_open[:14, c].any(axis=0)
-        load[c] = work / 3600 / max(opened.sum(), 1)
-    return load
-
-
-def own_staffing(world: World, state: State, day: int) -> Floats:
-    """Agents by channel × local hour that the company plans by habit."""
-    weekday = world.timeline.weekday[day]
-    load = state.habit[:, weekday, :].copy()
-    opened = world.timeline.is_open[day]
-    for c, channel in enumerate(CHANNELS):
-        if channel not in REAL_TIME and opened[c].any():
-            hours = opened[c].sum()
-            load[c] = load[c].sum() / hours
-            load[c] += state.desks[c].waiting_work() / HOUR / hours / 3
-    agents = np.ceil(load * SLACK + SAFETY * np.sqrt(load))
-    return np.where(opened, np.maximum(agents, 1), 0)
-
-
-def fed_staffing(world: World, day: int, staffing: Any, own: Floats) -> Floats:
-    """The habit replaced by what is fed in, for the channels that it names.
-
-    A mapping channel → 24 numbers by local hour, or a frame ``channel, starts_at, agents`` with
-    UTC starts; an interval holds until the channel's next, hours before the first have nobody.
-    """
-    agents = own.copy()
-    if hasattr(staffing, "columns"):
-        edges = world.timeline.hour_edges(day)
-        fed = {}
-        for channel, rows in staffing.groupby("channel"):
-            starts = rows["starts_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
-            order = np.argsort(starts)
-            at = np.searchsorted(starts[order], edges[:24], side="right") - 1
-            values = rows["agents"].to_numpy(dtype=np.float64)[order]
-            fed[str(channel)] = np.where(at >= 0, values[np.maximum(at, 0)], 0.0)
-        staffing = fed
-    for channel, values in staffing.items():
-        if channel not in CHANNELS:
-            raise DataError(
-                f"staffing: no channel {channel!r}.{did_you_mean(channel, CHANNELS)} "
-                f"The company has {', '.join(CHANNELS)}."
-            )
-        hours = np.asarray(values, dtype=np.float64)
-        if hours.shape != (24,) or not np.isfinite(hours).all() or (hours < 0).any():
-            raise DataError(
-                f"staffing of {channel!r}: 24 numbers of agents >= 0, one a local hour, are "
-                f"needed; found {values!r}."
-            )
-        agents[CHANNELS.index(channel)] = hours
-    return np.rint(agents)
 
 
 def handle_seconds(world: World, draws: Draws, day: int, contacts: Contacts) -> Floats:
@@ -132,7 +66,7 @@ def answer(
         offered = np.bincount(
             np.clip(np.searchsorted(edges, opened, side="right") - 1, 0, 23), seconds[here], 24
         )
-        _learn(state, c, int(world.timeline.weekday[day]), offered / 3600 / rates.concurrency[c])
+        learn(state, c, int(world.timeline.weekday[day]), offered / 3600 / rates.concurrency[c])
     done = np.array(answered, dtype=np.int64).reshape(-1, 3)
     gone = np.array(lost, dtype=np.int64).reshape(-1, 2)
     events = {
@@ -145,11 +79,6 @@ def answer(
     return seconds, events, begun
 
 
-def _learn(state: State, channel: int, weekday: int, offered: Floats) -> None:
-    old = state.habit[channel, weekday]
-    state.habit[channel, weekday] = old + LEARNING * (offered - old)
-
-
 def open_tickets(
     world: World,
     state: State,
@@ -157,7 +86,7 @@ def open_tickets(
     contacts: Contacts,
     seconds: Floats,
     record: Record | None,
-    ghost: NDArrayBool,
+    ghost: Bools,
 ) -> None:
     """Put the day's contacts into the log, and the customers' among them into the state.
 
@@ -298,7 +227,3 @@ def begin_day(world: World, state: State, day: int) -> None:
     low = np.maximum(3 - state.scores["score"][known], 0)
     np.add.at(state.dissatisfaction, state.scores["customer"][known], low)
     state.scores.keep(~known)
-
-
-NDArrayBool = np.ndarray
-__all__ = ["TOPICS", "Staffing", "answer", "begin_day", "own_staffing", "settle"]

@@ -1,9 +1,9 @@
 """The company, one day at a time.
 
-``Company(customers, days, seed)`` stands before its first day; ``step()`` runs one local day and may
-be fed with outreach actions and with staffing. ``clone()`` gives an independent twin from the same
-moment: with the same seed it repeats the same draws (so two twins that differ in one action differ
-in what that action touches), with another seed it is another future of the same past.
+``Company(customers, days, seed)`` stands before its first day; ``step()`` runs one local day and
+may be fed with outreach actions and with staffing. ``clone()`` gives an independent twin from the
+same moment: with the same seed it repeats the same draws (so two twins that differ in one action
+differ in what that action touches), with another seed it is another future of the same past.
 
 The order within a day: incidents begin and end; what the company learned in the night counts;
 outreach on the morning; the day's hazards, from all that is known by then; contacts and their
@@ -18,7 +18,6 @@ datetime.date(2024, 1, 2)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,89 +25,23 @@ import numpy as np
 
 from data.errors import DataError, UsageError
 from data.simulate import activity, centre, contacts, orders, outreach
-from data.simulate.draws import Bools, Draws, Floats, Ints
+from data.simulate import staffing as staffed
+from data.simulate.channels import channel_mix
+from data.simulate.draws import Draws, Floats, Ints
+from data.simulate.expectation import expected as expected_tickets
 from data.simulate.hazard import SEGMENT_COMPLAINTS, Hazard, hazard, ticket_share
 from data.simulate.incidents import begin_day, make_incidents, redraw_lots
+from data.simulate.outcome import DayOutcome
 from data.simulate.population import make_population
-from data.simulate.rates import CHANNELS, TOPICS, Rates
+from data.simulate.rates import Rates
 from data.simulate.record import Record
 from data.simulate.state import World, first_state
-from data.simulate.timeline import NEVER, RUN_ON_DAYS, Timeline
+from data.simulate.timeline import RUN_ON_DAYS, Timeline
 
 if TYPE_CHECKING:
     import pandas as pd
 
 START = date(2024, 1, 1)
-
-
-@dataclass(frozen=True)
-class DayOutcome:
-    """What a day brought.
-
-    ``complaint_hazard`` and ``contact_hazard``: the day's intensities a customer (position c of
-    customer ``c00000c``), 0 for those not with us. ``expected``: expected tickets by channel × topic
-    (``rates.CHANNELS``, ``rates.TOPICS``). ``agents`` and ``load``: staffed agents and the handle
-    time begun, in agents, by channel × local hour.
-    """
-
-    day: date
-    starts_at: datetime
-    ends_at: datetime
-    complaints: int
-    tickets: int
-    complained: Bools
-    contacted: Bools
-    complaint_hazard: Floats
-    contact_hazard: Floats
-    expected: Floats
-    agents: Floats
-    load: Floats
-    offered: contacts.Contacts
-    events: dict[str, Ints]
-    handle_seconds: Floats
-
-    def contacts(self) -> pd.DataFrame:
-        """The day's contacts (machines aside), one row each, and what became of them that day.
-
-        ``answered_at`` and ``abandoned_at`` are null while a contact waits; ``wait_seconds`` is to
-        the first of both.
-        """
-        import pandas as pd
-
-        people = ~self.offered.machine
-        got = self.offered.where(people)
-        begin = _lookup(got.key, self.events["key"], self.events["begin"])
-        end = _lookup(got.key, self.events["key"], self.events["end"])
-        lost = _lookup(got.key, self.events["lost"], self.events["lost_at"])
-        decided = np.minimum(begin, lost)
-        return pd.DataFrame(
-            {
-                "ticket_id": [f"t{k}" for k in got.key],
-                "customer_id": [f"c{c:06d}" if c >= 0 else None for c in got.customer],
-                "channel": np.array(CHANNELS)[got.channel],
-                "topic": np.array(TOPICS)[got.topic],
-                "is_complaint": got.complaint,
-                "opened_at": got.opened.astype("datetime64[us]"),
-                "answered_at": _times(begin),
-                "ended_at": _times(end),
-                "abandoned_at": _times(lost),
-                "wait_seconds": np.where(
-                    decided == NEVER, np.nan, (decided - got.opened).astype(np.float64) / 1e6
-                ),
-                "handle_seconds": self.handle_seconds[people],
-            }
-        )
-
-
-def _lookup(keys: Ints, known: Ints, values: Ints) -> Ints:
-    found = dict(zip(known.tolist(), values.tolist(), strict=True))
-    return np.array([found.get(k, NEVER) for k in keys.tolist()], dtype=np.int64)
-
-
-def _times(values: Ints) -> Any:
-    times = values.copy()
-    times[values == NEVER] = np.iinfo(np.int64).min
-    return times.astype("datetime64[us]")
 
 
 class Company:
@@ -150,11 +83,11 @@ class Company:
             everyone=np.arange(people.size),
             segment_complaints=np.array(SEGMENT_COMPLAINTS)[people.segment],
             ticket_share=ticket_share(self.rates),
-            channel_mix=contacts.channel_mix(self.rates),
+            channel_mix=channel_mix(self.rates),
         )
         incidents = make_incidents(line, catalogue.size, self.draws, self.rates)
         self.state = first_state(self.world, incidents)
-        self.state.habit = centre.first_habit(self.world)
+        self.state.habit = staffed.first_habit(self.world)
         self.record: Record | None = Record()
         self.day = 0
         self.suppress = ""
@@ -211,7 +144,7 @@ class Company:
         """Run the next day.
 
         ``actions``: a frame with ``customer_id`` and ``action``: contacted at 07:00 local.
-        ``staffing``: see ``centre.fed_staffing``; None is the company's own habit.
+        ``staffing``: see ``staffing.fed_staffing``; None is the company's own habit.
         """
         day, world, state, record = self.day, self.world, self.state, self.record
         if day >= self.days + RUN_ON_DAYS - 12:
@@ -226,11 +159,11 @@ class Company:
             outreach.habit(world, state, self.draws, day, record)
 
         now = hazard(world, state, day)
-        expected = contacts.expected(world, state, day, now)
+        expected = expected_tickets(world, state, day, now)
         came = contacts.draw_contacts(world, state, self.draws, day, now, record)
-        agents = centre.own_staffing(world, state, day)
+        agents = staffed.own_staffing(world, state, day)
         if staffing is not None:
-            agents = centre.fed_staffing(world, day, staffing, agents)
+            agents = staffed.fed_staffing(world, day, staffing, agents)
         seconds, events, load = centre.answer(world, state, self.draws, day, came, agents)
         known = came.customer >= 0
         ghost = known & (
@@ -317,7 +250,7 @@ class Company:
         )
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The contract's tables as they stand now: what is recorded before ``now``, no later fact."""
+        """The contract's tables as of ``now``: nothing recorded later, no later fact."""
         from data.simulate.export import tables
 
         return tables(self)

@@ -4,66 +4,32 @@ A complaint becomes a ticket. A question meets a bot with probability ``bot_shar
 article with ``article_share(topic)``, else it becomes a ticket. The bot contains it, hands it over
 (a ticket follows) or the customer gives up; the article helps, or a ticket follows, or the customer
 gives up. Those who give up carry an unmet need, which later complains (``hazard.py``).
-
-Channel: with probability ``preferred_share`` the preferred one, else by topic; on days on which a
-channel takes no contact its share goes to e-mail.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.simulate.channels import CHAT, EMAIL, mix_on, public_mix
 from data.simulate.draws import Bools, Draws, Floats, Ints, pick, poisson
 from data.simulate.hazard import QUESTION_TOPIC, Hazard, is_open
-from data.simulate.rates import CAUSES, CHANNELS, LANGUAGES, QUESTIONS, TOPICS, Rates
+from data.simulate.rates import CAUSES, CHANNELS, LANGUAGES, QUESTIONS, TOPICS
 from data.simulate.record import Record
 from data.simulate.state import State, World
 from data.simulate.timeline import SECOND
 
-TOPIC_CHANNELS = np.array(
-    [
-        [0.40, 0.24, 0.28, 0.08],  # delivery
-        [0.30, 0.42, 0.16, 0.12],  # defect
-        [0.14, 0.30, 0.42, 0.14],  # app_error
-        [0.46, 0.32, 0.20, 0.02],  # billing
-        [0.36, 0.34, 0.28, 0.02],  # account
-        [0.28, 0.42, 0.26, 0.04],  # returns
-        [0.18, 0.26, 0.40, 0.16],  # product
-        [0.30, 0.34, 0.20, 0.16],  # other
-    ]
-)
-"""Channel by topic, for those who do not use the preferred one. Columns as CHANNELS."""
 GENERAL = np.array([0.06, 0.08, 0.12, 0.18, 0.26, 0.06, 0.16, 0.08])
 """Topic of the complaints of no particular cause. Columns as TOPICS."""
 PUBLIC = np.array([0.16, 0.02, 0.06, 0.04, 0.10, 0.04, 0.40, 0.18])
 """Topic of contacts of people unknown to us."""
-PHONE, EMAIL, CHAT, SOCIAL = range(4)
 BOT_SECONDS = 150
 MOST_A_DAY = 16
 """Key room for contacts of one customer and kind on one day."""
 DAWN = 7 * 3600
-
-
-def channel_mix(rates: Rates) -> Floats:
-    """P(channel) by preferred channel and topic: 4 × topics × 4."""
-    mix = np.broadcast_to(TOPIC_CHANNELS, (len(CHANNELS), *TOPIC_CHANNELS.shape)).copy()
-    mix *= 1 - rates.preferred_share
-    for c in range(len(CHANNELS)):
-        mix[c, :, c] += rates.preferred_share
-    return mix
-
-
-def mix_on(world: World, day: int) -> Floats:
-    """The day's channel mix: what closed channels would get goes to e-mail."""
-    mix = world.channel_mix.copy()
-    for c in range(len(CHANNELS)):
-        if not world.timeline.takes_contacts[day, c]:
-            mix[:, :, EMAIL] += mix[:, :, c]
-            mix[:, :, c] = 0.0
-    return mix
 
 
 @dataclass
@@ -101,7 +67,7 @@ def _join(parts: list[Contacts]) -> Contacts:
     ).sorted()
 
 
-def _spread(counts: Ints, key: Ints, first: int) -> tuple[Ints, Ints]:
+def _spread(counts: Ints, key: Ints, first: int) -> tuple[Any, Any]:
     """(who, contact key) of each of the counted contacts; ``counts`` by customer."""
     hit = np.flatnonzero(counts)
     who = np.repeat(hit, counts[hit])
@@ -110,7 +76,7 @@ def _spread(counts: Ints, key: Ints, first: int) -> tuple[Ints, Ints]:
     return who, key[who] * 2 * MOST_A_DAY + first + rank
 
 
-def _arrivals(world: World, day: int, channel: Ints, u: Floats) -> Ints:
+def _arrivals(world: World, day: int, channel: Ints, u: Floats) -> Floats:
     seconds = np.zeros(len(channel))
     for c in range(len(CHANNELS)):
         chosen = channel == c
@@ -139,7 +105,7 @@ def _complaints(world: World, state: State, draws: Draws, day: int, now: Hazard)
     general = pick(np.cumsum(GENERAL), draws.uniform("general", day, key))
     topic = np.where(cause == CAUSES.index("general"), general, topic)
     topic = np.where(cause == CAUSES.index("unmet_need"), state.unmet_topic[who], topic)
-    oldest = _oldest_open(world, state, day)
+    oldest = oldest_open(world, state, day)
     again = (cause == CAUSES.index("open_ticket")) & (oldest[who] >= 0)
     issue = key.copy()
     if len(state.tickets):
@@ -149,7 +115,7 @@ def _complaints(world: World, state: State, draws: Draws, day: int, now: Hazard)
     return _make(world, state, draws, day, who, key, topic, cause, complaint, issue, None)
 
 
-def _oldest_open(world: World, state: State, day: int) -> Ints:
+def oldest_open(world: World, state: State, day: int) -> Ints:
     """Position of each customer's oldest open live ticket, -1 without one."""
     oldest = np.full(world.size, -1)
     customer = state.tickets["customer"]
@@ -316,52 +282,3 @@ def _public(world: World, draws: Draws, day: int) -> Contacts:
         order=none.copy(),
         product=none.copy(),
     )
-
-
-def public_mix(world: World, day: int) -> Floats:
-    """P(channel) by topic of people unknown to us, closed channels cut."""
-    mix = TOPIC_CHANNELS.copy()
-    for c in range(len(CHANNELS)):
-        if not world.timeline.takes_contacts[day, c]:
-            mix[:, EMAIL] += mix[:, c]
-            mix[:, c] = 0.0
-    return mix
-
-
-def expected(world: World, state: State, day: int, now: Hazard) -> Floats:
-    """Expected tickets of the day by channel × topic, machines aside: exact given the state."""
-    rates, people = world.rates, world.people
-    by_preference = np.zeros((len(CHANNELS), len(TOPICS)))
-    groups = len(CHANNELS)
-    for cause, name in enumerate(CAUSES):
-        weight = now.complaints[cause]
-        if name == "general":
-            total = np.bincount(people.channel, weight, groups)
-            by_preference += total[:, None] * GENERAL / GENERAL.sum()
-        elif name in ("open_ticket", "unmet_need"):
-            topic = state.unmet_topic
-            if name == "open_ticket":
-                oldest = _oldest_open(world, state, day)
-                topic = np.where(
-                    oldest >= 0, state.tickets["topic"][oldest] if len(state.tickets) else 0, 0
-                )
-            cell = people.channel * len(TOPICS) + topic
-            total = np.bincount(cell, weight, groups * len(TOPICS))
-            by_preference += total.reshape(groups, len(TOPICS))
-        else:
-            by_preference[:, TOPICS.index(name)] += np.bincount(people.channel, weight, groups)
-    handed_share = np.array(rates.bot_share) * (1 - np.array(rates.bot_contains))
-    handed_share = handed_share * (1 - rates.bot_gives_up)
-    handed = np.zeros(len(TOPICS))
-    for kind, topic in enumerate(QUESTION_TOPIC):
-        total = np.bincount(people.channel, now.questions[kind], groups)
-        by_preference[:, topic] += total * (world.ticket_share[topic] - handed_share[topic])
-        handed[topic] += total.sum() * handed_share[topic]
-    volume = np.einsum("pt,ptc->ct", by_preference, mix_on(world, day))
-    shares = world.timeline.arrival_shares[day, EMAIL]
-    to_chat = float(shares[world.timeline.is_open[day, CHAT]].sum())
-    volume[CHAT] += handed * to_chat
-    volume[EMAIL] += handed * (1 - to_chat)
-    public = public_mean(world, day) * PUBLIC / PUBLIC.sum()
-    by_channel: Floats = volume + (public[:, None] * public_mix(world, day)).T
-    return by_channel

@@ -116,7 +116,8 @@ def articles(company: Company, end: int) -> pa.Table:
 
 def calendar(company: Company, end: int) -> pa.Table:
     """Holidays and campaigns known ahead, releases, and outages that are announced too late."""
-    line, rows = company.world.timeline, []
+    line = company.world.timeline
+    rows: list[dict[str, Any]] = []
     midnight = [int(m) for m in line.midnight]
     last = min(company.day + AHEAD_DAYS, line.total)
 

@@ -36,15 +36,13 @@ def tickets(company: Company, end: int) -> pa.Table:
     variant = (draws.uniform("text", 0, key) * PER_CELL).astype(np.int64)
     number = text_number(
         log["topic"].astype(np.int64),
-        log["complaint"].astype(np.int64),  # type: ignore[arg-type]
+        log["complaint"].astype(np.int64),
         log["language"].astype(np.int64),
         variant,
     )
     number = np.where(machine, len(pool()) - 1, number)
     silent = draws.uniform("silent", 0, key) < np.array(SILENT)[log["channel"]]
     priority = draws.uniform("priority", 0, key) + 0.35 * log["complaint"]
-    issue = np.where(log["issue"] == key, -1, log["issue"])
-    repeated = np.isin(key, issue[issue >= 0])
     columns = {
         "ticket_id": ids("t", key),
         "opened_at": times(opened, end),
@@ -73,7 +71,6 @@ def tickets(company: Company, end: int) -> pa.Table:
         "recorded_at": times(opened, NEVER),
         "deleted": np.zeros(len(key), dtype=bool),
     }
-    del repeated
     later = opened + (DAY * (0.2 + 1.8 * draws.uniform("refiled", 0, key))).astype(np.int64)
     wrong = (draws.uniform("misfiled", 0, key) < MISFILED) & (later < end) & ~machine
     gone = machine & (draws.uniform("cleared", 0, key) < 0.5) & (later < end)

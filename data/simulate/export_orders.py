@@ -106,7 +106,7 @@ def feedback(company: Company, end: int) -> pa.Table:
     variant = (draws.uniform("review text", 0, key) * PER_CELL).astype(np.int64)
     language = company.world.people.language[who]
     bad = (rating <= 3).astype(np.int64)
-    number = text_number(topic, bad, language, variant)  # type: ignore[arg-type]
+    number = text_number(topic, bad, language, variant)
     return table(
         {
             "feedback_id": ids("f", key),

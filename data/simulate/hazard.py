@@ -2,13 +2,14 @@
 
 For customer i on local day t, everything on the right being known at the day's first moment,
 
-    complaints(i, t) ~ Poisson(G_i · w_segment(i) · f_t · exp(m_it) · (1 + c_dissatisfied · d_it) · Σ_k x_ikt)
-    questions(i, t)  ~ Poisson(Q_i · f_t · Σ_k y_ikt)
+    complaints(i, t) ~ Poisson(G_i w_i f_t exp(m_it) (1 + c_dissatisfied d_it) Σ_k x_ikt)
+    questions(i, t)  ~ Poisson(Q_i f_t Σ_k y_ikt)
 
-with G and Q the gamma tendencies (``population.py``), f_t the factor of weekday, season and holiday
-(``timeline.py``), m_it the logarithm of what outreach changed (``outreach.py``), d_it the
-dissatisfaction of low satisfaction scores given (decaying), and the causes x (names of rates in
-``rates.py``; an *overdue* order is one not delivered whose promise was for yesterday or before):
+with G and Q the gamma tendencies (``population.py``), w_i the factor of the segment, f_t that
+of weekday, season and holiday (``timeline.py``), m_it the logarithm of what outreach changed
+(``outreach.py``), d_it the dissatisfaction of low satisfaction scores given (decaying), and the
+causes x (names of rates in ``rates.py``; an *overdue* order is one not delivered whose promise was
+for yesterday or before):
 
 - delivery      Σ over overdue orders (c_overdue + c_overdue_day · min(days late, cap)),
                 + c_delivered_late for each order delivered late within the last 5 days

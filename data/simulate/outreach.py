@@ -3,10 +3,10 @@
 A contact on the morning of day t multiplies the customer's complaint intensity by exp(m) for
 ``effect_days`` days, and causes questions of its own for a few. With a problem at hand the mean of
 m is ``effect_matched`` if the action answers the customer's largest cause, ``effect_unmatched`` if
-not; without one, ``effect_no_problem``: we have woken somebody who was content. To each is added the
-customer's receptivity (his segment's shift and a normal deviation), and ``effect_fatigue`` when the
-last contact was less than ``effect_days`` ago. Actions not named here are like ``check_in``: they
-answer no cause.
+not; without one, ``effect_no_problem``: we have woken somebody who was content. To each is added
+the customer's receptivity (shifts by segment and preferred channel), and ``effect_fatigue`` when
+the last contact was less than ``effect_days`` ago. Actions not named here are like ``check_in``:
+they answer no cause.
 
 >>> sorted(ANSWERS)
 ['callback', 'delivery_update', 'payment_help', 'replacement', 'workaround']

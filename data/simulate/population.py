@@ -9,10 +9,10 @@ is exact: after ``n`` complaints under a total exposure ``x`` (``hazard.py``), t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from data.simulate import rates as names
 from data.simulate.draws import Draws, Floats, Ints
 from data.simulate.rates import Rates
 from data.simulate.timeline import RUN_ON_DAYS
@@ -71,6 +71,7 @@ def make_population(customers: int, days: int, draws: Draws, rates: Rates) -> Po
     n = len(signed_up)
     segment = _choose(rng, n, 0.70, 0.16, 0.14)
     plan = _choose(rng, n, 0.55, 0.30, 0.15)
+    channel = _choose(rng, n, 0.34, 0.32, 0.25, 0.09)
     per_segment = np.array([1.0, 1.7, 0.7])[segment]
     return Population(
         size=n,
@@ -81,7 +82,7 @@ def make_population(customers: int, days: int, draws: Draws, rates: Rates) -> Po
         plan=plan,
         platform=_choose(rng, n, 0.36, 0.38, 0.26),
         language=_choose(rng, n, 0.48, 0.34, 0.18),
-        channel=_choose(rng, n, 0.34, 0.32, 0.25, 0.09),
+        channel=channel,
         email_consent=_choose(rng, n, 0.12, 0.80, 0.08),
         sms_consent=_choose(rng, n, 0.40, 0.50, 0.10),
         phone_consent=_choose(rng, n, 0.45, 0.45, 0.10),
@@ -93,12 +94,14 @@ def make_population(customers: int, days: int, draws: Draws, rates: Rates) -> Po
         inquiry_tendency=rng.gamma(rates.inquiry_shape, 1 / rates.inquiry_shape, n),
         order_rate=rates.orders * per_segment * rng.gamma(1.2, 1 / 1.2, n),
         active_rate=rates.active * rng.gamma(1.0, 1.0, n),
-        receptivity=rng.normal(0.0, rates.effect_sigma, n)
-        + np.array(rates.effect_segment)[segment],
+        receptivity=rng.normal(0.0, 1.0, n) * rates.effect_sigma
+        + np.array(rates.effect_segment)[segment]
+        + np.array(rates.effect_channel)[channel]
+        + rates.effect_business_phone * ((segment == 1) & (channel == 0)),
     )
 
 
-def posterior(shape: float, count: Ints, exposure: Floats) -> tuple[Floats, Floats]:
+def posterior(shape: float, count: Any, exposure: Any) -> tuple[Any, Any]:
     """Shape and rate of the gamma posterior of a tendency after ``count`` under ``exposure``.
 
     The prior is Gamma(shape, rate=shape); the count is Poisson of tendency × exposure.
@@ -113,4 +116,4 @@ def posterior(shape: float, count: Ints, exposure: Floats) -> tuple[Floats, Floa
 CONSENT = (False, True, None)
 """What positions of the consent arrays mean: refused, given, unknown."""
 
-__all__ = ["CONSENT", "Population", "make_population", "names", "posterior"]
+__all__ = ["CONSENT", "Population", "make_population", "posterior"]

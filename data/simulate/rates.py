@@ -38,9 +38,9 @@ class Rates:
 
     # orders
     orders: float = 0.020
-    ship: float = 0.75
+    ship: float = 0.68
     deliver: tuple[float, ...] = (0.62, 0.72, 0.50, 0.56)
-    promise_days: tuple[int, ...] = (6, 5, 8, 7)
+    promise_days: tuple[int, ...] = (5, 4, 7, 6)
     in_hand_days: int = 21
     cancel_waiting: float = 0.004
     cancel_overdue: float = 0.012
@@ -48,12 +48,12 @@ class Rates:
     return_defective: float = 0.035
 
     # incidents
-    strike_start: float = 0.0045
-    strike_end: float = 0.11
+    strike_start: float = 0.0042
+    strike_end: float = 0.09
     strike_share: float = 0.6
-    strike_region_share: float = 0.4
+    strike_region_share: float = 0.5
     slow_factor: float = 0.35
-    defective_lot: float = 0.03
+    defective_lot: float = 0.022
     release_every_days: int = 21
     broken_release: float = 0.35
     release_fixed: float = 0.14
@@ -70,39 +70,39 @@ class Rates:
     fade_back: float = 0.012
     fade_out: float = 0.030
     wake: float = 0.0035
-    payment_fails: float = 0.025
+    payment_fails: float = 0.035
     payment_retry_days: int = 3
     payment_recovers: float = 0.5
 
     # complaints a day for a tendency of one (see hazard.py)
-    c_overdue: float = 0.030
-    c_overdue_day: float = 0.014
+    c_overdue: float = 0.055
+    c_overdue_day: float = 0.030
     c_overdue_cap_days: int = 8
-    c_delivered_late: float = 0.012
-    c_defective: float = 0.055
-    c_item: float = 0.0006
-    c_error: float = 0.014
+    c_delivered_late: float = 0.035
+    c_defective: float = 0.100
+    c_item: float = 0.0008
+    c_error: float = 0.040
     c_error_cap: float = 6.0
-    c_payment: float = 0.045
-    c_open_ticket: float = 0.013
+    c_payment: float = 0.085
+    c_open_ticket: float = 0.010
     c_open_ticket_cap_days: int = 8
-    c_unmet: float = 0.045
-    c_general: float = 0.0007
+    c_unmet: float = 0.15
+    c_general: float = 0.0013
     c_dissatisfied: float = 0.25
     dissatisfaction_memory: float = 0.97
     unmet_memory: float = 0.65
 
     # questions a day for a tendency of one
-    q_waiting: float = 0.006
-    q_due: float = 0.014
-    q_overdue: float = 0.035
+    q_waiting: float = 0.008
+    q_due: float = 0.018
+    q_overdue: float = 0.050
     q_item: float = 0.0012
     q_defective: float = 0.012
     q_payment: float = 0.030
     q_bill: float = 0.004
-    q_error: float = 0.006
-    q_account: float = 0.0007
-    q_product: float = 0.0012
+    q_error: float = 0.009
+    q_account: float = 0.0009
+    q_product: float = 0.0014
     q_outreach: float = 0.020
     q_outreach_days: int = 3
 
@@ -130,13 +130,16 @@ class Rates:
     abandoned_closed_days: int = 3
     csat: float = 0.30
 
-    # outreach: the log of the complaint intensity's multiplier for ``effect_days``
+    # outreach: the log of the complaint intensity's multiplier for ``effect_days``. What shifts it
+    # a customer is in the tables, so exposures stay known; effect_sigma adds what is not
     effect_days: int = 14
-    effect_matched: float = -0.95
+    effect_matched: float = -1.00
     effect_unmatched: float = -0.45
-    effect_no_problem: float = 0.15
-    effect_segment: tuple[float, ...] = (0.0, -0.15, 0.45)
-    effect_sigma: float = 0.25
+    effect_no_problem: float = 0.30
+    effect_segment: tuple[float, ...] = (0.0, -0.20, 0.45)
+    effect_channel: tuple[float, ...] = (-0.15, 0.0, 0.05, 0.40)
+    effect_business_phone: float = -0.30
+    effect_sigma: float = 0.0
     effect_fatigue: float = 0.35
     considered_weekly: float = 0.02
     considered_treated: float = 0.5

@@ -8,6 +8,7 @@ run the world on from a moment as often as one likes. What was recorded is not p
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ class State:
 
     def copy(self) -> State:
         """An independent copy of everything that can change."""
-        twin = {}
+        twin: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
             twin[each.name] = (

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import product
+from typing import Any
 
 from data.simulate.rates import LANGUAGES, TOPICS
+
+Texts = dict[str, dict[str, tuple[str, ...]]]
 
 UPSET_OPENINGS = {
     "en": ("This is not acceptable.", "I am really disappointed.", "Again a problem.", "Hello."),
@@ -35,7 +38,7 @@ CALM_ENDINGS = {
     "nb": ("Takk!", "Takk på forhånd.", "Vennlig hilsen", ""),
     "es": ("¡Gracias!", "Gracias de antemano.", "Un saludo", ""),
 }
-COMPLAINTS = {
+COMPLAINTS: Texts = {
     "delivery": {
         "en": (
             "My parcel is days late and nobody tells me why.",
@@ -131,7 +134,7 @@ COMPLAINTS = {
         "es": ("Nadie respondió a mi último mensaje.", "Su servicio ha empeorado."),
     },
 }
-QUESTIONS = {
+QUESTIONS: Texts = {
     "delivery": {
         "en": ("when will my parcel arrive?", "where can I track my order?"),
         "nb": ("når kommer pakken min?", "hvor kan jeg spore ordren?"),
@@ -177,8 +180,8 @@ PER_CELL = 48
 SPAM = "Win a prize now, click the link to claim your reward"
 
 
-def text_number(topic: int, complaint: bool, language: int, variant: int) -> int:
-    """The position in ``pool()`` of one text (works on arrays too)."""
+def text_number(topic: Any, complaint: Any, language: Any, variant: Any) -> Any:
+    """The position in ``pool()`` of texts: integers, or arrays of them."""
     return ((topic * 2 + complaint) * len(LANGUAGES) + language) * PER_CELL + variant
 
 
@@ -193,5 +196,11 @@ def _cell(topic: str, complaint: bool, language: str) -> list[str]:
 @cache
 def pool() -> tuple[str, ...]:
     """Every text, by ``text_number``; the last one is the machines'."""
-    cells = product(TOPICS, (False, True), LANGUAGES)
-    return (*(text for cell in cells for text in _cell(*cell)), SPAM)
+    texts = [
+        text
+        for topic in TOPICS
+        for complaint in (False, True)
+        for language in LANGUAGES
+        for text in _cell(topic, complaint, language)
+    ]
+    return (*texts, SPAM)

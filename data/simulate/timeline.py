@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -93,7 +94,7 @@ class Timeline:
         self._factors()
         self._openings()
 
-    def utc(self, day: Ints | int, wall_seconds: Floats | float) -> Ints:
+    def utc(self, day: Any, wall_seconds: Any) -> Ints:
         """Microseconds since 1970 UTC of a local wall-clock second of a day.
 
         Before 03:00 by the offset that holds at midnight, after it by that of noon.

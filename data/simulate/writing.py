@@ -187,7 +187,8 @@ def _hazards(company: Company) -> pa.Table:
 
 
 def _incidents(company: Company) -> pa.Table:
-    line, rows = company.world.timeline, []
+    line = company.world.timeline
+    rows: list[tuple[Any, ...]] = []
     for each in company.state.incidents.history:
         last = company.day - 1 if each.last is None else each.last
         rows.append((each.kind, each.first, last, each.carrier, each.regions, each.platform, None))
@@ -199,9 +200,8 @@ def _incidents(company: Company) -> pa.Table:
             ("defective lot", int(inside[0]), int(inside[-1]), "", "", "", f"p{product:03d}")
         )
     rows.sort(key=lambda row: row[1])
-    kind, first, last, carrier, regions, platform, product = (
-        zip(*rows, strict=True) if rows else ((),) * 7
-    )
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * 7
+    kind, first, last, carrier, regions, platform, product = columns
     return pa.table(
         {
             "kind": pa.array(kind, pa.string()),

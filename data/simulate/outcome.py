@@ -1,0 +1,87 @@
+"""What a day brought: the hazards it had, who came, who waited how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data.simulate.contacts import Contacts
+from data.simulate.draws import Bools, Floats, Ints
+from data.simulate.rates import CHANNELS, TOPICS
+from data.simulate.timeline import NEVER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class DayOutcome:
+    """What a day brought.
+
+    ``complaint_hazard`` and ``contact_hazard``: the day's intensities a customer (position c of
+    customer ``c00000c``), 0 for those not with us. ``expected``: expected tickets by channel
+    × topic (``rates.CHANNELS``, ``rates.TOPICS``). ``agents`` and ``load``: staffed agents and the
+    handle time begun, in agents, by channel × local hour.
+    """
+
+    day: date
+    starts_at: datetime
+    ends_at: datetime
+    complaints: int
+    tickets: int
+    complained: Bools
+    contacted: Bools
+    complaint_hazard: Floats
+    contact_hazard: Floats
+    expected: Floats
+    agents: Floats
+    load: Floats
+    offered: Contacts
+    events: dict[str, Ints]
+    handle_seconds: Floats
+
+    def contacts(self) -> pd.DataFrame:
+        """The day's contacts (machines aside), one row each, and what became of them that day.
+
+        ``answered_at`` and ``abandoned_at`` are null while a contact waits; ``wait_seconds`` is to
+        the first of both.
+        """
+        import pandas as pd
+
+        people = ~self.offered.machine
+        got = self.offered.where(people)
+        begin = _lookup(got.key, self.events["key"], self.events["begin"])
+        end = _lookup(got.key, self.events["key"], self.events["end"])
+        lost = _lookup(got.key, self.events["lost"], self.events["lost_at"])
+        decided = np.minimum(begin, lost)
+        return pd.DataFrame(
+            {
+                "ticket_id": [f"t{k}" for k in got.key],
+                "customer_id": [f"c{c:06d}" if c >= 0 else None for c in got.customer],
+                "channel": np.array(CHANNELS)[got.channel],
+                "topic": np.array(TOPICS)[got.topic],
+                "is_complaint": got.complaint,
+                "opened_at": got.opened.astype("datetime64[us]"),
+                "answered_at": _times(begin),
+                "ended_at": _times(end),
+                "abandoned_at": _times(lost),
+                "wait_seconds": np.where(
+                    decided == NEVER, np.nan, (decided - got.opened).astype(np.float64) / 1e6
+                ),
+                "handle_seconds": self.handle_seconds[people],
+            }
+        )
+
+
+def _lookup(keys: Ints, known: Ints, values: Ints) -> Ints:
+    found = dict(zip(known.tolist(), values.tolist(), strict=True))
+    return np.array([found.get(k, NEVER) for k in keys.tolist()], dtype=np.int64)
+
+
+def _times(values: Ints) -> Any:
+    times = values.copy()
+    times[values == NEVER] = np.iinfo(np.int64).min
+    return times.astype("datetime64[us]")
