@@ -210,7 +210,8 @@ def _not_enough(
         f"{minimum_training} training, {calibration} calibration and {evaluation} evaluation times "
         f"{_days(step)} days apart, each part {_days(reach)} days or more after the one before "
         f"(gap, horizon and embargo), span {_days(needed)} days; found {found} "
-        f"({_days(have)} days, {training} left for training). About {_days(missing)} more days of history are needed"
+        f"({_days(have)} days, {training} left for training). "
+        f"About {_days(missing)} more days of history are needed"
     )
 
 

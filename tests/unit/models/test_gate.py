@@ -1,0 +1,116 @@
+"""The gate: who passes, who does not, and whether the verdict says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data.errors import DataError
+from models.gate import VOLUME, Evaluation, all_of, gate, with_coverage
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[np.ndarray, Evaluation]:
+    """The true probabilities of 6000 rows of 2000 customers, and what judges them."""
+    rng = np.random.default_rng(4)
+    p = rng.beta(1, 9, 6000)
+    y = (rng.random(6000) < p).astype(float)
+    rule = np.clip(p * np.exp(rng.normal(0, 1.0, 6000)), 0.001, 0.999)
+    return p, Evaluation(y, rng.integers(0, 2000, 6000), {"recency-frequency": rule})
+
+
+def blurred(p: np.ndarray, by: float, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, by, p.size)
+    return 1 / (1 + np.exp(-(np.log(p / (1 - p)) + noise)))
+
+
+def test_a_good_first_model_passes_against_the_baseline_alone(world):
+    p, evaluation = world
+    decision = gate(p, None, evaluation)
+    assert decision.passed
+    assert decision.refusals == ()
+    assert any("beats recency-frequency's" in line for line in decision.reasons)
+    assert decision.numbers["gain_over_recency_frequency_low"] > 0
+    assert 0.8 < decision.numbers["calibration_slope"] < 1.25
+
+
+def test_a_model_that_is_no_better_than_the_rule_is_refused(world):
+    p, evaluation = world
+    rule = np.asarray(evaluation.baselines["recency-frequency"])
+    useless = np.random.default_rng(0).permutation(p)
+    for candidate in (rule, useless):
+        decision = gate(candidate, None, evaluation)
+        assert not decision.passed
+        assert "does not beat recency-frequency's" in str(decision)
+
+
+def test_the_same_model_again_and_a_hair_worse_pass_and_a_worse_one_does_not(world):
+    p, evaluation = world
+    assert gate(p, p, evaluation).passed
+    hair = gate(blurred(p, 0.05, 1), p, evaluation)
+    assert hair.passed, str(hair)
+    worse = gate(blurred(p, 0.5, 1), p, evaluation)
+    assert not worse.passed
+    assert "worse than the model at work" in str(worse)
+    better = gate(p, blurred(p, 0.5, 1), evaluation)
+    assert better.passed
+    assert better.numbers["gain_over_champion_low"] > 0
+
+
+def test_a_model_that_is_too_sure_or_at_the_wrong_level_is_refused(world):
+    p, evaluation = world
+    logit = np.log(p / (1 - p))
+    sure = gate(1 / (1 + np.exp(-1.8 * logit)), None, evaluation)
+    assert "calibration slope" in sure.refusals[0]
+    assert "is outside of 0.8 to 1.25" in sure.refusals[0]
+    high = gate(1 / (1 + np.exp(-(logit + 1.0))), None, evaluation)
+    assert [line.split(" ")[0] for line in high.refusals] == ["observed"]
+
+
+def test_predictions_that_are_not_finite_are_refused_first(world):
+    p, evaluation = world
+    broken = p.copy()
+    broken[[3, 5]] = np.nan
+    decision = gate(broken, p, evaluation)
+    assert decision.refusals == ("2 of 6000 predictions are not finite",)
+
+
+def test_rows_that_cannot_judge_raise_rather_than_pass(world):
+    p, evaluation = world
+    with pytest.raises(DataError, match="is 0"):
+        gate(p, None, Evaluation(np.zeros(p.size), baselines=evaluation.baselines))
+    with pytest.raises(DataError, match="needs a baseline"):
+        gate(p, None, Evaluation(evaluation.y))
+
+
+def test_a_volume_forecast_is_judged_by_wape_and_by_its_coverage():
+    rng = np.random.default_rng(0)
+    mean = rng.uniform(20, 60, 1500)
+    y = rng.poisson(mean).astype(float)
+    naive = rng.poisson(mean).astype(float)
+    days = np.arange(1500) // 10
+    half = 1.2816 * np.sqrt(mean)
+    rules = with_coverage(VOLUME, 0.7, 0.9)
+    fair = Evaluation(y, days, {"seasonal naive": naive}, low=mean - half, high=mean + half)
+    decision = gate(mean, None, fair, rules)
+    assert decision.passed, str(decision)
+    assert decision.numbers["wape"] < 0.2
+    assert decision.numbers["gain_over_seasonal_naive_low"] > 0
+    assert not gate(naive, mean, fair, rules).passed
+    narrow = replace(fair, low=mean - half / 3, high=mean + half / 3)
+    refused = gate(mean, None, narrow, rules)
+    assert "coverage" in refused.refusals[0]
+    with pytest.raises(DataError, match="both ends"):
+        gate(mean, None, Evaluation(y, days, {"seasonal naive": naive}), rules)
+
+
+def test_several_verdicts_make_one_with_names(world):
+    p, evaluation = world
+    good, bad = gate(p, None, evaluation), gate(p[::-1], None, evaluation)
+    both = all_of({"7d": good, "30d": bad})
+    assert not both.passed
+    assert all(line.startswith("30d: ") for line in both.refusals)
+    assert both.numbers["average_precision_7d"] == good.numbers["average_precision"]
+    assert all_of({"7d": good}).passed
