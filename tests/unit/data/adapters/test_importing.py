@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data.adapters import NOT_BUILT_YET, adapter, run_import
+from data.adapters import ADAPTERS, NOT_BUILT_YET, adapter, run_import
 from data.errors import DataError, NotBuiltYet, UsageError
 from data.workspace import Workspace, set_setting
 
@@ -100,3 +100,10 @@ def test_listing_the_adapters_loads_nothing_heavy() -> None:
     code = "import data.adapters, sys; print([m for m in sys.modules if m in ('pandas', 'numpy')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_guide_names_every_adapter_and_option() -> None:
+    guide = (Path(__file__).resolve().parents[4] / "docs" / "adapters.md").read_text()
+    for name, found in ADAPTERS.items():
+        assert f"`{name}`" in guide
+        assert [option for option in found.options if f"{option}=" not in guide] == []
