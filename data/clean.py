@@ -224,8 +224,8 @@ def typed_value(name: str, dtype: DType, kind: str) -> str:
             else nothing
         )
     if kind == "VARCHAR":
-        words = f"list_transform(string_split({column}, ','), x -> trim(x))"
-        return f"CASE WHEN {column} <> '' THEN list_filter({words}, x -> x <> '') END"
+        words = f"list_transform(string_split({column}, ','), lambda x: trim(x))"
+        return f"CASE WHEN {column} <> '' THEN list_filter({words}, lambda x: x <> '') END"
     return f"CAST({column} AS VARCHAR[])" if kind.endswith("[]") else nothing
 
 

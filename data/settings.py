@@ -321,8 +321,8 @@ def _refuse_unknown_variables(environ: Mapping[str, str], hints: Mapping[str, An
         for f in fields(hint)
     }
     for variable in environ:
-        section = re.match(r"PRESAGE_([A-Z]+)_", variable)
-        if section and section[1].lower() in hints and variable not in known:
+        of_a_section = any(variable.startswith(f"PRESAGE_{name.upper()}_") for name in hints)
+        if of_a_section and variable not in known:
             raise SettingsError(
                 f"environment: {variable} names no setting.{did_you_mean(variable, known)}"
             )
@@ -352,11 +352,18 @@ def _parts(dotted: str) -> tuple[str, ...]:
 
 
 def explain(settings: Settings) -> list[SettingRow]:
-    """Every setting, its value, and its source: default, presage.toml or environment."""
+    """Every setting, its value, and its source: default, presage.toml or environment.
+
+    A password in the store's URL (it can come from the environment only) is not shown.
+    """
     return [
-        SettingRow(name, value, settings.sources.get(name, "default"))
+        SettingRow(name, _shown(value), settings.sources.get(name, "default"))
         for name, value in _leaves(settings, ())
     ]
+
+
+def _shown(value: object) -> object:
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", value) if isinstance(value, str) else value
 
 
 def _leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, object]]:

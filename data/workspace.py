@@ -166,7 +166,10 @@ def set_setting(path: Path | str, name: str, value: object) -> None:
         place[key] = list(value) if isinstance(value, tuple) else value
     with replacing(file) as staged:
         staged.write_text(tomlkit.dumps(document), "utf-8")
-        load_settings(staged, {})
+        try:
+            load_settings(staged, {})
+        except SettingsError as error:
+            raise SettingsError(str(error).replace(staged.name, FILE)) from None
 
 
 def write_tables(
