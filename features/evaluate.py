@@ -202,7 +202,9 @@ class Evaluator:
             assert link.value is not None
             value = link.value.value(rows)
             assert value.categories is not None
-            slot, row = kernel.pairs(self.slots, self._rows_active(link))
+            slot, row = kernel.pairs(
+                self.slots, self._rows_active(link), rows.rank(link.since or link.source.time)
+            )
             codes = value.data.astype(np.int64)[row]
             slots, place, used = group_slots(codes, self.slots.times[slot])
             evaluator = Evaluator(self.history, slots, value.categories[used])

@@ -84,7 +84,7 @@ class History:
         for feature in view.features:
             for term in feature.node.terms():
                 needed.setdefault(term.source, set()).update(term.columns)
-        return cls({source: read_rows(tables, source, cols) for source, cols in needed.items()})
+        return cls(read_rows(tables, needed))
 
     def rows(self, source: Source) -> Rows:
         """All rows of the source."""

@@ -143,15 +143,15 @@ def distinct(slots: Slots, active: Active, values: Int64) -> Int64:
     return total(slots, merged)
 
 
-def pairs(slots: Slots, active: Active) -> tuple[Int64, Int64]:
-    """Every (slot, row) in which the row counts, by slot and then by row."""
+def pairs(slots: Slots, active: Active, rank: Int64) -> tuple[Int64, Int64]:
+    """Every (slot, row) in which the row counts, by slot and then by the row's rank."""
     places, owner = _written_out(active, np.arange(len(active.rows)))
     slot_of = np.full(slots.size, -1)
     slot_of[slots.places] = np.arange(slots.count)
     slot, row = slot_of[places], active.rows[owner]
     real = slot >= 0
     slot, row = slot[real], row[real]
-    order = np.lexsort((row, slot))
+    order = np.lexsort((rank[row], slot))
     return slot[order], row[order]
 
 

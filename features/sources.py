@@ -1,8 +1,8 @@
 """Sources: the tables that features count in, and their rows as arrays for the kernel.
 
 A source is a table, alone or beside another whose row it names (an item's order, an order's
-customer). ``read_rows`` turns it into arrays: integer times, codes for texts, and for each row the
-half-open interval of T in which it is seen. Beside a versioned row a row is split into one part
+customer). ``read_rows`` makes arrays of sources: integer times, codes for texts, and for each row
+the half-open interval of T in which it is seen. Beside a versioned row a row is split into one part
 for each version, so that at every T it has the region, the carrier, ... that were known at T.
 
 >>> from features.sources import ORDERS
@@ -18,14 +18,14 @@ data.errors.DefinitionError: orders has no column 'region'. ...
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from data.contract import TABLES
-from data.errors import DefinitionError, did_you_mean
+from data.errors import DataError, DefinitionError, did_you_mean
 from data.tables import ROW, Tables
 from features.asof import NEVER, Int64, spans, times_of
 from features.expression import Column, Value
@@ -112,7 +112,20 @@ class Rows:
         return len(self.start)
 
     def column(self, column: Column) -> Value:
+        if column not in self.values:
+            kinds = [
+                c.kind for c in self.values if (c.table, c.name) == (column.table, column.name)
+            ]
+            raise DataError(
+                f"{column.table}.{column.name} is a {', '.join(kinds) or 'column not read'}, "
+                f"the view was made for a {column.kind}"
+            )
         return self.values[column]
+
+    def only(self, columns: set[Column]) -> Rows:
+        """The same rows with these columns."""
+        values = {column: self.values[column] for column in columns}
+        return Rows(self.start, self.end, self.position, values)
 
     def take(self, at: Int64) -> Rows:
         """The rows at some positions, in that order."""
@@ -137,23 +150,32 @@ class Rows:
         return self._ranks[time]
 
 
-def read_rows(tables: Tables, source: Source, columns: Iterable[Column]) -> Rows:
-    """The source's rows with these columns; the source's own moment is always among them."""
-    wanted = {*columns, source.time}
-    own = _read(
-        tables,
-        source.table,
-        {c.name for c in wanted if c.table == source.table}
-        | ({source.link} if source.link else set()),
-    )
-    if not source.beside:
-        return own
-    other = _read(
-        tables, source.beside, {c.name for c in wanted if c.table == source.beside} | {source.link}
-    )
-    return _side_by_side(
-        own, other, Column(source.table, source.link), Column(source.beside, source.link)
-    )
+def read_rows(tables: Tables, needed: Mapping[Source, Iterable[Column]]) -> dict[Source, Rows]:
+    """The rows of each source with these columns; each table is read once.
+
+    A source's own moment is always among its columns.
+    """
+    wanted = {source: {*columns, source.time} for source, columns in needed.items()}
+    per_table: dict[str, set[str]] = {}
+    for source, columns in wanted.items():
+        for column in columns:
+            per_table.setdefault(column.table, set()).add(column.name)
+        for name in source.tables if source.beside else ():
+            per_table.setdefault(name, set()).add(source.link)
+    whole = {name: _read(tables, name, columns) for name, columns in per_table.items()}
+    out: dict[Source, Rows] = {}
+    for source, columns in wanted.items():
+        own = whole[source.table]
+        if not source.beside:
+            out[source] = own
+            continue
+        left, right = Column(source.table, source.link), Column(source.beside, source.link)
+        mine = own.only({c for c in columns if c.table == source.table} | {left})
+        theirs = whole[source.beside].only(
+            {c for c in columns if c.table == source.beside} | {right}
+        )
+        out[source] = _side_by_side(mine, theirs, left, right)
+    return out
 
 
 def _read(tables: Tables, name: str, columns: set[str]) -> Rows:

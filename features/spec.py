@@ -104,6 +104,14 @@ class Term:
                 f"{self.operation} of {value.text}, a {value.kind}: it takes {' or '.join(allowed)}"
             )
 
+    def __hash__(self) -> int:
+        """Worked out once: terms are the keys of every cache of an evaluation."""
+        found: int | None = self.__dict__.get("_hash")
+        if found is None:
+            found = hash(tuple(getattr(self, field.name) for field in fields(self)))
+            object.__setattr__(self, "_hash", found)
+        return found
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """Every column that it reads."""

@@ -25,7 +25,9 @@ from features import expression as ex
 from features.asof import as_of_view
 from features.complaint import complaint_predicate
 from features.compute import compute
+from features.labels import labels
 from features.spec import Combine, Constant, FeatureView, Of, OfEach, Term
+from features.spine import customers_at
 from features.views import all_features
 
 BASE = datetime(2026, 3, 29, 23, 59, 59, 700000)
@@ -368,7 +370,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 NASTY = settings(
-    max_examples=60, deadline=None,
+    max_examples=15, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 
@@ -406,3 +408,136 @@ def test_the_as_of_view_equals_the_oracle(world: Any, t: datetime) -> None:
                     assert pd.isna(got), (name, column, got)
                 else:
                     assert got == want, (name, column, got, want)
+
+
+def cut(world: dict[str, list[Row]], t: datetime) -> dict[str, list[Row]]:
+    """Without what happens after T: rows not yet born or recorded, facts not yet known."""
+    out: dict[str, list[Row]] = {}
+    for name, found in world.items():
+        contract = TABLES[name]
+        out[name] = []
+        for row in found:
+            born = row.get(contract.birth) if contract.birth else None
+            if (born is not None and born > t) or (row["recorded_at"] or t) > t:
+                continue
+            kept = dict(row)
+            for column in contract.columns:
+                fact = column.known_at
+                if fact and (row.get(fact) is None or row[fact] >= t):
+                    kept[column.name] = None
+            out[name].append(kept)
+    return out
+
+
+@NASTY
+@given(world=WORLD, who=CUSTOMER, t=st.sampled_from((BASE, BASE - 7 * DAY)))
+def test_deleting_the_future_changes_no_bit(world: Any, who: str, t: datetime) -> None:
+    spine = spine_of([(who, t), ("b", t)])
+    whole, past = (compute(VIEW, spine, tables_of(w)) for w in (world, cut(world, t)))
+    pd.testing.assert_frame_equal(whole, past, check_exact=True, check_categorical=False)
+    assert whole.select_dtypes("float32").to_numpy().tobytes() == (
+        past.select_dtypes("float32").to_numpy().tobytes()
+    )
+
+
+@NASTY
+@given(world=WORLD, spine=SPINE, limit=st.sampled_from((None, 1_000_000)))
+def test_one_by_one_equals_the_batch_bit_for_bit(world: Any, spine: Any, limit: Any) -> None:
+    tables = tables_of(world)
+    batch = compute(VIEW, spine_of(spine), tables, memory_limit=limit)
+    numbers = batch.select_dtypes("float32").columns
+    for at, pair in enumerate(spine):
+        one = compute(VIEW, spine_of([pair]), tables)
+        assert one[numbers].to_numpy().tobytes() == batch[numbers].iloc[[at]].to_numpy().tobytes()
+        for name in batch.columns.difference(numbers).difference(["as_of"]):
+            assert str(one[name].iloc[0]) == str(batch[name].iloc[at])
+
+
+@NASTY
+@given(world=WORLD, spine=SPINE, draw=st.randoms(use_true_random=False))
+def test_the_order_of_the_files_does_not_matter(world: Any, spine: Any, draw: Any) -> None:
+    """Rows that keep their number may stand anywhere."""
+    numbered = {
+        name: pd.DataFrame(found).assign(_row=range(len(found)))
+        for name, found in world.items() if found
+    }  # fmt: skip
+    mixed = {
+        name: frame.iloc[draw.sample(range(len(frame)), len(frame))].reset_index(drop=True)
+        for name, frame in numbered.items()
+    }
+    one, two = (compute(VIEW, spine_of(spine), MemoryTables(t)) for t in (numbered, mixed))
+    pd.testing.assert_frame_equal(one, two, check_exact=True, check_categorical=False)
+
+
+@NASTY
+@given(
+    world=WORLD, spine=SPINE, gap=st.sampled_from((0, 1)),
+    known=st.sampled_from((BASE, BASE + 7 * DAY, BASE + 30 * DAY, BASE + 365 * DAY)),
+)  # fmt: skip
+def test_labels_equal_the_oracle(world: Any, spine: Any, gap: int, known: datetime) -> None:
+    tickets = [
+        r for r in rows_as_of(world, "tickets", known) if r["customer_id"] and not r["is_machine"]
+    ]
+
+    def complains(r: Row) -> bool:
+        if r["is_complaint"] is not None:
+            return bool(r["is_complaint"])
+        return r["topic"] == "billing" or r["priority"] == "high" or (r["csat"] or 9) <= 2
+
+    arguments = {"gap_days": gap, "known_as_of": known, "complaint": RULE}
+    found = labels(spine_of(spine), tables_of(world), **arguments)
+    past = labels(spine_of(spine), tables_of(cut(world, known)), **arguments)
+    pd.testing.assert_frame_equal(found, past)
+    for at, (who, when) in enumerate(spine):
+        begin = when + gap * DAY
+        for days in (7, 14, 30):
+            stop = begin + days * DAY
+            inside = [
+                r for r in tickets if r["customer_id"] == who and begin <= r["opened_at"] < stop
+            ]
+            row = found.iloc[at]
+            if stop > known:
+                assert math.isnan(row[f"label_{days}d"]) and math.isnan(row[f"tickets_{days}d"])
+                continue
+            assert row[f"tickets_{days}d"] == len(inside)
+            assert row[f"contact_{days}d"] == bool(inside)
+            assert row[f"label_{days}d"] == any(map(complains, inside))
+            if days == 30:
+                first = min(
+                    filter(complains, inside), key=lambda r: (r["opened_at"], r["ticket_id"]),
+                    default={"topic": None, "channel": None},
+                )  # fmt: skip
+                assert same(row["next_topic"], first["topic"])
+                assert same(row["next_channel"], first["channel"])
+
+
+@NASTY
+@given(world=WORLD, within=st.sampled_from((None, 7)), with_table=st.booleans())
+def test_the_spine_equals_the_oracle(world: Any, within: Any, with_table: bool) -> None:
+    if not with_table:
+        world = {**world, "customers": []}
+    moments = [BASE + DAY, BASE, BASE - 7 * DAY, BASE]
+    found = customers_at(tables_of(world), moments, within)
+    truth = []
+    sightings = ("orders", "usage", "tickets")
+    for t in sorted(set(moments)):
+        if world["customers"]:
+            there = {
+                r["customer_id"]
+                for r in rows_as_of(world, "customers", t)
+                if r["closed_at"] is None
+            }
+        else:
+            there = {r["customer_id"] for s in sightings for r in rows_as_of(world, s, t)}
+        if within:
+            births = {s: TABLES[s].birth for s in (*sightings, "bot_sessions", "feedback")}
+            births["article_events"] = "viewed_at"
+            active = {
+                r["customer_id"]
+                for s, birth in births.items()
+                for r in rows_as_of(world, s, t)
+                if r[birth] >= t - within * DAY
+            }
+            there &= active
+        truth += [(who, pd.Timestamp(t)) for who in sorted(there - {None})]
+    assert list(zip(found["customer_id"], found["as_of"], strict=True)) == truth
