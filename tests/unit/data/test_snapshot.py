@@ -56,7 +56,7 @@ def company() -> dict[str, pd.DataFrame]:
             {
                 "used_at": times.date,
                 "customer_id": ["1", "2", "2"],
-                "feature": pd.Categorical("abb"),
+                "feature": pd.Categorical(list("abb")),
             }
         ),
         "tickets": pd.DataFrame(
@@ -72,7 +72,8 @@ def company() -> dict[str, pd.DataFrame]:
             {
                 "unique_id": ["m", "m", "h", "h", "one"],
                 "ds": pd.to_datetime(
-                    ["2026-01-01", "2026-02-01", "2026-01-01", "2026-01-01 06:00", "2026-01-01"]
+                    ["2026-01-01", "2026-02-01", "2026-01-01", "2026-01-01 06:00", "2026-01-01"],
+                    format="ISO8601",
                 ),
                 "y": [1, 2, 3, 4, 5],
             }
