@@ -100,7 +100,7 @@ def log_training_run(
     ``at``: the time that the metrics carry (naive UTC). The bundle is verified first (DamagedFile).
     """
     manifest = verify(bundle_folder)
-    numbers = flat_numbers(metrics) | {f"base_rate_{name}": v for name, v in base_rates.items()}
+    numbers = flat_numbers({**metrics, **{f"base_rate_{n}": v for n, v in base_rates.items()}})
     mlflow, client = _client(Path(state_dir).absolute())
     experiment = _experiment(client, Path(state_dir).absolute(), kind)
     identity = {

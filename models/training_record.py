@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +20,8 @@ from models.metrics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+METRIC_NAME = re.compile(r"[A-Za-z0-9_\-./: ]{1,240}")
 
 
 def at_the_edge(frame: pd.DataFrame) -> pd.DataFrame:
@@ -51,8 +55,18 @@ def write_artifacts(
 
 
 def flat_numbers(metrics: Mapping[str, float | Interval]) -> dict[str, float]:
+    """One number per name; an Interval becomes ``name``, ``name_low`` and ``name_high``.
+
+    NaN is logged as such. DataError for an infinite number, which MLflow would store as the largest
+    float, and for a name that it cannot hold, such as a series id: those belong into a table.
+    """
     numbers: dict[str, float] = {}
     for name, value in metrics.items():
+        if not METRIC_NAME.fullmatch(name):
+            raise DataError(
+                f'"{name}" cannot name a metric: letters, digits, "_", "-", ".", "/", ":" and '
+                "blanks, at most 240; log series and segments as a table"
+            )
         if isinstance(value, Interval):
             numbers |= {
                 name: value.estimate,
@@ -61,4 +75,9 @@ def flat_numbers(metrics: Mapping[str, float | Interval]) -> dict[str, float]:
             }
         else:
             numbers[name] = float(value)
+    infinite = [name for name, value in numbers.items() if math.isinf(value)]
+    if infinite:
+        raise DataError(
+            f"metrics {infinite} are infinite; a prediction of exactly 0 or 1 was wrong"
+        )
     return numbers
