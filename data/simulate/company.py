@@ -72,6 +72,7 @@ class Company:
         self.seed, self.days, self.customers = seed, days, customers
         self.hazard_every, self.own_outreach = hazard_every, own_outreach
         self.draws = Draws(seed)
+        self.archive = self.draws  # what only the export draws (texts, reviews, late rows)
         line = Timeline(start, days)
         people = make_population(customers, days, self.draws, self.rates)
         catalogue = orders.make_catalogue(customers, self.draws)

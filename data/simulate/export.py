@@ -66,7 +66,7 @@ def concat(parts: list[pa.Table]) -> pa.Table:
 
 def usage(company: Company, rows: dict[str, Any], end: int) -> pa.Table:
     """Usage rows; 2 % of those without error or payment are synchronised days late."""
-    draws, key = company.draws, rows["key"]
+    draws, key = company.archive, rows["key"]
     plain = (rows["errors"] == 0) & (rows["feature"] < names.FEATURES.index("payment"))
     late = plain & (draws.uniform("usage late", 0, key) < 0.02)
     wait = (86_400e6 * (0.5 + 3.5 * draws.uniform("usage wait", 0, key))).astype(np.int64)

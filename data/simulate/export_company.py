@@ -39,7 +39,7 @@ AHEAD_DAYS = 120
 def signed_up_at(company: Company) -> Ints:
     """Each customer's moment of signing up, UTC microseconds."""
     line, people = company.world.timeline, company.world.people
-    u = company.draws.uniform("signed up", 0, company.world.everyone)
+    u = company.archive.uniform("signed up", 0, company.world.everyone)
     day = np.maximum(people.signed_up, 0)
     moment = line.utc(day, (8 + 15 * u) * 3600)
     return moment + np.minimum(people.signed_up, 0) * DAY
@@ -58,7 +58,7 @@ def customers(company: Company, end: int) -> pa.Table:
     recorded = np.concatenate([born[first], log["at"]])
     closed = np.full(company.world.size, NEVER)
     closed[record.closed["customer"]] = record.closed["at"]
-    rng = company.draws.generator("names")
+    rng = company.archive.generator("names")
     given, family = (
         rng.integers(len(FIRST), size=who.max() + 1),
         rng.integers(len(LAST), size=who.max() + 1),
@@ -179,7 +179,7 @@ def agents(company: Company, end: int) -> pa.Table:
     count = agent_count(company)
     number = np.arange(count)
     start = int(company.world.timeline.midnight[0])
-    u = company.draws.uniform("agent", 0, number)
+    u = company.archive.uniform("agent", 0, number)
     left = np.where(number % 9 == 8, start + ((end - start) * u).astype(np.int64), NEVER)
     return table(
         {
@@ -201,7 +201,7 @@ def agent_of(company: Company, log: dict[str, Any]) -> pa.Array:
         np.array([n for n in range(count) if c in SKILLS[n % 4] and n % 9 != 8])
         for c in names.CHANNELS
     ]
-    u = company.draws.uniform("agent of", 0, log["key"])
+    u = company.archive.uniform("agent of", 0, log["key"])
     chosen = np.full(len(u), -1)
     for c, pool in enumerate(able):
         here = (log["channel"] == c) & ~log["machine"]

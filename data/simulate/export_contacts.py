@@ -31,7 +31,7 @@ def _record(company: Company) -> Record:
 
 def tickets(company: Company, end: int) -> pa.Table:
     """Tickets; a few are filed under a wrong topic first, a few machine ones deleted later."""
-    log, draws = _record(company).tickets.columns(), company.draws
+    log, draws = _record(company).tickets.columns(), company.archive
     key, opened, machine = log["key"], log["opened_at"], log["machine"]
     variant = (draws.uniform("text", 0, key) * PER_CELL).astype(np.int64)
     number = text_number(

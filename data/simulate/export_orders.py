@@ -27,7 +27,7 @@ def _log(company: Company) -> dict[str, np.ndarray]:
 
 def orders(company: Company, end: int) -> pa.Table:
     """Orders; the amount of a few was wrong first and is corrected by a later version."""
-    log, draws = _log(company), company.draws
+    log, draws = _log(company), company.archive
     key, product = log["key"], log["product"]
     columns = {
         "order_id": ids("o", key),
@@ -58,7 +58,7 @@ def orders(company: Company, end: int) -> pa.Table:
 
 def order_items(company: Company, end: int) -> pa.Table:
     """One line an order, for some a second with a fifth of the amount."""
-    log, draws = _log(company), company.draws
+    log, draws = _log(company), company.archive
     key, products = log["key"], company.world.catalogue.size
     two = draws.uniform("second line", 0, key) < SECOND_LINE
     second = np.round(np.where(two, 0.2 * log["amount"], 0.0), 2)
@@ -85,7 +85,7 @@ def order_items(company: Company, end: int) -> pa.Table:
 
 def feedback(company: Company, end: int) -> pa.Table:
     """Reviews of delivered items: worse if late, much worse if defective; some recorded late."""
-    log, draws = _log(company), company.draws
+    log, draws = _log(company), company.archive
     key, delivered = log["key"], log["delivered_at"]
     u = draws.uniform("review", 0, key)
     share = np.where(log["defective"], 0.16, 0.06)
