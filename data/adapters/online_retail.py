@@ -59,7 +59,7 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
     """Customers, orders, order_items and tickets of the export at ``source``."""
     path = choose(source, options.get("which"))
     parts = [_lines(sheet) for sheet in sheets(path, FIELDS) if len(sheet.frame)]
-    lines, notes = _without_repeated_baskets(parts)
+    lines, notes = _without_repeated_lines(parts)
     when = to_utc(lines["local"], ZONE)
     lines["at"] = when.utc
     notes += when.notes("InvoiceDate")
@@ -142,26 +142,28 @@ def _truth(sheet: Sheet, column: str) -> pd.Series:
     return known
 
 
-def _without_repeated_baskets(parts: list[pd.DataFrame]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """All parts in one; a basket that an earlier sheet holds too is taken from the later one.
+LINE = ["basket", "product_id", "quantity", "price", "local", "customer_id"]
 
-    The workbook's sheets overlap: the first nine days of December 2010 stand in both.
+
+def _without_repeated_lines(parts: list[pd.DataFrame]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """All sheets in one; a line that stands on several is read once, the n-th beside the n-th.
+
+    The workbook's sheets overlap: the first nine days of December 2010 stand on both. Two equal
+    lines on one sheet are two (the same article passed the till twice).
     """
-    kept: list[pd.DataFrame] = []
-    seen: set[str] = set()
-    repeated = 0
-    for part in reversed(parts):
-        again = part["basket"].isin(seen)
-        repeated += int(again.sum())
-        kept.insert(0, part[~again])
-        seen |= set(part["basket"])
+    if len(parts) == 1:
+        return parts[0], ()
+    lines = pd.concat(parts, ignore_index=True)
+    shared = lines.groupby("basket")["part"].transform("nunique") > 1
+    again = pd.Series(False, index=lines.index)
+    if shared.any():
+        both = lines[shared]
+        nth = both.groupby([*LINE, "part"], dropna=False).cumcount()
+        again[shared] = both[LINE].assign(nth=nth).duplicated()
     notes: tuple[str, ...] = ()
-    if repeated:
-        notes = (
-            f"{repeated:,} lines stand on two sheets of the workbook; they are read once, from "
-            "the later sheet",
-        )
-    return pd.concat(kept, ignore_index=True), notes
+    if again.any():
+        notes = (f"{int(again.sum()):,} lines stand on two sheets of the workbook; read once",)
+    return lines[~again].reset_index(drop=True), notes
 
 
 def _customers(lines: pd.DataFrame) -> pd.DataFrame:
