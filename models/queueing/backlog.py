@@ -120,7 +120,7 @@ def clear(
     """
     come = np.cumsum(np.pad(arrivals, ((0, 0), (1, 0))), axis=1) + waiting
     done = handled_by(come, np.asarray(capacity, float), waiting)
-    due = due_seconds(grid, grid.middles, target_seconds, clock) - margin_seconds
+    due = due_of_intervals(grid, target_seconds, clock) - margin_seconds
     on_time = on_time_of(grid, come, done, due)
     in_limit = arrivals
     if limit_seconds is not None:
@@ -148,21 +148,41 @@ def handled_by(come: Floats, capacity: Floats, waiting: float = 0.0) -> Floats:
     return np.asarray(np.minimum(lowest + total, come))
 
 
+def due_of_intervals(grid: BacklogGrid, target_seconds: float, clock: Clock) -> Floats:
+    """Due times (2 x intervals) of each interval's first and last contact.
+
+    A thousandth inside the interval, since due times may leap at its edges.
+    """
+    inside = np.diff(grid.edges) * 1e-3
+    first = due_seconds(grid, grid.edges[:-1] + inside, target_seconds, clock)
+    return np.stack([first, due_seconds(grid, grid.edges[1:] - inside, target_seconds, clock)])
+
+
 def on_time_of(grid: BacklogGrid, come: Floats, done: Floats, due: Floats) -> Floats:
-    """How many of each interval's arrivals are handled by ``due`` (one time an interval)."""
-    reached = _at(grid.edges, done, due)
-    return np.asarray(np.clip(reached - come[:, :-1], 0.0, np.diff(come, axis=1)))
+    """How many of each interval's arrivals are handled by ``due`` (as ``due_of_intervals``).
+
+    What is handled beyond a contact's place in line by its due time is taken as straight from the
+    interval's first contact to its last; the share of them for which it is not negative is on time.
+    """
+    here = np.diff(come, axis=1)
+    first = _at(grid.edges, done, due[0]) - come[:, :-1]
+    last = _at(grid.edges, done, due[1]) - come[:, 1:]
+    slack = ROUNDING * (1.0 + come[:, -1:])
+    first, last = (np.where(np.abs(edge) < slack, 0.0, edge) for edge in (first, last))
+    whole = np.abs(first) + np.abs(last)
+    good = np.maximum(first, 0) + np.maximum(last, 0)
+    return np.asarray(here * np.where(whole > 0, good / np.where(whole > 0, whole, 1.0), 1.0))
 
 
 def limit_due(grid: BacklogGrid, limit_seconds: float, clock: Clock) -> Floats:
-    """The last moment for each interval's arrivals.
+    """The last moment for each interval's arrivals, as ``due_of_intervals``.
 
     Of a calendar limit that runs out while the channel is mostly closed nobody can be held to it:
     there, the moment when a third of it has passed in opening hours.
     """
-    last = due_seconds(grid, grid.middles, limit_seconds, clock)
+    last = due_of_intervals(grid, limit_seconds, clock)
     if clock == "calendar":
-        last = np.maximum(last, due_seconds(grid, grid.middles, limit_seconds / 3, "opening"))
+        last = np.maximum(last, due_of_intervals(grid, limit_seconds / 3, "opening"))
     return last
 
 

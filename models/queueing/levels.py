@@ -33,7 +33,7 @@ from models.queueing.backlog import (
     Clock,
     Floats,
     Ints,
-    due_seconds,
+    due_of_intervals,
     handled_by,
     limit_due,
     on_time_of,
@@ -115,7 +115,7 @@ class _Asked:
     ) -> None:
         self.due, self.last, self.days = due, last, days
         self.arrivals, self.share = arrivals, share
-        self.final = np.maximum(due, last) if last is not None else due
+        self.final = (np.maximum(due, last) if last is not None else due)[1]
 
     @classmethod
     def of(
@@ -129,7 +129,7 @@ class _Asked:
         clock: Clock,
         margin: float,
     ) -> _Asked:
-        due = due_seconds(grid, grid.middles, target, clock) - margin
+        due = due_of_intervals(grid, target, clock) - margin
         last = limit_due(grid, limit, clock) - margin if limit is not None else None
         can = reachable(grid, target, clock)
         _, group = np.unique(days, return_inverse=True)
@@ -153,11 +153,11 @@ class _Asked:
         stop = done.shape[1]
         view = BacklogGrid(grid.edges[begin:stop], grid.open_seconds[begin : stop - 1])
         shorter = come[:, begin : end + 1], done[:, begin:stop]
-        on_time = _by_group(on_time_of(view, *shorter, self.due[part]), group)
+        on_time = _by_group(on_time_of(view, *shorter, self.due[:, part]), group)
         asked = self.share[:, self.days[begin] : self.days[begin] + on_time.shape[1]]
         fine = on_time >= asked - slack
         if self.last is not None:
-            kept = _by_group(on_time_of(view, *shorter, self.last[part]), group)
+            kept = _by_group(on_time_of(view, *shorter, self.last[:, part]), group)
             fine &= kept >= _by_group(self.arrivals[:, part], group) - slack
         return np.asarray(fine.mean(axis=0))
 

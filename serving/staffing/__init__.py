@@ -2,7 +2,14 @@
 
 from serving.staffing.check import check_plan
 from serving.staffing.exports import write_plan
-from serving.staffing.handling import handle_seconds_by_channel
+from serving.staffing.handling import handle_seconds_by_channel, waiting_by_channel
 from serving.staffing.requirements import COLUMNS, plan
 
-__all__ = ["COLUMNS", "check_plan", "handle_seconds_by_channel", "plan", "write_plan"]
+__all__ = [
+    "COLUMNS",
+    "check_plan",
+    "handle_seconds_by_channel",
+    "plan",
+    "waiting_by_channel",
+    "write_plan",
+]

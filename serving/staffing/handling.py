@@ -20,6 +20,7 @@ from data.settings import ServiceLevel
 WEIGHT = 20.0
 RESOLVED_WITHIN = timedelta(days=182)
 MIX_OF = timedelta(days=56)
+IN_LINE = timedelta(days=14)
 
 
 def handle_seconds_by_channel(
@@ -53,6 +54,23 @@ def handle_seconds_by_channel(
             seconds = _mean_of_mix(mine, recent[recent["channel"] == channel], seconds)
         rows.append((channel, float(seconds), len(mine), source))
     return pd.DataFrame(rows, columns=["channel", "handle_seconds", "tickets", "source"])
+
+
+def waiting_by_channel(tickets: pd.DataFrame, as_of: datetime) -> dict[str, float]:
+    """Contacts in line as of T by channel: opened in the last ``IN_LINE`` and not yet answered.
+
+    Empty if no ticket ever had a first response: then the log does not tell who waits. ``tickets``
+    is the as-of view. Whoever waits longer than ``IN_LINE`` has been forgotten, not put in line.
+    """
+    if not len(tickets) or tickets["first_response_at"].isna().all():
+        return {}
+    told = tickets[~tickets["is_machine"].fillna(False).astype(bool)]
+    line = told[
+        told["first_response_at"].isna()
+        & told["resolved_at"].isna()
+        & (told["opened_at"] >= as_of - IN_LINE)
+    ]
+    return {str(name): float(n) for name, n in line["channel"].value_counts().sort_index().items()}
 
 
 def _mean_of_mix(resolved: pd.DataFrame, recent: pd.DataFrame, setting: float) -> float:
