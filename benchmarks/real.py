@@ -181,7 +181,7 @@ def volume_row(case: Case, folder: Path, log: Path) -> tuple[list[object], Run]:
     return row, run
 
 
-MEMBERS = ("presage-median", "seasonal-naive", "mean-of-8")
+MEMBERS = ("presage-median", "seasonal_naive", "mean_of_same_slots")
 
 
 def bottom_series(ids: pd.Series) -> np.ndarray:

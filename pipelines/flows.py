@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import steps
 from pipelines.console import Progress, Result, say
 from pipelines.output import check_out
+from pipelines.steps import inputs, risk, risk_training, training, volume, volume_training
 
 Step = Callable[..., Any]
 
@@ -26,14 +26,16 @@ def train(
     step: Step, report: Progress, *, workspace: Path, as_of: datetime | None, only: str | None
 ) -> Result:
     """Snapshot, then each model: features, fit, evaluation, MLflow, gate, promotion."""
-    snapshot = step(steps.take_snapshot, workspace, report)
-    moment = step(steps.resolve_as_of, workspace, as_of)
+    snapshot = step(inputs.take_snapshot, workspace, report)
+    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
     results = []
     if only in (None, "risk"):
-        results.append(step(steps.train_risk_model, workspace, snapshot, moment, report))
+        results.append(step(risk_training.train_risk_model, workspace, snapshot, moment, report))
     if only in (None, "volume"):
-        results.append(step(steps.train_volume_model, workspace, snapshot, moment, report))
-    return step(steps.summarise_training, results, moment)
+        results.append(
+            step(volume_training.train_volume_model, workspace, snapshot, moment, report)
+        )
+    return step(training.summarise_training, results, moment)
 
 
 def score(
@@ -42,14 +44,14 @@ def score(
     *,
     workspace: Path,
     as_of: datetime | None,
-    horizons: tuple[int, ...] = (7, 14, 30),
+    horizons: tuple[int, ...] | None = None,
     out: Path | None = None,
 ) -> Result:
     """Snapshot, features of every customer, risks and reasons, published."""
     check_out(out)
-    snapshot = step(steps.take_snapshot, workspace, report)
-    moment = step(steps.resolve_as_of, workspace, as_of)
-    return step(steps.score_customers, workspace, snapshot, moment, horizons, out, report)
+    snapshot = step(inputs.take_snapshot, workspace, report)
+    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
+    return step(risk.score_customers, workspace, snapshot, moment, horizons, out, report)
 
 
 def forecast(
@@ -59,14 +61,14 @@ def forecast(
     workspace: Path,
     as_of: datetime | None,
     horizon: str = "28d",
-    freq: str = "h",
+    freq: str | None = None,
     out: Path | None = None,
 ) -> Result:
     """Snapshot, series, forecast of every node, published as a vintage."""
     check_out(out)
-    snapshot = step(steps.take_snapshot, workspace, report)
-    moment = step(steps.resolve_as_of, workspace, as_of)
-    return step(steps.forecast_volume, workspace, snapshot, moment, horizon, freq, out, report)
+    snapshot = step(inputs.take_snapshot, workspace, report)
+    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
+    return step(volume.forecast_volume, workspace, snapshot, moment, horizon, freq, out, report)
 
 
 def backtest_risk(
@@ -80,8 +82,8 @@ def backtest_risk(
 ) -> Result:
     """Train and score at each cutoff with what was known then."""
     check_out(out)
-    snapshot = step(steps.take_snapshot, workspace, report)
-    return step(steps.backtest_risk_model, workspace, snapshot, cutoffs, horizons, out, report)
+    snapshot = step(inputs.take_snapshot, workspace, report)
+    return step(risk.backtest_risk_model, workspace, snapshot, cutoffs, horizons, out, report)
 
 
 def backtest_volume(
@@ -97,9 +99,9 @@ def backtest_volume(
 ) -> Result:
     """Forecast at each cutoff with what was known then."""
     check_out(out)
-    snapshot = step(steps.take_snapshot, workspace, report)
+    snapshot = step(inputs.take_snapshot, workspace, report)
     return step(
-        steps.backtest_volume_model,
+        volume.backtest_volume_model,
         workspace,
         snapshot,
         cutoffs,
@@ -143,14 +145,15 @@ def run_in_prefect(name: str, report: Progress, parameters: dict[str, Any]) -> R
     import prefect
 
     def step(function: Callable[..., Any], *args: Any) -> Any:
+        def work() -> Any:
+            return function(*args)
+
         label = function.__name__.replace("_", "-")
-        task = prefect.task(
-            lambda: function(*args), name=label, persist_result=False, log_prints=False
-        )
-        return task()
+        return prefect.task(name=label, persist_result=False)(work)()
 
     def body() -> Result:
         return FLOWS[name](step, report, **parameters)
 
     body.__doc__ = FLOWS[name].__doc__
-    return prefect.flow(body, name=f"presage-{name}", persist_result=False)()
+    done: Result = prefect.flow(name=f"presage-{name}", persist_result=False)(body)()
+    return done

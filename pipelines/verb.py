@@ -41,6 +41,7 @@ def verb(app: typer.Typer, name: str | None = None) -> Callable[..., Any]:
         def command(*args: Any, **options: Any) -> None:
             as_json = bool(options.get("as_json"))
             try:
+                quiet_threads()
                 result = function(*args, **options)
             except PresageError as error:
                 if options.get("debug"):
@@ -64,6 +65,13 @@ def verb(app: typer.Typer, name: str | None = None) -> Callable[..., Any]:
         return function
 
     return register
+
+
+def quiet_threads() -> None:
+    """Threads that wait asleep, before any library starts some: spinning ones starve the others."""
+    from data.settings import set_environment
+
+    set_environment({"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"})
 
 
 def _fail(message: str, kind: str, as_json: bool) -> None:

@@ -18,7 +18,7 @@ def prefect_api(timeout_seconds: float = 1.0) -> str | None:
     configured = environment("PREFECT_API_URL")
     url = configured or LOCAL_PREFECT
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=timeout_seconds) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/health", timeout=timeout_seconds) as answer:
             healthy = answer.status == 200
     except (urllib.error.URLError, OSError, ValueError):
         healthy = False

@@ -49,7 +49,9 @@ def register(app: typer.Typer) -> None:
     def score(
         directory: Dir,
         as_of: AsOf = None,
-        horizons: Horizons = "7,14,30",
+        horizons: Annotated[
+            str | None, typer.Option(help="Days ahead; default: all that the model has.")
+        ] = None,
         out: Out = None,
         as_json: Json = False,
         debug: Debug = False,
@@ -61,7 +63,7 @@ def register(app: typer.Typer) -> None:
         from pipelines.flows import run
 
         moment = parse_time(as_of) if as_of else None
-        days = parse_days(horizons)
+        days = parse_days(horizons) if horizons else None
         with progress(as_json) as report:
             return run("score", report, workspace=directory, as_of=moment, horizons=days, out=out)
 
@@ -70,7 +72,10 @@ def register(app: typer.Typer) -> None:
         directory: Dir,
         as_of: AsOf = None,
         horizon: Annotated[str, typer.Option(help="How far: 28d, 48h.")] = "28d",
-        freq: Annotated[str, typer.Option(help="Interval: h, D, 30min, W, MS.")] = "h",
+        freq: Annotated[
+            str | None,
+            typer.Option(help="Interval: h, D, 30min, W, MS. Default: h, or that of volumes."),
+        ] = None,
         out: Out = None,
         as_json: Json = False,
         debug: Debug = False,

@@ -1,4 +1,4 @@
-"""Verbs that act on the forecasts and care for the state: staff, outreach, serve, keys, up, demo."""
+"""Verbs that act on the forecasts and keep the state: staff, outreach, serve, up, demo, keys."""
 
 from __future__ import annotations
 
@@ -179,9 +179,8 @@ def _state(app: typer.Typer) -> None:
 
         Example: presage monitor company
         """
-        from data.workspace import Workspace
-
         from data.errors import NotBuiltYet
+        from data.workspace import Workspace
 
         Workspace.open(directory)
         raise NotBuiltYet("monitor is not built yet; `presage backtest` compares with what came")
@@ -207,9 +206,8 @@ def _state(app: typer.Typer) -> None:
 
         Example: presage erase company c-17
         """
-        from data.workspace import Workspace
-
         from data.errors import NotBuiltYet
+        from data.workspace import Workspace
 
         Workspace.open(directory)
         raise NotBuiltYet("erase is not built yet; nothing was removed")

@@ -83,7 +83,6 @@ def register(app: typer.Typer) -> None:
         Example: presage import incidents incident_event_log.csv company
         """
         from data.adapters import run_import
-
         from data.errors import UsageError
 
         options: dict[str, str] = {}
@@ -94,7 +93,7 @@ def register(app: typer.Typer) -> None:
             options[name] = value
         with progress(as_json) as report:
             done = run_import(adapter, source, directory, options=options, progress=report)
-        return Result(done.as_dict(), done.lines())
+        return Result(done.as_dict(), [*done.lines(), f"Next: presage check {directory}"])
 
     @verb(app)
     def check(
@@ -115,13 +114,14 @@ def register(app: typer.Typer) -> None:
         """
         from data.check import check as run
         from data.workspace import Workspace
+        from pipelines.reports import check_result
 
         workspace = Workspace.open(directory)
         with progress(as_json) as report:
             report("reading the tables")
             now = parse_time(clock, "--clock") if clock else None
             found = run(workspace, now=now)
-        return Result(found.as_dict(), found.lines(limit), exit_code=0 if found.ok else 1)
+        return check_result(found, limit)
 
     @verb(app)
     def settings(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
@@ -134,8 +134,8 @@ def register(app: typer.Typer) -> None:
 
         rows = explain(Workspace.open(directory).settings)
         return Result(
-            {"settings": [{"name": n, "value": v, "source": s} for n, v, s in rows]},
-            table(["setting", "value", "from"], [[n, v, s] for n, v, s in rows]),
+            {"settings": [{"name": r.name, "value": r.value, "source": r.source} for r in rows]},
+            table(["setting", "value", "from"], [[r.name, r.value, r.source] for r in rows]),
         )
 
     @verb(app)
@@ -144,7 +144,7 @@ def register(app: typer.Typer) -> None:
 
         Example: presage features company
         """
-        from pipelines.steps import describe_features
+        from pipelines.steps.inputs import describe_features
 
         with progress(as_json) as report:
             cards = describe_features(directory, report)

@@ -1,0 +1,61 @@
+"""What every flow begins with: the snapshot, the moment to look from, the features there are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from data.snapshot import Snapshot, open_snapshot, take
+from data.workspace import Workspace, last_midnight
+from pipelines.console import Progress, say
+
+
+def take_snapshot(workspace: Path, report: Progress) -> Path:
+    """The workspace's tables and posted events as an immutable, verified folder."""
+    opened = Workspace.open(workspace)
+    report("reading the tables into a snapshot")
+    snapshot = take(opened, progress=lambda message: report(message))
+    for name, rows in snapshot.quarantined.items():
+        if rows:
+            say(
+                f"{name}: {rows} rows break the contract and are left out; "
+                f"`presage check {workspace}` lists them"
+            )
+    return snapshot.path
+
+
+def resolve_as_of(workspace: Path, snapshot: Path, as_of: datetime | None) -> datetime:
+    """``as_of``, or the default of the contract; said either way."""
+    opened = Workspace.open(workspace)
+    if as_of is None and opened.settings.data.complete_to is None:
+        newest = open_snapshot(snapshot).newest_birth
+        moment = (
+            opened.default_as_of()
+            if newest is None
+            else last_midnight(newest, opened.settings.company.time_zone)
+        )
+    else:
+        moment = as_of or opened.default_as_of()
+    say(f"as of {moment.isoformat(sep=' ')} UTC" + ("" if as_of else " (default)"))
+    return moment
+
+
+def describe_features(workspace: Path, report: Progress) -> list[dict[str, Any]]:
+    """The cards of the default view, with the share of nulls at the default as-of time."""
+    from features.compute import compute
+    from features.spine import customers_at
+    from features.views import default_view
+
+    opened = Workspace.open(workspace)
+    path = take_snapshot(workspace, report)
+    tables: Snapshot = open_snapshot(path)
+    moment = resolve_as_of(workspace, path, None)
+    view = default_view(tables, opened.settings)
+    spine = customers_at(tables, [moment], opened.settings.risk.active_within_days)
+    report(f"computing {len(view.names)} features of {len(spine)} customers")
+    found = compute(view, spine, tables)
+    return [
+        {**card, "null_share": round(float(found[card["name"]].isna().mean()), 4)}
+        for card in view.cards()
+    ]

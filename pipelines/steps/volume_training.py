@@ -1,0 +1,154 @@
+"""Training the volume model: learned from everything, judged through a twin on the last weeks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data.errors import NotEnoughHistory
+from data.snapshot import open_snapshot
+from data.workspace import Workspace
+from models.gate import VOLUME, Evaluation, gate
+from models.metrics import Interval, bootstrap, coverage, wape
+from models.volume import (
+    VolumeContext,
+    load_volume,
+    mean_of_same_slots,
+    seasonal_naive,
+    train_volume,
+)
+from pipelines.console import Progress, Result
+from pipelines.steps.training import Candidate, champion_twin, cleared, register
+from pipelines.steps.volume import context_of, horizon_steps, native_freq, series_of
+
+KIND = "volume"
+EVALUATED_DAYS = 28
+"""The twin is judged on so many days, or on a quarter of a shorter history."""
+
+
+def train_volume_model(
+    workspace: Path, snapshot: Path, as_of: datetime, report: Progress
+) -> Result:
+    """Train, evaluate, register, gate, promote."""
+    opened = Workspace.open(workspace)
+    tables = open_snapshot(snapshot)
+    settings = opened.settings.volume
+    context = context_of(opened, tables)
+    freq = native_freq(tables) or settings.freq
+    report(f"counting contacts in steps of {freq}")
+    history, source = series_of(tables, as_of, freq, context)
+    span = as_of - history["ds"].min().to_pydatetime()
+    if span < timedelta(days=14):
+        missing = timedelta(days=14) - span
+        raise NotEnoughHistory(
+            f"a volume model needs 14 days of {source}, there are {span / timedelta(days=1):.1f}: "
+            f"{missing / timedelta(days=1):.1f} more days are needed"
+        )
+    days = min(EVALUATED_DAYS, max(1, span // timedelta(days=4)))
+    twin_as_of = as_of - timedelta(days=days)
+    known, _ = series_of(tables, twin_as_of, freq, context)
+    judged = horizon_steps(f"{days}d", freq)
+    horizon = horizon_steps(f"{settings.horizon_days:g}d", freq)
+    report(f"training the twin on what was known at {twin_as_of:%Y-%m-%d}")
+    twin = train_volume(known, horizon=judged, freq=freq, context=context, seed=settings.seed)
+    report(f"training on everything: {history['unique_id'].nunique()} series")
+    model = train_volume(history, horizon=horizon, freq=freq, context=context, seed=settings.seed)
+    staging = opened.state_dir / "staging"
+    bundle, twin_bundle = cleared(staging / "volume"), cleared(staging / "volume-twin")
+    model.save(bundle)
+    twin.save(twin_bundle)
+    rows = twin.forecast(known, horizon=judged, context=context, levels=settings.levels)
+    rows = rows.merge(history, on=["unique_id", "ds"])
+    rows = _beside(rows, known, judged, freq, context)
+    earlier = champion_twin(opened.state_dir, KIND, twin_as_of)
+    before = None
+    if earlier is not None:
+        old = load_volume(earlier)
+        if old.freq == freq:
+            made = old.forecast(known, horizon=judged, context=context, levels=settings.levels)
+            made = rows[["unique_id", "ds"]].merge(made, on=["unique_id", "ds"], how="left")
+            before = made["presage-median"].fillna(0.0).to_numpy()
+    y = rows["y"].to_numpy()
+    baselines = {
+        "the seasonal naive": rows["seasonal_naive"].to_numpy(),
+        "the mean of 8 same slots": rows["mean_of_same_slots"].to_numpy(),
+    }
+    groups = rows["ds"].dt.floor("D").to_numpy()
+    decision = gate(
+        rows["presage-median"].to_numpy(),
+        before,
+        Evaluation(y, groups=groups, baselines=baselines, seed=settings.seed),
+        VOLUME,
+    )
+    metrics: dict[str, float | Interval] = {
+        "wape": bootstrap(wape, y, rows["presage-median"].to_numpy(), groups=groups, seed=0),
+        **{
+            f"coverage_{level}": coverage(
+                y, rows[f"presage-lo-{level}"].to_numpy(), rows[f"presage-hi-{level}"].to_numpy()
+            )
+            for level in settings.levels
+        },
+        **{f"wape_{name.replace(' ', '_')}": wape(y, told) for name, told in baselines.items()},
+    }
+    candidate = Candidate(
+        kind=KIND,
+        bundle=bundle,
+        twin=twin_bundle,
+        as_of=as_of,
+        twin_as_of=twin_as_of,
+        decision=decision,
+        params={
+            "freq": freq,
+            "horizon_steps": horizon,
+            "judged_steps": judged,
+            "series": history["unique_id"].nunique(),
+            "source": source,
+            "seed": settings.seed,
+        },
+        metrics=metrics,
+        base_rates={"mean_count": float(np.mean(y))},
+        data_fingerprint=tables.fingerprint,
+        feature_fingerprint=f"volume/{freq}",
+        example=known.tail(5).reset_index(drop=True),
+        predictions=rows[["presage", "presage-median"]].tail(5).reset_index(drop=True),
+        plots=_plots(rows, known, judged),
+        tables={"weights": model.weights(), "accuracy": _accuracy(rows)},
+        summary=(
+            f"  judged on {days} days after {twin_as_of:%Y-%m-%d}, {rows['unique_id'].nunique()} "
+            "series",
+        ),
+    )
+    return register(opened, candidate, report)
+
+
+def _beside(
+    rows: pd.DataFrame, known: pd.DataFrame, horizon: int, freq: str, context: VolumeContext
+) -> pd.DataFrame:
+    for baseline in (seasonal_naive, mean_of_same_slots):
+        made = baseline(known, horizon=horizon, freq=freq, context=context)
+        rows = rows.merge(made, on=["unique_id", "ds"])
+    return rows
+
+
+def _accuracy(rows: pd.DataFrame) -> pd.DataFrame:
+    """WAPE by series beside the baselines; series without a contact are left out."""
+    made = []
+    for name, part in rows.groupby("unique_id"):
+        if part["y"].sum() > 0:
+            y = part["y"].to_numpy()
+            columns = ("presage-median", "seasonal_naive", "mean_of_same_slots")
+            scores = {column: wape(y, part[column].to_numpy()) for column in columns}
+            made.append({"unique_id": name, "mean_count": float(y.mean()), **scores})
+    return pd.DataFrame(made)
+
+
+def _plots(rows: pd.DataFrame, known: pd.DataFrame, horizon: int) -> dict[str, object]:
+    from models.figures import fan_plot
+
+    busiest = rows.groupby("unique_id")["y"].sum().idxmax()
+    part = rows[rows["unique_id"] == busiest].sort_values("ds")
+    past = known[known["unique_id"] == busiest].sort_values("ds").tail(horizon)
+    return {"forecast": fan_plot(past, part, title=str(busiest))}

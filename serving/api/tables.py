@@ -1,0 +1,99 @@
+"""GET /v1/forecasts and GET /v1/staffing: pages of the newest published table, JSON or CSV.
+
+A cursor is the row's position in the table as published, with that table's hash: a page that
+follows after a newer one was published is refused (409) rather than mixing two forecasts.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from serving.api.problem import Problem
+from serving.api.route import Answer, Call
+from serving.published import Published
+
+PAGE_ROWS = 5000
+
+
+def parse_moment(call: Call, name: str) -> datetime | None:
+    """A time of the query as naive UTC, or None where it is absent."""
+    text = call.parameters.get(name)
+    if not text:
+        return None
+    # an offset's "+" that was not escaped arrives as a space
+    for candidate in (text, "+".join(text.rsplit(" ", 1))):
+        try:
+            value = datetime.fromisoformat(candidate)
+            break
+        except ValueError:
+            continue
+    else:
+        raise Problem(
+            400, "parameter", f"{name}={text!r} is not a time; write 2026-03-01T10:00:00Z"
+        )
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def between(frame: pd.DataFrame, column: str, call: Call) -> pd.DataFrame:
+    """The rows whose ``column`` lies in [from, to)."""
+    start, end = parse_moment(call, "from"), parse_moment(call, "to")
+    if start and end and end <= start:
+        raise Problem(400, "parameter", f"to={end} is not after from={start}")
+    if start:
+        frame = frame[frame[column] >= start]
+    if end:
+        frame = frame[frame[column] < end]
+    return frame
+
+
+def answer_rows(frame: pd.DataFrame, published: Published, call: Call) -> Answer:
+    """CSV of all rows, or one page of them as JSON."""
+    headers = {"Presage-As-Of": published.about["as_of"] + "Z"}
+    if call.accept == "text/csv":
+        text = frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+        return Answer(text.encode(), media_type="text/csv", headers=headers)
+    start = _position(call.parameters.get("after"), published)
+    limit = _limit(call.parameters.get("limit"))
+    page = frame.iloc[start : start + limit]
+    follows = start + limit < len(frame)
+    value = {
+        "items": records(page),
+        "as_of": published.about["as_of"] + "Z",
+        "published_at": published.about["published_at"] + "Z",
+        "next": f"{published.about['sha256'][:12]}.{start + limit}" if follows else None,
+    }
+    return Answer(value, headers=headers)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON-able dicts: times as ISO 8601 with Z, missing values as null."""
+    told = frame.copy()
+    for name in told.columns:
+        if pd.api.types.is_datetime64_any_dtype(told[name]):
+            told[name] = told[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    told = told.astype(object)
+    return told.where(told.notna(), None).to_dict("records")
+
+
+def _position(cursor: str | None, published: Published) -> int:
+    if not cursor:
+        return 0
+    digest, _, position = cursor.partition(".")
+    if not position.isdigit():
+        raise Problem(400, "cursor", f"after={cursor!r} is no cursor; take `next` of the last page")
+    if digest != published.about["sha256"][:12]:
+        raise Problem(
+            409, "cursor", "a newer result was published since that page; start again without after"
+        )
+    return int(position)
+
+
+def _limit(text: str | None) -> int:
+    if not text:
+        return PAGE_ROWS
+    if not text.isdigit() or not 1 <= int(text) <= PAGE_ROWS:
+        raise Problem(400, "parameter", f"limit={text!r}: give a number from 1 to {PAGE_ROWS}")
+    return int(text)

@@ -1,0 +1,126 @@
+"""Champion and history to predictions: the one place where a customer's score is made.
+
+Nightly scoring asks it for everybody at one time, the API for one customer now; both get the same
+bits, since a row's features and score do not depend on the rows beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.errors import DamagedFile, NotEnoughHistory, UsageError
+from data.tables import Tables
+from features.compute import compute
+from features.history import History
+from features.spec import FeatureView
+from models.champion import champion
+from models.risk.model import RiskModel, load_risk
+
+VIEW = "view"
+"""The note of a risk model that holds its feature view as JSON text."""
+
+
+def with_view(model: RiskModel, view: FeatureView) -> RiskModel:
+    """The model with the view that its features come from, so that the two travel together."""
+    return replace(model, notes={**model.notes, VIEW: view.to_json()})
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A risk model, its features, and the name that its predictions carry."""
+
+    model: RiskModel
+    view: FeatureView
+    model_version: str
+
+    @classmethod
+    def of_champion(cls, state_dir: Path) -> Predictor:
+        """The model at work. NotEnoughHistory if there is none, DamagedFile if it is not whole."""
+        at_work = champion(state_dir, "risk")
+        if at_work is None:
+            raise NotEnoughHistory("no risk model has been promoted yet; run `presage train` first")
+        return cls.of_bundle(at_work.folder, at_work.model_version)
+
+    @classmethod
+    def of_bundle(cls, folder: Path, model_version: str) -> Predictor:
+        """The model saved in ``folder``."""
+        model = load_risk(folder)
+        if VIEW not in model.notes:
+            raise DamagedFile(f"{folder}: the model does not name its features; train it again")
+        return cls(model, FeatureView.from_json(model.notes[VIEW]), model_version)
+
+    def history(self, tables: Tables) -> History:
+        """The rows that the features need, read once, to be asked many times."""
+        return History.read(self.view, tables)
+
+    def score(
+        self,
+        spine: pd.DataFrame,
+        history: Tables | History,
+        *,
+        horizons: Sequence[int] | None = None,
+        reasons_for: int | None = None,
+        num_threads: int = 1,
+    ) -> pd.DataFrame:
+        """One row per row of ``spine`` (customer_id, as_of), in its order, with the columns of
+        `presage score`; ``reasons`` as JSON text.
+
+        ``reasons_for``: only so many of the riskiest get reasons (contributions cost a hundred
+        times a score), the others an empty list; None: all do.
+        """
+        wanted = self.check_horizons(horizons)
+        features = compute(self.view, spine, history)
+        told = self.model.predict(features, num_threads=num_threads)
+        middle = self.model.horizons[len(self.model.horizons) // 2]
+        risk = told[f"risk_{middle}d"].to_numpy()
+        told_why = np.arange(len(risk))
+        if reasons_for is not None and reasons_for < len(risk):
+            told_why = np.sort(np.argsort(-risk, kind="stable")[:reasons_for])
+        reasons: list[list[dict[str, Any]]] = [[] for _ in range(len(risk))]
+        found = self.model.reasons(features.iloc[told_why], num_threads=num_threads)
+        for row, why in zip(told_why, found, strict=True):
+            reasons[row] = why
+        frame = pd.DataFrame(
+            {
+                "customer_id": features["customer_id"].astype("str"),
+                "as_of": features["as_of"],
+                **{f"risk_{h}d": told[f"risk_{h}d"] for h in wanted},
+                "expected_tickets_30d": told["expected_tickets_30d"],
+                "topic": pd.Series(told["topic"], dtype="str"),
+                "channel": pd.Series(told["channel"], dtype="str"),
+                "reasons": [json.dumps(why, ensure_ascii=False) for why in reasons],
+                "model_version": self.model_version,
+            }
+        )
+        frame["model_version"] = frame["model_version"].astype("str")
+        return frame
+
+    def check_horizons(self, horizons: Sequence[int] | None) -> tuple[int, ...]:
+        """The horizons asked for; UsageError for one that the model was not trained on."""
+        if horizons is None:
+            return self.model.horizons
+        unknown = [h for h in horizons if h not in self.model.horizons]
+        if unknown:
+            known = ", ".join(map(str, self.model.horizons))
+            raise UsageError(
+                f"the model at work has horizons of {known} days, none of {unknown[0]}"
+            )
+        return tuple(horizons)
+
+
+def now_spine(customer_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
+    """A spine of these customers at one moment."""
+    return pd.DataFrame(
+        {
+            "customer_id": pd.Series(list(customer_ids), dtype="str"),
+            "as_of": pd.Series([as_of] * len(customer_ids), dtype="datetime64[us]"),
+        }
+    )
