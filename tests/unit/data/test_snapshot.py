@@ -251,8 +251,9 @@ def test_a_run_that_was_killed_leaves_nothing_behind(workspace: Workspace) -> No
     assert list(folder.iterdir()) == [snapshot.path]
 
 
-def test_the_three_used_last_are_kept(workspace: Workspace) -> None:
-    paths = []
+def test_the_three_used_last_are_kept(tmp_path: Path) -> None:
+    workspace = init(tmp_path)
+    paths: list[Path] = []
     for number in range(5):
         write_tables(workspace.path, {"tickets": company()["tickets"].assign(topic=f"t{number}")})
         paths.append(take(workspace, now=NOW).path)

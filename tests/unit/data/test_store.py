@@ -1,0 +1,423 @@
+"""The store, on SQLite and on a real PostgreSQL: durable, append only, one writer at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+from data.errors import Conflict, DamagedFile, DataError, PresageError, SettingsError, UsageError
+from data.store import (
+    Store,
+    append_decisions,
+    append_events,
+    check_lease,
+    consent_of,
+    create_key,
+    decisions_of,
+    event_frames,
+    events_of_customers,
+    events_since,
+    find_response,
+    has_store,
+    list_keys,
+    open_store,
+    open_url,
+    outcomes_of,
+    predictions_of,
+    publications,
+    put_consent,
+    put_secret,
+    read_forecast,
+    read_secret,
+    record_outcome,
+    registry_event,
+    registry_history,
+    release_lease,
+    remember_response,
+    renew_lease,
+    revoke_key,
+    salt,
+    save_forecast,
+    save_predictions,
+    take_lease,
+    verify_key,
+    verify_log,
+)
+from data.store.schema import METADATA
+from data.workspace import init
+
+T = datetime(2026, 3, 1, 12, 0, 0, 123456)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The socket folder of a PostgreSQL of our own; ``PRESAGE_TEST_POSTGRES`` may name a server."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not binaries:
+        pytest.skip("PostgreSQL is not installed (no /usr/lib/postgresql/*/bin/initdb)")
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    bin_folder = binaries[-1].parent
+    folder = Path(tempfile.mkdtemp(prefix="presage-pg-"))
+    user = None
+    if os.geteuid() == 0:  # the server refuses to run as root
+        user = "nobody"
+        shutil.chown(folder, user)
+    run = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    data = folder / "data"
+    subprocess.run(
+        [bin_folder / "initdb", "-D", data, "-U", "presage", "-A", "trust", "--no-sync"],
+        check=True,
+        **run,
+    )
+    server = subprocess.Popen(
+        [bin_folder / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-F"],
+        **run,
+    )
+    try:
+        engine = sa.create_engine(f"postgresql+psycopg://presage@/postgres?host={folder}")
+        waiting = threading.Event()
+        for _ in range(600):
+            try:
+                engine.connect().close()
+                break
+            except sa.exc.OperationalError:
+                waiting.wait(0.1)
+        engine.dispose()
+        yield str(folder)
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    host = request.getfixturevalue("postgres")
+    admin = sa.create_engine(
+        f"postgresql+psycopg://presage@/postgres?host={host}", isolation_level="AUTOCOMMIT"
+    )
+    name = f"db{abs(hash(tmp_path))}"
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return f"postgresql://presage@/{name}?host={host}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    with open_url(url) as opened:
+        yield opened
+
+
+def ticket(number: int, **columns: object) -> dict[str, object]:
+    return {
+        "ticket_id": f"t{number}",
+        "opened_at": "2026-02-28T00:00:00Z",
+        "channel": "email",
+        "customer_id": f"c{number % 3}",
+        **columns,
+    }
+
+
+def test_the_migrations_make_exactly_the_schema(store: Store) -> None:
+    found = sa.inspect(store.engine)
+    assert set(found.get_table_names()) == {*METADATA.tables, "alembic_version"}
+    for name, table in METADATA.tables.items():
+        assert {c["name"] for c in found.get_columns(name)} == set(table.columns.keys())
+        assert {i["name"] for i in found.get_indexes(name)} >= {i.name for i in table.indexes}
+
+
+def test_a_store_of_a_newer_presage_is_refused_by_name(url: str) -> None:
+    with open_url(url) as store, store.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(PresageError, match="revision 9999, which this Presage does not know"):
+        open_url(url)
+
+
+def test_opening_twice_at_once_migrates_once(url: str) -> None:
+    failures: list[BaseException] = []
+
+    def opens() -> None:
+        try:
+            open_url(url).close()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=opens) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_events_are_accepted_once_by_key_and_change_as_versions(store: Store) -> None:
+    first = append_events(store, {"tickets": [ticket(1), ticket(2), ticket(1)]}, T)
+    assert (first.accepted, first.repeated) == (2, 1)
+    again = append_events(store, {"tickets": [ticket(2), ticket(2, priority="high")]}, T + HOUR)
+    assert (again.accepted, again.repeated) == (1, 1)
+    back = append_events(store, {"tickets": [ticket(2)]}, T + 2 * HOUR)
+    assert back.accepted == 1  # what it was before, said anew
+    events = events_since(store, first.last_seq)
+    assert [event.recorded_at for event in events] == [T + HOUR, T + 2 * HOUR]
+    assert events[0].key == ("t2",)
+    assert events[0].payload["priority"] == "high"
+    frame = event_frames(store)["tickets"]
+    assert frame["ticket_id"].tolist() == ["t1", "t2", "t2", "t2"]
+    assert frame["priority"].tolist() == [None, None, "high", None]
+    of_customers = events_of_customers(store, ["c1", "c2", "nobody"])
+    assert {c: len(found) for c, found in of_customers.items()} == {"c1": 1, "c2": 3, "nobody": 0}
+
+
+def test_events_without_their_key_or_table_are_refused_and_nothing_is_kept(store: Store) -> None:
+    with pytest.raises(DataError, match="usage row 1: event_id is null"):
+        append_events(store, {"tickets": [ticket(1)], "usage": [{"feature": "x"}]}, T)
+    with pytest.raises(DataError, match='Did you mean "tickets"'):
+        append_events(store, {"ticket": [ticket(1)]}, T)
+    assert events_since(store, 0) == []
+
+
+def test_the_keys_of_volumes_are_moments_however_they_are_written(store: Store) -> None:
+    rows = [{"unique_id": "a", "ds": ds, "y": 1} for ds in ("2026-01-01", "2026-01-01T01:00+01:00")]
+    append_events(store, {"volumes": rows}, T)
+    assert {event.key for event in events_since(store, 0)} == {("a", "2026-01-01T00:00:00")}
+
+
+def test_many_writers_lose_nothing(store: Store) -> None:
+    def posts(start: int) -> None:
+        for number in range(start, start + 10):
+            append_events(store, {"tickets": [ticket(number)]}, T)
+
+    threads = [threading.Thread(target=posts, args=(10 * n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({event.key for event in events_since(store, 0)}) == 40
+
+
+def test_an_answer_is_remembered_by_its_key(store: Store) -> None:
+    assert find_response(store, "key1", "k", "body") is None
+    remember_response(store, "key1", "k", "body", 202, "{}", T)
+    assert find_response(store, "key1", "k", "body") == (202, "{}")
+    assert find_response(store, "key2", "k", "body") is None
+    with pytest.raises(Conflict, match="another request"):
+        find_response(store, "key1", "k", "other")
+    with pytest.raises(Conflict):
+        remember_response(store, "key1", "k", "body", 202, "{}", T)
+
+
+def test_the_newest_word_on_consent_holds(store: Store) -> None:
+    for channel, granted in (("email", True), ("phone", True), ("email", False)):
+        put_consent(store, "c1", channel, granted, T, "api")
+    assert consent_of(store, ["c1", "c2"]) == {"c1": {"email": False, "phone": True}, "c2": {}}
+    put_consent(store, "c1", "all", False, T, "api")
+    assert consent_of(store, ["c1"]) == {"c1": {"all": False}}
+    put_consent(store, "c1", "phone", True, T, "api")
+    assert consent_of(store, ["c1"]) == {"c1": {"all": False, "phone": True}}
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(store: Store) -> None:
+    key = create_key(store, "crm", ["score", "events"], T)
+    found = verify_key(store, key)
+    assert found is not None
+    assert (found.name, found.scopes) == ("crm", ("events", "score"))
+    with store.reading() as connection:
+        row = str(connection.execute(sa.text("SELECT * FROM api_keys")).one())
+    assert key.split("_", 2)[2] not in row
+    assert verify_key(store, key[:-1] + ("A" if key[-1] != "A" else "B")) is None
+    assert verify_key(store, "") is None
+    with pytest.raises(Conflict, match="crm"):
+        create_key(store, "crm", ["score"], T)
+    with pytest.raises(UsageError, match='Did you mean "score"'):
+        create_key(store, "x", ["scores"], T)
+    with pytest.raises(UsageError, match='Did you mean "crm"'):
+        revoke_key(store, "crn", T)
+    revoke_key(store, "crm", T + HOUR)
+    assert verify_key(store, key) is None
+    assert create_key(store, "crm", ["score"], T) != key
+    assert [k.revoked_at for k in list_keys(store)].count(None) == 1
+
+
+def decided(number: int) -> dict[str, object]:
+    return {"decision_id": f"d{number}", "customer_id": f"c{number}", "arm": "treat", "at": T}
+
+
+def test_decisions_are_chained_written_once_and_only_appended(store: Store) -> None:
+    assert verify_log(store).entries == 0
+    assert append_decisions(store, "r1", [decided(1), decided(2)], T) == ["d1", "d2"]
+    head = verify_log(store).head
+    with pytest.raises(Conflict, match="r1"):
+        append_decisions(store, "r1", [decided(3)], T)
+    with pytest.raises(Conflict, match="written before"):
+        append_decisions(store, "r2", [decided(3), decided(2)], T)
+    assert verify_log(store).head == head
+    append_decisions(store, "r2", [decided(3)], T + HOUR)
+    assert verify_log(store).entries == 3
+    assert [d["decision_id"] for d in decisions_of(store, run_id="r1")] == ["d1", "d2"]
+    assert [d["arm"] for d in decisions_of(store, customer_id="c3")] == ["treat"]
+    for change in ("UPDATE decisions SET sha256 = 'x' WHERE seq = 2", "DELETE FROM decisions"):
+        with pytest.raises(sa.exc.DBAPIError, match="append only"), store.writing() as connection:
+            connection.execute(sa.text(change))
+
+
+def test_a_changed_decision_is_found_and_a_forgotten_one_is_not_damage(store: Store) -> None:
+    append_decisions(store, "r1", [decided(n) for n in range(5)], T)
+    with store.writing() as connection:
+        connection.execute(sa.text("DELETE FROM decision_texts WHERE customer_id = 'c1'"))
+    state = verify_log(store)
+    assert (state.entries, state.forgotten) == (5, 1)
+    with store.writing() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE decision_texts SET payload = replace(payload, 'treat', 'holdout') "
+                "WHERE decision_id = 'd3'"
+            )
+        )
+    with pytest.raises(DamagedFile, match="damaged at entry 4: its text"):
+        verify_log(store)
+
+
+def test_outbox_rows_are_written_with_their_decisions_or_not_at_all(store: Store) -> None:
+    send = {"channel": "email", "action": "apology", "payload": {"x": 1}}
+    append_decisions(
+        store, "r1", [decided(1)], T, outbox=[{"decision_id": "d1", "customer_id": "c1", **send}]
+    )
+    with pytest.raises(Conflict):
+        append_decisions(
+            store, "r2", [decided(2)], T, [{"decision_id": "d1", "customer_id": "c1", **send}]
+        )
+    assert verify_log(store).entries == 1
+    with store.reading() as connection:
+        rows = connection.execute(sa.text("SELECT status, attempts FROM outbox")).all()
+    assert [tuple(row) for row in rows] == [("waiting", 0)]
+
+
+def test_outcomes_are_recorded_once(store: Store) -> None:
+    append_decisions(store, "r1", [decided(1)], T)
+    assert record_outcome(store, "d1", "sent", T, None, T)
+    assert not record_outcome(store, "d1", "sent", T, None, T + HOUR)
+    assert record_outcome(store, "d1", "answered", T + HOUR, "thanks", T + HOUR)
+    assert outcomes_of(store, ["d1"]) == {"d1": [("sent", T), ("answered", T + HOUR)]}
+    with pytest.raises(UsageError, match="no outcome"):
+        record_outcome(store, "d1", "lost", T, None, T)
+    with pytest.raises(UsageError, match="no decision 'd9'"):
+        record_outcome(store, "d9", "sent", T, None, T)
+
+
+def test_a_lease_has_one_holder_and_a_token_that_only_grows(store: Store) -> None:
+    first = take_lease(store, "train", "a", HOUR, T)
+    with pytest.raises(Conflict, match="train is being done by a"):
+        take_lease(store, "train", "b", HOUR, T + HOUR / 2)
+    renew_lease(store, "train", first, HOUR, T + HOUR / 2)
+    second = take_lease(store, "train", "b", HOUR, T + 2 * HOUR)  # a was paused past its time
+    assert second > first
+    with pytest.raises(Conflict, match="lost to b"):
+        check_lease(store, "train", first)
+    release_lease(store, "train", first)  # not a's to release any more
+    check_lease(store, "train", second)
+    release_lease(store, "train", second)
+    assert take_lease(store, "train", "a", HOUR, T + 2 * HOUR) > second
+
+
+def test_the_salt_is_made_once(store: Store) -> None:
+    assert salt(store, T) == salt(store, T + HOUR)
+    assert len(salt(store, T)) == 64
+
+
+def test_forecasts_are_kept_as_issued(store: Store) -> None:
+    assert read_forecast(store) is None
+    for number in range(3):
+        frame = pd.DataFrame({"unique_id": ["total"], "ds": [T], "presage": [float(number)]})
+        save_forecast(
+            store, frame, as_of=T, issued_at=T + number * HOUR, model_version=f"v{number}"
+        )
+    newest = read_forecast(store)
+    assert newest is not None
+    assert newest[0].model_version == "v2"
+    assert newest[1]["presage"].tolist() == [2.0]
+    earlier = read_forecast(store, issued_by=T + HOUR)
+    assert earlier is not None
+    pd.testing.assert_frame_equal(earlier[1], frame.assign(presage=1.0), check_dtype=False)
+    assert [p.rows for p in publications(store, "forecast")] == [1, 1, 1]
+    with store.writing() as connection:
+        connection.execute(sa.text("UPDATE publications SET sha256 = 'x' WHERE model_version='v2'"))
+    with pytest.raises(DamagedFile, match="forecast"):
+        read_forecast(store)
+
+
+def test_predictions_and_registry_history_are_kept_in_order(store: Store) -> None:
+    for number in (1, 2):
+        item = {"customer_id": "c", "risk": {"7": number / 10}}
+        save_predictions(
+            store, [item], as_of=T, issued_at=T + number * HOUR, model_version=f"v{number}"
+        )
+        registry_event(store, "presage-risk", f"v{number}", "promoted", T, details={"n": number})
+    assert [p["risk"]["7"] for p in predictions_of(store, "c")] == [0.1, 0.2]
+    assert [h["details"] for h in registry_history(store, "presage-risk")] == [{"n": 1}, {"n": 2}]
+    assert registry_history(store, "presage-volume") == []
+
+
+def test_what_was_answered_survives_the_death_of_the_process(tmp_path: Path) -> None:
+    workspace = init(tmp_path)
+    code = (
+        "import os, sys\n"
+        "from datetime import datetime\n"
+        "from data.store import append_events, open_store\n"
+        "from data.workspace import Workspace\n"
+        "store = open_store(Workspace.open(sys.argv[1], {}))\n"
+        "row = {'order_id': '1', 'ordered_at': '2026-01-01', 'customer_id': 'c'}\n"
+        "append_events(store, {'orders': [row]}, datetime(2026, 1, 2))\n"
+        "with store.writing() as connection:\n"
+        "    connection.exec_driver_sql('DELETE FROM events')\n"
+        "    os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 9
+    with open_store(workspace) as store:
+        assert [event.key for event in events_since(store, 0)] == [("1",)]
+        with store.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_a_store_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    workspace = init(tmp_path)
+    assert not has_store(workspace)
+    (workspace.state_dir / "store.db").write_bytes(b"this is no database, but long enough" * 40)
+    with pytest.raises(PresageError, match=r"store\.db cannot be opened: file is not a database"):
+        open_store(workspace)
+    with pytest.raises(SettingsError, match="there are sqlite and postgresql"):
+        open_url("mysql://x/y")
+    with pytest.raises(SettingsError, match="is no database URL"):
+        open_url("nonsense")
+
+
+def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:
+    workspace = init(tmp_path)
+    assert read_secret(workspace, "webhook", {}) is None
+    put_secret(workspace, "webhook", "a = b")
+    put_secret(workspace, "other", "x")
+    file = workspace.state_dir / "secrets"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert read_secret(workspace, "webhook", {}) == "a = b"
+    assert read_secret(workspace, "webhook", {"PRESAGE_SECRET_WEBHOOK": "env"}) == "env"
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match="mode 0644"):
+        read_secret(workspace, "webhook", {})
+    with pytest.raises(SettingsError, match="names are"):
+        put_secret(workspace, "a b", "x")
