@@ -199,6 +199,8 @@ def birth_times(name: str, frame: pd.DataFrame) -> pd.Series:
 
 
 def _ends_of_intervals(frame: pd.DataFrame) -> pd.Series:
+    if frame.empty:
+        return frame["ds"]
     ordered = frame[["unique_id", "ds"]].drop_duplicates().sort_values(["unique_id", "ds"])
     distance = ordered.groupby("unique_id", sort=False)["ds"].diff()
     least = distance.groupby(ordered["unique_id"]).min()
