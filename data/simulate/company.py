@@ -31,7 +31,7 @@ from data.simulate.draws import Draws, Floats, Ints
 from data.simulate.expectation import expected as expected_tickets
 from data.simulate.hazard import SEGMENT_COMPLAINTS, Hazard, hazard, ticket_share
 from data.simulate.incidents import begin_day, make_incidents, redraw_lots
-from data.simulate.outcome import DayOutcome
+from data.simulate.outcome import DayOutcome, service
 from data.simulate.population import make_population
 from data.simulate.rates import Rates
 from data.simulate.record import Record
@@ -249,6 +249,10 @@ class Company:
             events=events,
             handle_seconds=seconds,
         )
+
+    def service(self) -> pd.DataFrame:
+        """Every contact so far and what became of it, as the truth knows it (``outcome.py``)."""
+        return service(self.record, int(self.world.timeline.midnight[self.day]))
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The contract's tables as of ``now``: nothing recorded later, no later fact."""

@@ -12,10 +12,10 @@ import numpy as np
 
 from data.simulate.draws import Draws, Floats, Ints, pick
 from data.simulate.incidents import SLOW, STRIKE
-from data.simulate.rates import CARRIERS, CATEGORIES, REGIONS
+from data.simulate.rates import CATEGORIES, REGIONS
 from data.simulate.record import Record
 from data.simulate.state import Catalogue, State, World
-from data.simulate.timeline import HOUR, NEVER, SECOND
+from data.simulate.timeline import HOUR, NEVER
 
 PROMISED_HOUR = 20
 
@@ -131,6 +131,3 @@ def place_orders(
         defective=np.zeros(len(who), dtype=bool),
         row=row,
     )
-
-
-__all__ = ["CARRIERS", "SECOND", "make_catalogue", "move_orders", "place_orders"]

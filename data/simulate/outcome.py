@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.errors import UsageError
 from data.simulate.contacts import Contacts
 from data.simulate.draws import Bools, Floats, Ints
-from data.simulate.rates import CHANNELS, TOPICS
+from data.simulate.rates import CAUSES, CHANNELS, QUESTIONS, TOPICS
+from data.simulate.record import Record
 from data.simulate.timeline import NEVER
 
 if TYPE_CHECKING:
@@ -74,6 +76,37 @@ class DayOutcome:
                 "handle_seconds": self.handle_seconds[people],
             }
         )
+
+
+def service(record: Record | None, end: int) -> pd.DataFrame:
+    """All contacts but the machines', one row each, as known at ``end`` (UTC microseconds).
+
+    ``ticket_id, customer_id, channel, topic, cause, is_complaint, opened_at, answered_at,
+    first_response_at, resolved_at, abandoned_at, handle_seconds``. ``cause`` is a complaint's
+    cause, a question's kind or ``public``. UsageError for a clone that keeps no tables.
+    """
+    import pandas as pd
+
+    if record is None:
+        raise UsageError("this clone keeps no tables; make it with clone(record=True).")
+    log = {
+        name: values[~record.tickets["machine"]]
+        for name, values in record.tickets.columns().items()
+    }
+    causes = (*CAUSES, *(f"question: {name}" for name in QUESTIONS), "public")
+    columns = {
+        "ticket_id": [f"t{k}" for k in log["key"]],
+        "customer_id": [f"c{c:06d}" if c >= 0 else None for c in log["customer"]],
+        "channel": np.array(CHANNELS)[log["channel"]],
+        "topic": np.array(TOPICS)[log["topic"]],
+        "cause": np.array(causes)[log["cause"]],
+        "is_complaint": log["complaint"],
+    }
+    moments = ("opened_at", "answered_at", "first_response_at", "resolved_at", "abandoned_at")
+    for name in moments:
+        columns[name] = _times(np.where(log[name] < end, log[name], NEVER))
+    columns["handle_seconds"] = log["handle_seconds"]
+    return pd.DataFrame(columns)
 
 
 def _lookup(keys: Ints, known: Ints, values: Ints) -> Ints:

@@ -7,15 +7,18 @@ channel.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.errors import DataError, did_you_mean
-from data.simulate.draws import Floats
+from data.simulate.draws import Floats, Ints
 from data.simulate.rates import CHANNELS, REAL_TIME
 from data.simulate.state import State, World
 from data.simulate.timeline import HOUR
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEARNING = 0.25
 SLACK, SAFETY = 1.12, 0.9
@@ -50,20 +53,13 @@ def own_staffing(world: World, state: State, day: int) -> Floats:
 def fed_staffing(world: World, day: int, staffing: Any, own: Floats) -> Floats:
     """The habit replaced by what is fed in, for the channels that it names.
 
-    A mapping channel → 24 numbers by local hour, or a frame ``channel, starts_at, agents`` with
-    UTC starts; an interval holds until the channel's next, hours before the first have nobody.
+    A mapping channel → 24 numbers by local hour, or a frame ``channel, starts_at, agents`` of
+    intervals of an hour or less, starts in UTC: an hour has the mean of the intervals that start in
+    it, and nobody if none does. Numbers are rounded to whole agents.
     """
     agents = own.copy()
     if hasattr(staffing, "columns"):
-        edges = world.timeline.hour_edges(day)
-        fed = {}
-        for channel, rows in staffing.groupby("channel"):
-            starts = rows["starts_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
-            order = np.argsort(starts)
-            at = np.searchsorted(starts[order], edges[:24], side="right") - 1
-            values = rows["agents"].to_numpy(dtype=np.float64)[order]
-            fed[str(channel)] = np.where(at >= 0, values[np.maximum(at, 0)], 0.0)
-        staffing = fed
+        staffing = _by_hour(world.timeline.hour_edges(day), staffing)
     for channel, values in staffing.items():
         if channel not in CHANNELS:
             raise DataError(
@@ -78,6 +74,21 @@ def fed_staffing(world: World, day: int, staffing: Any, own: Floats) -> Floats:
             )
         agents[CHANNELS.index(channel)] = hours
     return np.rint(agents)
+
+
+def _by_hour(edges: Ints, frame: pd.DataFrame) -> dict[str, Floats]:
+    for column in ("channel", "starts_at", "agents"):
+        if column not in frame.columns:
+            raise DataError(f"staffing: column {column!r} is missing; found {list(frame.columns)}.")
+    fed: dict[str, Floats] = {}
+    for channel, rows in frame.groupby("channel"):
+        starts = rows["starts_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
+        values = rows["agents"].to_numpy(dtype=np.float64)
+        hour = np.searchsorted(edges, starts, side="right") - 1
+        inside = (hour >= 0) & (hour < 24)
+        count = np.bincount(hour[inside], minlength=24)
+        fed[str(channel)] = np.bincount(hour[inside], values[inside], 24) / np.maximum(count, 1)
+    return fed
 
 
 def learn(state: State, channel: int, weekday: int, offered: Floats) -> None:

@@ -9,6 +9,7 @@ Usage, the largest table, is written month by month while the company runs. The 
   complaint within 30 days without and with it, and the difference
 - ``probabilities.parquet``: as of complete_to, P(complaint) and P(contact) in 7, 14, 30 days
 - ``latents.parquet``: tendencies and habits of each customer
+- ``contacts.parquet``: of every ticket of a person the cause, when it was answered or given up
 - ``incidents.parquet``: strikes, slow carriers, broken releases, outages, defective lots
 - ``expected_volume.parquet``: each day's expected tickets by channel × topic given its first moment
 - ``hourly_shares.parquet``: how a channel's contacts of a day spread over its local hours
@@ -30,7 +31,7 @@ from data.contract import TABLES
 from data.errors import UsageError
 from data.simulate.company import Company
 from data.simulate.export import arrow_tables, customers_of, times, usage, words
-from data.simulate.rates import CARRIERS, CHANNELS, REGIONS
+from data.simulate.rates import CHANNELS
 from data.simulate.timeline import COUNTRY, NEVER, OPENING_HOURS, TIME_ZONE
 from data.simulate.truth import best_actions, true_effects, true_probabilities, volume_frame
 
@@ -126,6 +127,7 @@ def truth_tables(company: Company, runs: int) -> dict[str, pa.Table]:
                 "receptivity": people.receptivity,
             }
         ).slice(0, people.written),
+        "contacts": pa.Table.from_pandas(company.service(), preserve_index=False),
         "incidents": _incidents(company),
         "expected_volume": pa.Table.from_pandas(
             volume_frame(_moments(line.midnight[: company.day]), np.array(record.expected)),
@@ -226,4 +228,4 @@ def _readme(company: Company) -> str:
     )
 
 
-__all__ = ["CARRIERS", "REGIONS", "simulate", "truth_tables", "write_settings"]
+__all__ = ["simulate", "truth_tables", "write_settings"]

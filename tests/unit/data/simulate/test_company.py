@@ -92,9 +92,21 @@ def test_staffing_as_a_frame_is_staffing_by_hour(company: Company) -> None:
     edges = company.world.timeline.hour_edges(company.day)[:24].astype("datetime64[us]")
     frame = pd.DataFrame({"channel": "phone", "starts_at": edges, "agents": hours})
     one = company.clone().step(staffing={"phone": hours})
-    two = company.clone().step(staffing=frame)
+    two = company.clone().step(staffing=frame[frame["agents"] > 0])
     assert (one.agents == two.agents).all()
     assert one.contacts().equals(two.contacts())
+
+
+def test_service_is_the_days_contacts_in_one_frame(company: Company) -> None:
+    twin = company.clone(record=True)
+    days = pd.concat([twin.step().contacts() for _ in range(3)])
+    service = twin.service()
+    assert service["ticket_id"].tail(len(days)).tolist() == days["ticket_id"].tolist()
+    tickets = twin.tables()["tickets"].drop_duplicates("ticket_id").set_index("ticket_id")
+    known = tickets.loc[service["ticket_id"], "resolved_at"]
+    assert (known.to_numpy() == service["resolved_at"].to_numpy())[known.notna()].all()
+    lost = service["abandoned_at"].notna()
+    assert not (lost & service["answered_at"].notna()).any()
 
 
 def test_suppressed_complaints_wait_in_line_and_are_not_remembered(company: Company) -> None:

@@ -143,8 +143,8 @@ def test_equal_seeds_equal_files(made: tuple[Path, Company], tmp_path: Path) -> 
 def test_truth_is_beside_the_tables(made: tuple[Path, Company]) -> None:
     truth = read(made[0], "truth")
     assert set(truth) == {
-        "hazards", "latents", "incidents", "expected_volume", "hourly_shares", "staffing",
-        "effects", "probabilities",
+        "hazards", "contacts", "latents", "incidents", "expected_volume", "hourly_shares",
+        "staffing",        "effects", "probabilities",
     }  # fmt: skip
     assert len(truth["latents"]) == 600
     assert (truth["hazards"]["contact"] >= truth["hazards"]["complaint"]).all()
