@@ -17,7 +17,16 @@ from typing import Any
 
 from pipelines.console import Progress, Result, say
 from pipelines.output import check_out
-from pipelines.steps import inputs, risk, risk_training, training, volume, volume_training
+from pipelines.steps import (
+    inputs,
+    outreach,
+    risk,
+    risk_training,
+    staffing,
+    training,
+    volume,
+    volume_training,
+)
 
 Step = Callable[..., Any]
 
@@ -113,12 +122,49 @@ def backtest_volume(
     )
 
 
+def staff(
+    step: Step,
+    report: Progress,
+    *,
+    workspace: Path,
+    as_of: datetime | None,
+    horizon: str = "28d",
+    freq: str = "h",
+    out: Path | None = None,
+) -> Result:
+    """A forecast of each channel, then the people it takes, published."""
+    check_out(out)
+    snapshot = step(inputs.take_snapshot, workspace, report)
+    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
+    step(volume.forecast_volume, workspace, snapshot, moment, horizon, freq, None, report)
+    return step(staffing.staff_channels, workspace, snapshot, moment, out, report)
+
+
+def decide(
+    step: Step,
+    report: Progress,
+    *,
+    workspace: Path,
+    as_of: datetime | None,
+    commit: bool = False,
+    out: Path | None = None,
+) -> Result:
+    """Scores as of now, then whom to contact; recorded only with ``commit``."""
+    check_out(out)
+    snapshot = step(inputs.take_snapshot, workspace, report)
+    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
+    step(risk.score_customers, workspace, snapshot, moment, None, None, report)
+    return step(outreach.decide, workspace, snapshot, moment, commit, out, report)
+
+
 FLOWS: Mapping[str, Callable[..., Result]] = {
     "train": train,
     "score": score,
     "forecast": forecast,
     "backtest-risk": backtest_risk,
     "backtest-volume": backtest_volume,
+    "staff": staff,
+    "outreach": decide,
 }
 """Every flow, by the name it has in Prefect (with ``presage-`` before it)."""
 

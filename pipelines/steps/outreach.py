@@ -1,0 +1,128 @@
+"""Outreach: the plan from the published scores, and its decisions written once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data.clock import SYSTEM
+from data.errors import Conflict
+from data.snapshot import open_snapshot
+from data.store import append_decisions, decisions_of, open_store, salt
+from data.workspace import Workspace
+from pipelines.console import Progress, Result, say, table
+from pipelines.output import write_frame
+from serving.outreach.candidates import candidates, effects_of
+from serving.outreach.policy import COLUMNS, plan
+from serving.published import newest
+
+
+def decide(
+    workspace: Path,
+    snapshot: Path,
+    as_of: datetime,
+    commit: bool,
+    out: Path | None,
+    report: Progress,
+) -> Result:
+    """Plan outreach from the scores published for ``as_of``; with ``commit`` record and queue it.
+
+    Decisions of a moment are written once: committing it again shows the ones that were written.
+    """
+    opened = Workspace.open(workspace)
+    tables = open_snapshot(snapshot)
+    published = newest(opened.state_dir, "scores")
+    assert published is not None, "the flow scores first"
+    scores = published.frame
+    risks = [c for c in scores.columns if c.startswith("risk_")]
+    with open_store(opened) as store:
+        run_id = f"outreach-{as_of.isoformat()}"
+        written = decisions_of(store, run_id=run_id)
+        report("measuring what past contacts changed")
+        effects = effects_of(tables, opened.settings, as_of)
+        if written:
+            frame = pd.DataFrame(written)[list(COLUMNS)]
+            frame["as_of"] = pd.to_datetime(frame["as_of"]).astype("datetime64[us]")
+            say(f"the decisions as of {as_of} were written before; these are they")
+        else:
+            report(f"deciding about {len(scores)} customers")
+            secret = bytes.fromhex(salt(store, SYSTEM.now()))
+            people = candidates(
+                scores,
+                tables,
+                store,
+                opened.settings,
+                as_of,
+                effects=effects,
+                risk_column=risks[-1],
+            )
+            frame = plan(people, opened.settings.outreach, salt=secret, as_of=as_of)
+            if commit:
+                report("writing the decisions")
+                try:
+                    _write(store, run_id, frame, published.about["model_version"])
+                except Conflict:
+                    return decide(workspace, snapshot, as_of, commit, out, report)
+    if out is not None:
+        write_frame(frame, out)
+    arms = frame["arm"].value_counts()
+    lines = [
+        *(
+            f"past contacts ({e.action}, {e.rows} customers) changed complaints by "
+            f"{e.relative:+.0%} ({e.low:+.0%} to {e.high:+.0%}), base rate {e.base_rate:.1%}"
+            for e in effects
+        ),
+        "  ".join(
+            f"{arm}: {arms.get(arm, 0)}" for arm in ("treat", "holdout", "capacity", "ineligible")
+        ),
+        *_told(frame),
+        "recorded and queued" if commit or written else "a dry run: nothing was recorded",
+        *([f"written to {out}"] if out else []),
+    ]
+    data: dict[str, Any] = {
+        "as_of": as_of,
+        "arms": {str(k): int(v) for k, v in arms.items()},
+        "committed": bool(commit or written),
+        "already_written": bool(written),
+        "effects": [vars(e) for e in effects],
+        "out": str(out) if out else None,
+    }
+    return Result(data, lines)
+
+
+def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> None:
+    told = frame.astype(object).where(frame.notna(), None)
+    decisions = [
+        {
+            **row,
+            "as_of": pd.Timestamp(row["as_of"]).isoformat(),
+            "decision_id": f"{run_id}/{row['customer_id']}",
+            "model_version": model_version,
+        }
+        for row in told.to_dict("records")
+    ]
+    outbox = [
+        {
+            "decision_id": d["decision_id"],
+            "customer_id": d["customer_id"],
+            "channel": d["channel"],
+            "action": d["action"],
+            "payload": {"risk": d["risk"], "reason": d["reason"]},
+        }
+        for d in decisions
+        if d["arm"] == "treat"
+    ]
+    append_decisions(store, run_id, decisions, SYSTEM.now(), outbox)
+
+
+def _told(frame: pd.DataFrame) -> list[str]:
+    treated = frame[frame["arm"] == "treat"]
+    first = treated.sort_values(["value", "risk"], ascending=False, na_position="last").head(5)
+    rows = [
+        [r.customer_id, r.action, r.channel, f"{r.risk:.1%}", f"{r.uplift:+.2%}", r.reason]
+        for r in first.itertuples()
+    ]
+    return table(["customer", "action", "by", "risk", "uplift", "why"], rows) if rows else []

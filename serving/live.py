@@ -1,0 +1,193 @@
+"""Predictions between two nights: as published, and for customers with news as of now.
+
+Everybody's published score stands until the next one. A customer about whom something was posted
+since is scored again at the moment he is asked for, from the published snapshot and all posted
+events, by the same ``Predictor``; a score of the whole company at that moment would give the same
+bits. Whoever is in neither is unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from data.clock import Clock
+from data.errors import NotEnoughHistory
+from data.overlay import WithEvents
+from data.snapshot import Snapshot, open_snapshot
+from data.store import Event, Store, event_frames, events_since
+from data.workspace import Workspace
+from features.asof import as_of_view
+from features.history import History
+from features.spine import customers_at
+from serving.outreach.actions import action_for
+from serving.predictor import Predictor, now_spine
+from serving.published import Published, newest, pointer
+
+LIFETIME = timedelta(hours=36)
+"""A published score is stale when the next night's is half a day late."""
+
+
+@dataclass
+class Night:
+    """What was published: scores by customer, the model, the snapshot they were made from."""
+
+    published: Published
+    rows: dict[str, dict[str, Any]]
+    predictor: Predictor
+    snapshot: Snapshot
+
+
+@dataclass
+class Live:
+    """The service's memory. Thread-safe; ``refresh`` looks for what was published or posted."""
+
+    workspace: Workspace
+    store: Store
+    clock: Clock
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _night: Night | None = None
+    _seq: int = 0
+    _news: dict[str, datetime] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
+    _tables: WithEvents | None = None
+    _history: History | None = None
+
+    def night(self) -> Night:
+        """The newest published scores, read again when newer ones are there.
+
+        Raises NotEnoughHistory where nothing was published yet.
+        """
+        with self._lock:
+            told = pointer(self.workspace.state_dir, "scores")
+            if told is None:
+                raise NotEnoughHistory("nothing is published yet; run `presage score`")
+            if self._night is None or self._night.published.about["sha256"] != told["sha256"]:
+                self._night = self._read_night()
+                self._tables = self._history = None
+            return self._night
+
+    def _read_night(self) -> Night:
+        published = newest(self.workspace.state_dir, "scores")
+        assert published is not None
+        snapshots = self.workspace.state_dir / "snapshots"
+        rows = {row["customer_id"]: row for row in published.frame.to_dict("records")}
+        return Night(
+            published,
+            rows,
+            Predictor.of_champion(self.workspace.state_dir),
+            open_snapshot(snapshots / published.about["snapshot"]),
+        )
+
+    def tables(self) -> WithEvents:
+        """The published snapshot with every event posted so far."""
+        with self._lock:
+            night = self.night()
+            events = events_since(self.store, self._seq)
+            if events or self._tables is None:
+                self._take_in(events)
+                self._tables = WithEvents(night.snapshot, event_frames(self.store))
+                self._history = None
+            return self._tables
+
+    def _take_in(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._seq = event.seq
+            owner = event.customer_id
+            if event.table == "orders" and owner is not None:
+                self._owners[event.key[0]] = owner
+            if event.table == "order_items" and owner is None:
+                owner = self._owners.get(event.key[0]) or self._owner_of_order(event.key[0])
+            if owner is not None:
+                self._news[owner] = event.recorded_at
+
+    def _owner_of_order(self, order_id: str) -> str | None:
+        orders = self.night().snapshot.frame("orders", ["order_id", "customer_id"])
+        found = orders.loc[orders["order_id"] == order_id, "customer_id"]
+        return str(found.iloc[0]) if len(found) else None
+
+    def predict(self, customer_ids: Sequence[str], horizons: Sequence[int]) -> list[dict[str, Any]]:
+        """One item per id, in the order asked, as the contract's ``/v1/predictions`` has them."""
+        with self._lock:
+            night = self.night()
+            night.predictor.check_horizons(horizons)
+            tables = self.tables()
+            as_of = night.published.as_of
+            fresh = [
+                i
+                for i in dict.fromkeys(customer_ids)
+                if i not in night.rows or self._news.get(i, as_of) > as_of
+            ]
+            scored = self._score_now(fresh, tables, night) if fresh else {}
+        items = []
+        for customer_id in customer_ids:
+            row = scored.get(customer_id)
+            if row is None and customer_id not in scored:
+                row = night.rows.get(customer_id)
+            items.append(self._item(customer_id, row, horizons, tables))
+        return items
+
+    def _score_now(
+        self, customer_ids: list[str], tables: WithEvents, night: Night
+    ) -> dict[str, dict[str, Any] | None]:
+        """Scores as of now; None for those who are no customers (now)."""
+        found: dict[str, dict[str, Any] | None] = dict.fromkeys(customer_ids)
+        known = [i for i in customer_ids if i in self._news or i in night.rows]
+        if not known:
+            return found
+        now = self.clock.now()
+        there = customers_at(tables, [now])
+        here = there.loc[there["customer_id"].isin(known), "customer_id"].tolist()
+        if here:
+            if self._history is None:
+                self._history = night.predictor.history(tables)
+            frame = night.predictor.score(now_spine(here, now), self._history)
+            found |= {row["customer_id"]: row for row in frame.to_dict("records")}
+        return found
+
+    def _item(
+        self,
+        customer_id: str,
+        row: dict[str, Any] | None,
+        horizons: Sequence[int],
+        tables: WithEvents,
+    ) -> dict[str, Any]:
+        if row is None:
+            status = "closed" if self._was_customer(customer_id, tables) else "unknown"
+            return {"customer_id": customer_id, "status": status}
+        as_of = pd.Timestamp(row["as_of"]).to_pydatetime()
+        expires = as_of + LIFETIME
+        topic = _text(row["topic"])
+        return {
+            "customer_id": customer_id,
+            "status": "scored",
+            "risk": {str(h): row[f"risk_{h}d"] for h in horizons},
+            "topic": topic,
+            "channel": _text(row["channel"]),
+            "reasons": json.loads(row["reasons"]),
+            "action": action_for(topic).name,
+            "as_of": _utc(as_of),
+            "expires_at": _utc(expires),
+            "stale": self.clock.now() > expires,
+            "model_version": row["model_version"],
+        }
+
+    def _was_customer(self, customer_id: str, tables: WithEvents) -> bool:
+        if not tables.has("customers"):
+            return False
+        view = as_of_view(tables, "customers", self.clock.now(), ["customer_id"])
+        return bool((view["customer_id"] == customer_id).any())
+
+
+def _text(value: object) -> str | None:
+    return None if pd.isna(value) else str(value)
+
+
+def _utc(moment: datetime) -> str:
+    return moment.isoformat() + "Z"
