@@ -18,6 +18,8 @@ from models.volume.panel import Floats
 from models.volume.prepare import Problem
 
 LEAST_COUNTS = 10
+MOST_SERIES_WHOLE = 40
+LONGEST_ARIMA_SEASON = 12
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,10 @@ def autoregression(line: Line) -> Floats:
 
 
 def arima(line: Line) -> Floats:
-    """(1,1,1), or (1,0,1)(0,1,1) of the season (statsmodels ``SARIMAX``)."""
+    """(1,1,1), or (1,0,1)(0,1,1) of a season of at most a year of months (``SARIMAX``)."""
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-    seasonal = line.season > 1
+    seasonal = 1 < line.season <= LONGEST_ARIMA_SEASON
     model = SARIMAX(
         line.values,
         order=(1, 0, 1) if seasonal else (1, 1, 1),
@@ -120,11 +122,10 @@ def arima(line: Line) -> Floats:
     )
     fitted = model.fit(disp=False, maxiter=25, method="lbfgs")
     ahead = np.asarray(fitted.forecast(line.steps))
-    return _undifference(line, ahead)
+    return _undifference(line, ahead, line.season if seasonal else 1)
 
 
-def _undifference(line: Line, ahead: Floats) -> Floats:
-    lag = line.season if line.season > 1 else 1
+def _undifference(line: Line, ahead: Floats, lag: int) -> Floats:
     values = list(line.values[-lag:])
     for step in ahead:
         values.append(values[-lag] + step)
@@ -132,19 +133,25 @@ def _undifference(line: Line, ahead: Floats) -> Floats:
 
 
 MEMBERS: Mapping[str, Member] = {
-    "ets": ets,
-    "theta": theta,
     "autoregression": autoregression,
+    "ets": ets,
+    "ets_trend": ets_trend,
+    "theta": theta,
+    "arima": arima,
 }
-COSTLY: Mapping[str, Member] = {"arima": arima, "ets_trend": ets_trend}
+EVERYWHERE = ("autoregression",)
+"""Members cheap enough for every daily series. On all daily and hourly series of the benchmark
+exponential smoothing and Theta, fitted anew, were behind ``smooth`` (which is their kind) at
+twenty times its cost; weeks and months get the whole family."""
 
 
-def forecasts(problem: Problem, filled: Floats, costly: bool) -> dict[str, Floats]:
+def forecasts(problem: Problem, filled: Floats) -> dict[str, Floats]:
     """Each member's forecast (series x horizon); NaN where one cannot be fitted, 0 where closed.
 
     ``filled`` is ``problem.y`` with every gap filled (closed steps may be anything).
     """
-    chosen = dict(MEMBERS) | (dict(COSTLY) if costly else {})
+    whole = problem.unit != "day" and len(problem.ids) <= MOST_SERIES_WHOLE
+    chosen = {name: MEMBERS[name] for name in (MEMBERS if whole else EVERYWHERE)}
     out = {name: np.full((len(problem.ids), problem.horizon), np.nan) for name in chosen}
     roots = lines_of(problem, np.sqrt(filled))
     for row, (line, ahead) in enumerate(roots):

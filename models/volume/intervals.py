@@ -17,13 +17,17 @@ from models.volume.panel import Bools, Floats
 
 SHRINK_RESIDUALS = 60.0
 SHRINK_SPREAD = 30.0
-SHRINK_BIAS = 40.0
+SHRINK_BIAS = 15.0
+EDGE = 3.0
+SKEWED_BELOW = 10.0
 FLOOR = 0.25
 PROBABILITIES = np.array(
     [0.005, 0.01, 0.025, *np.arange(0.05, 0.96, 0.05).round(2), 0.975, 0.99, 0.995]
 )
 
 MIDDLE = int(np.flatnonzero(PROBABILITIES == 0.5)[0])
+
+LOW, HIGH = (int(np.flatnonzero(p == PROBABILITIES)[0]) for p in (0.15, 0.85))
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def learn_spread(forecast: Floats, actual: Floats) -> Spread:
     growth = _growth(z, known)
     z = z / growth
     pooled = np.quantile(z[known], PROBABILITIES)
+    edge = EDGE * float(pooled[HIGH] - pooled[LOW]) / 2
     quantiles = np.tile(pooled, (n, 1))
     bias = np.zeros(n)
     for row in range(n):
@@ -71,7 +76,8 @@ def learn_spread(forecast: Floats, actual: Floats) -> Spread:
             continue
         weight = len(mine) / (len(mine) + SHRINK_RESIDUALS)
         quantiles[row] = weight * np.quantile(mine, PROBABILITIES) + (1 - weight) * pooled
-        bias[row] = mine.mean() * len(mine) / (len(mine) + SHRINK_BIAS)
+        tried = float(known[:, row].any(axis=1).sum())
+        bias[row] = np.clip(mine, -edge, edge).mean() * tried / (tried + SHRINK_BIAS)
     inflate = _small_sample(known)
     middle = quantiles[:, [MIDDLE]]
     quantiles = middle + (quantiles - middle) * inflate
@@ -84,6 +90,8 @@ def _growth(z: Floats, known: Bools) -> Floats:
     square = (z**2).sum(axis=(0, 1))
     count = known.sum(axis=(0, 1)).astype("float64")
     overall = square.sum() / max(count.sum(), 1.0)
+    if overall < 1e-12:  # a constant series, forecast without error
+        return np.ones(horizon)
     width = max(1, horizon // 4)
     kernel = np.ones(2 * width + 1)
     middle = slice(width, width + horizon)
@@ -122,7 +130,10 @@ def apply_spread(
     """
     unit = unit_of(forecast, spread)
     wanted = np.array([np.interp(probabilities, PROBABILITIES, row) for row in spread.quantiles])
-    quantiles = forecast[None] + wanted.T[:, :, None] * unit[None]
+    # the median differs from the forecast where small counts are skewed; elsewhere it is noise
+    skewed = 1 / (1 + forecast / SKEWED_BELOW)
+    centre = forecast - (1 - skewed) * spread.quantiles[:, [MIDDLE]] * unit
+    quantiles = centre[None] + wanted.T[:, :, None] * unit[None]
     quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=0)
     mean = np.maximum(forecast + spread.bias[:, None] * unit, 0.0)
     closed = forecast <= 0

@@ -20,9 +20,9 @@ from models.volume.panel import Floats, Panel
 from models.volume.trees import TreeModel
 
 MOST_ORIGINS = 12
-GATE = 1.15
-NEARNESS = 0.04
-SHRINK_ORIGINS = 4.0
+GATE = 1.25
+NEARNESS = 0.08
+SHRINK_ORIGINS = 3.0
 FORGET = 0.93
 REFERENCE = NAMES.index("mean_of_8")
 

@@ -36,14 +36,11 @@ SMOOTH = {
 }
 SAME_SLOTS = {"seasonal_naive": 1, "mean_of_4": 4, "mean_of_8": 8}
 MOST_SERIES_CLASSICAL = 150
-MOST_SERIES_COSTLY = 3
-COSTLY_LENGTH = 400
 
 NAMES = (
     *SAME_SLOTS,
     *SMOOTH,
     *classical.MEMBERS,
-    *classical.COSTLY,
     "trees",
 )
 
@@ -106,8 +103,7 @@ def forecasts_at(
             days[name] = state.forecast(problem.future_slot)
     if n <= MOST_SERIES_CLASSICAL and enough:
         filled = np.where(np.isnan(ordinary), np.maximum(base.expected, 0.0), ordinary)
-        costly = n <= MOST_SERIES_COSTLY and problem.y.shape[1] <= COSTLY_LENGTH
-        days.update(classical.forecasts(problem, filled, costly))
+        days.update(classical.forecasts(problem, filled))
     if model is not None and enough:
         days["trees"] = trees.predict(model, problem, ordinary, context.country, codes)
     shut = ~problem.open[:, problem.future_slot]

@@ -48,11 +48,15 @@ class Panel:
         return np.arange(self.start, self.end + 1)
 
     def until(self, last: int) -> Panel:
-        """The panel as if nothing after step ``last`` had been written.
+        """The panel as if nothing after step ``last`` had been written, and ending there.
 
-        Series that have no row by then, and columns before the first row, are not in it.
+        Series that have no row by then, and columns before the first row, are not in it; steps
+        after the last row are gaps.
         """
         y = self.y[:, : max(last - self.start + 1, 0)]
+        if last > self.end:
+            gaps = np.full((len(self.ids), last - self.end), np.nan)
+            y = np.concatenate([y, gaps], axis=1)
         seen: Bools = ~np.isnan(y)
         kept: Bools = np.asarray(seen.any(axis=1))
         if not kept.any():
@@ -124,8 +128,10 @@ def _columns(history: pd.DataFrame) -> tuple[npt.NDArray[np.object_], Times, Flo
     bad = wrong.to_numpy() | (y < 0) | np.isinf(y)
     if bad.any():
         row = int(bad.argmax())
+        found = history["y"].iloc[row]
+        shown = repr(found) if isinstance(found, str) else f"{found:g}"
         raise DataError(
-            f"series {names[row]!r} row {row}: y is {history['y'].iloc[row]!r}; a count is a "
+            f"series {names[row]!r} row {row}: y is {shown}; a count is a "
             f"number of at least 0 ({int(bad.sum())} rows are wrong). Fix them or leave y null."
         )
     return np.array([str(name) for name in names], dtype=object), times.to_numpy(), y

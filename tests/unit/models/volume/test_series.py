@@ -1,0 +1,92 @@
+"""Counts per node from the ticket log, against a plain loop."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.errors import NotEnoughHistory
+from data.tables import MemoryTables
+from models.volume.context import VolumeContext
+from models.volume.series import series_from_tickets, series_from_volumes
+
+FIRST = datetime(2024, 1, 1, 3)
+
+
+def log(rows: int = 400, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    opened = [FIRST + timedelta(minutes=int(m)) for m in sorted(rng.integers(0, 20 * 1440, rows))]
+    return pd.DataFrame(
+        {
+            "ticket_id": [str(i) for i in range(rows)],
+            "opened_at": opened,
+            "channel": rng.choice(["phone", "e/mail"], rows),
+            "topic": rng.choice(np.array(["billing", "50%", None], dtype=object), rows),
+            "is_machine": rng.choice(np.array([True, False, None], dtype=object), rows),
+        }
+    )
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+@pytest.mark.parametrize("freq", ["D", "h"])
+def test_every_node_counts_what_a_loop_counts(zone, freq):
+    tickets = log()
+    as_of = datetime(2024, 1, 15, 0, 0)
+    context = VolumeContext(time_zone=zone)
+    made = series_from_tickets(MemoryTables({"tickets": tickets}), as_of, freq, context)
+    step = pd.Timedelta(days=1) if freq == "D" else pd.Timedelta(hours=1)
+    counted: dict[tuple[str, pd.Timestamp], int] = {}
+    for row in tickets.itertuples():
+        if row.is_machine is True or row.opened_at >= as_of:
+            continue
+        local = pd.Timestamp(row.opened_at, tz="UTC").tz_convert(zone)
+        start = local.floor(freq, ambiguous=False).tz_convert("UTC").tz_localize(None)
+        if start + step > as_of:
+            continue
+        channel = row.channel.replace("/", "%2F")
+        topic = "" if row.topic is None or row.topic != row.topic else row.topic
+        topic = topic.replace("%", "%25")
+        for name in (
+            "total",
+            f"channel={channel}",
+            f"topic={topic}",
+            f"channel={channel}/topic={topic}",
+        ):
+            counted[name, start] = counted.get((name, start), 0) + 1
+    found = {(r.unique_id, r.ds): r.y for r in made.itertuples() if r.y}
+    assert found == counted
+
+
+def test_zeros_are_there_and_the_running_step_is_not():
+    made = series_from_tickets(
+        MemoryTables({"tickets": log(40)}), datetime(2024, 1, 15, 13, 30), "D", VolumeContext()
+    )
+    assert made["ds"].max() == pd.Timestamp("2024-01-14")
+    per_node = made.groupby("unique_id").size()
+    assert (per_node == per_node.iloc[0]).all()
+    assert (made["y"] == 0).any()
+
+
+def test_a_month_that_began_before_the_log_is_left_out():
+    tickets = log(400).assign(opened_at=lambda t: t["opened_at"] + timedelta(days=20))
+    made = series_from_tickets(MemoryTables({"tickets": tickets}), datetime(2024, 3, 1), "MS")
+    assert made["ds"].unique().tolist() == [pd.Timestamp("2024-02-01")]
+
+
+def test_no_complete_step_says_so():
+    with pytest.raises(NotEnoughHistory, match="no complete step"):
+        series_from_tickets(MemoryTables({"tickets": log()}), FIRST + timedelta(hours=8), "D")
+
+
+def test_volumes_end_with_the_step_that_ends_at_as_of():
+    ds = pd.date_range("2024-01-01", periods=48, freq="h")
+    volumes = pd.DataFrame({"unique_id": "calls", "ds": ds, "y": np.arange(48.0)})
+    tables = MemoryTables({"volumes": volumes})
+    made = series_from_volumes(tables, datetime(2024, 1, 1, 10), "h")
+    assert made["ds"].max() == pd.Timestamp("2024-01-01T09:00")
+    made = series_from_volumes(tables, datetime(2024, 1, 1, 10, 59), "h")
+    assert made["ds"].max() == pd.Timestamp("2024-01-01T09:00")
+    assert made["y"].tolist() == list(np.arange(10.0))
