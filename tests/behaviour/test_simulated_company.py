@@ -103,6 +103,36 @@ def test_posteriors_of_the_tendency_are_exact(history: History) -> None:
         assert stats.kstest(quantile[group], "uniform").pvalue > 1e-3
 
 
+def test_every_question_leaves_a_trace_and_its_posterior_is_exact() -> None:
+    """Tickets that are no complaints, bot sessions and views without a ticket: all count."""
+    company = Company(4000, 100, seed=6, own_outreach=False)
+    exposure = np.zeros(company.world.size)
+    for _ in range(100):
+        exposure += company.hazard().question_exposure
+        company.step()
+    tables = company.tables()
+    tickets = tables["tickets"].drop_duplicates("ticket_id").dropna(subset=["customer_id"])
+    asked = tickets[~tickets["is_complaint"]]
+    bots = tables["bot_sessions"][tables["bot_sessions"]["ticket_id"].isna()]
+    views = tables["article_events"].merge(asked, on="customer_id", how="left")
+    soon = (views["opened_at"] - views["viewed_at"]).between(pd.Timedelta(0), pd.Timedelta("10min"))
+    followed = soon.groupby([views["customer_id"], views["viewed_at"]]).any()
+    alone = followed[~followed].reset_index()
+    counts = np.zeros(company.world.size)
+    for frame in (asked, bots, alone):
+        np.add.at(counts, frame["customer_id"].str[1:].astype(int), 1)
+    people = company.world.people
+    here = (people.signed_up < 0) & (company.state.closed > 100)
+    a, b = posterior(company.rates.inquiry_shape, counts, exposure)
+    quantile = stats.gamma.cdf(people.inquiry_tendency, a, scale=1 / b)
+    for group in (here, here & (counts >= 2)):
+        assert group.sum() > 100
+        assert stats.kstest(quantile[group], "uniform").pvalue > 1e-3
+    assert counts[here].sum() == pytest.approx(
+        (people.inquiry_tendency * exposure)[here].sum(), rel=0.1
+    )
+
+
 def test_probabilities_are_the_frequencies_of_many_futures(history: History) -> None:
     company = history.company
     truth = true_probabilities(company, (7,), runs=6)

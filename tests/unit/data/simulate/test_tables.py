@@ -159,6 +159,14 @@ def test_a_folder_with_tables_is_refused(made: tuple[Path, Company]) -> None:
         simulate(made[0], customers=10, days=30, seed=1)
 
 
+@pytest.mark.parametrize(("customers", "days"), [(1, 1), (20, 30)])
+def test_the_smallest_companies_are_whole(tmp_path: Path, customers: int, days: int) -> None:
+    simulate(tmp_path, customers, days, seed=1, truth_runs=0)
+    found = check(Workspace.open(tmp_path)).violations
+    assert [v for v in found if v.severity == "error"] == []
+    assert len(read(tmp_path)["customers"]["customer_id"].unique()) == customers
+
+
 def test_footer_of_usage_counts_every_row(made: tuple[Path, Company]) -> None:
     rows = pq.read_metadata(made[0] / "tables" / "usage.parquet").num_rows
     assert 0.05 < rows / (600 * 120) < 0.4
