@@ -18,13 +18,14 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from data.errors import SettingsError, did_you_mean
+from data.settings_text import commented_toml, place_of
 from data.settings_tree import (
     DAYS,
     DEFAULT_SERVICE_LEVELS,
@@ -104,14 +105,16 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         if name not in sections:
             _refuse_secret(path, text, (name,))
             raise SettingsError(
-                f"{_at(path, text, (name,))}: there is no section [{name}]."
+                f"{place_of(path, text, (name,))}: there is no section [{name}]."
                 f"{did_you_mean(name, sections)}"
             )
     hints = get_type_hints(Settings)
     for name in sections:
         found = document.get(name, {})
         if not isinstance(found, dict):
-            raise SettingsError(f"{_at(path, text, (name,))}: [{name}] is a section, not a value")
+            raise SettingsError(
+                f"{place_of(path, text, (name,))}: [{name}] is a section, not a value"
+            )
         if name == "service_levels":
             made[name] = _service_levels(found, path, text, sources)
         elif name == "opening_hours":
@@ -125,7 +128,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         return Settings(**made, sources=MappingProxyType(sources))
     except SettingsError as error:
         section = re.match(r"\[([\w.]+)\]", str(error))
-        where = _at(path, text, tuple(section[1].split("."))) if section else path.name
+        where = place_of(path, text, tuple(section[1].split("."))) if section else path.name
         raise SettingsError(f"{where}: {error}") from None
 
 
@@ -167,13 +170,13 @@ def _section(
         _refuse_secret(path, text, (*names, key))
         if key not in hints:
             raise SettingsError(
-                f"{_at(path, text, (*names, key))}: [{section}] has no key {key!r}."
+                f"{place_of(path, text, (*names, key))}: [{section}] has no key {key!r}."
                 f"{did_you_mean(key, hints) or ' Known: ' + ', '.join(hints) + '.'}"
             )
         if names == ("store",) and re.search(r"://[^/@]*:[^/@]+@", str(value)):
             raise SettingsError(
-                f"{_at(path, text, (*names, key))}: [store] url holds a password; secrets do not "
-                "belong in presage.toml. Set PRESAGE_STORE_URL in the environment"
+                f"{place_of(path, text, (*names, key))}: [store] url holds a password; secrets "
+                "do not belong in presage.toml. Set PRESAGE_STORE_URL in the environment"
             )
     changes: dict[str, Any] = {}
     for key, hint in hints.items():
@@ -184,7 +187,7 @@ def _section(
                 changes[key] = _from_text(environ[variable], hint)
                 sources[f"{section}.{key}"] = where
             elif key in found:
-                where = _at(path, text, (*names, key))
+                where = place_of(path, text, (*names, key))
                 changes[key] = read_value(found[key], hint)
                 sources[f"{section}.{key}"] = FILE
             else:
@@ -197,7 +200,7 @@ def _section(
     try:
         return replace(defaults, **changes)
     except SettingsError as error:
-        raise SettingsError(f"{_at(path, text, names)}: [{section}] {error}") from None
+        raise SettingsError(f"{place_of(path, text, names)}: [{section}] {error}") from None
 
 
 def _service_levels(
@@ -208,7 +211,7 @@ def _service_levels(
         names = ("service_levels", channel)
         if not isinstance(keys, dict):
             raise SettingsError(
-                f"{_at(path, text, names)}: service levels are sections, one a channel: "
+                f"{place_of(path, text, names)}: service levels are sections, one a channel: "
                 f"[service_levels.{channel}] target_seconds = ..."
             )
         base = levels.get(channel, ServiceLevel())
@@ -224,11 +227,11 @@ def _opening_hours(
         names = ("opening_hours", channel)
         if not isinstance(days, dict):
             raise SettingsError(
-                f"{_at(path, text, names)}: opening hours are sections, one a channel: "
+                f"{place_of(path, text, names)}: opening hours are sections, one a channel: "
                 f'[opening_hours.{channel}] mon = "08:00-18:00"'
             )
         for day, value in days.items():
-            where = _at(path, text, (*names, day))
+            where = place_of(path, text, (*names, day))
             if day not in DAYS:
                 raise SettingsError(
                     f"{where}: {day!r} is no day; they are {', '.join(DAYS)}."
@@ -307,7 +310,7 @@ def _from_text(text: str, hint: Any) -> Any:
 def _refuse_secret(path: Path, text: str, names: tuple[str, ...]) -> None:
     if SECRET.search(names[-1]):
         raise SettingsError(
-            f"{_at(path, text, names)}: {'.'.join(names)} looks like a secret; secrets do not "
+            f"{place_of(path, text, names)}: {'.'.join(names)} looks like a secret; secrets do not "
             "belong in presage.toml. Put it in the environment as "
             f"PRESAGE_SECRET_{names[-1].upper()}, or in .presage/secrets"
         )
@@ -326,29 +329,6 @@ def _refuse_unknown_variables(environ: Mapping[str, str], hints: Mapping[str, An
             raise SettingsError(
                 f"environment: {variable} names no setting.{did_you_mean(variable, known)}"
             )
-
-
-def _at(path: Path, text: str, names: tuple[str, ...]) -> str:
-    """``presage.toml line 4`` for a key, found by reading the file as lines."""
-    current: tuple[str, ...] = ()
-    best = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
-        key = re.match(r"""\s*([\w."' -]+?)\s*=""", line)
-        here: tuple[str, ...] = ()
-        if header:
-            current = here = _parts(header[1])
-        elif key:
-            here = (*current, *_parts(key[1]))
-        if here and here == names:
-            return f"{path.name} line {number}"
-        if here and (here == names[: len(here)] or names == here[: len(names)]):
-            best = best if best and here != names[: len(here)] else number
-    return f"{path.name} line {best}" if best else path.name
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
 
 
 def explain(settings: Settings) -> list[SettingRow]:
@@ -376,53 +356,6 @@ def _leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, object]]:
             yield from _leaves(inner, (*names, key))
     else:
         yield ".".join(names), value
-
-
-def commented_toml() -> str:
-    """A presage.toml that says every setting and its default in comments, and changes none."""
-    lines = [
-        "# Every setting of Presage. A line is a comment until its # is taken away;",
-        "# what is not set has the default shown. `presage settings DIR` tells what holds.",
-        "# Secrets do not belong here: they come from the environment or .presage/secrets.",
-        "",
-    ]
-    hints = get_type_hints(Settings)
-    for f in fields(Settings):
-        if f.name == "service_levels":
-            for channel, level in DEFAULT_SERVICE_LEVELS.items():
-                lines += _toml_section(f"service_levels.{channel}", level)
-        elif f.name == "opening_hours":
-            lines += [f"# Opening hours: {f.metadata['comment']}"]
-            lines += ["# [opening_hours.phone]"]
-            lines += [f'# {day} = "08:00-18:00"' for day in DAYS[:5]]
-            lines += ['# sat = "10:00-13:00, 14:00-16:00"', ""]
-        elif is_dataclass(hints[f.name]):
-            lines += _toml_section(f.name, hints[f.name]())
-    return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _toml_section(name: str, section: Any) -> list[str]:
-    lines = [f"# {(type(section).__doc__ or '').splitlines()[0]}", f"[{name}]"]
-    for f in fields(section):
-        value = getattr(section, f.name)
-        default = "none" if f.default is MISSING else ""
-        lines += [f"# {f.metadata.get('comment', default)}"]
-        lines += [f"# {f.name} = {_toml_value(value)}" if value is not None else f"# {f.name} ="]
-    return [*lines, ""]
-
-
-def _toml_value(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, str):
-        import json
-
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
 
 
 def environment(name: str) -> str | None:

@@ -1,0 +1,88 @@
+"""Good rows in their final form: births known, ``recorded_at`` and ``deleted`` filled, in order.
+
+The same rules as in data/tables.py, as expressions over whole columns for tables that do not fit
+in memory; tests hold the two equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from data.contract import Table
+from data.engines import quoted
+from data.tables import columns_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def finished(
+    good: duckdb.DuckDBPyRelation,
+    contract: Table,
+    attributes: Sequence[str],
+    orders: duckdb.DuckDBPyRelation | None,
+) -> duckdb.DuckDBPyRelation:
+    """The columns of data/tables.py, in order, with recorded_at and deleted filled."""
+    relation, birth = good, quoted(contract.birth) if contract.birth else "born"
+    if contract.name == "volumes":
+        relation = _with_ends_of_intervals(good)
+    elif contract.name == "order_items":
+        if orders is None:
+            relation = good.project("*, CAST(NULL AS TIMESTAMP) AS born")
+        else:
+            births = orders.aggregate("order_id AS of_order, min(ordered_at) AS born", "order_id")
+            relation = (
+                good.set_alias("i")
+                .join(births.set_alias("o"), "i.order_id = o.of_order", how="left")
+                .order("_row")
+            )
+    kinds = {a: _attribute_kind(good, a) for a in attributes}
+    parts = []
+    for column in columns_of(contract.name, attributes):
+        if column == "recorded_at":
+            parts.append(f"coalesce(recorded_at, {birth}) AS recorded_at")
+        elif column == "deleted":
+            parts.append("coalesce(deleted, false) AS deleted")
+        elif column in kinds:
+            parts.append(f"{kinds[column]} AS {quoted(column)}")
+        else:
+            parts.append(quoted(column))
+    return relation.project(", ".join(parts))
+
+
+def _with_ends_of_intervals(good: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """``born``, one step after ``ds``; the step as in data.tables.birth_times."""
+    gaps = (
+        good.project("unique_id AS series, ds")
+        .distinct()
+        .project(
+            "series, epoch_us(ds) - lag(epoch_us(ds)) OVER (PARTITION BY series ORDER BY ds) AS gap"
+        )
+    )
+    day = 86_400_000_000
+    least = gaps.aggregate("min(gap)").fetchall()[0][0] or day
+    steps = gaps.aggregate(f"series, coalesce(min(gap), {least}) AS step", "series")
+    return (
+        good.set_alias("v")
+        .join(steps.set_alias("s"), "v.unique_id = s.series", how="left")
+        .project(
+            f"*, CASE WHEN step BETWEEN {28 * day} AND {31 * day} THEN ds + INTERVAL 1 MONTH "
+            "ELSE make_timestamp(epoch_us(ds) + step) END AS born"
+        )
+        .order("_row")
+    )
+
+
+def _attribute_kind(good: duckdb.DuckDBPyRelation, name: str) -> str:
+    """The expression of an attribute: a number if all its values are, truth likewise, else text."""
+    column = quoted(name)
+    known, numbers, words = good.aggregate(
+        f"count({column}), count(try_cast({column} AS DOUBLE)), "
+        f"count(*) FILTER (lower({column}) IN ('true', 'false'))"
+    ).fetchall()[0]
+    if known and numbers == known:
+        return f"try_cast({column} AS DOUBLE)"
+    if known and words == known:
+        return f"lower({column}) = 'true'"
+    return column
