@@ -36,7 +36,7 @@ import pandas as pd
 from data.check import Cleaned, clean, engine, newest_possible
 from data.clean import Source
 from data.contract import TABLES, table
-from data.errors import DamagedFile, DataError, did_you_mean
+from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
 from data.tables import MemoryTables, Tables, columns_of, empty, normalise
 from data.workspace import Workspace
@@ -127,13 +127,14 @@ def take(
 
     ``now`` (naive UTC; default: the clock) bounds births, see ``data.check``. Raises DataError
     if a table cannot be read, lacks a required column, or has rows but not one good one;
-    DamagedFile if the snapshot that is there was changed since it was written.
+    DamagedFile if the snapshot that is there was changed since it was written; Conflict if the
+    tables change while they are read.
     """
     tell = progress or (lambda message: None)
     place_of = workspace.state_dir / "snapshots"
     limit = newest_possible(workspace, now)
     posted = _posted_events(workspace)
-    identity = _identity(workspace, posted)
+    identity = sources = _identity(workspace, posted)
     while (found := _reusable(place_of / identity)) is not None:
         until = found.manifest["valid_until"]
         if until is None or limit < datetime.fromisoformat(until):
@@ -145,6 +146,8 @@ def take(
     remove_abandoned(place_of)
     with staging_folder(place) as staged:
         _fill(workspace, staged, identity, limit, posted, tell)
+        if _identity(workspace, posted) != sources:
+            raise Conflict("tables/ changed while it was being read; run again when it is still")
         publish(staged, place)
     _prune(place_of, keep=place)
     return open_snapshot(place)
@@ -198,7 +201,7 @@ def _fill(
     entries: dict[str, dict[str, Any]] = {}
     ahead = False
     for name in TABLES:
-        events = _events_source(con, name, posted[name]) if name in posted else None
+        events = events_source(con, name, posted[name]) if name in posted else None
         orders = cleaned["orders"].relation if "orders" in cleaned else None
         one = cleaned[name] = clean(con, workspace, name, limit, events, orders)
         if one.fatal:
@@ -287,7 +290,8 @@ def _posted_events(workspace: Workspace) -> Mapping[str, pd.DataFrame]:
         return event_frames(store)
 
 
-def _events_source(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> Source:
+def events_source(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> Source:
+    """A table's posted rows (text, as ``data.store.event_frames`` gives them) as a source."""
     import pyarrow as pa
 
     columns = {c: pa.array(frame[c].tolist(), type=pa.string()) for c in frame.columns}

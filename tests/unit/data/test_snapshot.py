@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from data.contract import TABLES
-from data.errors import DamagedFile, DataError
+from data.errors import Conflict, DamagedFile, DataError
 from data.snapshot import MemoryTables, Snapshot, Tables, open_snapshot, take
 from data.store import append_events, open_store
 from data.workspace import Workspace, init, set_setting, write_tables
@@ -301,3 +301,14 @@ def test_csv_and_parquet_of_the_same_rows_are_the_same(tmp_path: Path) -> None:
             write_tables(workspace.path, {"tickets": tickets})
         frames[kind] = take(workspace, now=NOW).frame("tickets")
     pd.testing.assert_frame_equal(frames["csv"], frames["parquet"])
+
+
+def test_tables_that_change_while_they_are_read_make_no_snapshot(workspace: Workspace) -> None:
+    def changes(message: str) -> None:
+        if message.startswith("orders"):
+            write_tables(workspace.path, {"customers": company()["customers"].iloc[:1]}, False)
+
+    with pytest.raises(Conflict, match="changed while it was being read"):
+        take(workspace, changes, now=NOW)
+    assert list((workspace.state_dir / "snapshots").iterdir()) == []
+    assert take(workspace, now=NOW).rows("customers") == 1
