@@ -18,7 +18,8 @@ def world() -> tuple[np.ndarray, Evaluation]:
     p = rng.beta(1, 9, 6000)
     y = (rng.random(6000) < p).astype(float)
     rule = np.clip(p * np.exp(rng.normal(0, 1.0, 6000)), 0.001, 0.999)
-    return p, Evaluation(y, rng.integers(0, 2000, 6000), {"recency-frequency": rule})
+    groups = rng.integers(0, 2000, 6000)
+    return p, Evaluation(y, groups, {"recency-frequency": rule}, resamples=80)
 
 
 def blurred(p: np.ndarray, by: float, seed: int) -> np.ndarray:
