@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from features.expression import Is
 from features.language import count, last, share, since_last
-from features.sources import ARTICLE_EVENTS
+from features.sources import ARTICLE_EVENTS, VIEWED_ARTICLES
 
 UNHELPFUL = (~Is(ARTICLE_EVENTS["helpful"])).named("unhelpful")
 
@@ -18,5 +18,5 @@ ARTICLE_FEATURES = (
     share(ARTICLE_EVENTS, of=UNHELPFUL, days=90),
     since_last(ARTICLE_EVENTS),
     since_last(ARTICLE_EVENTS, where=UNHELPFUL),
-    last(ARTICLE_EVENTS, "topic"),
+    last(VIEWED_ARTICLES, "topic"),
 )

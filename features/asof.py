@@ -1,10 +1,10 @@
 """The one rule of time: what was known at T, and from when until when each row was.
 
-A row is a *version* of its key. Of the versions with ``recorded_at`` <= T the newest wins (ties go
-to the later row), so a version holds for T in ``[recorded_at, recorded_at of the next one)``; it is
-seen if its birth is < T, and gone if it says ``deleted``. A fact is seen once the time that it
-belongs to is < T. ``as_of_view`` applies the rule at one T; ``spans`` states it as half-open
-intervals of T, which is what the kernel counts with. No other file but labels.py cuts time.
+A row is a *version* of its key, there for T from ``recorded_at`` on and after its birth. Of the
+versions that are there the newest by ``recorded_at`` wins (ties go to the later row), so one is
+seen until a newer one is there; if it says ``deleted``, nothing is. A fact is seen once the time
+that it belongs to is < T. ``as_of_view`` applies the rule at one T; ``spans`` states it as
+half-open intervals of T, which the kernel counts with. No file but this and labels.py cuts time.
 
 >>> import pandas as pd
 >>> from datetime import datetime
@@ -85,7 +85,7 @@ def spans(frame: pd.DataFrame, name: str) -> Spans:
     start = recorded if births is None else np.maximum(recorded, births + 1)
     end = np.full(len(frame), NEVER)
     if contract.key:
-        _end_at_next_version(frame, contract, recorded, end)
+        _end_at_newer_version(frame, contract, recorded, start, end)
     gone = frame["deleted"].to_numpy(dtype=bool, na_value=False)
     keep = np.flatnonzero(~gone & (start < end))
     return Spans(keep, start[keep], end[keep])
@@ -99,8 +99,10 @@ def _births(frame: pd.DataFrame, contract: Table) -> Int64 | None:
     return None
 
 
-def _end_at_next_version(frame: pd.DataFrame, contract: Table, recorded: Int64, end: Int64) -> None:
-    """Writes into ``end`` the moment at which a row's next version takes over."""
+def _end_at_newer_version(
+    frame: pd.DataFrame, contract: Table, recorded: Int64, start: Int64, end: Int64
+) -> None:
+    """Writes into ``end`` the first moment at which a newer version of the row is there."""
     keys = frame[contract.key[0]] if len(contract.key) == 1 else None
     if keys is not None:
         repeated = keys.duplicated(keep=False) & keys.notna()
@@ -109,11 +111,17 @@ def _end_at_next_version(frame: pd.DataFrame, contract: Table, recorded: Int64, 
     if not repeated.any():
         return
     at = np.flatnonzero(repeated.to_numpy())
-    group = frame.iloc[at].groupby(list(contract.key), sort=False).ngroup().to_numpy()
+    keyed = frame.iloc[at].groupby(list(contract.key), sort=False)
+    group = keyed.ngroup().to_numpy(dtype=np.int64)
     rows = frame[ROW].to_numpy(dtype=np.int64)[at]
     order = np.lexsort((rows, recorded[at], group))
     same = group[order][1:] == group[order][:-1]
-    end[at[order[:-1][same]]] = recorded[at[order[1:][same]]]
+    # the least start among the newer versions: a running minimum from the last row back, in which
+    # each group begins anew because its offset is below that of the groups after it
+    levels, rank = np.unique(start[at[order]], return_inverse=True)
+    lifted = np.minimum.accumulate((rank + group[order] * len(levels))[::-1])[::-1]
+    least = levels[lifted - group[order] * len(levels)]
+    end[at[order[:-1][same]]] = least[1:][same]
 
 
 def as_of_view(

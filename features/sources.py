@@ -91,7 +91,8 @@ USAGE = Source("usage")
 TICKETS = Source("tickets")
 BOT_SESSIONS = Source("bot_sessions", "bot")
 FEEDBACK = Source("feedback")
-ARTICLE_EVENTS = Source("article_events", "articles", "articles", "article_id")
+ARTICLE_EVENTS = Source("article_events", "articles")
+VIEWED_ARTICLES = Source("article_events", "articles", "articles", "article_id")
 CALENDAR = Source("calendar")
 TREATMENTS = Source("treatments")
 TICKETS_OF_ORDERS = Source("tickets", "tickets", "orders", "order_id")
@@ -112,14 +113,6 @@ class Rows:
         return len(self.start)
 
     def column(self, column: Column) -> Value:
-        if column not in self.values:
-            kinds = [
-                c.kind for c in self.values if (c.table, c.name) == (column.table, column.name)
-            ]
-            raise DataError(
-                f"{column.table}.{column.name} is a {', '.join(kinds) or 'column not read'}, "
-                f"the view was made for a {column.kind}"
-            )
         return self.values[column]
 
     def only(self, columns: set[Column]) -> Rows:
@@ -156,12 +149,12 @@ def read_rows(tables: Tables, needed: Mapping[Source, Iterable[Column]]) -> dict
     A source's own moment is always among its columns.
     """
     wanted = {source: {*columns, source.time} for source, columns in needed.items()}
-    per_table: dict[str, set[str]] = {}
+    per_table: dict[str, set[Column]] = {}
     for source, columns in wanted.items():
         for column in columns:
-            per_table.setdefault(column.table, set()).add(column.name)
+            per_table.setdefault(column.table, set()).add(column)
         for name in source.tables if source.beside else ():
-            per_table.setdefault(name, set()).add(source.link)
+            per_table.setdefault(name, set()).add(Column(name, source.link))
     whole = {name: _read(tables, name, columns) for name, columns in per_table.items()}
     out: dict[Source, Rows] = {}
     for source, columns in wanted.items():
@@ -178,26 +171,37 @@ def read_rows(tables: Tables, needed: Mapping[Source, Iterable[Column]]) -> dict
     return out
 
 
-def _read(tables: Tables, name: str, columns: set[str]) -> Rows:
+def _read(tables: Tables, name: str, columns: set[Column]) -> Rows:
+    if not tables.has(name):
+        nothing = np.array([], dtype=np.int64)
+        return Rows(nothing, nothing, nothing, {column: _no_value(column) for column in columns})
     contract = TABLES[name]
-    facts = {contract.column(c).known_at for c in columns if c in contract.names}
+    facts = {column.known_at for column in columns if column.known_at}
     birth = {contract.birth} if contract.birth else set()
-    needed = {*columns, *(f for f in facts if f), *contract.key, *birth}
-    names = [*sorted(needed), "recorded_at", "deleted", ROW]
-    frame = tables.frame(name, names)
+    needed = {*(column.name for column in columns), *facts, *contract.key, *birth}
+    frame = tables.frame(name, [*sorted(needed), "recorded_at", "deleted", ROW])
     seen = spans(frame, name)
     frame = frame.iloc[seen.rows] if len(seen.rows) < len(frame) else frame
     values: dict[Column, Value] = {}
-    for column in sorted(columns):
-        known_at = contract.column(column).known_at if column in contract.names else None
+    for column in columns:
+        kind = _kind(frame[column.name])
+        if kind != column.kind:
+            raise DataError(
+                f"{name}.{column.name} is a {kind}, but the view was made for a {column.kind}"
+            )
         known = None
-        if known_at is not None:
-            moments = times_of(frame[known_at])
+        if column.known_at is not None:
+            moments = times_of(frame[column.known_at])
             known = np.where(moments == NEVER, NEVER, moments + 1)
-        value = _value(frame[column], known)
-        kind = "" if column in contract.names else _kind(frame[column])
-        values[Column(name, column, kind)] = value
+        values[column] = _value(frame[column.name], known)
     return Rows(seen.start, seen.end, frame[ROW].to_numpy(dtype=np.int64), values)
+
+
+def _no_value(column: Column) -> Value:
+    whole = column.kind in ("time", "text")
+    known = None if column.known_at is None else np.array([], dtype=np.int64)
+    texts = np.array([], dtype=object) if column.kind == "text" else None
+    return Value(np.array([], dtype=np.int64 if whole else np.float64), known, texts)
 
 
 def _kind(values: pd.Series) -> str:
