@@ -91,7 +91,7 @@ def compute(
         for name, values in out.items()
     }
     head = {"customer_id": spine["customer_id"].to_numpy(), "as_of": when.astype("datetime64[us]")}
-    frame = pd.DataFrame({**head, **columns}, index=pd.RangeIndex(len(spine)))
+    frame = pd.DataFrame({**head, **columns}, index=pd.RangeIndex(len(spine)), copy=False)
     frame["customer_id"] = frame["customer_id"].astype("str")
     return frame
 

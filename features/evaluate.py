@@ -66,24 +66,37 @@ class Texts:
 
 
 def interval(rows: Rows | Part, term: Term) -> tuple[Int64, Int64]:
-    """From when (>=) and until when (<) each row counts towards the term, microseconds."""
+    """From when (>=) and until when (<) each row counts, but for the term's window."""
     since = term.since or term.source.time
-    moments = rows.column(since).data.astype(np.int64)
+    moments = rows.column(since).data.astype(np.int64, copy=False)
     lo, hi = rows.start, rows.end
     if term.ahead is not None:  # counts while since lies in [T, T + ahead)
         past = np.where(moments == NEVER, ALWAYS, moments)
         lo = np.maximum(lo, past - term.ahead + 1)
         hi = np.minimum(hi, past + 1)
-    else:
+    elif term.since is not None:  # a row is not seen before its own moment anyway
         lo = np.maximum(lo, np.where(moments == NEVER, NEVER, moments + 1))
-    if term.window is not None:
-        hi = np.minimum(hi, moments + term.window + 1)
     if term.where is not None:
         lo = np.maximum(lo, term.where.truth(rows).true_from)
     if term.until is not None:
-        ends = term.until.value(rows).data.astype(np.int64)
+        ends = term.until.value(rows).data.astype(np.int64, copy=False)
         hi = np.minimum(hi, np.where(ends == NEVER, NEVER, ends + 1))
     return lo, hi
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Rows that begin to count at some slot: what terms share that differ in the window only.
+
+    ``rows`` positions with their key ``codes``, the place where each begins (``first``), and the
+    moments until which (``hi``) and from which (``moments``) it would count without and with one.
+    """
+
+    rows: Int64
+    codes: Int64
+    first: Int64
+    hi: Int64
+    moments: Int64
 
 
 class Evaluator:
@@ -96,6 +109,7 @@ class Evaluator:
         self.history, self.slots, self.names = history, slots, names
         self._terms: dict[Term, Float64 | Texts] = {}
         self._active: OrderedDict[Term, Active] = OrderedDict()
+        self._begun: OrderedDict[Term, Begun] = OrderedDict()
         self._parts: dict[tuple[Source, Column | None], tuple[Rows | Part, Int64]] = {}
         self._groups: dict[Term | None, Groups] = {}
 
@@ -161,20 +175,49 @@ class Evaluator:
 
     def _rows_active(self, term: Term) -> Active:
         """When each row counts; the latest few are kept for terms that differ only in what they
-        make of the rows. A value that is known late counts from then on."""
-        rows, codes = self._part(term)
-        known = None if term.value is None else term.value.value(rows).known
+        make of the rows, or in the window."""
+        rows, _ = self._part(term)
+        late = term.value is not None and term.value.value(rows).known is not None
         bare = replace(term, operation="count", value=None)
-        if known is None and bare in self._active:
+        if not late and bare in self._active:
             self._active.move_to_end(bare)
             return self._active[bare]
-        lo, hi = interval(rows, bare)
-        active = self.slots.spans(codes, lo if known is None else np.maximum(lo, known), hi)
-        if known is None:
+        begun = self._rows_begun(term, late)
+        hi = (
+            begun.hi
+            if term.window is None
+            else np.minimum(begun.hi, begun.moments + (term.window + 1))
+        )
+        active = self.slots.until(begun.rows, begun.codes, begun.first, hi)
+        if not late:
             self._active[bare] = active
             if len(self._active) > KEPT:
                 self._active.popitem(last=False)
         return active
+
+    def _rows_begun(self, term: Term, late: bool) -> Begun:
+        """A value that is known late counts from then on."""
+        bare = replace(term, operation="count", value=None, window=None)
+        if not late and bare in self._begun:
+            self._begun.move_to_end(bare)
+            return self._begun[bare]
+        rows, codes = self._part(term)
+        lo, hi = interval(rows, bare)
+        if late:
+            assert term.value is not None
+            known = term.value.value(rows).known
+            assert known is not None
+            lo = np.maximum(lo, known)
+        at, first = self.slots.begins(codes, lo, hi)
+        moments = rows.column(term.since or term.source.time).data.astype(np.int64, copy=False)
+        if len(at) < rows.size:
+            codes, hi, moments = codes[at], hi[at], moments[at]
+        begun = Begun(at, codes, first, hi, moments)
+        if not late:
+            self._begun[bare] = begun
+            if len(self._begun) > 1:
+                self._begun.popitem(last=False)
+        return begun
 
     def _part(self, term: Term) -> tuple[Rows | Part, Int64]:
         key = (term.source, term.key)

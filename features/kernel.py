@@ -7,8 +7,9 @@ Extremes and last values are reductions over the same intervals. Everything adde
 integer, so a million keys in one batch and one key online give the same bits.
 
 >>> slots = Slots(np.array([0, 0, 1]), np.array([10, 20, 10]))
->>> lo, hi = np.array([5, 11, 3]), np.array([15, 30, 10])
->>> total(slots, slots.spans(np.array([0, 0, 1]), lo, hi), np.array([7, 1, 5])).tolist()
+>>> codes, lo, hi = np.array([0, 0, 1]), np.array([5, 11, 3]), np.array([15, 30, 10])
+>>> rows, first = slots.begins(codes, lo, hi)
+>>> total(slots, slots.until(rows, codes[rows], first, hi[rows]), np.array([7, 1, 5])).tolist()
 [7, 1, 0]
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.errors import DataError
-from features.asof import NEVER, Int64
+from features.asof import ALWAYS, NEVER, Int64
 
 DENSE = 3
 """A grid of keys x times is used when it is at most so many times larger than the slots."""
@@ -71,16 +72,21 @@ class Slots:
             return codes * self.width + (self.width - 1)
         return np.searchsorted(self._pairs, (codes + 1) * self.width) + codes
 
-    def spans(self, codes: Int64, lo: Int64, hi: Int64) -> Active:
-        """The rows that count at some slot, given from and until when; a code of -1 never does."""
-        rows = np.flatnonzero((codes >= 0) & (lo < hi))
-        codes = codes[rows]
-        first = self.place(codes, lo[rows])
-        stop = self.place(codes, hi[rows])
-        keep = first < stop
-        if not keep.all():
-            rows, first, stop = rows[keep], first[keep], stop[keep]
-        return Active(rows, first, stop)
+    def begins(self, codes: Int64, lo: Int64, hi: Int64) -> tuple[Int64, Int64]:
+        """The rows that begin before they end and before their key's last slot has passed, and
+        the place of the slot at which each begins."""
+        rows = np.flatnonzero((lo < hi) & (lo <= (self.grid[-1] if len(self.grid) else ALWAYS)))
+        if len(rows) < len(codes):
+            codes, lo = codes[rows], lo[rows]
+        return rows, self.place(codes, lo)
+
+    def until(self, rows: Int64, codes: Int64, first: Int64, hi: Int64) -> Active:
+        """Of the rows that begin at ``first`` those that last to their next slot, with their end."""
+        stop = self.place(codes, hi)
+        keep = np.flatnonzero(first < stop)
+        if len(keep) == len(stop):
+            return Active(rows, first, stop)
+        return Active(rows[keep], first[keep], stop[keep])
 
 
 def total(slots: Slots, active: Active, weights: Int64 | None = None) -> Int64:

@@ -340,7 +340,7 @@ def due(
     source: Source,
     *,
     at: str,
-    until: str | tuple[str, ...] | None,
+    until: str | tuple[str, ...] | None = None,
     days: float,
     label: str,
     by: str | None = None,
