@@ -18,15 +18,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.contract import TABLES
-from data.tables import Tables, normalise
+from data.contract import TABLES, table
+from data.errors import DataError
+from data.tables import ROW, Tables, normalise
 
 
 class WithEvents:
     """``base`` and ``events`` (frames by table, with recorded_at) as one; satisfies ``Tables``.
 
     Posted rows come after the base's, so of two versions recorded at one moment theirs wins, as in
-    the snapshot that the next night takes.
+    the snapshot that the next night takes. Rows that the base holds already count once.
     """
 
     def __init__(self, base: Tables, events: Mapping[str, pd.DataFrame]) -> None:
@@ -36,6 +37,13 @@ class WithEvents:
             for name, frame in events.items()
             if len(frame)
         }
+        for name in self._events:
+            if not table(name).key:  # keyed rows are versions: the same one again changes nothing
+                self._events[name] = _not_in(self._events[name], base.frame(name))
+        if "customers" in self._events and base.attributes:
+            self._events["customers"] = _as_the_base(
+                self._events["customers"], base.frame("customers"), base.attributes
+            )
         told = "".join(sorted(self._events)) + str(sum(map(len, self._events.values())))
         self.fingerprint = hashlib.sha256((base.fingerprint + told).encode()).hexdigest()
 
@@ -63,3 +71,31 @@ class WithEvents:
             offset = int(base["_row"].max()) + 1 if len(base) else 0
             posted = posted.assign(_row=posted["_row"] + offset)
         return pd.concat([base, posted], ignore_index=True)
+
+
+def _not_in(posted: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:
+    own = [column for column in posted.columns if column != ROW]
+    known = set(there[own].astype("str").itertuples(index=False, name=None))
+    rows = posted[own].astype("str").itertuples(index=False, name=None)
+    return posted[[row not in known for row in rows]]
+
+
+def _as_the_base(
+    posted: pd.DataFrame, there: pd.DataFrame, attributes: Sequence[str]
+) -> pd.DataFrame:
+    """Attributes, posted as text, in the types that the base has them in."""
+    posted = posted.copy()
+    for name in attributes:
+        dtype = there[name].dtype
+        if name not in posted.columns:
+            posted[name] = pd.Series([None] * len(posted), dtype=dtype)
+        elif pd.api.types.is_bool_dtype(dtype):
+            posted[name] = posted[name].map({"true": True, "false": False}).astype("boolean")
+        elif pd.api.types.is_numeric_dtype(dtype):
+            try:
+                posted[name] = pd.to_numeric(posted[name]).astype(dtype)
+            except ValueError:
+                raise DataError(
+                    f"customers: a posted {name} is no number, as all others are; post it again"
+                ) from None
+    return posted

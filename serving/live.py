@@ -9,6 +9,7 @@ bits. Whoever is in neither is unknown.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,15 +21,16 @@ import pandas as pd
 from data.clock import Clock
 from data.errors import NotEnoughHistory
 from data.overlay import WithEvents
-from data.snapshot import Snapshot, open_snapshot
+from data.snapshot import Snapshot, open_snapshot, take
 from data.store import Event, Store, event_frames, events_since
 from data.workspace import Workspace
 from features.asof import as_of_view
 from features.history import History
 from features.spine import customers_at
+from serving.of_customers import OfCustomers
 from serving.outreach.actions import action_for
 from serving.predictor import Predictor, now_spine
-from serving.published import Published, newest, pointer
+from serving.published import Kind, Published, newest, pointer
 
 LIFETIME = timedelta(hours=36)
 """A published score is stale when the next night's is half a day late."""
@@ -51,6 +53,7 @@ class Live:
     workspace: Workspace
     store: Store
     clock: Clock
+    kept: dict[Kind, Published] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _night: Night | None = None
     _seq: int = 0
@@ -76,47 +79,66 @@ class Live:
     def _read_night(self) -> Night:
         published = newest(self.workspace.state_dir, "scores")
         assert published is not None
-        snapshots = self.workspace.state_dir / "snapshots"
+        place = self.workspace.state_dir / "snapshots" / published.about["snapshot"]
+        snapshot = open_snapshot(place) if place.exists() else take(self.workspace)
         rows = {row["customer_id"]: row for row in published.frame.to_dict("records")}
         return Night(
             published,
             rows,
             Predictor.of_champion(self.workspace.state_dir),
-            open_snapshot(snapshots / published.about["snapshot"]),
+            snapshot,
         )
+
+    def snapshot(self) -> Snapshot | None:
+        """The published snapshot, None where nothing is published yet."""
+        if pointer(self.workspace.state_dir, "scores") is None:
+            return None
+        return self.night().snapshot
 
     def tables(self) -> WithEvents:
         """The published snapshot with every event posted so far."""
         with self._lock:
             night = self.night()
+            if not night.snapshot.path.exists():  # cleared away since: read what there is anew
+                night = self._night = self._read_night()
+                self._tables = self._history = None
             events = events_since(self.store, self._seq)
             if events or self._tables is None:
                 self._take_in(events)
+                os.utime(night.snapshot.path)  # the ones used last are kept
                 self._tables = WithEvents(night.snapshot, event_frames(self.store))
                 self._history = None
             return self._tables
 
     def _take_in(self, events: Sequence[Event]) -> None:
+        """Remember whom each event is about; an item of an order is about the order's customer."""
+        ordered = {e.key[0]: e.customer_id for e in events if e.table == "orders"}
+        self._owners |= {order: owner for order, owner in ordered.items() if owner is not None}
         for event in events:
             self._seq = event.seq
             owner = event.customer_id
-            if event.table == "orders" and owner is not None:
-                self._owners[event.key[0]] = owner
-            if event.table == "order_items" and owner is None:
-                owner = self._owners.get(event.key[0]) or self._owner_of_order(event.key[0])
+            if event.table == "order_items":
+                owner = self._owner_of_order(event.key[0])
             if owner is not None:
                 self._news[owner] = event.recorded_at
 
     def _owner_of_order(self, order_id: str) -> str | None:
-        orders = self.night().snapshot.frame("orders", ["order_id", "customer_id"])
-        found = orders.loc[orders["order_id"] == order_id, "customer_id"]
-        return str(found.iloc[0]) if len(found) else None
+        if order_id not in self._owners:
+            orders = self.night().snapshot.frame("orders", ["order_id", "customer_id"])
+            known = dict(zip(orders["order_id"], orders["customer_id"], strict=True))
+            self._owners = {**known, **self._owners}
+        return self._owners.get(order_id)
 
-    def predict(self, customer_ids: Sequence[str], horizons: Sequence[int]) -> list[dict[str, Any]]:
-        """One item per id, in the order asked, as the contract's ``/v1/predictions`` has them."""
+    def predict(
+        self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """One item per id, in the order asked, as the contract's ``/v1/predictions`` has them.
+
+        ``horizons`` in days, None for all that the model has; UsageError for one it has not.
+        """
         with self._lock:
             night = self.night()
-            night.predictor.check_horizons(horizons)
+            days = night.predictor.check_horizons(horizons)
             tables = self.tables()
             as_of = night.published.as_of
             fresh = [
@@ -125,13 +147,15 @@ class Live:
                 if i not in night.rows or self._news.get(i, as_of) > as_of
             ]
             scored = self._score_now(fresh, tables, night) if fresh else {}
-        items = []
-        for customer_id in customer_ids:
-            row = scored.get(customer_id)
-            if row is None and customer_id not in scored:
-                row = night.rows.get(customer_id)
-            items.append(self._item(customer_id, row, horizons, tables))
-        return items
+            rows = [scored[i] if i in scored else night.rows[i] for i in customer_ids]
+            absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
+            left = self._were_customers(absent, tables) if absent else frozenset()
+        return [
+            {"customer_id": i, "status": "closed" if i in left else "unknown"}
+            if row is None
+            else self._item(i, row, days)
+            for i, row in zip(customer_ids, rows, strict=True)
+        ]
 
     def _score_now(
         self, customer_ids: list[str], tables: WithEvents, night: Night
@@ -142,8 +166,7 @@ class Live:
         if not known:
             return found
         now = self.clock.now()
-        there = customers_at(tables, [now])
-        here = there.loc[there["customer_id"].isin(known), "customer_id"].tolist()
+        here = customers_at(OfCustomers(tables, frozenset(known)), [now])["customer_id"].tolist()
         if here:
             if self._history is None:
                 self._history = night.predictor.history(tables)
@@ -152,15 +175,8 @@ class Live:
         return found
 
     def _item(
-        self,
-        customer_id: str,
-        row: dict[str, Any] | None,
-        horizons: Sequence[int],
-        tables: WithEvents,
+        self, customer_id: str, row: dict[str, Any], horizons: Sequence[int]
     ) -> dict[str, Any]:
-        if row is None:
-            status = "closed" if self._was_customer(customer_id, tables) else "unknown"
-            return {"customer_id": customer_id, "status": status}
         as_of = pd.Timestamp(row["as_of"]).to_pydatetime()
         expires = as_of + LIFETIME
         topic = _text(row["topic"])
@@ -178,11 +194,14 @@ class Live:
             "model_version": row["model_version"],
         }
 
-    def _was_customer(self, customer_id: str, tables: WithEvents) -> bool:
+    def _were_customers(self, ids: set[str], tables: WithEvents) -> frozenset[str]:
+        """Those of ``ids`` who are known, and closed."""
         if not tables.has("customers"):
-            return False
-        view = as_of_view(tables, "customers", self.clock.now(), ["customer_id"])
-        return bool((view["customer_id"] == customer_id).any())
+            return frozenset()
+        own = OfCustomers(tables, frozenset(ids))
+        return frozenset(
+            as_of_view(own, "customers", self.clock.now(), ["customer_id"])["customer_id"]
+        )
 
 
 def _text(value: object) -> str | None:

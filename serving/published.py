@@ -105,6 +105,24 @@ def newest(state_dir: Path, kind: Kind) -> Published | None:
     return Published(pd.read_parquet(path), about)
 
 
+def earlier(state_dir: Path, kind: Kind, column: str, value: str) -> list[pd.DataFrame]:
+    """The rows with that value in each kept result that has some, by as-of time, oldest first.
+
+    Of two results of one moment the one published last counts. Only the newest was verified: the
+    others are history to look at, nothing is decided on them.
+    """
+    found: dict[str, pd.DataFrame] = {}
+    files = (state_dir / "published").glob(f"{kind}-*.parquet")
+    for path in sorted(files, key=lambda path: path.stat().st_mtime_ns):
+        try:
+            rows = pd.read_parquet(path, filters=[(column, "==", value)])
+        except FileNotFoundError:  # a newer result was published, and this one is not kept
+            continue
+        if len(rows):
+            found[path.name.rpartition("-")[0]] = rows
+    return [found[name] for name in sorted(found)]
+
+
 def _prune(folder: Path, kind: Kind, keep: str) -> None:
     files = sorted(folder.glob(f"{kind}-*.parquet"), key=lambda path: path.stat().st_mtime_ns)
     for path in files[:-KEEP]:

@@ -25,6 +25,7 @@ from data.store.consent import (
 )
 from data.store.decisions import (
     LogState,
+    actions_of,
     append_decisions,
     decisions_of,
     outcomes_of,
@@ -40,6 +41,7 @@ from data.store.events import (
     events_since,
     find_response,
     remember_response,
+    text_frame,
 )
 from data.store.keys import (
     SCOPES,
@@ -87,6 +89,7 @@ __all__ = [
     "Publication",
     "SCOPES",
     "Store",
+    "actions_of",
     "append_decisions",
     "append_events",
     "check_lease",
@@ -121,6 +124,7 @@ __all__ = [
     "save_forecast",
     "save_predictions",
     "take_lease",
+    "text_frame",
     "verify_key",
     "verify_log",
 ]

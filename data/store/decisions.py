@@ -121,6 +121,33 @@ def decisions_of(
         return [{**json.loads(row.payload), "seq": row.seq} for row in connection.execute(query)]
 
 
+def actions_of(
+    store: Store,
+    *,
+    decision_id: str | None = None,
+    customer_id: str | None = None,
+    after: int = 0,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """The decisions to act, in order, each with its ``seq``; one of them, or a customer's.
+
+    Those alone that were put into the outbox: nobody acts on a hold-out.
+    """
+    query = (
+        sa.select(DECISION_TEXTS)
+        .join(OUTBOX, OUTBOX.c.decision_id == DECISION_TEXTS.c.decision_id)
+        .where(DECISION_TEXTS.c.seq > after)
+        .order_by(DECISION_TEXTS.c.seq)
+        .limit(limit)
+    )
+    if decision_id is not None:
+        query = query.where(DECISION_TEXTS.c.decision_id == decision_id)
+    if customer_id is not None:
+        query = query.where(DECISION_TEXTS.c.customer_id == customer_id)
+    with store.reading() as connection:
+        return [{**json.loads(row.payload), "seq": row.seq} for row in connection.execute(query)]
+
+
 def verify_log(store: Store) -> LogState:
     """Recompute the whole chain; DamagedFile names the first entry that does not fit."""
     previous, entries, forgotten = START, 0, 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,11 +27,16 @@ CHUNK = 400
 
 @dataclass(frozen=True)
 class Appended:
-    """How many rows were new, how many were there already, and the newest sequence number."""
+    """How many rows were new, how many were there already, and the newest sequence number.
+
+    ``accepted_by`` and ``repeated_by`` say the same by table.
+    """
 
     accepted: int
     repeated: int
     last_seq: int
+    accepted_by: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
+    repeated_by: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -60,12 +66,15 @@ def append_events(
             new.append((name, _key(name, number, payload), payload))
     with store.writing() as connection:
         newest = _newest_payloads(connection, new)
-        values, repeated = [], 0
+        values: list[dict[str, Any]] = []
+        taken: Counter[str] = Counter()
+        repeated: Counter[str] = Counter()
         for name, key, payload in new:
             text = _canonical(payload)
             if newest.get((name, key)) == text:
-                repeated += 1
+                repeated[name] += 1
                 continue
+            taken[name] += 1
             newest[name, key] = text
             values.append(
                 {
@@ -79,7 +88,7 @@ def append_events(
         if values:
             connection.execute(sa.insert(EVENTS), values)
         last = connection.execute(sa.select(sa.func.max(EVENTS.c.seq))).scalar() or 0
-    return Appended(len(values), repeated, int(last))
+    return Appended(len(values), repeated.total(), int(last), taken, repeated)
 
 
 def events_since(store: Store, seq: int, limit: int | None = None) -> list[Event]:
@@ -112,16 +121,17 @@ def event_frames(store: Store) -> dict[str, pd.DataFrame]:
 
     Values are as in a CSV: null is None, lists are comma separated, truth is true or false.
     """
-    rows: dict[str, list[dict[str, str | None]]] = {}
+    rows: dict[str, list[dict[str, Any]]] = {}
     for event in events_since(store, 0):
-        line = {name: _as_text(value) for name, value in event.payload.items()}
-        line["recorded_at"] = event.recorded_at.isoformat()
+        line = {**event.payload, "recorded_at": event.recorded_at.isoformat()}
         rows.setdefault(event.table, []).append(line)
-    return {
-        name: pd.DataFrame.from_records(rows[name]).astype(object).where(lambda f: f.notna(), None)
-        for name in TABLES
-        if name in rows
-    }
+    return {name: text_frame(rows[name]) for name in TABLES if name in rows}
+
+
+def text_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Posted rows as a frame of text, as in a CSV: null is None, lists are comma separated."""
+    lines = [{name: _as_text(value) for name, value in row.items()} for row in rows]
+    return pd.DataFrame.from_records(lines).astype(object).where(lambda f: f.notna(), None)
 
 
 def find_response(store: Store, scope: str, key: str, request: str) -> tuple[int, str] | None:

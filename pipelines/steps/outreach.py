@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -93,13 +94,23 @@ def decide(
     return Result(data, lines)
 
 
+def decision_id(customer_id: str, as_of: datetime) -> str:
+    """The name of the decision about a customer at a moment; letters, digits and a hyphen only.
+
+    >>> decision_id("c/1", datetime(2026, 3, 1))
+    '20260301T000000-f2a9dfa69a24871de5a0'
+    """
+    digest = hashlib.sha256(str(customer_id).encode()).hexdigest()[:20]
+    return f"{pd.Timestamp(as_of):%Y%m%dT%H%M%S}-{digest}"
+
+
 def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> None:
     told = frame.astype(object).where(frame.notna(), None)
     decisions = [
         {
             **row,
             "as_of": pd.Timestamp(row["as_of"]).isoformat(),
-            "decision_id": f"{run_id}/{row['customer_id']}",
+            "decision_id": decision_id(row["customer_id"], row["as_of"]),
             "model_version": model_version,
         }
         for row in told.to_dict("records")

@@ -22,7 +22,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from data.errors import DataError, PresageError
+from data.errors import (
+    Conflict,
+    DataError,
+    NotBuiltYet,
+    NotEnoughHistory,
+    PresageError,
+    UsageError,
+)
 from serving.api.limits import RateLimit
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call, Route
@@ -30,6 +37,8 @@ from serving.api.route import Answer, Call, Route
 log = logging.getLogger("presage.api")
 
 MAX_BODY_BYTES = 10 * 2**20
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+"""All come to our endpoint, so that a wrong one gets a problem too."""
 
 
 class Keys(Protocol):
@@ -39,9 +48,12 @@ class Keys(Protocol):
 
 
 class Replies(Protocol):
-    """Answers kept by Idempotency-Key, so that the same request is done once."""
+    """Answers kept by Idempotency-Key, so that the same request is done once.
 
-    def find(self, actor: str, key: str) -> tuple[str, int, bytes] | None: ...
+    ``find`` and ``keep`` raise Conflict where the key belongs to another request or has an answer.
+    """
+
+    def find(self, actor: str, key: str, request: str) -> tuple[int, bytes] | None: ...
 
     def keep(self, actor: str, key: str, request: str, status: int, body: bytes) -> None: ...
 
@@ -64,7 +76,7 @@ def application(
     for route in routes:
         paths.setdefault(route.path, {})[route.method] = route
     own = [
-        StarletteRoute(path, _endpoint(methods, service, door), methods=None)
+        StarletteRoute(path, _endpoint(methods, service, door), methods=METHODS)
         for path, methods in paths.items()
     ]
     return Starlette(
@@ -103,13 +115,8 @@ def _endpoint(
             response = await _handle(route, request, service, door)
         except Problem as problem:
             response = problem.response(request.url.path)
-        except DataError as error:
-            response = Problem(422, "data", str(error)).response(request.url.path)
         except PresageError as error:
-            headers = {"Retry-After": "10"}
-            response = Problem(503, "not-ready", str(error), headers=headers).response(
-                request.url.path
-            )
+            response = _problem_of(error).response(request.url.path)
         except Exception:
             log.exception("unexpected error at %s", path)
             detail = "an unexpected error; the service's log has it. Nothing of this call was kept"
@@ -118,6 +125,20 @@ def _endpoint(
         return response
 
     return endpoint
+
+
+def _problem_of(error: PresageError) -> Problem:
+    """An error of the rooms below as the problem that the caller can act on."""
+    told = str(error)
+    if isinstance(error, NotBuiltYet):
+        return Problem(501, "not-built-yet", told)
+    if isinstance(error, Conflict):
+        return Problem(409, "conflict", told)
+    if isinstance(error, UsageError):
+        return Problem(422, "value", told)
+    if isinstance(error, DataError) and not isinstance(error, NotEnoughHistory):
+        return Problem(422, "data", told)
+    return Problem(503, "not-ready", told, headers={"Retry-After": "10"})
 
 
 async def _handle(route: Route, request: Request, service: Any, door: Door) -> Response:
@@ -139,18 +160,19 @@ def _once(
     """The first answer again for the same key and request; 409 for the same key on another."""
     assert call.idempotency_key is not None
     request = hashlib.sha256(f"{route.method} {path}\n".encode() + raw).hexdigest()
-    before = replies.find(call.actor, call.idempotency_key)
-    if before is not None:
-        if before[0] != request:
-            detail = "this Idempotency-Key was used for another request; use a new one"
-            raise Problem(409, "idempotency-key", detail)
-        headers = {"Idempotent-Replay": "true"}
-        return Response(before[2], before[1], headers, media_type="application/json")
-    response = _response(route.handler(service, call))
-    replies.keep(
-        call.actor, call.idempotency_key, request, response.status_code, bytes(response.body)
-    )
-    return response
+    before = replies.find(call.actor, call.idempotency_key, request)
+    if before is None:
+        response = _response(route.handler(service, call))
+        body = bytes(response.body)
+        try:
+            replies.keep(call.actor, call.idempotency_key, request, response.status_code, body)
+        except Conflict:  # the same request was answered beside this one: its answer stands
+            before = replies.find(call.actor, call.idempotency_key, request)
+        else:
+            return response
+    assert before is not None
+    headers = {"Idempotent-Replay": "true"}
+    return Response(before[1], before[0], headers, media_type="application/json")
 
 
 async def _authorise(route: Route, request: Request, door: Door) -> str:
@@ -244,9 +266,10 @@ def _accept(route: Route, request: Request) -> str:
     wanted = request.headers.get("accept", "*/*")
     if route.csv and "text/csv" in wanted:
         return "text/csv"
-    if "*/*" in wanted or "application/json" in wanted or "application/*" in wanted:
-        return "application/json"
-    offered = "application/json" + (" and text/csv" if route.csv else "")
+    family = route.media.partition("/")[0]
+    if any(kind in wanted for kind in ("*/*", route.media, f"{family}/*")):
+        return route.media
+    offered = route.media + (" and text/csv" if route.csv else "")
     raise Problem(406, "accept", f"{wanted} is not offered; this call answers {offered}")
 
 
@@ -255,7 +278,8 @@ def _response(answer: Answer) -> Response:
         content = msgspec.json.encode(answer.value, enc_hook=_encode)
     else:
         content = answer.value
-    return Response(content, answer.status, dict(answer.headers), media_type=answer.media_type)
+    headers = {"Cache-Control": "no-store", **answer.headers}
+    return Response(content, answer.status, headers, media_type=answer.media_type)
 
 
 def _encode(value: Any) -> Any:

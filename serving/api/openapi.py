@@ -88,7 +88,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 
 
 def _operation(route: Route, schema: Any) -> dict[str, Any]:
-    content = {"application/json": {"schema": schema(route.answers)}}
+    content = {route.media: {"schema": schema(route.answers)}}
     if route.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
     statuses = set(route.problems)

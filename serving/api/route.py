@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-SCOPES = ("score", "customers", "events", "forecasts", "plan", "outreach")
+from data.store import SCOPES
 
 Method = Literal["GET", "POST", "PUT"]
 
@@ -53,7 +53,8 @@ Handler = Callable[[Any, Call], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key."""
+    """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key. ``media``: what
+    it answers where it succeeds; ``csv``: also that."""
 
     method: Method
     path: str
@@ -66,6 +67,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     effect: bool = False
     csv: bool = False
+    media: str = "application/json"
     status: int = 200
     problems: tuple[int, ...] = ()
 

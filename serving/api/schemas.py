@@ -13,10 +13,10 @@ Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
 class PredictionRequest(Struct, forbid_unknown_fields=True):
-    """The customers to score, 1 to 1000, and the horizons in days."""
+    """The customers to score, 1 to 1000, and the horizons in days; default: all the model has."""
 
     customer_ids: Annotated[list[CustomerId], Meta(min_length=1, max_length=1000)]
-    horizons: Annotated[list[Annotated[int, Meta(ge=1, le=365)]], Meta(min_length=1)] = [7, 14, 30]
+    horizons: Annotated[list[Annotated[int, Meta(ge=1, le=365)]], Meta(min_length=1)] | None = None
 
 
 class Reason(Struct):
@@ -51,7 +51,7 @@ class Predictions(Struct):
 
 
 class Accepted(Struct):
-    """Per table: rows taken now, and rows that were there already to the letter."""
+    """Per table posted: rows taken now, and rows that were there already to the letter."""
 
     accepted: dict[str, int]
     duplicates: dict[str, int]
@@ -75,7 +75,6 @@ class ConsentState(Struct):
     sms_consent: bool | None
     phone_consent: bool | None
     do_not_contact: bool | None
-    changed_at: datetime | None
 
 
 class OutcomeReport(Struct, forbid_unknown_fields=True):
@@ -126,19 +125,54 @@ class Rows(Struct):
     next: str | None
 
 
+class RiskThen(Struct):
+    """A risk as it was told, and when."""
+
+    as_of: datetime
+    risk: dict[str, Probability]
+    model_version: str
+
+
+class Usage(Struct):
+    """What one feature was used for: uses and errors, in all and of late."""
+
+    feature: str
+    uses: float
+    errors: float
+    uses_28d: float
+    last_at: datetime
+
+
 class CustomerView(Struct):
-    """Everything known of a customer as of now."""
+    """Everything known of a customer as of now: the newest orders and tickets first.
+
+    A ticket has its row, and how it stands against its channel's service level: ``waited_seconds``
+    for a first response, by the level's clock, ``response_state`` and ``resolution_state``: "met",
+    "missed", "open" (in time so far), "late" (not answered, and too late), or null where the
+    channel has no level. A decided action has its outcomes.
+    """
 
     customer_id: str
     as_of: datetime
     attributes: dict[str, Any]
     consent: ConsentState
     orders: list[dict[str, Any]]
-    usage: list[dict[str, Any]]
+    usage: list[Usage]
     tickets: list[dict[str, Any]]
     prediction: Prediction | None
-    risk_over_time: list[dict[str, Any]]
-    outreach: list[Outreach]
+    risk_over_time: list[RiskThen]
+    outreach: list[dict[str, Any]]
+
+
+class Planning(Struct):
+    """What the planners' page is about: channels, time zone, freshness."""
+
+    time_zone: str
+    channels: list[str]
+    freq: str | None
+    as_of: datetime
+    published_at: datetime
+    model_version: str | None
 
 
 class Health(Struct):

@@ -7,13 +7,13 @@ follows after a newer one was published is refused (409) rather than mixing two 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pandas as pd
 
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.published import Published
+from serving.records import records
 
 PAGE_ROWS = 5000
 
@@ -66,16 +66,6 @@ def answer_rows(frame: pd.DataFrame, published: Published, call: Call) -> Answer
         "next": f"{published.about['sha256'][:12]}.{start + limit}" if follows else None,
     }
     return Answer(value, headers=headers)
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON-able dicts: times as ISO 8601 with Z, missing values as null."""
-    told = frame.copy()
-    for name in told.columns:
-        if pd.api.types.is_datetime64_any_dtype(told[name]):
-            told[name] = told[name].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    told = told.astype(object)
-    return told.where(told.notna(), None).to_dict("records")
 
 
 def _position(cursor: str | None, published: Published) -> int:

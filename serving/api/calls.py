@@ -1,0 +1,214 @@
+"""Every call of the API, once: the routes from which matching, checks and OpenAPI are made.
+
+>>> sorted({route.scope for route in CALLS if route.scope})
+['customers', 'events', 'forecasts', 'outreach', 'plan', 'score']
+"""
+
+from __future__ import annotations
+
+from data.schema import events_schema
+from serving.api.handlers import customers, events, health, outreach, planning, predictions
+from serving.api.route import Parameter, Route
+from serving.api.schemas import (
+    Accepted,
+    Consent,
+    ConsentState,
+    CustomerView,
+    Health,
+    OutcomeRecorded,
+    OutcomeReport,
+    OutreachPage,
+    Planning,
+    PredictionRequest,
+    Predictions,
+    Rows,
+)
+
+FROM = Parameter("from", "only rows at or after this time (UTC)", format="date-time")
+TO = Parameter("to", "only rows before this time (UTC)", format="date-time")
+AFTER = Parameter("after", "the cursor `next` of the page before")
+LIMIT = Parameter("limit", "rows a page", kind="integer")
+CUSTOMER = Parameter("id", "the customer's id", place="path")
+SERIES = Parameter("unique_id", "one series, such as total or channel=email")
+OBJECT = {"type": "object"}
+TEXT = {"type": "string"}
+
+CALLS = (
+    Route(
+        "POST",
+        "/v1/predictions",
+        predictions.predict,
+        "Complaint risk of 1 to 1000 customers",
+        "score",
+        Predictions,
+        "risk",
+        body=PredictionRequest,
+    ),
+    Route(
+        "GET",
+        "/v1/customers/{id}",
+        customers.see_customer,
+        "Everything known of a customer",
+        "customers",
+        CustomerView,
+        "risk",
+        parameters=(CUSTOMER,),
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/events",
+        events.post_events,
+        "Rows of the contract's tables, all or none",
+        "events",
+        Accepted,
+        "events",
+        body=events_schema(),
+        effect=True,
+    ),
+    Route(
+        "GET",
+        "/v1/forecasts",
+        planning.see_forecasts,
+        "Contact volume with its intervals",
+        "forecasts",
+        Rows,
+        "planning",
+        parameters=(
+            SERIES,
+            FROM,
+            TO,
+            Parameter("issued_at", "the forecast in force at this time", format="date-time"),
+            AFTER,
+            LIMIT,
+        ),
+        csv=True,
+        problems=(400, 404, 406, 409),
+    ),
+    Route(
+        "GET",
+        "/v1/actuals",
+        planning.see_actuals,
+        "Contacts that came, up to the newest forecast",
+        "forecasts",
+        Rows,
+        "planning",
+        parameters=(SERIES, FROM, TO, AFTER, LIMIT),
+        csv=True,
+        problems=(400, 404, 406, 409),
+    ),
+    Route(
+        "GET",
+        "/v1/staffing",
+        planning.see_staffing,
+        "People needed per channel and interval",
+        "forecasts",
+        Rows,
+        "planning",
+        parameters=(Parameter("channel", "one channel"), FROM, TO, AFTER, LIMIT),
+        csv=True,
+        problems=(400, 404, 406, 409),
+    ),
+    Route(
+        "GET",
+        "/v1/planning",
+        planning.see_planning,
+        "Channels, time zone and freshness of the plan",
+        "forecasts",
+        Planning,
+        "planning",
+    ),
+    Route(
+        "POST",
+        "/v1/what-if",
+        planning.ask_what_if,
+        "The plan recomputed under changed assumptions (not built yet)",
+        "forecasts",
+        OBJECT,
+        "planning",
+        body=OBJECT,
+        problems=(501,),
+    ),
+    Route(
+        "POST",
+        "/v1/overrides",
+        planning.add_override,
+        "A planner's change, with author and reason (not built yet)",
+        "plan",
+        OBJECT,
+        "planning",
+        body=OBJECT,
+        effect=True,
+        problems=(501,),
+    ),
+    Route(
+        "POST",
+        "/v1/scenarios/{id}/publish",
+        planning.publish_scenario,
+        "Make a scenario the plan (not built yet)",
+        "plan",
+        OBJECT,
+        "planning",
+        parameters=(Parameter("id", "the scenario's id", place="path"),),
+        effect=True,
+        problems=(501,),
+    ),
+    Route(
+        "GET",
+        "/v1/outreach",
+        outreach.list_outreach,
+        "Decided actions, the oldest first",
+        "outreach",
+        OutreachPage,
+        "outreach",
+        parameters=(AFTER, LIMIT),
+        problems=(400,),
+    ),
+    Route(
+        "POST",
+        "/v1/outreach/{id}/outcome",
+        outreach.report_outcome,
+        "What became of an action",
+        "outreach",
+        OutcomeRecorded,
+        "outreach",
+        body=OutcomeReport,
+        parameters=(Parameter("id", "the action's outreach_id", place="path"),),
+        effect=True,
+        problems=(404,),
+    ),
+    Route(
+        "PUT",
+        "/v1/customers/{id}/consent",
+        outreach.change_consent,
+        "Opt a customer out or in",
+        "outreach",
+        ConsentState,
+        "outreach",
+        body=Consent,
+        parameters=(CUSTOMER,),
+        problems=(404,),
+    ),
+    Route("GET", "/livez", health.livez, "The process lives", None, Health, "health"),
+    Route(
+        "GET",
+        "/readyz",
+        health.readyz,
+        "There is something to answer from",
+        None,
+        Health,
+        "health",
+        problems=(503,),
+    ),
+    Route(
+        "GET",
+        "/metrics",
+        health.metrics,
+        "Counts and durations for Prometheus",
+        None,
+        TEXT,
+        "health",
+        media="text/plain",
+    ),
+)
+"""In the order of the contract."""

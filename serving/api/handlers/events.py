@@ -1,0 +1,60 @@
+"""POST /v1/events: rows of the contract's tables, taken all or none, durable when answered."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from data.posted import Fault, faults
+from data.store import append_events
+from serving.api.problem import Problem
+from serving.api.route import Answer, Call
+from serving.desk import Desk
+
+
+def post_events(desk: Desk, call: Call) -> Answer:
+    """Check every row, keep them, and say how many of each table were new."""
+    if not isinstance(call.body, dict) or not call.body:
+        told = 'the body is an object of tables, such as {"tickets": [{...}]}'
+        raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
+    now = desk.now()
+    attributes = desk.workspace.settings.data.attributes
+    found = faults(call.body, now=now, attributes=attributes, numeric=_numeric(desk))
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        where = f"{found[0].table} row {found[0].row}: " if found[0].row else ""
+        told = f"{where}{found[0].message}{more}. Nothing was kept"
+        raise Problem(422, "rows", told, errors=[_place(fault) for fault in found])
+    done = append_events(desk.store, call.body, now)
+    return Answer(
+        {
+            "accepted": {name: done.accepted_by.get(name, 0) for name in call.body},
+            "duplicates": {name: done.repeated_by.get(name, 0) for name in call.body},
+            "recorded_at": now.isoformat() + "Z",
+        }
+    )
+
+
+def _place(fault: Fault) -> dict[str, object]:
+    row = "" if fault.row is None else f"[{fault.row - 1}]"
+    column = "" if fault.column is None else f".{fault.column}"
+    return {
+        "at": f"$.{fault.table}{row}{column}",
+        "table": fault.table,
+        "row": fault.row,
+        "column": fault.column,
+        "message": fault.message,
+    }
+
+
+def _numeric(desk: Desk) -> tuple[str, ...]:
+    """The attributes of customers that are numbers in the published snapshot."""
+    snapshot = desk.live.snapshot()
+    if snapshot is None or not snapshot.attributes:
+        return ()
+    known = snapshot.frame("customers", list(snapshot.attributes))
+    return tuple(
+        name
+        for name in known.columns
+        if pd.api.types.is_numeric_dtype(known[name])
+        and not pd.api.types.is_bool_dtype(known[name])
+    )

@@ -1,0 +1,77 @@
+"""Outreach: the decided actions in order, what became of them, and consent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from msgspec import UNSET
+
+from data.store import actions_of, put_consent, record_outcome
+from serving.api.handlers.customers import known_tables
+from serving.api.problem import Problem
+from serving.api.route import Answer, Call
+from serving.customer_view import consent_state, told_action
+from serving.desk import Desk
+from serving.outreach.candidates import CONTACT
+
+PAGE = 100
+MOST = 1000
+
+
+def list_outreach(desk: Desk, call: Call) -> Answer:
+    """Decided actions, the oldest first; ``next`` is the cursor of the next page, or null."""
+    after, limit = call.parameters.get("after") or "0", call.parameters.get("limit")
+    if not after.isdigit() or len(after) > 15:
+        raise Problem(400, "cursor", f"after={after!r} is no cursor; take `next` of the last page")
+    if limit and not (limit.isdigit() and 1 <= int(limit) <= MOST):
+        raise Problem(400, "parameter", f"limit={limit!r}: give a number from 1 to {MOST}")
+    size = int(limit or PAGE)
+    found = actions_of(desk.store, after=int(after), limit=size + 1)
+    page = found[:size]
+    follows = str(page[-1]["seq"]) if len(found) > size else None
+    return Answer({"items": [told_action(action) for action in page], "next": follows})
+
+
+def report_outcome(desk: Desk, call: Call) -> Answer:
+    """Record what became of an action; the same outcome at the same time is recorded once."""
+    outreach_id, report, now = call.parameters["id"], call.body, desk.now()
+    if not actions_of(desk.store, decision_id=outreach_id):
+        raise Problem(404, "no-such-outreach", f"no action {outreach_id!r} was decided")
+    at = _naive(report.at)
+    if at > now:
+        told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
+        raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])
+    record_outcome(desk.store, outreach_id, report.outcome, at, report.note, now)
+    return Answer(
+        {"outreach_id": outreach_id, "outcome": report.outcome, "at": at.isoformat() + "Z"}
+    )
+
+
+def change_consent(desk: Desk, call: Call) -> Answer:
+    """Opt in or out; holds from the answer on."""
+    customer_id, said = call.parameters["id"], call.body
+    words = {
+        channel: granted
+        for channel, granted in (
+            ("email", said.email_consent),
+            ("sms", said.sms_consent),
+            ("phone", said.phone_consent),
+        )
+        if granted is not UNSET
+    }
+    if said.do_not_contact is not UNSET:
+        words[CONTACT] = not said.do_not_contact
+    if not words:
+        told = "name at least one of email_consent, sms_consent, phone_consent, do_not_contact"
+        raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
+    tables = known_tables(desk, customer_id)
+    for channel, granted in sorted(words.items(), key=lambda word: bool(word[1])):
+        # refusals first: whatever happens between two writes, nobody is contacted against his word
+        put_consent(
+            desk.store, customer_id, channel, bool(granted), desk.now(), f"key {call.actor}"
+        )
+    return Answer(consent_state(tables, desk.store, customer_id, desk.now()))
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -1,0 +1,80 @@
+"""The BentoML service: it owns the process, its worker and its life; every path is ours.
+
+BentoML's own pages and plain-text errors never answer, for our application takes each HTTP request
+before its router does. The only file that imports BentoML. Workspace and clock come by environment
+from ``presage serve``, which starts this as ``bentoml serve serving.api.service:Presage``.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from functools import lru_cache
+from typing import Any
+
+import bentoml
+
+from data.errors import PresageError, UsageError
+from data.settings import environment
+from serving.api.assembly import open_from
+from serving.desk import Desk
+
+WORKSPACE = "PRESAGE_WORKSPACE"
+CLOCK = "PRESAGE_CLOCK"
+
+log = logging.getLogger("presage.api")
+
+
+@lru_cache(maxsize=1)
+def opened() -> tuple[Any, Desk]:
+    """The application and its desk, opened once in the worker."""
+    folder = environment(WORKSPACE)
+    if folder is None:
+        raise UsageError(f"{WORKSPACE} is not set; start the service with `presage serve DIR`")
+    return open_from(folder, environment(CLOCK))
+
+
+class OurPaths:
+    """ASGI middleware that hands every HTTP request to our application, the rest to BentoML."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        target = opened()[0] if scope["type"] == "http" else self.app
+        await target(scope, receive, send)
+
+
+@bentoml.service(
+    name="presage",
+    workers=1,
+    traffic={"timeout": 300},
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
+    tracing={"excluded_urls": ".*"},
+)
+class Presage:
+    """Predictions, events, forecasts, staffing and outreach of one workspace."""
+
+    def __init__(self) -> None:
+        self.desk = opened()[1]
+
+    @bentoml.on_startup  # type: ignore[untyped-decorator]
+    def check_out(self) -> None:
+        """Read what is published before the first request, then keep it out of collections."""
+        try:
+            self.desk.live.tables()
+        except PresageError as error:
+            log.warning("not ready yet: %s", error)
+        # a large heap that never changes: collecting over it costs hundreds of milliseconds
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 1000)
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Let the store go."""
+        self.desk.store.close()
+
+
+Presage.add_asgi_middleware(OurPaths)  # type: ignore[attr-defined]

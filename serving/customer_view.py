@@ -1,0 +1,171 @@
+"""Everything known of one customer: what happened, how he was served, what we foretold and did.
+
+The tables are read as of now, so nothing shows that was not known; beside them stands what the
+store holds: consent, past forecasts of his risk, outreach and what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from data.contract import table
+from data.settings import ServiceLevel, Settings
+from data.store import Store, actions_of, outcomes_of
+from data.tables import Tables
+from features.asof import as_of_view
+from serving.of_customers import OfCustomers
+from serving.outreach.candidates import consent_now
+from serving.records import records
+from serving.staffing.hours import open_seconds
+
+MOST_ROWS = 200
+SIGHTED_IN = ("orders", "usage", "tickets")
+CONSENTS = ("email_consent", "sms_consent", "phone_consent", "do_not_contact")
+
+
+def is_known(tables: Tables, customer_id: str, now: datetime) -> bool:
+    """Whether there is (or was) such a customer; without a customers table: whether he was seen."""
+    own = OfCustomers(tables, frozenset({customer_id}))
+    places = ("customers",) if tables.has("customers") else SIGHTED_IN
+    return any(len(as_of_view(own, n, now, ["customer_id"])) for n in places if tables.has(n))
+
+
+def customer_view(
+    tables: Tables, store: Store, settings: Settings, customer_id: str, now: datetime
+) -> dict[str, Any]:
+    """The view of a known customer, JSON-able, without prediction and risk over time."""
+    own = OfCustomers(tables, frozenset({customer_id}))
+    attributes: dict[str, Any] = {}
+    if tables.has("customers"):
+        row = records(as_of_view(own, "customers", now))
+        hidden = {"customer_id", "recorded_at", *CONSENTS}
+        attributes = {k: v for k, v in row[0].items() if k not in hidden}
+    actions = actions_of(store, customer_id=customer_id)
+    outcomes = outcomes_of(store, [action["decision_id"] for action in actions])
+    return {
+        "customer_id": customer_id,
+        "as_of": now.isoformat() + "Z",
+        "attributes": attributes,
+        "consent": consent_state(own, store, customer_id, now),
+        "orders": _orders(own, now),
+        "usage": _usage(own, now),
+        "tickets": _tickets(own, settings, now),
+        "outreach": [
+            {
+                **told_action(action),
+                "outcomes": [
+                    {"outcome": word, "at": at.isoformat() + "Z"}
+                    for word, at in outcomes[action["decision_id"]]
+                ],
+            }
+            for action in actions
+        ],
+    }
+
+
+def consent_state(
+    tables: Tables, store: Store, customer_id: str, now: datetime
+) -> dict[str, str | bool | None]:
+    """The consent that holds: the newest word said to us, else what the customers table says."""
+    known = consent_now(tables, store, [customer_id], now).iloc[0]
+    told = {name: None if pd.isna(known[name]) else bool(known[name]) for name in CONSENTS}
+    return {"customer_id": customer_id, **told}
+
+
+def told_action(action: Mapping[str, Any]) -> dict[str, Any]:
+    """A logged decision to act as the API tells it."""
+    names = ("customer_id", "arm", "propensity", "action", "channel", "risk", "uplift", "value")
+    return {
+        "outreach_id": action["decision_id"],
+        "as_of": f"{action['as_of']}Z",
+        **{name: action[name] for name in names},
+        "reason": action["reason"],
+    }
+
+
+def _newest(own: OfCustomers, name: str, now: datetime) -> pd.DataFrame:
+    birth = table(name).birth
+    assert birth is not None
+    view = as_of_view(own, name, now).drop(columns=["customer_id", "recorded_at"])
+    return view.sort_values(birth, ascending=False, kind="stable").head(MOST_ROWS)
+
+
+def _orders(own: OfCustomers, now: datetime) -> list[dict[str, Any]]:
+    if not own.has("orders"):
+        return []
+    orders = records(_newest(own, "orders", now))
+    if own.has("order_items"):
+        items = as_of_view(own, "order_items", now).drop(columns="recorded_at")
+        by_order: dict[str, list[dict[str, Any]]] = {}
+        for item in records(items):
+            by_order.setdefault(item.pop("order_id"), []).append(item)
+        for order in orders:
+            order["items"] = by_order.get(order["order_id"], [])
+    return orders
+
+
+def _usage(own: OfCustomers, now: datetime) -> list[dict[str, Any]]:
+    if not own.has("usage"):
+        return []
+    rows = as_of_view(own, "usage", now, ["feature", "used_at", "quantity", "errors"])
+    rows = rows.assign(uses=rows["quantity"].fillna(1.0), errors=rows["errors"].fillna(0.0))
+    recent = rows["used_at"] >= now - pd.Timedelta(days=28)
+    rows["uses_28d"] = rows["uses"].where(recent, 0.0)
+    summary = rows.groupby("feature").agg(
+        uses=("uses", "sum"),
+        errors=("errors", "sum"),
+        uses_28d=("uses_28d", "sum"),
+        last_at=("used_at", "max"),
+    )
+    return records(summary.sort_values("uses", ascending=False).reset_index())
+
+
+def _tickets(own: OfCustomers, settings: Settings, now: datetime) -> list[dict[str, Any]]:
+    if not own.has("tickets"):
+        return []
+    view = _newest(own, "tickets", now)
+    told = records(view)
+    for ticket, row in zip(told, view.itertuples(), strict=True):
+        level = settings.service_levels.get(row.channel)
+        answered = row.first_response_at if pd.notna(row.first_response_at) else row.resolved_at
+        ticket["waited_seconds"] = ticket["response_state"] = ticket["resolution_state"] = None
+        if level is not None:
+            waited = _elapsed(row.opened_at, answered, row.channel, level, settings, now)
+            solving = _elapsed(row.opened_at, row.resolved_at, row.channel, level, settings, now)
+            ticket["waited_seconds"] = waited
+            ticket["response_state"] = _state(waited, level.target_seconds, pd.notna(answered))
+            ticket["resolution_state"] = _state(
+                solving, level.resolution_seconds, pd.notna(row.resolved_at)
+            )
+    return told
+
+
+def _elapsed(
+    start: pd.Timestamp,
+    end: pd.Timestamp | None,
+    channel: str,
+    level: ServiceLevel,
+    settings: Settings,
+    now: datetime,
+) -> float:
+    """Seconds from ``start`` to ``end`` (or now), those that the level's clock counts."""
+    until = pd.Timestamp(now) if pd.isna(end) else end
+    seconds = max((until - start).total_seconds(), 0.0)
+    hours = settings.opening_hours.get(channel)
+    if level.clock == "calendar" or hours is None or seconds == 0:
+        return seconds
+    begin = [start.to_numpy()]
+    return float(open_seconds(begin, seconds, hours, settings.company.time_zone)[0])
+
+
+def _state(seconds: float, allowed: float | None, done: bool) -> str | None:
+    if allowed is None:
+        return None
+    in_time = seconds <= allowed
+    if done:
+        return "met" if in_time else "missed"
+    return "open" if in_time else "late"

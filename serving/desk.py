@@ -1,0 +1,51 @@
+"""What answering needs: the workspace, its store, a clock, and the live predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from data.clock import Clock
+from data.errors import NotEnoughHistory
+from data.store import Store
+from data.workspace import Workspace
+from serving.live import Live
+from serving.published import Kind, Published, newest, pointer
+
+VERBS = {
+    "scores": "presage score",
+    "forecast": "presage forecast",
+    "actuals": "presage forecast",
+    "staffing": "presage staff",
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One workspace, opened to be asked; ``live`` holds what is asked often in memory."""
+
+    workspace: Workspace
+    store: Store
+    clock: Clock
+    live: Live
+
+    @classmethod
+    def of(cls, workspace: Workspace, store: Store, clock: Clock) -> Desk:
+        """A desk on an open store."""
+        return cls(workspace, store, clock, Live(workspace, store, clock))
+
+    def now(self) -> datetime:
+        """The time by the desk's clock (naive UTC)."""
+        return self.clock.now()
+
+    def published(self, kind: Kind) -> Published:
+        """The newest published result; NotEnoughHistory names the verb that makes one."""
+        told = pointer(self.workspace.state_dir, kind)
+        if told is None:
+            raise NotEnoughHistory(f"no {kind} is published yet; run `{VERBS[kind]}`")
+        kept = self.live.kept
+        if kind not in kept or kept[kind].about["sha256"] != told["sha256"]:
+            found = newest(self.workspace.state_dir, kind)
+            assert found is not None
+            kept[kind] = found
+        return kept[kind]

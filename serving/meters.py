@@ -1,0 +1,45 @@
+"""Counts and durations of the service, in Prometheus' text format."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from serving.desk import VERBS, Desk
+from serving.published import pointer
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "presage_requests_total", "Requests answered", ["path", "status"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "presage_request_seconds",
+    "Seconds from request to answer",
+    ["path"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
+AGE = Gauge(
+    "presage_published_age_seconds",
+    "Age of the newest published result by the service's clock",
+    ["kind"],
+    registry=REGISTRY,
+)
+
+
+def observe(path: str, status: int, seconds: float) -> None:
+    """Count one answered request; ``path`` is the route's, so ids do not become labels."""
+    REQUESTS.labels(path, str(status)).inc()
+    SECONDS.labels(path).observe(seconds)
+
+
+def exposition(desk: Desk) -> tuple[bytes, str]:
+    """The text and its media type."""
+    for kind in VERBS:
+        told = pointer(desk.workspace.state_dir, kind)  # type: ignore[arg-type]
+        if told is not None:
+            age = desk.now() - datetime.fromisoformat(told["as_of"])
+            AGE.labels(kind).set(age.total_seconds())
+    return generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_0_0_4

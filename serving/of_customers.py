@@ -1,0 +1,63 @@
+"""The tables of a few customers out of all.
+
+>>> from data.tables import MemoryTables
+>>> orders = pd.DataFrame({"order_id": ["1", "2"], "customer_id": ["a", "b"],
+...                        "ordered_at": ["2026-01-01", "2026-01-01"]})
+>>> one = OfCustomers(MemoryTables({"orders": orders}), frozenset({"b"}))
+>>> one.frame("orders", ["order_id"])["order_id"].tolist()
+['2']
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from data.contract import table
+from data.tables import Tables
+
+
+@dataclass(frozen=True)
+class OfCustomers:
+    """The rows of the customers with these ids; tables that name no customer are whole.
+
+    Satisfies ``Tables``.
+    """
+
+    tables: Tables
+    ids: frozenset[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.tables.names
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return self.tables.attributes
+
+    @property
+    def fingerprint(self) -> str:
+        told = "|".join([self.tables.fingerprint, *sorted(self.ids)])
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def has(self, name: str) -> bool:
+        return self.tables.has(name)
+
+    def file(self, name: str) -> Path | None:
+        return None
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        if name == "order_items":
+            frame = self.tables.frame(name, columns)
+            orders = self.frame("orders", ["order_id"])["order_id"]
+            return frame[frame["order_id"].isin(orders)].reset_index(drop=True)
+        if "customer_id" not in table(name).names:
+            return self.tables.frame(name, columns)
+        wanted = None if columns is None else list(dict.fromkeys((*columns, "customer_id")))
+        frame = self.tables.frame(name, wanted)
+        own = frame[frame["customer_id"].isin(self.ids)].reset_index(drop=True)
+        return own if columns is None else own[list(columns)]

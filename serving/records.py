@@ -1,0 +1,25 @@
+"""Frames as JSON-able rows: times in ISO 8601 with Z, null for what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows in order.
+
+    >>> records(pd.DataFrame({"at": pd.to_datetime(["2026-03-01", None]), "n": [1.5, None]}))
+    [{'at': '2026-03-01T00:00:00Z', 'n': 1.5}, {'at': None, 'n': None}]
+    """
+    told = frame.copy()
+    for name in told.columns:
+        if pd.api.types.is_datetime64_any_dtype(told[name]):
+            whole = (told[name].dt.microsecond.fillna(0) == 0).all()
+            told[name] = told[name].dt.strftime(
+                "%Y-%m-%dT%H:%M:%SZ" if whole else "%Y-%m-%dT%H:%M:%S.%fZ"
+            )
+    told = told.astype(object)
+    found: list[dict[str, Any]] = told.where(told.notna(), None).to_dict("records")
+    return found
