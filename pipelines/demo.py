@@ -1,0 +1,87 @@
+"""`presage demo`: the whole loop on a simulated company, told as it goes, then served."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from data.errors import UsageError
+from data.workspace import Workspace
+from pipelines.console import Progress, Result, say, table
+from pipelines.flows import FLOWS, plain
+from serving.published import newest
+
+TRIAL_DAYS = 7
+
+
+def run(
+    directory: Path,
+    once: bool,
+    customers: int,
+    days: int,
+    seed: int,
+    as_json: bool,
+    report: Progress,
+) -> Result:
+    """Simulate, train, score, forecast, staff, decide; serve unless ``once`` or no terminal."""
+    from data.simulate import simulate
+
+    if directory.exists() and any(directory.iterdir()):
+        raise UsageError(
+            f"{directory} is not empty; name another folder, or `presage serve {directory}` to "
+            "see an earlier demo again"
+        )
+    lines: list[str] = []
+    data: dict[str, Any] = {}
+
+    def tell(title: str, result: Result) -> None:
+        shown = [f"\n{title}", *(f"  {line}" for line in result.lines)]
+        if not as_json:
+            for line in shown:
+                say(line)
+        lines.extend(shown)
+        data[title] = result.data
+
+    say(f"a company of {customers} customers over {days} days is being simulated")
+    company = simulate(directory, customers, days, seed, progress=report)
+    workspace = Workspace.open(directory)
+    at: dict[str, Any] = {"workspace": directory, "as_of": None}
+    trained = FLOWS["train"](plain, report, **at, only=None)
+    tell("What the models are worth", trained)
+    tell("Which customers, and why", FLOWS["score"](plain, report, **at))
+    tell("How many contacts", FLOWS["forecast"](plain, report, **at))
+    plan = FLOWS["staff"](plain, report, **at)
+    tell("How many people, and when", plan)
+    tell("Is the plan enough? The company itself, staffed so", trial(workspace, company, report))
+    tell("Whom to contact, and for what", FLOWS["outreach"](plain, report, **at, commit=True))
+    say("")
+    if once or not sys.stdout.isatty():
+        closing = f"{directory} is ready: presage serve {directory}, or presage up {directory}"
+        return Result({"workspace": str(directory), **data}, [closing])
+    from pipelines.services import up
+
+    return up(directory, 3000, report)
+
+
+def trial(workspace: Workspace, company: Any, report: Progress) -> Result:
+    """The published plan, played by the simulated company over the next seven days."""
+    from pipelines.trial import staffed_as_planned
+
+    published = newest(workspace.state_dir, "staffing")
+    assert published is not None, "the demo staffs first"
+    report(f"running the company on for {TRIAL_DAYS} days, staffed as planned")
+    found = staffed_as_planned(company, published.frame, workspace.settings, days=TRIAL_DAYS)
+    rows = [
+        [
+            row.channel,
+            row.contacts,
+            f"{row.promised:.0%}",
+            f"{row.achieved:.1%}",
+            f"{row.days_kept:.0%}",
+            "kept" if row.achieved >= row.promised else "MISSED",
+        ]
+        for row in found.itertuples()
+    ]
+    header = ["channel", "contacts", "promised", "in time", "days kept", ""]
+    return Result({"channels": found.to_dict("records")}, table(header, rows))
