@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from models.risk.encode import Matrix
-from models.risk.trees import TreeSettings, grow, raw_score
+from models.risk.trees import TreeSettings, grow, raw_score, staged
 
 Array = npt.NDArray[np.float64]
 
@@ -115,8 +115,7 @@ def learn_choice(
     if 50 <= late.sum() < len(late) - 50:
         tried = fit(~late, ROUNDS[-1])
         losses = []
-        for count in ROUNDS:
-            raw = raw_score(tried, x[late], rounds=count, num_threads=num_threads)
+        for raw in staged(tried, x[late], ROUNDS, num_threads=num_threads):
             shares_of = softmax(raw, axis=1)[np.arange(int(late.sum())), y[late].astype(int)]
             losses.append(float(np.average(-np.log(np.maximum(shares_of, 1e-12)), weights=w[late])))
         rounds = ROUNDS[int(np.argmin(losses))]

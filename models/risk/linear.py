@@ -127,25 +127,28 @@ def fit_linear(
     y: Array,
     weights: Array,
     *,
-    penalty: float,
-) -> Linear:
-    """The most likely weights with ridge ``penalty`` (pseudo-rows per squared weight).
+    penalties: Sequence[float],
+) -> list[Linear]:
+    """The most likely weights under each ridge penalty (pseudo-rows per squared weight).
 
     ``values`` are ``designed(matrix, terms)`` of the rows. Newton steps with Cholesky, since terms
-    are far fewer than rows.
+    are far fewer than rows; each penalty, in the order given, begins where the last one ended.
     """
     from sklearn.linear_model import LogisticRegression
 
     if y.min() == y.max():
         raise DataError(f"all {len(y)} labels are {y[0]:g}; both classes are needed")
-    model = LogisticRegression(C=1.0 / penalty, solver="newton-cholesky", max_iter=50, tol=1e-6)
-    model.fit(values, y, sample_weight=weights)
-    fitted = tuple(
-        Term(term.column, term.kind, term.centre, term.spread, term.code, float(weight))
-        for term, weight in zip(terms, model.coef_[0], strict=True)
-        if weight != 0
-    )
-    return Linear(float(model.intercept_[0]), fitted)
+    model = LogisticRegression(solver="newton-cholesky", max_iter=50, tol=1e-5, warm_start=True)
+    found = []
+    for penalty in penalties:
+        model.set_params(C=1.0 / penalty).fit(values, y, sample_weight=weights)
+        fitted = tuple(
+            Term(term.column, term.kind, term.centre, term.spread, term.code, float(weight))
+            for term, weight in zip(terms, model.coef_[0], strict=True)
+            if weight != 0
+        )
+        found.append(Linear(float(model.intercept_[0]), fitted))
+    return found
 
 
 class _Columns:

@@ -16,13 +16,13 @@ class RiskSettings:
     """The choices of one training run; equal settings, rows and seed give equal models."""
 
     trees: TreeSettings = field(default_factory=TreeSettings)
-    penalties: tuple[float, ...] = (10.0, 100.0, 1000.0)
+    penalties: tuple[float, ...] = (1000.0, 100.0, 10.0)
     """Ridge penalties of the regression to choose from, in pseudo-rows."""
     half_life_days: float = 180.0
     """A row this much older than the newest weighs half."""
-    others_per_complaint: float = 20.0
+    others_per_complaint: float = 10.0
     """Rows without a complaint that are kept for each with one (they weigh more instead)."""
-    most_rows: int = 400_000
+    most_rows: int = 150_000
     """Rows that expected contacts are learned from, at most (drawn by content)."""
     slices: int = 2
     """Later slices of time that rounds, penalty, mixture and calibration are learned on."""
@@ -40,4 +40,4 @@ class RiskSettings:
     """As-of times with complete labels that training needs per horizon."""
     leak_auc: float = 0.985
     """A single feature that ranks later complaints this well raises the alarm."""
-    num_threads: int = 2
+    num_threads: int = 1

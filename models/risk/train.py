@@ -25,7 +25,7 @@ from data.errors import DataError, NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
 from models.risk.choice import learn_choice
 from models.risk.encode import Encoder, Matrix, feature_columns, learn_encoder, varying
-from models.risk.linear import Linear, Term, design, designed, fit_linear
+from models.risk.linear import Term, design, designed, fit_linear
 from models.risk.mixture import Mixture, levelled, mix, recalibrated_loss
 from models.risk.model import Part, RiskModel, Tickets
 from models.risk.rows import (
@@ -43,7 +43,7 @@ from models.risk.rows import (
     with_both,
 )
 from models.risk.settings import RiskSettings
-from models.risk.trees import grow, raw_score
+from models.risk.trees import grow, raw_score, staged
 
 Array = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
@@ -118,7 +118,9 @@ def train_risk(
         parts.append(Part("trees", h, booster))
         terms = design(rows.matrix[kept], encoder, weights)
         values = designed(rows.matrix[kept], terms)
-        linear = fit_linear(values, terms, rows.y[h][kept], weights, penalty=chosen[h].penalty)
+        [linear] = fit_linear(
+            values, terms, rows.y[h][kept], weights, penalties=(chosen[h].penalty,)
+        )
         parts.append(Part("linear", h, linear))
     mixtures = _levels(rows, parts, mixtures, wanted, settings)
     sorted_labels = labels.iloc[order]
@@ -266,27 +268,25 @@ class _Trial:
         booster = _poisson(
             rows, part.before[horizons[-1]], contacts, settings.trees.rounds[-1], settings, seed
         )
-        self.contacts = {
-            count: raw_score(booster, held, rounds=count, num_threads=settings.num_threads)
-            for count in settings.trees.rounds
-        }
+        rounds = settings.trees.rounds
+        scores = staged(booster, held, rounds, num_threads=settings.num_threads)
+        self.contacts = dict(zip(rounds, scores, strict=True))
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, dict[float, Array]] = {}
         for h in horizons:
             kept, weights = _training(rows, part.before[h], h, settings)
             most = settings.trees.rounds[-1]
             booster = _trees(rows, kept, weights, h, most, settings, seed)
-            self.trees[h] = {
-                count: raw_score(booster, held, rounds=count, num_threads=settings.num_threads)
-                for count in settings.trees.rounds
-            }
+            scores = staged(booster, held, rounds, num_threads=settings.num_threads)
+            self.trees[h] = dict(zip(rounds, scores, strict=True))
             terms: tuple[Term, ...] = design(rows.matrix[kept], rows.encoder, weights)
             values = designed(rows.matrix[kept], terms)
             y = rows.y[h][kept]
-            self.linear[h] = {}
-            for penalty in settings.penalties:
-                fitted: Linear = fit_linear(values, terms, y, weights, penalty=penalty)
-                self.linear[h][penalty] = fitted.score(held)
+            fitted = fit_linear(values, terms, y, weights, penalties=settings.penalties)
+            self.linear[h] = {
+                penalty: line.score(held)
+                for penalty, line in zip(settings.penalties, fitted, strict=True)
+            }
 
 
 def _training(

@@ -26,14 +26,14 @@ Array = npt.NDArray[np.float64]
 class TreeSettings:
     """How trees grow. Small leaves' counts and depth keep exact contributions cheap to compute."""
 
-    learning_rate: float = 0.05
+    learning_rate: float = 0.08
     num_leaves: int = 15
     max_depth: int = 6
     min_rows_in_leaf: int = 40
     feature_share: float = 0.4
     ridge: float = 10.0
     max_bins: int = 127
-    rounds: tuple[int, ...] = (20, 40, 60, 90, 130, 180, 240, 320)
+    rounds: tuple[int, ...] = (10, 20, 40, 70, 110, 160)
     """Numbers of trees to choose from."""
 
     def parameters(self, objective: str, seed: int, num_threads: int) -> dict[str, Any]:
@@ -86,18 +86,32 @@ def grow(
     return lightgbm.train(parameters, data, rounds)
 
 
-def raw_score(booster: Any, matrix: Matrix, *, rounds: int = -1, num_threads: int = 1) -> Array:
+def raw_score(booster: Any, matrix: Matrix, *, num_threads: int = 1) -> Array:
     """Raw scores per row (and class, for more than two), in the order of the rows."""
+    return staged(booster, matrix, (booster.num_trees(),), num_threads=num_threads)[-1]
+
+
+def staged(
+    booster: Any, matrix: Matrix, rounds: Sequence[int], *, num_threads: int = 1
+) -> list[Array]:
+    """Raw scores after each of ``rounds`` (ascending), every tree evaluated once."""
     if len(matrix) == 0:
-        return np.empty(0)
-    found = booster.predict(
-        matrix,
-        raw_score=True,
-        num_iteration=rounds,
-        num_threads=num_threads,
-        validate_features=False,
-    )
-    return np.asarray(found, dtype=np.float64)
+        return [np.empty(0) for _ in rounds]
+    found: list[Array] = []
+    done = 0
+    for count in rounds:
+        added = booster.predict(
+            matrix,
+            raw_score=True,
+            start_iteration=done,
+            num_iteration=count - done,
+            num_threads=num_threads,
+            validate_features=False,
+        )
+        total = np.asarray(added, dtype=np.float64)
+        found.append(total if not found else found[-1] + total)
+        done = count
+    return found
 
 
 def contributions(booster: Any, matrix: Matrix, *, num_threads: int = 1) -> Array:
