@@ -81,7 +81,7 @@ class Slots:
         return rows, self.place(codes, lo)
 
     def until(self, rows: Int64, codes: Int64, first: Int64, hi: Int64) -> Active:
-        """Of the rows that begin at ``first`` those that last to their next slot, with their end."""
+        """Of the rows that begin at ``first`` those that last to a slot, and their ends."""
         stop = self.place(codes, hi)
         keep = np.flatnonzero(first < stop)
         if len(keep) == len(stop):
