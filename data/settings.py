@@ -62,6 +62,7 @@ __all__ = [
     "Volume",
     "check_time_zone",
     "commented_toml",
+    "child_environment",
     "environment",
     "explain",
     "load_settings",
@@ -367,3 +368,8 @@ def set_environment(values: Mapping[str, str]) -> None:
     """Set variables for libraries that are imported later; those already set are kept."""
     for name, value in values.items():
         os.environ.setdefault(name, value)
+
+
+def child_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that we start: ours, with ``values`` over it."""
+    return {**os.environ, **values}

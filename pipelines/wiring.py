@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from data.settings import environment
 
 LOCAL_PREFECT = "http://127.0.0.1:4200/api"
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
 
 
 def prefect_api(timeout_seconds: float = 1.0) -> str | None:
@@ -32,12 +39,10 @@ def quiet_prefect(url: str) -> None:
     """Keep Prefect on this machine and its console ours; before its first import."""
     from data.settings import set_environment
 
-    set_environment(
-        {
-            "PREFECT_API_URL": url,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
-            "PREFECT_LOGGING_LEVEL": "WARNING",
-            "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-        }
-    )
+    set_environment({"PREFECT_API_URL": url, **QUIET})
+
+
+def prefect_environment(state_dir: Path, port: int) -> dict[str, str]:
+    """The environment of Prefect's own processes: all it keeps below ``state_dir``."""
+    url = f"http://127.0.0.1:{port}/api"
+    return {"PREFECT_API_URL": url, "PREFECT_HOME": str(state_dir / "prefect"), **QUIET}

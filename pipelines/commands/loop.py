@@ -117,6 +117,8 @@ def _services(app: typer.Typer) -> None:
     def up(
         directory: Dir,
         port: Port = 3000,
+        prefect_port: Annotated[int, typer.Option(help="Prefect's port.", min=0, max=65535)] = 4200,
+        mlflow_port: Annotated[int, typer.Option(help="MLflow's port.", min=0, max=65535)] = 5000,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
@@ -127,7 +129,7 @@ def _services(app: typer.Typer) -> None:
         from pipelines.services import up as run
 
         with progress(as_json) as report:
-            return run(directory, port, report)
+            return run(directory, port, report, prefect_port, mlflow_port)
 
     @verb(app)
     def demo(

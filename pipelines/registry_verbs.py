@@ -1,0 +1,83 @@
+"""``presage models``: the registry's history, and its levers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from data.clock import SYSTEM
+from data.errors import UsageError, did_you_mean
+from data.store import open_store, registry_event, registry_history
+from data.workspace import Workspace
+from pipelines.console import Progress, Result, table
+
+ACTIONS = ("show", "promote", "rollback")
+KINDS = ("risk", "volume")
+
+
+def act(directory: Path, action: str, kind: str, version: int | None, report: Progress) -> Result:
+    """Show every version of a kind, promote one that passed the gate, or go back one champion."""
+    from models.registry import history, promote, rollback
+
+    workspace = Workspace.open(directory)
+    state = workspace.state_dir
+    if action not in ACTIONS:
+        raise UsageError(
+            f"models {action!r}: there are {', '.join(ACTIONS)}.{did_you_mean(action, ACTIONS)}"
+        )
+    if kind not in KINDS:
+        raise UsageError(
+            f"--kind {kind!r}: there are {', '.join(KINDS)}.{did_you_mean(kind, KINDS)}"
+        )
+    if action == "promote" and version is None:
+        raise UsageError("models promote needs --version; `presage models DIR show` lists them")
+    if action != "promote" and version is not None:
+        raise UsageError(f"--version is for promote; models {action} takes none")
+    report("asking the registry")
+    if not (state / "mlflow.db").exists():
+        if action == "show":
+            return Result({"versions": [], "moves": []}, [f"no {kind} model was trained yet"])
+        raise UsageError(f"no {kind} model was trained yet; run `presage train {directory}`")
+    with open_store(workspace) as store:
+
+        def record(move: dict[str, Any]) -> None:
+            told = {**move, "at": move["at"].isoformat()}
+            at = SYSTEM.now()
+            registry_event(store, kind, str(move["version"]), move["event"], at, details=told)
+
+        if action == "show":
+            moves = registry_history(store, kind)
+            return _shown(kind, [asdict(each) for each in history(state, kind)], moves)
+        if action == "promote":
+            done = promote(state, kind, str(version), at=SYSTEM.now(), record=record)
+        else:
+            done = rollback(state, kind, at=SYSTEM.now(), record=record)
+    return Result(
+        {"kind": kind, "version": done.version, "champion": done.model_version},
+        [
+            f"{kind} version {done.version} is champion; the next score, forecast or staff "
+            "publishes with it"
+        ],
+    )
+
+
+def _shown(kind: str, versions: list[dict[str, Any]], moves: list[dict[str, Any]]) -> Result:
+    rows = [
+        [
+            each["version"],
+            each["as_of"][:16],
+            f"{each['created_at']:%Y-%m-%d %H:%M}",
+            each["gate"] or "not judged",
+            "champion" if each["is_champion"] else "",
+            each["gate_reasons"].replace("\n", "; "),
+        ]
+        for each in versions
+    ]
+    header = ["version", "as of", "trained (UTC)", "gate", "", "reasons"]
+    lines = table(header, rows) if rows else [f"no {kind} model was trained yet"]
+    lines += [
+        f"{move['recorded_at']:%Y-%m-%d %H:%M} version {move['version']} {move['event']}"
+        for move in moves
+    ]
+    return Result({"versions": versions, "moves": moves}, lines)

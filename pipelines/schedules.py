@@ -1,0 +1,53 @@
+"""What runs by the clock: scores, forecast and plan after each local midnight, training weekly.
+
+``python -m pipelines.schedules DIR`` tells Prefect's server of both and runs them when due, each in
+a process of its own; ``presage up`` starts it. The flows are those of ``pipelines.flows``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from prefect import flow, serve
+from prefect.schedules import Cron
+
+from data.workspace import Workspace
+from pipelines.console import silent
+from pipelines.flows import run_in_prefect
+
+NIGHTLY = "15 0 * * *"
+WEEKLY = "30 1 * * 0"
+
+
+@flow(name="presage-nightly", persist_result=False)
+def nightly(workspace: str) -> None:
+    """Score everybody, forecast, and plan the people it takes; all published."""
+    for name in ("score", "staff"):
+        run_in_prefect(name, silent, {"workspace": Path(workspace), "as_of": None})
+
+
+@flow(name="presage-weekly", persist_result=False)
+def weekly(workspace: str) -> None:
+    """Train, evaluate, and promote what passes the gate."""
+    parameters = {"workspace": Path(workspace), "as_of": None, "only": None}
+    run_in_prefect("train", silent, parameters)
+
+
+def main(directory: str) -> None:
+    """Serve both schedules for a workspace, by its own time zone, until ended."""
+    workspace = Workspace.open(Path(directory))
+    zone = workspace.settings.company.time_zone
+    parameters = {"workspace": str(workspace.path)}
+    serve(
+        nightly.to_deployment(
+            "nightly", schedule=Cron(NIGHTLY, timezone=zone), parameters=parameters
+        ),
+        weekly.to_deployment("weekly", schedule=Cron(WEEKLY, timezone=zone), parameters=parameters),
+        print_starting_message=False,
+        pause_on_shutdown=False,
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,224 @@
+"""Long-running verbs: ``serve`` (API and page) and ``up`` (that, Prefect, MLflow and schedules).
+
+Everything listens on loopback. The API leaves it only behind a proxy that brings TLS, and with at
+least one key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import serving
+from data.errors import DataError, NotEnoughHistory, UsageError
+from data.store import list_keys, open_store
+from data.workspace import Workspace
+from pipelines.console import Progress, Result, say
+from pipelines.processes import Process, free_port, start, stop_all, until_signalled, watch
+from pipelines.wiring import prefect_environment
+from serving.published import pointer
+
+API_UP_SECONDS = 120.0
+ALL_UP_SECONDS = 240.0
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "0",
+}
+
+
+def serve(
+    directory: Path,
+    host: str,
+    port: int,
+    clock: datetime | None,
+    behind_proxy: bool,
+    report: Progress,
+) -> Result:
+    """Serve until interrupted; publishes what is missing first."""
+    workspace = Workspace.open(directory)
+    check_address(workspace, host, behind_proxy)
+    port = free_port(host, port)
+    with until_signalled() as stopped:
+        publish_missing(workspace, clock, report)
+        if stopped.is_set():
+            return Result({"stopped": True}, ["stopped"])
+        report("starting the service")
+        processes: list[Process] = []
+        try:
+            processes.append(start_api(workspace, host, port, clock))
+            watch(
+                processes,
+                up_within_seconds=API_UP_SECONDS,
+                tell=lambda process: _tell_api(workspace, host, port),
+                stopped=stopped,
+            )
+        finally:
+            stop_all(processes)
+    return Result({"stopped": True, "port": port}, ["stopped"])
+
+
+def up(
+    directory: Path,
+    port: int,
+    report: Progress,
+    prefect_port: int = 4200,
+    mlflow_port: int = 5000,
+) -> Result:
+    """Prefect's server, the schedules, MLflow's UI and the API, until interrupted or one ends."""
+    workspace = Workspace.open(directory)
+    host = "127.0.0.1"
+    port, prefect_port, mlflow_port = (
+        free_port(host, wanted) for wanted in (port, prefect_port, mlflow_port)
+    )
+    with until_signalled() as stopped:
+        publish_missing(workspace, None, report)
+        processes: list[Process] = []
+        report("starting Prefect, MLflow and the API")
+
+        def tell(process: Process) -> None:
+            if process.name == "API":
+                _tell_api(workspace, host, port)
+            else:
+                address = (process.url or "").removesuffix("/api/health").removesuffix("/health")
+                say(f"{process.name:<10} up{': ' + address if address else ''}")
+            if process.name == "Prefect":
+                processes.append(start_schedules(workspace, prefect_port))
+
+        try:
+            processes.append(start_prefect(workspace, prefect_port))
+            processes.append(start_mlflow(workspace, mlflow_port))
+            processes.append(start_api(workspace, host, port, None))
+            watch(
+                processes,
+                up_within_seconds=ALL_UP_SECONDS,
+                tell=tell,
+                then=lambda: say("all up; Ctrl-C stops everything"),
+                stopped=stopped,
+            )
+        finally:
+            stop_all(processes)
+    return Result({"stopped": True}, ["all stopped"])
+
+
+def start_api(workspace: Workspace, host: str, port: int, clock: datetime | None) -> Process:
+    """The BentoML service of ``serving.api.service``, as a process."""
+    # a folder that holds nothing but our packages: the user's own may have a data/ too
+    packages = Path(serving.__file__).parents[1]
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.api.service:Presage"]
+    command += ["--host", host, "--port", str(port), "--working-dir", str(packages)]
+    environ = {
+        **ONE_THREAD,
+        "PRESAGE_WORKSPACE": str(workspace.path),
+        "PRESAGE_CLOCK": clock.isoformat() if clock else "",
+        "BENTOML_HOME": str(workspace.state_dir / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "DO_NOT_TRACK": "1",
+    }
+    log = workspace.state_dir / "logs" / "api.log"
+    url = f"{address(host, port)}/livez"
+    return start("API", command, log, url=url, environ=environ, folder=workspace.path)
+
+
+def start_prefect(workspace: Workspace, port: int) -> Process:
+    """Prefect's server and UI, its database below ``.presage/prefect``."""
+    command = [sys.executable, "-m", "prefect", "server", "start"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    log = workspace.state_dir / "logs" / "prefect.log"
+    environ = {
+        **prefect_environment(workspace.state_dir, port),
+        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
+    }
+    url = f"http://127.0.0.1:{port}/api/health"
+    return start("Prefect", command, log, url=url, environ=environ, folder=workspace.path)
+
+
+def start_schedules(workspace: Workspace, prefect_port: int) -> Process:
+    """The process that runs the nightly and weekly flows when they are due."""
+    command = [sys.executable, "-m", "pipelines.schedules", str(workspace.path)]
+    log = workspace.state_dir / "logs" / "schedules.log"
+    environ = {**ONE_THREAD, **prefect_environment(workspace.state_dir, prefect_port)}
+    return start("Schedules", command, log, environ=environ, folder=workspace.path)
+
+
+def start_mlflow(workspace: Workspace, port: int) -> Process:
+    """MLflow's UI over the workspace's registry."""
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{workspace.state_dir / 'mlflow.db'}"]
+    command += ["--default-artifact-root", (workspace.state_dir / "mlartifacts").as_uri()]
+    environ = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "MLFLOW_ALLOW_MODEL_CODE_EXECUTION": "false",
+    }
+    log = workspace.state_dir / "logs" / "mlflow.log"
+    url = f"http://127.0.0.1:{port}/health"
+    return start("MLflow", command, log, url=url, environ=environ, folder=workspace.path)
+
+
+def publish_missing(workspace: Workspace, clock: datetime | None, report: Progress) -> None:
+    """Score, forecast and staff where nothing is published yet, nothing later than ``clock``.
+
+    What cannot be made (no model yet, no service level) is said in a line: the rest is served.
+    """
+    from pipelines.flows import run
+
+    flows = {"scores": "score", "staffing": "staff", "forecast": "forecast"}
+    as_of = clock
+    if clock is not None and clock >= workspace.default_as_of():
+        as_of = None
+    for kind, name in flows.items():
+        if pointer(workspace.state_dir, kind) is None:  # type: ignore[arg-type]
+            report(f"nothing is published of {kind}: running presage {name}")
+            try:
+                run(name, report, workspace=workspace.path, as_of=as_of)
+            except (DataError, NotEnoughHistory) as error:
+                say(f"no {kind} to serve yet: {error}")
+
+
+def check_address(workspace: Workspace, host: str, behind_proxy: bool) -> None:
+    """Refuse to leave loopback without a proxy in front and a key to ask for."""
+    try:
+        outside = not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        outside = host != "localhost"
+    if not outside:
+        return
+    if not behind_proxy:
+        raise UsageError(
+            f"--host {host} is not loopback: requests and keys would cross the network as plain "
+            "text. Put a proxy with TLS in front and say --behind-proxy"
+        )
+    with open_store(workspace) as store:
+        in_force = [key for key in list_keys(store) if key.revoked_at is None]
+    if not in_force:
+        raise UsageError(
+            f"--host {host} needs at least one API key: "
+            f"presage keys {workspace.path} create NAME --scopes score"
+        )
+
+
+def address(host: str, port: int) -> str:
+    """The URL of a service that is bound there, as one on this machine asks it.
+
+    >>> address("::1", 3000), address("0.0.0.0", 80)
+    ('http://[::1]:3000', 'http://127.0.0.1:80')
+    """
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def _tell_api(workspace: Workspace, host: str, port: int) -> None:
+    base = address(host, port)
+    say(f"{'API':<10} up: {base}/v1 (described by {base}/openapi.json)")
+    say(f"{'Page':<10} up: {base}/planner")
+    with open_store(workspace) as store:
+        if not any(key.revoked_at is None for key in list_keys(store)):
+            say(
+                "there is no API key yet: "
+                f"presage keys {workspace.path} create planner --scopes forecasts"
+            )
