@@ -1,4 +1,4 @@
-"""The classical family, from statsmodels: exponential smoothing, Theta, autoregression.
+"""The classical family: autoregression; exponential smoothing, Theta, ARIMA from statsmodels.
 
 Each sees one series at a time with its closed slots taken out (a shop without Sundays has a
 season of six), gaps and special days filled by what was expected, on the square-root scale, where
@@ -20,6 +20,8 @@ from models.volume.prepare import Problem
 LEAST_COUNTS = 10
 MOST_SERIES_WHOLE = 40
 LONGEST_ARIMA_SEASON = 12
+RIDGE_SLOT = 0.1
+RIDGE_LAG = 2.0
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,43 @@ def theta(line: Line) -> Floats:
 
 
 def autoregression(line: Line) -> Floats:
-    """Lags 1, 2 and one and two seasons with seasonal dummies (statsmodels ``AutoReg``)."""
-    from statsmodels.tsa.ar_model import AutoReg
+    """Lags 1 and 2 and one and two seasons, with a mean per slot of the season."""
+    season = line.season
+    return _least_squares(line, {1, 2, season, 2 * season} if season > 1 else {1, 2})
 
-    lags = sorted({1, 2, line.season, 2 * line.season} if line.season > 1 else {1, 2})
-    if len(line.values) < 3 * max(lags) + line.season + 4:
-        lags = [1]
-    model = AutoReg(line.values, lags=lags, seasonal=line.season > 1, period=max(line.season, 2))
-    return np.asarray(model.fit().forecast(line.steps))
+
+def autoregression_long(line: Line) -> Floats:
+    """Lag 1 and up to four seasons, with a mean per slot: what comes back after weeks."""
+    season = line.season
+    return _least_squares(line, {1, season, 2 * season, 3 * season, 4 * season})
+
+
+def _least_squares(line: Line, lags: set[int]) -> Floats:
+    """Autoregression by ridge least squares, forecast step by step.
+
+    y_t = mean of slot + sum of coefficient_l * (y_{t-l} - overall mean); a ridge of one residual
+    variance's worth pulls the coefficients of long lags to 0 where history is short.
+    """
+    season = line.season
+    if len(line.values) < 3 * max(lags) + season + 4:
+        lags = {1}
+    used = np.array(sorted(lags))
+    centre = float(line.values.mean())
+    values = line.values - centre
+    start = int(used.max())
+    rows = np.arange(start, len(values))
+    slots = np.zeros((len(rows), season))
+    slots[np.arange(len(rows)), rows % season] = 1.0
+    design = np.hstack([slots, values[rows[:, None] - used[None, :]]])
+    penalty = np.concatenate([np.full(season, RIDGE_SLOT), np.full(len(used), RIDGE_LAG)])
+    penalty[season:] *= max(float(values.var()), 1e-12)
+    gram = design.T @ design + np.diag(penalty)
+    coefficient = np.linalg.solve(gram, design.T @ values[rows])
+    path = np.concatenate([values, np.zeros(line.steps)])
+    for step in range(len(values), len(path)):
+        lagged = path[step - used] @ coefficient[season:]
+        path[step] = coefficient[step % season] + lagged
+    return path[len(values) :] + centre
 
 
 def arima(line: Line) -> Floats:
@@ -134,12 +165,13 @@ def _undifference(line: Line, ahead: Floats, lag: int) -> Floats:
 
 MEMBERS: Mapping[str, Member] = {
     "autoregression": autoregression,
+    "autoregression_long": autoregression_long,
     "ets": ets,
     "ets_trend": ets_trend,
     "theta": theta,
     "arima": arima,
 }
-EVERYWHERE = ("autoregression",)
+EVERYWHERE = ("autoregression", "autoregression_long")
 """Members cheap enough for every daily series. On all daily and hourly series of the benchmark
 exponential smoothing and Theta, fitted anew, were behind ``smooth`` (which is their kind) at
 twenty times its cost; weeks and months get the whole family."""

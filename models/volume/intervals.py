@@ -17,8 +17,6 @@ from models.volume.panel import Bools, Floats
 
 SHRINK_RESIDUALS = 60.0
 SHRINK_SPREAD = 30.0
-SHRINK_BIAS = 15.0
-EDGE = 3.0
 SKEWED_BELOW = 10.0
 FLOOR = 0.25
 PROBABILITIES = np.array(
@@ -27,19 +25,16 @@ PROBABILITIES = np.array(
 
 MIDDLE = int(np.flatnonzero(PROBABILITIES == 0.5)[0])
 
-LOW, HIGH = (int(np.flatnonzero(p == PROBABILITIES)[0]) for p in (0.15, 0.85))
-
 
 @dataclass(frozen=True)
 class Spread:
     """What intervals need: ``phi`` (series), ``growth`` (steps), and quantiles of scaled
-    residuals at ``PROBABILITIES`` (series x probabilities); ``bias`` of the mean (series).
+    residuals at ``PROBABILITIES`` (series x probabilities).
     """
 
     phi: Floats
     growth: Floats
     quantiles: Floats
-    bias: Floats
 
 
 def scale(forecast: Floats, phi: Floats) -> Floats:
@@ -67,21 +62,17 @@ def learn_spread(forecast: Floats, actual: Floats) -> Spread:
     growth = _growth(z, known)
     z = z / growth
     pooled = np.quantile(z[known], PROBABILITIES)
-    edge = EDGE * float(pooled[HIGH] - pooled[LOW]) / 2
     quantiles = np.tile(pooled, (n, 1))
-    bias = np.zeros(n)
     for row in range(n):
         mine = z[:, row][known[:, row]]
         if len(mine) < 5:
             continue
         weight = len(mine) / (len(mine) + SHRINK_RESIDUALS)
         quantiles[row] = weight * np.quantile(mine, PROBABILITIES) + (1 - weight) * pooled
-        tried = float(known[:, row].any(axis=1).sum())
-        bias[row] = np.clip(mine, -edge, edge).mean() * tried / (tried + SHRINK_BIAS)
     inflate = _small_sample(known)
     middle = quantiles[:, [MIDDLE]]
     quantiles = middle + (quantiles - middle) * inflate
-    return Spread(phi, growth, quantiles, bias)
+    return Spread(phi, growth, quantiles)
 
 
 def _growth(z: Floats, known: Bools) -> Floats:
@@ -112,7 +103,7 @@ def _unknown(n: int, horizon: int) -> Spread:
     from scipy.stats import norm
 
     quantiles = np.tile(norm.ppf(PROBABILITIES), (n, 1))
-    return Spread(np.full(n, 0.09), np.ones(horizon), quantiles, np.zeros(n))
+    return Spread(np.full(n, 0.09), np.ones(horizon), quantiles)
 
 
 def unit_of(forecast: Floats, spread: Spread) -> Floats:
@@ -121,10 +112,8 @@ def unit_of(forecast: Floats, spread: Spread) -> Floats:
     return scale(forecast, spread.phi) * spread.growth[steps][None, :]
 
 
-def apply_spread(
-    forecast: Floats, spread: Spread, probabilities: Sequence[float]
-) -> tuple[Floats, Floats]:
-    """The mean (series x steps) and the quantiles (rising probabilities x series x steps).
+def apply_spread(forecast: Floats, spread: Spread, probabilities: Sequence[float]) -> Floats:
+    """The quantiles (rising probabilities x series x steps) around a forecast (series x steps).
 
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
@@ -135,6 +124,5 @@ def apply_spread(
     centre = forecast - (1 - skewed) * spread.quantiles[:, [MIDDLE]] * unit
     quantiles = centre[None] + wanted.T[:, :, None] * unit[None]
     quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=0)
-    mean = np.maximum(forecast + spread.bias[:, None] * unit, 0.0)
     closed = forecast <= 0
-    return np.where(closed, 0.0, mean), np.where(closed[None], 0.0, quantiles)
+    return np.where(closed[None], 0.0, quantiles)

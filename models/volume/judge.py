@@ -24,6 +24,7 @@ GATE = 1.25
 NEARNESS = 0.08
 SHRINK_ORIGINS = 3.0
 FORGET = 0.93
+MOST_USUAL_ERRORS = 5.0
 REFERENCE = NAMES.index("mean_of_8")
 
 
@@ -119,6 +120,11 @@ def weights_of(trials: Trials) -> Floats:
     age = FORGET ** np.arange(origins - 1, -1, -1.0)
     known = ~np.isnan(trials.actual)
     error = np.abs(trials.forecast - trials.actual[:, None])
+    # one storm must not choose the members: an error counts as at most this many usual ones
+    seen = known.sum(axis=(0, 2))
+    usual = np.nansum(np.where(known, error[:, REFERENCE], 0.0), axis=(0, 2)) / np.maximum(seen, 1)
+    edge = np.where(usual > 0, MOST_USUAL_ERRORS * usual, np.inf)
+    error = np.minimum(error, edge[None, None, :, None])
     missing = np.isnan(error) & known[:, None]
     failed = missing.any(axis=(0, 3)) if origins else np.ones((members, n), dtype=bool)
     total = np.einsum("o,omnh->mn", age, np.nan_to_num(error))

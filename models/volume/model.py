@@ -73,8 +73,8 @@ class VolumeModel:
         spread = self._spread_of(rows)
         middle = combine(members, weight)
         tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
-        mean, quantiles = apply_spread(middle, spread, tails)
-        mean = self._coherent(panel, mean, spread)
+        quantiles = apply_spread(middle, spread, tails)
+        mean = self._coherent(panel, middle, spread)
         columns = {"presage": mean, "presage-median": quantiles[tails.index(0.5)]}
         for level in levels:
             columns[f"presage-lo-{level}"] = quantiles[tails.index(_low(level))]
@@ -101,7 +101,6 @@ class VolumeModel:
                 "phi": self.spread.phi.tolist(),
                 "growth": self.spread.growth.tolist(),
                 "quantiles": self.spread.quantiles.tolist(),
-                "bias": self.spread.bias.tolist(),
             },
         }
         golden = {}
@@ -129,7 +128,6 @@ class VolumeModel:
             np.where(known, old.phi[rows], typical),
             old.growth,
             np.where(known[:, None], old.quantiles[rows], old.quantiles.mean(axis=0)),
-            np.where(known, old.bias[rows], 0.0),
         )
 
     def _coherent(self, panel: Panel, mean: Floats, spread: Spread) -> Floats:
@@ -189,7 +187,6 @@ def load_volume(folder: Path) -> VolumeModel:
             np.array(spread["phi"], dtype="float64"),
             np.array(spread["growth"], dtype="float64"),
             np.array(spread["quantiles"], dtype="float64").reshape(len(ids), -1),
-            np.array(spread["bias"], dtype="float64"),
         ),
         None if booster is None else TreeModel(booster, bundle.arrays["trees.golden-inputs.npy"]),
         int(bundle.meta["origins"]),

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 BASE = SmoothSettings(alpha=0.1, gamma=0.1)
 FAST = SmoothSettings(alpha=0.35, gamma=0.1)
 SLOW = SmoothSettings(alpha=0.03, gamma=0.1)
-MOST_ROWS = 120_000
-LARGEST_RATIO = 4.0
+MOST_ROWS = 60_000
+LARGEST_RATIO = 2.0
 OVERDISPERSION = 0.02
 LEAST_ROWS = 300
 MOST_SERIES_TOLD_APART = 64
