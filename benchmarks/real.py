@@ -220,6 +220,8 @@ def main() -> None:
                 "import": presage("import", case.adapter, Path(root) / case.source, folder, log=log)
             }
             write_settings(folder, case.settings)
+            if case.volume and case.volume.freq != "h":
+                write_settings(folder, {"volume.freq": case.volume.freq})
             if case.risk:
                 runs["train"] = presage("train", folder, log=log)
                 rows, runs["backtest risk"] = risk_rows(case, folder, log)

@@ -216,7 +216,7 @@ class Outreach:
     min_days_between: float = setting(14.0, "days between two contacts of one customer")
     quiet_from: str = setting("20:00", "no contact from this local time")
     quiet_to: str = setting("08:00", "until this one")
-    contact_cost: float = setting(1.0, "money one contact costs")
+    contact_cost: float = setting(0.1, "money one contact costs")
     complaint_cost: float = setting(20.0, "money one complaint costs to handle")
 
     def __post_init__(self) -> None:

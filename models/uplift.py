@@ -3,7 +3,8 @@
 ``measure`` compares treated and control customers of the ``treatments`` table by inverse
 propensity (Hajek's ratio estimator), per action and over all. The effect is relative,
 ``rate treated / rate control - 1``, since a contact can only avoid complaints that were coming;
-it is shrunk towards none by a normal prior, the more the less was tried. ``uplift`` turns it into
+it shrunk by a normal prior, the more the less was tried: that of all contacts towards none, that of
+one action towards all. ``uplift`` turns it into
 how much a contact lowers one customer's probability: positive helps, negative harms.
 
 >>> effects = [Effect("all", 4000, 0.10, -0.30, -0.45, -0.15, -0.27)]
@@ -24,6 +25,8 @@ import pandas as pd
 CONTROL_ARMS = ("control", "holdout", "hold-out", "none", "no contact", "no e-mail")
 PRIOR_SD = 0.3
 """Contacts rarely change complaints by more than a third either way."""
+BETWEEN_ACTIONS_SD = 0.15
+"""How far one action's effect lies from that of all, before it is measured."""
 MIN_ROWS = 50
 """Fewer contacts or controls than this tell nothing."""
 
@@ -44,7 +47,7 @@ class Effect:
 def measure(
     treatments: pd.DataFrame, complaints: pd.DataFrame, *, as_of: datetime, window_days: int = 30
 ) -> list[Effect]:
-    """The effect per action, then over all (``action`` "all"); empty where too little was tried.
+    """The effect over all (``action`` "all"), then per action; empty where too little was tried.
 
     ``treatments``: the table as of ``as_of``; ``complaints``: customer_id, opened_at. Only contacts
     whose window [treated_at, + ``window_days``) has passed by ``as_of`` count. A missing propensity
@@ -65,7 +68,8 @@ def measure(
     found = []
     actions = past["action"].astype("str")
     names = sorted(actions[~control].dropna().unique())
-    for name in [*names, "all"]:
+    centre = 0.0
+    for name in ["all", *names]:
         treated = (
             ~control if name == "all" else ~control & (actions == name).fillna(False).to_numpy()
         )
@@ -73,9 +77,11 @@ def measure(
         beside = control & past["campaign"].isin(campaigns).to_numpy(bool)
         if min(treated.sum(), beside.sum()) < MIN_ROWS:
             continue
-        effect = _effect(name, complained, weight, treated, beside)
+        spread = PRIOR_SD if name == "all" else BETWEEN_ACTIONS_SD
+        effect = _effect(name, complained, weight, treated, beside, centre, spread)
         if effect is not None:
             found.append(effect)
+            centre = effect.shrunk if name == "all" else centre
     return found
 
 
@@ -108,6 +114,8 @@ def _effect(
     weight: npt.NDArray[np.float64],
     treated: npt.NDArray[np.bool_],
     control: npt.NDArray[np.bool_],
+    centre: float,
+    spread: float,
 ) -> Effect | None:
     rate_t, var_t = _ratio(y[treated], weight[treated])
     rate_c, var_c = _ratio(y[control], weight[control])
@@ -117,10 +125,11 @@ def _effect(
     # delta method for a ratio of two independent means
     sd = float(np.sqrt(var_t / rate_c**2 + ratio**2 * var_c / rate_c**2))
     relative = ratio - 1.0
-    keep = PRIOR_SD**2 / (PRIOR_SD**2 + sd**2)
+    keep = spread**2 / (spread**2 + sd**2)
+    shrunk = centre + keep * (relative - centre)
     low, high = relative - 1.96 * sd, relative + 1.96 * sd
     rows = int(treated.sum() + control.sum())
-    return Effect(name, rows, float(rate_c), relative, low, high, keep * relative)
+    return Effect(name, rows, float(rate_c), relative, low, high, shrunk)
 
 
 def _ratio(y: npt.NDArray[np.float64], w: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UsageError
-from data.workspace import Workspace
+from data.workspace import Workspace, set_setting
 from pipelines.console import Progress, Result, say, table
 from pipelines.flows import FLOWS, plain
 from serving.published import newest
@@ -45,6 +45,8 @@ def run(
 
     say(f"a company of {customers} customers over {days} days is being simulated")
     company = simulate(directory, customers, days, seed, progress=report)
+    # the simulated company rosters by the hour
+    set_setting(directory, "staffing.interval_minutes", 60)
     workspace = Workspace.open(directory)
     at: dict[str, Any] = {"workspace": directory, "as_of": None}
     trained = FLOWS["train"](plain, report, **at, only=None)
@@ -64,6 +66,14 @@ def run(
     return up(directory, 3000, report)
 
 
+def _verdict(row: Any) -> str:
+    if row.achieved >= row.promised:
+        return "kept"
+    if row.reachable < row.promised:
+        return "MISSED: the opening hours allow no more"
+    return "MISSED"
+
+
 def trial(workspace: Workspace, company: Any, report: Progress) -> Result:
     """The published plan, played by the simulated company over the next seven days."""
     from pipelines.trial import staffed_as_planned
@@ -79,9 +89,10 @@ def trial(workspace: Workspace, company: Any, report: Progress) -> Result:
             f"{row.promised:.0%}",
             f"{row.achieved:.1%}",
             f"{row.days_kept:.0%}",
-            "kept" if row.achieved >= row.promised else "MISSED",
+            f"{row.reachable:.0%}",
+            _verdict(row),
         ]
         for row in found.itertuples()
     ]
-    header = ["channel", "contacts", "promised", "in time", "days kept", ""]
+    header = ["channel", "contacts", "promised", "in time", "days kept", "reachable", ""]
     return Result({"channels": found.to_dict("records")}, table(header, rows))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, serve
 from prefect.schedules import Cron
@@ -39,14 +40,13 @@ def main(directory: str) -> None:
     workspace = Workspace.open(Path(directory))
     zone = workspace.settings.company.time_zone
     parameters = {"workspace": str(workspace.path)}
-    serve(
+    due: Any = [
         nightly.to_deployment(
             "nightly", schedule=Cron(NIGHTLY, timezone=zone), parameters=parameters
         ),
         weekly.to_deployment("weekly", schedule=Cron(WEEKLY, timezone=zone), parameters=parameters),
-        print_starting_message=False,
-        pause_on_shutdown=False,
-    )
+    ]
+    serve(*due, print_starting_message=False, pause_on_shutdown=False)
 
 
 if __name__ == "__main__":

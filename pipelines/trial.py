@@ -23,9 +23,11 @@ def staffed_as_planned(
 ) -> pd.DataFrame:
     """What customers got over ``days`` in ``futures`` different futures of ``company``.
 
-    A row per channel: ``channel, contacts, promised, achieved, days_kept, confidence,
-    lost_share``; ``promised`` and ``achieved`` are shares answered in time, ``days_kept`` the
-    share of days that kept the promise and ``confidence`` what share the plan expects to.
+    The company rosters by the hour, so the plan's intervals must be hours. A row per channel:
+    ``channel, contacts, promised, achieved, days_kept, confidence, reachable, lost_share``.
+    ``promised`` and ``achieved`` are shares answered in time, ``reachable`` the most that any
+    staffing could, ``days_kept`` the share of days that kept the promise and ``confidence`` what
+    share the plan expects to.
     """
     staffing = plan.rename(columns={"agents_net": "agents"})[["channel", "starts_at", "agents"]]
     start = pd.Timestamp(plan["starts_at"].min())
@@ -48,10 +50,18 @@ def staffed_as_planned(
                 "achieved": float(part["good"].mean()),
                 "days_kept": float((daily >= level.share - 1e-9).mean()),
                 "confidence": float(expected.mean()),
+                "reachable": _reachable(plan[plan["channel"] == channel]),
                 "lost_share": float(part["abandoned_at"].notna().mean()),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _reachable(plan: pd.DataFrame) -> float:
+    told = plan[plan["reachable"].notna() & (plan["volume"] > 0)]
+    if told.empty:
+        return 1.0
+    return float(np.average(told["reachable"], weights=told["volume"]))
 
 
 def _judged(

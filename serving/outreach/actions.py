@@ -71,7 +71,7 @@ ACTIONS = (
         ),
     ),
     Action(
-        "fix_notice",
+        "workaround",
         "say that an error is known, and when or how it is solved",
         ("error", "app", "technical", "login", "outage", "bug", "software", "network", "usage"),
         _texts(

@@ -56,7 +56,7 @@ def test_a_harmful_contact_has_negative_uplift() -> None:
 
 def test_little_data_is_shrunk_and_too_little_says_nothing() -> None:
     treatments, complaints = _past(2, 400, 0.05, 0.10, p=0.5)
-    (some, _) = measure(treatments, complaints, as_of=AS_OF)
+    (some, *_) = measure(treatments, complaints, as_of=AS_OF)
     assert abs(some.shrunk) < abs(some.relative)
     assert measure(treatments.head(60), complaints, as_of=AS_OF) == []
     assert np.isnan(uplift(np.array([0.2]), [None], [])).all()
