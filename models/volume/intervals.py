@@ -19,6 +19,8 @@ SHRINK_RESIDUALS = 60.0
 SHRINK_SPREAD = 30.0
 SKEWED_BELOW = 10.0
 FLOOR = 0.25
+GUESS_PHI = 0.09
+ORIGINS_TO_TRUST = 6
 PROBABILITIES = np.array(
     [0.005, 0.01, 0.025, *np.arange(0.05, 0.96, 0.05).round(2), 0.975, 0.99, 0.995]
 )
@@ -55,19 +57,21 @@ def learn_spread(forecast: Floats, actual: Floats) -> Spread:
     # the noise of all series together, each weighed alike
     own = np.maximum(excess, 0.0) / np.maximum(size, 1e-9)
     count = known.sum(axis=(0, 2)).astype("float64")
-    everyone = float(np.median(own[count > 0]))
+    guessed = _share_guessed(known)
+    everyone = (1 - guessed) * float(np.median(own[count > 0])) + guessed * GUESS_PHI
     phi = (own * count + everyone * SHRINK_SPREAD) / (count + SHRINK_SPREAD)
     unit = np.sqrt(np.maximum(f, FLOOR) + phi[None, :, None] * f**2)
     z = residual / unit
     growth = _growth(z, known)
     z = z / growth
     pooled = np.quantile(z[known], PROBABILITIES)
+    pooled = (1 - guessed) * pooled + guessed * _guess()
     quantiles = np.tile(pooled, (n, 1))
     for row in range(n):
         mine = z[:, row][known[:, row]]
         if len(mine) < 5:
             continue
-        weight = len(mine) / (len(mine) + SHRINK_RESIDUALS)
+        weight = (1 - guessed) * len(mine) / (len(mine) + SHRINK_RESIDUALS)
         quantiles[row] = weight * np.quantile(mine, PROBABILITIES) + (1 - weight) * pooled
     inflate = _small_sample(known)
     middle = quantiles[:, [MIDDLE]]
@@ -98,12 +102,22 @@ def _small_sample(known: Bools) -> float:
     return 1.0 + 0.6 / max(origins, 1)
 
 
-def _unknown(n: int, horizon: int) -> Spread:
-    """Without trials: a wide, stated guess (30 % of the forecast beside Poisson noise)."""
+def _share_guessed(known: Bools) -> float:
+    """How much of the spread is the stated guess: all of it without trials, nothing from six on."""
+    origins = int(known.any(axis=(1, 2)).sum())
+    return max(0.0, 1 - origins / ORIGINS_TO_TRUST)
+
+
+def _guess() -> Floats:
+    """Quantiles of scaled residuals before any was seen: the normal distribution's."""
     from scipy.stats import norm
 
-    quantiles = np.tile(norm.ppf(PROBABILITIES), (n, 1))
-    return Spread(np.full(n, 0.09), np.ones(horizon), quantiles)
+    return np.asarray(norm.ppf(PROBABILITIES), dtype="float64")
+
+
+def _unknown(n: int, horizon: int) -> Spread:
+    """Without trials: a wide, stated guess (30 % of the forecast beside Poisson noise)."""
+    return Spread(np.full(n, GUESS_PHI), np.ones(horizon), np.tile(_guess(), (n, 1)))
 
 
 def unit_of(forecast: Floats, spread: Spread) -> Floats:

@@ -36,6 +36,7 @@ SMOOTH = {
 }
 SAME_SLOTS = {"seasonal_naive": 1, "mean_of_4": 4, "mean_of_8": 8}
 MOST_SERIES_CLASSICAL = 150
+LEAST_STEPS = 3
 
 NAMES = (
     *SAME_SLOTS,
@@ -90,13 +91,14 @@ def forecasts_at(
     problem, ordinary = origin.problem, origin.ordinary
     n = len(problem.ids)
     days: dict[str, Floats] = {}
-    base = run(ordinary, problem.slot, problem.slots, SMOOTH["smooth"])
+    enough = problem.y.shape[1] >= LEAST_STEPS
     effect = np.ones((n, problem.horizon))
-    if problem.unit == "day" and context.country:
+    if enough:
+        base = run(ordinary, problem.slot, problem.slots, SMOOTH["smooth"])
+    if enough and problem.unit == "day" and context.country:
         first = min(2 * problem.slots, problem.y.shape[1])
         special = learn(problem.y, base.expected, problem.days, context.country, first)
         effect = special.multiplier(problem.future_days, context.country)
-    enough = problem.y.shape[1] >= 3
     for name, settings in SMOOTH.items():
         if enough:
             state = run(ordinary, problem.slot, problem.slots, settings)

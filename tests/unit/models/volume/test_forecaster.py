@@ -172,3 +172,18 @@ def test_nodes_add_up_in_the_mean():
     wide = out.pivot_table(index="ds", columns="unique_id", values="presage")
     assert np.allclose(wide["total"], wide["channel=a"] + wide["channel=b"], rtol=1e-6)
     honest(out)
+
+
+@pytest.mark.parametrize(
+    ("freq", "counts"),
+    [("h", 1), ("h", 5), ("15min", 3), ("15min", 100), ("W", 5), ("MS", 3), ("D", 22)],
+)
+def test_a_start_of_any_grain_has_an_answer_with_width(freq, counts):
+    ds = pd.date_range("2024-03-01", periods=counts, freq=freq)
+    y = np.random.default_rng(counts).poisson(5, counts) + 1.0
+    history = pd.DataFrame({"unique_id": "a", "ds": ds, "y": y})
+    context = VolumeContext(country=("US",), time_zone="America/New_York")
+    out = forecast(history, horizon=9, freq=freq, context=context)
+    honest(out)
+    assert len(out) == 9
+    assert (out["presage-hi-80"] - out["presage-lo-80"]).mean() > 2
