@@ -12,13 +12,13 @@ from datetime import datetime
 from pathlib import Path
 
 import serving
-from data.errors import DataError, NotEnoughHistory, UsageError
+from data.errors import DataError, UsageError
 from data.store import list_keys, open_store
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
 from pipelines.processes import Process, free_port, start, stop_all, until_signalled, watch
 from pipelines.wiring import prefect_environment
-from serving.published import pointer
+from serving.published import Kind, pointer
 
 API_UP_SECONDS = 120.0
 ALL_UP_SECONDS = 240.0
@@ -167,17 +167,17 @@ def publish_missing(workspace: Workspace, clock: datetime | None, report: Progre
     """
     from pipelines.flows import run
 
-    flows = {"scores": "score", "staffing": "staff", "forecast": "forecast"}
-    as_of = clock
-    if clock is not None and clock >= workspace.default_as_of():
-        as_of = None
+    flows: dict[Kind, str] = {"scores": "score", "staffing": "staff", "forecast": "forecast"}
     for kind, name in flows.items():
-        if pointer(workspace.state_dir, kind) is None:  # type: ignore[arg-type]
-            report(f"nothing is published of {kind}: running presage {name}")
-            try:
-                run(name, report, workspace=workspace.path, as_of=as_of)
-            except (DataError, NotEnoughHistory) as error:
-                say(f"no {kind} to serve yet: {error}")
+        if pointer(workspace.state_dir, kind) is not None:
+            continue
+        report(f"nothing is published of {kind}: running presage {name}")
+        try:
+            # a replay starts from what was known at its clock
+            past = clock is not None and clock < workspace.default_as_of()
+            run(name, report, workspace=workspace.path, as_of=clock if past else None)
+        except DataError as error:
+            say(f"no {kind} to serve yet: {error}")
 
 
 def check_address(workspace: Workspace, host: str, behind_proxy: bool) -> None:

@@ -48,7 +48,7 @@ class Night:
 
 @dataclass
 class Live:
-    """The service's memory. Thread-safe; ``refresh`` looks for what was published or posted."""
+    """The service's memory. Thread-safe; every call looks for what was published or posted."""
 
     workspace: Workspace
     store: Store
@@ -56,6 +56,7 @@ class Live:
     kept: dict[Kind, Published] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _night: Night | None = None
+    _unscored: Snapshot | None = None
     _seq: int = 0
     _news: dict[str, datetime] = field(default_factory=dict)
     _owners: dict[str, str] = field(default_factory=dict)
@@ -89,24 +90,28 @@ class Live:
             snapshot,
         )
 
-    def snapshot(self) -> Snapshot | None:
-        """The published snapshot, None where nothing is published yet."""
-        if pointer(self.workspace.state_dir, "scores") is None:
-            return None
-        return self.night().snapshot
-
-    def tables(self) -> WithEvents:
-        """The published snapshot with every event posted so far."""
+    def snapshot(self) -> Snapshot:
+        """The snapshot that was scored; where nothing is published yet, the tables as they are."""
         with self._lock:
+            if pointer(self.workspace.state_dir, "scores") is None:
+                if self._unscored is None or not self._unscored.path.exists():
+                    self._unscored, self._tables = take(self.workspace), None
+                return self._unscored
             night = self.night()
             if not night.snapshot.path.exists():  # cleared away since: read what there is anew
                 night = self._night = self._read_night()
                 self._tables = self._history = None
+            return night.snapshot
+
+    def tables(self) -> WithEvents:
+        """That snapshot with every event posted so far."""
+        with self._lock:
+            snapshot = self.snapshot()
             events = events_since(self.store, self._seq)
             if events or self._tables is None:
                 self._take_in(events)
-                os.utime(night.snapshot.path)  # the ones used last are kept
-                self._tables = WithEvents(night.snapshot, event_frames(self.store))
+                os.utime(snapshot.path)  # the ones used last are kept
+                self._tables = WithEvents(snapshot, event_frames(self.store))
                 self._history = None
             return self._tables
 
@@ -124,7 +129,7 @@ class Live:
 
     def _owner_of_order(self, order_id: str) -> str | None:
         if order_id not in self._owners:
-            orders = self.night().snapshot.frame("orders", ["order_id", "customer_id"])
+            orders = self.snapshot().frame("orders", ["order_id", "customer_id"])
             known = dict(zip(orders["order_id"], orders["customer_id"], strict=True))
             self._owners = {**known, **self._owners}
         return self._owners.get(order_id)
@@ -157,6 +162,17 @@ class Live:
             for i, row in zip(customer_ids, rows, strict=True)
         ]
 
+    def warm(self) -> None:
+        """Read everything that the first prediction needs; NotEnoughHistory without scores."""
+        with self._lock:
+            night = self.night()
+            self._read_history(night, self.tables())
+
+    def _read_history(self, night: Night, tables: WithEvents) -> History:
+        if self._history is None:
+            self._history = night.predictor.history(tables)
+        return self._history
+
     def _score_now(
         self, customer_ids: list[str], tables: WithEvents, night: Night
     ) -> dict[str, dict[str, Any] | None]:
@@ -168,9 +184,7 @@ class Live:
         now = self.clock.now()
         here = customers_at(OfCustomers(tables, frozenset(known)), [now])["customer_id"].tolist()
         if here:
-            if self._history is None:
-                self._history = night.predictor.history(tables)
-            frame = night.predictor.score(now_spine(here, now), self._history)
+            frame = night.predictor.score(now_spine(here, now), self._read_history(night, tables))
             found |= {row["customer_id"]: row for row in frame.to_dict("records")}
         return found
 

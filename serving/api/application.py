@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
@@ -80,8 +83,36 @@ def application(
         for path, methods in paths.items()
     ]
     return Starlette(
-        routes=[*own, *pages], exception_handlers={404: _not_found, HTTPException: _not_found}
+        routes=[*own, *pages],
+        middleware=[Middleware(WholeSegments)],
+        exception_handlers={404: _not_found, HTTPException: _not_found},
     )
+
+
+class WholeSegments:
+    """Routes by the path as it was sent: an escaped slash is part of an id, not a separator."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and b"%2f" in (scope.get("raw_path") or b"").lower():
+            kept = re.sub(rb"%2f", b"%252F", scope["raw_path"], flags=re.IGNORECASE)
+            scope = {**scope, "path": unquote(kept.decode("ascii"))}
+        await self.app(scope, receive, send)
+
+
+def _segments(route: Route, request: Request) -> dict[str, str]:
+    """The parameters in the path, each decoded by itself."""
+    sent = (request.scope.get("raw_path") or b"").decode("ascii", "replace").split("/")
+    wanted = route.path.split("/")
+    if len(sent) != len(wanted):
+        return dict(request.path_params)
+    return {
+        name[1:-1]: unquote(part)
+        for name, part in zip(wanted, sent, strict=True)
+        if name.startswith("{")
+    }
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
@@ -255,7 +286,7 @@ def _parameters(route: Route, request: Request) -> dict[str, str]:
         raise Problem(
             400, "parameter", f"unknown parameter {', '.join(sorted(extra))}; there is {offered}"
         )
-    found = {**request.query_params, **request.path_params}
+    found = {**request.query_params, **_segments(route, request)}
     for parameter in route.parameters:
         if parameter.required and not found.get(parameter.name):
             raise Problem(400, "parameter", f"the parameter {parameter.name} is missing")

@@ -1,7 +1,7 @@
 """The OpenAPI 3.0 file, written from the routes.
 
 msgspec describes types in the newer JSON Schema; OpenAPI 3.0 says ``nullable`` and has no
-``const``, no ``$defs`` and no type "null", which ``downgrade`` puts right.
+``const``, no ``$defs``, no type "null" and no lists of types, which ``downgrade`` puts right.
 
 >>> downgrade({"anyOf": [{"type": "string"}, {"type": "null"}]})
 {'type': 'string', 'nullable': True}
@@ -37,7 +37,22 @@ def downgrade(schema: Any) -> Any:
         return [downgrade(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    schema = {key: downgrade(value) for key, value in schema.items() if key != "title"}
+    # a property may be named "title" too: its schema is no text
+    schema = {
+        key: downgrade(value)
+        for key, value in schema.items()
+        if key != "$schema" and not (key == "title" and isinstance(value, str))
+    }
+    if isinstance(schema.get("type"), list):
+        told = schema.pop("type")
+        kinds = [kind for kind in told if kind != "null"]
+        schema |= (
+            {"type": kinds[0]} if len(kinds) == 1 else {"anyOf": [{"type": kind} for kind in kinds]}
+        )
+        if "null" in told:
+            schema["nullable"] = True
+    if schema.get("required") == []:
+        schema.pop("required")
     if "const" in schema:
         schema["enum"] = [schema.pop("const")]
     if schema.get("default", 0) is None:
@@ -66,7 +81,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     named = dict(zip(types, refs, strict=True))
 
     def schema(declared: Any) -> Any:
-        return downgrade(named[declared]) if isinstance(declared, type) else declared
+        return downgrade(named[declared] if isinstance(declared, type) else declared)
 
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:

@@ -63,7 +63,7 @@ class Presage:
     def check_out(self) -> None:
         """Read what is published before the first request, then keep it out of collections."""
         try:
-            self.desk.live.tables()
+            self.desk.live.warm()
         except PresageError as error:
             log.warning("not ready yet: %s", error)
         # a large heap that never changes: collecting over it costs hundreds of milliseconds

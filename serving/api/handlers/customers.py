@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from data.errors import NotEnoughHistory
 from data.tables import Tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
@@ -29,10 +30,18 @@ def see_customer(desk: Desk, call: Call) -> Answer:
     tables = known_tables(desk, customer_id)
     settings = desk.workspace.settings
     view = customer_view(tables, desk.store, settings, customer_id, desk.now())
-    (item,) = desk.live.predict([customer_id])
-    view["prediction"] = item if item["status"] == "scored" else None
+    view["prediction"] = _prediction(desk, customer_id)
     view["risk_over_time"] = _past_risks(desk, customer_id)
     return Answer(view)
+
+
+def _prediction(desk: Desk, customer_id: str) -> dict[str, Any] | None:
+    """The prediction as of now; None where there is no model yet, and for a closed account."""
+    try:
+        (item,) = desk.live.predict([customer_id])
+    except NotEnoughHistory:
+        return None
+    return item if item["status"] == "scored" else None
 
 
 def _past_risks(desk: Desk, customer_id: str) -> list[dict[str, Any]]:

@@ -47,9 +47,11 @@ def _place(fault: Fault) -> dict[str, object]:
 
 
 def _numeric(desk: Desk) -> tuple[str, ...]:
-    """The attributes of customers that are numbers in the published snapshot."""
+    """The attributes of customers that are numbers in the snapshot."""
+    if not desk.workspace.settings.data.attributes:
+        return ()
     snapshot = desk.live.snapshot()
-    if snapshot is None or not snapshot.attributes:
+    if not snapshot.attributes:
         return ()
     known = snapshot.frame("customers", list(snapshot.attributes))
     return tuple(

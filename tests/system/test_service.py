@@ -1,0 +1,225 @@
+"""The service as a user starts it: every call, and the same numbers by night and by day."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .conftest import PRESAGE, Service, free_port, interrupt, presage, wait_for
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("service")]
+RISKS = ("7", "14", "30")
+
+
+def scores_of(service: Service) -> pd.DataFrame:
+    """What ``presage score`` published, by customer."""
+    folder = service.workspace / ".presage" / "published"
+    newest = json.loads((folder / "scores.json").read_text())["file"]
+    return pd.read_parquet(folder / newest).set_index("customer_id")
+
+
+def later(service: Service, hours: float) -> str:
+    """A time so many hours after the scores, as an event has it."""
+    return (service.scored_as_of + timedelta(hours=hours)).isoformat() + "Z"
+
+
+def test_predictions_are_the_published_scores_to_the_last_bit(service: Service) -> None:
+    scores = scores_of(service)
+    ids = scores.index[:300].tolist()
+    items = service.predict(*ids)
+    assert [item["customer_id"] for item in items] == ids
+    for item in items:
+        row = scores.loc[item["customer_id"]]
+        assert [item["risk"][h] for h in RISKS] == [row[f"risk_{h}d"] for h in RISKS]
+        assert item["model_version"] == row["model_version"]
+        assert item["as_of"] == service.scored_as_of.isoformat() + "Z"
+        assert not item["stale"]
+
+
+def test_an_unknown_customer_is_an_item_and_doubles_are_answered_twice(service: Service) -> None:
+    known = scores_of(service).index[0]
+    items = service.predict("nobody", known, "nobody", known)
+    assert [item["status"] for item in items] == ["unknown", "scored"] * 2
+    assert items[1] == items[3]
+
+
+def test_horizons_are_those_of_the_model(service: Service) -> None:
+    known = scores_of(service).index[0]
+    one = service.ask("POST", "/v1/predictions", {"customer_ids": [known], "horizons": [14]})
+    assert list(one.json()["items"][0]["risk"]) == ["14"]
+    wrong = service.ask("POST", "/v1/predictions", {"customer_ids": [known], "horizons": [8]})
+    assert wrong.status == 422
+    assert "7, 14, 30" in wrong.json()["detail"]
+
+
+def test_an_event_changes_the_next_prediction_and_a_nightly_rebuild_gives_the_same(
+    service: Service, tmp_path: Path
+) -> None:
+    scores = scores_of(service)
+    one, other, order_owner = scores.sort_values("risk_30d").index[[0, 1, 2]]
+    before = dict(zip([one, other], service.predict(one, other), strict=True))
+    tickets = [
+        {
+            "ticket_id": f"system-{number}",
+            "opened_at": later(service, number),
+            "channel": "email",
+            "customer_id": one,
+            "is_complaint": True,
+        }
+        for number in range(3)
+    ]
+    order = {"order_id": "system-o", "ordered_at": later(service, 1), "customer_id": order_owner}
+    item = {"order_id": "system-o", "line": 1, "product_id": "p001", "quantity": 1, "amount": 5}
+    body = {"tickets": tickets, "order_items": [item], "orders": [order]}
+    posted = service.ask("POST", "/v1/events", body)
+    assert posted.json()["accepted"] == {"tickets": 3, "order_items": 1, "orders": 1}
+    after, same, ordered = service.predict(one, other, order_owner)
+    assert after["risk"] != before[one]["risk"]
+    assert after["as_of"] > posted.json()["recorded_at"]
+    assert same == before[other]
+
+    # the next night, on a copy: the same moment from the tables and the store
+    copy = tmp_path / "copy"
+    shutil.copytree(service.workspace, copy)
+    for told in (after, ordered):
+        out = tmp_path / f"{told['customer_id']}.parquet"
+        presage("score", copy, "--as-of", told["as_of"], "--out", out)
+        row = pd.read_parquet(out).set_index("customer_id").loc[told["customer_id"]]
+        assert [told["risk"][h] for h in RISKS] == [row[f"risk_{h}d"] for h in RISKS]
+        assert told["topic"] == row["topic"]
+        assert told["channel"] == row["channel"]
+
+
+def test_who_signs_up_is_scored_and_who_closes_is_not(service: Service) -> None:
+    row = {"customer_id": "brand new", "signed_up_at": later(service, 1)}
+    assert service.ask("POST", "/v1/events", {"customers": [row]}).status == 200
+    (new,) = service.predict("brand new")
+    assert new["status"] == "scored"
+    closed = {**row, "closed_at": later(service, 2)}
+    assert service.ask("POST", "/v1/events", {"customers": [closed]}).status == 200
+    (gone,) = service.predict("brand new")
+    assert gone == {"customer_id": "brand new", "status": "closed"}
+
+
+def test_a_customer_is_seen_whole(service: Service) -> None:
+    known = scores_of(service)["risk_30d"].idxmax()
+    view = service.ask("GET", f"/v1/customers/{known}").json()
+    assert view["prediction"]["risk"] == service.predict(known)[0]["risk"]
+    assert view["risk_over_time"][-1]["risk"] == view["prediction"]["risk"]
+    assert view["tickets"] or view["orders"] or view["usage"]
+    assert all(ticket["opened_at"] <= view["as_of"] for ticket in view["tickets"])
+    out = service.ask("PUT", f"/v1/customers/{known}/consent", {"do_not_contact": True})
+    assert out.json()["do_not_contact"] is True
+
+
+def test_keys_open_their_own_scopes_until_revoked(service: Service) -> None:
+    key = presage("keys", service.workspace, "create", "planner", "--scopes", "forecasts")["key"]
+    assert service.ask("GET", "/v1/planning", key=key).status == 200
+    assert service.ask("GET", "/v1/outreach", key=key).status == 403
+    assert service.ask("GET", "/v1/planning", key="").status == 401
+    assert service.ask("GET", "/v1/planning", key="presage_x").status == 401
+    presage("keys", service.workspace, "revoke", "planner")
+    assert service.ask("GET", "/v1/planning", key=key).status == 401
+
+
+def test_wrong_input_is_a_problem_at_every_door(service: Service) -> None:
+    for method, path, body, status in (
+        ("POST", "/v1/predictions", b"{", 400),
+        ("POST", "/v1/predictions", {"customer_ids": []}, 422),
+        ("POST", "/v1/events", {"tickts": []}, 422),
+        ("POST", "/v1/events", {"tickets": [{"ticket_id": None}]}, 422),
+        ("GET", "/v1/customers/nobody", None, 404),
+        ("GET", "/v1/forecasts?unique_id=totl", None, 404),
+        ("GET", "/v1/staffing?from=x", None, 400),
+        ("POST", "/v1/outreach/none/outcome", {"outcome": "sent", "at": "2024-01-01"}, 422),
+        ("GET", "/healthz", None, 404),
+        ("GET", "/docs.json", None, 404),
+        ("PUT", "/v1/events", {}, 405),
+        ("POST", "/v1/what-if", {}, 501),
+    ):
+        answer = service.ask(method, path, body)
+        assert answer.status == status, (path, answer.body)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"]
+
+
+def test_a_retried_post_is_done_once(service: Service) -> None:
+    row = {"event_id": "sys-u", "used_at": later(service, 1), "customer_id": "x", "feature": "a"}
+    headers = {"Idempotency-Key": "retry"}
+    first = service.ask("POST", "/v1/events", {"usage": [row]}, headers=headers)
+    again = service.ask("POST", "/v1/events", {"usage": [row]}, headers=headers)
+    assert first.body == again.body
+    other = service.ask("POST", "/v1/events", {"usage": []}, headers=headers)
+    assert other.status == 409
+
+
+def test_planners_read_what_was_published(service: Service) -> None:
+    csv = service.ask("GET", "/v1/forecasts?unique_id=total", headers={"Accept": "text/csv"})
+    assert csv.headers["content-type"].startswith("text/csv")
+    page = service.ask("GET", "/v1/forecasts?unique_id=total&limit=3").json()
+    assert len(page["items"]) == 3
+    assert page["as_of"] == service.scored_as_of.isoformat() + "Z"
+    channel = service.ask("GET", "/v1/planning").json()["channels"][0]
+    plan = service.ask("GET", f"/v1/staffing?channel={channel}").json()["items"]
+    assert {row["channel"] for row in plan} == {channel}
+    assert service.ask("GET", "/v1/actuals?unique_id=total").json()["items"]
+
+
+def test_the_open_paths_need_no_key(service: Service) -> None:
+    for path in ("/livez", "/readyz", "/metrics", "/openapi.json", "/planner"):
+        assert service.ask("GET", path, key="").status == 200
+    assert b"presage_requests_total" in service.ask("GET", "/metrics").body
+
+
+def refused(*arguments: object) -> str:
+    """What the verb says as it refuses at once with wrong usage."""
+    command = [*PRESAGE, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_doors_that_stay_shut(service: Service) -> None:
+    workspace, port = service.workspace, service.url.rpartition(":")[2]
+    assert "--behind-proxy" in refused("serve", workspace, "--host", "0.0.0.0")
+    assert port in refused("serve", workspace, "--port", port)
+    assert 'mean "events"' in refused("keys", workspace, "create", "x", "--scopes", "evnts")
+    assert "name" in refused("keys", workspace, "create", "--scopes", "score")
+    assert "no key" in refused("keys", workspace, "revoke", "nobody")
+
+
+def test_behind_a_proxy_still_needs_a_key(trained_workspace: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained_workspace, tmp_path / "w")
+    with_proxy = ("serve", tmp_path / "w", "--host", "0.0.0.0", "--behind-proxy")
+    assert "API key" in refused(*with_proxy)
+
+
+def test_an_empty_workspace_is_served_unready_takes_events_and_ends_well(tmp_path: Path) -> None:
+    workspace = tmp_path / "empty"
+    presage("init", workspace)
+    key = presage("keys", workspace, "create", "crm", "--scopes", "events")["key"]
+    port = free_port()
+    command = [*PRESAGE, "serve", str(workspace), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    service = Service(f"http://127.0.0.1:{port}", workspace, key, datetime(2026, 1, 1), process)
+    try:
+        wait_for(f"{service.url}/livez", process)
+        ready = service.ask("GET", "/readyz")
+        assert ready.status == 503
+        assert int(ready.headers["retry-after"]) > 0
+        row = {"customer_id": "a", "signed_up_at": "2026-01-01"}
+        assert service.ask("POST", "/v1/events", {"customers": [row]}).status == 200
+    finally:
+        code = interrupt(process)
+    assert code == 0
+    assert process.stdout is not None
+    told = process.stdout.read()
+    assert f"http://127.0.0.1:{port}/planner" in told
+    assert "Traceback" not in told
