@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from running import Run, presage
 
+from data.workspace import Workspace
 from models.metrics import average_precision, calibration_slope, paired_bootstrap, roc_auc, wape
 
 
@@ -33,10 +34,10 @@ class RiskCase:
 
 @dataclass(frozen=True)
 class VolumeCase:
-    """Which volume backtest a data set gets; cutoffs are made from the last ones backwards."""
+    """Which volume backtest a data set gets: cutoffs in local time, from the last one backwards."""
 
     last_cutoff: str
-    every: str
+    every_days: int
     cutoffs: int
     horizon: int
     freq: str
@@ -60,7 +61,7 @@ CASES = [
         "online-retail",
         "online_retail/online_retail_ii.parquet",
         RiskCase("2010-12-01,2011-01-01,2011-02-01,2011-03-01,2011-04-01"),
-        VolumeCase("2011-05-02", "14D", 6, 28, "D"),
+        VolumeCase("2011-05-02", 14, 6, 28, "D"),
         {"risk.active_within_days": 180},
     ),
     Case(
@@ -68,19 +69,19 @@ CASES = [
         "incidents",
         "incidents/incident_event_log.parquet",
         RiskCase("2016-04-18,2016-05-02,2016-05-16", "7,14"),
-        VolumeCase("2016-05-17", "7D", 5, 14, "D"),
+        VolumeCase("2016-05-17", 7, 5, 14, "D"),
     ),
     Case(
         "calls",
         "calls",
         "bank_calls/technion_1999_hourly.parquet",
-        volume=VolumeCase("1999-09-16 20:00", "7D", 12, 168, "h"),
+        volume=VolumeCase("1999-09-16 23:00", 7, 12, 168, "h"),
     ),
     Case(
         "requests-311",
         "requests-311",
         "requests_311/boston_2011H2.parquet",
-        volume=VolumeCase("2011-12-03 05:00", "7D", 8, 28, "D"),
+        volume=VolumeCase("2011-12-03", 7, 8, 28, "D"),
     ),
 ]
 
@@ -138,8 +139,10 @@ def volume_row(case: Case, folder: Path, log: Path) -> tuple[list[object], Run]:
     """The row of the volume table."""
     assert case.volume is not None
     v = case.volume
-    last = pd.Timestamp(v.last_cutoff)
-    cutoffs = [last - i * pd.Timedelta(v.every) for i in range(v.cutoffs)]
+    zone = Workspace.open(folder).settings.company.time_zone
+    last = pd.Timestamp(v.last_cutoff, tz=zone)
+    local = [last - i * pd.DateOffset(days=v.every_days) for i in range(v.cutoffs)]
+    cutoffs = [t.tz_convert("UTC").tz_localize(None) for t in local]
     out = folder / "volume.parquet"
     run = presage(
         "backtest",

@@ -3,7 +3,7 @@
 A candidate passes if all of this holds; each line of the verdict says what was found:
 
 - its predictions are finite;
-- it beats every simple baseline beyond the noise of the sample (one-sided);
+- it beats every simple baseline; whether beyond the noise of the sample, is said;
 - it is not worse than the champion: better on the mean, or behind by no more than ``tolerance``
   and by no more than noise explains;
 - its calibration slope and its level, or the coverage of its intervals, are not out of bounds by
@@ -19,7 +19,7 @@ The first model has no champion and meets the baselines only.
 >>> gate(p, None, evaluation).passed
 True
 >>> print(gate(rng.permutation(p), p, evaluation).refusals[0])
-average precision ... does not beat chance's ... beyond noise (difference ...)
+average precision ... does not beat chance's ... (difference ...)
 """
 
 from __future__ import annotations
@@ -121,13 +121,11 @@ def gate(
         other = rules.metric(evaluation.y, baseline)
         verdict.note(f"gain over {name}", gain)
         what = f"{rules.name} {value:.4g}"
-        if gain.low > 0:
-            verdict.say(True, f"{what} beats {name}'s {other:.4g} (difference {gain})")
+        noise = "" if gain.low > 0 else ", within noise"
+        if gain.estimate > 0:
+            verdict.say(True, f"{what} beats {name}'s {other:.4g} (difference {gain}{noise})")
         else:
-            verdict.say(
-                False,
-                f"{what} does not beat {name}'s {other:.4g} beyond noise (difference {gain})",
-            )
+            verdict.say(False, f"{what} does not beat {name}'s {other:.4g} (difference {gain})")
     if champion is not None:
         _against_champion(verdict, rules, evaluation, predicted, champion, value)
     _in_bounds(verdict, rules, evaluation, predicted)
