@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +30,47 @@ def real_data() -> Callable[[str], Path]:
             pytest.skip(f"PRESAGE_DATA has no folder {name}")
         return path
 
+    return folder
+
+
+PRESAGE = Path(sys.executable).with_name("presage")
+
+
+def presage(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does; fails unless it exits with ``code``."""
+    command = [str(PRESAGE), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="session")
+def run_presage() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``run_presage("check", folder, code=1)``: the command line, as a user starts it."""
+    return presage
+
+
+@pytest.fixture(scope="session")
+def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated company, trained, scored, forecast and staffed by the command line.
+
+    Made once and shared by all test processes; copy it before you change it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    folder, done = root / "trained", root / "trained.done"
+    with (root / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            from data.workspace import set_setting
+
+            presage("simulate", folder, "--customers", 700, "--days", 300, "--seed", 21)
+            set_setting(folder, "risk.as_ofs", 18)
+            set_setting(folder, "volume.horizon_days", 7.0)
+            presage("train", folder)
+            presage("score", folder)
+            presage("staff", folder, "--horizon", "7d")
+            done.touch()
     return folder
 
 
