@@ -253,8 +253,20 @@ def measure(out: pd.DataFrame) -> dict[str, float]:
         for level in (80, 95):
             low, high = out[f"presage-lo-{level}"], out[f"presage-hi-{level}"]
             result[f"cover{level}"] = float(((y >= low - 1e-9) & (y <= high + 1e-9)).mean())
+        result["pinball"] = _pinball(out, y)
         result["width80"] = float((out["presage-hi-80"] - out["presage-lo-80"]).sum() / y.sum())
     return result
+
+
+def _pinball(out: pd.DataFrame, y: np.ndarray) -> float:
+    """Mean pinball loss over the 2.5, 10, 50, 90 and 97.5 % quantiles, over the mean count."""
+    names = {0.025: "presage-lo-95", 0.1: "presage-lo-80", 0.5: "median"}
+    names |= {0.9: "presage-hi-80", 0.975: "presage-hi-95"}
+    losses = [
+        np.maximum(tau * (y - out[name]), (tau - 1) * (y - out[name])).mean()
+        for tau, name in names.items()
+    ]
+    return float(np.mean(losses) / y.mean())
 
 
 def main(arguments: list[str]) -> None:
@@ -266,7 +278,8 @@ def main(arguments: list[str]) -> None:
     peers = {"none": {}, "few": PEERS, "all": PEERS | SLOW_PEERS}[options.peers]
     ratios: dict[str, list[float]] = {"best peer": [], "mean of 8 slots": []}
     print(
-        f"{'set':20s} {'method':16s}   WAPE  mean-WAPE  bias   cover80 cover95 width80 cutoffs  s"
+        f"{'set':20s} {'method':16s}   WAPE  mean-WAPE  bias   cover80 cover95 "
+        "width80 pinball cuts  s"
     )
     for name in options.sets or SETS:
         series = SETS[name]()
@@ -284,12 +297,13 @@ def main(arguments: list[str]) -> None:
             scores[method] = found["wape"]
             tail = (
                 f"{found['mean wape']:9.4f} {found['bias']:+7.3f} {found['cover80']:8.3f} "
-                f"{found['cover95']:7.3f} {found['width80']:7.3f}"
+                f"{found['cover95']:7.3f} {found['width80']:7.3f} {found['pinball']:7.4f}"
                 if "bias" in found
-                else " " * 42
+                else " " * 50
             )
             print(
-                f"{name:20s} {method:16s} {found['wape']:7.4f} {tail} {len(cutoffs):4d} {took:7.1f}",
+                f"{name:20s} {method:16s} {found['wape']:7.4f} {tail} "
+                f"{len(cutoffs):4d} {took:7.1f}",
                 flush=True,
             )
         if peers:
@@ -303,9 +317,8 @@ def main(arguments: list[str]) -> None:
             )
     for against, values in ratios.items():
         if values:
-            print(
-                f"geometric mean of WAPE ratios to the {against}: {np.exp(np.mean(np.log(values))):.3f}"
-            )
+            ratio = np.exp(np.mean(np.log(values)))
+            print(f"geometric mean of WAPE ratios to the {against}: {ratio:.3f}")
 
 
 if __name__ == "__main__":

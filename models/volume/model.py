@@ -73,8 +73,8 @@ class VolumeModel:
         spread = self._spread_of(rows)
         middle = combine(members, weight)
         tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
-        quantiles = apply_spread(middle, spread, tails)
         mean = self._coherent(panel, middle, spread)
+        quantiles = apply_spread(mean, spread, tails)
         columns = {"presage": mean, "presage-median": quantiles[tails.index(0.5)]}
         for level in levels:
             columns[f"presage-lo-{level}"] = quantiles[tails.index(_low(level))]
