@@ -110,6 +110,12 @@ def context_features(complaint: Predicate) -> tuple[Feature, ...]:
             "largest",
         ),
         of_each(_complaints_per_order(complaint, 180, "product_complaints_per_item_180d"), bought),
+        of_each(
+            _complaints_per_order(complaint, 28, "product_complaints_per_item_28d"),
+            distinct(ITEMS, "product_id", days=60),
+            "largest",
+            "lately_",
+        ),
         of(
             rate(
                 count(ORDERS, since="returned_at", days=60, by="product_id"),

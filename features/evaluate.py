@@ -302,6 +302,8 @@ def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
             return parts[0] + parts[1]
         if how == "times":
             return parts[0] * parts[1]
+        if how == "least":
+            return np.minimum(parts[0], parts[1])
         if how == "days_since":
             return (times.astype(np.float64) - parts[0]) / DAY
         if how == "days":

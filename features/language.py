@@ -35,7 +35,8 @@ from features.spec import DAY, HOUR, Combine, Constant, Feature, Node, Of, OfEac
 __all__ = [
     "Compare", "In", "Is", "Minus", "Null", "Past", "age", "count", "customer", "distinct",
     "due", "gap", "largest", "last", "mean", "now", "of", "of_all", "of_each", "overdue_ratio",
-    "rate", "share", "shrunk_rate", "since_first", "since_last", "smallest", "total", "trend",
+    "rate", "share", "shrunk_daily_rate", "shrunk_rate", "since_first", "since_last",
+    "smallest", "total", "trend",
 ]  # fmt: skip
 
 
@@ -306,6 +307,21 @@ def shrunk_rate(
     mean of a Poisson rate under a gamma prior; ``usual`` is a rate of all (``of_all``)."""
     parts = (events.node, exposure.node, usual.node, Constant(weight))
     return _feature(Combine("smoothed", parts), name)
+
+
+def shrunk_daily_rate(
+    source: Source, *, where: Predicate | None = None, days: float, weight: float = 28.0
+) -> Feature:
+    """Events a day in a window, drawn to everybody's: the posterior mean of a Poisson rate under
+    a gamma prior that is worth ``weight`` days of exposure. A customer is exposed from sign-up."""
+    events = term(source, "count", where=where, days=days)
+    tenure = Combine("days_since", (term(CUSTOMERS, "first_time"),))
+    everybody = Of(term(source, "count", where=where, days=days, by=""))
+    customers = Of(term(CUSTOMERS, "count", by=""))
+    usual = Combine("ratio", (everybody, Combine("times", (customers, Constant(days)))))
+    exposure = Combine("least", (tenure, Constant(days)))
+    node = Combine("smoothed", (events, exposure, usual, Constant(weight)))
+    return _feature(node, _name(events, "daily_rate"))
 
 
 def now(

@@ -59,7 +59,7 @@ ORDER_FEATURES = (
     now(ORDERS, until=("shipped_at", *ENDS), label="unshipped", where=Past(ORDERS["promised_at"])),
     due(ORDERS, at="promised_at", until=ENDS, days=3, label="due"),
     due(ORDERS, at="promised_at", until=ENDS, days=7, label="due"),
-    *(count(ORDERS, where=LATE, since="delivered_at", days=days) for days in (3, 7, 28, 90)),
+    *(count(ORDERS, where=LATE, since="delivered_at", days=days) for days in (3, 5, 7, 28, 90)),
     share(ORDERS, of=LATE, since="delivered_at", days=180),
     mean(ORDERS, LATENESS, since="delivered_at", days=90),
     last(ORDERS, LATENESS),

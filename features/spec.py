@@ -158,6 +158,7 @@ COMBINATIONS: Mapping[str, str] = {
     "minus": "{0} - {1}",
     "plus": "{0} + {1}",
     "times": "{0} * {1}",
+    "least": "least of {0} and {1}",
     "days_since": "days from {0} to T",
     "days": "{0} in days",
     "smoothed": "({0} + {3} * {2}) / ({1} + {3})",

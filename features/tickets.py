@@ -18,9 +18,12 @@ from features.language import (
     last,
     mean,
     now,
+    of_all,
     overdue_ratio,
     rate,
     share,
+    shrunk_daily_rate,
+    shrunk_rate,
     since_first,
     since_last,
     smallest,
@@ -71,6 +74,20 @@ def ticket_features(complaint: Predicate) -> tuple[Feature, ...]:
         last(TICKETS, "channel"),
         last(TICKETS, "priority"),
         last(TICKETS, "product_id"),
+        *(shrunk_daily_rate(TICKETS, where=complaint, days=days) for days in (90, 365)),
+        shrunk_rate(
+            count(TICKETS, where=complaint, days=365),
+            count(ORDERS, days=365),
+            of_all(
+                rate(
+                    count(TICKETS, where=complaint, days=365, by=""),
+                    count(ORDERS, days=365, by=""),
+                    "complaints_per_order",
+                )
+            ),
+            3.0,
+            "tickets_complaint_per_order_shrunk_365d",
+        ),
         rate(count(TICKETS, days=365), count(ORDERS, days=365), "tickets_per_order_365d"),
         rate(count(TICKETS), since_first(CUSTOMERS), "tickets_per_day"),
         rate(count(TICKETS, where=complaint), count(ORDERS), "tickets_complaint_per_order"),
