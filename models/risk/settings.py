@@ -30,7 +30,7 @@ class RiskSettings:
     """Share of the as-of times that the later slices hold together."""
     mixture_prior: float = 30.0
     """Complaints' worth of belief that trees and regression weigh half each."""
-    level_half_life_days: float = 45.0
+    level_half_life_days: float = 28.0
     """How fast old labels stop to say how high the level of complaints is now."""
     level_prior: float = 20.0
     """Complaints' worth of belief that the level has not moved."""

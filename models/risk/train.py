@@ -387,19 +387,23 @@ def _levels(
     horizons: Sequence[int],
     settings: RiskSettings,
 ) -> dict[int, Mixture]:
-    """The mixtures with their level set on the newest complete labels."""
+    """The mixtures with their level set on the newest complete labels.
+
+    Each horizon first meets its own weighed training rows at large. The labels of the shortest
+    horizon are complete soonest, so they tell every horizon how far the level has moved since.
+    """
     scores = np.column_stack([part.score(rows.matrix, settings.num_threads) for part in parts])
-    found = {}
+    usual: dict[int, float] = {}
     for h in horizons:
         known = rows.known(h)
-        plain = Mixture(0.0, mixtures[h].shares)
-        score, y = plain.score(scores[known]), rows.y[h][known]
-        # first to the weighed training rows at large, then by as much as the newest say
-        usual = levelled(score, y, rows.weights[known], strength=0.0)
-        newest = age_weights(rows.as_of[known], settings.level_half_life_days)
-        step = levelled(score + usual, y, newest, strength=settings.level_prior)
-        found[h] = Mixture(usual + step, mixtures[h].shares)
-    return found
+        score = Mixture(0.0, mixtures[h].shares).score(scores[known])
+        usual[h] = levelled(score, rows.y[h][known], rows.weights[known], strength=0.0)
+    soonest = horizons[0]
+    known = rows.known(soonest)
+    score = Mixture(usual[soonest], mixtures[soonest].shares).score(scores[known])
+    newest = age_weights(rows.as_of[known], settings.level_half_life_days)
+    step = levelled(score, rows.y[soonest][known], newest, strength=settings.level_prior)
+    return {h: Mixture(usual[h] + step, mixtures[h].shares) for h in horizons}
 
 
 def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
