@@ -92,12 +92,13 @@ function drawAnswer() {
     return;
   }
   answer.replaceChildren(`${dayName(day)} at ${time}: `, bold(`${number(sum("agents_gross"), 1)} people`),
-    ` (${sum("agents_net")} of them answering), for ${number(sum("volume"))} contacts expected.`);
+    ` (${sum("agents_net")} of them answering), for ${number(sum("volume"), sum("volume") < 10 ? 1 : 0)}` +
+    " contacts expected.");
   const head = ["channel", "people", "answering", "contacts", "80 % of outcomes",
     "service level", "occupancy"];
   const body = rows.map((row) => [row.channel, number(row.agents_gross, 1), row.agents_net,
     number(row.volume, 1),
-    `${number(row.volume_lo_80)} to ${number(row.volume_hi_80)}`,
+    `${number(row.volume_lo_80, 1)} to ${number(row.volume_hi_80, 1)}`,
     percent(row.service_level), percent(row.occupancy)]);
   $("answer-table").replaceChildren(line("th", head), ...body.map((cells) => line("td", cells)));
 }
@@ -175,14 +176,17 @@ function chart(past, ahead) {
   for (let i = 0; i <= 4; i++) {
     const value = peak * i / 4;
     svg.append(node("line", { class: "grid", x1: left, x2: W, y1: y(value), y2: y(value) }),
-      node("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, number(value)));
+      node("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" },
+        number(value, peak < 8 ? 1 : 0)));
   }
   const days = [...new Set([...past, ...ahead].map((row) => local(row.ds).day))];
   const every = Math.ceil(days.length / 12);
   days.forEach((day, i) => {
     if (i % every) return;
     const row = [...past, ...ahead].find((r) => local(r.ds).day === day);
-    svg.append(node("text", { x: x(at(row)), y: H - 6 }, dayName(day)));
+    const near = x(at(row)) > W - 70;  // a name that would leave the picture ends at its place
+    svg.append(node("text", { x: x(at(row)), y: H - 6, "text-anchor": near ? "end" : "start" },
+      dayName(day)));
   });
   const band = (low, high, name) => {
     const up = ahead.map((r) => `${x(at(r))},${y(r[high])}`);
