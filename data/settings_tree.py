@@ -239,9 +239,9 @@ class Risk:
     as_ofs: int = setting(26, "moments of the past that training learns from, at most")
     as_of_step_days: int = setting(7, "days between two of them")
     seed: int = setting(0, "of everything random in training")
-    trees: int = setting(300, "trees a model, at most; reasons cost with trees x leaves")
-    leaves: int = setting(31, "leaves a tree")
-    learning_rate: float = setting(0.05, "step of each tree")
+    trees: int = setting(160, "trees a model, at most; reasons cost with trees x leaves")
+    leaves: int = setting(15, "leaves a tree")
+    learning_rate: float = setting(0.08, "step of each tree")
 
     def __post_init__(self) -> None:
         for name in ("as_ofs", "as_of_step_days", "trees", "learning_rate", "active_within_days"):

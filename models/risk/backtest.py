@@ -22,7 +22,7 @@ from features.spine import customers_at
 from features.views import default_view
 from models.risk.baselines import fit_baselines
 from models.risk.population import RiskCase, TrainingSet, training_set
-from models.risk.settings import RiskSettings
+from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
 
 BASELINES = ("rule", "logistic")
@@ -61,7 +61,7 @@ def backtest_risk(
             learned.labels,
             horizons=lengths,
             seed=seed,
-            settings=settings,
+            settings=settings or risk_settings(case.risk),
             gap_days=case.risk.gap_days,
         )
         spine = customers_at(tables, [cutoff], case.risk.active_within_days)

@@ -22,6 +22,7 @@ from features.compute import Progress, compute
 from features.labels import labels as compute_labels
 from features.spec import FeatureView
 from features.spine import customers_at
+from models.risk.settings import Growth
 from models.splits import as_of_grid, last_labelled
 
 HISTORY_DAYS = 28.0
@@ -29,8 +30,8 @@ HISTORY_DAYS = 28.0
 BEGINNINGS = ("orders", "usage", "tickets")
 
 
-class Population(Protocol):
-    """What of ``[risk]`` decides whom and when; ``data.settings.Risk`` has it."""
+class Population(Growth, Protocol):
+    """What of ``[risk]`` decides whom, when and how; ``data.settings.Risk`` has it."""
 
     @property
     def active_within_days(self) -> int | None: ...

@@ -7,8 +7,24 @@ on the period that judges.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
+from typing import Protocol
 
 from models.risk.trees import TreeSettings
+
+STOPS = (1 / 16, 1 / 8, 1 / 4, 7 / 16, 11 / 16, 1.0)
+"""Shares of the most trees allowed, at which a model is tried."""
+
+
+class Growth(Protocol):
+    """What of ``[risk]`` decides how trees grow; ``data.settings.Risk`` has it."""
+
+    @property
+    def trees(self) -> int: ...
+    @property
+    def leaves(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -41,3 +57,13 @@ class RiskSettings:
     leak_auc: float = 0.985
     """A single feature that ranks later complaints this well raises the alarm."""
     num_threads: int = 1
+
+
+def risk_settings(growth: Growth, *, num_threads: int = 1) -> RiskSettings:
+    """The settings that ``[risk]`` of presage.toml asks for; all else as it is by default."""
+    trees = TreeSettings(
+        learning_rate=growth.learning_rate,
+        num_leaves=growth.leaves,
+        rounds=tuple(sorted({ceil(growth.trees * stop) for stop in STOPS})),
+    )
+    return RiskSettings(trees=trees, num_threads=num_threads)

@@ -14,63 +14,29 @@ is not complete (NaN) are left out for that horizon only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.errors import DataError, NotEnoughHistory
-from models.metrics import average_precision, log_loss, roc_auc
+from data.errors import DataError
 from models.risk.choice import learn_choice
-from models.risk.encode import Encoder, Matrix, feature_columns, learn_encoder, varying
-from models.risk.linear import Term, design, designed, fit_linear
-from models.risk.mixture import Mixture, levelled, mix, recalibrated_loss
+from models.risk.encode import feature_columns, learn_encoder, varying
+from models.risk.enough import check_history, check_rows
+from models.risk.fit import Rows, fit_contacts, fit_trees, gather, training
+from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of
+from models.risk.linear import design, designed, fit_linear
+from models.risk.mixture import Mixture, levelled
 from models.risk.model import Part, RiskModel, Tickets
 from models.risk.rows import (
-    Digest,
-    Mask,
-    Slice,
     age_weights,
-    content_order,
-    customer_digests,
-    digest,
-    draws,
-    later_slices,
-    microseconds,
-    thinned,
-    with_both,
 )
 from models.risk.settings import RiskSettings
-from models.risk.trees import grow, raw_score, staged
+from models.risk.trees import raw_score
 
 Array = npt.NDArray[np.float64]
-Times = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Training rows in the order of their content."""
-
-    matrix: Matrix
-    as_of: Times
-    y: Mapping[int, Array]
-    drawn: Array
-    customers: Digest
-    encoder: Encoder
-    weights: Array
-
-    def known(self, horizon: int) -> Mask:
-        return ~np.isnan(self.y[horizon])
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What the later slices chose for one horizon."""
-
-    rounds: int
-    penalty: float
 
 
 def train_risk(
@@ -94,8 +60,8 @@ def train_risk(
     """
     settings = settings or RiskSettings()
     wanted = tuple(sorted(set(horizons)))
-    _check_rows(features, labels, wanted)
-    _check_history(labels, wanted, settings)
+    check_rows(features, labels, wanted)
+    check_history(labels, wanted, settings)
     columns = varying(features, feature_columns(features))
     if not columns:
         raise DataError(
@@ -104,17 +70,17 @@ def train_risk(
             "customer_id match each other"
         )
     encoder = learn_encoder(features, columns)
-    rows, order = _rows(features, labels, encoder, wanted, settings)
-    slices = _slices(rows, wanted, settings, gap_days)
+    rows, order = gather(features, labels, encoder, wanted, settings)
+    slices = slices_of(rows, wanted, settings, gap_days)
     contacts = _contacts(labels.iloc[order], wanted)
-    tried = [_Trial(rows, part, wanted, contacts, settings, seed) for part in slices]
-    chosen = {h: _choose(rows, tried, h, settings) for h in wanted}
-    mixtures, forward = _mixtures(rows, tried, chosen, wanted, settings)
+    tried = [Trial(rows, part, wanted, contacts, settings, seed) for part in slices]
+    chosen = {h: choose(rows, tried, h, settings) for h in wanted}
+    mixtures, forward = mixtures_of(rows, tried, chosen, wanted, settings)
 
     parts: list[Part] = []
     for h in wanted:
-        kept, weights = _training(rows, rows.known(h), h, settings)
-        booster = _trees(rows, kept, weights, h, chosen[h].rounds, settings, seed)
+        kept, weights = training(rows, rows.known(h), h, settings)
+        booster = fit_trees(rows, kept, weights, h, chosen[h].rounds, settings, seed)
         parts.append(Part("trees", h, booster))
         terms = design(rows.matrix[kept], encoder, weights)
         values = designed(rows.matrix[kept], terms)
@@ -125,7 +91,7 @@ def train_risk(
     mixtures = _levels(rows, parts, mixtures, wanted, settings)
     sorted_labels = labels.iloc[order]
     tickets = _tickets(rows, contacts, tried, wanted[-1], settings, seed)
-    alarms = _leaks(rows, tried, wanted, settings)
+    alarms = leaks(rows, tried, wanted, settings)
     return RiskModel(
         horizons=wanted,
         encoder=encoder,
@@ -138,246 +104,6 @@ def train_risk(
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
         notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days),
     )
-
-
-def _check_rows(features: pd.DataFrame, labels: pd.DataFrame, horizons: Sequence[int]) -> None:
-    if len(features) != len(labels):
-        raise DataError(f"{len(features)} rows of features, but {len(labels)} of labels")
-    for key in ("customer_id", "as_of"):
-        differ = features[key].to_numpy() != labels[key].to_numpy()
-        if differ.any():
-            at = int(differ.argmax())
-            raise DataError(
-                f"row {at} is {key} {features[key].iloc[at]} in the features and "
-                f"{labels[key].iloc[at]} in the labels; both must follow the same spine"
-            )
-    for h in horizons:
-        if f"label_{h}d" not in labels.columns:
-            raise DataError(f"the labels have no column label_{h}d; compute them with this horizon")
-
-
-def _check_history(labels: pd.DataFrame, horizons: Sequence[int], settings: RiskSettings) -> None:
-    for h in horizons:
-        known = labels[labels[f"label_{h}d"].notna()]
-        times = known["as_of"].nunique()
-        if times < settings.minimum_as_ofs:
-            missing = settings.minimum_as_ofs - times
-            raise NotEnoughHistory(
-                f"{h}-day risk: {times} as-of times have a complete label and {missing} more are "
-                f"needed; wait that many training steps (weeks, by default), or leave out the "
-                f"horizon of {h} days"
-            )
-        complaining = known[known[f"label_{h}d"] > 0]
-        if len(complaining) and len(complaining) == len(known):
-            raise DataError(
-                f"{h}-day risk: every one of the {len(known)} labels is 1, so there is nobody to "
-                "tell complainers from; check the [complaint] rule"
-            )
-        rows, people = len(complaining), complaining["customer_id"].nunique()
-        if rows == 0:
-            raise NotEnoughHistory(
-                f"{h}-day risk: not one of {len(known)} rows is followed by a complaint (one class "
-                f"only); at least {settings.minimum_complaints} are needed. Check the [complaint] "
-                "rule, or bring more history"
-            )
-        enough = settings.minimum_complaints
-        if rows < enough or people < enough // 2:
-            raise NotEnoughHistory(
-                f"{h}-day risk: {rows} rows of {people} customers are followed by a complaint; at "
-                f"least {enough} rows of {enough // 2} customers are needed, so "
-                f"{max(enough - rows, 0)} rows and {max(enough // 2 - people, 0)} customers are "
-                f"missing (about {_days_missing(known, rows, enough):.0f} more days of history)"
-            )
-
-
-def _days_missing(known: pd.DataFrame, rows: int, enough: int) -> float:
-    span = (known["as_of"].max() - known["as_of"].min()).total_seconds() / 86400 + 7
-    return max(span * (enough / rows - 1), 7.0)
-
-
-def _rows(
-    features: pd.DataFrame,
-    labels: pd.DataFrame,
-    encoder: Encoder,
-    horizons: Sequence[int],
-    settings: RiskSettings,
-) -> tuple[Rows, npt.NDArray[np.int64]]:
-    matrix = encoder.matrix(features)
-    as_of = microseconds(features["as_of"])
-    y = np.column_stack([labels[f"label_{h}d"].to_numpy(dtype=np.float64) for h in horizons])
-    digests = digest(matrix, as_of, y)
-    customers = customer_digests(features["customer_id"], digests)
-    order = content_order(as_of, digests)
-    as_of = as_of[order]
-    rows = Rows(
-        matrix=np.ascontiguousarray(matrix[order]),
-        as_of=as_of,
-        y={h: (y[order, at] > 0) * 1.0 + y[order, at] * 0 for at, h in enumerate(horizons)},
-        drawn=draws(digests[order]),
-        customers=customers[order],
-        encoder=encoder,
-        weights=age_weights(as_of, settings.half_life_days),
-    )
-    return rows, order
-
-
-def _slices(
-    rows: Rows, horizons: Sequence[int], settings: RiskSettings, gap_days: float
-) -> list[Slice]:
-    known = {h: rows.known(h) for h in horizons}
-
-    def cut(slices: int, share: float) -> list[Slice]:
-        return later_slices(
-            rows.as_of, known, rows.customers, slices=slices, share=share, gap_days=gap_days
-        )
-
-    def usable(parts: list[Slice]) -> list[Slice]:
-        return [
-            part
-            for part in parts
-            if all(
-                with_both(part.before[h], rows.y[h], 20) and with_both(part.judged, rows.y[h], 10)
-                for h in horizons
-            )
-        ]
-
-    for parts in (cut(settings.slices, settings.slice_share), cut(1, 0.01), cut(1, 2.0)):
-        found = usable(parts)
-        if found:
-            return found
-    raise NotEnoughHistory(
-        "complaints are too few to hold some of them back for calibration: no later slice and no "
-        "third of the customers has 10 of them with 20 left to learn from; bring more history"
-    )
-
-
-class _Trial:
-    """The parts trained before one later slice, and their scores on it, for every candidate."""
-
-    def __init__(
-        self,
-        rows: Rows,
-        part: Slice,
-        horizons: Sequence[int],
-        contacts: Array,
-        settings: RiskSettings,
-        seed: int,
-    ) -> None:
-        self.judged = part.judged
-        held = rows.matrix[part.judged]
-        booster = _poisson(
-            rows, part.before[horizons[-1]], contacts, settings.trees.rounds[-1], settings, seed
-        )
-        rounds = settings.trees.rounds
-        scores = staged(booster, held, rounds, num_threads=settings.num_threads)
-        self.contacts = dict(zip(rounds, scores, strict=True))
-        self.trees: dict[int, dict[int, Array]] = {}
-        self.linear: dict[int, dict[float, Array]] = {}
-        for h in horizons:
-            kept, weights = _training(rows, part.before[h], h, settings)
-            most = settings.trees.rounds[-1]
-            booster = _trees(rows, kept, weights, h, most, settings, seed)
-            scores = staged(booster, held, rounds, num_threads=settings.num_threads)
-            self.trees[h] = dict(zip(rounds, scores, strict=True))
-            terms: tuple[Term, ...] = design(rows.matrix[kept], rows.encoder, weights)
-            values = designed(rows.matrix[kept], terms)
-            y = rows.y[h][kept]
-            fitted = fit_linear(values, terms, y, weights, penalties=settings.penalties)
-            self.linear[h] = {
-                penalty: line.score(held)
-                for penalty, line in zip(settings.penalties, fitted, strict=True)
-            }
-
-
-def _training(
-    rows: Rows, allowed: Mask, horizon: int, settings: RiskSettings
-) -> tuple[Mask, Array]:
-    """Which of the allowed rows to train on, and the weights of those."""
-    kept = allowed.copy()
-    chosen, weight = thinned(
-        rows.y[horizon][allowed], rows.drawn[allowed], settings.others_per_complaint
-    )
-    kept[allowed] = chosen
-    return kept, (weight * rows.weights[allowed])[chosen]
-
-
-def _trees(
-    rows: Rows,
-    kept: Mask,
-    weights: Array,
-    horizon: int,
-    rounds: int,
-    settings: RiskSettings,
-    seed: int,
-) -> Any:
-    return grow(
-        rows.matrix[kept],
-        rows.y[horizon][kept],
-        weights,
-        rows.encoder.categorical,
-        settings.trees,
-        rounds=rounds,
-        seed=seed,
-        num_threads=settings.num_threads,
-    )
-
-
-def _choose(rows: Rows, tried: Sequence[_Trial], horizon: int, settings: RiskSettings) -> Chosen:
-    """Rounds and penalty with the least recalibrated loss, over the slices by their rows."""
-
-    def loss(of: str, candidate: float) -> float:
-        losses, sizes = [], []
-        for trial in tried:
-            score = getattr(trial, of)[horizon][candidate]
-            y = rows.y[horizon][trial.judged]
-            losses.append(recalibrated_loss(score, y, np.ones(len(y))))
-            sizes.append(len(y))
-        return float(np.average(losses, weights=sizes))
-
-    rounds = min(settings.trees.rounds, key=lambda count: loss("trees", count))
-    penalty = min(settings.penalties, key=lambda value: loss("linear", value))
-    return Chosen(rounds, penalty)
-
-
-def _mixtures(
-    rows: Rows,
-    tried: Sequence[_Trial],
-    chosen: Mapping[int, Chosen],
-    horizons: Sequence[int],
-    settings: RiskSettings,
-) -> tuple[dict[int, Mixture], dict[int, dict[str, float]]]:
-    """Per horizon the mixture of all parts, and how it did on the later slices."""
-    scores = np.vstack(
-        [
-            np.column_stack(
-                [
-                    score
-                    for h in horizons
-                    for score in (
-                        trial.trees[h][chosen[h].rounds],
-                        trial.linear[h][chosen[h].penalty],
-                    )
-                ]
-            )
-            for trial in tried
-        ]
-    )
-    mixtures, forward = {}, {}
-    for at, h in enumerate(horizons):
-        y = np.concatenate([rows.y[h][trial.judged] for trial in tried])
-        prior = np.zeros(scores.shape[1])
-        prior[2 * at : 2 * at + 2] = 0.5
-        ones = np.ones(len(y))
-        mixtures[h] = mix(scores, y, ones, prior=prior, strength=settings.mixture_prior)
-        risk = 1 / (1 + np.exp(-mixtures[h].score(scores)))
-        forward[h] = {
-            "rows": float(len(y)),
-            "base_rate": float(y.mean()),
-            "average_precision": average_precision(y, risk),
-            "roc_auc": roc_auc(y, risk),
-            "log_loss": log_loss(y, risk),
-        }
-    return mixtures, forward
 
 
 def _levels(
@@ -417,7 +143,7 @@ def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
 def _tickets(
     rows: Rows,
     contacts: Array,
-    tried: Sequence[_Trial],
+    tried: Sequence[Trial],
     days: int,
     settings: RiskSettings,
     seed: int,
@@ -433,7 +159,7 @@ def _tickets(
         return total
 
     known = ~np.isnan(contacts)
-    booster = _poisson(
+    booster = fit_contacts(
         rows, known, contacts, min(settings.trees.rounds, key=deviance), settings, seed
     )
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
@@ -442,26 +168,6 @@ def _tickets(
     said = float((newest * np.exp(raw)).sum())
     level = (seen + settings.level_prior) / (said + settings.level_prior)
     return Tickets(booster, level, days)
-
-
-def _poisson(
-    rows: Rows, allowed: Mask, contacts: Array, rounds: int, settings: RiskSettings, seed: int
-) -> Any:
-    """Trees for the log of expected contacts; nobody is thinned by a label, only by a draw."""
-    most = settings.most_rows
-    kept = allowed & ~np.isnan(contacts)
-    kept &= rows.drawn < most / max(int(kept.sum()), 1)
-    return grow(
-        rows.matrix[kept],
-        contacts[kept],
-        rows.weights[kept],
-        rows.encoder.categorical,
-        settings.trees,
-        objective="poisson",
-        rounds=rounds,
-        seed=seed,
-        num_threads=settings.num_threads,
-    )
 
 
 def _next(rows: Rows, labels: pd.DataFrame, column: str, seed: int, settings: RiskSettings) -> Any:
@@ -476,28 +182,6 @@ def _next(rows: Rows, labels: pd.DataFrame, column: str, seed: int, settings: Ri
         seed=seed,
         num_threads=settings.num_threads,
     )
-
-
-def _leaks(
-    rows: Rows, tried: Sequence[_Trial], horizons: Sequence[int], settings: RiskSettings
-) -> list[str]:
-    """Alarms for single features that rank later complaints too well to be true."""
-    judged = np.logical_or.reduce([trial.judged for trial in tried])
-    y = rows.y[horizons[0]][judged]
-    found = []
-    for at, name in enumerate(rows.encoder.columns):
-        if at in rows.encoder.categorical:
-            continue
-        values = rows.matrix[judged, at].astype(np.float64)
-        lowest = float(np.nanmin(values, initial=0.0))
-        area = roc_auc(y, np.where(np.isnan(values), lowest - 1.0, values))
-        area = max(area, 1 - area)
-        if area >= settings.leak_auc:
-            found.append(
-                f"the feature {name} alone ranks later complaints almost perfectly (AUC "
-                f"{area:.3f}): it probably knows the outcome; check when its values become known"
-            )
-    return found
 
 
 def _notes(

@@ -34,6 +34,7 @@ from models.metrics import (
 from models.risk.backtest import judged_baselines
 from models.risk.model import RiskModel
 from models.risk.population import TrainingSet, training_set
+from models.risk.settings import risk_settings
 from models.risk.train import train_risk
 from pipelines.console import Progress, Result, say
 from pipelines.steps.training import Candidate, champion_twin, cleared, register
@@ -158,6 +159,7 @@ def _trained(
         learned.labels,
         horizons=horizons,
         seed=settings.risk.seed,
+        settings=risk_settings(settings.risk),
         cards=view.cards(),
         gap_days=settings.risk.gap_days,
     )

@@ -1,0 +1,67 @@
+"""Is there enough to learn from? If not: how much is missing, in complaints and in days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from data.errors import DataError, NotEnoughHistory
+from models.risk.settings import RiskSettings
+
+
+def check_rows(features: pd.DataFrame, labels: pd.DataFrame, horizons: Sequence[int]) -> None:
+    """Refuse labels that are not, row by row, of the features' customers and times."""
+    if len(features) != len(labels):
+        raise DataError(f"{len(features)} rows of features, but {len(labels)} of labels")
+    for key in ("customer_id", "as_of"):
+        differ = features[key].to_numpy() != labels[key].to_numpy()
+        if differ.any():
+            at = int(differ.argmax())
+            raise DataError(
+                f"row {at} is {key} {features[key].iloc[at]} in the features and "
+                f"{labels[key].iloc[at]} in the labels; both must follow the same spine"
+            )
+    for h in horizons:
+        if f"label_{h}d" not in labels.columns:
+            raise DataError(f"the labels have no column label_{h}d; compute them with this horizon")
+
+
+def check_history(labels: pd.DataFrame, horizons: Sequence[int], settings: RiskSettings) -> None:
+    """Refuse, per horizon, too few as-of times or complaints, and labels of one class."""
+    for h in horizons:
+        known = labels[labels[f"label_{h}d"].notna()]
+        times = known["as_of"].nunique()
+        if times < settings.minimum_as_ofs:
+            missing = settings.minimum_as_ofs - times
+            raise NotEnoughHistory(
+                f"{h}-day risk: {times} as-of times have a complete label and {missing} more are "
+                f"needed; wait that many training steps (weeks, by default), or leave out the "
+                f"horizon of {h} days"
+            )
+        complaining = known[known[f"label_{h}d"] > 0]
+        if len(complaining) and len(complaining) == len(known):
+            raise DataError(
+                f"{h}-day risk: every one of the {len(known)} labels is 1, so there is nobody to "
+                "tell complainers from; check the [complaint] rule"
+            )
+        rows, people = len(complaining), complaining["customer_id"].nunique()
+        if rows == 0:
+            raise NotEnoughHistory(
+                f"{h}-day risk: not one of {len(known)} rows is followed by a complaint (one class "
+                f"only); at least {settings.minimum_complaints} are needed. Check the [complaint] "
+                "rule, or bring more history"
+            )
+        enough = settings.minimum_complaints
+        if rows < enough or people < enough // 2:
+            raise NotEnoughHistory(
+                f"{h}-day risk: {rows} rows of {people} customers are followed by a complaint; at "
+                f"least {enough} rows of {enough // 2} customers are needed, so "
+                f"{max(enough - rows, 0)} rows and {max(enough // 2 - people, 0)} customers are "
+                f"missing (about {_days_missing(known, rows, enough):.0f} more days of history)"
+            )
+
+
+def _days_missing(known: pd.DataFrame, rows: int, enough: int) -> float:
+    span = (known["as_of"].max() - known["as_of"].min()).total_seconds() / 86400 + 7
+    return max(span * (enough / rows - 1), 7.0)

@@ -1,0 +1,184 @@
+"""What later slices of time teach: how many trees, which penalty, how to mix and calibrate.
+
+Everything here is trained before a slice (and an embargo as long as the label) and judged on it, so
+it says how the parts do on customers' futures, not how well they remember their pasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from data.errors import NotEnoughHistory
+from models.metrics import average_precision, log_loss, roc_auc
+from models.risk.fit import Rows, fit_contacts, fit_trees, training
+from models.risk.linear import design, designed, fit_linear
+from models.risk.mixture import Mixture, mix, recalibrated_loss
+from models.risk.rows import Slice, later_slices, with_both
+from models.risk.settings import RiskSettings
+from models.risk.trees import staged
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the later slices chose for one horizon: number of trees, the regression's penalty."""
+
+    rounds: int
+    penalty: float
+
+
+class Trial:
+    """The parts trained before one later slice, and their scores on it, for every candidate."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        part: Slice,
+        horizons: Sequence[int],
+        contacts: Array,
+        settings: RiskSettings,
+        seed: int,
+    ) -> None:
+        self.judged = part.judged
+        held = rows.matrix[part.judged]
+        booster = fit_contacts(
+            rows, part.before[horizons[-1]], contacts, settings.trees.rounds[-1], settings, seed
+        )
+        rounds = settings.trees.rounds
+        scores = staged(booster, held, rounds, num_threads=settings.num_threads)
+        self.contacts = dict(zip(rounds, scores, strict=True))
+        self.trees: dict[int, dict[int, Array]] = {}
+        self.linear: dict[int, dict[float, Array]] = {}
+        for h in horizons:
+            kept, weights = training(rows, part.before[h], h, settings)
+            most = settings.trees.rounds[-1]
+            booster = fit_trees(rows, kept, weights, h, most, settings, seed)
+            scores = staged(booster, held, rounds, num_threads=settings.num_threads)
+            self.trees[h] = dict(zip(rounds, scores, strict=True))
+            terms = design(rows.matrix[kept], rows.encoder, weights)
+            values = designed(rows.matrix[kept], terms)
+            y = rows.y[h][kept]
+            fitted = fit_linear(values, terms, y, weights, penalties=settings.penalties)
+            self.linear[h] = {
+                penalty: line.score(held)
+                for penalty, line in zip(settings.penalties, fitted, strict=True)
+            }
+
+
+def slices_of(
+    rows: Rows, horizons: Sequence[int], settings: RiskSettings, gap_days: float
+) -> list[Slice]:
+    """The slices that hold complaints enough on both sides, from two down to folds of customers.
+
+    Raises NotEnoughHistory if there are none.
+    """
+    known = {h: rows.known(h) for h in horizons}
+
+    def cut(slices: int, share: float) -> list[Slice]:
+        return later_slices(
+            rows.as_of, known, rows.customers, slices=slices, share=share, gap_days=gap_days
+        )
+
+    def usable(parts: list[Slice]) -> list[Slice]:
+        return [
+            part
+            for part in parts
+            if all(
+                with_both(part.before[h], rows.y[h], 20) and with_both(part.judged, rows.y[h], 10)
+                for h in horizons
+            )
+        ]
+
+    for parts in (cut(settings.slices, settings.slice_share), cut(1, 0.01), cut(1, 2.0)):
+        found = usable(parts)
+        if found:
+            return found
+    raise NotEnoughHistory(
+        "complaints are too few to hold some of them back for calibration: no later slice and no "
+        "third of the customers has 10 of them with 20 left to learn from; bring more history"
+    )
+
+
+def choose(rows: Rows, tried: Sequence[Trial], horizon: int, settings: RiskSettings) -> Chosen:
+    """Rounds and penalty with the least recalibrated loss, over the slices by their rows."""
+
+    def loss(of: str, candidate: float) -> float:
+        losses, sizes = [], []
+        for trial in tried:
+            score = getattr(trial, of)[horizon][candidate]
+            y = rows.y[horizon][trial.judged]
+            losses.append(recalibrated_loss(score, y, np.ones(len(y))))
+            sizes.append(len(y))
+        return float(np.average(losses, weights=sizes))
+
+    rounds = min(settings.trees.rounds, key=lambda count: loss("trees", count))
+    penalty = min(settings.penalties, key=lambda value: loss("linear", value))
+    return Chosen(rounds, penalty)
+
+
+def mixtures_of(
+    rows: Rows,
+    tried: Sequence[Trial],
+    chosen: Mapping[int, Chosen],
+    horizons: Sequence[int],
+    settings: RiskSettings,
+) -> tuple[dict[int, Mixture], dict[int, dict[str, float]]]:
+    """Per horizon the mixture of all parts, and how it did on the later slices."""
+    scores = np.vstack(
+        [
+            np.column_stack(
+                [
+                    score
+                    for h in horizons
+                    for score in (
+                        trial.trees[h][chosen[h].rounds],
+                        trial.linear[h][chosen[h].penalty],
+                    )
+                ]
+            )
+            for trial in tried
+        ]
+    )
+    mixtures, forward = {}, {}
+    for at, h in enumerate(horizons):
+        y = np.concatenate([rows.y[h][trial.judged] for trial in tried])
+        prior = np.zeros(scores.shape[1])
+        prior[2 * at : 2 * at + 2] = 0.5
+        ones = np.ones(len(y))
+        mixtures[h] = mix(scores, y, ones, prior=prior, strength=settings.mixture_prior)
+        risk = 1 / (1 + np.exp(-mixtures[h].score(scores)))
+        forward[h] = {
+            "rows": float(len(y)),
+            "base_rate": float(y.mean()),
+            "average_precision": average_precision(y, risk),
+            "roc_auc": roc_auc(y, risk),
+            "log_loss": log_loss(y, risk),
+        }
+    return mixtures, forward
+
+
+def leaks(
+    rows: Rows, tried: Sequence[Trial], horizons: Sequence[int], settings: RiskSettings
+) -> list[str]:
+    """Alarms for single features that rank later complaints too well to be true."""
+    judged = np.logical_or.reduce([trial.judged for trial in tried])
+    y = rows.y[horizons[0]][judged]
+    found = []
+    for at, name in enumerate(rows.encoder.columns):
+        if at in rows.encoder.categorical:
+            continue
+        values = rows.matrix[judged, at].astype(np.float64)
+        lowest = float(np.nanmin(values, initial=0.0))
+        area = roc_auc(y, np.where(np.isnan(values), lowest - 1.0, values))
+        area = max(area, 1 - area)
+        if area >= settings.leak_auc:
+            found.append(
+                f"the feature {name} alone ranks later complaints almost perfectly (AUC "
+                f"{area:.3f}): it probably knows the outcome; check when its values become known"
+            )
+    return found
