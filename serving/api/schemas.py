@@ -94,7 +94,7 @@ class OutcomeRecorded(Struct):
 
 
 class Outreach(Struct):
-    """One decided action."""
+    """One decided action; after its ``cursor`` come those decided later."""
 
     outreach_id: str
     customer_id: str
@@ -107,6 +107,7 @@ class Outreach(Struct):
     uplift: float | None
     value: float | None
     reason: str | None
+    cursor: str
 
 
 class OutreachPage(Struct):

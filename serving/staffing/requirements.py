@@ -182,7 +182,8 @@ def _frame(
             "handle_seconds": handle,
             "open_seconds": opened,
             "agents_net": answer.agents,
-            "agents_gross": np.ceil(answer.agents / (1 - shrinkage) * 100 - 1e-6) / 100,
+            "agents_gross": np.ceil(answer.agents / (1 - shrinkage) * 100 - 1e-6) / 100
+            + 0.0,  # no -0.0
             "service_level": answer.service_level,
             "confidence": answer.confidence,
             "reachable": answer.reachable,

@@ -19,7 +19,7 @@ MOST = 1000
 
 
 def list_outreach(desk: Desk, call: Call) -> Answer:
-    """Decided actions, the oldest first; ``next`` is the cursor of the next page, or null."""
+    """Decided actions, the oldest first; each has a cursor to go on after."""
     after, limit = call.parameters.get("after") or "0", call.parameters.get("limit")
     if not after.isdigit() or len(after) > 15:
         raise Problem(400, "cursor", f"after={after!r} is no cursor; take `next` of the last page")
@@ -29,7 +29,8 @@ def list_outreach(desk: Desk, call: Call) -> Answer:
     found = actions_of(desk.store, after=int(after), limit=size + 1)
     page = found[:size]
     follows = str(page[-1]["seq"]) if len(found) > size else None
-    return Answer({"items": [told_action(action) for action in page], "next": follows})
+    items = [{**told_action(action), "cursor": str(action["seq"])} for action in page]
+    return Answer({"items": items, "next": follows})
 
 
 def report_outcome(desk: Desk, call: Call) -> Answer:

@@ -77,6 +77,8 @@ def test_decided_actions_come_in_pages_and_hold_outs_do_not(ask: Ask) -> None:
     second = ask("GET", f"/v1/outreach?limit=2&after={first['next']}").json()
     assert [item["outreach_id"] for item in second["items"]] == ["d5"]
     assert second["next"] is None
+    last = second["items"][-1]["cursor"]
+    assert ask("GET", f"/v1/outreach?after={last}").json()["items"] == []
     assert first["items"][0]["propensity"] == 0.9
     for wrong in ("after=x", "limit=0", "limit=x", "since=1"):
         assert ask("GET", f"/v1/outreach?{wrong}").status_code == 400
