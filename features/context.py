@@ -52,16 +52,20 @@ def _deliveries(source: Source, by: str, link: Feature, prefix: str) -> tuple[Fe
     )
 
 
-def _complaints(
-    source: Source, by: str, link: Feature, complaint: Predicate, prefix: str
-) -> tuple[Feature, ...]:
-    """How a group's complaints stand against what is usual for it."""
+def _trend(source: Source, by: str, link: Feature, complaint: Predicate, prefix: str) -> Feature:
+    """A group's complaints against what is usual for it."""
     recent = count(source, where=complaint, days=7, by=by)
-    month = count(source, where=complaint, days=28, by=by)
     usual = count(source, where=complaint, days=90, by=by)
+    return of(trend(recent, usual).named(f"{prefix}_tickets_complaint_trend_7d"), link)
+
+
+def _per_customer(by: str, link: Feature, complaint: Predicate) -> tuple[Feature, ...]:
+    """Complaints per customer of a group: a rate, since mere counts would tell the date."""
+    month = count(TICKETS_OF_CUSTOMERS, where=complaint, days=28, by=by)
+    name = f"{by}_tickets_complaint_per_customer_28d"
     return (
-        of(month.named(f"{prefix}_tickets_complaint_count_28d"), link),
-        of(trend(recent, usual).named(f"{prefix}_tickets_complaint_trend_7d"), link),
+        of(rate(month, count(CUSTOMERS, by=by), name), link),
+        _trend(TICKETS_OF_CUSTOMERS, by, link, complaint, by),
     )
 
 
@@ -95,14 +99,12 @@ def context_features(complaint: Predicate) -> tuple[Feature, ...]:
     return (
         *_deliveries(ORDERS_OF_CUSTOMERS, "region", region, "region"),
         *_deliveries(ORDERS, "carrier", carrier, "carrier"),
-        *_complaints(TICKETS_OF_CUSTOMERS, "region", region, complaint, "region"),
-        *_complaints(TICKETS_OF_CUSTOMERS, "platform", platform, complaint, "platform"),
-        *_complaints(TICKETS_OF_CUSTOMERS, "plan", plan, complaint, "plan"),
-        *_complaints(TICKETS, "product_id", product, complaint, "product"),
-        *_complaints(
-            TICKETS, "product_id", last(TICKETS, "product_id"), complaint, "ticket_product"
-        ),
-        *_complaints(TICKETS, "topic", last(TICKETS, "topic"), complaint, "ticket_topic"),
+        *_per_customer("region", region, complaint),
+        *_per_customer("platform", platform, complaint),
+        *_per_customer("plan", plan, complaint),
+        _trend(TICKETS, "product_id", product, complaint, "product"),
+        _trend(TICKETS, "product_id", last(TICKETS, "product_id"), complaint, "ticket_product"),
+        _trend(TICKETS, "topic", last(TICKETS, "topic"), complaint, "ticket_topic"),
         of_each(_complaints_per_order(complaint, 28, "product_complaints_per_item_28d"), bought),
         of_each(
             _complaints_per_order(complaint, 28, "product_complaints_per_item_28d"),
@@ -146,7 +148,12 @@ def context_features(complaint: Predicate) -> tuple[Feature, ...]:
             ),
             platform,
         ),
-        of_all(count(TICKETS, where=complaint, days=1, by="").named("all_complaint_count_1d")),
+        of_all(
+            trend(
+                count(TICKETS, where=complaint, days=1, by=""),
+                count(TICKETS, where=complaint, days=28, by=""),
+            ).named("all_complaint_trend_1d")
+        ),
         of_all(
             trend(
                 count(TICKETS, where=complaint, days=7, by=""),

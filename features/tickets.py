@@ -73,7 +73,6 @@ def ticket_features(complaint: Predicate) -> tuple[Feature, ...]:
         last(TICKETS, "topic"),
         last(TICKETS, "channel"),
         last(TICKETS, "priority"),
-        last(TICKETS, "product_id"),
         *(shrunk_daily_rate(TICKETS, where=complaint, days=days) for days in (90, 365)),
         shrunk_rate(
             count(TICKETS, where=complaint, days=365),
