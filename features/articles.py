@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from features.expression import Is
 from features.language import count, last, share, since_last
+from features.predicate import Is
 from features.sources import ARTICLE_EVENTS, VIEWED_ARTICLES
 
 UNHELPFUL = (~Is(ARTICLE_EVENTS["helpful"])).named("unhelpful")

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from features.expression import Compare, Is, Past
 from features.language import count, last, mean, now, share, since_last, smallest
+from features.predicate import Compare, Is, Past
 from features.sources import BOT_SESSIONS, FEEDBACK, TREATMENTS
 
 HANDED_OVER = Past(BOT_SESSIONS["handed_over_at"])

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from features.expression import Compare, In, Is, Null, Or, Predicate
+from features.predicate import Compare, In, Is, Null, Or, Predicate
 from features.sources import TICKETS
 
 

@@ -12,7 +12,6 @@ True
 
 from __future__ import annotations
 
-from features.expression import Predicate
 from features.language import (
     count,
     customer,
@@ -28,6 +27,7 @@ from features.language import (
     trend,
 )
 from features.orders import ENDS, LATE
+from features.predicate import Predicate
 from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, USAGE, Source
 from features.spec import Feature
 from features.usage import PAYMENT_FAILED

@@ -16,19 +16,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from data.errors import DefinitionError
-from features.expression import (
-    Column,
-    Compare,
-    Earliest,
-    Expression,
-    Given,
-    In,
-    Is,
-    Minus,
-    Null,
-    Past,
-    Predicate,
-)
+from features.expression import Column, Earliest, Expression, Minus
+from features.predicate import Compare, Given, In, Is, Null, Past, Predicate
 from features.sources import CUSTOMERS, Source
 from features.spec import DAY, HOUR, Combine, Constant, Feature, Node, Of, OfEach, Term, span_text
 

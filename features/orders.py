@@ -7,7 +7,7 @@ True
 
 from __future__ import annotations
 
-from features.expression import Compare, Minus, Past
+from features.expression import Minus
 from features.language import (
     age,
     count,
@@ -26,6 +26,7 @@ from features.language import (
     total,
     trend,
 )
+from features.predicate import Compare, Past
 from features.sources import ITEMS, ORDERS
 
 CANCELLED = Past(ORDERS["cancelled_at"])

@@ -29,8 +29,9 @@ from typing import Any
 import pandas as pd
 
 from data.errors import DefinitionError, did_you_mean
-from features import expression
-from features.expression import Column, Earliest, Expression, Predicate
+from features import expression, predicate
+from features.expression import Column, Earliest, Expression
+from features.predicate import Predicate
 from features.sources import Source
 
 DAY = 86_400_000_000
@@ -394,16 +395,16 @@ _KINDS: Mapping[str, type] = {
         Column,
         expression.Minus,
         Earliest,
-        expression.Compare,
-        expression.In,
-        expression.Is,
-        expression.Null,
-        expression.Past,
-        expression.And,
-        expression.Or,
-        expression.Not,
-        expression.Named,
-        expression.Given,
+        predicate.Compare,
+        predicate.In,
+        predicate.Is,
+        predicate.Null,
+        predicate.Past,
+        predicate.And,
+        predicate.Or,
+        predicate.Not,
+        predicate.Named,
+        predicate.Given,
     )
 }
 

@@ -9,7 +9,7 @@ True
 
 from __future__ import annotations
 
-from features.expression import Compare, Minus, Predicate
+from features.expression import Minus
 from features.language import (
     age,
     count,
@@ -30,6 +30,7 @@ from features.language import (
     total,
     trend,
 )
+from features.predicate import Compare, Predicate
 from features.sources import CUSTOMERS, ORDERS, TICKETS
 from features.spec import Feature
 

@@ -7,7 +7,6 @@ True
 
 from __future__ import annotations
 
-from features.expression import Compare, In
 from features.language import (
     count,
     distinct,
@@ -21,6 +20,7 @@ from features.language import (
     total,
     trend,
 )
+from features.predicate import Compare, In
 from features.sources import USAGE
 
 WITH_ERRORS = Compare(">", USAGE["errors"], 0).named("with_errors")

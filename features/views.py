@@ -29,9 +29,9 @@ from features.asof import microseconds, times_of
 from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
 from features.complaint import ComplaintRule, complaint_predicate
 from features.context import context_features
-from features.expression import Is, Named, Predicate
 from features.language import count, customer, since_first, since_last
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
+from features.predicate import Is, Named, Predicate
 from features.sources import CUSTOMERS, ORDERS, TICKETS, USAGE, attribute
 from features.spec import Feature, FeatureView
 from features.tickets import ticket_features

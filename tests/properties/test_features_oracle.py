@@ -22,6 +22,7 @@ from data.contract import TABLES
 from data.settings import Complaint
 from data.tables import MemoryTables
 from features import expression as ex
+from features import predicate as pr
 from features.asof import as_of_view
 from features.complaint import complaint_predicate
 from features.compute import compute
@@ -98,27 +99,27 @@ def value_of(node: Any, row: dict[Any, Any]) -> Any:
 
 
 def holds(p: Any, row: dict[Any, Any], t: datetime) -> bool | None:
-    if isinstance(p, ex.Named):
+    if isinstance(p, pr.Named):
         return holds(p.part, row, t)
-    if isinstance(p, ex.Not):
+    if isinstance(p, pr.Not):
         part = holds(p.part, row, t)
         return None if part is None else not part
-    if isinstance(p, ex.And):
+    if isinstance(p, pr.And):
         parts = [holds(q, row, t) for q in p.parts]
         return False if False in parts else None if None in parts else True
-    if isinstance(p, ex.Or):
+    if isinstance(p, pr.Or):
         parts = [holds(q, row, t) for q in p.parts]
         return True if True in parts else None if None in parts else False
-    if isinstance(p, ex.Null):
+    if isinstance(p, pr.Null):
         return row[p.column.table, p.column.name] is None
-    if isinstance(p, ex.Given):
+    if isinstance(p, pr.Given):
         return True if value_of(p.value, row) is not None else None
-    if isinstance(p, ex.Past):
+    if isinstance(p, pr.Past):
         when = row[p.column.table, p.column.name]
         return True if when is not None and when < t else None
-    if isinstance(p, ex.Is):
+    if isinstance(p, pr.Is):
         return row[p.column.table, p.column.name]
-    if isinstance(p, ex.In):
+    if isinstance(p, pr.In):
         text = row[p.column.table, p.column.name]
         return None if text is None else text in p.values
     left = value_of(p.left, row)

@@ -11,7 +11,7 @@ import pytest
 from data.errors import DefinitionError
 from data.settings import Complaint
 from features.complaint import complaint_predicate
-from features.expression import Column, Compare, In, Is, Null, Past
+from features.expression import Column
 from features.language import (
     count,
     customer,
@@ -26,6 +26,7 @@ from features.language import (
     total,
     trend,
 )
+from features.predicate import Compare, In, Is, Null, Past
 from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, USAGE, Source
 from features.spec import Feature, FeatureView
 from features.views import all_features
