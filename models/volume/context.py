@@ -21,13 +21,15 @@ class VolumeContext:
     """Country (for holidays), time zone (for days), opening hours per channel, calendar events.
 
     ``calendar`` has the contract's calendar columns; an event enters a forecast only where
-    ``announced_at`` < as of, so the whole table may be handed over.
+    ``announced_at`` < as of, so the whole table may be handed over. ``local_days``: daily steps
+    begin at local midnights (as series counted from tickets do); None: found from the counts.
     """
 
     country: tuple[str, ...] = ()
     time_zone: str = "UTC"
     opening_hours: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: EMPTY)
     calendar: pd.DataFrame | None = None
+    local_days: bool | None = None
 
     def events(self, as_of: np.datetime64) -> pd.DataFrame:
         """Calendar events announced before ``as_of`` (naive UTC), or an empty frame."""

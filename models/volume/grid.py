@@ -177,16 +177,23 @@ class Grid:
         return minute // 10080, (minute % 10080) // step
 
 
-def grid_of(ds: Times, frequency: Frequency, time_zone: str) -> Grid:
-    """The grid on which most of ``ds`` (not empty) stand."""
+def grid_of(
+    ds: Times, frequency: Frequency, time_zone: str, local_days: bool | None = None
+) -> Grid:
+    """The grid on which most of ``ds`` (not empty) stand.
+
+    ``local_days``: whether days begin at local midnights rather than at one time of UTC; None:
+    whichever more of ``ds`` do, UTC if equally many (a winter in London).
+    """
     micros = ds.astype("datetime64[us]").astype("int64")
     if frequency.unit == "minute":
         rest = micros % (frequency.count * MINUTE_US)
         return Grid(frequency, time_zone, phase=_most(rest))
     shift, instants = _most(micros % DAY_US), False
-    if shift and time_zone != "UTC":
+    if time_zone != "UTC" and local_days is not False:
         local = local_times(ds, time_zone).astype("int64")
-        instants = _most(local % DAY_US) == 0
+        fit, other = (local % DAY_US == 0).mean(), (micros % DAY_US == shift).mean()
+        instants = bool(fit > other or (local_days and fit == other))
         if instants:
             micros, shift = local, 0
     day = (micros - shift) // DAY_US

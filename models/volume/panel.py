@@ -88,7 +88,7 @@ def panel_of(history: pd.DataFrame, freq: str, context: VolumeContext | None = N
     if len(history) == 0:
         raise NotEnoughHistory("the history has no rows; a forecast needs at least one count.")
     names, ds, y = _columns(history)
-    grid = grid_of(ds, frequency, context.time_zone)
+    grid = grid_of(ds, frequency, context.time_zone, context.local_days)
     require_on_grid(grid, ds, names)
     index = grid.index(ds)
     ids, code = np.unique(names, return_inverse=True)

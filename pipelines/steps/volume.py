@@ -42,6 +42,7 @@ def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
         time_zone=company.time_zone,
         opening_hours=workspace.settings.opening_hours,
         calendar=tables.frame("calendar") if tables.has("calendar") else None,
+        local_days=None if tables.has("volumes") else True,
     )
 
 
@@ -237,7 +238,12 @@ def step_after(cutoff: datetime, freq: str, context: VolumeContext) -> datetime:
     from models.volume.grid import grid_of, parse_frequency
 
     frequency = parse_frequency(freq)
-    grid = grid_of(np.array([cutoff], dtype="datetime64[us]"), frequency, context.time_zone)
+    grid = grid_of(
+        np.array([cutoff], dtype="datetime64[us]"),
+        frequency,
+        context.time_zone,
+        context.local_days,
+    )
     (index,) = grid.index(np.array([cutoff], dtype="datetime64[us]"))
     end: datetime = grid.ds(np.array([index + 1])).astype("datetime64[us]")[0].item()
     return end
