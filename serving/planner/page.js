@@ -184,9 +184,8 @@ function chart(past, ahead) {
   days.forEach((day, i) => {
     if (i % every) return;
     const row = [...past, ...ahead].find((r) => local(r.ds).day === day);
-    const near = x(at(row)) > W - 70;  // a name that would leave the picture ends at its place
-    svg.append(node("text", { x: x(at(row)), y: H - 6, "text-anchor": near ? "end" : "start" },
-      dayName(day)));
+    if (x(at(row)) > W - 70) return;  // the name would leave the picture
+    svg.append(node("text", { x: x(at(row)), y: H - 6 }, dayName(day)));
   });
   const band = (low, high, name) => {
     const up = ahead.map((r) => `${x(at(r))},${y(r[high])}`);
