@@ -25,6 +25,8 @@ NEARNESS = 0.08
 SHRINK_ORIGINS = 3.0
 FORGET = 0.93
 MOST_USUAL_ERRORS = 5.0
+SPARSE = 3.0
+"""Series with a lower mean count are judged by squared instead of absolute errors."""
 REFERENCE = NAMES.index("mean_of_8")
 
 
@@ -125,6 +127,11 @@ def weights_of(trials: Trials) -> Floats:
     usual = np.nansum(np.where(known, error[:, REFERENCE], 0.0), axis=(0, 2)) / np.maximum(seen, 1)
     edge = np.where(usual > 0, MOST_USUAL_ERRORS * usual, np.inf)
     error = np.minimum(error, edge[None, None, :, None])
+    # the absolute error of a sparse count is least at 0, whatever its mean; the square is not
+    total_seen = np.where(known, trials.actual, 0.0).sum(axis=(0, 2))
+    sparse = total_seen < SPARSE * np.maximum(seen, 1)
+    square = (trials.forecast - trials.actual[:, None]) ** 2
+    error = np.where(sparse[None, None, :, None], square, error)
     missing = np.isnan(error) & known[:, None]
     failed = missing.any(axis=(0, 3)) if origins else np.ones((members, n), dtype=bool)
     total = np.einsum("o,omnh->mn", age, np.nan_to_num(error))
@@ -132,6 +139,7 @@ def weights_of(trials: Trials) -> Floats:
     reference = total[REFERENCE]
     judged = reference > 0
     ratio = np.where(judged, trusted / np.where(judged, reference, 1.0), np.nan)
+    ratio = np.where(sparse, np.sqrt(ratio), ratio)
     share = np.where(judged, 1.0, 0.0)
     everyone = np.nansum(np.where(np.isnan(ratio), 0.0, ratio) * share, axis=1)
     counted = ((~np.isnan(ratio)) * share).sum(axis=1)
