@@ -71,3 +71,16 @@ def test_links_between_documents_lead_somewhere() -> None:
             if "://" not in target and not (page.parent / target).exists():
                 broken.append((page.name, target))
     assert not broken
+
+
+def test_every_room_that_the_design_draws_exists() -> None:
+    drawing = (ROOT / "docs" / "DESIGN.md").read_text().split("```")[1]
+    room, missing = "", []
+    for line in drawing.strip("\n").splitlines():
+        if not line.startswith(" "):
+            room = line.split()[0]
+            missing += [room] if not (ROOT / room).is_dir() else []
+        elif room != "tests/":
+            names = re.findall(r"(?<![\w/])[a-z_]+(?:\.py|/)", line)
+            missing += [room + n for n in names if not (ROOT / room / n).exists()]
+    assert not missing, f"docs/DESIGN.md draws what is not there: {missing}"
