@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ def run(
     """Simulate, train, score, forecast, staff, decide; serve unless ``once`` or no terminal."""
     from data.simulate import simulate
 
+    made_here = directory / ".presage" / "demo"
+    if made_here.exists():
+        say(f"{directory} holds an earlier demo: making it anew")
+        shutil.rmtree(directory)
     if directory.exists() and any(directory.iterdir()):
-        raise UsageError(
-            f"{directory} is not empty; name another folder, or `presage serve {directory}` to "
-            "see an earlier demo again"
-        )
+        raise UsageError(f"{directory} is not empty and no earlier demo; name another folder")
     lines: list[str] = []
     data: dict[str, Any] = {}
 
@@ -45,6 +47,8 @@ def run(
 
     say(f"a company of {customers} customers over {days} days is being simulated")
     company = simulate(directory, customers, days, seed, progress=report)
+    made_here.parent.mkdir(exist_ok=True)
+    made_here.touch()
     # the simulated company rosters by the hour
     set_setting(directory, "staffing.interval_minutes", 60)
     workspace = Workspace.open(directory)
