@@ -4,6 +4,8 @@ BIN := .venv/bin
 # threads that wait asleep: two cores are shared by everything the tests start
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
+# trust what the machine trusts, as pip does
+export UV_SYSTEM_CERTS = true
 
 .PHONY: demo test test-full lint types layers unit lock install clean
 
