@@ -236,7 +236,7 @@ class Risk:
         None, "only customers with an event in so many days; none: all signed up, not closed"
     )
     gap_days: float = setting(0.0, "days between now and the start of the window foretold")
-    as_ofs: int = setting(26, "moments of the past that training learns from, at most")
+    as_ofs: int = setting(52, "moments of the past that training learns from, at most")
     as_of_step_days: int = setting(7, "days between two of them")
     seed: int = setting(0, "of everything random in training")
     trees: int = setting(160, "trees a model, at most; reasons cost with trees x leaves")

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.risk.baselines import a_dozen
 from models.risk.encode import Encoder, Matrix
+from models.risk.linear import Linear, design, designed, fit_linear
 from models.risk.rows import (
     Digest,
     Mask,
@@ -122,3 +124,16 @@ def fit_contacts(
         seed=seed,
         num_threads=settings.num_threads,
     )
+
+
+def fit_core(
+    rows: Rows, kept: Mask, weights: Array, horizon: int, settings: RiskSettings
+) -> Linear:
+    """A regression on recency and frequency alone: little to see, so little to get wrong."""
+    names = a_dozen(rows.encoder.columns) or rows.encoder.columns
+    columns = [rows.encoder.columns.index(name) for name in names]
+    terms = design(rows.matrix[kept], rows.encoder, weights, columns)
+    values = designed(rows.matrix[kept], terms)
+    y = rows.y[horizon][kept]
+    [core] = fit_linear(values, terms, y, weights, penalties=(settings.core_penalty,))
+    return core

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
-from models.risk.fit import Rows, fit_contacts, fit_trees, training
+from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, training
 from models.risk.linear import design, designed, fit_linear
 from models.risk.mixture import Mixture, mix, recalibrated_loss
 from models.risk.rows import Slice, later_slices, with_both
@@ -22,6 +22,10 @@ from models.risk.settings import RiskSettings
 from models.risk.trees import staged
 
 Array = npt.NDArray[np.float64]
+
+
+PRIOR = (0.4, 0.3, 0.3)
+"""Shares of trees, regression and core that the mixture is drawn to, within a horizon."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Trial:
         self.contacts = dict(zip(rounds, scores, strict=True))
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, dict[float, Array]] = {}
+        self.core: dict[int, Array] = {}
         for h in horizons:
             kept, weights = training(rows, part.before[h], h, settings)
             most = settings.trees.rounds[-1]
@@ -68,6 +73,8 @@ class Trial:
                 penalty: line.score(held)
                 for penalty, line in zip(settings.penalties, fitted, strict=True)
             }
+            core = fit_core(rows, kept, weights, h, settings)
+            self.core[h] = core.score(held)
 
 
 def slices_of(
@@ -138,6 +145,7 @@ def mixtures_of(
                     for score in (
                         trial.trees[h][chosen[h].rounds],
                         trial.linear[h][chosen[h].penalty],
+                        trial.core[h],
                     )
                 ]
             )
@@ -148,7 +156,7 @@ def mixtures_of(
     for at, h in enumerate(horizons):
         y = np.concatenate([rows.y[h][trial.judged] for trial in tried])
         prior = np.zeros(scores.shape[1])
-        prior[2 * at : 2 * at + 2] = 0.5
+        prior[len(PRIOR) * at : len(PRIOR) * (at + 1)] = PRIOR
         ones = np.ones(len(y))
         mixtures[h] = mix(scores, y, ones, prior=prior, strength=settings.mixture_prior)
         risk = 1 / (1 + np.exp(-mixtures[h].score(scores)))

@@ -85,12 +85,17 @@ def linear_from_json(found: Mapping[str, Any]) -> Linear:
     return Linear(float(found["intercept"]), terms)
 
 
-def design(matrix: Matrix, encoder: Encoder, weights: Array) -> tuple[Term, ...]:
-    """The terms, still of weight 1, that these training rows can support."""
+def design(
+    matrix: Matrix, encoder: Encoder, weights: Array, columns_of: Sequence[int] | None = None
+) -> tuple[Term, ...]:
+    """The terms, still of weight 1, that these training rows can support.
+
+    ``columns_of``: positions of the matrix columns to use; None: all.
+    """
     terms: list[Term] = []
     columns = _Columns(matrix)
     total = weights.sum()
-    for at in range(matrix.shape[1]):
+    for at in range(matrix.shape[1]) if columns_of is None else columns_of:
         absent = columns.missing(at)
         if RARE <= absent.sum() <= len(absent) - RARE:
             share = float((weights * absent).sum() / total)

@@ -37,9 +37,12 @@ TICKET_DAYS = 30
 
 @dataclass(frozen=True)
 class Part:
-    """One score: trees or a regression, trained on the labels of one horizon."""
+    """One score, trained on the labels of one horizon.
 
-    kind: Literal["trees", "linear"]
+    ``trees``, ``linear`` (a regression on all features) or ``core`` (one on recency and frequency).
+    """
+
+    kind: Literal["trees", "linear", "core"]
     horizon: int
     model: Any
 
@@ -222,7 +225,7 @@ class RiskModel:
         files["risk.json"] = {
             "encoder": self.encoder.to_json(),
             "parts": [[p.kind, p.horizon] for p in self.parts],
-            "linear": {p.name: p.model.to_json() for p in self.parts if p.kind == "linear"},
+            "linear": {p.name: p.model.to_json() for p in self.parts if p.kind != "trees"},
             "mixtures": {
                 str(h): {"level": m.level, "shares": m.shares.tolist()}
                 for h, m in self.mixtures.items()
@@ -255,7 +258,7 @@ def load_risk(folder: Path) -> RiskModel:
             parts.append(Part("trees", int(horizon), bundle.boosters[f"{name}.txt"]))
         else:
             linear = linear_from_json(found["linear"][name])
-            parts.append(Part("linear", int(horizon), linear))
+            parts.append(Part(kind, int(horizon), linear))
     return RiskModel(
         horizons=tuple(bundle.meta["horizons"]),
         encoder=encoder_from_json(found["encoder"]),

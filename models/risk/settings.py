@@ -34,6 +34,8 @@ class RiskSettings:
     trees: TreeSettings = field(default_factory=TreeSettings)
     penalties: tuple[float, ...] = (1000.0, 100.0, 10.0)
     """Ridge penalties of the regression to choose from, in pseudo-rows."""
+    core_penalty: float = 10.0
+    """Ridge penalty of the regression on recency and frequency alone."""
     half_life_days: float = 180.0
     """A row this much older than the newest weighs half."""
     others_per_complaint: float = 10.0
@@ -45,7 +47,7 @@ class RiskSettings:
     slice_share: float = 0.3
     """Share of the as-of times that the later slices hold together."""
     mixture_prior: float = 30.0
-    """Complaints' worth of belief that trees and regression weigh half each."""
+    """Complaints' worth of belief in the usual shares of trees and regressions."""
     level_half_life_days: float = 28.0
     """How fast old labels stop to say how high the level of complaints is now."""
     level_prior: float = 20.0

@@ -25,7 +25,7 @@ from data.errors import DataError
 from models.risk.choice import learn_choice
 from models.risk.encode import feature_columns, learn_encoder, varying
 from models.risk.enough import check_history, check_rows
-from models.risk.fit import Rows, fit_contacts, fit_trees, gather, training
+from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, gather, training
 from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of
 from models.risk.linear import design, designed, fit_linear
 from models.risk.mixture import Mixture, levelled
@@ -88,6 +88,7 @@ def train_risk(
             values, terms, rows.y[h][kept], weights, penalties=(chosen[h].penalty,)
         )
         parts.append(Part("linear", h, linear))
+        parts.append(Part("core", h, fit_core(rows, kept, weights, h, settings)))
     mixtures = _levels(rows, parts, mixtures, wanted, settings)
     sorted_labels = labels.iloc[order]
     tickets = _tickets(rows, contacts, tried, wanted[-1], settings, seed)

@@ -21,6 +21,9 @@ from models.risk.encode import Matrix
 
 Array = npt.NDArray[np.float64]
 
+LEAST_FEATURES = 15
+"""Features that a tree may use at the least, where there are that many."""
+
 
 @dataclass(frozen=True)
 class TreeSettings:
@@ -30,20 +33,24 @@ class TreeSettings:
     num_leaves: int = 15
     max_depth: int = 6
     min_rows_in_leaf: int = 40
-    feature_share: float = 0.4
+    feature_share: float = 0.25
+    """Share of the features that a tree may use; at least ``LEAST_FEATURES`` of them."""
     ridge: float = 10.0
     max_bins: int = 127
     rounds: tuple[int, ...] = (10, 20, 40, 70, 110, 160)
     """Numbers of trees to choose from."""
 
-    def parameters(self, objective: str, seed: int, num_threads: int) -> dict[str, Any]:
+    def parameters(
+        self, objective: str, features: int, seed: int, num_threads: int
+    ) -> dict[str, Any]:
+        """LightGBM's parameters for a matrix of so many features."""
         return {
             "objective": objective,
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
             "max_depth": self.max_depth,
             "min_data_in_leaf": self.min_rows_in_leaf,
-            "feature_fraction": self.feature_share,
+            "feature_fraction": min(max(self.feature_share, LEAST_FEATURES / features), 1.0),
             "lambda_l2": self.ridge,
             "max_bin": self.max_bins,
             "cat_smooth": 20.0,
@@ -74,7 +81,7 @@ def grow(
     """A LightGBM Booster of ``rounds`` trees."""
     import lightgbm
 
-    parameters = settings.parameters(objective, seed, num_threads) | more
+    parameters = settings.parameters(objective, matrix.shape[1], seed, num_threads) | more
     data = lightgbm.Dataset(
         matrix,
         y,

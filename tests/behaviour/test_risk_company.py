@@ -97,7 +97,8 @@ def test_it_ranks_better_than_the_rule(judged: pd.DataFrame) -> None:
 
 
 def test_the_level_is_near_what_came(judged: pd.DataFrame) -> None:
-    assert judged["risk_14d"].sum() == pytest.approx(judged["label_14d"].sum(), rel=0.4)
+    # some forty complaints in a company half a year old, which has not seen a winter yet
+    assert 0.5 < judged["risk_14d"].sum() / judged["label_14d"].sum() < 2
 
 
 @pytest.mark.parametrize(
