@@ -9,7 +9,7 @@ column that contributes most in the group's direction speaks for it.
 >>> subject("tickets_complaint_count_28d"), subject("tickets_complaint_since_last_days")
 ('tickets_complaint', 'tickets_complaint')
 >>> sentence("tickets_complaint_count_28d", 3.0, {})
-'3 tickets (complaint) in 28 days'
+'3 complaints in 28 days'
 >>> sentence("orders_since_last_days", 12.4, {})
 '12.4 days since the last of orders'
 >>> sentence("orders_overdue_now", 1.0, {"note": "orders past their promised day"})
@@ -77,11 +77,12 @@ def sentence(name: str, value: object, card: Mapping[str, Any]) -> str:
         ("share", "share of {of}{within}: {said}"),
         ("mean", "mean of {of}{within}: {said}"),
         ("last", "last {of}: {said}"),
-        ("now", "{of}: {said} now"),
-        ("count", "{said} {of}{within}"),
+        ("now", "{counted} now"),
+        ("count", "{counted}{within}"),
     ):
         if re.search(rf"_{ending}(?=_|$)", name):
-            return form.format(said=said, of=of, within=within)
+            counted = _counted(said, of) + ("" if window or ending == "now" else " so far")
+            return form.format(said=said, of=of, within=within, counted=counted)
     return f"{_words(name)}: {said}"
 
 
@@ -150,7 +151,20 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
+_CALLED = {"tickets_complaint": "complaints", "usage": "uses", "usage_errors": "errors met"}
+"""Subjects whose usual word is another than filter and source."""
+
+
 def _words(name: str) -> str:
-    """``tickets_complaint`` → ``tickets (complaint)``: the source, then what kind of it."""
+    """``tickets_open`` → ``open tickets``: what kind of it, then the source."""
+    if name in _CALLED:
+        return _CALLED[name]
     first, _, rest = name.partition("_")
-    return f"{first} ({rest.replace('_', ' ')})" if rest else first
+    if first == "usage":
+        return f"{rest.replace('_', ' ')} events"
+    return f"{rest.replace('_', ' ')} {first}" if rest else first
+
+
+def _counted(said: str, of: str) -> str:
+    """``1 open ticket``, ``3 open tickets``."""
+    return f"{said} {of[:-1] if said == '1' and of.endswith('s') else of}"
