@@ -49,8 +49,9 @@ def run(
     company = simulate(directory, customers, days, seed, progress=report)
     made_here.parent.mkdir(exist_ok=True)
     made_here.touch()
-    # the simulated company rosters by the hour
+    # the simulated company rosters by the hour; half a year of moments teaches enough for a demo
     set_setting(directory, "staffing.interval_minutes", 60)
+    set_setting(directory, "risk.as_ofs", 26)
     workspace = Workspace.open(directory)
     at: dict[str, Any] = {"workspace": directory, "as_of": None}
     trained = FLOWS["train"](plain, report, **at, only=None)
