@@ -110,7 +110,7 @@ def test_propensity_is_the_frequency_of_treatment_over_salts() -> None:
     policy = replace(Outreach(), capacity_per_day=15, explore_share=0.4, holdout_share=0.3)
     treated = np.zeros(60)
     stated = np.zeros(60)
-    runs = 3000
+    runs = 800
     for i in range(runs):
         got = plan(candidates, policy, salt=b"salt %d" % i, as_of=AS_OF)
         treated += (got["arm"] == "treat").to_numpy()
