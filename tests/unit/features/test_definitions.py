@@ -70,7 +70,9 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no source like it": (lambda: count(None), "There are CUSTOMERS, ORDERS,"),  # type: ignore[arg-type]
     "no table like it": (lambda: Column("zzz", "x"), "There are customers, orders,"),
     "no column like it": (lambda: TICKETS["zzz"], "It has ticket_id, opened_at,"),
-    "an unknown column in a state": (lambda: now(ORDERS, until="deliverd_at", label="x"), "delivered_at"),
+    "an unknown column in a state": (
+        lambda: now(ORDERS, until="deliverd_at", label="x"), 'mean "delivered_at"',
+    ),
     "a state that ends where it begins": (
         lambda: now(ORDERS, since="delivered_at", until="delivered_at", label="x"), "no row ever",
     ),
