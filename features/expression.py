@@ -41,6 +41,15 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 
 
+_READ = MappingProxyType(
+    {"text_complaint": "number", "text_sentiment": "number", "text_topic": "text",
+     "text_known_at": "time"}
+)  # fmt: skip
+DERIVED: Mapping[str, Mapping[str, str]] = MappingProxyType({"tickets": _READ, "feedback": _READ})
+"""Columns, and their kinds, that no table has: a text model adds them (features/messages.py). They
+are known from ``text_known_at`` on, the moment as of which the model was fitted."""
+
+
 class Value(NamedTuple):
     """A value per row. ``data``: times int64 (NEVER is null), numbers float64 (NaN is null),
     flags float64 (1, 0, NaN), text int64 codes (-1 is null). ``known``: first T at which it is
@@ -85,7 +94,10 @@ class Column:
                 + (did_you_mean(self.table, TABLES) or f" There are {', '.join(TABLES)}")
             )
         contract = TABLES[self.table]
-        if self.name in contract.names:
+        derived = DERIVED.get(self.table, {})
+        if self.name in derived:
+            object.__setattr__(self, "kind", derived[self.name])
+        elif self.name in contract.names:
             if self.table == "customers" and self.name in ("name", "vulnerable"):
                 raise DefinitionError(f"customers.{self.name} is never a feature")
             if not self.kind:
@@ -94,7 +106,7 @@ class Column:
             raise DefinitionError(
                 f"{self.table} has no column {self.name!r}."
                 + (
-                    did_you_mean(self.name, contract.names)
+                    did_you_mean(self.name, (*contract.names, *derived))
                     or f" It has {', '.join(contract.names)}"
                 )
             )
@@ -104,6 +116,8 @@ class Column:
     @property
     def known_at(self) -> str | None:
         """The column whose time tells from when this one is known; None: from birth."""
+        if self.name in DERIVED.get(self.table, {}):
+            return "text_known_at"
         contract = TABLES[self.table]
         return contract.column(self.name).known_at if self.name in contract.names else None
 

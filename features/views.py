@@ -29,7 +29,9 @@ from features.asof import microseconds, times_of
 from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
 from features.complaint import ComplaintRule, complaint_predicate
 from features.context import context_features
+from features.expression import DERIVED
 from features.language import count, customer, since_first, since_last
+from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
 from features.predicate import Is, Named, Predicate
 from features.sources import CUSTOMERS, ORDERS, TICKETS, USAGE, attribute
@@ -79,15 +81,20 @@ def default_view(
 ) -> FeatureView:
     """Every feature that can have a value: its tables have rows and its columns a value.
 
-    The attributes that ``[data] attributes`` names and that are there are added. With ``as_of``
+    The attributes that ``[data] attributes`` names and that are there are added, and of
+    ``WithTexts`` the features of what was written. With ``as_of``
     only what was recorded by then decides. ``time_zone`` is the company's: its days are counted.
     """
     complaint = complaint_predicate(settings.complaint)
     features = list(all_features(complaint, time_zone))
     features += [customer(attribute(tables, name)) for name in tables.attributes]
+    if isinstance(tables, WithTexts):
+        features += text_features(tables)
     # what tells a complaint may be null in every row; that the rest decides is the point
     told = {(column.table, column.name) for column in complaint.columns}
     empty = _without_values(tables, as_of) - (told if tables.has("tickets") else set())
+    empty |= {(table, name) for table, names in DERIVED.items() for name in names
+              if (table, "text") in empty}  # fmt: skip
     features = [f for f in features if not _columns(f) & empty]
     return FeatureView(tuple(features))
 
