@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -45,6 +46,9 @@ from features.text_learning import fit_text, rule_text
 WRITTEN = Given(TICKETS["text_sentiment"]).named("written")
 NEGATIVE = Compare("<", TICKETS["text_sentiment"], -0.25).named("negative")
 COMPLAINING = Compare(">=", TICKETS["text_complaint"], 0.5).named("complaining")
+
+PLENTY = 1000
+"""So many texts are waited for before a model is fitted, if the wait is not too long."""
 
 TEXT_FEATURES = (
     mean(TICKETS, "text_sentiment", days=90),
@@ -155,23 +159,64 @@ def text_features(tables: WithTexts) -> tuple[Feature, ...]:
     )
 
 
-def first_reading(
+@dataclass(frozen=True)
+class Reading:
+    """A company's tables as its texts are read: what features see, and what labels do."""
+
+    features: Tables
+    labels: Tables
+    model: TextModel | None = None
+    """What reads for features, to travel with the model that is trained on them."""
+    labeller: TextModel | None = None
+    """What reads for labels, a part of the id of their set."""
+
+
+def reading(
+    tables: Tables,
+    moments: Sequence[datetime],
+    rule: ComplaintRule,
+    *,
+    texts: bool = True,
+    by_text: bool = False,
+) -> Reading:
+    """Texts read by a model of the first of the training times at which there is plenty to learn.
+
+    ``texts``: features are made of them; ``by_text``: what reads as a complaint is one where
+    nothing is stated. The tables as they are where neither is asked for or no text says enough.
+    """
+    model = first_model(tables, moments, rule) if texts or by_text else None
+    if model is None:
+        return Reading(tables, tables)
+    fills = by_text and "complaint" in model.questions
+    return Reading(
+        WithTexts(tables, model) if texts else tables,
+        WithReadComplaints(tables, model) if fills else tables,
+        model if texts else None,
+        model if fills else None,
+    )
+
+
+def first_model(
     tables: Tables, moments: Sequence[datetime], rule: ComplaintRule
 ) -> TextModel | None:
-    """The model fitted as of the first of some moments at which there is enough to learn from.
+    """The model as of the first of some moments by which ``PLENTY`` texts were recorded, else of
+    the middle one; None where even those are not enough.
 
-    Of training times only those before it lack its columns, so they are looked for in the first
-    half; None where that has too few texts. Nothing after that moment can change the model.
+    Training times before it lack its columns, so it is looked for in their first half. Nothing
+    recorded after that moment has a say in it.
     """
     if not tables.has("tickets"):
         return None
-    rising = sorted(moments)
-    for moment in rising[: (len(rising) + 1) // 2]:
-        try:
-            return fit_text(tables, moment, rule)
-        except NotEnoughHistory:
-            continue
-    return None
+    rising = sorted(moments)[: (len(moments) + 1) // 2]
+    rows = tables.frame("tickets", ["text", "opened_at", "recorded_at"])
+    rows = rows[rows["text"].notna()]
+    there = np.sort(rows[["opened_at", "recorded_at"]].max(axis=1).to_numpy("datetime64[us]"))
+    texts = np.searchsorted(there, np.array(rising, dtype="datetime64[us]"))
+    plenty = [at for at, count in enumerate(texts) if count >= PLENTY]
+    try:
+        return fit_text(tables, rising[plenty[0] if plenty else -1], rule) if rising else None
+    except NotEnoughHistory:
+        return None
 
 
 def label_set(rule: ComplaintRule, model: TextModel | None = None) -> str:

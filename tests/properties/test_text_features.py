@@ -24,8 +24,9 @@ from features.messages import (
     TEXT_FEATURES,
     WithReadComplaints,
     WithTexts,
-    first_reading,
+    first_model,
     label_set,
+    reading,
     text_features,
 )
 from features.spec import FeatureView
@@ -229,13 +230,29 @@ def test_the_rule_is_part_of_the_identity() -> None:
     assert len(set(sets)) == 4
 
 
-def test_the_first_moment_with_enough_is_taken() -> None:
+def test_the_reader_is_of_the_first_training_time_with_plenty() -> None:
     moments = [T - days * DAY for days in (89, 75, 60, 30, 10)]
-    found = first_reading(tables_of(HISTORY), moments, RULE)
-    assert found is not None and found.as_of == T - 75 * DAY
-    assert first_reading(tables_of(HISTORY), moments[:1], RULE) is None
+    few = first_model(tables_of(HISTORY), moments, RULE)
+    assert few is not None and few.as_of == moments[2], "else of the middle one"
+    many = [{**row, "ticket_id": f"{row['ticket_id']}-{n}"} for row in HISTORY for n in range(20)]
+    plenty = first_model(tables_of(many), moments, RULE)
+    assert plenty is not None and plenty.as_of == moments[1]
+    assert first_model(tables_of(HISTORY), moments[:1], RULE) is None
     orders = pd.DataFrame({"order_id": ["1"], "customer_id": ["a"], "ordered_at": [T]})
-    assert first_reading(MemoryTables({"orders": orders}), moments, RULE) is None
+    assert first_model(MemoryTables({"orders": orders}), moments, RULE) is None
+
+
+def test_what_is_asked_for_is_read_and_nothing_else() -> None:
+    base = tables_of(HISTORY)
+    moments = [T - days * DAY for days in (60, 30)]
+    plain = reading(base, moments, RULE, texts=False)
+    assert plain.features is base and plain.labels is base and plain.model is None
+    both = reading(base, moments, RULE, texts=True, by_text=True)
+    assert isinstance(both.features, WithTexts) and isinstance(both.labels, WithReadComplaints)
+    labels_only = reading(base, moments, RULE, texts=False, by_text=True)
+    assert labels_only.features is base and labels_only.model is None
+    assert labels_only.labeller and both.labeller is both.model is not None
+    assert labels_only.labeller.fingerprint == both.model.fingerprint
 
 
 def test_labels_take_what_reads_as_a_complaint_where_nothing_is_stated() -> None:
