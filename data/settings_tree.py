@@ -244,8 +244,8 @@ class Risk:
     seed: int = setting(0, "of everything random in training")
     trees: int = setting(160, "trees a model, at most; reasons cost with trees x leaves")
     leaves: int = setting(15, "leaves a tree")
-    texts: bool = setting(
-        False, "features of what tickets and feedback say: complaint, sentiment, topic"
+    texts: Literal["auto", "yes", "no"] = setting(
+        "auto", "learn from what messages say; auto: where a tenth states no is_complaint or topic"
     )
     learning_rate: float = setting(0.08, "step of each tree")
 

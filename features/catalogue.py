@@ -17,6 +17,7 @@ from features.articles import ARTICLE_FEATURES
 from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
 from features.complaint import complaint_predicate
 from features.context import context_features
+from features.messages import TEXT_FEATURES
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
 from features.spec import Feature
 from features.tickets import ticket_features
@@ -103,6 +104,20 @@ given. Days are the company's (`[company] time_zone`).
 """
 
 
+TEXTS = """
+Texts of tickets and feedback, in any language, are read by a small linear model over runs of
+characters (`features/text.py`): is it a complaint, how does its writer feel, what is it about. It
+is fitted as of the first training time by which a thousand tickets with a text were recorded (or
+else the middle one), from what was known then; its answers are known from that time on only, so
+features before it are null and none can know the future. `[risk] texts`: `yes`, `no`, or `auto`,
+which reads where a tenth of the written tickets does not state `is_complaint` or `topic`. With
+`[complaint] by_text = true` what reads as a complaint counts as one in labels, where nothing is
+stated; the rule and the reader are part of the label set's id. The reader travels with the risk
+model, as JSON with its own hash; it holds no text.
+"""
+HEAD = "| name | is | formula | source | window | cost |\n|---|---|---|---|---|---|"
+
+
 def sections() -> tuple[tuple[str, str, tuple[Feature, ...]], ...]:
     """Heading, module and features, in the order of a view."""
     complaint = complaint_predicate(Complaint())
@@ -137,8 +152,10 @@ def catalogue() -> str:
     lines += ["", f"## The {count} features", COST.rstrip("\n")]
     for heading, module, features in found:
         lines += ["", f"### {heading} (`features/{module}.py`)", ""]
-        lines += ["| name | is | formula | source | window | cost |", "|---|---|---|---|---|---|"]
+        lines += [HEAD]
         lines += [_row(feature) for feature in features]
+    lines += ["", f"## What messages say: {len(TEXT_FEATURES)} more", TEXTS.rstrip("\n"), ""]
+    lines += [HEAD, *(_row(feature) for feature in TEXT_FEATURES)]
     return "\n".join(lines) + "\n"
 
 

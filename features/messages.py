@@ -9,7 +9,7 @@ late the model was fitted.
 >>> from data.tables import MemoryTables
 >>> from features.text import BUCKETS, Question
 >>> asked = Question(("bad", "good"), np.zeros((1, BUCKETS)), np.array([-2.0]))
->>> model = TextModel(datetime(2026, 1, 5), "{}", {"sentiment": asked}, {}, 0)
+>>> model = TextModel(datetime(2026, 1, 5), "{}", {"sentiment": asked}, {}, {})
 >>> tickets = pd.DataFrame({"ticket_id": ["1"], "opened_at": ["2026-01-01"], "channel": ["email"],
 ...                         "text": ["hello"]})
 >>> tables = WithTexts(MemoryTables({"tickets": tickets}), model)
@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,8 @@ COMPLAINING = Compare(">=", TICKETS["text_complaint"], 0.5).named("complaining")
 
 PLENTY = 1000
 """So many texts are waited for before a model is fitted, if the wait is not too long."""
+
+Texts = Literal["auto", "yes", "no"]
 
 TEXT_FEATURES = (
     mean(TICKETS, "text_sentiment", days=90),
@@ -176,22 +179,24 @@ def reading(
     moments: Sequence[datetime],
     rule: ComplaintRule,
     *,
-    texts: bool = True,
+    texts: Texts = "yes",
     by_text: bool = False,
 ) -> Reading:
     """Texts read by a model of the first of the training times at which there is plenty to learn.
 
-    ``texts``: features are made of them; ``by_text``: what reads as a complaint is one where
-    nothing is stated. The tables as they are where neither is asked for or no text says enough.
+    ``texts``: whether features are made of them; auto: where a tenth of the written tickets does
+    not state if it is a complaint, or its topic. ``by_text``: what reads as a complaint is one
+    where nothing is stated. The tables as they are where neither is asked for, or texts are few.
     """
-    model = first_model(tables, moments, rule) if texts or by_text else None
+    model = first_model(tables, moments, rule) if texts != "no" or by_text else None
     if model is None:
         return Reading(tables, tables)
+    seen = texts == "yes" or (texts == "auto" and model.tells)
     fills = by_text and "complaint" in model.questions
     return Reading(
-        WithTexts(tables, model) if texts else tables,
+        WithTexts(tables, model) if seen else tables,
         WithReadComplaints(tables, model) if fills else tables,
-        model if texts else None,
+        model if seen else None,
         model if fills else None,
     )
 

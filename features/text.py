@@ -6,7 +6,7 @@ only. It answers each text by itself, to a thousandth, so that neither the texts
 processor's last bit matter. It is kept as JSON with its own hash, and holds no text.
 
 >>> asked = Question(("no", "yes"), np.zeros((1, BUCKETS)), np.array([-2.0]))
->>> model = TextModel(datetime(2026, 1, 1), "{}", {"complaint": asked}, {}, 0)
+>>> model = TextModel(datetime(2026, 1, 1), "{}", {"complaint": asked}, {}, {})
 >>> model.read(["hello", "", None])["text_complaint"].tolist()
 [0.119, nan, nan]
 >>> TextModel.from_json(model.to_json()).fingerprint == model.fingerprint
@@ -69,8 +69,9 @@ class TextModel:
     questions: Mapping[str, Question]
     learned: Mapping[str, Mapping[str, int]]
     """How many texts (counted as often as they came) each class of each question had."""
-    unstated: int
-    """How many of the tickets' texts had neither a statement nor a rule to call them complaints."""
+    left_open: Mapping[str, int]
+    """How many tickets were ``written``, and of how many of these neither a statement nor the rule
+    told the ``complaint``, and nothing the ``topic``."""
     _known: dict[str, tuple[float, float, str | None]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -79,6 +80,12 @@ class TextModel:
     def columns(self) -> tuple[str, ...]:
         """The derived columns that it can fill, those of a question that was learned."""
         return tuple(f"text_{name}" for name in self.questions)
+
+    @property
+    def tells(self) -> bool:
+        """Whether a tenth of what was written leaves open what the texts could tell."""
+        most = max(self.left_open.get("complaint", 0), self.left_open.get("topic", 0))
+        return most > 0 and 10 * most >= self.left_open["written"]
 
     @property
     def fingerprint(self) -> str:
@@ -131,7 +138,7 @@ class TextModel:
             "format": FORMAT,
             "as_of": self.as_of.isoformat(),
             "rule": self.rule,
-            "unstated": self.unstated,
+            "left_open": dict(self.left_open),
             "learned": {name: dict(count) for name, count in self.learned.items()},
             "questions": {
                 name: {
@@ -168,7 +175,7 @@ class TextModel:
         except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
             raise DamagedFile(f"the text model cannot be read: {error}; train again") from error
         when = datetime.fromisoformat(found["as_of"])
-        return cls(when, found["rule"], questions, found["learned"], found["unstated"])
+        return cls(when, found["rule"], questions, found["learned"], found["left_open"])
 
 
 def hashed_runs(texts: Sequence[str]) -> Any:

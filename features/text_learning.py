@@ -98,8 +98,12 @@ def fit_text(tables: Tables, as_of: datetime, rule: ComplaintRule) -> TextModel:
             f"read texts, {ENOUGH} of complaints and {ENOUGH} of others, or of low and of high "
             "CSAT, or of two topics are needed"
         )
-    unstated = int(complaint.isna().sum())
-    return TextModel(as_of, rule_text(rule), questions, learned, unstated)
+    left_open = {
+        "written": len(tickets),
+        "complaint": int(complaint.isna().sum()),
+        "topic": int(tickets["topic"].isna().sum()),
+    }
+    return TextModel(as_of, rule_text(rule), questions, learned, left_open)
 
 
 def _complaints(tickets: pd.DataFrame, rule: ComplaintRule) -> pd.Series:

@@ -18,7 +18,7 @@ import pandas as pd
 from data.tables import Tables
 from features.compute import compute
 from features.labels import labels as compute_labels
-from features.messages import reading
+from features.messages import Texts, reading
 from features.spine import customers_at
 from features.views import default_view
 from models.risk.baselines import fit_baselines
@@ -41,7 +41,7 @@ def backtest_risk(
     seed: int = 0,
     baselines: Sequence[str] = BASELINES,
     say: Say | None = None,
-    texts: bool = False,
+    texts: Texts = "no",
     by_text: bool = False,
     time_zone: str = "UTC",
 ) -> pd.DataFrame:

@@ -245,14 +245,25 @@ def test_the_reader_is_of_the_first_training_time_with_plenty() -> None:
 def test_what_is_asked_for_is_read_and_nothing_else() -> None:
     base = tables_of(HISTORY)
     moments = [T - days * DAY for days in (60, 30)]
-    plain = reading(base, moments, RULE, texts=False)
+    plain = reading(base, moments, RULE, texts="no")
     assert plain.features is base and plain.labels is base and plain.model is None
-    both = reading(base, moments, RULE, texts=True, by_text=True)
+    both = reading(base, moments, RULE, texts="yes", by_text=True)
     assert isinstance(both.features, WithTexts) and isinstance(both.labels, WithReadComplaints)
-    labels_only = reading(base, moments, RULE, texts=False, by_text=True)
+    labels_only = reading(base, moments, RULE, texts="no", by_text=True)
     assert labels_only.features is base and labels_only.model is None
     assert labels_only.labeller and both.labeller is both.model is not None
     assert labels_only.labeller.fingerprint == both.model.fingerprint
+
+
+def test_auto_reads_where_something_is_left_open() -> None:
+    moments = [T]
+    stated = reading(tables_of(HISTORY), moments, RULE, texts="auto")
+    assert stated.model is None
+    some = [{**row, "is_complaint": None if at % 9 else row["is_complaint"], "topic": None,
+             "csat": None} for at, row in enumerate(history(720))]  # fmt: skip
+    left = reading(tables_of(some), moments, RULE, texts="auto")
+    assert left.model is not None and isinstance(left.features, WithTexts)
+    assert left.model.left_open["written"] == left.model.left_open["topic"] > 0
 
 
 def test_labels_take_what_reads_as_a_complaint_where_nothing_is_stated() -> None:
