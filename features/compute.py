@@ -33,6 +33,7 @@ from features.asof import Int64
 from features.evaluate import Float64, Own, Shared
 from features.expression import Array, Column
 from features.history import History
+from features.online import Online
 from features.program import Program, program_of
 from features.spec import Feature, FeatureView, Term
 
@@ -44,6 +45,9 @@ WORKING_MEMORY = 256_000_000
 
 COPIES = 3
 """How often a value of a slot is held while it is worked on; measured."""
+
+FEW = 64
+"""Rows of a spine that are computed one by one, where the history is kept for that."""
 
 SPARSE = 3
 """All customers are computed at all times if those are at most so many times the pairs asked."""
@@ -61,7 +65,8 @@ def compute(
 
     Numbers are float32, NaN where not known; texts are ``category``. ``memory_limit`` in bytes
     bounds the working arrays (the rows read and the result come on top). ``tables`` may be a
-    ``History`` that was read before for the same view. Raises DataError for a spine without its
+    ``History`` that was read before for the same view; if it is kept, a few rows take about a
+    millisecond each. Raises DataError for a spine without its
     columns, with nulls, or whose times have a zone.
     """
     who, when = _spine_columns(spine)
@@ -71,7 +76,12 @@ def compute(
     program = program_of(view)
     out = {feature.name: _column(feature, history, len(spine)) for feature in view.features}
     rows = {feature.name: program.row[feature.node] for feature in view.features}
-    for at, slot, found in _pieces(program, history, names, codes, when, memory_limit):
+    pieces = (
+        _one_by_one(view, program, history, names, codes, when)
+        if history.kept and len(spine) <= FEW
+        else _pieces(program, history, names, codes, when, memory_limit)
+    )
+    for at, slot, found in pieces:
         for name, target in out.items():
             target.put(at, found[rows[name]][slot])
         if progress is not None:
@@ -81,6 +91,23 @@ def compute(
     frame = pd.DataFrame({**head, **columns}, index=pd.RangeIndex(len(spine)), copy=False)
     frame["customer_id"] = frame["customer_id"].astype("str")
     return frame
+
+
+def _one_by_one(
+    view: FeatureView,
+    program: Program,
+    history: History,
+    names: Array,
+    codes: Int64,
+    when: Int64,
+) -> Iterator[tuple[Int64, Int64, Float64]]:
+    """The same for few rows, each by itself."""
+    online = Online.of(view, history)
+    found = np.full((program.size, len(codes)), np.nan)
+    for at, (code, moment) in enumerate(zip(codes.tolist(), when.tolist(), strict=True)):
+        found[online.rows, at] = online.values(names[code], moment)
+    if len(codes):
+        yield np.arange(len(codes)), np.arange(len(codes)), found
 
 
 def _pieces(

@@ -87,7 +87,7 @@ class Shared:
     ) -> Float64:
         """The groups' values; of every group at every time once, then looked up."""
         if (term, program) not in self.groups:
-            names = _group_names(self.history, term)
+            names = group_names(self.history, term)
             every = _run(self, program, Asked(names, np.arange(len(names)), None))
             self.groups[term, program] = np.append(every, np.full((len(every), 1), np.nan), axis=1)
         table = self.groups[term, program]
@@ -123,7 +123,7 @@ class Own:
         code, moment = codes[order], when[order]
         fresh = np.ones(len(order), dtype=bool)
         fresh[1:] = (code[1:] != code[:-1]) | (moment[1:] != moment[:-1])
-        names = _group_names(self.history, term)
+        names = group_names(self.history, term)
         every = _run(self, program, Asked(names, code[fresh], moment[fresh]))
         place = np.full(len(codes), -1)
         place[order] = np.cumsum(fresh) - 1
@@ -227,17 +227,23 @@ def _latest(
     order: Int64 | None = None
     if since != term.source.time:  # rows stand by the source's own time
         order = np.lexsort((part.position, at, part.line))
-        spells = Spells(part.line, *(v[order] for v in cut.spells[1:4]))
+        lo, hi, moments = (v[order] for v in (cut.spells.lo, cut.spells.hi, cut.spells.at))
+        spells = Spells(part.line, lo, hi, moments)
         cut = Cut(cut.grid, spells, windows)
-    if value is None:
-        moments = np.where(at == NEVER, np.nan, at.astype(np.float64))
-    else:
-        told = part.value(value)
-        absent = -1.0 if told.categories is not None else np.nan
-        moments = np.where(told.null(), absent, told.data.astype(np.float64))
-    none = -1.0 if value is not None and value.kind == "text" else np.nan
-    answers = np.append(moments if order is None else moments[order], none)
+    told, none = latest_values(part, since, value)
+    answers = np.append(told if order is None else told[order], none)
     return {window: answers[position] for window, position in cut.latest(windows).items()}
+
+
+def latest_values(part: Part, since: Column, value: Expression | None) -> tuple[Float64, float]:
+    """What each row tells if it is the latest: its value, a text as its code, or its moment; and
+    what is told where there is none."""
+    if value is None:
+        at = part.column(since).data.astype(np.int64, copy=False)
+        return np.where(at == NEVER, np.nan, at.astype(np.float64)), np.nan
+    told = part.value(value)
+    none = -1.0 if value.kind == "text" else np.nan
+    return np.where(told.null(), none, told.data.astype(np.float64)), none
 
 
 def _shifted(spells: Spells, line: Int64, own: Int64 | None) -> Spells:
@@ -260,10 +266,7 @@ def _from_timeline(
     keyed = history.keyed(term.source, term.key)
     value = measure.value
     needs = None if value is None or keyed.complete(value) else value
-    timeline = history.cache.get((term, needs))
-    if timeline is None:
-        timeline = Timeline(keyed.whole.spells(term, needs), len(keyed.names))
-        history.cache[term, needs] = timeline
+    timeline = Timeline.of(history, term, needs)
     lines = history.codes(term.source, term.key, asked.names, asked.chosen)
     windows = [window for window, _ in measure.windows]
     assert asked.own is not None
@@ -313,7 +316,7 @@ def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Float64) -> N
             values[into] = np.where(count == 0, np.nan, best)
 
 
-def _group_names(history: History, term: Term | None) -> Array:
+def group_names(history: History, term: Term | None) -> Array:
     """The texts that a link's codes stand for."""
     if term is None:
         return EVERYBODY
@@ -342,5 +345,7 @@ def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
             return parts[0] / DAY
         if how == "above_zero":
             return np.where(parts[0] > 0, parts[0], np.nan)
+        if how == "known_of":  # of a group, where there is one
+            return np.where(parts[1] < 0, np.nan, parts[0])
         events, exposure, usual, weight = parts
         return (events + weight * usual) / (exposure + weight)

@@ -111,9 +111,9 @@ class Cut:
 
         Raises DataError where a sum could pass 64 bits.
         """
-        table = np.zeros(self.grid.lines * self.width, dtype=np.int64)
-        _add(table, self.cells, self._plain(weights))
-        table = table.reshape(self.grid.lines, self.width)
+        cells = np.zeros(self.grid.lines * self.width, dtype=np.int64)
+        _add(cells, self.cells, None if weights is None else self._plain(weights))
+        table = self._by_line(cells)
         np.cumsum(table, axis=1, out=table)
         now = table[:, self.now]
         out: dict[Window, Int64] = {}
@@ -135,10 +135,10 @@ class Cut:
         Rows must be in the order of ``at`` within their line; of equal moments the later row wins.
         """
         positions = np.arange(len(self.spells.at))
-        table = np.full(self.grid.lines * self.width, -1)
+        cells = np.full(self.grid.lines * self.width, -1)
         # of equal cells the last one stays, which is the latest
-        table[self.cells] = self._plain(positions)
-        table = table.reshape(self.grid.lines, self.width)
+        cells[self.cells] = self._plain(positions)
+        table = self._by_line(cells)
         np.maximum.accumulate(table, axis=1, out=table)
         newest = table[:, self.now]
         moments = np.append(self.spells.at, -NEVER)
@@ -154,9 +154,9 @@ class Cut:
 
     def largest(self, values: Int64, windows: Windows) -> dict[Window, Int64]:
         """The greatest value of the rows that count, ``-NEVER`` where none does."""
-        table = np.full(self.grid.lines * self.width, -NEVER)
-        np.maximum.at(table, self.cells, self._plain(values))
-        table = table.reshape(self.grid.lines, self.width)
+        cells = np.full(self.grid.lines * self.width, -NEVER)
+        np.maximum.at(cells, self.cells, self._plain(values))
+        table = self._by_line(cells)
         out: dict[Window, Int64] = {}
         for window in windows:
             if window is None:
@@ -173,8 +173,11 @@ class Cut:
     def _begin(self, window: int) -> Int64:
         return np.searchsorted(self.edges, self.grid.times - window)
 
-    def _plain(self, values: Int64 | None) -> Int64 | None:
-        return values if values is None or self.plain is None else values[self.plain]
+    def _by_line(self, cells: Int64) -> Int64:
+        return cells.reshape(self.grid.lines, self.width)
+
+    def _plain(self, values: Int64) -> Int64:
+        return values if self.plain is None else values[self.plain]
 
     def _others(self, window: Window) -> Active:
         """When the rows count that are not plain."""

@@ -131,7 +131,7 @@ def _streams(row: Mapping[Node, int]) -> tuple[Stream, ...]:
     found: dict[Term, dict[tuple[str, Expression | None], list[tuple[Window, int]]]] = {}
     for node, at in row.items():
         if isinstance(node, Term):
-            stream, value = _stream(node)
+            stream, value = stream_of(node)
             measures = found.setdefault(stream, {})
             measures.setdefault((node.operation, value), []).append((node.window, at))
     return tuple(
@@ -148,7 +148,7 @@ def bare(term: Term) -> Term:
     return replace(term, operation="count", value=None, window=None)
 
 
-def _stream(term: Term) -> tuple[Term, Expression | None]:
+def stream_of(term: Term) -> tuple[Term, Expression | None]:
     """The count of a term's rows, ever, and the value that they must have."""
     where = term.where
     if term.value is not None:

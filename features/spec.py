@@ -26,6 +26,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import pandas as pd
 
@@ -372,7 +373,7 @@ class FeatureView:
         """The names of its columns, in order."""
         return tuple(feature.name for feature in self.features)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hexadecimal digest of every definition, so of what a model was trained on."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()

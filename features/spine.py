@@ -97,4 +97,5 @@ def _any(
 ) -> npt.NDArray[np.bool_]:
     """Where one of the features is above 0, by line and time."""
     program = compiled(tuple(feature.node for feature in features))
-    return (shared.values(program, names, lines) > 0).any(axis=0)
+    some: npt.NDArray[np.bool_] = np.any(shared.values(program, names, lines) > 0, axis=0)
+    return some

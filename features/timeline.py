@@ -20,7 +20,10 @@ import numpy as np
 
 from data.errors import DataError
 from features.asof import NEVER, Int64
+from features.expression import Expression
+from features.history import History
 from features.kernel import Spells, Window
+from features.spec import Term
 
 
 class Moments(NamedTuple):
@@ -41,7 +44,42 @@ class Timeline:
         )
         self.starts = self._sorted(spells.lo)
         self._ends: dict[Window, Moments] = {}
-        self._running: dict[tuple[Hashable, Window], Int64] = {}
+        self._running: dict[tuple[Hashable, Hashable], Int64] = {}
+
+    @classmethod
+    def of(cls, history: History, stream: Term, needs: Expression | None) -> Timeline:
+        """The timeline of a stream by its key, made once per history."""
+        if (stream, needs) not in history.cache:
+            keyed = history.keyed(stream.source, stream.key)
+            found = cls(keyed.whole.spells(stream, needs), len(keyed.names))
+            history.cache[stream, needs] = found
+        made: Timeline = history.cache[stream, needs]
+        return made
+
+    def begun(self, line: int, as_of: int) -> tuple[int, int]:
+        """Where the line begins, and where those of its rows end that have begun at T."""
+        a, b = int(self.begin[line]), int(self.begin[line + 1])
+        return a, a + int(self.starts.when[a:b].searchsorted(as_of, side="right"))
+
+    def begun_at(self, line: int, moments: Int64) -> Int64:
+        """``begun`` at several moments."""
+        a, b = self.begin[line], self.begin[line + 1]
+        return a + self.starts.when[a:b].searchsorted(moments, side="right")
+
+    def ended_at(self, line: int, as_of: int, window: Window) -> int:
+        """Where those of the line's rows end that have ceased to count at T."""
+        a, b = int(self.begin[line]), int(self.begin[line + 1])
+        return a + int(self._ended(window).when[a:b].searchsorted(as_of, side="right"))
+
+    def running(
+        self, name: Hashable, weights: Int64 | None, window: Window
+    ) -> tuple[Int64, Int64 | None]:
+        """Running sums of weights in the order of the beginnings, and of the ends (None where a
+        row ends a window after it began)."""
+        begun = self._running_sums(name, None, self.starts, weights)
+        if self.plain:
+            return begun, None
+        return begun, self._running_sums(name, (window,), self._ended(window), weights)
 
     def sums(
         self,
