@@ -20,6 +20,7 @@ from data.errors import NotEnoughHistory
 from data.settings import Complaint, Settings
 from data.tables import MemoryTables
 from features.compute import compute
+from features.labels import labels
 from features.messages import (
     TEXT_FEATURES,
     WithReadComplaints,
@@ -280,6 +281,18 @@ def test_labels_take_what_reads_as_a_complaint_where_nothing_is_stated() -> None
         tables_of(HISTORY).frame("tickets").columns.tolist()
     )
     assert tables.fingerprint != tables_of([*HISTORY, *rows]).fingerprint
+
+
+def test_a_text_that_reads_as_a_complaint_makes_a_label() -> None:
+    rows = [ticket(901, BAD[0], 3, is_complaint=None), ticket(902, GOOD[0], 3, is_complaint=None)]
+    base = tables_of([*HISTORY, *rows])
+    spine = pd.DataFrame({"customer_id": ["b", "c"]})
+    spine["as_of"] = np.array([T] * 2, dtype="datetime64[us]")
+    arguments = {"horizons": (7,), "known_as_of": T + 30 * DAY, "complaint": Complaint()}
+    plain = labels(spine, base, **arguments)
+    read = labels(spine, WithReadComplaints(base, MODEL), **arguments)
+    assert plain["label_7d"].tolist() == [0, 0] and read["label_7d"].tolist() == [1, 0]
+    assert read["contact_7d"].tolist() == [1, 1]
 
 
 ASK = """
