@@ -39,10 +39,12 @@ Array = npt.NDArray[np.float64]
 FORMAT = 1
 BUCKETS = 2**15
 RUNS = (2, 5)
-LONGEST = 4000
+LONGEST = 1000
 """Of a longer text so many characters are read."""
 REMEMBERED = 200_000
 """So many texts' answers are kept in memory."""
+AT_A_TIME = 10_000
+"""So many texts are hashed at a time: some 100 MB."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,15 @@ class TextModel:
         to a thousandth, and ``text_topic``, null below an even chance. All null without a text."""
         codes, different = pd.factorize(pd.Series(list(texts), dtype=object))
         different = [str(text) for text in different]
-        if len(self._known) + len(different) > REMEMBERED:
-            self._known.clear()
         fresh = [text for text in different if text not in self._known]
-        if fresh:
-            self._known.update(zip(fresh, self._answers(fresh), strict=True))
-        answers = [self._known[text] for text in different]
+        found = {text: self._known[text] for text in different if text in self._known}
+        for at in range(0, len(fresh), AT_A_TIME):
+            part = fresh[at : at + AT_A_TIME]
+            found.update(zip(part, self._answers(part), strict=True))
+        if len(self._known) + len(fresh) > REMEMBERED:
+            self._known.clear()
+        self._known.update((text, found[text]) for text in fresh[:REMEMBERED])
+        answers = [found[text] for text in different]
         numbers = np.array([a[:2] for a in answers] + [(np.nan, np.nan)], dtype=np.float64)
         topics = np.array([a[2] for a in answers] + [None], dtype=object)
         return pd.DataFrame(

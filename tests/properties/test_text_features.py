@@ -130,6 +130,7 @@ def test_deleting_the_future_changes_no_feature(later: list[Row], ahead: int) ->
         tables = WithTexts(base, fit_text(base, T, RULE))
         found.append(compute(FeatureView(text_features(tables)), spine, tables))
     pd.testing.assert_frame_equal(*found, check_exact=True, check_categorical=False)
+    assert found[0]["tickets_text_sentiment_last"].iloc[:3].notna().all(), "known at T itself"
     early = found[0].iloc[3:]
     counts = [name for name in early.columns if "_count_" in name]
     assert (early[counts] == 0).all().all()
@@ -152,15 +153,15 @@ def test_features_equal_what_a_reader_would_count(later: list[Row]) -> None:
     found = compute(view, spine, tables)
     one_by_one = pd.concat([compute(view, spine.iloc[[at]], tables) for at in range(3)])
     newest: dict[str, Row] = {}
-    for row in [*HISTORY, *later]:
+    for at, row in enumerate([*HISTORY, *later]):
         learned = row.get("recorded_at") or row["opened_at"]
         seen = newest.get(row["ticket_id"])
         newer = seen is None or (seen.get("recorded_at") or seen["opened_at"]) <= learned
         if learned <= moment and row["opened_at"] < moment and newer:
-            newest[row["ticket_id"]] = row
+            newest[row["ticket_id"]] = {**row, "at": at}
     for at, who in enumerate("abc"):
         own = [r for r in newest.values() if r["customer_id"] == who and not r.get("deleted")]
-        own = sorted(own, key=lambda r: r["opened_at"])
+        own = sorted(own, key=lambda r: (r["opened_at"], r["at"]))
         read = [(r, *MODEL.read([r["text"]]).iloc[0]) for r in own]
         window = [x for x in read if x[0]["opened_at"] >= moment - 90 * DAY]
         felt = [round(x[2] * 1000) for x in window if not math.isnan(x[2])]
