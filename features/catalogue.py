@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 
 from data.settings import Complaint
-from features import language
+from features import language, sources
 from features.articles import ARTICLE_FEATURES
 from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
 from features.complaint import complaint_predicate
@@ -146,6 +146,17 @@ def catalogue() -> str:
     """The page, as Markdown."""
     lines = [TOP.rstrip("\n"), "", "| word | says |", "|---|---|"]
     lines += [f"| `{name}` | {_cell(said)} |" for name, said in words()]
+    lines += [
+        "",
+        "## The sources",
+        "",
+        "| source | rows of | beside | moment |",
+        "|---|---|---|---|",
+    ]
+    for name, source in vars(sources).items():
+        if isinstance(source, sources.Source):
+            beside = f"{source.beside}, by {source.link}" if source.beside else "-"
+            lines.append(f"| `{name}` | {source.table} | {beside} | {source.time.name} |")
     found = sections()
     count = sum(len(features) for _, _, features in found)
     assert count == len(all_features(complaint_predicate(Complaint())))

@@ -42,7 +42,7 @@ view = default_view(tables, Settings())
 spine = pd.DataFrame({"customer_id": ["a", "b"], "as_of": pd.to_datetime(["2026-01-09T12:00"] * 2)})
 print(view[name].card()["note"])
 print(compute(view.select((name,)), spine, tables)[name].tolist())
-print(f"`{name}`" in catalogue().split("## The ")[2])
+print(f"`{name}`" in catalogue().split("## The ")[-1])
 """
 
 
