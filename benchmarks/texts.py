@@ -118,7 +118,8 @@ def main() -> None:
         for texts, found in pool.items():
             found.append(judged(case, texts))
         gained += gains(case.name, pool["no"][-1], pool["yes"][-1])
-        print(f"{case.name}: done", flush=True)
+        for line in gained[-3:]:  # what is known so far: all of it comes below
+            print(" ".join(line), flush=True)
     whole = [pd.concat(found, ignore_index=True) for found in pool.values()]
     gained += gains("pooled", *whole)
     header = ["company", "texts", "language", "tickets", "complaint right", "commonest"]
