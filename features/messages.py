@@ -78,8 +78,11 @@ class WithTexts:
 
     def __init__(self, base: Tables, model: TextModel) -> None:
         self.base, self.model = base, model
-        told = base.fingerprint + model.fingerprint
-        self.fingerprint = hashlib.sha256(told.encode()).hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        told = self.base.fingerprint + self.model.fingerprint
+        return hashlib.sha256(told.encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,8 +125,11 @@ class WithReadComplaints:
 
     def __init__(self, base: Tables, model: TextModel, least: float = 0.5) -> None:
         self.base, self.model, self.least = base, model, least
-        told = f"{base.fingerprint}{model.fingerprint}{least}"
-        self.fingerprint = hashlib.sha256(told.encode()).hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        told = f"{self.base.fingerprint}{self.model.fingerprint}{self.least}"
+        return hashlib.sha256(told.encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
