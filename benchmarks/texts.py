@@ -12,13 +12,18 @@ and against the true probabilities ("soft").
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from risk import Case, simulated
 
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.risk import Case, simulated
 from features.messages import Texts, WithTexts
 from features.text_learning import fit_text
 from models.metrics import average_precision, log_loss, paired_bootstrap, roc_auc
