@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             recomputed, finished = audited(case)
             found = [a for a in (*recomputed, *finished) if a.column == case.column]
             named = [a for a in found if a.kind == kind]
-            accused = [a for a in (*recomputed, *finished) if a.column != case.column]
-            others = [a for a in accused if a.kind != kind] if case.make is None else accused
+            guilty = (case.column, *case.also)
+            others = [a for a in (*recomputed, *finished) if a.column not in guilty]
             tally["planted"] += 1
             tally["caught"] += bool(found)
             tally["named"] += bool(named)

@@ -48,13 +48,14 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A training set, and how it was made where that is known. ``column`` holds the leak;
-    ``kind`` is "" in a clean one."""
+    """A training set, and how it was made where that is known. ``column`` holds the leak,
+    ``also`` names others that come with it; ``kind`` is "" in a clean one."""
 
     kind: str
     name: str
     column: str
     finished: TrainingSet
+    also: tuple[str, ...] = ()
     make: Make | None = None
     spine: pd.DataFrame | None = None
     tables: Tables | None = None
@@ -448,7 +449,7 @@ def current_attribute(draw: Draw, number: int) -> Twins:
                 first = first.drop_duplicates("customer_id").set_index("customer_id")[column]
                 found = (found != spine["customer_id"].map(first)).astype(float)
             elif shape == "rate":
-                found = found.map({v: len(str(v)) for v in found.dropna().unique()})
+                found = found.map({v: sum(map(ord, str(v))) for v in found.dropna().unique()})
             return pd.DataFrame({name: found})
 
         return name, make
@@ -585,7 +586,7 @@ def planted(kind: str, number: int) -> Case:
             continue
         rest = honest(draw, tables)
         make = _beside(rest, leaky)
-        case = Case(kind, word, column, finish(spine, make(spine, tables)), make, spine, tables)
+        case = Case(kind, word, column, finish(spine, make(spine, tables)), (), make, spine, tables)
         # a finished encoder is audited as what it is: a table
         return replace(case, make=None) if kind.startswith("encoder") and number >= 8 else case
     raise RuntimeError(f"{kind} {number}: no company in which this changes a value")
@@ -613,7 +614,9 @@ def clean(number: int) -> Case:
         made = [part(spine, tables).reset_index(drop=True) for part in parts]
         return pd.concat(made, axis=1)
 
-    return Case("", f"clean {number}", "", finish(spine, make(spine, tables)), make, spine, tables)
+    return Case(
+        "", f"clean {number}", "", finish(spine, make(spine, tables)), (), make, spine, tables
+    )
 
 
 def _renamed(make: Make, old: str, new: str) -> Make:

@@ -26,25 +26,25 @@ def planted_set(kind: str, number: int, draw: Draw) -> Case:
     if kind == "entity across folds":
         name, spoil = list(ENTITIES.items())[number]
         spoilt = spoil(given if "same T" in name else by_entity(given), draw)
-        return Case(kind, name, (spoilt.apart or ("customer_id",))[0], spoilt)
+        also = ("as_of",) if "same T" in name else ()
+        return Case(kind, name, (spoilt.apart or ("customer_id",))[0], spoilt, also)
     if kind == "order of ids":
         name, spoil = list(ORDERS.items())[number - 6]
         columns = {"set sorted by outcome": "(row order)", "cases numbered by outcome": "case_id",
                    "row number of a sorted set": "row_number"}  # fmt: skip
-        return Case(kind, name, columns.get(name, "customer_id"), spoil(given, draw))
+        return Case(kind, name, columns.get(name, "customer_id"), spoil(given, draw),
+                    ("(row order)",) if "row number" in name else ())  # fmt: skip
     table = "orders" if kind == "later event" else "usage"
     rows = seen(
         spine, tables, Flaw(table, born=timedelta(days=3), recorded=timedelta(days=30))
     )  # fmt: skip
     if kind == "event against recorded time":
         name, share = (("last_recorded_at", 1.0), ("usage_loaded_at", 0.3),
-                       ("first_recorded_at", 1.0))[number - 10]  # fmt: skip
+                       ("usage_ingested_at", 0.1))[number - 10]  # fmt: skip
         rows = rows[rows["at"] < rows["as_of"]]
         kept = rows.iloc[draw.permutation(len(rows))[: int(len(rows) * share)]]
         kept = kept.sort_values("recorded_at")
-        found = kept.groupby(["customer_id", "as_of"])["recorded_at"].agg(
-            "first" if "first" in name else "last"
-        )
+        found = kept.groupby(["customer_id", "as_of"])["recorded_at"].agg("last")
         return Case(kind, f"{name} after T", name, _with(given, name, _aligned(found, spine)))
     y = given.label
     name = ("tickets_nearby", "escalated", "last_order_at")[number - 10]

@@ -18,7 +18,7 @@ as_of: label overlap: the label of customer a as of 2026-01-01 00:00:00 is over 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,7 +36,7 @@ from features.leaks import (
     ORDER_OF_IDS,
     Alarm,
 )
-from features.suspicion import following, neighbours_know, residuals, too_good, words_of_ids
+from features.suspicion import following, order_knows, residuals, too_good, words_of_ids
 
 Mask = npt.NDArray[np.bool_]
 
@@ -176,7 +176,11 @@ def _entities(given: TrainingSet) -> Iterator[Alarm]:
 
 
 def _twins(given: TrainingSet) -> Iterator[Alarm]:
-    """Rows of both folds that agree in many rare values: copies, under whatever id."""
+    """Rows of both folds that agree too well to be of two customers: copies under another id.
+
+    They agree in several values that hardly any other row has; or in all their values, where rows
+    of one fold that are of two customers hardly ever do.
+    """
     rare: dict[str, pd.Series] = {}
     for name in given.features:
         values = given.frame[name]
@@ -184,30 +188,49 @@ def _twins(given: TrainingSet) -> Iterator[Alarm]:
         told = values.notna() & (counts <= max(4, RARE * len(values)))
         rare[name] = values.astype("str").where(told)
     signs = pd.DataFrame(rare, index=given.frame.index)
-    many = signs.notna().sum(axis=1) >= ALIKE
-    if not many.any():
+    told = signs.notna().sum(axis=1)
+    found = _alike(given, signs.fillna(""), (told >= ALIKE).to_numpy())
+    said = "in several values that hardly any other row has"
+    if found.empty and len(given.features) >= ALIKE:
+        whole = given.frame[given.features].astype("str").fillna("(null)")
+        every = np.ones(len(whole), dtype=bool)
+        found = _alike(given, whole, every)
+        train, judge = int(given.training.sum()), int(given.evaluation.sum())
+        inside = len(_alike(given, whole, every, given.training, given.training))
+        expected = inside / max(1, train) * judge
+        if len(found) < 3 or len(found) < 4 * expected:
+            return
+        said = "in all values"
+    if found.empty:
         return
-    rows = pd.DataFrame(
-        {
-            "key": pd.util.hash_pandas_object(signs[many].fillna(""), index=False).to_numpy(),
-            "who": cleaned(given.frame["customer_id"])[many].to_numpy(),
-            "place": np.flatnonzero(many.to_numpy()),
-        }
-    )
-    judges = rows[given.evaluation[rows["place"]]]
-    pairs = judges.merge(rows[given.training[rows["place"]]], on="key", suffixes=("", "_twin"))
-    pairs = pairs[pairs["who"] != pairs["who_twin"]].drop_duplicates("place")
-    if pairs.empty:
-        return
-    at, twin = int(pairs["place"].iloc[0]), int(pairs["place_twin"].iloc[0])
-    who, when = _row(given, at)
-    agree = int(signs.iloc[at].notna().sum())
+    at, twin = int(found["place"].iloc[0]), int(found["place_twin"].iloc[0])
+    (who, when), (other, then) = _row(given, at), _row(given, twin)
     evidence = (
-        f"the row of customer {who} as of {when} judges, and that of customer "
-        f"{_row(given, twin)[0]} as of {_row(given, twin)[1]}, which agrees in {agree} rare "
-        f"values, trains ({len(pairs)} such rows)"
+        f"the row of customer {who} as of {when} judges, and that of customer {other} as of {then} "
+        f"trains; they agree {said} ({len(found)} such rows)"
     )
     yield Alarm(ENTITY_ACROSS_FOLDS, "customer_id", evidence, who, when.to_pydatetime())
+
+
+def _alike(
+    given: TrainingSet, signs: pd.DataFrame, rows: Mask, left: Mask | None = None,
+    right: Mask | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Rows (``place``) that judge with one that trains (``place_twin``), of another customer and
+    with the same signs; or those of two other folds."""
+    found = pd.DataFrame(
+        {
+            "key": pd.util.hash_pandas_object(signs, index=False).to_numpy(),
+            "who": cleaned(given.frame["customer_id"]).to_numpy(),
+            "place": np.arange(len(signs)),
+        }
+    )
+    judges = found[rows & (given.evaluation if left is None else left)]
+    trains = found[rows & (given.training if right is None else right)]
+    # one row of a customer is enough to compare with, and two where the first is one's own
+    few = trains.drop_duplicates(["key", "who"]).groupby("key").head(2)
+    pairs = judges.merge(few, on="key", suffixes=("", "_twin"))
+    return pairs[pairs["who"] != pairs["who_twin"]].drop_duplicates("place")
 
 
 def _moments(given: TrainingSet) -> Iterator[Alarm]:
@@ -235,26 +258,25 @@ def _moments(given: TrainingSet) -> Iterator[Alarm]:
 def _orders(given: TrainingSet) -> Iterator[Alarm]:
     """Ids and places of rows, against what the features leave unexplained of the outcome."""
     left = residuals(given.frame[given.features], given.label, given.training)
-    as_of = given.frame["as_of"].to_numpy()
     for name in given.identifiers:
         ids = given.frame[name].astype("str")
-        sorted_by = np.argsort(np.array(_natural(ids)), kind="stable")
-        for what, said in (
-            (neighbours_know(left, sorted_by, as_of, ids), "rows next to each other by this id"),
-            (words_of_ids(left, ids), "rows whose ids look alike"),
+        per_id = pd.Series(left).groupby(ids.to_numpy()).mean()
+        in_order = per_id.to_numpy()[np.argsort(_natural(per_id.index))]
+        for found, said in (
+            (order_knows([in_order]), "ids next to each other"),
+            (words_of_ids(left, ids), "ids that look alike"),
         ):
-            if what is not None:
-                yield Alarm(ORDER_OF_IDS, name, f"{said} have the same outcome: {what}")
-    places = np.arange(len(given.frame))
-    ids = given.frame["customer_id"].astype("str")
-    known = neighbours_know(left, places, as_of, ids)
-    if known is not None:
-        evidence = f"rows next to each other in the set have the same outcome: {known}"
+            if found is not None:
+                yield Alarm(ORDER_OF_IDS, name, f"{said} have the same outcome: {found}")
+    as_of = given.frame["as_of"].to_numpy()
+    found = order_knows([left[as_of == moment] for moment in np.unique(as_of)])
+    if found is not None:
+        evidence = f"rows next to each other in the set have the same outcome: {found}"
         for name in ("(row order)", *following(given.frame[given.features])):
             yield Alarm(ORDER_OF_IDS, name, evidence)
 
 
-def _natural(ids: pd.Series) -> npt.NDArray[np.int64]:
+def _natural(ids: Iterable[str]) -> npt.NDArray[np.int64]:
     """The rank of each id, numbers inside it by value: c9 before c10."""
     keys = [
         tuple((0, int(part), "") if part.isdigit() else (1, 0, part)

@@ -29,7 +29,7 @@ BEYOND = 0.2
 NOTED = 0.85
 PURE = 0.5
 """A slice of rows nearly all with the outcome is too good where the others expect so much less."""
-SURE = 5.0
+SURE = 4.5
 """Standard errors at which an order of ids is no accident."""
 EFFECT = 0.2
 """... and the correlation that it must have, so that a drift that features miss is not blamed."""
@@ -113,27 +113,22 @@ def following(frame: pd.DataFrame) -> list[str]:
     return found
 
 
-def neighbours_know(
-    left: Float64, order: npt.NDArray[np.int64], as_of: npt.NDArray[np.datetime64], ids: pd.Series
-) -> str | None:
-    """Whether, within one T, rows that ``order`` puts side by side (or far on) share what the
-    features leave unexplained. One T counts once: a customer's rows of other times are no news."""
-    # order gives the rank of each row, or the rows sorted: both say the same of neighbours
-    rank = np.empty(len(left), dtype=np.int64)
-    rank[order] = np.arange(len(left))
+def order_knows(values: Sequence[Float64]) -> str | None:
+    """Whether neighbours (or early and late) in an order share what the features leave unexplained.
+
+    ``values``: residuals in that order, of one or several independent sets of rows that tell the
+    same; they count as one set of their mean size, for what repeats itself is no news.
+    """
     local, monotone, sizes = [], [], []
-    for moment in np.unique(as_of):
-        rows = np.flatnonzero((as_of == moment) & ~np.isnan(left))
-        rows = rows[np.argsort(rank[rows], kind="stable")]
-        rows = rows[~ids.iloc[rows].duplicated().to_numpy()]
-        value = left[rows] - (left[rows].mean() if len(rows) else 0.0)
+    for found in values:
+        value = found[~np.isnan(found)]
+        value = value - (value.mean() if len(value) else 0.0)
         power = float(value @ value)
-        if len(rows) < 2 * FEWEST or power == 0:
+        if len(value) < 2 * FEWEST or power == 0:
             continue
-        lags = [float(value[k:] @ value[:-k]) / power for k in (1, 2, 3)]
-        local.append(sum(lags) / 3)
-        monotone.append(float(np.corrcoef(np.arange(len(rows)), value)[0, 1]))
-        sizes.append(len(rows))
+        local.append(sum(float(value[k:] @ value[:-k]) / power for k in (1, 2, 3)) / 3)
+        monotone.append(float(np.corrcoef(np.arange(len(value)), value)[0, 1]))
+        sizes.append(len(value))
     if not sizes:
         return None
     size = float(np.mean(sizes))
