@@ -21,7 +21,7 @@ customer's features do not depend on who else is asked for, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -30,16 +30,27 @@ import pandas as pd
 from data.errors import DataError
 from data.tables import Tables
 from features.asof import Int64
-from features.evaluate import Evaluator, Texts
+from features.evaluate import Float64, Own, Shared
+from features.expression import Array, Column
 from features.history import History
-from features.kernel import Slots
-from features.spec import FeatureView
+from features.online import Online
+from features.program import Program, program_of
+from features.spec import Feature, FeatureView, Term
 
 Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and what is being done."""
 
-BYTES_A_SLOT = 8 * 24
-"""Memory that evaluation takes per (customer, T), beside the output; measured."""
+WORKING_MEMORY = 256_000_000
+"""Bytes of working arrays, where no limit is given."""
+
+COPIES = 3
+"""How often a value of a slot is held while it is worked on; measured."""
+
+FEW = 64
+"""Rows of a spine that are computed one by one, where the history is kept for that."""
+
+SPARSE = 3
+"""All customers are computed at all times if those are at most so many times the pairs asked."""
 
 
 def compute(
@@ -54,50 +65,128 @@ def compute(
 
     Numbers are float32, NaN where not known; texts are ``category``. ``memory_limit`` in bytes
     bounds the working arrays (the rows read and the result come on top). ``tables`` may be a
-    ``History`` that was read before for the same view. Raises DataError for a spine without its
+    ``History`` that was read before for the same view; if it is kept, a few rows take about a
+    millisecond each. Raises DataError for a spine without its
     columns, with nulls, or whose times have a zone.
     """
     who, when = _spine_columns(spine)
     history = tables if isinstance(tables, History) else History.read(view, tables)
     codes, customers = pd.factorize(who)
-    codes = codes.astype(np.int64)
-    out: dict[str, npt.NDArray[np.float32] | Texts] = {
-        feature.name: Texts(len(spine)) if feature.categorical else _nulls(len(spine))
-        for feature in view.features
-    }
-    # A stable order by (customer, T); each distinct pair is computed once.
-    order = np.lexsort((when, codes))
-    for part in _chunks(codes[order], _slots_at_a_time(memory_limit)):
-        at = order[part]
-        key, moment = codes[at], when[at]
-        fresh = np.append(True, (key[1:] != key[:-1]) | (moment[1:] != moment[:-1]))
-        slot = np.cumsum(fresh) - 1
-        low = key[0]
-        slots = Slots(key[fresh] - low, moment[fresh], int(key[-1] - low) + 1)
-        evaluator = Evaluator(history, slots, customers[low : key[-1] + 1])
-        for feature in view.features:
-            found = evaluator.feature(feature)
-            target = out[feature.name]
-            if isinstance(target, Texts):
-                assert isinstance(found, Texts)
-                target.put(at, found, slot)
-            else:
-                assert not isinstance(found, Texts)
-                target[at] = found[slot].astype(np.float32)
+    codes, names = codes.astype(np.int64), np.asarray(customers, dtype=object)
+    program = program_of(view)
+    out = {feature.name: _column(feature, history, len(spine)) for feature in view.features}
+    rows = {feature.name: program.row[feature.node] for feature in view.features}
+    pieces = (
+        _one_by_one(view, program, history, names, codes, when)
+        if history.kept and len(spine) <= FEW
+        else _pieces(program, history, names, codes, when, memory_limit)
+    )
+    for at, slot, found in pieces:
+        for name, target in out.items():
+            target.put(at, found[rows[name]][slot])
         if progress is not None:
-            progress((part.stop or 0) / max(1, len(order)), "features")
-    columns = {
-        name: values.categorical() if isinstance(values, Texts) else values
-        for name, values in out.items()
-    }
+            progress(int(at[-1] + 1) / len(spine), "features")
     head = {"customer_id": spine["customer_id"].to_numpy(), "as_of": when.astype("datetime64[us]")}
+    columns = {name: values.finished() for name, values in out.items()}
     frame = pd.DataFrame({**head, **columns}, index=pd.RangeIndex(len(spine)), copy=False)
     frame["customer_id"] = frame["customer_id"].astype("str")
     return frame
 
 
-def _nulls(size: int) -> npt.NDArray[np.float32]:
-    return np.full(size, np.nan, dtype=np.float32)
+def _one_by_one(
+    view: FeatureView,
+    program: Program,
+    history: History,
+    names: Array,
+    codes: Int64,
+    when: Int64,
+) -> Iterator[tuple[Int64, Int64, Float64]]:
+    """The same for few rows, each by itself."""
+    online = Online.of(view, history)
+    found = np.full((program.size, len(codes)), np.nan)
+    for at, (code, moment) in enumerate(zip(codes.tolist(), when.tolist(), strict=True)):
+        found[online.rows, at] = online.values(names[code], moment)
+    if len(codes):
+        yield np.arange(len(codes)), np.arange(len(codes)), found
+
+
+def _pieces(
+    program: Program,
+    history: History,
+    names: Array,
+    codes: Int64,
+    when: Int64,
+    memory_limit: int | None,
+) -> Iterator[tuple[Int64, Int64, Float64]]:
+    """Piece by piece: rows of the spine, the slot of each, and the values at the slots."""
+    size = _slots_at_a_time(memory_limit, program)
+    times = np.unique(when)
+    order = np.lexsort((when, codes))
+    code, moment = codes[order], when[order]
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (code[1:] != code[:-1]) | (moment[1:] != moment[:-1])
+    if len(names) * len(times) <= SPARSE * int(fresh.sum()) + 1024:
+        shared = Shared(history, times)
+        lines = max(1, size // max(1, len(times)))
+        for low in range(0, len(names), lines):
+            chosen = np.arange(low, min(low + lines, len(names)))
+            piece = slice(*np.searchsorted(code, [low, low + lines]))
+            found = shared.values(program, names, chosen)
+            rank = np.searchsorted(times, moment[piece])
+            yield order[piece], (code[piece] - low) * len(times) + rank, found
+        return
+    own = Own(history)
+    pair = np.cumsum(fresh) - 1
+    begins = np.flatnonzero(fresh)
+    for low in range(0, len(begins), size):
+        at = begins[low : low + size]
+        stop = begins[low + size] if low + size < len(begins) else len(order)
+        piece = slice(at[0], stop)
+        yield order[piece], pair[piece] - low, own.values(program, names, code[at], moment[at])
+
+
+class _Numbers:
+    """A column of numbers in the making: float32, NaN where not known."""
+
+    def __init__(self, size: int) -> None:
+        self._values = np.full(size, np.nan, dtype=np.float32)
+
+    def put(self, at: Int64, found: Float64) -> None:
+        self._values[at] = found
+
+    def finished(self) -> npt.NDArray[np.float32]:
+        return self._values
+
+
+class _Texts:
+    """A column of texts in the making: codes into ``categories``, -1 for null."""
+
+    def __init__(self, size: int, categories: Array) -> None:
+        self._codes = np.full(size, -1, dtype=np.int64)
+        self._categories = categories
+
+    def put(self, at: Int64, found: Float64) -> None:
+        self._codes[at] = found
+
+    def finished(self) -> pd.Categorical:
+        """With the texts that occur as categories, sorted."""
+        used, codes = np.unique(self._codes, return_inverse=True)
+        names = [str(self._categories[code]) for code in used if code >= 0]
+        ranks = np.argsort(np.argsort(np.array(names, dtype=object)))
+        lookup = np.append(np.full(int((used < 0).sum()), -1), ranks).astype(np.int64)
+        return pd.Categorical.from_codes(
+            lookup[codes], categories=pd.Index(sorted(names), dtype="str")
+        )
+
+
+def _column(feature: Feature, history: History, size: int) -> _Numbers | _Texts:
+    if not feature.categorical:
+        return _Numbers(size)
+    term = feature.node
+    assert isinstance(term, Term) and isinstance(term.value, Column)
+    categories = history.rows(term.source).column(term.value).categories
+    assert categories is not None
+    return _Texts(size, categories)
 
 
 def _spine_columns(spine: pd.DataFrame) -> tuple[pd.Series, Int64]:
@@ -120,19 +209,8 @@ def _spine_columns(spine: pd.DataFrame) -> tuple[pd.Series, Int64]:
     )
 
 
-def _slots_at_a_time(memory_limit: int | None) -> int:
-    if memory_limit is None:
-        return 2_000_000
-    if memory_limit < 1_000_000:
-        raise DataError(f"a memory limit of {memory_limit} bytes is below 1 MB")
-    return max(1000, memory_limit // BYTES_A_SLOT)
-
-
-def _chunks(keys: Int64, size: int) -> list[slice]:
-    """Slices of about ``size`` that never part one key."""
-    if not len(keys):
-        return []
-    begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-    nearest = np.searchsorted(begins, np.arange(size, len(keys), size))
-    cuts = [0, *(int(begin) for begin in np.unique(begins[nearest[nearest < len(begins)]]))]
-    return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(keys)], strict=True)]
+def _slots_at_a_time(memory_limit: int | None, program: Program) -> int:
+    limit = WORKING_MEMORY if memory_limit is None else memory_limit
+    if limit < 1_000_000:
+        raise DataError(f"a memory limit of {limit} bytes is below 1 MB")
+    return max(100, limit // (8 * COPIES * program.size))

@@ -1,298 +1,333 @@
-"""Terms and trees at the slots of a chunk: intervals from definitions, then the kernel.
+"""A program run over a history: the value of every part at every slot, a slot being (key, T).
 
-``interval`` is where a definition becomes "counts for lo <= T < hi"; everything that makes a row
-known late or gone early is in its two bounds, so no operation has to think of time again.
+Either all lines share the as-of times (training, a night), or each line has a time of its own (a
+few customers online, a spine of any shape): then every row's moments are told from its line's T,
+and the shared time is 0. The kernel does not know the difference, so neither do the bits.
+
+>>> import pandas as pd
+>>> from data.tables import MemoryTables
+>>> from features.language import count
+>>> from features.program import compiled
+>>> from features.sources import ORDERS
+>>> from features.spec import FeatureView
+>>> orders = pd.DataFrame({"order_id": ["1"], "customer_id": ["a"], "ordered_at": ["2026-01-01"]})
+>>> feature = count(ORDERS, days=7)
+>>> history = History.read(FeatureView((feature,)), MemoryTables({"orders": orders}))
+>>> T = pd.to_datetime(["2026-01-01", "2026-01-02"]).to_numpy().astype("datetime64[us]").view("i8")
+>>> names, program = np.array(["a"], dtype=object), compiled((feature.node,))
+>>> Shared(history, T).values(program, names, np.array([0])).tolist()
+[[0.0, 1.0]]
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from data.errors import DataError
 from features import kernel
-from features.asof import ALWAYS, NEVER, Int64
-from features.expression import Array, Column, Value
-from features.history import History, Part
-from features.kernel import Active, Slots
-from features.sources import Rows, Source
-from features.spec import DAY, Combine, Constant, Feature, Node, Of, OfEach, Term
+from features.asof import NEVER, Int64
+from features.expression import Array, Column, Expression
+from features.history import SCALES, History, Part
+from features.kernel import Cut, Grid, Spells, Window
+from features.program import Lookup, Measure, Program, Spread, Stream, bare
+from features.spec import DAY, Term
+from features.timeline import Timeline
 
 Float64 = npt.NDArray[np.float64]
 
-SCALES = {"number": 1000.0, "duration": 1.0, "flag": 1.0}
-"""Numbers are added as integers of a thousandth (money to a tenth of a cent), durations as
-microseconds: exact, so the order of adding does not matter."""
-
-
-KEPT = 4
-"""How many rows' intervals an evaluator keeps; neighbours in a view share them."""
-
+ADDED = ("count", "sum")
 EVERYBODY: Array = np.array(["all"], dtype=object)
+NOW = np.zeros(1, dtype=np.int64)
 
 
-class Texts:
-    """A column of texts: codes into categories, -1 for null."""
+class Asked(NamedTuple):
+    """Lines that are asked about: keys ``names[chosen]``, at ``own`` times or at shared ones."""
 
-    def __init__(self, size: int) -> None:
-        self.codes = np.full(size, -1, dtype=np.int64)
-        self.categories: Array = np.array([], dtype=object)
-
-    @classmethod
-    def of(cls, codes: Int64, categories: Array) -> Texts:
-        """Texts from their codes."""
-        texts = cls(0)
-        texts.codes, texts.categories = codes, categories
-        return texts
-
-    def put(self, at: Int64, found: Texts, slot: Int64) -> None:
-        """Writes the texts found at slots to the rows ``at``; all chunks share their categories."""
-        self.codes[at] = found.codes[slot]
-        self.categories = found.categories
-
-    def categorical(self) -> pd.Categorical:
-        """With the texts that occur as categories, sorted."""
-        used, codes = np.unique(self.codes, return_inverse=True)
-        names = [str(self.categories[code]) for code in used if code >= 0]
-        ranks = np.argsort(np.argsort(np.array(names, dtype=object)))
-        lookup = np.append(np.full(int((used < 0).sum()), -1), ranks).astype(np.int64)
-        return pd.Categorical.from_codes(
-            lookup[codes], categories=pd.Index(sorted(names), dtype="str")
-        )
+    names: Array
+    chosen: Int64
+    own: Int64 | None
 
 
-def interval(rows: Rows | Part, term: Term) -> tuple[Int64, Int64]:
-    """From when (>=) and until when (<) each row counts, but for the term's window."""
-    since = term.since or term.source.time
-    moments = rows.column(since).data.astype(np.int64, copy=False)
-    lo, hi = rows.start, rows.end
-    if term.ahead is not None:  # counts while since lies in [T, T + ahead)
-        past = np.where(moments == NEVER, ALWAYS, moments)
-        lo = np.maximum(lo, past - term.ahead + 1)
-        hi = np.minimum(hi, past + 1)
-    elif term.since is not None:  # a row is not seen before its own moment anyway
-        lo = np.maximum(lo, np.where(moments == NEVER, NEVER, moments + 1))
-    if term.where is not None:
-        lo = np.maximum(lo, term.where.truth(rows).true_from)
-    if term.until is not None:
-        ends = term.until.value(rows).data.astype(np.int64, copy=False)
-        hi = np.minimum(hi, np.where(ends == NEVER, NEVER, ends + 1))
-    return lo, hi
+class Evaluation(Protocol):
+    """How the lines' times are given: ``Shared`` or ``Own``."""
+
+    @property
+    def history(self) -> History: ...
+    def grid(self, lines: int) -> Grid: ...
+    def times(self, asked: Asked) -> Int64: ...
+    def group_values(
+        self, term: Term | None, program: Program, codes: Int64, slots: Int64, asked: Asked
+    ) -> Float64: ...
 
 
 @dataclass(frozen=True)
-class Begun:
-    """Rows that begin to count at some slot: what terms share that differ in the window only.
+class Shared:
+    """All lines at the same ``times``, ascending; what is found of groups serves all calls."""
 
-    ``rows`` positions with their key ``codes``, the place where each begins (``first``), and the
-    moments until which (``hi``) and from which (``moments``) it would count without and with one.
-    """
-
-    rows: Int64
-    codes: Int64
-    first: Int64
-    hi: Int64
+    history: History
     moments: Int64
+    groups: dict[Hashable, Float64] = field(default_factory=dict)
 
+    def values(self, program: Program, names: Array, chosen: Int64) -> Float64:
+        """A row per part of the program, a column per slot: line 0 at each time, line 1, ..."""
+        return _run(self, program, Asked(names, chosen, None))
 
-class Evaluator:
-    """The terms of one set of slots; each distinct interval and term is worked out once.
+    def grid(self, lines: int) -> Grid:
+        return Grid(lines, self.moments)
 
-    ``names`` are the keys of the slots: key code i of ``slots`` is ``names[i]``.
-    """
+    def times(self, asked: Asked) -> Int64:
+        return np.tile(self.moments, len(asked.chosen))
 
-    def __init__(self, history: History, slots: Slots, names: Array) -> None:
-        self.history, self.slots, self.names = history, slots, names
-        self._terms: dict[Term, Float64 | Texts] = {}
-        self._active: OrderedDict[Term, Active] = OrderedDict()
-        self._begun: OrderedDict[Term, Begun] = OrderedDict()
-        self._parts: dict[tuple[Source, Column | None], tuple[Rows | Part, Int64]] = {}
-        self._groups: dict[Term | None, Groups] = {}
-
-    def feature(self, feature: Feature) -> Float64 | Texts:
-        """The feature at each slot."""
-        node = feature.node
-        if isinstance(node, Term) and feature.categorical:
-            return self.term(node)
-        return self.node(node)
-
-    def node(self, node: Node) -> Float64:
-        """The number at each slot, NaN where it is not known."""
-        if isinstance(node, Term):
-            found = self.term(node)
-            if isinstance(found, Texts):
-                raise DataError(f"{node.text} is a text, not a number")
-            return found
-        if isinstance(node, Constant):
-            return np.full(self.slots.count, node.number)
-        if isinstance(node, Combine):
-            return combine(node.how, [self.node(part) for part in node.parts], self.slots.times)
-        if isinstance(node, Of):
-            groups = self._linked(node.link)
-            return np.append(groups.evaluator.node(node.node), np.nan)[groups.place]
-        return self._of_each(node)
-
-    def term(self, term: Term) -> Float64 | Texts:
-        """One term at each slot: a number, a time in microseconds, or texts."""
-        if term not in self._terms:
-            self._terms[term] = self._evaluate(term)
-        return self._terms[term]
-
-    def _evaluate(self, term: Term) -> Float64 | Texts:
-        rows, _ = self._part(term)
-        active = self._rows_active(term)
-        if term.value is None:
-            return self._of_rows(term, rows, active)
-        value = term.value.value(rows)
-        given = ~value.null()[active.rows]
-        if not given.all():
-            active = Active(active.rows[given], active.first[given], active.stop[given])
-        if term.operation == "distinct":
-            codes = value.data.astype(np.int64)
-            return kernel.distinct(self.slots, active, codes).astype(np.float64)
-        if term.operation == "last":
-            rank = rows.rank(term.since or term.source.time)
-            return _at_last(kernel.largest(self.slots, active, rank), rank, value)
-        scale = SCALES[term.value.kind]
-        whole = _whole(value, scale, term)
-        if term.operation == "sum":
-            return kernel.total(self.slots, active, whole).astype(np.float64) / scale
-        sign = 1 if term.operation == "largest" else -1
-        best = kernel.largest(self.slots, active, sign * whole)
-        return np.where(best == -NEVER, np.nan, (sign * best).astype(np.float64) / scale)
-
-    def _of_rows(self, term: Term, rows: Rows | Part, active: Active) -> Float64:
-        if term.operation == "count":
-            return kernel.total(self.slots, active).astype(np.float64)
-        times = rows.column(term.since or term.source.time).data.astype(np.int64)
-        sign = 1 if term.operation == "last_time" else -1
-        best = kernel.largest(self.slots, active, sign * times)
-        return np.where(best == -NEVER, np.nan, (sign * best).astype(np.float64))
-
-    def _rows_active(self, term: Term) -> Active:
-        """When each row counts; the latest few are kept for terms that differ only in what they
-        make of the rows, or in the window."""
-        rows, _ = self._part(term)
-        late = term.value is not None and term.value.value(rows).known is not None
-        bare = replace(term, operation="count", value=None)
-        if not late and bare in self._active:
-            self._active.move_to_end(bare)
-            return self._active[bare]
-        begun = self._rows_begun(term, late)
-        hi = (
-            begun.hi
-            if term.window is None
-            else np.minimum(begun.hi, begun.moments + (term.window + 1))
-        )
-        active = self.slots.until(begun.rows, begun.codes, begun.first, hi)
-        if not late:
-            self._active[bare] = active
-            if len(self._active) > KEPT:
-                self._active.popitem(last=False)
-        return active
-
-    def _rows_begun(self, term: Term, late: bool) -> Begun:
-        """A value that is known late counts from then on."""
-        bare = replace(term, operation="count", value=None, window=None)
-        if not late and bare in self._begun:
-            self._begun.move_to_end(bare)
-            return self._begun[bare]
-        rows, codes = self._part(term)
-        lo, hi = interval(rows, bare)
-        if late:
-            assert term.value is not None
-            known = term.value.value(rows).known
-            assert known is not None
-            lo = np.maximum(lo, known)
-        at, first = self.slots.begins(codes, lo, hi)
-        moments = rows.column(term.since or term.source.time).data.astype(np.int64, copy=False)
-        if len(at) < rows.size:
-            codes, hi, moments = codes[at], hi[at], moments[at]
-        begun = Begun(at, codes, first, hi, moments)
-        if not late:
-            self._begun[bare] = begun
-            if len(self._begun) > 1:
-                self._begun.popitem(last=False)
-        return begun
-
-    def _part(self, term: Term) -> tuple[Rows | Part, Int64]:
-        key = (term.source, term.key)
-        if key not in self._parts:
-            self._parts[key] = self.history.select(*key, self.names)
-        return self._parts[key]
-
-    def _linked(self, link: Term | None) -> Groups:
-        """The groups that a link names at the slots, and those groups' own evaluator."""
-        if link not in self._groups:
-            if link is None:
-                codes, names = np.zeros(self.slots.count, dtype=np.int64), EVERYBODY
-            else:
-                texts = self.term(link)
-                assert isinstance(texts, Texts)
-                codes, names = texts.codes, texts.categories
-            slots, place, used = group_slots(codes, self.slots.times)
-            evaluator = Evaluator(self.history, slots, names[used])
-            self._groups[link] = Groups(evaluator, place, np.arange(self.slots.count))
-        return self._groups[link]
-
-    def _each_linked(self, link: Term) -> Groups:
-        if link not in self._groups:
-            rows, _ = self._part(link)
-            assert link.value is not None
-            value = link.value.value(rows)
-            assert value.categories is not None
-            slot, row = kernel.pairs(
-                self.slots, self._rows_active(link), rows.rank(link.since or link.source.time)
-            )
-            codes = value.data.astype(np.int64)[row]
-            slots, place, used = group_slots(codes, self.slots.times[slot])
-            evaluator = Evaluator(self.history, slots, value.categories[used])
-            self._groups[link] = Groups(evaluator, place, slot)
-        return self._groups[link]
-
-    def _of_each(self, node: OfEach) -> Float64:
-        groups = self._each_linked(node.rows)
-        found = np.append(groups.evaluator.node(node.node), np.nan)[groups.place]
-        known = ~np.isnan(found)
-        slot, found = groups.slot[known], found[known]
-        count = np.bincount(slot, minlength=self.slots.count)
-        if node.how == "mean":  # bincount adds in the order of the rows: the same for any batch
-            with np.errstate(invalid="ignore"):
-                return np.bincount(slot, found, minlength=self.slots.count) / count
-        best = np.full(self.slots.count, -np.inf)
-        np.maximum.at(best, slot, found)
-        return np.where(count == 0, np.nan, best)
+    def group_values(
+        self, term: Term | None, program: Program, codes: Int64, slots: Int64, asked: Asked
+    ) -> Float64:
+        """The groups' values; of every group at every time once, then looked up."""
+        if (term, program) not in self.groups:
+            names = group_names(self.history, term)
+            every = _run(self, program, Asked(names, np.arange(len(names)), None))
+            self.groups[term, program] = np.append(every, np.full((len(every), 1), np.nan), axis=1)
+        table = self.groups[term, program]
+        width = len(self.moments)
+        return table[:, np.where(codes < 0, -1, codes * width + slots % width)]
 
 
 @dataclass(frozen=True)
-class Groups:
-    """``slot`` i names the group whose value is at ``place`` i of ``evaluator``, -1 for none."""
+class Own:
+    """Each line at a time of its own."""
 
-    evaluator: Evaluator
-    place: Int64
-    slot: Int64
+    history: History
+
+    def values(self, program: Program, names: Array, chosen: Int64, times: Int64) -> Float64:
+        """A row per part of the program, a column per line."""
+        return _run(self, program, Asked(names, chosen, times))
+
+    def grid(self, lines: int) -> Grid:
+        return Grid(lines, NOW)
+
+    def times(self, asked: Asked) -> Int64:
+        assert asked.own is not None
+        return asked.own
+
+    def group_values(
+        self, term: Term | None, program: Program, codes: Int64, slots: Int64, asked: Asked
+    ) -> Float64:
+        """The groups' values, each distinct (group, T) once."""
+        assert asked.own is not None
+        when = asked.own[slots]
+        known = np.flatnonzero(codes >= 0)
+        order = known[np.lexsort((when[known], codes[known]))]
+        code, moment = codes[order], when[order]
+        fresh = np.ones(len(order), dtype=bool)
+        fresh[1:] = (code[1:] != code[:-1]) | (moment[1:] != moment[:-1])
+        names = group_names(self.history, term)
+        every = _run(self, program, Asked(names, code[fresh], moment[fresh]))
+        place = np.full(len(codes), -1)
+        place[order] = np.cumsum(fresh) - 1
+        return np.append(every, np.full((len(every), 1), np.nan), axis=1)[:, place]
 
 
-def group_slots(codes: Int64, times: Int64) -> tuple[Slots, Int64, Int64]:
-    """The distinct (group, T) of some pairs; for each pair its slot, -1 for no group (code -1);
-    and the codes that occur, which the keys of the slots count through."""
-    known = np.flatnonzero(codes >= 0)
-    order = known[np.lexsort((times[known], codes[known]))]
-    used, key = np.unique(codes[order], return_inverse=True)
-    moment = times[order]
-    fresh = np.ones(len(order), dtype=bool)
-    fresh[1:] = (key[1:] != key[:-1]) | (moment[1:] != moment[:-1])
-    place = np.full(len(codes), -1)
-    place[order] = np.cumsum(fresh) - 1
-    return Slots(key[fresh], moment[fresh], len(used)), place, used
+def _run(how: Evaluation, program: Program, asked: Asked) -> Float64:
+    times = how.times(asked)
+    values = np.empty((program.size, len(times)))
+    for row, number in program.constants:
+        values[row] = number
+    for stream in program.streams:
+        _fill(how, stream, asked, values)
+    for lookup in program.lookups:
+        _look_up(how, lookup, asked, values)
+    for spread in program.spreads:
+        _spread(how, spread, asked, values)
+    for step in program.steps:
+        parts = [values[list(part)] for part in step.parts]
+        values[list(step.into)] = combine(step.how, parts, times)
+    return values
+
+
+def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Float64) -> None:
+    """The terms of one stream."""
+    term = stream.term
+    measures = list(stream.measures)
+    if asked.own is not None and not _of_customer(term.key):
+        for measure in [m for m in measures if m.operation in ADDED]:
+            _from_timeline(how.history, term, measure, asked, values)
+            measures.remove(measure)
+    if any(measure.operation not in ADDED for measure in measures):
+        parts = [how.history.select(term.source, term.key, asked.names, asked.chosen)]
+    elif measures:
+        parts = list(how.history.parts(term.source, term.key, asked.names, asked.chosen))
+    grid = how.grid(len(asked.chosen))
+    for number, part in enumerate(parts if measures else []):
+        cuts: dict[Expression | None, Cut] = {}
+        for measure in measures:
+            needs = measure.value
+            if needs is not None and part.complete(needs):
+                needs = None
+            if needs not in cuts:
+                windows = {w for m in measures for w, _ in m.windows}
+                spells = _shifted(part.spells(term, needs), part.line, asked.own)
+                cuts[needs] = Cut(grid, spells, tuple(windows))
+            _measure(cuts[needs], part, term, measure, values, add=number > 0)
+    for measure in measures:
+        if measure.operation == "sum":
+            assert measure.value is not None
+            values[[row for _, row in measure.windows]] /= SCALES[measure.value.kind]
+
+
+def _measure(
+    cut: Cut, part: Part, term: Term, measure: Measure, values: Float64, add: bool
+) -> None:
+    """One measure, window by window, into its rows; added to what is there, for a further part.
+
+    Sums are of integers here, and scaled when all parts are in.
+    """
+    operation, value = measure.operation, measure.value
+    windows = [window for window, _ in measure.windows]
+    found: dict[Window, Array]
+    if operation == "count":
+        found = dict(cut.sums(None, windows))
+    elif operation == "sum":
+        assert value is not None
+        found = dict(cut.sums(part.whole_numbers(value), windows))
+    elif operation == "distinct":
+        assert value is not None
+        codes = part.value(value).data.astype(np.int64)
+        found = {w: kernel.distinct(cut.grid, cut.spells, codes, w) for w in windows}
+    elif operation in ("last", "last_time"):
+        found = _latest(cut, part, term, value, windows)
+    elif operation == "first_time":
+        at = part.column(term.since or term.source.time).data.astype(np.int64)
+        found = {w: _extreme(-v, 1.0, v) for w, v in cut.largest(-at, windows).items()}
+    else:
+        assert value is not None
+        sign = 1 if operation == "largest" else -1
+        scale = SCALES[value.kind]
+        best = cut.largest(sign * part.whole_numbers(value), windows)
+        found = {w: _extreme(sign * v, scale, v) for w, v in best.items()}
+    for window, row in measure.windows:
+        if add:
+            values[row] += found[window].reshape(-1)
+        else:
+            values[row] = found[window].reshape(-1)
+
+
+def _extreme(best: Int64, scale: float, found: Int64) -> Float64:
+    return np.where(found == -NEVER, np.nan, best.astype(np.float64) / scale)
+
+
+def _latest(
+    cut: Cut, part: Part, term: Term, value: Expression | None, windows: list[Window]
+) -> dict[Window, Array]:
+    """The latest row's value, a text as its code, or its moment; null where there is none."""
+    since = term.since or term.source.time
+    at = part.column(since).data.astype(np.int64, copy=False)
+    order: Int64 | None = None
+    if since != term.source.time:  # rows stand by the source's own time
+        order = np.lexsort((part.position, at, part.line))
+        lo, hi, moments = (v[order] for v in (cut.spells.lo, cut.spells.hi, cut.spells.at))
+        spells = Spells(part.line, lo, hi, moments)
+        cut = Cut(cut.grid, spells, windows)
+    told, none = latest_values(part, since, value)
+    answers = np.append(told if order is None else told[order], none)
+    return {window: answers[position] for window, position in cut.latest(windows).items()}
+
+
+def latest_values(part: Part, since: Column, value: Expression | None) -> tuple[Float64, float]:
+    """What each row tells if it is the latest: its value, a text as its code, or its moment; and
+    what is told where there is none."""
+    if value is None:
+        at = part.column(since).data.astype(np.int64, copy=False)
+        return np.where(at == NEVER, np.nan, at.astype(np.float64)), np.nan
+    told = part.value(value)
+    none = -1.0 if value.kind == "text" else np.nan
+    return np.where(told.null(), none, told.data.astype(np.float64)), none
+
+
+def _shifted(spells: Spells, line: Int64, own: Int64 | None) -> Spells:
+    """Moments told from each line's own T."""
+    if own is None:
+        return spells
+    told = own[line]
+    hi = spells.hi if spells.plain else np.where(spells.hi == NEVER, NEVER, spells.hi - told)
+    return Spells(line, spells.lo - told, hi, spells.at - told, spells.plain)
+
+
+def _of_customer(key: Column | None) -> bool:
+    return key is not None and key.name == "customer_id"
+
+
+def _from_timeline(
+    history: History, term: Term, measure: Measure, asked: Asked, values: Float64
+) -> None:
+    """A group's sums at few moments."""
+    keyed = history.keyed(term.source, term.key)
+    value = measure.value
+    needs = None if value is None or keyed.complete(value) else value
+    timeline = Timeline.of(history, term, needs)
+    lines = history.codes(term.source, term.key, asked.names, asked.chosen)
+    windows = [window for window, _ in measure.windows]
+    assert asked.own is not None
+    weights = None
+    if measure.operation == "sum":
+        assert value is not None
+        weights = keyed.whole.whole_numbers(value)
+    name = (measure.operation, value if measure.operation == "sum" else None)
+    found = timeline.sums(name, weights, windows, lines, asked.own)
+    for window, row in measure.windows:
+        values[row] = found[window]
+        if measure.operation == "sum":
+            assert value is not None
+            values[row] /= SCALES[value.kind]
+
+
+def _look_up(how: Evaluation, lookup: Lookup, asked: Asked, values: Float64) -> None:
+    slots = np.arange(values.shape[1])
+    if lookup.link is None:
+        codes = np.zeros(len(slots), dtype=np.int64)
+    else:
+        codes = values[lookup.link].astype(np.int64)
+    found = how.group_values(lookup.term, lookup.program, codes, slots, asked)
+    values[list(lookup.into)] = found[list(lookup.found)]
+
+
+def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Float64) -> None:
+    """The mean or the largest over the groups that a line's rows name."""
+    term = spread.term
+    assert term.value is not None
+    part = how.history.select(term.source, term.key, asked.names, asked.chosen)
+    spells = _shifted(part.spells(bare(term), term.value), part.line, asked.own)
+    slot, row = kernel.pairs(how.grid(len(asked.chosen)), spells, term.window)
+    codes = part.value(term.value).data.astype(np.int64)[row]
+    found = how.group_values(term, spread.program, codes, slot, asked)
+    slots = values.shape[1]
+    for into, at, name in zip(spread.into, spread.found, spread.how, strict=True):
+        known = ~np.isnan(found[at])
+        where, numbers = slot[known], found[at][known]
+        count = np.bincount(where, minlength=slots)
+        if name == "mean":  # bincount adds in the order of the rows: the same for any batch
+            with np.errstate(invalid="ignore"):
+                values[into] = np.bincount(where, numbers, minlength=slots) / count
+        else:
+            best = np.full(slots, -np.inf)
+            np.maximum.at(best, where, numbers)
+            values[into] = np.where(count == 0, np.nan, best)
+
+
+def group_names(history: History, term: Term | None) -> Array:
+    """The texts that a link's codes stand for."""
+    if term is None:
+        return EVERYBODY
+    assert isinstance(term.value, Column)
+    categories = history.rows(term.source).column(term.value).categories
+    assert categories is not None
+    return categories
 
 
 def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
-    """One step of arithmetic; see ``COMBINATIONS``."""
+    """One step of arithmetic, element by element; see ``COMBINATIONS``."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if how == "ratio":
             return np.where(parts[1] == 0, np.nan, parts[0] / parts[1])
@@ -310,24 +345,7 @@ def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
             return parts[0] / DAY
         if how == "above_zero":
             return np.where(parts[0] > 0, parts[0], np.nan)
+        if how == "known_of":  # of a group, where there is one
+            return np.where(parts[1] < 0, np.nan, parts[0])
         events, exposure, usual, weight = parts
         return (events + weight * usual) / (exposure + weight)
-
-
-def _at_last(best: Int64, rank: Int64, value: Value) -> Float64 | Texts:
-    """The value of the row with that rank; a value that is null, or not yet known, is null."""
-    order = np.append(np.argsort(rank), -1)
-    at = np.searchsorted(rank[order[:-1]], best)
-    row = order[np.where(best == -NEVER, len(rank), at)]
-    if value.categories is not None:
-        return Texts.of(np.append(value.data.astype(np.int64), -1)[row], value.categories)
-    data = np.where(value.null(), np.nan, value.data.astype(np.float64))
-    return np.append(data, np.nan)[row]
-
-
-def _whole(value: Value, scale: float, term: Term) -> Int64:
-    null = value.null()
-    scaled = np.where(null, 0.0, value.data.astype(np.float64)) * scale
-    if np.isinf(scaled).any() or (np.abs(scaled) >= 2.0**62).any():
-        raise DataError(f"{term.text}: a value is infinite or too large to be added exactly")
-    return np.rint(scaled).astype(np.int64)

@@ -1,7 +1,8 @@
-"""What was read for a view: each source's rows once, as arrays, to be asked again and again.
+"""What was read for a view: each source's rows by key and in time, to be asked again and again.
 
-``select`` gives the rows of some keys only, found through an index that is made once per key
-column, so one customer out of a million costs what his own rows cost.
+``select`` gives the rows of some keys, which stand side by side: one customer out of a million
+costs what his own rows cost. A history that is kept to be asked many times (``keep``) also
+remembers what follows from its rows alone: from when until when each counts.
 
 >>> import pandas as pd
 >>> from data.tables import MemoryTables
@@ -13,106 +14,256 @@ column, so one customer out of a million costs what his own rows cost.
 >>> history = History.read(FeatureView((count(ORDERS, days=7),)), MemoryTables({"orders": orders}))
 >>> history.rows(ORDERS).size
 2
->>> part, codes = history.select(ORDERS, ORDERS["customer_id"], np.array(["x", "b"], dtype=object))
->>> part.size, codes.tolist()
-(1, [1])
+>>> names = np.array(["x", "b"], dtype=object)
+>>> history.select(ORDERS, ORDERS["customer_id"], names, np.array([0, 1])).line.tolist()
+[1]
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from data.errors import DataError
 from data.tables import Tables
-from features.asof import Int64
-from features.expression import Array, Column, Value
+from features.asof import ALWAYS, NEVER, Int64
+from features.expression import Array, Column, Expression, Value
+from features.kernel import Spells
+from features.predicate import Given
 from features.sources import Rows, Source, read_rows
-from features.spec import FeatureView
+from features.spec import FeatureView, Term
+
+SCALES = {"number": 1000.0, "duration": 1.0, "flag": 1.0}
+"""Numbers are added as integers of a thousandth (money to a tenth of a cent), durations as
+microseconds: exact, so the order of adding does not matter."""
+
+
+KEPT = 64
+"""How many lists of names a history remembers the codes of; a view asks by a dozen."""
+
+
+class Keyed:
+    """A source's rows by key, within it by time and, of equal times, as they came; rows without a
+    key are left out. Those of key code c are ``begin[c]`` up to ``begin[c + 1]``."""
+
+    def __init__(self, rows: Rows, source: Source, key: Column | None, kept: bool) -> None:
+        self.kept = kept
+        times = rows.column(source.time).data
+        if key is None:
+            order = np.lexsort((rows.position, times))
+            self.names = pd.Index(["all"], dtype=object)
+            self.codes = np.zeros(rows.size, dtype=np.int64)
+        else:
+            value = rows.column(key)
+            assert value.categories is not None
+            codes = value.data
+            order = np.lexsort((rows.position, times, codes))
+            order = order[np.searchsorted(codes[order], 0) :]
+            self.names = pd.Index(value.categories, dtype=object)
+            self.codes = codes[order].astype(np.int64)
+        in_order = len(order) == rows.size and bool(np.all(order[1:] == order[:-1] + 1))
+        self.rows = rows if in_order else rows.take(order)
+        self.begin = np.searchsorted(self.codes, np.arange(len(self.names) + 1))
+        self.cache: dict[Hashable, Any] = {}
+
+    @cached_property
+    def whole(self) -> Part:
+        """All rows, each key a line."""
+        return Part(self, slice(None), self.codes)
+
+    def complete(self, value: Expression) -> bool:
+        """Whether every row has the value, from the start."""
+        if (value, "complete") not in self.cache:
+            found = value.value(self.rows)
+            self.cache[value, "complete"] = found.known is None and not found.null().any()
+        return bool(self.cache[value, "complete"])
+
+    def part(self, codes: Int64) -> Part:
+        """The rows of some keys (-1: none); line i has the rows of ``codes[i]``."""
+        known = np.flatnonzero(codes >= 0)
+        chosen = codes[known]
+        first, stop = self.begin[chosen], self.begin[chosen + 1]
+        length = stop - first
+        line = np.repeat(known, length)
+        if len(chosen) and np.array_equal(first[1:], stop[:-1]):
+            return Part(self, slice(int(first[0]), int(stop[-1])), line)
+        step = np.arange(len(line)) - np.repeat(np.cumsum(length) - length, length)
+        return Part(self, np.repeat(first, length) + step, line)
 
 
 class Part:
-    """Some of the rows of a source; a column is copied when it is first asked for."""
+    """Rows by ``line``; columns, and what follows from them, are made when first asked for."""
 
-    def __init__(self, rows: Rows, at: Int64) -> None:
-        self._rows, self._at = rows, at
-        self.start, self.end = rows.start[at], rows.end[at]
-        self._values: dict[Column, Value] = {}
-        self._ranks: dict[Column, Int64] = {}
+    def __init__(self, keyed: Keyed, at: slice | Int64, line: Int64) -> None:
+        self._keyed, self._at, self.line = keyed, at, line
+        self._made: dict[Hashable, Any] = {}
 
     @property
     def size(self) -> int:
-        return len(self._at)
+        return len(self.line)
+
+    @cached_property
+    def start(self) -> Int64:
+        return self._keyed.rows.start[self._at]
+
+    @cached_property
+    def end(self) -> Int64:
+        return self._keyed.rows.end[self._at]
+
+    @property
+    def position(self) -> Int64:
+        return self._keyed.rows.position[self._at]
 
     def column(self, column: Column) -> Value:
-        if column not in self._values:
-            whole = self._rows.column(column)
-            known = None if whole.known is None else whole.known[self._at]
-            self._values[column] = Value(whole.data[self._at], known, whole.categories)
-        return self._values[column]
+        whole = self._keyed.rows.column(column)
+        if isinstance(self._at, slice) and self._at == slice(None):
+            return whole
+        known = None if whole.known is None else whole.known[self._at]
+        return Value(whole.data[self._at], known, whole.categories)
 
-    def rank(self, time: Column) -> Int64:
-        """The places in time among all rows of the source."""
-        if time not in self._ranks:
-            self._ranks[time] = self._rows.rank(time)[self._at]
-        return self._ranks[time]
+    def spells(self, stream: Term, value: Expression | None) -> Spells:
+        """When each row counts; with a value only while that is known, and not null."""
+        if value is not None and self._keyed.complete(value):
+            value = None
+        made = self._make((stream, value), lambda part: _spells(part, stream, value))
+        lo, hi, at = made[:3]
+        return Spells(self.line, lo, hi, at, made[3])
 
+    def complete(self, value: Expression) -> bool:
+        """Whether every row of the source has the value, from the start."""
+        return self._keyed.complete(value)
 
-@dataclass(frozen=True)
-class Index:
-    """Where the rows of each key are: ``order[begin[code] : begin[code + 1]]``."""
+    def value(self, value: Expression) -> Value:
+        """A value per row."""
+        if isinstance(value, Column):
+            return self.column(value)
+        made = self._make(value, lambda part: tuple(value.value(part)[:2]))
+        return Value(made[0], made[1])
 
-    names: pd.Index
-    order: Int64
-    begin: Int64
+    def whole_numbers(self, value: Expression) -> Int64:
+        """The value as an integer of ``SCALES``, 0 where null."""
+        return self._make((value, "whole"), lambda part: (_whole(value, part),))[0]
+
+    def _make(self, key: Hashable, make: Callable[[Part], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """What is made once: of all rows if the history is kept, else of these."""
+        if not self._keyed.kept:
+            if key not in self._made:
+                self._made[key] = make(self)
+            return self._made[key]
+        cache = self._keyed.cache
+        if key not in cache:
+            cache[key] = make(self._keyed.whole if self is not self._keyed.whole else self)
+        return tuple(v[self._at] if isinstance(v, np.ndarray) else v for v in cache[key])
 
 
 class History:
     """The rows of every source of a view; they are shared and never written to."""
 
-    def __init__(self, rows: Mapping[Source, Rows]) -> None:
+    def __init__(self, rows: Mapping[Source, Rows], kept: bool = False) -> None:
         self._rows = MappingProxyType(dict(rows))
-        self._indexes: dict[tuple[Source, Column], Index] = {}
+        self.kept = kept
+        self._keyed: dict[tuple[Source, Column | None], Keyed] = {}
+        self._codes: dict[tuple[Source, Column, int], tuple[Array, Int64]] = {}
+        self.cache: dict[Hashable, Any] = {}
 
     @classmethod
     def read(cls, view: FeatureView, tables: Tables) -> History:
         """Reads the columns that the view's terms need, and no others."""
-        needed: dict[Source, set[Column]] = {}
-        for feature in view.features:
-            for term in feature.node.terms():
-                needed.setdefault(term.source, set()).update(term.columns)
-        return cls(read_rows(tables, needed))
+        return cls(read_rows(tables, needed_columns(view)))
+
+    def keep(self) -> History:
+        """The same rows, to be asked many times: what follows from them is worked out once."""
+        return History(self._rows, kept=True)
 
     def rows(self, source: Source) -> Rows:
         """All rows of the source."""
         return self._rows[source]
 
-    def select(self, source: Source, key: Column | None, names: Array) -> tuple[Rows | Part, Int64]:
-        """The rows whose key is among ``names``, and the place of each row's key there.
+    def keyed(self, source: Source, key: Column | None) -> Keyed:
+        """The rows by key; None: all are of one key."""
+        if (source, key) not in self._keyed:
+            self._keyed[source, key] = Keyed(self._rows[source], source, key, self.kept)
+        return self._keyed[source, key]
 
-        Without a key all rows belong to the one group 0.
+    def select(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+        """The rows of the keys ``names[chosen]``, by line: line i has those of chosen[i].
+
+        Without a key every line has all rows.
         """
-        rows = self._rows[source]
-        if key is None:
-            return rows, np.zeros(rows.size, dtype=np.int64)
-        index = self._index(source, key)
-        group = index.names.get_indexer(pd.Index(names))
-        known = np.flatnonzero(group >= 0)
-        begin = index.begin[group[known]]
-        length = index.begin[group[known] + 1] - begin
-        total = int(length.sum())
-        step = np.arange(total) - np.repeat(np.cumsum(length) - length, length)
-        return Part(rows, index.order[np.repeat(begin, length) + step]), np.repeat(known, length)
+        return self.keyed(source, key).part(self.codes(source, key, names, chosen))
 
-    def _index(self, source: Source, key: Column) -> Index:
-        if (source, key) not in self._indexes:
-            value = self._rows[source].column(key)
-            assert value.categories is not None
-            codes = value.data.astype(np.int64)
-            order = np.argsort(codes, kind="stable")
-            begin = np.searchsorted(codes[order], np.arange(len(value.categories) + 1))
-            self._indexes[source, key] = Index(pd.Index(value.categories), order, begin)
-        return self._indexes[source, key]
+    def codes(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Int64:
+        """The key codes of ``names[chosen]``, -1 for a key that has no rows."""
+        keyed = self.keyed(source, key)
+        if key is None:
+            return np.zeros(len(chosen), dtype=np.int64)
+        if len(chosen) == 1:
+            try:
+                return np.array([keyed.names.get_loc(names[chosen[0]])])
+            except KeyError:
+                return np.array([-1])
+        place = (source, key, id(names))
+        if place not in self._codes:
+            if len(self._codes) >= KEPT:
+                self._codes.clear()
+            self._codes[place] = (names, keyed.names.get_indexer(pd.Index(names, dtype=object)))
+        return self._codes[place][1][chosen]
+
+    def parts(
+        self, source: Source, key: Column | None, names: Array, chosen: Int64
+    ) -> Iterator[Part]:
+        """``select`` piece by piece: of a history in memory there is one piece."""
+        yield self.select(source, key, names, chosen)
+
+
+def needed_columns(view: FeatureView) -> dict[Source, set[Column]]:
+    """The columns that the view's terms read, by source."""
+    needed: dict[Source, set[Column]] = {}
+    for feature in view.features:
+        for term in feature.node.terms():
+            needed.setdefault(term.source, set()).update(term.columns)
+    return needed
+
+
+def _spells(part: Part, term: Term, value: Expression | None) -> tuple[Any, ...]:
+    """From when (>=) and until when (<) each row counts but for windows; the moment from which
+    windows count; whether all are there from just after it on, for ever.
+
+    Everything that makes a row known late or gone early is in the two bounds, so no operation has
+    to think of time again.
+    """
+    since = term.since or term.source.time
+    moments = part.column(since).data.astype(np.int64, copy=False)
+    lo, hi = part.start, part.end
+    if term.ahead is not None:  # counts while since lies in [T, T + ahead)
+        past = np.where(moments == NEVER, ALWAYS, moments)
+        lo = np.maximum(lo, past - term.ahead + 1)
+        hi = np.minimum(hi, past + 1)
+    elif term.since is not None:  # a row is not seen before its own moment anyway
+        lo = np.maximum(lo, np.where(moments == NEVER, NEVER, moments + 1))
+    if term.where is not None:
+        lo = np.maximum(lo, term.where.truth(part).true_from)
+    if value is not None:
+        lo = np.maximum(lo, Given(value).truth(part).true_from)
+    if term.until is not None:
+        ends = term.until.value(part).data.astype(np.int64, copy=False)
+        hi = np.minimum(hi, np.where(ends == NEVER, NEVER, ends + 1))
+    # rows that never count are put behind every T, so that they make no row unlike the others
+    never = (lo >= hi) | (lo == NEVER)
+    if never.any():
+        moments = np.where(never, NEVER, moments)
+        lo, hi = np.where(never, NEVER + 1, lo), np.where(never, NEVER, hi)
+    return lo, hi, moments, bool(((lo == moments + 1) & (hi == NEVER)).all())
+
+
+def _whole(value: Expression, part: Part) -> Int64:
+    found = part.value(value)
+    scaled = np.where(found.null(), 0.0, found.data.astype(np.float64)) * SCALES[value.kind]
+    if np.isinf(scaled).any() or (np.abs(scaled) >= 2.0**62).any():
+        raise DataError(f"{value.text}: a value is infinite or too large to be added exactly")
+    return np.rint(scaled).astype(np.int64)

@@ -1,187 +1,272 @@
-"""The one computation: all windows at all as-of times, over arrays, in a fixed order.
+"""The one computation: all windows at all as-of times, over arrays, in integers.
 
 A row counts at T for ``lo <= T < hi``, whatever made it so: a window, a late record, a correction,
-a delivery. The as-of times of a key are its *slots*; so a row is +w at its first slot >= lo and -w
-at its first slot >= hi, and a running sum over the slots gives every additive feature at once.
-Extremes and last values are reductions over the same intervals. Everything added or compared is an
-integer, so a million keys in one batch and one key online give the same bits.
+a delivery. Rows stand by *line* (a key, or a key at a time of its own); all lines share the as-of
+times. Most rows are *plain*: there from just after their moment on, for ever. The edges ``T`` and
+``T - w`` of all windows cut time into cells; a running sum over the cells of a line, and a
+difference of two of them, is every window at every T. Any other row is +w at its first T and -w
+at the first T past its end. Everything that is added or compared is an integer, so a million lines
+in one batch and one customer online give the same bits.
 
->>> slots = Slots(np.array([0, 0, 1]), np.array([10, 20, 10]))
->>> codes, lo, hi = np.array([0, 0, 1]), np.array([5, 11, 3]), np.array([15, 30, 10])
->>> rows, first = slots.begins(codes, lo, hi)
->>> total(slots, slots.until(rows, codes[rows], first, hi[rows]), np.array([7, 1, 5])).tolist()
-[7, 1, 0]
+>>> line, at = np.array([0, 0, 1]), np.array([5, 11, 3])
+>>> spells = Spells(line, at + 1, np.full(3, NEVER), at)
+>>> cut = Cut(Grid(2, np.array([10, 20])), spells, (None, 10))
+>>> cut.sums(None, [10])[10].tolist()  # lines x times
+[[1, 1], [1, 0]]
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from data.errors import DataError
-from features.asof import ALWAYS, NEVER, Int64
+from features.asof import NEVER, Int64
 
-DENSE = 3
-"""A grid of keys x times is used when it is at most so many times larger than the slots."""
+EXACT = 2.0**53
+"""Below it every integer is a float64; sums that could pass it are added in 64-bit integers."""
+
+WRITTEN_OUT = 4_000_000
+"""Pairs of a row and a T that are held at a time."""
+
+Window = int | None
+Windows = Sequence[Window]
+
+
+class Spells(NamedTuple):
+    """When rows count: each for ``lo <= T < hi``, with a window only until ``at + window`` too.
+
+    Rows stand by ``line``, ascending. ``at`` is the moment from which windows count. A row with
+    ``lo >= hi`` never counts."""
+
+    line: Int64
+    lo: Int64
+    hi: Int64
+    at: Int64
+    plain: bool = False
+    """Whether all rows are known to be there from just after ``at`` on, for ever."""
+
+    def only(self, which: npt.NDArray[np.bool_]) -> Spells:
+        """The rows for which ``which`` is true."""
+        return Spells(self.line[which], self.lo[which], self.hi[which], self.at[which])
+
+
+class Grid(NamedTuple):
+    """``lines`` counted from 0, each at the same as-of ``times``, ascending and distinct."""
+
+    lines: int
+    times: Int64
+
+    @property
+    def width(self) -> int:
+        """The places of a line: one for each T, and one more behind them."""
+        return len(self.times) + 1
+
+    @property
+    def size(self) -> int:
+        """The places of all lines."""
+        return self.lines * self.width
+
+    def by_line(self, places: Int64) -> Int64:
+        """Places as lines x times, the place behind them left out."""
+        return places.reshape(self.lines, self.width)[:, :-1]
 
 
 class Active(NamedTuple):
-    """Rows that count at one slot or more: ``rows`` positions, ``first`` and ``stop`` places."""
+    """Rows that count at one T or more: ``rows`` positions, and of each the places ``first <=
+    place < stop`` at which it counts."""
 
     rows: Int64
     first: Int64
     stop: Int64
 
 
-class Slots:
-    """(key, T) pairs, sorted and distinct. ``keys`` count from 0.
+class Cut:
+    """Rows cut into cells by the edges of windows; its answers are lines x times for each window,
+    which must be one of those it was made for."""
 
-    Inside, each key has one more place after its slots, where whatever begins too late or ends
-    after the last T goes; so a key's pluses and minuses always cancel within it.
-    """
+    def __init__(self, grid: Grid, spells: Spells, windows: Windows) -> None:
+        self.grid, self.spells = grid, spells
+        moments = [grid.times, *(grid.times - w for w in windows if w is not None)]
+        self.edges = np.unique(np.concatenate(moments)) if len(moments) > 1 else grid.times
+        self.width = len(self.edges) + 1
+        self.now = np.searchsorted(self.edges, grid.times)
+        plain = None if spells.plain else (spells.lo == spells.at + 1) & (spells.hi == NEVER)
+        self.plain = None if plain is None or plain.all() else plain
 
-    def __init__(self, keys: Int64, times: Int64, keys_total: int | None = None) -> None:
-        self.keys, self.times = keys, times
-        self.count = len(keys)
-        self.key_count = int(keys[-1]) + 1 if keys_total is None and len(keys) else keys_total or 0
-        self.grid, self.rank = np.unique(times, return_inverse=True)
-        width = len(self.grid) + 1
-        self.dense = self.key_count * width <= DENSE * (self.count + self.key_count) + 1024
-        pairs = keys * width + self.rank
-        if self.dense:
-            self.places = pairs
-            self.size = self.key_count * width
-        else:
-            self.places = np.arange(self.count) + keys
-            self.size = self.count + self.key_count
-            self._pairs = pairs
-        self.width = width
+    @cached_property
+    def cells(self) -> Int64:
+        """The cell of each plain row: its line's, and in it the first whose edge lies after it."""
+        line, at = self.spells.line, self.spells.at
+        if self.plain is not None:
+            line, at = line[self.plain], at[self.plain]
+        return line * self.width + np.searchsorted(self.edges, at, side="right")
 
-    def place(self, codes: Int64, moments: Int64) -> Int64:
-        """The place of each code's first slot at or after a moment."""
-        rank = np.searchsorted(self.grid, moments)
-        if self.dense:
-            return codes * self.width + rank
-        return np.searchsorted(self._pairs, codes * self.width + rank) + codes
+    def sums(self, weights: Int64 | None, windows: Windows) -> dict[Window, Int64]:
+        """The sums of the weights (1 without them) of the rows that count, exact.
 
-    def stops(self, codes: Int64) -> Int64:
-        """The place after the last slot of each code."""
-        if self.dense:
-            return codes * self.width + (self.width - 1)
-        return np.searchsorted(self._pairs, (codes + 1) * self.width) + codes
+        Raises DataError where a sum could pass 64 bits.
+        """
+        cells = np.zeros(self.grid.lines * self.width, dtype=np.int64)
+        _add(cells, self.cells, None if weights is None else self._plain(weights))
+        table = self._by_line(cells)
+        np.cumsum(table, axis=1, out=table)
+        now = table[:, self.now]
+        out: dict[Window, Int64] = {}
+        for window in windows:
+            found = now if window is None else now - table[:, self._begin(window)]
+            if self.plain is not None:
+                change = np.zeros(self.grid.size, dtype=np.int64)
+                some = self._others(window)
+                chosen = None if weights is None else weights[some.rows]
+                _add(change, some.first, chosen)
+                _add(change, some.stop, chosen, sign=-1)
+                found = found + self.grid.by_line(np.cumsum(change))
+            out[window] = found
+        return out
 
-    def begins(self, codes: Int64, lo: Int64, hi: Int64) -> tuple[Int64, Int64]:
-        """The rows that begin before they end and before their key's last slot has passed, and
-        the place of the slot at which each begins."""
-        rows = np.flatnonzero((lo < hi) & (lo <= (self.grid[-1] if len(self.grid) else ALWAYS)))
-        if len(rows) < len(codes):
-            codes, lo = codes[rows], lo[rows]
-        return rows, self.place(codes, lo)
+    def latest(self, windows: Windows) -> dict[Window, Int64]:
+        """The position of the latest row that counts, -1 where none does.
 
-    def until(self, rows: Int64, codes: Int64, first: Int64, hi: Int64) -> Active:
-        """Of the rows that begin at ``first`` those that last to a slot, and their ends."""
-        stop = self.place(codes, hi)
-        keep = np.flatnonzero(first < stop)
-        if len(keep) == len(stop):
-            return Active(rows, first, stop)
-        return Active(rows[keep], first[keep], stop[keep])
+        Rows must be in the order of ``at`` within their line; of equal moments the later row wins.
+        """
+        positions = np.arange(len(self.spells.at))
+        cells = np.full(self.grid.lines * self.width, -1)
+        # of equal cells the last one stays, which is the latest
+        cells[self.cells] = self._plain(positions)
+        table = self._by_line(cells)
+        np.maximum.accumulate(table, axis=1, out=table)
+        newest = table[:, self.now]
+        moments = np.append(self.spells.at, -NEVER)
+        out: dict[Window, Int64] = {}
+        for window in windows:
+            found = newest
+            if window is not None:
+                found = np.where(moments[found] >= self.grid.times - window, found, -1)
+            if self.plain is not None:
+                found = np.maximum(found, np.maximum(self._largest_other(window, positions), -1))
+            out[window] = found
+        return out
 
+    def largest(self, values: Int64, windows: Windows) -> dict[Window, Int64]:
+        """The greatest value of the rows that count, ``-NEVER`` where none does."""
+        cells = np.full(self.grid.lines * self.width, -NEVER)
+        np.maximum.at(cells, self.cells, self._plain(values))
+        table = self._by_line(cells)
+        out: dict[Window, Int64] = {}
+        for window in windows:
+            if window is None:
+                found = np.maximum.accumulate(table, axis=1)[:, self.now]
+            else:
+                begins = self._begin(window) + 1
+                spans = zip(begins, self.now, strict=True)
+                found = np.stack([table[:, a : b + 1].max(axis=1) for a, b in spans], axis=1)
+            if self.plain is not None:
+                found = np.maximum(found, self._largest_other(window, values))
+            out[window] = found
+        return out
 
-def total(slots: Slots, active: Active, weights: Int64 | None = None) -> Int64:
-    """The sum of the weights (1 without them) of the rows that count at each slot, exact."""
-    if weights is None:
-        change = np.bincount(active.first, minlength=slots.size)
-        change -= np.bincount(active.stop, minlength=slots.size)
-    else:
-        change = np.zeros(slots.size, dtype=np.int64)
-        chosen = weights[active.rows]
-        if len(chosen) and float(np.abs(chosen).max()) * len(chosen) >= 2.0**62:
-            raise DataError("values are too large to be added exactly in 64 bits")
-        np.add.at(change, active.first, chosen)
-        np.subtract.at(change, active.stop, chosen)
-    np.cumsum(change, out=change)
-    return change[slots.places]
+    def _begin(self, window: int) -> Int64:
+        return np.searchsorted(self.edges, self.grid.times - window)
 
+    def _by_line(self, cells: Int64) -> Int64:
+        return cells.reshape(self.grid.lines, self.width)
 
-def largest(slots: Slots, active: Active, values: Int64) -> Int64:
-    """The greatest value of the rows that count at each slot, ``-NEVER`` where none does.
+    def _plain(self, values: Int64) -> Int64:
+        return values if self.plain is None else values[self.plain]
 
-    Rows that count until a key's last slot are carried forward by a running maximum; those that
-    end before are written out slot by slot.
-    """
-    best = np.full(slots.size, -NEVER)
-    if not len(active.rows):
-        return best[slots.places]
-    key_of = _keys_of_places(slots)
-    chosen = values[active.rows]
-    lasting = active.stop == slots.stops(key_of[active.first])
-    if lasting.any():
-        np.maximum.at(best, active.first[lasting], chosen[lasting])
-        _carry_forward(best, key_of)
-    brief = np.flatnonzero(~lasting)
-    if len(brief):
-        for piece in np.array_split(brief, max(1, _volume(active, brief) // 4_000_000)):
-            places, owner = _written_out(active, piece)
+    def _others(self, window: Window) -> Active:
+        """When the rows count that are not plain."""
+        assert self.plain is not None
+        which = np.flatnonzero(~self.plain)
+        some = active(self.grid, self.spells.only(~self.plain), window)
+        return Active(which[some.rows], some.first, some.stop)
+
+    def _largest_other(self, window: Window, values: Int64) -> Int64:
+        """Of the rows that are not plain: those that stay are carried forward by a running
+        maximum, the others written out T by T."""
+        some = self._others(window)
+        width = self.grid.width
+        best = np.full(self.grid.size, -NEVER)
+        chosen = values[some.rows]
+        staying = some.stop % width == width - 1
+        np.maximum.at(best, some.first[staying], chosen[staying])
+        table = best.reshape(self.grid.lines, width)
+        np.maximum.accumulate(table, axis=1, out=table)
+        brief = np.flatnonzero(~staying)
+        volume = int((some.stop[brief] - some.first[brief]).sum())
+        for piece in np.array_split(brief, 1 + volume // WRITTEN_OUT):
+            places, owner = _written_out(some, piece)
             np.maximum.at(best, places, chosen[owner])
-    return best[slots.places]
+        return table[:, :-1]
 
 
-def distinct(slots: Slots, active: Active, values: Int64) -> Int64:
-    """How many different values (>= 0) the rows that count at each slot have."""
-    chosen = values[active.rows]
-    known = np.flatnonzero(chosen >= 0)
-    if not len(known):
-        return np.zeros(slots.count, dtype=np.int64)
-    first, stop, chosen = active.first[known], active.stop[known], chosen[known]
-    key = _keys_of_places(slots)[first]
-    order = np.lexsort((first, chosen, key))
-    first, stop, chosen, key = first[order], stop[order], chosen[order], key[order]
-    fresh = np.append(True, (chosen[1:] != chosen[:-1]) | (key[1:] != key[:-1]))
-    group = np.cumsum(fresh) - 1
-    # the furthest end so far within the group; groups are kept apart by an offset
-    reach = np.maximum.accumulate(stop + group * (slots.size + 1)) - group * (slots.size + 1)
-    gap = np.append(True, fresh[1:] | (first[1:] > reach[:-1]))
-    begins = np.flatnonzero(gap)
-    ends = np.append(begins[1:], len(first)) - 1
-    merged = Active(begins, first[begins], reach[ends])
-    return total(slots, merged)
+def active(grid: Grid, spells: Spells, window: Window) -> Active:
+    """The rows that count at some T of the grid, and where."""
+    hi = spells.hi if window is None else np.minimum(spells.hi, spells.at + (window + 1))
+    here = np.flatnonzero((spells.lo < hi) & (spells.lo <= grid.times[-1]))
+    base = spells.line[here] * grid.width
+    first = base + np.searchsorted(grid.times, spells.lo[here])
+    stop = base + np.searchsorted(grid.times, hi[here])
+    some = first < stop
+    return Active(here[some], first[some], stop[some])
 
 
-def pairs(slots: Slots, active: Active, rank: Int64) -> tuple[Int64, Int64]:
-    """Every (slot, row) in which the row counts, by slot and then by the row's rank."""
-    places, owner = _written_out(active, np.arange(len(active.rows)))
-    slot_of = np.full(slots.size, -1)
-    slot_of[slots.places] = np.arange(slots.count)
-    slot, row = slot_of[places], active.rows[owner]
-    real = slot >= 0
-    slot, row = slot[real], row[real]
-    order = np.lexsort((rank[row], slot))
+def distinct(grid: Grid, spells: Spells, values: Int64, window: Window) -> Int64:
+    """How many different values (>= 0) the rows that count have: lines x times."""
+    some = active(grid, spells, window)
+    line, chosen = spells.line[some.rows], values[some.rows]
+    order = np.lexsort((some.first, chosen, line))
+    first, stop, chosen, line = some.first[order], some.stop[order], chosen[order], line[order]
+    change = np.zeros(grid.size, dtype=np.int64)
+    if len(order):
+        fresh = np.append(True, (chosen[1:] != chosen[:-1]) | (line[1:] != line[:-1]))
+        group = np.cumsum(fresh) - 1
+        # the furthest end so far within the group; groups are kept apart by an offset
+        offset = group * (grid.size + 1)
+        reach = np.maximum.accumulate(stop + offset) - offset
+        gap = np.append(True, fresh[1:] | (first[1:] > reach[:-1]))
+        begins = np.flatnonzero(gap)
+        _add(change, first[begins], None)
+        _add(change, reach[np.append(begins[1:], len(first)) - 1], None, sign=-1)
+    return grid.by_line(np.cumsum(change))
+
+
+def pairs(grid: Grid, spells: Spells, window: Window) -> tuple[Int64, Int64]:
+    """Every (slot, row) in which the row counts, slot = line * times + time, in that order."""
+    some = active(grid, spells, window)
+    places, owner = _written_out(some, np.arange(len(some.rows)))
+    line, time = np.divmod(places, grid.width)
+    slot, row = line * len(grid.times) + time, some.rows[owner]
+    order = np.lexsort((row, slot))
     return slot[order], row[order]
 
 
-def _keys_of_places(slots: Slots) -> Int64:
-    if slots.dense:
-        return np.repeat(np.arange(slots.key_count), slots.width)
-    spare = np.bincount(slots.keys, minlength=slots.key_count) + 1
-    return np.repeat(np.arange(slots.key_count), spare)
+def _add(into: Int64, place: Int64, weights: Int64 | None, sign: int = 1) -> None:
+    """Adds ``sign`` times the weights (1 without them) at places, exactly."""
+    few = len(place) * 8 < len(into)
+    if weights is None:
+        if few:
+            np.add.at(into, place, sign)
+        else:
+            into += sign * np.bincount(place, minlength=len(into))
+        return
+    heaviest = float(np.abs(weights).max()) * len(place) if len(place) else 0.0
+    if heaviest >= 2.0**62:
+        raise DataError("values are too large to be added exactly in 64 bits")
+    if few or heaviest >= EXACT:
+        np.add.at(into, place, sign * weights)
+    else:
+        into += sign * np.bincount(place, weights, minlength=len(into)).astype(np.int64)
 
 
-def _carry_forward(best: Int64, key_of: Int64) -> None:
-    """Running maximum within each key, in place, by ranks that rise from key to key."""
-    levels, rank = np.unique(best, return_inverse=True)
-    lifted = np.maximum.accumulate(rank + key_of * len(levels))
-    best[:] = levels[lifted - key_of * len(levels)]
-
-
-def _volume(active: Active, piece: npt.NDArray[np.intp]) -> int:
-    return int((active.stop[piece] - active.first[piece]).sum())
-
-
-def _written_out(active: Active, piece: npt.NDArray[np.intp]) -> tuple[Int64, Int64]:
-    length = active.stop[piece] - active.first[piece]
+def _written_out(some: Active, piece: npt.NDArray[np.intp]) -> tuple[Int64, Int64]:
+    length = some.stop[piece] - some.first[piece]
     owner = np.repeat(piece, length)
-    begin = np.repeat(active.first[piece], length)
+    begin = np.repeat(some.first[piece], length)
     step = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
     return begin + step, owner

@@ -19,7 +19,7 @@ data.errors.DefinitionError: orders has no column 'region'. ...
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -106,7 +106,6 @@ class Rows:
     end: Int64
     position: Int64
     values: dict[Column, Value]
-    _ranks: dict[Column, Int64] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -130,17 +129,7 @@ class Rows:
             )
             for column, value in self.values.items()
         }
-        ranks = {column: rank[at] for column, rank in self._ranks.items()}
-        return Rows(self.start[at], self.end[at], self.position[at], values, ranks)
-
-    def rank(self, time: Column) -> Int64:
-        """The place of each row in time, ties by position in the source: 0, 1, ..."""
-        if time not in self._ranks:
-            order = np.lexsort((self.position, self.values[time].data))
-            rank = np.empty(self.size, dtype=np.int64)
-            rank[order] = np.arange(self.size)
-            self._ranks[time] = rank
-        return self._ranks[time]
+        return Rows(self.start[at], self.end[at], self.position[at], values)
 
 
 def read_rows(tables: Tables, needed: Mapping[Source, Iterable[Column]]) -> dict[Source, Rows]:

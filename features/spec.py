@@ -24,6 +24,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -334,7 +335,7 @@ class FeatureView:
         """The names of its columns, in order."""
         return tuple(feature.name for feature in self.features)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hexadecimal digest of every definition, so of what a model was trained on."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()

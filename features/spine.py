@@ -24,11 +24,11 @@ import pandas as pd
 
 from data.errors import DataError
 from data.tables import Tables
-from features.asof import microseconds
-from features.evaluate import Evaluator
+from features.asof import Int64, microseconds
+from features.evaluate import Shared
 from features.history import History
-from features.kernel import Slots
 from features.language import count, now
+from features.program import compiled
 from features.sources import (
     ARTICLE_EVENTS,
     BOT_SESSIONS,
@@ -69,21 +69,18 @@ def customers_at(
         for s in ACTIVITY
         if active_within_days is not None and tables.has(s.table)
     ]
-    features = [*there, *active]
-    history = History.read(FeatureView(features), tables)
+    history = History.read(FeatureView([*there, *active]), tables)
     names = _names(history, [feature.node.source for feature in there])  # type: ignore[union-attr]
-    keys = np.repeat(np.arange(len(names)), len(moments))
-    slots = Slots(keys, np.tile(moments, len(names)), len(names))
-    evaluator = Evaluator(history, slots, names)
-    keep = _any(evaluator, there, slots)
+    shared = Shared(history, moments)
+    lines = np.arange(len(names))
+    keep = _any(shared, there, names, lines)
     if active_within_days is not None:
-        keep &= _any(evaluator, active, slots)
-    at = np.flatnonzero(keep)
-    at = at[np.lexsort((keys[at], slots.times[at]))]
+        keep &= _any(shared, active, names, lines)
+    time, line = np.nonzero(keep.reshape(len(names), len(moments)).T)
     return pd.DataFrame(
         {
-            "customer_id": pd.Series(names[keys[at]], dtype="str"),
-            "as_of": slots.times[at].astype("datetime64[us]"),
+            "customer_id": pd.Series(names[line], dtype="str"),
+            "as_of": moments[time].astype("datetime64[us]"),
         }
     )
 
@@ -95,8 +92,10 @@ def _names(history: History, sources: Sequence[Source]) -> npt.NDArray[np.object
     return np.array(sorted(found), dtype=object)
 
 
-def _any(evaluator: Evaluator, features: list[Feature], slots: Slots) -> npt.NDArray[np.bool_]:
-    keep = np.zeros(slots.count, dtype=bool)
-    for feature in features:
-        keep |= evaluator.node(feature.node) > 0
-    return keep
+def _any(
+    shared: Shared, features: list[Feature], names: npt.NDArray[np.object_], lines: Int64
+) -> npt.NDArray[np.bool_]:
+    """Where one of the features is above 0, by line and time."""
+    program = compiled(tuple(feature.node for feature in features))
+    some: npt.NDArray[np.bool_] = np.any(shared.values(program, names, lines) > 0, axis=0)
+    return some

@@ -59,7 +59,7 @@ class Predictor:
 
     def history(self, tables: Tables) -> History:
         """The rows that the features need, read once, to be asked many times."""
-        return History.read(self.view, tables)
+        return History.read(self.view, tables).keep()
 
     def score(
         self,

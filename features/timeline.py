@@ -1,0 +1,154 @@
+"""Sums of a group's rows at any one T, by search: what a region or a product looks like now.
+
+A customer has few rows, a region millions; asked at one moment, they are not added up again. Of a
+stream's rows the moments at which each begins and ends to count are sorted by group once, with
+running sums of the weights; at T the answer is the sum of those begun minus that of those ended:
+two binary searches, the same integers as adding up row by row.
+
+>>> line, at = np.array([0, 0, 1]), np.array([5, 11, 3])
+>>> timeline = Timeline(Spells(line, at + 1, np.full(3, NEVER), at), 2)
+>>> timeline.sums("count", None, (None, 10), np.array([0, 1]), np.array([20, 10]))
+{None: array([2, 1]), 10: array([1, 1])}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from data.errors import DataError
+from features.asof import NEVER, Int64
+from features.expression import Expression
+from features.history import History
+from features.kernel import Spells, Window
+from features.spec import Term
+
+
+class Moments(NamedTuple):
+    """Moments sorted within each line, and the rows in that order."""
+
+    when: Int64
+    order: Int64
+
+
+class Timeline:
+    """One stream's rows by line, to be summed at any (line, T). ``begin``: where lines begin."""
+
+    def __init__(self, spells: Spells, lines: int) -> None:
+        self.spells = spells
+        self.begin = np.searchsorted(spells.line, np.arange(lines + 1))
+        self.plain = spells.plain or bool(
+            ((spells.lo == spells.at + 1) & (spells.hi == NEVER)).all()
+        )
+        self.starts = self._sorted(spells.lo)
+        self._ends: dict[Window, Moments] = {}
+        self._running: dict[tuple[Hashable, Hashable], Int64] = {}
+
+    @classmethod
+    def of(cls, history: History, stream: Term, needs: Expression | None) -> Timeline:
+        """The timeline of a stream by its key, made once per history."""
+        if (stream, needs) not in history.cache:
+            keyed = history.keyed(stream.source, stream.key)
+            found = cls(keyed.whole.spells(stream, needs), len(keyed.names))
+            history.cache[stream, needs] = found
+        made: Timeline = history.cache[stream, needs]
+        return made
+
+    def begun(self, line: int, as_of: int) -> tuple[int, int]:
+        """Where the line begins, and where those of its rows end that have begun at T."""
+        a, b = int(self.begin[line]), int(self.begin[line + 1])
+        return a, a + int(self.starts.when[a:b].searchsorted(as_of, side="right"))
+
+    def begun_at(self, line: int, moments: Int64) -> Int64:
+        """``begun`` at several moments."""
+        a, b = self.begin[line], self.begin[line + 1]
+        return a + self.starts.when[a:b].searchsorted(moments, side="right")
+
+    def ended_at(self, line: int, as_of: int, window: Window) -> int:
+        """Where those of the line's rows end that have ceased to count at T."""
+        a, b = int(self.begin[line]), int(self.begin[line + 1])
+        return a + int(self._ended(window).when[a:b].searchsorted(as_of, side="right"))
+
+    def running(
+        self, name: Hashable, weights: Int64 | None, window: Window
+    ) -> tuple[Int64, Int64 | None]:
+        """Running sums of weights in the order of the beginnings, and of the ends (None where a
+        row ends a window after it began)."""
+        begun = self._running_sums(name, None, self.starts, weights)
+        if self.plain:
+            return begun, None
+        return begun, self._running_sums(name, (window,), self._ended(window), weights)
+
+    def sums(
+        self,
+        name: Hashable,
+        weights: Int64 | None,
+        windows: Sequence[Window],
+        lines: Int64,
+        times: Int64,
+    ) -> dict[Window, Int64]:
+        """Per window the sum of weights (1 without them) at each (line, T), -1 being no line.
+
+        ``name`` stands for the weights: equal names must mean equal weights.
+        """
+        begun = self._until(self.starts, lines, times)
+        total = self._running_sums(name, None, self.starts, weights)[begun]
+        base = self._running_sums(name, None, self.starts, weights)[self.begin[lines]]
+        out: dict[Window, Int64] = {}
+        for window in windows:
+            if window is None and self.plain:
+                found = total - base
+            elif self.plain:
+                assert window is not None
+                gone = self._until(self.starts, lines, times - window)
+                found = total - self._running_sums(name, None, self.starts, weights)[gone]
+            else:
+                ends = self._ended(window)
+                gone = self._until(ends, lines, times)
+                running = self._running_sums(name, (window,), ends, weights)
+                found = total - base - (running[gone] - running[self.begin[lines]])
+            out[window] = np.where(lines < 0, 0, found)
+        return out
+
+    def _ended(self, window: Window) -> Moments:
+        """When rows cease to count; one that never counts ceases as it begins."""
+        if window not in self._ends:
+            hi = self.spells.hi
+            if window is not None:
+                hi = np.minimum(hi, self.spells.at + (window + 1))
+            self._ends[window] = self._sorted(np.maximum(hi, self.spells.lo))
+        return self._ends[window]
+
+    def _sorted(self, moments: Int64) -> Moments:
+        line = self.spells.line
+        if len(line) < 2 or np.all((moments[1:] >= moments[:-1]) | (line[1:] != line[:-1])):
+            return Moments(moments, np.arange(len(moments)))
+        order = np.lexsort((moments, line))
+        return Moments(moments[order], order)
+
+    def _running_sums(
+        self, name: Hashable, of: Hashable, moments: Moments, weights: Int64 | None
+    ) -> Int64:
+        if (name, of) not in self._running:
+            chosen = np.ones(len(moments.order), np.int64) if weights is None else weights
+            if len(chosen) and float(np.abs(chosen).max()) * len(chosen) >= 2.0**62:
+                raise DataError("values are too large to be added exactly in 64 bits")
+            sums = np.zeros(len(chosen) + 1, dtype=np.int64)
+            np.cumsum(chosen[moments.order], out=sums[1:])
+            self._running[name, of] = sums
+        return self._running[name, of]
+
+    def _until(self, moments: Moments, lines: Int64, times: Int64) -> Int64:
+        """Where in the order the moments <= T of each line end."""
+        out = np.empty(len(lines), dtype=np.int64)
+        order = np.argsort(lines, kind="stable")
+        ordered = lines[order]
+        cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+        for piece in np.split(order, cuts):
+            if not len(piece):
+                continue
+            a, b = self.begin[lines[piece[0]]], self.begin[lines[piece[0]] + 1]
+            out[piece] = a + np.searchsorted(moments.when[a:b], times[piece], side="right")
+        return out
