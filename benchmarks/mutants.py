@@ -35,7 +35,7 @@ sys.path[:0] = [str(Path(__file__).parent)]
 from equivalent_mutants import EQUIVALENT  # noqa: E402
 from mutation import Mutant, mutants_of, replaced  # noqa: E402
 
-FILES = ("features/asof.py", "features/kernel.py", "features/labels.py")
+FILES = ("features/asof.py", "features/kernel.py", "features/timeline.py", "features/labels.py")
 TESTS = ("tests/properties/test_time_edges.py",)
 NAMED = (
     ("features/asof.py", "moment < seen.end", "moment <= seen.end"),
@@ -43,9 +43,12 @@ NAMED = (
     ("features/asof.py", "times_of(view[f]) >= moment", "times_of(view[f]) > moment"),
     ("features/asof.py", "births + 1", "births"),
     ("features/labels.py", "unknown = stop > end", "unknown = stop >= end"),
-    ("features/kernel.py", "first < stop", "first <= stop"),
-    ("features/kernel.py", "np.searchsorted(self.grid, moments)",
-     'np.searchsorted(self.grid, moments, "right")'),
+    ("features/kernel.py", 'np.searchsorted(self.edges, at, side="right")',
+     'np.searchsorted(self.edges, at, side="left")'),
+    ("features/kernel.py", "spells.at + (window + 1)", "spells.at + window"),
+    ("features/kernel.py", ">= self.grid.times - window", "> self.grid.times - window"),
+    ("features/timeline.py", 'times[piece], side="right")', 'times[piece], side="left")'),
+    ("features/online.py", "(hi > as_of)", "(hi >= as_of)"),
 )  # fmt: skip
 """A few flips by what stands in the file, so that ``make test`` proves that the suite goes red."""
 
