@@ -24,7 +24,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -38,6 +38,7 @@ from data.clean import Source
 from data.contract import TABLES, table
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
+from data.known import known
 from data.tables import MemoryTables, Tables, columns_of, empty, normalise
 from data.workspace import Workspace
 
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
 
-FORMAT = 1
+FORMAT = 2
+KNOWN = "known.parquet"
 KEPT = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
 """The tables whose newest birth says how far the history goes."""
@@ -93,6 +95,37 @@ class Snapshot:
 
     def file(self, name: str) -> Path | None:
         return self.path / f"{name}.parquet" if self.has(name) else None
+
+    def known_at(self, as_of: datetime, names: Iterable[str]) -> str:
+        """A digest of all that these tables tell that was known at ``as_of`` (naive UTC).
+
+        Two snapshots with equal digests know the same at that moment. Moments that are no whole
+        quarter of an hour are told apart by the whole snapshot.
+        """
+        if as_of.minute % 15 or as_of.second or as_of.microsecond:
+            return self.fingerprint
+        told = {
+            name: str(
+                sum(digest for moment, digest in self._known.get(name, ()) if moment <= as_of)
+            )
+            for name in sorted(set(names))
+        }
+        return hashlib.sha256(json.dumps([told, self.attributes]).encode()).hexdigest()
+
+    @cached_property
+    def _known(self) -> dict[str, list[tuple[datetime, int]]]:
+        import pyarrow.parquet as pq
+
+        file = self.path / KNOWN
+        if not file.is_file() or sha256_of(file) != self.manifest["known"]:
+            raise DamagedFile(
+                f"{file} is not as it was written. Delete the folder {self.path.name} in "
+                ".presage/snapshots: the next run makes it anew"
+            )
+        out: dict[str, list[tuple[datetime, int]]] = {}
+        for row in pq.read_table(file).to_pylist():
+            out.setdefault(row["table"], []).append((row["moment"], int(row["digest"])))
+        return out
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         import pyarrow as pa
@@ -199,6 +232,7 @@ def _fill(
     con = engine(workspace)
     cleaned: dict[str, Cleaned] = {}
     entries: dict[str, dict[str, Any]] = {}
+    told: list[tuple[str, datetime, str]] = []
     ahead = False
     for name in TABLES:
         events = events_source(con, name, posted[name]) if name in posted else None
@@ -218,10 +252,13 @@ def _fill(
         tell(f"{name}: {one.rows:,} rows")
         one.relation.to_parquet(str(file), compression="zstd")
         entries[name] = _entry(con, name, file, expected=one.rows - one.quarantined)
+        told += [(name, m, str(d)) for m, d in known(con.read_parquet(str(file)), name)]
         if one.quarantined:
             tell(f"{name}: {one.quarantined:,} rows break the contract, see `presage check`")
+    _write_known(staged / KNOWN, told)
     manifest = {
         "format": FORMAT,
+        "known": sha256_of(staged / KNOWN),
         "fingerprint": identity,
         "attributes": list(cleaned["customers"].attributes),
         "tables": entries,
@@ -230,6 +267,16 @@ def _fill(
     }
     text = json.dumps({**manifest, "seal": _seal(manifest)}, indent=1)
     write_whole(staged / "manifest.json", text.encode())
+
+
+def _write_known(file: Path, told: Sequence[tuple[str, datetime, str]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"table": pa.string(), "moment": pa.timestamp("us"), "digest": pa.string()}
+    columns = zip(*told, strict=True) if told else ((), (), ())
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds.values(), strict=True)]
+    pq.write_table(pa.table(dict(zip(kinds, arrays, strict=True))), file)
 
 
 def _entry(con: duckdb.DuckDBPyConnection, name: str, file: Path, expected: int) -> dict[str, Any]:

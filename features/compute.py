@@ -184,9 +184,7 @@ def _column(feature: Feature, history: History, size: int) -> _Numbers | _Texts:
         return _Numbers(size)
     term = feature.node
     assert isinstance(term, Term) and isinstance(term.value, Column)
-    categories = history.rows(term.source).column(term.value).categories
-    assert categories is not None
-    return _Texts(size, categories)
+    return _Texts(size, history.categories(term.source, term.value))
 
 
 def _spine_columns(spine: pd.DataFrame) -> tuple[pd.Series, Int64]:

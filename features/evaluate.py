@@ -21,8 +21,8 @@ and the shared time is 0. The kernel does not know the difference, so neither do
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -34,6 +34,7 @@ from features.expression import Array, Column, Expression
 from features.history import SCALES, History, Part
 from features.kernel import Cut, Grid, Spells, Window
 from features.program import Lookup, Measure, Program, Spread, Stream, bare
+from features.sources import Source
 from features.spec import DAY, Term
 from features.timeline import Timeline
 
@@ -52,11 +53,26 @@ class Asked(NamedTuple):
     own: Int64 | None
 
 
+class Histories(Protocol):
+    """Where rows come from: ``History``, or the shards of a large one."""
+
+    def categories(self, source: Source, column: Column) -> Array:
+        """The texts that a column's codes stand for."""
+
+    def select(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+        """The rows of some keys, in order."""
+
+    def parts(
+        self, source: Source, key: Column | None, names: Array, chosen: Int64
+    ) -> Iterable[Part]:
+        """The rows of some keys, in pieces of any order."""
+
+
 class Evaluation(Protocol):
     """How the lines' times are given: ``Shared`` or ``Own``."""
 
     @property
-    def history(self) -> History: ...
+    def history(self) -> Histories: ...
     def grid(self, lines: int) -> Grid: ...
     def times(self, asked: Asked) -> Int64: ...
     def group_values(
@@ -68,9 +84,11 @@ class Evaluation(Protocol):
 class Shared:
     """All lines at the same ``times``, ascending; what is found of groups serves all calls."""
 
-    history: History
+    history: Histories
     moments: Int64
     groups: dict[Hashable, Float64] = field(default_factory=dict)
+    everybody: Histories | None = None
+    """Where groups' rows are, if ``history`` has some customers' only."""
 
     def values(self, program: Program, names: Array, chosen: Int64) -> Float64:
         """A row per part of the program, a column per slot: line 0 at each time, line 1, ..."""
@@ -87,8 +105,9 @@ class Shared:
     ) -> Float64:
         """The groups' values; of every group at every time once, then looked up."""
         if (term, program) not in self.groups:
-            names = group_names(self.history, term)
-            every = _run(self, program, Asked(names, np.arange(len(names)), None))
+            whole = self if self.everybody is None else replace(self, history=self.everybody)
+            names = group_names(whole.history, term)
+            every = _run(whole, program, Asked(names, np.arange(len(names)), None))
             self.groups[term, program] = np.append(every, np.full((len(every), 1), np.nan), axis=1)
         table = self.groups[term, program]
         width = len(self.moments)
@@ -152,15 +171,17 @@ def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Float64) -> Non
     term = stream.term
     measures = list(stream.measures)
     if asked.own is not None and not _of_customer(term.key):
+        assert isinstance(how.history, History)
         for measure in [m for m in measures if m.operation in ADDED]:
             _from_timeline(how.history, term, measure, asked, values)
             measures.remove(measure)
-    if any(measure.operation not in ADDED for measure in measures):
-        parts = [how.history.select(term.source, term.key, asked.names, asked.chosen)]
-    elif measures:
-        parts = list(how.history.parts(term.source, term.key, asked.names, asked.chosen))
+    if not measures:
+        return
+    where = (term.source, term.key, asked.names, asked.chosen)
+    summed = all(measure.operation in ADDED for measure in measures)
+    parts = how.history.parts(*where) if summed else [how.history.select(*where)]
     grid = how.grid(len(asked.chosen))
-    for number, part in enumerate(parts if measures else []):
+    for number, part in enumerate(parts):
         cuts: dict[Expression | None, Cut] = {}
         for measure in measures:
             needs = measure.value
@@ -316,14 +337,12 @@ def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Float64) -> N
             values[into] = np.where(count == 0, np.nan, best)
 
 
-def group_names(history: History, term: Term | None) -> Array:
+def group_names(history: Histories, term: Term | None) -> Array:
     """The texts that a link's codes stand for."""
     if term is None:
         return EVERYBODY
     assert isinstance(term.value, Column)
-    categories = history.rows(term.source).column(term.value).categories
-    assert categories is not None
-    return categories
+    return history.categories(term.source, term.value)
 
 
 def combine(how: str, parts: list[Float64], times: Int64) -> Float64:

@@ -21,7 +21,7 @@ remembers what follows from its rows alone: from when until when each counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -47,34 +47,12 @@ KEPT = 64
 """How many lists of names a history remembers the codes of; a view asks by a dozen."""
 
 
-class Keyed:
-    """A source's rows by key, within it by time and, of equal times, as they came; rows without a
-    key are left out. Those of key code c are ``begin[c]`` up to ``begin[c + 1]``."""
+class Loose:
+    """A source's rows as they lie."""
 
-    def __init__(self, rows: Rows, source: Source, key: Column | None, kept: bool) -> None:
-        self.kept = kept
-        times = rows.column(source.time).data
-        if key is None:
-            order = np.lexsort((rows.position, times))
-            self.names = pd.Index(["all"], dtype=object)
-            self.codes = np.zeros(rows.size, dtype=np.int64)
-        else:
-            value = rows.column(key)
-            assert value.categories is not None
-            codes = value.data
-            order = np.lexsort((rows.position, times, codes))
-            order = order[np.searchsorted(codes[order], 0) :]
-            self.names = pd.Index(value.categories, dtype=object)
-            self.codes = codes[order].astype(np.int64)
-        in_order = len(order) == rows.size and bool(np.all(order[1:] == order[:-1] + 1))
-        self.rows = rows if in_order else rows.take(order)
-        self.begin = np.searchsorted(self.codes, np.arange(len(self.names) + 1))
+    def __init__(self, rows: Rows, kept: bool = False) -> None:
+        self.rows, self.kept = rows, kept
         self.cache: dict[Hashable, Any] = {}
-
-    @cached_property
-    def whole(self) -> Part:
-        """All rows, each key a line."""
-        return Part(self, slice(None), self.codes)
 
     def complete(self, value: Expression) -> bool:
         """Whether every row has the value, from the start."""
@@ -82,6 +60,36 @@ class Keyed:
             found = value.value(self.rows)
             self.cache[value, "complete"] = found.known is None and not found.null().any()
         return bool(self.cache[value, "complete"])
+
+
+class Keyed(Loose):
+    """A source's rows by key, within it by time and, of equal times, as they came; rows without a
+    key are left out. Those of key code c are ``begin[c]`` up to ``begin[c + 1]``."""
+
+    def __init__(self, rows: Rows, source: Source, key: Column | None, kept: bool) -> None:
+        if key is None:
+            self.categories: Array = np.array(["all"], dtype=object)
+            codes = np.zeros(rows.size, dtype=np.int64)
+        else:
+            value = rows.column(key)
+            assert value.categories is not None
+            self.categories, codes = value.categories, value.data.astype(np.int64, copy=False)
+        times = rows.column(source.time).data.astype(np.int64, copy=False)
+        order = _order(codes, times, rows.position)
+        self.codes = codes[order].astype(np.int64)
+        in_order = len(order) == rows.size and bool(np.all(order[1:] == order[:-1] + 1))
+        super().__init__(rows if in_order else rows.take(order), kept)
+        self.begin = np.searchsorted(self.codes, np.arange(len(self.categories) + 1))
+
+    @cached_property
+    def names(self) -> pd.Index:
+        """The keys' names, to be searched."""
+        return pd.Index(self.categories, dtype=object)
+
+    @cached_property
+    def whole(self) -> Part:
+        """All rows, each key a line."""
+        return Part(self, slice(None), self.codes)
 
     def part(self, codes: Int64) -> Part:
         """The rows of some keys (-1: none); line i has the rows of ``codes[i]``."""
@@ -99,7 +107,7 @@ class Keyed:
 class Part:
     """Rows by ``line``; columns, and what follows from them, are made when first asked for."""
 
-    def __init__(self, keyed: Keyed, at: slice | Int64, line: Int64) -> None:
+    def __init__(self, keyed: Loose, at: slice | Int64, line: Int64) -> None:
         self._keyed, self._at, self.line = keyed, at, line
         self._made: dict[Hashable, Any] = {}
 
@@ -157,7 +165,8 @@ class Part:
             return self._made[key]
         cache = self._keyed.cache
         if key not in cache:
-            cache[key] = make(self._keyed.whole if self is not self._keyed.whole else self)
+            assert isinstance(self._keyed, Keyed)
+            cache[key] = make(self._keyed.whole)
         return tuple(v[self._at] if isinstance(v, np.ndarray) else v for v in cache[key])
 
 
@@ -174,7 +183,8 @@ class History:
     @classmethod
     def read(cls, view: FeatureView, tables: Tables) -> History:
         """Reads the columns that the view's terms need, and no others."""
-        return cls(read_rows(tables, needed_columns(view)))
+        terms = (term for feature in view.features for term in feature.node.terms())
+        return cls(read_rows(tables, needed_columns(terms)))
 
     def keep(self) -> History:
         """The same rows, to be asked many times: what follows from them is worked out once."""
@@ -183,6 +193,12 @@ class History:
     def rows(self, source: Source) -> Rows:
         """All rows of the source."""
         return self._rows[source]
+
+    def categories(self, source: Source, column: Column) -> Array:
+        """The texts that a column's codes stand for."""
+        found = self._rows[source].column(column).categories
+        assert found is not None
+        return found
 
     def keyed(self, source: Source, key: Column | None) -> Keyed:
         """The rows by key; None: all are of one key."""
@@ -202,6 +218,8 @@ class History:
         keyed = self.keyed(source, key)
         if key is None:
             return np.zeros(len(chosen), dtype=np.int64)
+        if keyed.categories is names:
+            return chosen
         if len(chosen) == 1:
             try:
                 return np.array([keyed.names.get_loc(names[chosen[0]])])
@@ -221,12 +239,31 @@ class History:
         yield self.select(source, key, names, chosen)
 
 
-def needed_columns(view: FeatureView) -> dict[Source, set[Column]]:
-    """The columns that the view's terms read, by source."""
+def _order(codes: Int64, times: Int64, position: Int64) -> Int64:
+    """Positions by code, time and position; those of code -1 are left out."""
+    at = np.arange(len(codes))
+    if not _in_time(times, position):
+        at = np.lexsort((position, times))
+        codes = codes[at]
+    low = int(codes.min(initial=0))
+    if int(codes.max(initial=0)) - low < 2**16:  # sorted by their digits, several times as fast
+        by_code = np.argsort((codes - low).astype(np.uint16), kind="stable")
+    else:
+        by_code = np.argsort(codes, kind="stable")
+    order = at[by_code]
+    return order[int(np.count_nonzero(codes < 0)) :]
+
+
+def _in_time(times: Int64, position: Int64) -> bool:
+    later = (times[1:] > times[:-1]) | ((times[1:] == times[:-1]) & (position[1:] > position[:-1]))
+    return bool(later.all())
+
+
+def needed_columns(terms: Iterable[Term]) -> dict[Source, set[Column]]:
+    """The columns that terms read, by source."""
     needed: dict[Source, set[Column]] = {}
-    for feature in view.features:
-        for term in feature.node.terms():
-            needed.setdefault(term.source, set()).update(term.columns)
+    for term in terms:
+        needed.setdefault(term.source, set()).update({*term.columns, term.source.time})
     return needed
 
 

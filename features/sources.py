@@ -95,6 +95,8 @@ ARTICLE_EVENTS = Source("article_events", "articles")
 VIEWED_ARTICLES = Source("article_events", "articles", "articles", "article_id")
 CALENDAR = Source("calendar")
 TREATMENTS = Source("treatments")
+SIGHTINGS = (ORDERS, USAGE, TICKETS)
+"""Where customers are seen first when there is no table of them."""
 TICKETS_OF_ORDERS = Source("tickets", "tickets", "orders", "order_id")
 
 

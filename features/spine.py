@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -24,25 +25,24 @@ import pandas as pd
 
 from data.errors import DataError
 from data.tables import Tables
-from features.asof import Int64, microseconds
-from features.evaluate import Shared
+from features.asof import microseconds
+from features.evaluate import Float64, Shared
 from features.history import History
 from features.language import count, now
-from features.program import compiled
+from features.program import Program, compiled
 from features.sources import (
     ARTICLE_EVENTS,
     BOT_SESSIONS,
     CUSTOMERS,
     FEEDBACK,
     ORDERS,
+    SIGHTINGS,
     TICKETS,
     USAGE,
     Source,
 )
-from features.spec import Feature, FeatureView
+from features.spec import Feature, FeatureView, Node, Term
 
-SIGHTINGS = (ORDERS, USAGE, TICKETS)
-"""Where customers are seen first when there is no table of them."""
 ACTIVITY = (ORDERS, USAGE, TICKETS, BOT_SESSIONS, FEEDBACK, ARTICLE_EVENTS)
 """What makes a customer active."""
 
@@ -56,26 +56,14 @@ def customers_at(
     ``active_within_days`` only those with an order, use, ticket, bot session, feedback or article
     view in that many days before T. ``as_of`` is datetime64[us]; equal times are taken once.
     """
-    if active_within_days is not None and active_within_days <= 0:
-        raise DataError(f"active_within_days is {active_within_days}; it must be above 0")
     moments = np.unique(np.array([microseconds(t) for t in as_ofs], dtype=np.int64))
-    there = (
-        [now(CUSTOMERS, until="closed_at", label="open")]
-        if tables.has("customers")
-        else [count(s) for s in SIGHTINGS if tables.has(s.table)]
+    who = membership(tables, active_within_days)
+    history = History.read(FeatureView(who.features), tables)
+    names = _names(history, [node.source for node in who.here])
+    program = compiled(who.nodes)
+    keep = who.there(
+        program, Shared(history, moments).values(program, names, np.arange(len(names)))
     )
-    active = [
-        count(s, days=active_within_days)
-        for s in ACTIVITY
-        if active_within_days is not None and tables.has(s.table)
-    ]
-    history = History.read(FeatureView([*there, *active]), tables)
-    names = _names(history, [feature.node.source for feature in there])  # type: ignore[union-attr]
-    shared = Shared(history, moments)
-    lines = np.arange(len(names))
-    keep = _any(shared, there, names, lines)
-    if active_within_days is not None:
-        keep &= _any(shared, active, names, lines)
     time, line = np.nonzero(keep.reshape(len(names), len(moments)).T)
     return pd.DataFrame(
         {
@@ -92,10 +80,46 @@ def _names(history: History, sources: Sequence[Source]) -> npt.NDArray[np.object
     return np.array(sorted(found), dtype=object)
 
 
-def _any(
-    shared: Shared, features: list[Feature], names: npt.NDArray[np.object_], lines: Int64
-) -> npt.NDArray[np.bool_]:
-    """Where one of the features is above 0, by line and time."""
-    program = compiled(tuple(feature.node for feature in features))
-    some: npt.NDArray[np.bool_] = np.any(shared.values(program, names, lines) > 0, axis=0)
-    return some
+@dataclass(frozen=True)
+class Membership:
+    """Who is a customer at T: whoever has a value above 0 in ``here``, and in ``active`` too."""
+
+    here: tuple[Term, ...]
+    active: tuple[Term, ...] | None
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All terms that decide."""
+        return tuple(dict.fromkeys((*self.here, *(self.active or ()))))
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The same as features, to be read."""
+        return tuple(Feature(f"member_{at}", node) for at, node in enumerate(self.nodes))
+
+    def there(self, program: Program, values: Float64) -> npt.NDArray[np.bool_]:
+        """Who is one at each slot, from the values of a program with these nodes."""
+        keep = np.any([values[program.row[node]] > 0 for node in self.here], axis=0)
+        if self.active is not None:
+            keep &= np.any([values[program.row[node]] > 0 for node in self.active], axis=0)
+        return np.asarray(keep, dtype=bool)
+
+
+def membership(tables: Tables, active_within_days: int | None = None) -> Membership:
+    """What decides who is a customer, given which tables there are.
+
+    Raises DataError for days that are not above 0.
+    """
+    if active_within_days is not None and active_within_days <= 0:
+        raise DataError(f"active_within_days is {active_within_days}; it must be above 0")
+    here = (
+        [now(CUSTOMERS, until="closed_at", label="open")]
+        if tables.has("customers")
+        else [count(s) for s in SIGHTINGS if tables.has(s.table)]
+    )
+    active = [count(s, days=active_within_days) for s in ACTIVITY if tables.has(s.table)]
+    return Membership(_terms(here), None if active_within_days is None else _terms(active))
+
+
+def _terms(features: Sequence[Feature]) -> tuple[Term, ...]:
+    return tuple(f.node for f in features if isinstance(f.node, Term))

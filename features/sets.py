@@ -1,0 +1,317 @@
+"""Feature sets on disk: a folder per as-of time, written shard by shard, kept while it holds.
+
+A set is named by what it was made of: the view's fingerprint, what the tables tell that was known
+at T (``Snapshot.known_at``), and T. So tomorrow's run finds the sets of all earlier times as they
+are and computes tomorrow's only; a correction of an old row changes the sets that knew it, and no
+other. A set is filled beside its place, hashed, and renamed: it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data.errors import DamagedFile, DataError
+from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
+from data.settings_tree import Engine
+from data.snapshot import Snapshot
+from features.asof import Int64, microseconds
+from features.evaluate import Float64, Shared
+from features.expression import Array, Column
+from features.prepare import Files, customers_of, prepare
+from features.program import Program, compiled
+from features.shards import Shards
+from features.spec import Feature, FeatureView, Term
+from features.spine import Membership, membership
+
+FORMAT = 1
+ROW_BYTES = 120
+"""Memory that a row of a shard takes while it is evaluated, over all sources; measured."""
+VALUE_BYTES = 24
+"""Memory that a feature of a customer at a time takes while it is evaluated; measured."""
+MOST_LINES = 65_536
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of every customer there was at ``as_of``, in files that were verified."""
+
+    path: Path
+    as_of: datetime
+    manifest: Mapping[str, Any]
+
+    @property
+    def rows(self) -> int:
+        return int(self.manifest["rows"])
+
+    def frame(self) -> pd.DataFrame:
+        """As ``features.compute.compute`` gives them: customer_id, as_of, float32, category."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        files = [self.path / name for name in self.manifest["files"]]
+        parts = [pq.read_table(file, partitioning=None) for file in files]
+        frame = pa.concat_tables(parts).unify_dictionaries().to_pandas(date_as_object=False)
+        frame["customer_id"] = frame["customer_id"].astype("str")
+        for name in frame.columns:
+            if isinstance(frame[name].dtype, pd.CategoricalDtype):
+                used = sorted(map(str, frame[name].cat.remove_unused_categories().cat.categories))
+                frame[name] = frame[name].cat.set_categories(pd.Index(used, dtype="str"))
+        return frame
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What sets will take, told before anything is read."""
+
+    sets: int
+    reused: int
+    customers: int
+    events: int
+    features: int
+    shards: int
+    memory_bytes: int
+    disk_bytes: int
+    cpu_seconds: float
+
+
+def write_sets(
+    view: FeatureView,
+    snapshot: Snapshot,
+    as_ofs: Sequence[datetime],
+    folder: Path,
+    engine: Engine,
+    *,
+    active_within_days: int | None = None,
+    progress: Progress | None = None,
+) -> list[FeatureSet]:
+    """The sets of these times, in their order; those that are there already are reused.
+
+    Customers are those of ``spine.customers_at``. Memory stays below ``engine.memory_limit_gb``.
+    Raises DataError where no customer is known, DamagedFile for a set that was changed on disk.
+    """
+    places = {t: _place(view, snapshot, t, folder, active_within_days) for t in as_ofs}
+    missing = sorted({t for t, place in places.items() if not (place / "manifest.json").exists()})
+    if missing:
+        _write(view, snapshot, missing, places, engine, active_within_days, progress)
+    return [open_set(places[t]) for t in as_ofs]
+
+
+def estimate(
+    view: FeatureView,
+    snapshot: Snapshot,
+    as_ofs: Sequence[datetime],
+    folder: Path,
+    engine: Engine,
+    *,
+    active_within_days: int | None = None,
+) -> Estimate:
+    """A dry run: how much there is to read, to hold and to write."""
+    places = {_place(view, snapshot, t, folder, active_within_days) for t in as_ofs}
+    missing = [place for place in places if not (place / "manifest.json").exists()]
+    tables = {t for f in view.features for term in f.node.terms() for t in term.source.tables}
+    events = sum(snapshot.rows(name) for name in tables)
+    customers = snapshot.rows("customers") or snapshot.rows("orders")
+    lines = _lines(events, customers, len(view) + 100, len(missing), engine)
+    cells = customers * len(view) * len(missing)
+    held = lines * (events / max(1, customers) * ROW_BYTES)
+    return Estimate(
+        sets=len(missing),
+        reused=len(places) - len(missing),
+        customers=customers,
+        events=events if missing else 0,
+        features=len(view),
+        shards=-(-customers // lines) if missing else 0,
+        memory_bytes=int(held + _working_bytes(engine) + 4e8) if missing else 0,
+        disk_bytes=int(cells * 1.5),
+        cpu_seconds=events * len(view) * 6e-9 + cells * 1.5e-8 if missing else 0.0,
+    )
+
+
+def open_set(place: Path) -> FeatureSet:
+    """The set in that folder, its files verified; DamagedFile if one was changed."""
+    file = place / "manifest.json"
+    remedy = f"Delete the folder {place.name}: the next run makes it anew"
+    if not file.is_file():
+        raise DamagedFile(f"{place} is no feature set: it has no manifest.json. {remedy}")
+    try:
+        manifest = json.loads(file.read_bytes())
+        wanted = dict(manifest["files"])
+        as_of = datetime.fromisoformat(manifest["as_of"])
+    except (ValueError, KeyError, TypeError):
+        raise DamagedFile(f"{file} is damaged: it is no manifest. {remedy}") from None
+    for name, digest in wanted.items():
+        part = place / name
+        if not part.is_file() or sha256_of(part) != digest:
+            raise DamagedFile(f"{part} is missing, or not as it was written. {remedy}")
+    return FeatureSet(place, as_of, manifest)
+
+
+def _place(
+    view: FeatureView, snapshot: Snapshot, as_of: datetime, folder: Path, active: int | None
+) -> Path:
+    tables = {t for f in view.features for term in f.node.terms() for t in term.source.tables}
+    tables |= {"customers", "orders", "usage", "tickets"}
+    known = snapshot.known_at(as_of, tables)
+    told = json.dumps([FORMAT, view.fingerprint, known, as_of.isoformat(), active])
+    digest = hashlib.sha256(told.encode()).hexdigest()[:24]
+    return folder / f"{as_of:%Y-%m-%dT%H%M%S}-{digest}"
+
+
+def _working_bytes(engine: Engine) -> float:
+    return min(3e8, engine.memory_limit_gb * 1e9 / 8)
+
+
+def _lines(events: int, customers: int, size: int, times: int, engine: Engine) -> int:
+    """Customers in a shard, so that its rows take an eighth of the memory at most."""
+    a_customer = max(1.0, events / max(1, customers) * ROW_BYTES)
+    return int(max(64, min(MOST_LINES, engine.memory_limit_gb * 1e9 / 8 / a_customer)))
+
+
+def _write(
+    view: FeatureView,
+    snapshot: Snapshot,
+    as_ofs: list[datetime],
+    places: Mapping[datetime, Path],
+    engine: Engine,
+    active_within_days: int | None,
+    progress: Progress | None,
+) -> None:
+    tell = progress or (lambda share, what: None)
+    times = np.array([microseconds(t) for t in as_ofs], dtype=np.int64)
+    who = membership(snapshot, active_within_days)
+    nodes = tuple(dict.fromkeys([*(f.node for f in view.features), *who.nodes]))
+    program = compiled(nodes)
+    files = Files(snapshot, engine)
+    names = customers_of(files)
+    if not len(names):
+        raise DataError("no customer is known; nothing can be computed")
+    events = sum(
+        snapshot.rows(n) for n in {t for s in program.streams for t in s.term.source.tables}
+    )
+    lines = _lines(events, len(names), program.size, len(times), engine)
+    parent = places[as_ofs[0]].parent
+    with ExitStack() as stack:
+        parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(parent)
+        rows = stack.enter_context(staging_folder(parent / "rows"))
+        staged = [stack.enter_context(staging_folder(places[t])) for t in as_ofs]
+        prepared = prepare(
+            nodes, files, times, names, rows, lines=lines,
+            progress=lambda share, what: tell(share / 2, what),
+        )  # fmt: skip
+        shards = Shards(prepared)
+        writers = [
+            _Writer(view, shards, program, folder, t)
+            for folder, t in zip(staged, as_ofs, strict=True)
+        ]
+        groups: dict[Any, Float64] = {}
+        for shard in range(prepared.shards):
+            history, customers = shards.history(shard)
+            shared = Shared(history, times, groups, everybody=shards)
+            _shard(shared, program, who, customers, writers, _slots(engine, program, times))
+            for writer in writers:
+                writer.close_part(shard)
+            tell(0.5 + (shard + 1) / prepared.shards / 2, "computing")
+        for t, folder, writer in zip(as_ofs, staged, writers, strict=True):
+            manifest = writer.manifest(view, snapshot)
+            write_whole(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
+            publish(folder, places[t])
+
+
+def _slots(engine: Engine, program: Program, times: Int64) -> int:
+    """Customers at a time within a shard."""
+    return max(64, int(_working_bytes(engine) / (VALUE_BYTES * program.size * len(times))))
+
+
+def _shard(
+    shared: Shared,
+    program: Program,
+    who: Membership,
+    customers: Array,
+    writers: Sequence[_Writer],
+    lines: int,
+) -> None:
+    for low in range(0, len(customers), lines):
+        chosen = np.arange(low, min(low + lines, len(customers)))
+        found = shared.values(program, customers, chosen)
+        there = who.there(program, found).reshape(len(chosen), -1)
+        for number, writer in enumerate(writers):
+            here = np.flatnonzero(there[:, number])
+            writer.put(customers[chosen[here]], found, here * len(writers) + number)
+
+
+class _Writer:
+    """The files of one set in the making: a row group per piece, a file per shard."""
+
+    def __init__(
+        self, view: FeatureView, shards: Shards, program: Program, folder: Path, as_of: datetime
+    ) -> None:
+        self.view, self.shards, self.folder, self.as_of = view, shards, folder, as_of
+        self.rows_of = [program.row[feature.node] for feature in view.features]
+        self.pieces: list[Any] = []
+        self.files: dict[str, str] = {}
+        self.rows = 0
+
+    def put(self, customers: Array, found: Float64, slots: npt.NDArray[np.intp]) -> None:
+        import pyarrow as pa
+
+        columns = {
+            "customer_id": pa.array(customers, pa.string()),
+            "as_of": pa.array(np.full(len(slots), np.datetime64(self.as_of, "us"))),
+        }
+        for feature, row in zip(self.view.features, self.rows_of, strict=True):
+            values = found[row][slots]
+            columns[feature.name] = (
+                self._texts(feature, values)
+                if feature.categorical
+                else pa.array(values.astype(np.float32))
+            )
+        self.pieces.append(pa.table(columns))
+        self.rows += len(slots)
+
+    def _texts(self, feature: Feature, values: Float64) -> Any:
+        import pyarrow as pa
+
+        term = feature.node
+        assert isinstance(term, Term) and isinstance(term.value, Column)
+        codes = values.astype(np.int32)
+        texts = pa.array(self.shards.categories(term.source, term.value), pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
+
+    def close_part(self, shard: int) -> None:
+        """Writes what was put as one file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        texts = [f.name for f in self.view.features if f.categorical]
+        name = f"part-{shard:05d}.parquet"
+        table = pa.concat_tables(self.pieces)
+        pq.write_table(
+            table, self.folder / name, compression="lz4", use_dictionary=texts,
+            write_statistics=False,
+        )  # fmt: skip
+        self.files[name] = sha256_of(self.folder / name)
+        self.pieces = []
+
+    def manifest(self, view: FeatureView, snapshot: Snapshot) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "as_of": self.as_of.isoformat(),
+            "rows": self.rows,
+            "view": view.fingerprint,
+            "snapshot": snapshot.fingerprint,
+            "files": self.files,
+        }
