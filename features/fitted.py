@@ -97,7 +97,8 @@ def _stretched(x: Float64, training: Mask) -> str | None:
         return None
     low, high = float(np.nanmin(x[training])), float(np.nanmax(x[training]))
     once = min((known == 0).sum(), (known > 1 - EXACT).sum()) == 1
-    if not once or _shares(known) or (low == 0 and high > 1 - EXACT):
+    even = any(_steps(known, parts) for parts in (int(training.sum()), len(x)))
+    if not once or even or _shares(known) or (low == 0 and high > 1 - EXACT):
         return None
     return (
         f"it goes from 0 to 1 over all rows, and from {low:.3g} to {high:.3g} over those to train"
@@ -112,6 +113,11 @@ def _shares(x: Float64) -> bool:
     return float(small.mean()) > 0.9
 
 
+def _steps(x: Float64, parts: int) -> bool:
+    """Even steps, as ranks among so many rows have, of whichever rows."""
+    return bool((np.abs(x * parts - np.rint(x * parts)) < 1e-5 * parts).all())
+
+
 def _integers(x: Float64) -> bool:
     known = x[~np.isnan(x)]
     return bool((known == np.rint(known)).all())
@@ -123,7 +129,7 @@ def _ranked(x: Float64, training: Mask) -> str | None:
     size = int(known.sum())
     if len(np.unique(x[known])) < max(20, size // 10):
         return None
-    ranks = {m: rankdata(x[known], m) for m in ("average", "min", "max", "dense", "ordinal")}
+    ranks = {m: rankdata(x[known], m) for m in ("average", "min", "max")}
     for rank in ranks.values():
         top = float(rank.max())
         for scaled in (rank, rank - 1, rank / top, (rank - 1) / (top - 1), (rank - 0.5) / size):
