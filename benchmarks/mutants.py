@@ -99,7 +99,7 @@ def _run_tests(folder: Path, mutant: Mutant | None, tests: Sequence[str]) -> int
     os.environ["HYPOTHESIS_DATABASE_FILE"] = str(folder / "hypothesis")
     own = [mutant.path] if mutant is not None else []  # its doctests
     options = ["-x", "-q", "-o", "addopts=", "--import-mode=importlib", "--doctest-modules",
-               "-p", "no:cacheprovider", "--rootdir", str(folder)]  # fmt: skip
+               "-p", "no:cacheprovider", "--assert=plain", "--rootdir", str(folder)]  # fmt: skip
     return int(pytest.main([*options, *own, *tests]))
 
 
