@@ -9,7 +9,7 @@ to an end). Prints those that survived, as changed lines, and the share killed; 
 bar. ``--named`` runs the few flips of ``NAMED`` only; the tests do that.
 
 A mutant that cannot be told from the original is listed, with the reason, in
-``equivalent_mutants.py``: it is shown and left out of the share.
+``equivalent_mutants.py``: it is shown, left out of the share, and run with ``--recheck`` only.
 """
 
 from __future__ import annotations
@@ -165,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sample", type=int, help="only so many, drawn with seed 0")
     parser.add_argument("--named", action="store_true", help="only the flips of NAMED")
+    parser.add_argument("--recheck", action="store_true", help="run the equivalent ones as well")
     parser.add_argument("--bar", type=float, default=0.9)
     given = parser.parse_args(arguments)
     if given.named:
@@ -174,8 +175,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.sample is not None and given.sample < len(mutants):
         mutants = random.Random(0).sample(mutants, given.sample)
     began = time.perf_counter()
-    results: dict[Mutant, str] = {}
-    for mutant, became in tried(mutants, given.tests, given.workers):
+    known = [m for m in mutants if m.change in EQUIVALENT and not given.recheck]
+    results: dict[Mutant, str] = dict.fromkeys(known, "survived")
+    rest = [m for m in mutants if m not in results]
+    for mutant, became in tried(rest, given.tests, given.workers):
         results[mutant] = became
         if became == "survived" and mutant.change not in EQUIVALENT:
             print(f"survived  {mutant}", flush=True)
