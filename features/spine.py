@@ -99,10 +99,16 @@ class Membership:
 
     def there(self, program: Program, values: Float64) -> npt.NDArray[np.bool_]:
         """Who is one at each slot, from the values of a program with these nodes."""
-        keep = np.any([values[program.row[node]] > 0 for node in self.here], axis=0)
-        if self.active is not None:
-            keep &= np.any([values[program.row[node]] > 0 for node in self.active], axis=0)
-        return np.asarray(keep, dtype=bool)
+        keep = self._any(self.here, program, values)
+        return keep if self.active is None else keep & self._any(self.active, program, values)
+
+    def _any(
+        self, nodes: tuple[Term, ...], program: Program, values: Float64
+    ) -> npt.NDArray[np.bool_]:
+        keep = np.zeros(values.shape[1], dtype=bool)
+        for node in nodes:
+            keep |= values[program.row[node]] > 0
+        return keep
 
 
 def membership(tables: Tables, active_within_days: int | None = None) -> Membership:
