@@ -339,8 +339,8 @@ def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Float64) -> N
         where, numbers = slot[known], found[at][known]
         count = np.bincount(where, minlength=slots)
         if name == "mean":  # bincount adds in the order of the rows: the same for any batch
-            with np.errstate(invalid="ignore"):
-                values[into] = np.bincount(where, numbers, minlength=slots) / count
+            sums = np.bincount(where, numbers, minlength=slots)
+            values[into] = np.where(count == 0, np.nan, sums / np.maximum(count, 1))
         else:
             best = np.full(slots, -np.inf)
             np.maximum.at(best, where, numbers)

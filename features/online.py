@@ -208,7 +208,9 @@ class _Sheet:
         if self.extremes is not None:
             some = self.kinds["extreme"]
             best = np.where(counts[some], self.extremes[:, rows], -NEVER).max(axis=1)
-            scaled = best.astype(np.float64) / self.scale[some]
+            # the sign is an integer's, so that a least zero is no negative one
+            signed = best * np.sign(self.scale[some]).astype(np.int64)
+            scaled = signed.astype(np.float64) / np.abs(self.scale[some])
             out[some] = np.where(best == -NEVER, np.nan, scaled)
         if self.codes is not None:
             some = self.kinds["distinct"]
