@@ -486,6 +486,10 @@ def test_sums_that_no_integer_holds_are_refused() -> None:
         compute(view, spine, MemoryTables({"orders": pd.DataFrame(orders)}))
     fits = compute(view, spine, MemoryTables({"orders": pd.DataFrame(orders[:2])}))
     assert fits.iloc[0, 2] == 2.0**52
+    for order in orders:
+        order["amount"] = 2.0**61 / 1000
+    with pytest.raises(DataError, match="too large"):  # 2**62 thousandths to the last one
+        compute(view, spine, MemoryTables({"orders": pd.DataFrame(orders[:2])}))
 
 
 @pytest.mark.parametrize("late", [False, True])
