@@ -56,7 +56,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (KERNEL, "moments = np.append(self.spells.at, -NEVER)",
      "moments = np.append(self.spells.at, NEVER)"):
         "where no row was found, the answer is -1 either way",
-    (KERNEL, _FOUND, _FOUND.replace("-1))", "-2))")): "what was found among plain rows is -1 at least",
+    (KERNEL, _FOUND, _FOUND.replace("-1))", "-2))")):
+        "what was found among plain rows is -1 at least",
     (KERNEL, _FRESH, _FRESH.replace("True", "False")): GROUPS,
     (KERNEL, "group = np.cumsum(fresh) - 1", "group = np.cumsum(fresh) + 1"): GROUPS,
     (KERNEL, "group = np.cumsum(fresh) - 1", "group = np.cumsum(fresh) - 2"): GROUPS,
