@@ -492,6 +492,28 @@ def test_sums_that_no_integer_holds_are_refused() -> None:
         compute(view, spine, MemoryTables({"orders": pd.DataFrame(orders[:2])}))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_group_of_few_rows_that_became_known_in_another_order(rows: int) -> None:
+    """The first of them was recorded last."""
+    orders = [
+        {"order_id": str(i), "ordered_at": BASE - (5 - i) * DAY, "customer_id": "a", "amount": 2.5,
+         "recorded_at": BASE - i * US}
+        for i in range(rows)
+    ]  # fmt: skip
+    found = MemoryTables({"orders": pd.DataFrame(orders)})
+    view = FeatureView(
+        (of_all(count(ORDERS, days=5, by="")), of_all(total(ORDERS, "amount", by="")))
+    )
+    kept = History.read(view, found).keep()
+    for ticks in range(-4, 3):
+        t = BASE + ticks * US
+        there = [o for o in orders if o["recorded_at"] <= t]
+        recent = [o for o in there if o["ordered_at"] >= t - 5 * DAY]
+        for source in (found, kept):
+            got = compute(view, spine_of([("a", t)]), source).iloc[0, 2:].tolist()
+            assert got == [len(recent), 2.5 * len(there)], (ticks, source)
+
+
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("by", ["customer_id", ""])
 def test_sums_are_exact_where_floats_are_not(late: bool, by: str) -> None:
@@ -596,6 +618,14 @@ def check_label(row: dict[Any, Any], tickets: list[Row], begin: datetime, known:
             assert got == [bool(angry), bool(inside), len(inside)], (days, begin - BASE)
     first = angry[0] if angry else {"topic": None, "channel": None}
     assert same(row["next_topic"], first["topic"]) and same(row["next_channel"], first["channel"])
+
+
+def test_labels_are_of_7_14_and_30_days_without_a_gap_unless_said() -> None:
+    spine = spine_of([(who, t) for who in WHO for t in AS_OFS])
+    told: dict[str, Any] = {"known_as_of": BASE + 60 * DAY, "complaint": RULE}
+    every = labels(spine, tables(0), **told)
+    said = labels(spine, tables(0), horizons=(7, 14, 30), gap_days=0, **told)
+    pd.testing.assert_frame_equal(every, said)
 
 
 def test_labels_of_nothing_and_of_wrong_windows() -> None:
