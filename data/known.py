@@ -29,6 +29,28 @@ if TYPE_CHECKING:
 QUARTER = "interval 15 minutes"
 
 
+def seen_from_birth(rows: duckdb.DuckDBPyRelation, name: str) -> bool:
+    """Whether every row of a normalised table is there from its birth on: none was recorded later,
+    none is a deletion."""
+    birth = table(name).birth
+    if birth is None:
+        return False
+    late = rows.filter(f"deleted or recorded_at <> {quoted(birth)} or recorded_at is null")
+    return not late.limit(1).fetchall()
+
+
+def versioned(rows: duckdb.DuckDBPyRelation, name: str) -> bool:
+    """Whether a key of a normalised table occurs twice."""
+    key = ", ".join(quoted(column) for column in table(name).key)
+    if not key:
+        return False
+    keyed = rows.filter(f"{quoted(table(name).key[0])} is not null")
+    if not keyed.limit(1).fetchall():
+        return False
+    twice = keyed.aggregate(f"{key}, count(*) as times", key).filter("times > 1")
+    return bool(twice.limit(1).fetchall())
+
+
 def known(rows: duckdb.DuckDBPyRelation, name: str) -> list[tuple[datetime, int]]:
     """(moment, digest) of what came to be known in the quarter of an hour before each moment.
 

@@ -120,6 +120,9 @@ class Complaint:
         None, "tickets rated so or worse are complaints, from csat_at on"
     )
     all: bool = setting(False, "every ticket is a complaint")
+    by_text: bool = setting(
+        False, "tickets whose text reads as one are complaints, if texts enough tell which do"
+    )
 
     def __post_init__(self) -> None:
         if self.csat_at_most is not None and not 1 <= self.csat_at_most <= 5:
@@ -241,6 +244,9 @@ class Risk:
     seed: int = setting(0, "of everything random in training")
     trees: int = setting(160, "trees a model, at most; reasons cost with trees x leaves")
     leaves: int = setting(15, "leaves a tree")
+    texts: Literal["auto", "yes", "no"] = setting(
+        "auto", "learn from what messages say; auto: where a tenth states no is_complaint or topic"
+    )
     learning_rate: float = setting(0.08, "step of each tree")
 
     def __post_init__(self) -> None:

@@ -31,6 +31,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from data.check import Cleaned, clean, engine, newest_possible
@@ -38,7 +39,7 @@ from data.clean import Source
 from data.contract import TABLES, table
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
-from data.known import known
+from data.known import known, seen_from_birth, versioned
 from data.tables import MemoryTables, Tables, columns_of, empty, normalise
 from data.workspace import Workspace
 
@@ -96,6 +97,17 @@ class Snapshot:
     def file(self, name: str) -> Path | None:
         return self.path / f"{name}.parquet" if self.has(name) else None
 
+    def seen_from_birth(self, name: str) -> bool:
+        """Whether every row of the table is there from its birth on, and for ever: nothing was
+        recorded later, deleted, or replaced."""
+        entry = self.manifest["tables"].get(name)
+        return entry is None or (entry["seen_from_birth"] and not entry["versioned"])
+
+    def versioned(self, name: str) -> bool:
+        """Whether a key of the table has several versions."""
+        entry = self.manifest["tables"].get(name)
+        return entry is not None and bool(entry["versioned"])
+
     def known_at(self, as_of: datetime, names: Iterable[str]) -> str:
         """A digest of all that these tables tell that was known at ``as_of`` (naive UTC).
 
@@ -104,16 +116,15 @@ class Snapshot:
         """
         if as_of.minute % 15 or as_of.second or as_of.microsecond:
             return self.fingerprint
-        told = {
-            name: str(
-                sum(digest for moment, digest in self._known.get(name, ()) if moment <= as_of)
-            )
-            for name in sorted(set(names))
-        }
+        told = {}
+        for name in sorted(set(names)):
+            moments, digests = self._known.get(name, (np.array([], "datetime64[us]"), []))
+            told[name] = str(sum(digests[: moments.searchsorted(np.datetime64(as_of), "right")]))
         return hashlib.sha256(json.dumps([told, self.attributes]).encode()).hexdigest()
 
     @cached_property
-    def _known(self) -> dict[str, list[tuple[datetime, int]]]:
+    def _known(self) -> dict[str, tuple[Any, list[int]]]:
+        """By table the moments, ascending, and what came to be known before each."""
         import pyarrow.parquet as pq
 
         file = self.path / KNOWN
@@ -122,9 +133,13 @@ class Snapshot:
                 f"{file} is not as it was written. Delete the folder {self.path.name} in "
                 ".presage/snapshots: the next run makes it anew"
             )
-        out: dict[str, list[tuple[datetime, int]]] = {}
-        for row in pq.read_table(file).to_pylist():
-            out.setdefault(row["table"], []).append((row["moment"], int(row["digest"])))
+        told = pq.read_table(file)
+        names, moments = told["table"].to_numpy(), told["moment"].to_numpy()
+        digests = list(map(int, told["digest"].to_pylist()))
+        out = {}
+        for name in dict.fromkeys(names.tolist()):
+            at = np.flatnonzero(names == name)
+            out[name] = (moments[at], digests[at[0] : at[-1] + 1])
         return out
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -292,6 +307,8 @@ def _entry(con: duckdb.DuckDBPyConnection, name: str, file: Path, expected: int)
         "sha256": sha256_of(file),
         "rows": int(rows),
         "newest_birth": newest.isoformat() if newest else None,
+        "seen_from_birth": seen_from_birth(written, name),
+        "versioned": versioned(written, name),
     }
 
 

@@ -17,6 +17,7 @@ from features.language import (
     customer,
     distinct,
     last,
+    mean,
     now,
     of,
     of_all,
@@ -28,8 +29,9 @@ from features.language import (
 )
 from features.orders import ENDS, LATE
 from features.predicate import Predicate
-from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, USAGE, Source
+from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, TICKETS_OF_ORDERS, USAGE, Source
 from features.spec import Feature
+from features.tickets import FIRST_RESPONSE
 from features.usage import PAYMENT_FAILED
 
 ORDERS_OF_CUSTOMERS = ORDERS.with_customer()
@@ -86,6 +88,29 @@ def _complaints_per_order(complaint: Predicate, days: int, label: str) -> Featur
     )
 
 
+def _queue(link: Feature, prefix: str) -> tuple[Feature, ...]:
+    """How long a channel takes to answer, against what it usually takes, and its backlog."""
+    ends = ("first_response_at", "resolved_at")
+    waiting = now(TICKETS, until=ends, label="unanswered", by="channel")
+    week = count(TICKETS, days=7, by="channel")
+    answer, usual = (
+        mean(TICKETS, FIRST_RESPONSE, since="first_response_at", days=days, by="channel")
+        for days in (7, 56)
+    )
+    return (
+        of(rate(waiting, week, f"{prefix}_tickets_unanswered_per_ticket_now"), link),
+        of(rate(answer, usual, f"{prefix}_first_response_over_usual_7d"), link),
+    )
+
+
+def _late_share(by: str, days: int) -> Feature:
+    """How often a group's deliveries were late."""
+    late = count(ORDERS, where=LATE, since="delivered_at", days=days, by=by)
+    done = count(ORDERS, since="delivered_at", days=days, by=by)
+    group = by.removesuffix("_id").removeprefix("product_")
+    return rate(late, done, f"{group}_orders_late_share_{days}d")
+
+
 def context_features(complaint: Predicate) -> tuple[Feature, ...]:
     """The features of groups, given which tickets are complaints."""
     region = customer(CUSTOMERS["region"])
@@ -95,6 +120,12 @@ def context_features(complaint: Predicate) -> tuple[Feature, ...]:
     category = last(ORDERS, "product_category")
     product = last(ORDERS, "product_id")
     bought = distinct(ITEMS, "product_id", days=28)
+    carriers = distinct(ORDERS, "carrier", until=ENDS)
+    awaited = distinct(ORDERS, "product_id", until=ENDS)
+    orders_in_category = count(ORDERS, days=28, by="product_category")
+    complaints_in_category = count(
+        TICKETS_OF_ORDERS, where=complaint, days=28, by="product_category"
+    )
     errors = total(USAGE_OF_CUSTOMERS, "errors", days=3, by="platform")
     return (
         *_deliveries(ORDERS_OF_CUSTOMERS, "region", region, "region"),
@@ -134,6 +165,22 @@ def context_features(complaint: Predicate) -> tuple[Feature, ...]:
             ),
             category,
         ),
+        # what he is waiting for
+        of_each(_late_share("carrier", 7), carriers, "largest", "open_"),
+        of_each(_late_share("product_id", 28), awaited, "largest", "open_"),
+        of_each(
+            _complaints_per_order(complaint, 28, "product_complaints_per_item_28d"),
+            awaited,
+            "largest",
+            "open_",
+        ),
+        of(_late_share("product_category", 28), category),
+        of(
+            rate(complaints_in_category, orders_in_category, "category_complaints_per_order_28d"),
+            category,
+        ),
+        *_queue(last(TICKETS, "channel"), "channel"),
+        *_queue(customer(CUSTOMERS["preferred_channel"]), "preferred_channel"),
         of(
             rate(
                 errors,

@@ -41,6 +41,8 @@ from features.timeline import Timeline
 Float64 = npt.NDArray[np.float64]
 
 ADDED = ("count", "sum")
+UNORDERED = ("largest", "smallest", "first_time", "distinct")
+"""What does not depend on the order of rows."""
 EVERYBODY: Array = np.array(["all"], dtype=object)
 NOW = np.zeros(1, dtype=np.int64)
 
@@ -61,6 +63,9 @@ class Histories(Protocol):
 
     def select(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
         """The rows of some keys, in order."""
+
+    def loose(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+        """The rows of some keys, in any order."""
 
     def parts(
         self, source: Source, key: Column | None, names: Array, chosen: Int64
@@ -178,8 +183,13 @@ def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Float64) -> Non
     if not measures:
         return
     where = (term.source, term.key, asked.names, asked.chosen)
-    summed = all(measure.operation in ADDED for measure in measures)
-    parts = how.history.parts(*where) if summed else [how.history.select(*where)]
+    kinds = {measure.operation for measure in measures}
+    if kinds <= set(ADDED):
+        parts = how.history.parts(*where)
+    elif kinds <= {*ADDED, *UNORDERED}:
+        parts = [how.history.loose(*where)]
+    else:
+        parts = [how.history.select(*where)]
     grid = how.grid(len(asked.chosen))
     for number, part in enumerate(parts):
         cuts: dict[Expression | None, Cut] = {}

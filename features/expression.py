@@ -1,7 +1,7 @@
 """Our small expression tree: the values of a row that features are made of.
 
-A value is a column, a difference of two, or the earliest of some times. Each knows from when it is
-known: a column of the contract from its own time on, a difference once both sides are.
+A value is a column, a difference of two, the earliest of some times, or a day. Each knows from when
+it is known: a column of the contract from its own time on, a difference once both sides are.
 
 >>> Minus(Column("orders", "delivered_at"), Column("orders", "promised_at")).text
 'delivered_at - promised_at'
@@ -13,6 +13,7 @@ data.errors.DefinitionError: orders has no column 'delivred_at'. Did you mean "d
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from data.contract import TABLES
 from data.errors import DefinitionError, did_you_mean
 from features.asof import NEVER, Int64
+from features.calendar import local_times
 
 Array = npt.NDArray[np.generic]
 
@@ -37,6 +39,15 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "strings": "list",
     }
 )
+
+
+_READ = MappingProxyType(
+    {"text_complaint": "number", "text_sentiment": "number", "text_topic": "text",
+     "text_known_at": "time"}
+)  # fmt: skip
+DERIVED: Mapping[str, Mapping[str, str]] = MappingProxyType({"tickets": _READ, "feedback": _READ})
+"""Columns, and their kinds, that no table has: a text model adds them (features/messages.py). They
+are known from ``text_known_at`` on, the moment as of which the model was fitted."""
 
 
 class Value(NamedTuple):
@@ -79,10 +90,14 @@ class Column:
     def __post_init__(self) -> None:
         if self.table not in TABLES:
             raise DefinitionError(
-                f"there is no table {self.table!r}.{did_you_mean(self.table, TABLES)}"
+                f"there is no table {self.table!r}."
+                + (did_you_mean(self.table, TABLES) or f" There are {', '.join(TABLES)}")
             )
         contract = TABLES[self.table]
-        if self.name in contract.names:
+        derived = DERIVED.get(self.table, {})
+        if self.name in derived:
+            object.__setattr__(self, "kind", derived[self.name])
+        elif self.name in contract.names:
             if self.table == "customers" and self.name in ("name", "vulnerable"):
                 raise DefinitionError(f"customers.{self.name} is never a feature")
             if not self.kind:
@@ -91,7 +106,7 @@ class Column:
             raise DefinitionError(
                 f"{self.table} has no column {self.name!r}."
                 + (
-                    did_you_mean(self.name, contract.names)
+                    did_you_mean(self.name, (*contract.names, *derived))
                     or f" It has {', '.join(contract.names)}"
                 )
             )
@@ -101,6 +116,8 @@ class Column:
     @property
     def known_at(self) -> str | None:
         """The column whose time tells from when this one is known; None: from birth."""
+        if self.name in DERIVED.get(self.table, {}):
+            return "text_known_at"
         contract = TABLES[self.table]
         return contract.column(self.name).known_at if self.name in contract.names else None
 
@@ -185,7 +202,51 @@ class Earliest:
         return Value(first, np.where(first == NEVER, NEVER, first + 1))
 
 
-Expression = Column | Minus | Earliest
+EPOCH = 2**20
+"""Days are counted from so many before 1970, so that none is negative."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """The local day of a time: to count on how many days something happened."""
+
+    time: Column
+    time_zone: str = "UTC"
+
+    kind = "day"
+
+    def __post_init__(self) -> None:
+        if self.time.kind != "time":
+            raise DefinitionError(f"{self.time.table}.{self.time.name} is a {self.time.kind}")
+        if self.time_zone not in zoneinfo.available_timezones():
+            raise DefinitionError(
+                f"there is no time zone {self.time_zone!r}."
+                + did_you_mean(self.time_zone, zoneinfo.available_timezones())
+            )
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (self.time,)
+
+    @property
+    def label(self) -> str:
+        return "day"
+
+    @property
+    def text(self) -> str:
+        zone = "" if self.time_zone == "UTC" else f" in {self.time_zone}"
+        return f"day of {self.time.text}{zone}"
+
+    def value(self, rows: RowColumns) -> Value:
+        found = self.time.value(rows)
+        times = found.data.astype(np.int64, copy=False)
+        null = times == NEVER
+        utc = np.where(null, 0, times).astype("datetime64[us]")
+        days = local_times(utc, self.time_zone).astype("datetime64[D]").astype(np.int64)
+        return Value(np.where(null, NEVER, days + EPOCH), found.known)
+
+
+Expression = Column | Minus | Earliest | Day
 
 
 def latest(left: Int64 | None, right: Int64 | None) -> Int64 | None:

@@ -178,6 +178,7 @@ class History:
         self.kept = kept
         self._keyed: dict[tuple[Source, Column | None], Keyed] = {}
         self._codes: dict[tuple[Source, Column, int], tuple[Array, Int64]] = {}
+        self._loose: dict[tuple[Source, Column | None], Part] = {}
         self.cache: dict[Hashable, Any] = {}
 
     @classmethod
@@ -232,11 +233,27 @@ class History:
             self._codes[place] = (names, keyed.names.get_indexer(pd.Index(names, dtype=object)))
         return self._codes[place][1][chosen]
 
+    def loose(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+        """``select``, but as the rows lie where all keys are asked for and they were not sorted
+        yet."""
+        rows = self._rows[source]
+        if key is None or self.kept or (source, key) in self._keyed:
+            return self.select(source, key, names, chosen)
+        value = rows.column(key)
+        if value.categories is not names or len(chosen) < len(names):
+            return self.select(source, key, names, chosen)
+        if (source, key) not in self._loose:
+            line = value.data.astype(np.int64)
+            known = line >= 0
+            at: slice | Int64 = slice(None) if known.all() else np.flatnonzero(known)
+            self._loose[source, key] = Part(Loose(rows), at, line[at])
+        return self._loose[source, key]
+
     def parts(
         self, source: Source, key: Column | None, names: Array, chosen: Int64
     ) -> Iterator[Part]:
-        """``select`` piece by piece: of a history in memory there is one piece."""
-        yield self.select(source, key, names, chosen)
+        """``loose`` piece by piece: of a history in memory there is one piece."""
+        yield self.loose(source, key, names, chosen)
 
 
 def _order(codes: Int64, times: Int64, position: Int64) -> Int64:

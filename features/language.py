@@ -15,95 +15,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from data.errors import DefinitionError
-from features.expression import Column, Earliest, Expression, Minus
+from features.expression import Column, Day, Expression, Minus
+from features.naming import feature as _feature
+from features.naming import name_of, span, term
 from features.predicate import Compare, Given, In, Is, Null, Past, Predicate
+from features.relations import (
+    change,
+    count_since,
+    of,
+    of_all,
+    of_each,
+    rate,
+    shrunk_daily_rate,
+    shrunk_rate,
+    trend,
+)
 from features.sources import CUSTOMERS, Source
-from features.spec import DAY, HOUR, Combine, Constant, Feature, Node, Of, OfEach, Term, span_text
+from features.spec import DAY, Combine, Constant, Feature, Node, Term, span_text
 
 __all__ = [
-    "Compare", "In", "Is", "Minus", "Null", "Past", "age", "count", "customer", "distinct",
-    "due", "gap", "largest", "last", "mean", "now", "of", "of_all", "of_each", "overdue_ratio",
-    "rate", "share", "shrunk_daily_rate", "shrunk_rate", "since_first", "since_last",
-    "smallest", "total", "trend",
+    "Compare", "In", "Is", "Minus", "Null", "Past", "active_days", "age", "change", "count",
+    "count_since", "customer", "distinct", "due", "gap", "largest", "last", "mean", "now", "of",
+    "of_all", "of_each", "overdue_ratio", "rate", "share", "shrunk_daily_rate", "shrunk_rate",
+    "since_first", "since_last", "smallest", "total", "trend", "until_next", "worth",
 ]  # fmt: skip
-
-
-def _window(days: float | None, hours: float | None) -> int | None:
-    if days is not None and hours is not None:
-        raise DefinitionError("a window is in days or in hours, not both")
-    length = round(days * DAY) if days is not None else None
-    return round(hours * HOUR) if hours is not None else length
-
-
-def _key(source: Source, by: str | None) -> Column | None:
-    if by == "":
-        return None
-    return source[by or "customer_id"]
-
-
-def _value(source: Source, value: str | Expression) -> Expression:
-    return source[value] if isinstance(value, str) else value
-
-
-def _until(source: Source, until: str | tuple[str, ...] | None) -> Earliest | None:
-    if until is None:
-        return None
-    names = (until,) if isinstance(until, str) else until
-    return Earliest(tuple(source[name] for name in names))
-
-
-def term(
-    source: Source,
-    operation: str,
-    value: str | Expression | None = None,
-    *,
-    where: Predicate | None = None,
-    since: str | None = None,
-    until: str | tuple[str, ...] | None = None,
-    days: float | None = None,
-    hours: float | None = None,
-    ahead_days: float | None = None,
-    by: str | None = None,
-) -> Term:
-    """One number per (key, T). ``by``: the key's column, customer_id if not given, "" for all."""
-    return Term(
-        source,
-        operation,
-        _key(source, by),
-        None if value is None else _value(source, value),
-        where,
-        None if since is None else source[since],
-        _until(source, until),
-        _window(days, hours),
-        None if ahead_days is None else round(ahead_days * DAY),
-    )
-
-
-def _name(term: Term, word: str) -> str:
-    """``source_filter_since_value_word_window``: the one place where names are made."""
-    by = ""
-    if term.key is None:
-        by = "all"
-    elif term.key.name != "customer_id":
-        by = term.key.label.removesuffix("_id").removeprefix("product_") or term.key.label
-    parts = [by, term.source.label]
-    if term.where is not None:
-        parts.append(term.where.label)
-    if term.since is not None:
-        parts.append(term.since.label)
-    if term.value is not None:
-        parts.append(term.value.label)
-    parts.append(word)
-    if term.window is not None:
-        parts.append(span_text(term.window))
-    if term.ahead is not None:
-        parts.append(f"next_{span_text(term.ahead)}")
-    return "_".join(part for part in parts if part)
-
-
-def _feature(node: Node, name: str, note: str = "") -> Feature:
-    return Feature("".join(c if c.isascii() and c.isalnum() else "_" for c in name), node, note)
 
 
 def count(
@@ -117,7 +52,7 @@ def count(
 ) -> Feature:
     """How many rows; 0 where none."""
     node = term(source, "count", where=where, since=since, days=days, hours=hours, by=by)
-    return _feature(node, _name(node, "count"))
+    return _feature(node, name_of(node, "count"))
 
 
 def total(
@@ -132,7 +67,7 @@ def total(
 ) -> Feature:
     """The sum of a value; 0 where no row has one."""
     node = term(source, "sum", value, where=where, since=since, days=days, hours=hours, by=by)
-    return _feature(node, _name(node, "sum"))
+    return _feature(node, name_of(node, "sum"))
 
 
 def mean(
@@ -153,8 +88,8 @@ def mean(
 def _in_days(found: Node, node: Term, word: str) -> Feature:
     """Durations, microseconds inside, are shown in days."""
     if node.value is not None and node.value.kind == "duration":
-        return _feature(Combine("days", (found,)), _name(node, f"{word}_days"))
-    return _feature(found, _name(node, word))
+        return _feature(Combine("days", (found,)), name_of(node, f"{word}_days"))
+    return _feature(found, name_of(node, word))
 
 
 def _having(node: Term) -> Term:
@@ -178,7 +113,7 @@ def share(
     """The share of the rows that are ``of``; null where there are none."""
     every = term(source, "count", where=where, since=since, days=days, hours=hours, by=by)
     some = replace(every, where=of if where is None else where & of)
-    return _feature(Combine("ratio", (some, every)), _name(some, "share"))
+    return _feature(Combine("ratio", (some, every)), name_of(some, "share"))
 
 
 def distinct(
@@ -186,13 +121,32 @@ def distinct(
     value: str,
     *,
     where: Predicate | None = None,
+    since: str | None = None,
+    until: str | tuple[str, ...] | None = None,
     days: float | None = None,
     hours: float | None = None,
     by: str | None = None,
 ) -> Feature:
-    """How many different texts; 0 where none."""
-    node = term(source, "distinct", value, where=where, days=days, hours=hours, by=by)
-    return _feature(node, _name(node, "distinct"))
+    """How many different texts; 0 where none. With ``until`` only of rows that have not ended."""
+    node = term(
+        source, "distinct", value, where=where, since=since, until=until,
+        days=days, hours=hours, by=by,
+    )  # fmt: skip
+    return _feature(node, name_of(node, "distinct" if until is None else "distinct_now"))
+
+
+def active_days(
+    source: Source,
+    *,
+    where: Predicate | None = None,
+    days: float | None = None,
+    hours: float | None = None,
+    time_zone: str = "UTC",
+) -> Feature:
+    """On how many local days there were rows; 0 where none."""
+    day = Day(source.time, time_zone)
+    node = term(source, "distinct", day, where=where, days=days, hours=hours)
+    return _feature(node, name_of(replace(node, operation="count", value=None), "active_days"))
 
 
 def largest(
@@ -200,11 +154,12 @@ def largest(
     value: str | Expression,
     *,
     where: Predicate | None = None,
+    since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
 ) -> Feature:
     """The greatest value; null where none."""
-    node = term(source, "largest", value, where=where, days=days, hours=hours)
+    node = term(source, "largest", value, where=where, since=since, days=days, hours=hours)
     return _in_days(node, node, "largest")
 
 
@@ -213,11 +168,12 @@ def smallest(
     value: str | Expression,
     *,
     where: Predicate | None = None,
+    since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
 ) -> Feature:
     """The least value; null where none."""
-    node = term(source, "smallest", value, where=where, days=days, hours=hours)
+    node = term(source, "smallest", value, where=where, since=since, days=days, hours=hours)
     return _in_days(node, node, "smallest")
 
 
@@ -242,13 +198,19 @@ def since_last(
 ) -> Feature:
     """Days since the latest row; null where none."""
     node = term(source, "last_time", where=where, since=since, by=by)
-    return _feature(Combine("days_since", (node,)), _name(node, "since_last_days"))
+    return _feature(Combine("days_since", (node,)), name_of(node, "since_last_days"))
 
 
-def since_first(source: Source, *, where: Predicate | None = None) -> Feature:
+def since_first(
+    source: Source,
+    *,
+    where: Predicate | None = None,
+    since: str | None = None,
+    by: str | None = None,
+) -> Feature:
     """Days since the first row; null where none."""
-    node = term(source, "first_time", where=where)
-    return _feature(Combine("days_since", (node,)), _name(node, "since_first_days"))
+    node = term(source, "first_time", where=where, since=since, by=by)
+    return _feature(Combine("days_since", (node,)), name_of(node, "since_first_days"))
 
 
 def _gap_node(source: Source, where: Predicate | None) -> Node:
@@ -261,56 +223,14 @@ def _gap_node(source: Source, where: Predicate | None) -> Node:
 def gap(source: Source, *, where: Predicate | None = None) -> Feature:
     """Mean days between rows; null with fewer than two."""
     newest = term(source, "last_time", where=where)
-    return _feature(_gap_node(source, where), _name(newest, "gap_days"))
+    return _feature(_gap_node(source, where), name_of(newest, "gap_days"))
 
 
 def overdue_ratio(source: Source, *, where: Predicate | None = None) -> Feature:
     """Days since the latest row over the mean days between rows: above 1, the next one is late."""
     newest = term(source, "last_time", where=where)
     ratio = Combine("ratio", (Combine("days_since", (newest,)), _gap_node(source, where)))
-    return _feature(ratio, _name(newest, "gap_elapsed"))
-
-
-def trend(recent: Feature, usual: Feature) -> Feature:
-    """How much faster things come in the recent window than in the long one: a ratio of rates,
-    1 is as usual; null where the long window has nothing."""
-    short, long = recent.node, usual.node
-    if not (isinstance(short, Term) and isinstance(long, Term) and short.window and long.window):
-        raise DefinitionError(f"a trend is of two windows, not {recent.name} and {usual.name}")
-    if short.window >= long.window:
-        raise DefinitionError(f"{recent.name} is no shorter window than {usual.name}")
-    factor = Constant(long.window / short.window)
-    node = Combine("times", (Combine("ratio", (short, long)), factor))
-    return _feature(node, f"{recent.name}_over_{span_text(long.window)}")
-
-
-def rate(events: Feature, exposure: Feature, name: str) -> Feature:
-    """Events per exposure (tickets per order, errors per use); null without exposure."""
-    return _feature(Combine("ratio", (events.node, exposure.node)), name)
-
-
-def shrunk_rate(
-    events: Feature, exposure: Feature, usual: Feature, weight: float, name: str
-) -> Feature:
-    """The rate drawn towards the usual one with the weight of so many exposures: the posterior
-    mean of a Poisson rate under a gamma prior; ``usual`` is a rate of all (``of_all``)."""
-    parts = (events.node, exposure.node, usual.node, Constant(weight))
-    return _feature(Combine("smoothed", parts), name)
-
-
-def shrunk_daily_rate(
-    source: Source, *, where: Predicate | None = None, days: float, weight: float = 28.0
-) -> Feature:
-    """Events a day in a window, drawn to everybody's: the posterior mean of a Poisson rate under
-    a gamma prior that is worth ``weight`` days of exposure. A customer is exposed from sign-up."""
-    events = term(source, "count", where=where, days=days)
-    tenure = Combine("days_since", (term(CUSTOMERS, "first_time"),))
-    everybody = Of(term(source, "count", where=where, days=days, by=""))
-    customers = Of(term(CUSTOMERS, "count", by=""))
-    usual = Combine("ratio", (everybody, Combine("times", (customers, Constant(days)))))
-    exposure = Combine("least", (tenure, Constant(days)))
-    node = Combine("smoothed", (events, exposure, usual, Constant(weight)))
-    return _feature(node, _name(events, "daily_rate"))
+    return _feature(ratio, name_of(newest, "gap_elapsed"))
 
 
 def now(
@@ -324,7 +244,7 @@ def now(
 ) -> Feature:
     """How many rows are in a state at T: from ``since`` on until the first of ``until``."""
     node = term(source, "count", where=where, since=since, until=until, by=by)
-    group = _name(replace(node, where=None, since=None), "").rstrip("_")
+    group = name_of(replace(node, where=None, since=None), "").rstrip("_")
     return _feature(node, f"{group}_{label}_now")
 
 
@@ -341,6 +261,35 @@ def age(
     return _feature(Combine("days_since", (node,)), f"{source.label}_{label}_age_days")
 
 
+def worth(
+    source: Source,
+    value: str | Expression,
+    *,
+    until: str | tuple[str, ...],
+    label: str,
+    since: str | None = None,
+    where: Predicate | None = None,
+) -> Feature:
+    """The sum of a value over the rows that are in a state at T; 0 where none is."""
+    node = term(source, "sum", value, where=where, since=since, until=until)
+    assert node.value is not None
+    return _feature(node, f"{source.label}_{label}_{node.value.label}_sum_now")
+
+
+def until_next(
+    source: Source,
+    *,
+    at: str,
+    until: str | tuple[str, ...] | None = None,
+    days: float,
+    where: Predicate | None = None,
+) -> Feature:
+    """Days until the next planned time, if it comes within so many; null where none does."""
+    node = term(source, "first_time", where=where, since=at, until=until, ahead_days=days)
+    ahead = Combine("minus", (Constant(0), Combine("days_since", (node,))))
+    return _feature(ahead, name_of(replace(node, ahead=None), "until_next_days"))
+
+
 def due(
     source: Source,
     *,
@@ -353,23 +302,5 @@ def due(
 ) -> Feature:
     """How many rows have a planned time in the next days, and have not ended."""
     node = term(source, "count", where=where, since=at, until=until, ahead_days=days, by=by)
-    return _feature(node, f"{source.label}_{label}_next_{span_text(round(days * DAY))}")
-
-
-def of(feature: Feature, link: Feature, prefix: str = "") -> Feature:
-    """The feature of the group that ``link`` (a last text, an attribute) names for the customer."""
-    if not isinstance(link.node, Term):
-        raise DefinitionError(f"{link.name} names no group")
-    return _feature(Of(feature.node, link.node), prefix + feature.name)
-
-
-def of_all(feature: Feature) -> Feature:
-    """The feature over everybody."""
-    return _feature(Of(feature.node), feature.name)
-
-
-def of_each(feature: Feature, rows: Feature, how: str = "mean", prefix: str = "") -> Feature:
-    """The mean or largest of the feature over the groups that the customer's rows name."""
-    if not isinstance(rows.node, Term):
-        raise DefinitionError(f"{rows.name} names no groups")
-    return _feature(OfEach(feature.node, rows.node, how), f"{prefix}{feature.name}_{how}")
+    length = span_text(span(days, DAY, "days"))
+    return _feature(node, f"{source.label}_{label}_next_{length}")

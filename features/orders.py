@@ -25,6 +25,8 @@ from features.language import (
     since_last,
     total,
     trend,
+    until_next,
+    worth,
 )
 from features.predicate import Compare, Past
 from features.sources import ITEMS, ORDERS
@@ -34,7 +36,13 @@ RETURNED = Past(ORDERS["returned_at"])
 LATE = Compare(">", ORDERS["delivered_at"], ORDERS["promised_at"]).named("late")
 ENDS = ("delivered_at", "cancelled_at", "returned_at", "refunded_at")
 LATENESS = Minus(ORDERS["delivered_at"], ORDERS["promised_at"], "lateness")
+DELIVERY = Minus(ORDERS["delivered_at"], ORDERS["ordered_at"], "delivery_time")
 LARGE = Compare(">=", ORDERS["quantity"], 100).named("large")
+
+OPEN = now(ORDERS, until=ENDS, label="open")
+OVERDUE = now(ORDERS, since="promised_at", until=ENDS, label="overdue")
+OPEN_AGE = age(ORDERS, until=ENDS, label="open")
+USUAL_DELIVERY = mean(ORDERS, DELIVERY, since="delivered_at", days=180)
 
 ORDER_FEATURES = (
     *(count(ORDERS, days=days) for days in (1, 3, 7, 14, 28, 56, 90, 180, 365)),
@@ -57,15 +65,23 @@ ORDER_FEATURES = (
     last(ORDERS, "product_category"),
     last(ORDERS, "carrier"),
     # promises
-    now(ORDERS, until=ENDS, label="open"),
-    now(ORDERS, since="promised_at", until=ENDS, label="overdue"),
+    OPEN,
+    OPEN_AGE,
+    USUAL_DELIVERY,
+    rate(OPEN_AGE, USUAL_DELIVERY, "orders_open_age_over_usual"),
+    OVERDUE,
+    rate(OVERDUE, OPEN, "orders_overdue_share_now"),
     age(ORDERS, since="promised_at", until=ENDS, label="overdue"),
+    worth(ORDERS, "amount", since="promised_at", until=ENDS, label="overdue"),
+    until_next(ORDERS, at="promised_at", until=ENDS, days=90),
     now(ORDERS, until=("shipped_at", *ENDS), label="unshipped", where=Past(ORDERS["promised_at"])),
+    due(ORDERS, at="promised_at", until=ENDS, days=1, label="due"),
     due(ORDERS, at="promised_at", until=ENDS, days=3, label="due"),
     due(ORDERS, at="promised_at", until=ENDS, days=7, label="due"),
     *(count(ORDERS, where=LATE, since="delivered_at", days=days) for days in (3, 5, 7, 28, 90)),
     share(ORDERS, of=LATE, since="delivered_at", days=180),
     mean(ORDERS, LATENESS, since="delivered_at", days=90),
+    largest(ORDERS, LATENESS, since="delivered_at", days=90),
     last(ORDERS, LATENESS),
     since_last(ORDERS, since="delivered_at"),
     *(count(ORDERS, since="delivered_at", days=days) for days in (3, 7, 14, 30)),
@@ -75,6 +91,7 @@ ORDER_FEATURES = (
     since_last(ORDERS, since="returned_at"),
     since_last(ORDERS, since="refunded_at"),
     now(ORDERS, since="returned_at", until="refunded_at", label="awaiting_refund"),
+    age(ORDERS, since="returned_at", until="refunded_at", label="awaiting_refund"),
 )
 
 ITEM_FEATURES = (

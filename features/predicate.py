@@ -13,7 +13,8 @@ truths. A fact can therefore never be used before it was known, whatever is writ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -93,6 +94,8 @@ class Compare(Predicate):
         right = self.right if isinstance(self.right, float | int) else self.right.kind
         if self.left.kind == "text" or (isinstance(right, str) and right != self.left.kind):
             raise DefinitionError(f"{self.text} compares {self.left.kind} with {right}")
+        if isinstance(self.right, float) and not math.isfinite(self.right):
+            raise DefinitionError(f"{self.text} compares with {self.right}, which is no number")
         if self.left.kind == "time" and not isinstance(right, str):
             raise DefinitionError(f"{self.text} compares a time with a number")
 
@@ -134,6 +137,9 @@ class In(Predicate):
     def __post_init__(self) -> None:
         if self.column.kind != "text":
             raise DefinitionError(f"{self.column.table}.{self.column.name} is no text")
+        given = self.values
+        if not (isinstance(given, tuple) and given and all(isinstance(v, str) for v in given)):
+            raise DefinitionError(f"In({self.column.name}, {given!r}): give a tuple of texts")
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -327,10 +333,11 @@ class Not(Predicate):
     part: Predicate
 
     def __post_init__(self) -> None:
-        if isinstance(self.part, Past):
-            raise DefinitionError(
-                f"not ({self.part.text}) ceases to hold; say until={self.part.column.name}"
-            )
+        for part in _parts(self.part):
+            if isinstance(part, Past | Given):
+                raise DefinitionError(
+                    f"not ({part.text}) ceases to hold; say until={part.columns[0].name}"
+                )
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -366,6 +373,16 @@ class Named(Predicate):
 
     def truth(self, rows: RowColumns) -> Truth:
         return self.part.truth(rows)
+
+
+def _parts(predicate: Predicate) -> Iterator[Predicate]:
+    """The predicate and every one that it is made of."""
+    yield predicate
+    if isinstance(predicate, And | Or):
+        for part in predicate.parts:
+            yield from _parts(part)
+    elif isinstance(predicate, Not | Named):
+        yield from _parts(predicate.part)
 
 
 def _bracketed(part: Predicate) -> str:

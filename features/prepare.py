@@ -11,18 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from data.contract import TABLES
 from data.engines import connect
 from data.errors import DataError
 from data.settings_tree import Engine
-from data.tables import ROW, Tables
+from data.snapshot import Snapshot
+from data.tables import ROW
 from features.asof import NEVER, Int64, spans
 from features.expression import Array, Column
 from features.history import needed_columns
@@ -58,9 +59,9 @@ class Prepared:
 class Files:
     """The tables' files as Ibis expressions on one connection, which sees nothing else."""
 
-    def __init__(self, tables: Tables, engine: Engine) -> None:
-        files = {name: tables.file(name) for name in tables.names}
-        self.tables = tables
+    def __init__(self, snapshot: Snapshot, engine: Engine) -> None:
+        files = {name: snapshot.file(name) for name in snapshot.names}
+        self.snapshot = snapshot
         self._files = {name: file for name, file in files.items() if file is not None}
         self._con = connect(engine, sorted({file.parent for file in self._files.values()}))
         self._known: dict[str, Any] = {}
@@ -68,8 +69,6 @@ class Files:
     def table(self, name: str) -> Any:
         """A table, or what was put under that name."""
         if name not in self._known:
-            if name not in self._files:
-                raise DataError(f"{name} is in memory; only a snapshot's tables can be prepared")
             file = str(self._files[name])
             self._known[name] = self._con.read_parquet(file, table_name=f"file_{name}")
         return self._known[name]
@@ -81,13 +80,17 @@ class Files:
 
     def stream(self, expression: Any) -> Any:
         """The result of an expression, as a reader of Arrow batches."""
-        return self._con.con.sql(self._con.compile(expression)).to_arrow_reader(BATCH)
+        return self._con.con.sql(self.compile(expression)).to_arrow_reader(BATCH)
+
+    def compile(self, expression: Any) -> str:
+        """An expression as SQL."""
+        return str(self._con.compile(expression))
 
 
 def customers_of(files: Files) -> Array:
     """Every customer there is, in order: of the customers table, or seen in orders, usage,
     tickets where there is none."""
-    tables = files.tables
+    tables = files.snapshot
     named = ["customers"] if tables.has("customers") else [s.table for s in SIGHTINGS]
     found = [files.table(name)[[CUSTOMER]] for name in named if tables.has(name)]
     if not found:
@@ -95,8 +98,11 @@ def customers_of(files: Files) -> Array:
     every = found[0]
     for more in found[1:]:
         every = every.union(more)
-    known = every.filter(every[CUSTOMER] != "").distinct().order_by(CUSTOMER)
-    return np.asarray(files.stream(known).read_all()[CUSTOMER].to_pylist(), dtype=object)
+    known = every.filter(every[CUSTOMER] != "").order_by(CUSTOMER)
+    if len(found) > 1 or tables.versioned("customers") or not tables.has("customers"):
+        known = known.distinct().order_by(CUSTOMER)
+    names = files.stream(known).read_all()[CUSTOMER].to_numpy()
+    return np.asarray(names, dtype=object)
 
 
 def prepare(
@@ -111,23 +117,28 @@ def prepare(
 ) -> Prepared:
     """Writes the rows that the nodes can count at ``times`` into ``folder``, by source and shard.
 
-    ``names`` are the customers, sorted; others' rows are
-    kept for the groups' sake. ``lines`` customers make a shard.
+    ``names`` are the customers, sorted; others' rows are kept where groups count them. ``lines``
+    customers make a shard.
     """
     files.put("customer_names", _codes_table(names))
     terms = [term for node in nodes for term in node.terms()]
     needed = needed_columns(terms)
     sources = {source: tuple(sorted(cols, key=_by_name)) for source, cols in needed.items()}
-    categories: dict[Column, Array] = {}
+    every = {column for columns in sources.values() for column in columns}
+    categories = {column: names for column in every if column.name == CUSTOMER}
+    texts: dict[Column, dict[str, int]] = {
+        column: {} for column in every if column.kind == "text" and column.name != CUSTOMER
+    }
     rows: dict[Source, int] = {}
     made = Prepared(folder, names, lines, sources, categories, rows)
-    reader = _Reader(files, categories, names)
+    reader = _Reader(files, _limits(terms, times))
     for number, (source, columns) in enumerate(sources.items()):
         own = [term for term in terms if term.source == source]
-        query = reader.source(source, columns, _bounds(own, times))
-        rows[source] = _write(made, source, columns, files.stream(query))
+        query = reader.source(source, columns, own)
+        rows[source] = _write(made, source, columns, files.stream(query), texts)
         if progress is not None:
             progress((number + 1) / len(sources), f"reading {source.label}")
+    categories |= {column: np.array(list(codes), dtype=object) for column, codes in texts.items()}
     return made
 
 
@@ -148,20 +159,34 @@ def _bounds(terms: Iterable[Term], times: Int64) -> tuple[int | None, int]:
     return (None if earliest is None else earliest - longest), int(times[-1])
 
 
-class _Reader:
-    """Expressions over the tables' files."""
+def _limits(terms: Sequence[Term], times: Int64) -> dict[str, tuple[int | None, int]]:
+    """``_bounds`` of each table that is counted in, over all sources that it is in."""
+    by_table: dict[str, list[Term]] = {}
+    for term in terms:
+        by_table.setdefault(term.source.table, []).append(term)
+    return {name: _bounds(own, times) for name, own in by_table.items()}
 
-    def __init__(self, files: Files, categories: dict[Column, Array], names: Array) -> None:
-        self.files, self.categories, self.names = files, categories, names
+
+class _Reader:
+    """Expressions over the tables' files. ``limits``: births that matter, by table."""
+
+    def __init__(self, files: Files, limits: Mapping[str, tuple[int | None, int]]) -> None:
+        self.files, self.limits = files, limits
         self.known: dict[str, tuple[bool, bool]] = {}
 
     def source(
-        self, source: Source, columns: tuple[Column, ...], bounds: tuple[int | None, int]
+        self,
+        source: Source,
+        columns: tuple[Column, ...],
+        terms: Sequence[Term],
     ) -> Any:
-        """The source's rows as ``start, end, position`` and a column per column."""
-        own = self._seen(source.table, columns, source, bounds)
+        """The source's rows: a column ``c0``, ``c1``, ... per column, and ``k0`` where it is known
+        late; ``start`` and ``end`` unless all are seen from birth on, for ever; ``position`` where
+        it can matter."""
+        own = self._seen(source.table, columns, source)
+        plain = not any(self._shape(source.table)) and not source.beside
         if source.beside:
-            other = self._seen(source.beside, columns, source, None)
+            other = self._seen(source.beside, columns, source)
             link = source.link
             other = other.rename({f"beside_{c}": c for c in other.columns})
             both = own.inner_join(other, own[link] == other[f"beside_{link}"])
@@ -171,52 +196,22 @@ class _Reader:
                 starts.append(_microseconds(both[known]) + 1)
             both = both.mutate(start=_greatest(starts), end=_least([both.end, both.beside_end]))
             own = both.filter(both.start < both.end)
-        out: dict[str, Callable[[Any], Any]] = {
-            "start": lambda t: t.start,
-            "end": lambda t: t.end,
-            "position": lambda t: t[ROW],
-        }
+        if any(column.name == CUSTOMER for column in columns):
+            codes = self.files.table("customer_names")
+            named = "beside_" if source.table == "order_items" else ""
+            on = own[named + CUSTOMER] == codes.text
+            own = own.left_join(codes, on) if _any_groups(terms) else own.inner_join(codes, on)
+        out = {} if plain else {"start": own.start, "end": own.end}
+        if any(term.operation in ("last", "distinct") for term in terms):
+            out["position"] = own[ROW]
         for number, column in enumerate(columns):
-            name = ("" if column.table == source.table else "beside_") + column.name
-            own, out[f"c{number}"] = self._column(own, name, column)
+            beside = "" if column.table == source.table else "beside_"
+            out[f"c{number}"] = own.code if column.name == CUSTOMER else own[beside + column.name]
             if column.known_at is not None:
-                fact = name.removesuffix(column.name) + column.known_at
-                out[f"k{number}"] = partial(_time, name=fact)
-        return own.select(**{name: made(own) for name, made in out.items()})
+                out[f"k{number}"] = own[beside + column.known_at]
+        return own.select(**out)
 
-    def _column(self, table: Any, name: str, column: Column) -> tuple[Any, Callable[[Any], Any]]:
-        """The table, with what the column's numbers need beside it, and how they are told."""
-        if column.kind == "time":
-            return table, partial(_time, name=name)
-        if column.kind in ("number", "flag"):
-            return table, partial(_number, name=name)
-        codes = self._dictionary(column)
-        text, code = f"text_{name}", f"code_{name}"
-        codes = codes.rename({text: "text", code: "code"})
-        joined = table.left_join(codes, table[name] == codes[text]).drop(text)
-        return joined, partial(_code, name=code)
-
-    def _dictionary(self, column: Column) -> Any:
-        """The texts of a column with their codes; every customer_id has the customers' codes."""
-        if column.name == CUSTOMER:
-            self.categories[column] = self.names
-            return self.files.table("customer_names")
-        name = f"texts_{column.table}_{column.name}"
-        if column not in self.categories:
-            table = self.files.table(column.table)
-            known = table.filter(table[column.name] != "")[[column.name]].distinct()
-            texts = self.files.stream(known.order_by(column.name)).read_all()[column.name]
-            self.categories[column] = np.asarray(texts.to_pylist(), dtype=object)
-            self.files.put(name, _codes_table(self.categories[column]))
-        return self.files.table(name)
-
-    def _seen(
-        self,
-        name: str,
-        columns: tuple[Column, ...],
-        source: Source,
-        bounds: tuple[int | None, int] | None,
-    ) -> Any:
+    def _seen(self, name: str, columns: tuple[Column, ...], source: Source) -> Any:
         """The rows of a table that are not deleted, with the interval in which each is seen."""
         import ibis
 
@@ -227,14 +222,8 @@ class _Reader:
             fact = contract.column(source.link).known_at
             facts |= {fact} if fact else set()
         wanted = {c.name for c in own} | facts | ({source.link} if source.link else set())
-        table = self.files.table(name)
         late, versions = self._shape(name)
-        if bounds is not None and contract.birth is not None:
-            low, high = bounds
-            birth = table[contract.birth]
-            table = table.filter(birth < _timestamp(high))
-            if low is not None:
-                table = table.filter(birth >= _timestamp(low))
+        table = self._within(name) if name == source.table else self.files.table(name)
         recorded = _microseconds(table.recorded_at)
         if contract.birth is None:
             start = recorded
@@ -253,28 +242,27 @@ class _Reader:
             table = table.filter(~table.deleted)
         return table.select(*sorted(wanted), "start", "end", ROW)
 
+    def _within(self, name: str) -> Any:
+        """The rows whose birth can matter; the filter is on the raw column, so files are skipped
+        in part."""
+        table, contract = self.files.table(name), TABLES[name]
+        if contract.birth is None or name not in self.limits:
+            return table
+        low, high = self.limits[name]
+        table = table.filter(table[contract.birth] < _timestamp(high))
+        return table if low is None else table.filter(table[contract.birth] >= _timestamp(low))
+
     def _shape(self, name: str) -> tuple[bool, bool]:
         """Whether rows were recorded other than at birth, or deleted; whether keys repeat, in
         which case the moments at which versions end are put where ``_seen`` finds them."""
-        if name in self.known:
-            return self.known[name]
-        contract = TABLES[name]
-        table = self.files.table(name)
-        late = table.deleted
-        if contract.birth is not None:
-            late = late | (table.recorded_at != table[contract.birth])
-        keyed = (table[contract.key[0]] != "") if contract.key else None
-        told = table.aggregate(
-            late=late.fill_null(True).any().fill_null(False),
-            keyed=keyed.any().fill_null(False) if keyed is not None else False,
-        )
-        found = self.files.stream(told).read_all().to_pylist()[0]
-        versions = bool(found["keyed"]) and self._put_ends(name, table)
-        self.known[name] = (bool(found["late"]) or contract.birth is None, versions)
+        if name not in self.known:
+            snapshot = self.files.snapshot
+            versions = snapshot.versioned(name) and self._put_ends(name)
+            self.known[name] = (not snapshot.seen_from_birth(name), versions)
         return self.known[name]
 
-    def _put_ends(self, name: str, table: Any) -> bool:
-        contract = TABLES[name]
+    def _put_ends(self, name: str) -> bool:
+        contract, table = TABLES[name], self.files.table(name)
         key = list(contract.key)
         repeated = table.group_by(key).having(table.count() > 1).aggregate()
         rows = table.semi_join(repeated, key)
@@ -293,38 +281,88 @@ class _Reader:
         return True
 
 
-def _write(made: Prepared, source: Source, columns: tuple[Column, ...], batches: Any) -> int:
-    """Streams a source's rows into a file per shard."""
+def _any_groups(terms: Iterable[Term]) -> bool:
+    """Whether rows of nobody's, or of others', count too."""
+    return any(term.key is None or term.key.name != CUSTOMER for term in terms)
+
+
+def _write(
+    made: Prepared,
+    source: Source,
+    columns: tuple[Column, ...],
+    batches: Any,
+    texts: Mapping[Column, dict[str, int]],
+) -> int:
+    """Streams a source's rows into a file per shard, in integers and floats."""
     import pyarrow as pa
 
-    key = next((i for i, c in enumerate(columns) if c.name == CUSTOMER), None)
+    key = next((f"c{i}" for i, c in enumerate(columns) if c.name == CUSTOMER), None)
     shards = made.shards
     writers: list[Any] = []
     count = 0
     try:
         for number, batch in enumerate(batches):
+            arrays = {
+                name: _as_numbers(batch.column(name), _column_of(name, columns), texts)
+                for name in batch.schema.names
+            }
             if not writers:
+                schema = pa.schema([(n, pa.from_numpy_dtype(a.dtype)) for n, a in arrays.items()])
                 for shard in range(shards):
                     sink = pa.OSFile(str(made.file(source, shard)), "wb")
-                    writers.append((pa.ipc.new_file(sink, batch.schema), sink))
+                    writers.append((pa.ipc.new_file(sink, schema), sink))
             count += batch.num_rows
             if key is None or shards == 1:  # groups' rows may lie anywhere
-                writers[number % shards][0].write_batch(batch)
+                whole = pa.record_batch(list(arrays.values()), schema=schema)
+                writers[number % shards][0].write_batch(whole)
                 continue
-            codes = batch.column(f"c{key}").to_numpy(zero_copy_only=False)
-            shard_of = np.maximum(codes, 0) // made.lines
+            shard_of = np.maximum(arrays[key], 0) // np.int32(made.lines)
             small = shard_of.astype(np.uint8 if shards <= 256 else np.uint16)
-            batch = batch.take(pa.array(np.argsort(small, kind="stable")))
+            order = np.argsort(small, kind="stable")
+            ordered = [array.take(order) for array in arrays.values()]
             ends = np.cumsum(np.bincount(small, minlength=shards))
             begins = np.append(0, ends[:-1])
             for shard in np.flatnonzero(ends > begins).tolist():
-                piece = batch.slice(begins[shard], ends[shard] - begins[shard])
-                writers[shard][0].write_batch(piece)
+                piece = [array[begins[shard] : ends[shard]] for array in ordered]
+                writers[shard][0].write_batch(pa.record_batch(piece, schema=schema))
     finally:
         for writer, sink in writers:
             writer.close()
             sink.close()
     return count
+
+
+def _column_of(name: str, columns: tuple[Column, ...]) -> Column | None:
+    """The column behind a ``c`` of the stream; None for times and whatever else stands there."""
+    return columns[int(name[1:])] if name[0] == "c" else None
+
+
+def _as_numbers(
+    array: Any, column: Column | None, texts: Mapping[Column, dict[str, int]]
+) -> npt.NDArray[Any]:
+    """Times as microseconds (NEVER where null), texts as codes (-1), numbers as they are (NaN)."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(array.type):
+        return _filled(array.cast(pa.int64()), NEVER)
+    if column in texts:
+        assert column is not None
+        known = texts[column]
+        told = array.dictionary_encode()
+        codes = [known.setdefault(text, len(known)) for text in told.dictionary.to_pylist()]
+        return np.array([*codes, -1], dtype=np.int32)[_filled(told.indices, -1)]
+    if pa.types.is_boolean(array.type) or pa.types.is_floating(array.type):
+        return _filled(array.cast(pa.float64()), np.nan)
+    if column is not None and column.kind == "number":
+        return _filled(array.cast(pa.float64()), np.nan)
+    return _filled(array, -1)
+
+
+def _filled(array: Any, null: Any) -> npt.NDArray[Any]:
+    import pyarrow as pa
+
+    filled = array.fill_null(pa.scalar(null, array.type)) if array.null_count else array
+    return filled.to_numpy(zero_copy_only=False)
 
 
 def _codes_table(texts: Array) -> Any:
@@ -340,18 +378,6 @@ def _microseconds(time: Any) -> Any:
 
     since = time.delta(ibis.timestamp("1970-01-01"), unit="microsecond")
     return since.cast("int64").fill_null(int(NEVER))
-
-
-def _time(table: Any, name: str) -> Any:
-    return _microseconds(table[name])
-
-
-def _number(table: Any, name: str) -> Any:
-    return table[name].cast("float64").fill_null(float("nan"))
-
-
-def _code(table: Any, name: str) -> Any:
-    return table[name].fill_null(-1).cast("int32")
 
 
 def _timestamp(microseconds: int) -> Any:

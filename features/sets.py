@@ -247,10 +247,13 @@ def _shard(
     for low in range(0, len(customers), lines):
         chosen = np.arange(low, min(low + lines, len(customers)))
         found = shared.values(program, customers, chosen)
-        there = who.there(program, found).reshape(len(chosen), -1)
+        there = who.there(program, found).reshape(len(chosen), len(writers))
+        # by time and feature, so that a column of a set is read in one go
+        table = found[writers[0].rows_of].reshape(-1, len(chosen), len(writers))
+        by_time = np.ascontiguousarray(table.transpose(2, 0, 1), dtype=np.float32)
         for number, writer in enumerate(writers):
             here = np.flatnonzero(there[:, number])
-            writer.put(customers[chosen[here]], found, here * len(writers) + number)
+            writer.put(customers[chosen[here]], by_time[number], here)
 
 
 class _Writer:
@@ -261,28 +264,30 @@ class _Writer:
     ) -> None:
         self.view, self.shards, self.folder, self.as_of = view, shards, folder, as_of
         self.rows_of = [program.row[feature.node] for feature in view.features]
+        self.texts = [feature.name for feature in view.features if feature.categorical]
         self.pieces: list[Any] = []
         self.files: dict[str, str] = {}
         self.rows = 0
 
-    def put(self, customers: Array, found: Float64, slots: npt.NDArray[np.intp]) -> None:
+    def put(
+        self, customers: Array, found: npt.NDArray[np.float32], here: npt.NDArray[np.intp]
+    ) -> None:
+        """Adds customers with the columns ``here`` of ``found`` (features x customers)."""
         import pyarrow as pa
 
         columns = {
             "customer_id": pa.array(customers, pa.string()),
-            "as_of": pa.array(np.full(len(slots), np.datetime64(self.as_of, "us"))),
+            "as_of": pa.array(np.full(len(here), np.datetime64(self.as_of, "us"))),
         }
-        for feature, row in zip(self.view.features, self.rows_of, strict=True):
-            values = found[row][slots]
+        for feature, row in zip(self.view.features, found, strict=True):
+            values = row.take(here)
             columns[feature.name] = (
-                self._texts(feature, values)
-                if feature.categorical
-                else pa.array(values.astype(np.float32))
+                self._texts(feature, values) if feature.name in self.texts else pa.array(values)
             )
         self.pieces.append(pa.table(columns))
-        self.rows += len(slots)
+        self.rows += len(here)
 
-    def _texts(self, feature: Feature, values: Float64) -> Any:
+    def _texts(self, feature: Feature, values: npt.NDArray[np.float32]) -> Any:
         import pyarrow as pa
 
         term = feature.node
@@ -296,11 +301,10 @@ class _Writer:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        texts = [f.name for f in self.view.features if f.categorical]
         name = f"part-{shard:05d}.parquet"
         table = pa.concat_tables(self.pieces)
         pq.write_table(
-            table, self.folder / name, compression="lz4", use_dictionary=texts,
+            table, self.folder / name, compression="lz4", use_dictionary=self.texts,
             write_statistics=False,
         )  # fmt: skip
         self.files[name] = sha256_of(self.folder / name)

@@ -49,6 +49,10 @@ class Shards:
         pieces = [self._rows(source, shard) for shard in range(self.prepared.shards)]
         return History({source: _joined(pieces)}).select(source, key, names, chosen)
 
+    def loose(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+        """The same: of all shards together."""
+        return self.select(source, key, names, chosen)
+
     def parts(
         self, source: Source, key: Column | None, names: Array, chosen: Int64
     ) -> Iterator[Part]:
@@ -95,8 +99,10 @@ class Shards:
             empty = np.array([], dtype=np.int64 if whole else np.float64)
             texts = self.prepared.categories[column] if column.kind == "text" else None
             values[column] = Value(table.get(f"c{number}", empty), known, texts)
-        start, end, position = (table.get(n, nothing) for n in ("start", "end", "position"))
-        return Rows(start, end, position, values)
+        moments = values[source.time].data.astype(np.int64, copy=False)
+        start = table.get("start", moments + 1)
+        end = table.get("end", np.full(len(moments), NEVER))
+        return Rows(start, end, table.get("position", np.arange(len(moments))), values)
 
 
 def _of_shard(rows: Rows, low: int, names: Array) -> Rows:

@@ -22,15 +22,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from data.errors import DefinitionError, did_you_mean
-from features import expression, predicate
 from features.expression import Column, Earliest, Expression
 from features.predicate import Predicate
 from features.sources import Source
@@ -38,6 +38,8 @@ from features.sources import Source
 DAY = 86_400_000_000
 """Microseconds in a day."""
 HOUR = DAY // 24
+LONGEST = 7305 * DAY
+"""Twenty years: a longer window is a mistake, or means everything, which no window says."""
 
 OPERATIONS = ("count", "sum", "distinct", "largest", "smallest", "last", "first_time", "last_time")
 
@@ -67,8 +69,8 @@ class Term:
             raise DefinitionError(f"no operation {self.operation!r}; there are {OPERATIONS}")
         for name in ("window", "ahead"):
             length = getattr(self, name)
-            if length is not None and length <= 0:
-                raise DefinitionError(f"a window of {length / DAY:g} days: windows are above 0")
+            if length is not None:
+                _check_length(length)
         for column in self.columns:
             if column.table not in self.source.tables:
                 raise DefinitionError(
@@ -92,19 +94,30 @@ class Term:
             )
         if self.ahead is not None and self.window is not None:
             raise DefinitionError("a term looks back (window) or ahead, not both")
+        if self.until is not None and (self.since or self.source.time) in self.until.times:
+            raise DefinitionError(f"{self.text} ends where it begins: no row ever counts")
 
     def _check_value(self, value: Expression) -> None:
         allowed = {
             "sum": ("number", "duration"),
             "largest": ("number", "duration"),
             "smallest": ("number", "duration"),
-            "distinct": ("text",),
+            "distinct": ("text", "day"),
             "last": ("text", "number", "flag", "duration"),
         }[self.operation]
         if value.kind not in allowed:
             raise DefinitionError(
                 f"{self.operation} of {value.text}, a {value.kind}: it takes {' or '.join(allowed)}"
             )
+
+    @property
+    def kind(self) -> str:
+        """What it is: a number, a duration, a time (microseconds both) or a text."""
+        if self.operation in ("first_time", "last_time"):
+            return "time"
+        if self.value is None or self.operation == "distinct":
+            return "number"
+        return "number" if self.value.kind == "flag" else self.value.kind
 
     def __hash__(self) -> int:
         """Worked out once: terms are the keys of every cache of an evaluation."""
@@ -147,6 +160,12 @@ class Constant:
 
     number: float
 
+    kind = "number"
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.number):
+            raise DefinitionError(f"{self.number} is no constant to count with")
+
     @property
     def text(self) -> str:
         return f"{self.number:g}"
@@ -169,6 +188,8 @@ COMBINATIONS: Mapping[str, str] = {
 """Names of combinations and how they read. ``ratio`` and ``smoothed`` are null where the
 denominator is 0; ``smoothed`` is the posterior mean of a rate under a gamma prior with mean
 ``{2}`` and the weight of ``{3}`` exposures (Gelman et al., Bayesian Data Analysis, 2.6)."""
+INFIX = ("ratio", "minus", "plus", "times")
+"""Those that are put into brackets inside another."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +202,33 @@ class Combine:
     def __post_init__(self) -> None:
         if self.how not in COMBINATIONS:
             raise DefinitionError(f"no combination {self.how!r}; there are {list(COMBINATIONS)}")
+        takes = len(set(re.findall(r"{\d}", COMBINATIONS[self.how])))
+        if len(self.parts) != takes:
+            raise DefinitionError(f"{self.how} takes {takes} parts, not {len(self.parts)}")
+        kinds = {part.kind for part in self.parts}
+        moments = self.how == "days_since" or (self.how == "minus" and "time" in kinds)
+        allowed = {"time"} if moments else {"number", "duration"}
+        if not kinds <= allowed:
+            raise DefinitionError(
+                f"{self.text} joins {' and '.join(sorted(kinds))}; "
+                f"{self.how} takes {' or '.join(sorted(allowed))}"
+            )
+
+    @property
+    def kind(self) -> str:
+        """The kind of the result."""
+        kinds = [part.kind for part in self.parts]
+        if self.how in ("days", "days_since") or (self.how == "ratio" and kinds[1] == "duration"):
+            return "number"
+        return "duration" if {"time", "duration"} & set(kinds) else "number"
 
     @property
     def text(self) -> str:
-        return COMBINATIONS[self.how].format(*(part.text for part in self.parts))
+        inner = (
+            f"({part.text})" if isinstance(part, Combine) and part.how in INFIX else part.text
+            for part in self.parts
+        )
+        return COMBINATIONS[self.how].format(*inner)
 
     def terms(self) -> Iterator[Term]:
         for part in self.parts:
@@ -206,6 +250,10 @@ class Of:
         ):
             raise DefinitionError(f"{self.link.text} names no group: link by a last text")
         _same_group(self.node, self.link.value if self.link else None)
+
+    @property
+    def kind(self) -> str:
+        return self.node.kind
 
     @property
     def text(self) -> str:
@@ -233,6 +281,10 @@ class OfEach:
                 f"{self.how} over {self.rows.text}: link by a distinct text, by mean or largest"
             )
         _same_group(self.node, self.rows.value)
+
+    @property
+    def kind(self) -> str:
+        return self.node.kind
 
     @property
     def text(self) -> str:
@@ -271,6 +323,13 @@ class Feature:
     def __post_init__(self) -> None:
         if not self.name.replace("_", "a").isalnum() or not self.name.isascii():
             raise DefinitionError(f"{self.name!r} is no feature name: ASCII letters, digits and _")
+        if self.node.kind not in ("number", "text") or (
+            self.node.kind == "text" and not self.categorical
+        ):
+            raise DefinitionError(
+                f"{self.name} would be a {self.node.kind}, {self.formula}: a feature is a number "
+                "or a last text; turn moments and durations into days"
+            )
 
     @property
     def formula(self) -> str:
@@ -294,30 +353,9 @@ class Feature:
 
     def card(self) -> dict[str, object]:
         """What `presage features` shows: name, formula, source, window, cost, note."""
-        terms = list(self.node.terms())
-        windows = sorted({t.window for t in terms if t.window is not None})
-        sources = sorted({name for t in terms for name in t.source.tables})
-        return {
-            "name": self.name,
-            "formula": self.formula,
-            "source": "+".join(sources),
-            "window": " ".join(span_text(w) for w in windows) or "-",
-            "cost": sum(COSTS[t.operation] for t in terms),
-            "note": self.note,
-        }
+        from features.cards import card
 
-
-COSTS: Mapping[str, int] = {
-    "count": 1,
-    "sum": 2,
-    "last": 2,
-    "first_time": 2,
-    "last_time": 2,
-    "largest": 4,
-    "smallest": 4,
-    "distinct": 6,
-}
-"""Passes over the rows that an operation takes, a count being one; measured in benchmarks."""
+        return card(self)
 
 
 class FeatureView:
@@ -363,12 +401,28 @@ class FeatureView:
 
     def to_json(self) -> str:
         """The whole definition as JSON; ``from_json`` gives an equal view."""
-        return json.dumps([_encode(feature) for feature in self.features], sort_keys=True)
+        from features.written import written
+
+        return json.dumps([written(feature) for feature in self.features], sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> FeatureView:
         """The view that ``to_json`` wrote; every definition is checked again."""
-        return cls(tuple(_decode(feature) for feature in json.loads(text)))
+        from features.written import read
+
+        return cls(tuple(read(feature) for feature in json.loads(text)))
+
+
+def _check_length(microseconds: object) -> None:
+    if isinstance(microseconds, bool) or not isinstance(microseconds, int):
+        raise DefinitionError(f"a window of {microseconds!r}: microseconds are whole numbers")
+    if microseconds <= 0:
+        raise DefinitionError(f"a window of {microseconds / DAY:g} days: windows are above 0")
+    if microseconds > LONGEST:
+        raise DefinitionError(
+            f"a window of {microseconds / DAY:g} days is longer than {LONGEST // DAY}; "
+            "leave out days= and hours= to look back on everything"
+        )
 
 
 def span_text(microseconds: int) -> str:
@@ -381,48 +435,3 @@ def span_text(microseconds: int) -> str:
         if microseconds % unit == 0:
             return f"{microseconds // unit}{name}"
     raise AssertionError
-
-
-_KINDS: Mapping[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        Source,
-        Term,
-        Constant,
-        Combine,
-        Of,
-        OfEach,
-        Feature,
-        Column,
-        expression.Minus,
-        Earliest,
-        predicate.Compare,
-        predicate.In,
-        predicate.Is,
-        predicate.Null,
-        predicate.Past,
-        predicate.And,
-        predicate.Or,
-        predicate.Not,
-        predicate.Named,
-        predicate.Given,
-    )
-}
-
-
-def _encode(value: Any) -> Any:
-    if is_dataclass(value):
-        out = {f.name: _encode(getattr(value, f.name)) for f in fields(value)}
-        return {"is": type(value).__name__, **{k: v for k, v in out.items() if v is not None}}
-    return [_encode(part) for part in value] if isinstance(value, tuple) else value
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_decode(part) for part in value)
-    if not isinstance(value, dict):
-        return value
-    parts = {name: _decode(part) for name, part in value.items() if name != "is"}
-    if value.get("is") not in _KINDS:
-        raise DefinitionError(f"a view names the unknown part {value.get('is')!r}")
-    return _KINDS[value["is"]](**parts)

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from features.expression import Minus
 from features.language import (
+    active_days,
     age,
     count,
     distinct,
     gap,
+    largest,
     last,
     mean,
     now,
@@ -30,17 +32,18 @@ from features.language import (
     total,
     trend,
 )
-from features.predicate import Compare, Predicate
-from features.sources import CUSTOMERS, ORDERS, TICKETS
+from features.predicate import Compare, Past, Predicate
+from features.sources import CUSTOMERS, ORDERS, TICKETS, USAGE
 from features.spec import Feature
 
+REOPENED = Past(TICKETS["reopened_at"])
 UNHAPPY = Compare("<=", TICKETS["csat"], 2).named("unhappy")
 FIRST_RESPONSE = Minus(TICKETS["first_response_at"], TICKETS["opened_at"], "first_response")
 RESOLUTION = Minus(TICKETS["resolved_at"], TICKETS["opened_at"], "resolution")
 
 
-def ticket_features(complaint: Predicate) -> tuple[Feature, ...]:
-    """The features of tickets, given which of them are complaints."""
+def ticket_features(complaint: Predicate, time_zone: str = "UTC") -> tuple[Feature, ...]:
+    """The features of tickets, given which of them are complaints; days are of ``time_zone``."""
     return (
         *(count(TICKETS, days=days) for days in (1, 3, 7, 14, 28, 56, 90, 180, 365)),
         *(count(TICKETS, where=complaint, days=days) for days in (7, 14, 28, 56, 90, 180, 365)),
@@ -48,6 +51,7 @@ def ticket_features(complaint: Predicate) -> tuple[Feature, ...]:
         count(TICKETS, where=complaint),
         since_last(TICKETS),
         since_last(TICKETS, where=complaint),
+        since_first(TICKETS),
         since_first(TICKETS, where=complaint),
         gap(TICKETS, where=complaint),
         overdue_ratio(TICKETS, where=complaint),
@@ -55,12 +59,15 @@ def ticket_features(complaint: Predicate) -> tuple[Feature, ...]:
         share(TICKETS, of=complaint, days=365),
         now(TICKETS, until="resolved_at", label="open"),
         age(TICKETS, until="resolved_at", label="open"),
+        now(TICKETS, until="resolved_at", label="complaint_open", where=complaint),
         now(TICKETS, until=("first_response_at", "resolved_at"), label="unanswered"),
         age(TICKETS, until=("first_response_at", "resolved_at"), label="unanswered"),
         since_last(TICKETS, since="resolved_at"),
         since_last(TICKETS, since="reopened_at"),
         count(TICKETS, since="reopened_at", days=90),
+        share(TICKETS, of=REOPENED, days=365),
         mean(TICKETS, FIRST_RESPONSE, since="first_response_at", days=90),
+        largest(TICKETS, FIRST_RESPONSE, since="first_response_at", days=28),
         mean(TICKETS, RESOLUTION, since="resolved_at", days=180),
         last(TICKETS, RESOLUTION),
         total(TICKETS, "handle_seconds", days=90),
@@ -89,6 +96,14 @@ def ticket_features(complaint: Predicate) -> tuple[Feature, ...]:
             "tickets_complaint_per_order_shrunk_365d",
         ),
         rate(count(TICKETS, days=365), count(ORDERS, days=365), "tickets_per_order_365d"),
+        rate(
+            count(TICKETS, days=90),
+            active_days(USAGE, days=90, time_zone=time_zone),
+            "tickets_per_active_day_90d",
+        ),
+        rate(
+            count(TICKETS, days=90), distinct(TICKETS, "issue_id", days=90), "tickets_per_issue_90d"
+        ),
         rate(count(TICKETS), since_first(CUSTOMERS), "tickets_per_day"),
         rate(count(TICKETS, where=complaint), count(ORDERS), "tickets_complaint_per_order"),
     )

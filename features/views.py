@@ -29,13 +29,15 @@ from features.asof import microseconds, times_of
 from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
 from features.complaint import ComplaintRule, complaint_predicate
 from features.context import context_features
+from features.expression import DERIVED
 from features.language import count, customer, since_first, since_last
+from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
 from features.predicate import Is, Named, Predicate
 from features.sources import CUSTOMERS, ORDERS, TICKETS, USAGE, attribute
 from features.spec import Feature, FeatureView
 from features.tickets import ticket_features
-from features.usage import USAGE_FEATURES
+from features.usage import usage_features
 
 CUSTOMER_FEATURES = (
     since_first(CUSTOMERS),
@@ -55,14 +57,14 @@ class ViewSettings(Protocol):
     def complaint(self) -> ComplaintRule: ...
 
 
-def all_features(complaint: Predicate) -> tuple[Feature, ...]:
-    """Every definition there is, given which tickets are complaints."""
+def all_features(complaint: Predicate, time_zone: str = "UTC") -> tuple[Feature, ...]:
+    """Every definition there is, given which tickets are complaints; days are of ``time_zone``."""
     return (
         *CUSTOMER_FEATURES,
         *ORDER_FEATURES,
         *ITEM_FEATURES,
-        *USAGE_FEATURES,
-        *ticket_features(complaint),
+        *usage_features(time_zone),
+        *ticket_features(complaint, time_zone),
         *BOT_FEATURES,
         *FEEDBACK_FEATURES,
         *ARTICLE_FEATURES,
@@ -72,19 +74,27 @@ def all_features(complaint: Predicate) -> tuple[Feature, ...]:
 
 
 def default_view(
-    tables: Tables, settings: ViewSettings, as_of: datetime | None = None
+    tables: Tables,
+    settings: ViewSettings,
+    as_of: datetime | None = None,
+    time_zone: str = "UTC",
 ) -> FeatureView:
     """Every feature that can have a value: its tables have rows and its columns a value.
 
-    The attributes that ``[data] attributes`` names and that are there are added. With ``as_of``
-    only what was recorded by then decides.
+    The attributes that ``[data] attributes`` names and that are there are added, and of
+    ``WithTexts`` the features of what was written. With ``as_of``
+    only what was recorded by then decides. ``time_zone`` is the company's: its days are counted.
     """
     complaint = complaint_predicate(settings.complaint)
-    features = list(all_features(complaint))
+    features = list(all_features(complaint, time_zone))
     features += [customer(attribute(tables, name)) for name in tables.attributes]
+    if isinstance(tables, WithTexts):
+        features += text_features(tables)
     # what tells a complaint may be null in every row; that the rest decides is the point
     told = {(column.table, column.name) for column in complaint.columns}
     empty = _without_values(tables, as_of) - (told if tables.has("tickets") else set())
+    empty |= {(table, name) for table, names in DERIVED.items() for name in names
+              if (table, "text") in empty}  # fmt: skip
     features = [f for f in features if not _columns(f) & empty]
     return FeatureView(tuple(features))
 

@@ -20,7 +20,9 @@ from data.errors import DamagedFile, NotEnoughHistory, UsageError
 from data.tables import Tables
 from features.compute import compute
 from features.history import History
+from features.messages import WithTexts
 from features.spec import FeatureView
+from features.text import TextModel
 from models.champion import champion
 from models.risk.model import RiskModel, load_risk
 
@@ -28,9 +30,15 @@ VIEW = "view"
 """The note of a risk model that holds its feature view as JSON text."""
 
 
-def with_view(model: RiskModel, view: FeatureView) -> RiskModel:
-    """The model with the view that its features come from, so that the two travel together."""
-    return replace(model, notes={**model.notes, VIEW: view.to_json()})
+TEXT = "text"
+"""The note that holds the text model whose answers are among its features, as JSON text."""
+
+
+def with_view(model: RiskModel, view: FeatureView, text: TextModel | None = None) -> RiskModel:
+    """The model with the view that its features come from, and the text model that some of them
+    come from, so that they travel together."""
+    notes = {**model.notes, VIEW: view.to_json()}
+    return replace(model, notes=notes if text is None else {**notes, TEXT: text.to_json()})
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class Predictor:
     model: RiskModel
     view: FeatureView
     model_version: str
+    text: TextModel | None = None
 
     @classmethod
     def of_champion(cls, state_dir: Path) -> Predictor:
@@ -55,11 +64,16 @@ class Predictor:
         model = load_risk(folder)
         if VIEW not in model.notes:
             raise DamagedFile(f"{folder}: the model does not name its features; train it again")
-        return cls(model, FeatureView.from_json(model.notes[VIEW]), model_version)
+        text = TextModel.from_json(model.notes[TEXT]) if TEXT in model.notes else None
+        return cls(model, FeatureView.from_json(model.notes[VIEW]), model_version, text)
+
+    def reads(self, tables: Tables) -> Tables:
+        """The tables as the model's features see them."""
+        return tables if self.text is None else WithTexts(tables, self.text)
 
     def history(self, tables: Tables) -> History:
         """The rows that the features need, read once, to be asked many times."""
-        return History.read(self.view, tables).keep()
+        return History.read(self.view, self.reads(tables)).keep()
 
     def score(
         self,
@@ -77,7 +91,8 @@ class Predictor:
         times a score), the others an empty list; None: all do.
         """
         wanted = self.check_horizons(horizons)
-        features = compute(self.view, spine, history)
+        read = history if isinstance(history, History) else self.reads(history)
+        features = compute(self.view, spine, read)
         told = self.model.predict(features, num_threads=num_threads)
         middle = self.model.horizons[len(self.model.horizons) // 2]
         risk = told[f"risk_{middle}d"].to_numpy()

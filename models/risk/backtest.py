@@ -18,10 +18,11 @@ import pandas as pd
 from data.tables import Tables
 from features.compute import compute
 from features.labels import labels as compute_labels
+from features.messages import Texts, reading
 from features.spine import customers_at
 from features.views import default_view
 from models.risk.baselines import fit_baselines
-from models.risk.population import RiskCase, TrainingSet, training_set
+from models.risk.population import RiskCase, TrainingSet, training_set, training_times
 from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
 
@@ -40,12 +41,17 @@ def backtest_risk(
     seed: int = 0,
     baselines: Sequence[str] = BASELINES,
     say: Say | None = None,
+    texts: Texts = "no",
+    by_text: bool = False,
+    time_zone: str = "UTC",
 ) -> pd.DataFrame:
     """One row per customer and cutoff: ``customer_id, cutoff, risk_7d, label_7d, ...``.
 
     Also ``{baseline}_7d`` for each of ``baselines`` (rule, logistic, lightgbm), learned from the
     same rows and labels. Labels are NaN where the window is not complete by ``known_as_of``
-    (default: the newest ticket's time, up to which outcomes can be known). Raises what
+    (default: the newest ticket's time, up to which outcomes can be known). ``texts``, ``by_text``:
+    whether features, and labels, are made of texts too (features/messages.py), read as on that
+    day. Raises what
     ``train_risk`` raises, the message naming the cutoff's history.
     """
     tell = say or (lambda message: None)
@@ -54,8 +60,10 @@ def backtest_risk(
     found = []
     for cutoff in sorted(cutoffs):
         tell(f"cutoff {cutoff}: learning from what was known then")
-        view = default_view(tables, case, cutoff)
-        learned = training_set(tables, view, cutoff, lengths, case)
+        times = training_times(tables, cutoff, lengths, case.risk)
+        read = reading(tables, times, case.complaint, texts=texts, by_text=by_text)
+        view = default_view(read.features, case, cutoff, time_zone)
+        learned = training_set(read.features, view, cutoff, lengths, case, labels_from=read.labels)
         model = train_risk(
             learned.features,
             learned.labels,
@@ -65,13 +73,13 @@ def backtest_risk(
             gap_days=case.risk.gap_days,
         )
         spine = customers_at(tables, [cutoff], case.risk.active_within_days)
-        now = compute(view, spine, tables)
+        now = compute(view, spine, read.features)
         out: dict[str, Any] = {"customer_id": spine["customer_id"], "cutoff": spine["as_of"]}
         told = model.predict(now, choices=False)
         beside = judged_baselines(learned, now, lengths, baselines, seed) if baselines else {}
         actual = compute_labels(
             spine,
-            tables,
+            read.labels,
             horizons=lengths,
             gap_days=case.risk.gap_days,
             known_as_of=end,

@@ -91,8 +91,12 @@ def training_set(
     case: RiskCase,
     *,
     progress: Progress | None = None,
+    labels_from: Tables | None = None,
 ) -> TrainingSet:
-    """Features and labels of everybody at every training time, nothing later than known_as_of."""
+    """Features and labels of everybody at every training time, nothing later than known_as_of.
+
+    ``labels_from``: tables whose tickets say what complaints are, if those of features do not.
+    """
     times = training_times(tables, known_as_of, horizons, case.risk)
     spine = customers_at(tables, times, case.risk.active_within_days)
     if spine.empty:
@@ -102,7 +106,7 @@ def training_set(
         )
     found = compute_labels(
         spine,
-        tables,
+        tables if labels_from is None else labels_from,
         horizons=tuple(horizons),
         gap_days=case.risk.gap_days,
         known_as_of=known_as_of,

@@ -140,7 +140,7 @@ def register(app: typer.Typer) -> None:
 
     @verb(app)
     def features(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
-        """The features a model sees: name, formula, source, window, cost, null share.
+        """The features a model sees: name, what it is, source, window, cost, null share, formula.
 
         Example: presage features company
         """
@@ -149,10 +149,13 @@ def register(app: typer.Typer) -> None:
         with progress(as_json) as report:
             cards = describe_features(directory, report)
         rows = [
-            [c["name"], c["formula"], c["source"], c["window"], c["cost"], c["null_share"]]
+            [
+                *(c[k] for k in ("name", "note", "source", "window", "cost", "null_share")),
+                c["formula"],
+            ]
             for c in cards
         ]
         return Result(
             {"features": cards},
-            table(["name", "formula", "source", "window", "cost", "null share"], rows),
+            table(["name", "is", "source", "window", "cost", "null share", "formula"], rows),
         )

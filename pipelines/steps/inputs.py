@@ -44,6 +44,7 @@ def resolve_as_of(workspace: Path, snapshot: Path, as_of: datetime | None) -> da
 def describe_features(workspace: Path, report: Progress) -> list[dict[str, Any]]:
     """The cards of the default view, with the share of nulls at the default as-of time."""
     from features.compute import compute
+    from features.messages import reading
     from features.spine import customers_at
     from features.views import default_view
 
@@ -51,10 +52,12 @@ def describe_features(workspace: Path, report: Progress) -> list[dict[str, Any]]
     path = take_snapshot(workspace, report)
     tables: Snapshot = open_snapshot(path)
     moment = resolve_as_of(workspace, path, None)
-    view = default_view(tables, opened.settings)
-    spine = customers_at(tables, [moment], opened.settings.risk.active_within_days)
+    settings = opened.settings
+    seen = reading(tables, [moment], settings.complaint, texts=settings.risk.texts).features
+    view = default_view(seen, settings, time_zone=settings.company.time_zone)
+    spine = customers_at(tables, [moment], settings.risk.active_within_days)
     report(f"computing {len(view.names)} features of {len(spine)} customers")
-    found = compute(view, spine, tables)
+    found = compute(view, spine, seen)
     return [
         {**card, "null_share": round(float(found[card["name"]].isna().mean()), 4)}
         for card in view.cards()

@@ -110,6 +110,9 @@ def backtest_risk_model(
         opened.settings,
         known_as_of=end,
         say=lambda message: report(message),
+        texts=opened.settings.risk.texts,
+        by_text=opened.settings.complaint.by_text,
+        time_zone=opened.settings.company.time_zone,
     )
     write_frame(frame, out)
     data, lines = accuracy(frame, horizons)

@@ -14,8 +14,10 @@ import pandas as pd
 from data.errors import DataError, NotEnoughHistory
 from data.settings import Settings
 from data.snapshot import Snapshot, open_snapshot
+from data.tables import Tables
 from data.workspace import Workspace
 from features.labels import labels as compute_labels
+from features.messages import Reading, label_set, reading
 from features.spec import FeatureView
 from features.views import default_view
 from models.gate import Evaluation, gate
@@ -33,7 +35,7 @@ from models.metrics import (
 )
 from models.risk.backtest import judged_baselines
 from models.risk.model import RiskModel
-from models.risk.population import TrainingSet, training_set
+from models.risk.population import TrainingSet, training_set, training_times
 from models.risk.settings import risk_settings
 from models.risk.train import train_risk
 from pipelines.console import Progress, Result, say
@@ -54,12 +56,19 @@ def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: P
     tables = open_snapshot(snapshot)
     if not tables.has("tickets"):
         raise NotEnoughHistory("risk is learned from past complaints; there is no tickets table")
-    view = default_view(tables, settings, as_of)
+    read = reading(
+        tables,
+        training_times(tables, as_of, HORIZONS, settings.risk),
+        settings.complaint,
+        texts=settings.risk.texts,
+        by_text=settings.complaint.by_text,
+    )
+    view = default_view(read.features, settings, as_of, settings.company.time_zone)
     report(f"computing {len(view.names)} features")
-    learned = training_set(tables, view, as_of, HORIZONS, settings)
-    horizons, twin, judged = _longest_possible(learned, tables, settings, view, report)
+    learned = training_set(read.features, view, as_of, HORIZONS, settings, labels_from=read.labels)
+    horizons, twin, judged = _longest_possible(learned, read, settings, view, report)
     report(f"training on {len(learned.features)} rows, {len(view.names)} features")
-    model = with_view(_trained(learned, settings, view, horizons), view)
+    model = with_view(_trained(learned, settings, view, horizons), view, read.model)
     for alarm in model.alarms:
         say(f"look at this before the model is used: {alarm}")
     staging = opened.state_dir / "staging"
@@ -72,7 +81,7 @@ def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: P
     features = learned.features.loc[at].reset_index(drop=True)
     judged = judged.reset_index(drop=True)
     told = twin.predict(features, choices=False, num_threads=2)
-    known = _rows_known_by(learned, judged["as_of"].min().to_pydatetime(), tables, settings)
+    known = _rows_known_by(learned, judged["as_of"].min().to_pydatetime(), read.labels, settings)
     beside = judged_baselines(known, features, horizons, ("rule", "logistic"))
     twin_as_of: datetime = judged["as_of"].min().to_pydatetime()
     middle = horizons[len(horizons) // 2]
@@ -111,6 +120,7 @@ def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: P
             "gap_days": settings.risk.gap_days,
             "active_within_days": settings.risk.active_within_days,
             "seed": settings.risk.seed,
+            "label_set": label_set(settings.complaint, read.labeller),
             "judged_from": judged["as_of"].min(),
             "judged_to": judged["as_of"].max(),
         },
@@ -134,7 +144,7 @@ def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: P
 
 def _longest_possible(
     learned: TrainingSet,
-    tables: Snapshot,
+    read: Reading,
     settings: Settings,
     view: FeatureView,
     report: Progress,
@@ -143,7 +153,7 @@ def _longest_possible(
     for count in range(len(HORIZONS), 0, -1):
         horizons = HORIZONS[:count]
         try:
-            return horizons, *_twin(learned, tables, settings, view, horizons, report)
+            return horizons, *_twin(learned, read, settings, view, horizons, report)
         except NotEnoughHistory as error:
             if count == 1:
                 raise
@@ -167,7 +177,7 @@ def _trained(
 
 def _twin(
     learned: TrainingSet,
-    tables: Snapshot,
+    read: Reading,
     settings: Settings,
     view: FeatureView,
     horizons: tuple[int, ...],
@@ -192,8 +202,8 @@ def _twin(
         since = pd.Timestamp(times[-count]).to_pydatetime()
         report(f"training the twin on what was known at {since:%Y-%m-%d}")
         try:
-            known = _rows_known_by(learned, since, tables, settings)
-            return with_view(_trained(known, settings, view, horizons), view), judged
+            known = _rows_known_by(learned, since, read.labels, settings)
+            return with_view(_trained(known, settings, view, horizons), view, read.model), judged
         except DataError as error:
             refusal = error
     assert refusal is not None
@@ -201,7 +211,7 @@ def _twin(
 
 
 def _rows_known_by(
-    learned: TrainingSet, moment: datetime, tables: Snapshot, settings: Settings
+    learned: TrainingSet, moment: datetime, tables: Tables, settings: Settings
 ) -> TrainingSet:
     """The rows of before ``moment``, with the labels that were known then."""
     shortest = timedelta(days=min(HORIZONS) + settings.risk.gap_days)
@@ -232,7 +242,7 @@ def _said_before(
     earlier = Predictor.of_bundle(twin, "champion's twin")
     if horizon not in earlier.model.horizons:
         return None
-    features = compute(earlier.view, judged[["customer_id", "as_of"]], tables)
+    features = compute(earlier.view, judged[["customer_id", "as_of"]], earlier.reads(tables))
     risk = earlier.model.predict(features, choices=False, num_threads=2)[f"risk_{horizon}d"]
     return np.asarray(risk, dtype=np.float64)
 

@@ -9,8 +9,9 @@ windows, a microsecond before them and after.
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,9 @@ BASE = datetime(2026, 3, 29, 23, 59, 59, 700000)
 US = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 RULE = Complaint(topics=("billing",), priorities=("high",), csat_at_most=2)
-VIEW = FeatureView(all_features(complaint_predicate(RULE)))
+ZONE = "Europe/Oslo"
+"""Its clocks go forward in the night in which the histories lie."""
+VIEW = FeatureView(all_features(complaint_predicate(RULE), ZONE))
 
 # ---------------------------------------------------------------- the oracle
 
@@ -94,6 +97,10 @@ def source_rows(world: dict[str, list[Row]], source: Any, t: datetime) -> list[d
 def value_of(node: Any, row: dict[Any, Any]) -> Any:
     if isinstance(node, ex.Column):
         return row[node.table, node.name]
+    if isinstance(node, ex.Day):
+        when = row[node.time.table, node.time.name]
+        local = when and when.replace(tzinfo=UTC).astimezone(ZoneInfo(node.time_zone))
+        return local and local.date()
     left, right = value_of(node.left, row), value_of(node.right, row)
     return None if left is None or right is None else left - right
 
@@ -272,7 +279,9 @@ WORLD = st.fixed_dictionaries(
             "customers",
             {"customer_id": CUSTOMER, "signed_up_at": instants()},
             {"region": st.sampled_from((None, "n", "s")), "platform": st.sampled_from(("x", "y")),
-             "plan": st.sampled_from((None, "p")), "closed_at": maybe_instant, "value": AMOUNT},
+             "plan": st.sampled_from((None, "p")),
+             "preferred_channel": st.sampled_from((None, "email")),
+             "closed_at": maybe_instant, "value": AMOUNT},
             4,
         ),
         "orders": rows(
@@ -307,7 +316,9 @@ WORLD = st.fixed_dictionaries(
              "channel": st.sampled_from(("email", "phone"))},
             {"topic": st.sampled_from((None, "billing", "other")), "is_complaint": FLAG,
              "priority": st.sampled_from((None, "high")), "is_machine": FLAG,
-             "product_id": st.sampled_from((None, "p")), "first_response_at": maybe_instant,
+             "product_id": st.sampled_from((None, "p")),
+             "issue_id": st.sampled_from((None, "i", "j")),
+             "order_id": st.sampled_from((None, "1", "2")), "first_response_at": maybe_instant,
              "resolved_at": maybe_instant, "reopened_at": maybe_instant,
              "handle_seconds": st.sampled_from((None, 60.0)),
              "csat": st.sampled_from((None, 1.0, 4.0)), "csat_at": maybe_instant},
@@ -551,16 +562,17 @@ def day(n: float) -> datetime:
 
 STORY: dict[str, list[Row]] = {
     "customers": [
-        {"customer_id": "a", "signed_up_at": day(0), "region": "n", "platform": "x"},
+        {"customer_id": "a", "signed_up_at": day(0), "region": "n", "platform": "x",
+         "preferred_channel": "email"},
         {"customer_id": "a", "signed_up_at": day(0), "region": "s", "platform": "x",
          "recorded_at": day(20)},
         {"customer_id": "b", "signed_up_at": day(2), "region": "s", "closed_at": day(40)},
     ],
     "orders": [
         {"order_id": "1", "ordered_at": day(1), "customer_id": "a", "product_id": "p",
-         "quantity": 2.0, "amount": 10.25, "carrier": "dhl", "promised_at": day(6),
-         "shipped_at": day(3), "delivered_at": day(9), "returned_at": day(13),
-         "refunded_at": day(17)},
+         "product_category": "k", "quantity": 2.0, "amount": 10.25, "carrier": "dhl",
+         "promised_at": day(6), "shipped_at": day(3), "delivered_at": day(9),
+         "returned_at": day(13), "refunded_at": day(17)},
         {"order_id": "2", "ordered_at": day(4), "customer_id": "a", "product_id": "q",
          "amount": 7.5, "promised_at": day(8), "recorded_at": day(5)},
         {"order_id": "2", "ordered_at": day(4), "customer_id": "a", "product_id": "q",
@@ -582,7 +594,8 @@ STORY: dict[str, list[Row]] = {
     ],
     "tickets": [
         {"ticket_id": "1", "opened_at": day(11), "customer_id": "a", "channel": "email",
-         "topic": "billing", "product_id": "p", "first_response_at": day(14),
+         "topic": "billing", "product_id": "p", "order_id": "1", "issue_id": "i",
+         "first_response_at": day(14),
          "resolved_at": day(16), "reopened_at": day(18), "handle_seconds": 60.0},
         {"ticket_id": "2", "opened_at": day(16), "customer_id": "a", "channel": "phone",
          "topic": "other", "csat": 1.0, "csat_at": day(19), "resolved_at": day(21)},

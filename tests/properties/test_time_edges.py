@@ -51,7 +51,7 @@ from features.language import (
 )
 from features.predicate import Compare
 from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, USAGE
-from features.spec import Feature, FeatureView
+from features.spec import Combine, Feature, FeatureView, Node
 
 Row = dict[str, Any]
 World = dict[str, list[Row]]
@@ -288,12 +288,10 @@ def of_region(k: Known) -> float:
 
 def windowed(operation: str, value: str | None = None) -> Feature:
     """What no word of the language says, but the kernel can do: the latest row of 7 days."""
-    return Feature(f"orders_{value}_{operation}_7d", term(ORDERS, operation, value, days=7))
-
-
-def since_epoch(rows: list[Row], pick: Any) -> float:
-    found = values(rows, "ordered_at")
-    return float((pick(found) - datetime(1970, 1, 1)) // US) if found else math.nan
+    node: Node = term(ORDERS, operation, value, days=7)
+    if value is None:
+        node = Combine("days_since", (node,))
+    return Feature(f"orders_{value}_{operation}_7d", node)
 
 
 ENDS = ("delivered_at", "cancelled_at")
@@ -335,8 +333,8 @@ CASES: dict[Feature, Callable[[Known], Any]] = {
     customer(CUSTOMERS["plan"]): lambda k: newest(k.own("customers"), "plan", "signed_up_at"),
     windowed("last", "amount"): lambda k: newest(k.recent(7), "amount", "ordered_at"),
     windowed("last", "carrier"): lambda k: newest(k.recent(7), "carrier", "ordered_at"),
-    windowed("last_time"): lambda k: since_epoch(k.recent(7), max),
-    windowed("first_time"): lambda k: since_epoch(k.recent(7), min),
+    windowed("last_time"): lambda k: days_before(k.t, values(k.recent(7), "ordered_at"), max),
+    windowed("first_time"): lambda k: days_before(k.t, values(k.recent(7), "ordered_at"), min),
     distinct(ORDERS, "product_category", days=7): lambda k: len(
         set(values(k.recent(7), "product_category"))
     ),

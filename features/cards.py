@@ -1,0 +1,47 @@
+"""A feature's card: what a person asks before he trusts a number.
+
+>>> from features.language import count
+>>> from features.sources import ORDERS
+>>> found = card(count(ORDERS, days=28))
+>>> found["name"], found["window"], found["note"]
+('orders_count_28d', '28d', 'orders in the last 28 days')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from features.notes import note_of
+from features.spec import Feature, span_text
+
+COSTS: Mapping[str, int] = MappingProxyType(
+    {
+        "count": 1,
+        "sum": 2,
+        "last": 2,
+        "first_time": 2,
+        "last_time": 2,
+        "largest": 4,
+        "smallest": 4,
+        "distinct": 6,
+    }
+)
+"""Passes over the rows that an operation takes, a count being one; measured in benchmarks."""
+
+
+def card(feature: Feature) -> dict[str, object]:
+    """Name, formula, source, window, cost and note; the note is the feature's own, or derived."""
+    terms = set(feature.node.terms())
+    windows = sorted({t.window for t in terms if t.window is not None})
+    ahead = sorted({t.ahead for t in terms if t.ahead is not None})
+    sources = sorted({name for t in terms for name in t.source.tables})
+    shown = [span_text(w) for w in windows] + [f"next {span_text(a)}" for a in ahead]
+    return {
+        "name": feature.name,
+        "formula": feature.formula,
+        "source": "+".join(sources),
+        "window": " ".join(shown) or "-",
+        "cost": sum(COSTS[t.operation] for t in terms),
+        "note": feature.note or note_of(feature.node),
+    }

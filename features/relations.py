@@ -1,0 +1,119 @@
+"""Words that set one feature beside another: rates, trends, differences, the customer's groups.
+
+>>> from features.language import count
+>>> from features.sources import ARTICLE_EVENTS, TICKETS, USAGE
+>>> trend(count(USAGE, days=7), count(USAGE, days=28)).formula
+'(count(usage, 7d) / count(usage, 28d)) * 4'
+>>> count_since(ARTICLE_EVENTS, last=TICKETS, days=(1, 7)).name
+'articles_count_since_tickets_7d'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from data.errors import DefinitionError
+from features.naming import feature as _feature
+from features.naming import name_of, term
+from features.notes import since_other
+from features.predicate import Predicate
+from features.sources import CUSTOMERS, Source
+from features.spec import Combine, Constant, Feature, Node, Of, OfEach, Term, span_text
+
+
+def trend(recent: Feature, usual: Feature) -> Feature:
+    """How much faster things come in the recent window than in the long one: a ratio of rates,
+    1 is as usual; null where the long window has nothing."""
+    short, long = recent.node, usual.node
+    if not (isinstance(short, Term) and isinstance(long, Term) and short.window and long.window):
+        raise DefinitionError(f"a trend is of two windows, not {recent.name} and {usual.name}")
+    if short.window >= long.window:
+        raise DefinitionError(f"{recent.name} is no shorter window than {usual.name}")
+    factor = Constant(long.window / short.window)
+    node = Combine("times", (Combine("ratio", (short, long)), factor))
+    return _feature(node, f"{recent.name}_over_{span_text(long.window)}")
+
+
+def rate(events: Feature, exposure: Feature, name: str) -> Feature:
+    """Events per exposure (tickets per order, errors per use); null without exposure."""
+    return _feature(Combine("ratio", (events.node, exposure.node)), name)
+
+
+def shrunk_rate(
+    events: Feature, exposure: Feature, usual: Feature, weight: float, name: str
+) -> Feature:
+    """The rate drawn towards the usual one with the weight of so many exposures: the posterior
+    mean of a Poisson rate under a gamma prior; ``usual`` is a rate of all (``of_all``)."""
+    parts = (events.node, exposure.node, usual.node, Constant(weight))
+    return _feature(Combine("smoothed", parts), name)
+
+
+def shrunk_daily_rate(
+    source: Source, *, where: Predicate | None = None, days: float, weight: float = 28.0
+) -> Feature:
+    """Events a day in a window, drawn to everybody's: the posterior mean of a Poisson rate under
+    a gamma prior that is worth ``weight`` days of exposure. A customer is exposed from sign-up."""
+    events = term(source, "count", where=where, days=days)
+    tenure = Combine("days_since", (term(CUSTOMERS, "first_time"),))
+    everybody = Of(term(source, "count", where=where, days=days, by=""))
+    customers = Of(term(CUSTOMERS, "count", by=""))
+    usual = Combine("ratio", (everybody, Combine("times", (customers, Constant(days)))))
+    exposure = Combine("least", (tenure, Constant(days)))
+    node = Combine("smoothed", (events, exposure, usual, Constant(weight)))
+    return _feature(node, name_of(events, "daily_rate"))
+
+
+def change(recent: Feature, usual: Feature) -> Feature:
+    """By how much the recent number differs from the usual one; null where either is."""
+    return _feature(
+        Combine("minus", (recent.node, usual.node)), f"{recent.name}_minus_{usual.name}"
+    )
+
+
+def count_since(
+    source: Source,
+    *,
+    last: Source,
+    days: Sequence[float],
+    where: Predicate | None = None,
+) -> Feature:
+    """How many rows since the latest row of ``last``, looking back as far as the longest of
+    ``days``; 0 where none. The rows between two of the days count if ``last`` has none in the
+    longer of them: pages read and not asked about since, to that grain."""
+    if list(days) != sorted(set(days)) or not days:
+        raise DefinitionError(f"days={days!r}: give them rising, each once")
+    found: Node | None = None
+    nearer: Node | None = None
+    for length in days:
+        rows = term(source, "count", where=where, days=length)
+        others = term(last, "count", days=length)
+        none = Combine("minus", (Constant(1), Combine("least", (others, Constant(1)))))
+        shell = rows if nearer is None else Combine("minus", (rows, nearer))
+        part = Combine("times", (shell, none))
+        found = part if found is None else Combine("plus", (found, part))
+        nearer = rows
+    assert found is not None and isinstance(nearer, Term)
+    name = name_of(replace(nearer, window=None), "count")
+    assert nearer.window is not None
+    note = since_other(nearer, last.table, nearer.window)
+    return _feature(found, f"{name}_since_{last.label}_{span_text(nearer.window)}", note)
+
+
+def of(feature: Feature, link: Feature, prefix: str = "") -> Feature:
+    """The feature of the group that ``link`` (a last text, an attribute) names for the customer."""
+    if not isinstance(link.node, Term):
+        raise DefinitionError(f"{link.name} names no group")
+    return _feature(Of(feature.node, link.node), prefix + feature.name)
+
+
+def of_all(feature: Feature) -> Feature:
+    """The feature over everybody."""
+    return _feature(Of(feature.node), feature.name)
+
+
+def of_each(feature: Feature, rows: Feature, how: str = "mean", prefix: str = "") -> Feature:
+    """The mean or largest of the feature over the groups that the customer's rows name."""
+    if not isinstance(rows.node, Term):
+        raise DefinitionError(f"{rows.name} names no groups")
+    return _feature(OfEach(feature.node, rows.node, how), f"{prefix}{feature.name}_{how}")
