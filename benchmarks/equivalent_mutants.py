@@ -9,12 +9,18 @@ SPEED = "a shortcut only: the long way gives the same"
 HOW_ADDED = "decides how integers are added, not what comes of it"
 PLAIN = "no row is plain any more, so all take the way of those that are not: the same sums, slower"
 SPARE = "one more cell a line, in which nothing is ever counted"
+GROUPS = "groups are numbered, or kept apart, otherwise; only that they are matters"
 
 _PLAIN = "plain = None if spells.plain else (spells.lo == spells.at + 1) & (spells.hi == NEVER)"
 _EDGES = "self.edges = np.unique(np.concatenate(moments)) if len(moments) > 1 else grid.times"
 _PIECES = "for piece in np.array_split(brief, 1 + volume // WRITTEN_OUT):"
 _VOLUME = "volume = int((some.stop[brief] - some.first[brief]).sum())"
 _STAYING = "staying = some.stop % width == width - 1"
+_FOUND = "found = np.maximum(found, np.maximum(self._largest_other(window, positions), -1))"
+_FRESH = "fresh = np.append(True, (chosen[1:] != chosen[:-1]) | (line[1:] != line[:-1]))"
+_OFFSET = "offset = group * (grid.size + 1)"
+_FEW = "few = len(place) * 8 < len(into)"
+_HEAVY = "heaviest = float(np.abs(weights).max()) * len(place) if len(place) else 0.0"
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (ASOF, "NEVER = np.int64(2**62)", "NEVER = np.int64(2**61)"):
@@ -50,6 +56,20 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (KERNEL, "moments = np.append(self.spells.at, -NEVER)",
      "moments = np.append(self.spells.at, NEVER)"):
         "where no row was found, the answer is -1 either way",
+    (KERNEL, _FOUND, _FOUND.replace("-1))", "-2))")):
+        "what was found among plain rows is -1 at least",
+    (KERNEL, _FRESH, _FRESH.replace("True", "False")): GROUPS,
+    (KERNEL, "group = np.cumsum(fresh) - 1", "group = np.cumsum(fresh) + 1"): GROUPS,
+    (KERNEL, "group = np.cumsum(fresh) - 1", "group = np.cumsum(fresh) - 2"): GROUPS,
+    (KERNEL, "group = np.cumsum(fresh) - 1", "group = np.cumsum(fresh) - 0"): GROUPS,
+    (KERNEL, _OFFSET, _OFFSET.replace("+ 1", "+ 2")): GROUPS,
+    (KERNEL, _OFFSET, _OFFSET.replace("+ 1", "+ 0")): GROUPS,
+    (KERNEL, _OFFSET, _OFFSET.replace("+ 1", "- 1")): GROUPS,
+    (KERNEL, _FEW, _FEW.replace("* 8", "// 8")): HOW_ADDED,
+    (KERNEL, _FEW, _FEW.replace("8", "9")): HOW_ADDED,
+    (KERNEL, _FEW, _FEW.replace("8", "7")): HOW_ADDED,
+    (KERNEL, _FEW, _FEW.replace("<", "<=")): HOW_ADDED,
+    (KERNEL, _HEAVY, _HEAVY.replace("0.0", "1.0")): HOW_ADDED,
     (KERNEL, "spans = zip(begins, self.now, strict=True)",
      "spans = zip(begins, self.now, strict=False)"): "both have one entry a T",
     (KERNEL, _STAYING, _STAYING.replace("- 1", "+ 1")): SPEED,

@@ -51,7 +51,7 @@ from features.language import (
 )
 from features.predicate import Compare
 from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, USAGE
-from features.spec import Feature, FeatureView
+from features.spec import Combine, Feature, FeatureView, Node
 
 Row = dict[str, Any]
 World = dict[str, list[Row]]
@@ -288,12 +288,10 @@ def of_region(k: Known) -> float:
 
 def windowed(operation: str, value: str | None = None) -> Feature:
     """What no word of the language says, but the kernel can do: the latest row of 7 days."""
-    return Feature(f"orders_{value}_{operation}_7d", term(ORDERS, operation, value, days=7))
-
-
-def since_epoch(rows: list[Row], pick: Any) -> float:
-    found = values(rows, "ordered_at")
-    return float((pick(found) - datetime(1970, 1, 1)) // US) if found else math.nan
+    node: Node = term(ORDERS, operation, value, days=7)
+    if value is None:
+        node = Combine("days_since", (node,))
+    return Feature(f"orders_{value}_{operation}_7d", node)
 
 
 ENDS = ("delivered_at", "cancelled_at")
@@ -335,8 +333,8 @@ CASES: dict[Feature, Callable[[Known], Any]] = {
     customer(CUSTOMERS["plan"]): lambda k: newest(k.own("customers"), "plan", "signed_up_at"),
     windowed("last", "amount"): lambda k: newest(k.recent(7), "amount", "ordered_at"),
     windowed("last", "carrier"): lambda k: newest(k.recent(7), "carrier", "ordered_at"),
-    windowed("last_time"): lambda k: since_epoch(k.recent(7), max),
-    windowed("first_time"): lambda k: since_epoch(k.recent(7), min),
+    windowed("last_time"): lambda k: days_before(k.t, values(k.recent(7), "ordered_at"), max),
+    windowed("first_time"): lambda k: days_before(k.t, values(k.recent(7), "ordered_at"), min),
     distinct(ORDERS, "product_category", days=7): lambda k: len(
         set(values(k.recent(7), "product_category"))
     ),
@@ -468,6 +466,17 @@ def test_one_at_a_time_from_a_history_that_is_kept(seed: int) -> None:
     assert bits(found[numbers]) == bits(batch[numbers])
 
 
+@pytest.mark.xfail(strict=True, reason="a null mean over groups, and a least zero, differ in sign")
+def test_kept_and_batch_have_one_sign_of_zero_and_null() -> None:
+    """The same without ``bits``: when it passes, ``bits`` may go from the tests above."""
+    for seed in SEEDS[:3]:
+        pairs = [("a", t) for t in moments_of(seed)[::7]][:50]
+        kept = History.read(VIEW, tables(seed)).keep()
+        one, many = (compute(VIEW, spine_of(pairs), source) for source in (kept, tables(seed)))
+        numbers = one.select_dtypes("float32").columns
+        assert one[numbers].to_numpy().tobytes() == many[numbers].to_numpy().tobytes()
+
+
 def test_nothing_to_compute() -> None:
     empty = MemoryTables({})
     assert compute(VIEW, spine_of([]), tables(0)).empty
@@ -486,6 +495,32 @@ def test_sums_that_no_integer_holds_are_refused() -> None:
         compute(view, spine, MemoryTables({"orders": pd.DataFrame(orders)}))
     fits = compute(view, spine, MemoryTables({"orders": pd.DataFrame(orders[:2])}))
     assert fits.iloc[0, 2] == 2.0**52
+    for order in orders:
+        order["amount"] = 2.0**61 / 1000
+    with pytest.raises(DataError, match="too large"):  # 2**62 thousandths to the last one
+        compute(view, spine, MemoryTables({"orders": pd.DataFrame(orders[:2])}))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_group_of_few_rows_that_became_known_in_another_order(rows: int) -> None:
+    """The first of them was recorded last."""
+    orders = [
+        {"order_id": str(i), "ordered_at": BASE - (5 - i) * DAY, "customer_id": "a", "amount": 2.5,
+         "recorded_at": BASE - i * US}
+        for i in range(rows)
+    ]  # fmt: skip
+    found = MemoryTables({"orders": pd.DataFrame(orders)})
+    view = FeatureView(
+        (of_all(count(ORDERS, days=5, by="")), of_all(total(ORDERS, "amount", by="")))
+    )
+    kept = History.read(view, found).keep()
+    for ticks in range(-4, 3):
+        t = BASE + ticks * US
+        there = [o for o in orders if o["recorded_at"] <= t]
+        recent = [o for o in there if o["ordered_at"] >= t - 5 * DAY]
+        for source in (found, kept):
+            got = compute(view, spine_of([("a", t)]), source).iloc[0, 2:].tolist()
+            assert got == [len(recent), 2.5 * len(there)], (ticks, source)
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -592,6 +627,14 @@ def check_label(row: dict[Any, Any], tickets: list[Row], begin: datetime, known:
             assert got == [bool(angry), bool(inside), len(inside)], (days, begin - BASE)
     first = angry[0] if angry else {"topic": None, "channel": None}
     assert same(row["next_topic"], first["topic"]) and same(row["next_channel"], first["channel"])
+
+
+def test_labels_are_of_7_14_and_30_days_without_a_gap_unless_said() -> None:
+    spine = spine_of([(who, t) for who in WHO for t in AS_OFS])
+    told: dict[str, Any] = {"known_as_of": BASE + 60 * DAY, "complaint": RULE}
+    every = labels(spine, tables(0), **told)
+    said = labels(spine, tables(0), horizons=(7, 14, 30), gap_days=0, **told)
+    pd.testing.assert_frame_equal(every, said)
 
 
 def test_labels_of_nothing_and_of_wrong_windows() -> None:

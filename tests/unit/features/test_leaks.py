@@ -5,6 +5,7 @@ The hundred of eight kinds and the twenty clean sets are ``benchmarks/leaks.py``
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_a_clean_set_is_accused_of_nothing(plants: Any, number: int) -> None:
     few = case.spine.iloc[::3].reset_index(drop=True)
     alarms = [*audit(case.make, few, case.tables), *audit_set(case.finished)]
     assert not alarms, list(map(str, alarms))
+
+
+def test_the_example_of_the_documentation_raises_its_alarm(
+    plants: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (BENCHMARKS.parent / "docs" / "leaks.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    tables, spine = plants.world(3)
+    exec(example, {"spine": spine.head(200), "tables": tables})  # noqa: S102
+    assert "days_since_delivery: edited status: customer " in capsys.readouterr().out
 
 
 def test_an_alarm_shows_who_when_and_both_values() -> None:
