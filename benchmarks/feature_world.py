@@ -184,7 +184,8 @@ def _items(w: _World, times: np.ndarray, rows: np.ndarray) -> dict[str, pa.Array
     size = len(rows)
     order = np.minimum((rows * max(1, w.orders) // max(1, w.orders * 8 // 7)), w.orders - 1)
     return {
-        "order_id": _ids("o", order), "line": _ids("", rows), "product_id": w.named("p", 4000, size),
+        "order_id": _ids("o", order), "line": _ids("", rows),
+        "product_id": w.named("p", 4000, size),
         "quantity": pa.array(w.rng.integers(1, 9, size).astype(float)),
         "amount": pa.array(np.round(w.rng.gamma(2, 20, size), 2)),
     }  # fmt: skip

@@ -25,6 +25,7 @@ from data.errors import DamagedFile, DataError
 from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
 from data.settings_tree import Engine
 from data.snapshot import Snapshot
+from data.tables import columns_of
 from features.asof import Int64, microseconds
 from features.evaluate import Float64, Shared
 from features.expression import Array, Column
@@ -95,17 +96,20 @@ def write_sets(
     engine: Engine,
     *,
     active_within_days: int | None = None,
+    lines: int | None = None,
     progress: Progress | None = None,
 ) -> list[FeatureSet]:
     """The sets of these times, in their order; those that are there already are reused.
 
-    Customers are those of ``spine.customers_at``. Memory stays below ``engine.memory_limit_gb``.
+    Customers are those of ``spine.customers_at``. Memory stays below ``engine.memory_limit_gb``:
+    so many customers are computed at a time, or ``lines`` of them.
     Raises DataError where no customer is known, DamagedFile for a set that was changed on disk.
     """
+    _check(view, snapshot)
     places = {t: _place(view, snapshot, t, folder, active_within_days) for t in as_ofs}
-    missing = sorted({t for t, place in places.items() if not (place / "manifest.json").exists()})
+    missing = sorted({t for t, place in places.items() if not _is_there(place)})
     if missing:
-        _write(view, snapshot, missing, places, engine, active_within_days, progress)
+        _write(view, snapshot, missing, places, engine, active_within_days, lines, progress)
     return [open_set(places[t]) for t in as_ofs]
 
 
@@ -120,11 +124,11 @@ def estimate(
 ) -> Estimate:
     """A dry run: how much there is to read, to hold and to write."""
     places = {_place(view, snapshot, t, folder, active_within_days) for t in as_ofs}
-    missing = [place for place in places if not (place / "manifest.json").exists()]
+    missing = [place for place in places if not _is_there(place)]
     tables = {t for f in view.features for term in f.node.terms() for t in term.source.tables}
     events = sum(snapshot.rows(name) for name in tables)
     customers = snapshot.rows("customers") or snapshot.rows("orders")
-    lines = _lines(events, customers, len(view) + 100, len(missing), engine)
+    lines = _lines(events, customers, engine)
     cells = customers * len(view) * len(missing)
     held = lines * (events / max(1, customers) * ROW_BYTES)
     return Estimate(
@@ -159,6 +163,32 @@ def open_set(place: Path) -> FeatureSet:
     return FeatureSet(place, as_of, manifest)
 
 
+def _check(view: FeatureView, snapshot: Snapshot) -> None:
+    """Refuses a view of columns that are not in the files, such as those that a model of texts
+    adds in memory."""
+    attributes = {"customers": snapshot.attributes}
+    for feature in view.features:
+        for term in feature.node.terms():
+            for column in term.columns:
+                known = columns_of(column.table, attributes.get(column.table, ()))
+                if column.name not in known:
+                    raise DataError(
+                        f"{column.table} has no column {column.name!r} on disk, which "
+                        f"{feature.name} reads; compute() works in memory, or select() the others"
+                    )
+
+
+def _is_there(place: Path) -> bool:
+    """Whether the set is there; DamagedFile for a folder that lost its manifest, since sets are
+    renamed into place whole."""
+    if place.is_dir() and not (place / "manifest.json").is_file():
+        raise DamagedFile(
+            f"{place} is not whole: it has no manifest.json. Delete the folder {place.name}: the "
+            "next run makes it anew"
+        )
+    return place.is_dir()
+
+
 def _place(
     view: FeatureView, snapshot: Snapshot, as_of: datetime, folder: Path, active: int | None
 ) -> Path:
@@ -174,7 +204,7 @@ def _working_bytes(engine: Engine) -> float:
     return min(3e8, engine.memory_limit_gb * 1e9 / 8)
 
 
-def _lines(events: int, customers: int, size: int, times: int, engine: Engine) -> int:
+def _lines(events: int, customers: int, engine: Engine) -> int:
     """Customers in a shard, so that its rows take an eighth of the memory at most."""
     a_customer = max(1.0, events / max(1, customers) * ROW_BYTES)
     return int(max(64, min(MOST_LINES, engine.memory_limit_gb * 1e9 / 8 / a_customer)))
@@ -187,6 +217,7 @@ def _write(
     places: Mapping[datetime, Path],
     engine: Engine,
     active_within_days: int | None,
+    lines: int | None,
     progress: Progress | None,
 ) -> None:
     tell = progress or (lambda share, what: None)
@@ -201,7 +232,7 @@ def _write(
     events = sum(
         snapshot.rows(n) for n in {t for s in program.streams for t in s.term.source.tables}
     )
-    lines = _lines(events, len(names), program.size, len(times), engine)
+    lines = lines or _lines(events, len(names), engine)
     parent = places[as_ofs[0]].parent
     with ExitStack() as stack:
         parent.mkdir(parents=True, exist_ok=True)

@@ -466,7 +466,6 @@ def test_one_at_a_time_from_a_history_that_is_kept(seed: int) -> None:
     assert bits(found[numbers]) == bits(batch[numbers])
 
 
-@pytest.mark.xfail(strict=True, reason="a null mean over groups, and a least zero, differ in sign")
 def test_kept_and_batch_have_one_sign_of_zero_and_null() -> None:
     """The same without ``bits``: when it passes, ``bits`` may go from the tests above."""
     for seed in SEEDS[:3]:
