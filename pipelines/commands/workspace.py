@@ -139,13 +139,48 @@ def register(app: typer.Typer) -> None:
         )
 
     @verb(app)
-    def features(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
+    def features(
+        directory: Dir,
+        write: Annotated[
+            bool, typer.Option("--write", help="Write feature sets below .presage/features.")
+        ] = False,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Tell what --write would take, and end.")
+        ] = False,
+        as_of: Annotated[
+            str | None, typer.Option(help="The last time; default: see above.")
+        ] = None,
+        times: Annotated[int, typer.Option(min=1, help="How many as-of times.")] = 1,
+        step_days: Annotated[float, typer.Option(min=0.001, help="Days between them.")] = 7.0,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
         """The features a model sees: name, what it is, source, window, cost, null share, formula.
 
-        Example: presage features company
-        """
-        from pipelines.steps.inputs import describe_features
+        With --write their values of every customer, in a folder per as-of time; those that are
+        there, and still true, are kept.
 
+        Example: presage features company
+
+        Example: presage features company --write --times 12 --dry-run
+        """
+        from pipelines.steps.inputs import describe_features, write_feature_sets
+
+        if write or dry_run:
+            moment = parse_time(as_of) if as_of else None
+            with progress(as_json) as report:
+                told = write_feature_sets(directory, moment, times, step_days, dry_run, report)
+            plan = told["plan"]
+            lines = [
+                f"{plan['sets']} sets of {plan['features']} features to compute, {plan['reused']} "
+                f"there already; {plan['customers']:,} customers, {plan['events']:,} rows to read",
+                f"in {plan['shards']} shards: about {plan['cpu_seconds']:.0f} s of CPU, "
+                f"{plan['memory_bytes'] / 1e9:.1f} GB of memory, "
+                f"{plan['disk_bytes'] / 1e6:.0f} MB on disk",
+            ]
+            made = [[s["as_of"], f"{s['rows']:,}", s["folder"]] for s in told.get("sets", [])]
+            shown = table(["as of", "customers", "folder"], made) if made else []
+            return Result(told, [*lines, *shown])
         with progress(as_json) as report:
             cards = describe_features(directory, report)
         rows = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +63,38 @@ def describe_features(workspace: Path, report: Progress) -> list[dict[str, Any]]
         {**card, "null_share": round(float(found[card["name"]].isna().mean()), 4)}
         for card in view.cards()
     ]
+
+
+def write_feature_sets(
+    workspace: Path,
+    as_of: datetime | None,
+    count: int,
+    step_days: float,
+    dry_run: bool,
+    report: Progress,
+) -> dict[str, Any]:
+    """Feature sets on disk at ``count`` times, ``step_days`` apart, the last at ``as_of``; a dry
+    run only tells what they would take."""
+    from features.sets import estimate, write_sets
+    from features.views import default_view
+
+    opened = Workspace.open(workspace)
+    path = take_snapshot(workspace, report)
+    snapshot = open_snapshot(path)
+    moment = resolve_as_of(workspace, path, as_of)
+    settings = opened.settings
+    view = default_view(snapshot, settings, time_zone=settings.company.time_zone)
+    times = [moment - timedelta(days=step_days * back) for back in reversed(range(count))]
+    folder = opened.state_dir / "features"
+    active = settings.risk.active_within_days
+    plan = estimate(view, snapshot, times, folder, settings.engine, active_within_days=active)
+    told: dict[str, Any] = {"plan": asdict(plan)}
+    if not dry_run:
+        sets = write_sets(
+            view, snapshot, times, folder, settings.engine, active_within_days=active,
+            progress=lambda share, what: report(what, share),
+        )  # fmt: skip
+        told["sets"] = [
+            {"as_of": s.as_of.isoformat(), "rows": s.rows, "folder": str(s.path)} for s in sets
+        ]
+    return told
