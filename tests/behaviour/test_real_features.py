@@ -15,6 +15,7 @@ from data.adapters import ADAPTERS
 from data.contract import TABLES
 from data.settings import Complaint
 from data.tables import MemoryTables
+from features.asof import as_of_view
 from features.compute import compute
 from features.history import History
 from features.labels import labels
@@ -23,6 +24,7 @@ from features.spine import customers_at
 from features.views import default_view, recency_frequency_names
 
 SETS = {
+    "calls": ("bank_calls", datetime(1999, 2, 18, 13), Complaint(all=True)),
     "online-retail": ("online_retail", datetime(2011, 3, 1, 12), Complaint()),
     "incidents": ("incidents", datetime(2016, 5, 2, 11, 30), Complaint(all=True)),
 }
@@ -31,7 +33,8 @@ SETS = {
 @pytest.fixture(scope="module", params=sorted(SETS))
 def real(request: pytest.FixtureRequest, real_data: Callable[[str], Path]) -> SimpleNamespace:
     folder, t, rule = SETS[request.param]
-    frames = ADAPTERS[request.param].read(real_data(folder), {}).tables
+    which = {"which": "call_log_february_1999.parquet"} if request.param == "calls" else {}
+    frames = ADAPTERS[request.param].read(real_data(folder), which).tables
     tables = MemoryTables(frames)
     view = default_view(tables, SimpleNamespace(complaint=rule), t)
     spine = customers_at(tables, [t]).iloc[::5].reset_index(drop=True)
@@ -71,6 +74,16 @@ def test_deleting_everything_after_t_changes_nothing(real: SimpleNamespace) -> N
     pd.testing.assert_frame_equal(one, two)
     assert one["label_7d"].notna().all() and one["label_14d"].isna().all()
     assert 0 < one["label_7d"].mean() < 1
+
+
+def test_requests_as_of_t_have_no_future(real_data: Callable[[str], Path]) -> None:
+    """Requests of Boston have no customers; what is known of them at T must stand all the same."""
+    frames = ADAPTERS["requests-311"].read(real_data("requests_311"), {}).tables
+    tables, t = MemoryTables(frames), datetime(2011, 8, 29, 4)
+    for name in tables.names:
+        whole, less = (as_of_view(source, name, t) for source in (tables, cut(tables, t)))
+        pd.testing.assert_frame_equal(whole, less)
+    assert as_of_view(tables, "tickets", t)["resolved_at"].isna().any()
 
 
 def test_one_customer_equals_the_batch_bit_for_bit(real: SimpleNamespace) -> None:
