@@ -1,6 +1,6 @@
 """Would the tests notice? Each line that cuts time, made wrong in every small way, one at a time.
 
-    .venv/bin/python benchmarks/mutants.py [FILE ...] [--named] [--sample N] [--bar 0.9]
+    .venv/bin/python benchmarks/mutants.py [FILE ...] [--named] [--sample N] [--log FILE]
 
 A mutant is a file with one change: ``<`` to ``<=``, a constant by one, ``+`` to ``-``, minimum to
 maximum, ``and`` to ``or``, the other side of a searchsorted, a sign, a statement left out. The
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import os
 import random
 import resource
@@ -166,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sample", type=int, help="only so many, drawn with seed 0")
     parser.add_argument("--named", action="store_true", help="only the flips of NAMED")
     parser.add_argument("--recheck", action="store_true", help="run the equivalent ones as well")
+    parser.add_argument("--log", type=Path, help="notes what was killed, and does not try it again")
     parser.add_argument("--bar", type=float, default=0.9)
     given = parser.parse_args(arguments)
     if given.named:
@@ -177,9 +179,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.perf_counter()
     known = [m for m in mutants if m.change in EQUIVALENT and not given.recheck]
     results: dict[Mutant, str] = dict.fromkeys(known, "survived")
+    noted = set(given.log.read_text().split()) if given.log and given.log.exists() else set()
+    results |= {m: "killed" for m in mutants if _digest(m) in noted and m not in results}
     rest = [m for m in mutants if m not in results]
     for mutant, became in tried(rest, given.tests, given.workers):
         results[mutant] = became
+        if given.log is not None and became != "survived":
+            with given.log.open("a") as file:
+                file.write(_digest(mutant) + "\n")
         if became == "survived" and mutant.change not in EQUIVALENT:
             print(f"survived  {mutant}", flush=True)
         elif given.named:
@@ -187,6 +194,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     share = report(results, given.files)
     print(f"{time.perf_counter() - began:.0f} s, {given.workers} at a time")
     return 0 if share >= given.bar else 1
+
+
+def _digest(mutant: Mutant) -> str:
+    """A mutant's whole file: as long as nothing else in it changes, a test that killed it does so
+    again (delete the log when tests are taken away)."""
+    return hashlib.sha256(mutant.source.encode()).hexdigest()
 
 
 def report(results: dict[Mutant, str], files: Sequence[str]) -> float:
