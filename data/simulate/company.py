@@ -19,7 +19,7 @@ datetime.date(2024, 1, 2)
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from data.simulate.outcome import DayOutcome, service
 from data.simulate.population import make_population
 from data.simulate.rates import Rates
 from data.simulate.record import Record
-from data.simulate.state import World, first_state
+from data.simulate.state import State, World, first_state
 from data.simulate.timeline import RUN_ON_DAYS, Timeline
 
 if TYPE_CHECKING:
@@ -93,6 +93,19 @@ class Company:
         self.day = 0
         self.suppress = ""
 
+    @classmethod
+    def standing(
+        cls, world: World, state: State, day: int, draws: Draws, suppress: str = ""
+    ) -> Self:
+        """A company that stands before ``day`` in a given world and state; it keeps no tables."""
+        made = cls.__new__(cls)
+        made.rates, made.world, made.state = world.rates, world, state
+        made.seed, made.draws, made.archive = draws.seed, draws, draws
+        made.days, made.customers = max(day, world.timeline.days), world.people.written
+        made.hazard_every, made.own_outreach = 0, True
+        made.record, made.day, made.suppress = None, day, suppress
+        return made
+
     @property
     def today(self) -> date:
         """The local date of the day that ``step`` runs next."""
@@ -137,6 +150,10 @@ class Company:
         ahead._begin()
         return hazard(self.world, ahead.state, self.day)
 
+    def _intensities(self) -> Hazard:
+        """The day's hazards, after what the night and the morning brought."""
+        return hazard(self.world, self.state, self.day)
+
     def _begin(self) -> None:
         begin_day(self.state.incidents, self.day, self.world.timeline, self.draws, self.rates)
         centre.begin_day(self.world, self.state, self.day)
@@ -159,7 +176,7 @@ class Company:
         elif self.own_outreach:
             outreach.habit(world, state, self.draws, day, record)
 
-        now = hazard(world, state, day)
+        now = self._intensities()
         expected = expected_tickets(world, state, day, now)
         came = contacts.draw_contacts(world, state, self.draws, day, now, record)
         agents = staffed.own_staffing(world, state, day)

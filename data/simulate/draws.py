@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from data.errors import UsageError
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -44,8 +46,7 @@ class Draws:
         name = f"{self.seed}/{mechanism}/{day}".encode()
         return np.uint64(int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little"))
 
-    def uniform(self, mechanism: str, day: int, keys: NDArray[Any]) -> Floats:
-        """One draw in the open interval (0, 1) a key, shape of ``keys`` (integers >= 0)."""
+    def _bits(self, mechanism: str, day: int, keys: NDArray[Any]) -> NDArray[np.uint64]:
         z = keys.astype(np.uint64)
         z *= _WEYL
         z += self._stream(mechanism, day)
@@ -54,6 +55,11 @@ class Draws:
         z ^= z >> np.uint64(27)
         z *= _MIX_2
         z ^= z >> np.uint64(31)
+        return z
+
+    def uniform(self, mechanism: str, day: int, keys: NDArray[Any]) -> Floats:
+        """One draw in the open interval (0, 1) a key, shape of ``keys`` (integers >= 0)."""
+        z = self._bits(mechanism, day, keys)
         z >>= np.uint64(11)
         drawn: Floats = z.astype(np.float64)
         drawn += 0.5
@@ -69,6 +75,43 @@ class Draws:
         """A numpy generator of its own for what is drawn once, at the world's making."""
         digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
         return np.random.default_rng([self.seed, int.from_bytes(digest, "little")])
+
+
+class SpreadDraws(Draws):
+    """The draws of run ``run`` of ``runs`` that are averaged: each one is spread over the runs.
+
+    In every draw the runs fall into ``runs`` strata of equal width, one each (Latin hypercube
+    sampling: McKay, Beckman, Conover, Technometrics 21, 1979): each run for itself is as random as
+    one of ``Draws``, and what chance does on its own to a mean over all runs cancels. Which run
+    falls where is a permutation of its own for every draw: odd multiples and shifted exclusive ors
+    modulo a power of two, which ``runs`` must be.
+
+    >>> import numpy as np
+    >>> each = [SpreadDraws(1, run, 8).uniform("order", 3, np.array([7]))[0] for run in range(8)]
+    >>> sorted(int(8 * u) for u in each)
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+
+    def __init__(self, seed: int, run: int, runs: int) -> None:
+        if runs < 1 or runs & (runs - 1) or not 0 <= run < runs:
+            raise UsageError(f"runs to average are a power of two; found run {run} of {runs}.")
+        super().__init__(seed)
+        self.run, self.runs = run, runs
+
+    def uniform(self, mechanism: str, day: int, keys: NDArray[Any]) -> Floats:
+        """One draw in the open interval (0, 1) a key, shape of ``keys`` (integers >= 0)."""
+        if self.runs == 1:
+            return super().uniform(mechanism, day, keys)
+        bits, shift = self._bits(mechanism, day, keys), np.uint64(self.runs.bit_length() // 2)
+        most = np.uint64(self.runs - 1)
+        place = np.full(bits.shape, self.run, dtype=np.uint64)
+        for turn in (np.uint64(1), np.uint64(17), np.uint64(33)):
+            place += bits >> turn
+            place *= (bits >> turn) | np.uint64(1)
+            place &= most
+            place ^= place >> shift
+        own = super().uniform(f"{mechanism}/{self.run}", day, keys)
+        return (place.astype(np.float64) + own) / self.runs
 
 
 def poisson(mean: Floats, u: Floats) -> Ints:
