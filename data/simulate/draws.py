@@ -80,11 +80,11 @@ class Draws:
 class SpreadDraws(Draws):
     """The draws of run ``run`` of ``runs`` that are averaged: each one is spread over the runs.
 
-    In every draw the runs fall into ``runs`` strata of equal width, one each (Latin hypercube
-    sampling: McKay, Beckman, Conover, Technometrics 21, 1979): each run for itself is as random as
-    one of ``Draws``, and what chance does on its own to a mean over all runs cancels. Which run
-    falls where is a permutation of its own for every draw: odd multiples and shifted exclusive ors
-    modulo a power of two, which ``runs`` must be.
+    Every run for itself is as random as one of ``Draws``; but in each draw the runs fall into
+    strata of equal width, one each at most, so that what a draw does on its own to the mean over
+    runs cancels (Latin hypercube sampling: McKay, Beckman, Conover, Technometrics 21, 1979). Which
+    run falls where is a permutation of its own for every draw: odd multiples and shifted exclusive
+    ors modulo the power of two that holds the runs.
 
     >>> import numpy as np
     >>> each = [SpreadDraws(1, run, 8).uniform("order", 3, np.array([7]))[0] for run in range(8)]
@@ -93,25 +93,28 @@ class SpreadDraws(Draws):
     """
 
     def __init__(self, seed: int, run: int, runs: int) -> None:
-        if runs < 1 or runs & (runs - 1) or not 0 <= run < runs:
-            raise UsageError(f"runs to average are a power of two; found run {run} of {runs}.")
+        if not 0 <= run < runs:
+            raise UsageError(f"runs are counted from 0; found run {run} of {runs}.")
         super().__init__(seed)
-        self.run, self.runs = run, runs
+        self.run, self.strata = run, 1 << (runs - 1).bit_length()
 
     def uniform(self, mechanism: str, day: int, keys: NDArray[Any]) -> Floats:
         """One draw in the open interval (0, 1) a key, shape of ``keys`` (integers >= 0)."""
-        if self.runs == 1:
-            return super().uniform(mechanism, day, keys)
-        bits, shift = self._bits(mechanism, day, keys), np.uint64(self.runs.bit_length() // 2)
-        most = np.uint64(self.runs - 1)
+        inside = super().uniform(mechanism, day, keys)
+        if self.strata == 1:
+            return inside
+        bits = self._bits(mechanism, day, keys)
+        most, shift = np.uint64(self.strata - 1), np.uint64(self.strata.bit_length() // 2)
         place = np.full(bits.shape, self.run, dtype=np.uint64)
         for turn in (np.uint64(1), np.uint64(17), np.uint64(33)):
-            place += bits >> turn
-            place *= (bits >> turn) | np.uint64(1)
+            part = bits >> turn
+            place += part
+            place *= part | np.uint64(1)
             place &= most
             place ^= place >> shift
-        own = super().uniform(f"{mechanism}/{self.run}", day, keys)
-        return (place.astype(np.float64) + own) / self.runs
+        inside += place
+        inside /= self.strata
+        return inside
 
 
 def poisson(mean: Floats, u: Floats) -> Ints:

@@ -56,12 +56,15 @@ def present(company: Company) -> Bools:
 
 
 def true_probabilities(
-    company: Company, horizons: Sequence[int] = (7, 14, 30), runs: int = 8
+    company: Company,
+    horizons: Sequence[int] = (7, 14, 30),
+    runs: int = 8,
+    of: Sequence[str] = ("complaint", "contact"),
 ) -> pd.DataFrame:
     """P(complaint) and P(any ticket) within h days of ``company.now``, one row a customer.
 
-    Columns ``customer_id, as_of, complaint_7d, ..., contact_7d, ...`` for customers signed up and
-    not closed. Given the whole state, tendencies included. The company itself does not move.
+    Columns ``customer_id, as_of, complaint_7d, ..., contact_7d, ...`` (``of``: which of the two)
+    for customers signed up and not closed. Given the whole state, tendencies included. The company itself does not move.
     """
     import pandas as pd
 
@@ -71,7 +74,7 @@ def true_probabilities(
         "customer_id": [f"c{c:06d}" for c in here],
         "as_of": np.full(len(here), np.datetime64(company.now, "us")),
     }
-    for what in ("complaint", "contact"):
+    for what in of:
         chance = _survival(company, horizons, seeds, what)
         for k, horizon in enumerate(horizons):
             columns[f"{what}_{horizon}d"] = 1 - chance[k, here]
