@@ -64,7 +64,8 @@ def true_probabilities(
     """P(complaint) and P(any ticket) within h days of ``company.now``, one row a customer.
 
     Columns ``customer_id, as_of, complaint_7d, ..., contact_7d, ...`` (``of``: which of the two)
-    for customers signed up and not closed. Given the whole state, tendencies included. The company itself does not move.
+    for customers signed up and not closed. Given the whole state, tendencies included. The company
+    itself does not move.
     """
     import pandas as pd
 

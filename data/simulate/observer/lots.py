@@ -25,13 +25,14 @@ import numpy as np
 from scipy.stats import norm
 
 from data.simulate.draws import Bools, Floats, Ints
-from data.simulate.observer.replay import IN_HAND_DAYS, Hint, Replayed
-from data.simulate.observer.seen import DEFECT, Seen
+from data.simulate.observer.columns import DAY, DEFECT
+from data.simulate.observer.hints import Hint
+from data.simulate.observer.replay import Replayed
+from data.simulate.observer.seen import Seen
 from data.simulate.rates import Rates
 from data.simulate.state import FAR, World
 from data.simulate.timeline import NEVER
 
-DAY = 86_400_000_000
 SETTLED = 14.0
 """Log odds past which a lot is taken as decided (odds of a million to one)."""
 IMPOSSIBLE = 1e-9
@@ -143,7 +144,7 @@ def _item_evidence(rates: Rates, shown: Seen, lived: Replayed) -> Floats:
     orders = shown.orders
     returned = orders["returned"] < FAR
     last = np.where(returned, orders["returned"], shown.day - 1)
-    last = np.minimum(last, orders["delivered"] + IN_HAND_DAYS)
+    last = np.minimum(last, orders["delivered"] + rates.in_hand_days)
     days = np.maximum(last - orders["delivered"], 0)
     total: Floats = (
         lived.item_evidence + returns_evidence(rates, days, returned) + review_evidence(shown)
@@ -202,12 +203,7 @@ class _Chain:
         return float(total)
 
     def _weight(self, hint: Hint) -> float:
-        bad = self.bad[self.lot[hint.items]]
-        if hint.about >= 0:
-            pointed = hint.items[bad][-1] if bad.any() else hint.items[-1]
-            if pointed != hint.about:
-                return IMPOSSIBLE
-        return max(hint.without + hint.each * bad.sum(), IMPOSSIBLE)
+        return max(hint.weight(self.bad[self.lot[hint.items]]), IMPOSSIBLE)
 
     def put(self, k: int, bad: bool) -> None:
         """Set a lot and the exposures of its holders."""

@@ -13,33 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from data.simulate.contacts import GENERAL, oldest_open
+from data.simulate.centre import SETTLED_DAYS
 from data.simulate.draws import Floats, Ints
-from data.simulate.hazard import causes, hazard
+from data.simulate.hazard import hazard
 from data.simulate.incidents import Incidents
-from data.simulate.observer.seen import DEFECT, RETURNS, Seen
-from data.simulate.outreach import ANSWERS, PROBLEM_CAUSES
+from data.simulate.observer.hints import Hint, consider, notice
+from data.simulate.observer.seen import Seen
+from data.simulate.outreach import ANSWERS, problem
 from data.simulate.rates import CAUSES, CHANNELS
+from data.simulate.rows import Rows
 from data.simulate.staffing import first_habit, learn
 from data.simulate.state import FAR, State, World, first_state
-from data.simulate.timeline import NEVER
+from data.simulate.timeline import HOUR, NEVER
 
-_DEFECT, _UNMET, _GENERAL = (CAUSES.index(c) for c in ("defect", "unmet_need", "general"))
-SMALLEST_PROBLEM = 0.004
-
-
-@dataclass
-class Hint:
-    """An event that says something of the items a customer held when it happened.
-
-    ``without`` is the weight of the event if none of ``items`` (orders) was defective, ``each``
-    what every defective one adds; ``about`` the order that the event names (-2: none asked for).
-    """
-
-    items: Ints
-    without: float
-    each: float
-    about: int = -2
+DAY = 24 * HOUR
+REOPEN_WITHIN = 3 * DAY
+"""No ticket is reopened or scored later than this after it was resolved."""
 
 
 @dataclass
@@ -84,9 +73,13 @@ def replay(world: World, shown: Seen) -> Replayed:
         out.exposure += now.exposure
         out.question_exposure += now.question_exposure
         _hold(world, state, day, out)
-        _notice(world, state, shown, days, day, out)
+        rows = days.rows("tickets", day)
+        rows = rows[shown.tickets["customer"][rows] >= 0]
+        complained = rows[shown.tickets["complaint"][rows]]
+        np.add.at(out.complaints, shown.tickets["customer"][complained], 1)
+        out.hints += notice(world, state, shown, rows, day)
         _evening(world, state, shown, days, day)
-    _live_rows(state, shown, days, shown.day)
+    _live_rows(world, state, shown, days, shown.day)
     rows = days.rows("scores", shown.day - 1)
     rows = rows[shown.tickets["customer"][rows] >= 0]
     state.scores.add(
@@ -131,7 +124,7 @@ def _day(shown: Seen, moments: Ints) -> Ints:
 
 
 def _morning(world: World, state: State, shown: Seen, days: _Days, day: int) -> None:
-    _live_rows(state, shown, days, day)
+    _live_rows(world, state, shown, days, day)
     _forget(world, state, day)
     if day:
         rows = days.rows("scores", day - 1)
@@ -145,7 +138,7 @@ def _forget(world: World, state: State, day: int) -> None:
     state.dissatisfaction *= world.rates.dissatisfaction_memory
 
 
-def _live_rows(state: State, shown: Seen, days: _Days, day: int) -> None:
+def _live_rows(world: World, state: State, shown: Seen, days: _Days, day: int) -> None:
     """The orders and tickets that are live at the day's first moment."""
     orders = shown.orders
     if day:
@@ -154,7 +147,7 @@ def _live_rows(state: State, shown: Seen, days: _Days, day: int) -> None:
     gone = (
         (orders["cancelled"][live] < day)
         | (orders["returned"][live] < day)
-        | (day - 1 - orders["delivered"][live] >= IN_HAND_DAYS)
+        | (day - 1 - orders["delivered"][live] >= world.rates.in_hand_days)
     )
     live = days.live_orders = live[~gone]
     shipped, delivered = orders["shipped"][live] < day, orders["delivered"][live] < day
@@ -178,7 +171,7 @@ def _live_rows(state: State, shown: Seen, days: _Days, day: int) -> None:
         days.live_tickets = np.concatenate([days.live_tickets, fresh])
     live, now, tickets = days.live_tickets, shown.line.midnight[day], shown.tickets
     reopened = tickets["reopened"][live]
-    settled = np.where(reopened < NEVER, reopened + 2 * 86_400_000_000, NEVER)
+    settled = np.where(reopened < NEVER, reopened + SETTLED_DAYS * DAY, NEVER)
     over = (tickets["resolved"][live] < now - REOPEN_WITHIN) & (
         (reopened == NEVER) | (settled < now)
     )
@@ -202,14 +195,7 @@ def _live_rows(state: State, shown: Seen, days: _Days, day: int) -> None:
     )
 
 
-IN_HAND_DAYS = 21
-REOPEN_WITHIN = 3 * 86_400_000_000
-"""No ticket is reopened or scored later than this after it was resolved."""
-
-
 def _filled(rows: Any, count: int, **columns: Any) -> Any:
-    from data.simulate.rows import Rows
-
     made = Rows()
     made.columns = {
         name: np.asarray(columns.get(name, np.zeros(count)), dtype=old.dtype)
@@ -225,13 +211,11 @@ def _treat(world: World, state: State, shown: Seen, days: _Days, day: int, out: 
     if not len(rows) and not monday:
         return
     rates, log = world.rates, shown.treatments
-    x = causes(world, state, day)[:PROBLEM_CAUSES]
-    x[_DEFECT] -= np.minimum(x[_DEFECT], 3 * rates.c_item)
-    largest = x.argmax(axis=0)
-    size = x.max(axis=0)
-    cause = np.where(size > SMALLEST_PROBLEM, largest, -1)
+    cause, _ = problem(world, state, day)
     if monday:
-        _consider(world, state, shown, rows, day, x, cause, out)
+        told, orders, log_ratio = consider(world, state, shown, rows, day, cause)
+        out.hints += told
+        out.item_evidence[orders] += log_ratio
     who = log["customer"][rows]
     action = log["action"][rows]
     answers = np.array([CAUSES.index(ANSWERS[a]) if a in ANSWERS else -1 for a in action], int)
@@ -250,38 +234,6 @@ def _treat(world: World, state: State, shown: Seen, days: _Days, day: int, out: 
     state.contacted[who[treated]] = day
 
 
-def _consider(
-    world: World,
-    state: State,
-    shown: Seen,
-    rows: Ints,
-    day: int,
-    x: Floats,
-    cause: Ints,
-    out: Replayed,
-) -> None:
-    rates, log = world.rates, shown.treatments
-    rows = rows[log["drawn"][rows]]
-    considered = np.zeros(shown.size, dtype=bool)
-    considered[log["customer"][rows]] = True
-    may = state.present(day) & shown.customers["may_email"]
-    held = np.flatnonzero(state.orders["status"] == 2)
-    owner = state.orders["customer"][held]
-    left_alone = held[may[owner] & ~considered[owner] & (cause[owner] < 0)]
-    share = rates.considered_weekly
-    out.item_evidence[state.orders["row"][left_alone]] += np.log((1 - 8 * share) / (1 - share / 2))
-    for row in rows:
-        c = log["customer"][row]
-        items = state.orders["row"][held[owner == c]]
-        if not len(items):
-            continue
-        with_one = np.delete(x[:, c], _DEFECT).max() < rates.c_defective
-        if log["action"][row] == "replacement":
-            out.hints.append(Hint(items, 0.0, 1.0))
-        elif with_one:
-            out.hints.append(Hint(items, 1.0, -1.0))
-
-
 def _hold(world: World, state: State, day: int, out: Replayed) -> None:
     """What each item in hand would have added had it been defective."""
     rates = world.rates
@@ -293,39 +245,6 @@ def _hold(world: World, state: State, day: int, out: Replayed) -> None:
     each = usual * world.segment_complaints * touched * upset
     out.item_exposure[row] += rates.c_defective * each[owner]
     out.item_question_exposure[row] += rates.q_defective * usual[owner]
-
-
-def _notice(world: World, state: State, shown: Seen, days: _Days, day: int, out: Replayed) -> None:
-    """The day's tickets: complaints are counted, those about items are hints."""
-    tickets, rates = shown.tickets, world.rates
-    rows = days.rows("tickets", day)
-    rows = rows[tickets["customer"][rows] >= 0]
-    complaint = tickets["complaint"][rows]
-    np.add.at(out.complaints, tickets["customer"][rows[complaint]], 1)
-    topic = tickets["topic"][rows]
-    rows = rows[(topic == DEFECT) | (topic == RETURNS)]
-    if not len(rows):
-        return
-    who = tickets["customer"][rows]
-    x = causes(world, state, day)
-    owner, status = state.orders["customer"], state.orders["status"]
-    name = shown.orders["id"]
-    oldest = oldest_open(world, state, day)
-    for row, c in zip(rows, who, strict=True):
-        items = state.orders["row"][(owner == c) & (status == 2)]
-        if not len(items):
-            continue
-        about = np.flatnonzero(name[items] == tickets["order"][row])
-        point = int(items[about[0]]) if len(about) else -2
-        again = oldest[c] >= 0 and tickets["issue"][row] == state.tickets["issue"][oldest[c]]
-        without, each = 1.0, 0.0
-        if tickets["complaint"][row] and tickets["topic"][row] == DEFECT and not again:
-            without = x[_DEFECT, c] + x[_GENERAL, c] * GENERAL[DEFECT] / GENERAL.sum()
-            without += x[_UNMET, c] * (state.unmet_topic[c] == DEFECT)
-            each = rates.c_defective
-        elif not tickets["complaint"][row] and tickets["topic"][row] == RETURNS:
-            without, each = rates.q_item * len(items), rates.q_defective
-        out.hints.append(Hint(items, without, each, point))
 
 
 def _evening(world: World, state: State, shown: Seen, days: _Days, day: int) -> None:
