@@ -4,7 +4,8 @@ Simulated companies are stopped at several moments. At each, the observer tells 
 chance of a complaint from the tables alone, and the truth tells it from the whole state (soft
 labels). Printed per horizon: rows, both means with the ratio, calibration slope, ECE in ten equal
 bins, the ECE that chance alone gives a perfect observer of as many rows, the top 5 %, and average
-precision and log-loss skill of observer and truth. Bins are made by the prediction itself and, as
+precision and log-loss skill of observer and truth, and the root mean square of the observer's Monte
+Carlo error (from the difference of two halves of its runs). Bins are made by the prediction itself and, as
 ``crossed``, by one half of the Monte Carlo runs while the other half is judged, so that their noise
 cannot sort the rows.
 """
@@ -91,6 +92,7 @@ def row(frame: pd.DataFrame, horizon: int, rng: np.random.Generator) -> list[str
         f"{soft[top].mean() / mean[top].mean():.3f}",
         f"{precision[0]:.3f} / {precision[1]:.3f}",
         f"{skill[0]:.3f} / {skill[1]:.3f}",
+        f"{np.sqrt(((a - b) ** 2).mean()) / 2:.4f}",
     ]
 
 
@@ -112,7 +114,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     header = ["horizon", "rows", "rate", "predicted / true", "slope", "ECE", "ECE crossed"]
     header += ["ECE by chance", "top 5 % true / predicted", "AP observer / truth"]
-    header += ["skill observer / truth"]
+    header += ["skill observer / truth", "Monte Carlo error"]
     for line in (header, ["---"] * len(header), *(row(frame, h, rng) for h in HORIZONS)):
         print("| " + " | ".join(line) + " |")
 

@@ -121,15 +121,15 @@ class Company:
         return datetime(1970, 1, 1) + timedelta(microseconds=int(self.world.timeline.midnight[day]))
 
     def clone(
-        self, seed: int | None = None, *, record: bool = False, suppress: str = ""
+        self, seed: int | Draws | None = None, *, record: bool = False, suppress: str = ""
     ) -> Company:
         """An independent twin from this moment.
 
-        ``seed``: None repeats this company's draws, a number draws another future. ``record``:
-        keep the tables too (needed for ``tables()``; costs a copy). ``suppress``: ``"complaint"``
-        or ``"contact"``: such contacts of customers still stand in line, but leave no trace in
-        the customer's state, so that exp(-Σ hazard) along the path is his chance of having had
-        none (``truth.py``).
+        ``seed``: None repeats this company's draws, a number (or draws: ``SpreadDraws`` for runs
+        that are averaged) is another future. ``record``: keep the tables too (needed for
+        ``tables()``; costs a copy). ``suppress``: ``"complaint"`` or ``"contact"``: such contacts
+        of customers still stand in line, but leave no trace in the customer's state, so that
+        exp(-Σ hazard) along the path is his chance of having had none (``truth.py``).
         """
         if suppress not in ("", "complaint", "contact"):
             raise UsageError(f"suppress is 'complaint', 'contact' or empty; found {suppress!r}.")
@@ -139,7 +139,8 @@ class Company:
         twin.record = self.record.copy() if record and self.record is not None else None
         twin.suppress = suppress
         if seed is not None:
-            twin.seed, twin.draws = seed, Draws(seed)
+            twin.draws = seed if isinstance(seed, Draws) else Draws(seed)
+            twin.seed = twin.draws.seed
             future = self.world.timeline.half_month(self.day) + 1
             redraw_lots(twin.state.incidents, future, twin.draws, self.rates)
         return twin
