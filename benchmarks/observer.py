@@ -1,13 +1,13 @@
-"""Proof of the ideal observer: ``python benchmarks/observer.py [--customers 20000] [--seeds 1,2]``.
+"""Proof of the ideal observer: ``python benchmarks/observer.py [--customers 8000] [--seeds 1,2]``.
 
 Simulated companies are stopped at several moments. At each, the observer tells every customer's
 chance of a complaint from the tables alone, and the truth tells it from the whole state (soft
-labels). Printed per horizon: rows, both means with the ratio, calibration slope, ECE in ten equal
-bins, the ECE that chance alone gives a perfect observer of as many rows, the top 5 %, and average
-precision and log-loss skill of observer and truth, and the root mean square of the observer's Monte
-Carlo error (from the difference of two halves of its runs). Bins are made by the prediction itself and, as
-``crossed``, by one half of the Monte Carlo runs while the other half is judged, so that their noise
-cannot sort the rows.
+labels). Printed per horizon: rows, rate, predicted over true, calibration slope, ECE in ten equal
+bins, the ECE that chance alone gives a perfect observer of as many rows, the top 5 %, average
+precision and log-loss skill of observer and truth, and the root mean square of the observer's
+Monte Carlo error (from the difference of two halves of its runs). Bins are made by the prediction
+itself and, as ``crossed``, by one half of the runs while the other half is judged, so that their
+noise cannot sort the rows.
 """
 
 from __future__ import annotations
@@ -98,11 +98,11 @@ def row(frame: pd.DataFrame, horizon: int, rng: np.random.Generator) -> list[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--customers", type=int, default=20_000)
-    parser.add_argument("--seeds", default="1,2")
+    parser.add_argument("--customers", type=int, default=8_000)
+    parser.add_argument("--seeds", default="1,2,3,4")
     parser.add_argument("--days", default="150,225,300")
-    parser.add_argument("--runs", type=int, default=64)
-    parser.add_argument("--truth-runs", type=int, default=16)
+    parser.add_argument("--runs", type=int, default=128)
+    parser.add_argument("--truth-runs", type=int, default=64)
     options = parser.parse_args()
     days = [int(day) for day in options.days.split(",")]
     frame = pd.concat(
