@@ -6,8 +6,8 @@ ticket names the last defective item, or the last one if none is. The company co
 with a problem more often, and its action answers their largest: it knows more than its tables, so
 they tell what it knew.
 
->>> Hint(np.array([4, 7]), without=0.002, each=0.1).weight(np.array([False, True]))
-0.102
+>>> Hint(np.array([4, 7]), without=0.002, each=0.5).weight(np.array([False, True]))
+0.502
 >>> Hint(np.array([4, 7]), without=1.0, each=0.0, about=4).weight(np.array([False, True]))
 0.0
 """
