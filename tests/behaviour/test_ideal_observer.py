@@ -11,6 +11,7 @@ import dataclasses
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -21,6 +22,7 @@ from data.simulate.observer.incidents import standing
 from data.simulate.observer.lots import lots
 from data.simulate.observer.replay import replay
 from data.simulate.observer.seen import seen
+from data.simulate.rates import TOPICS
 
 
 @dataclasses.dataclass
@@ -122,13 +124,24 @@ def test_tendencies_lie_in_their_posteriors(judged: Judged, what: str) -> None:
     assert stats.kstest(quantile, "uniform").statistic < 1.63 / np.sqrt(len(quantile)) + 0.01
 
 
-def test_probabilities_are_those_of_the_truth_on_the_mean() -> None:
-    """Against soft labels: level, slope and bins; and no closer to one customer than can be."""
-    company = Company(3000, 150, seed=5, hazard_every=0)
-    while company.day < 140:
-        company.step()
+@pytest.fixture(scope="module")
+def company() -> Company:
+    made = Company(3000, 150, seed=5, hazard_every=0)
+    while made.day < 140:
+        made.step()
+    return made
+
+
+@pytest.fixture(scope="module")
+def told(company: Company) -> pd.DataFrame:
+    return observer(company.tables(), [company.now], (7,), runs=32)
+
+
+def test_probabilities_are_those_of_the_truth_on_the_mean(
+    company: Company, told: pd.DataFrame
+) -> None:
+    """Against soft labels: level, slope and bins."""
     truth = true_probabilities(company, (7,), runs=8, of=("complaint",))
-    told = observer(company.tables(), [company.now], (7,), runs=32)
     assert told["customer_id"].tolist() == truth["customer_id"].tolist()
     soft, p = truth["complaint_7d"].to_numpy(), told["complaint_7d"].to_numpy()
     order = np.argsort(p)
@@ -142,3 +155,28 @@ def test_probabilities_are_those_of_the_truth_on_the_mean() -> None:
     assert slope == pytest.approx(1.0, abs=0.1)
     assert np.corrcoef(soft, p)[0, 1] > 0.8
     assert (told["error_7d"] < 0.1).all()
+
+
+def test_next_topics_are_those_of_many_futures(company: Company, told: pd.DataFrame) -> None:
+    """How many first complaints of a week are about each topic; and who will write about what."""
+    futures, names = 12, [f"topic_{topic}" for topic in TOPICS]
+    first = np.full((futures, company.world.size), -1)
+    for future in range(futures):
+        twin = company.clone(seed=500 + future)
+        for _ in range(7):
+            came = twin.step().offered
+            own = np.flatnonzero((came.customer >= 0) & came.complaint)
+            fresh = own[first[future, came.customer[own]] < 0][::-1]
+            first[future, came.customer[fresh]] = came.topic[fresh]
+    who = told["customer_id"].str[1:].astype(int).to_numpy()
+    counts = np.array([(first[:, who] == k).sum(axis=1) for k in range(len(TOPICS))])
+    expected = told[names].to_numpy().sum(axis=0)
+    error = counts.std(axis=1, ddof=1) / np.sqrt(futures) + np.sqrt(expected / futures)
+    assert (abs(counts.mean(axis=1) - expected) < 3.5 * error + 0.1 * expected).all()
+    top = told[names].to_numpy().argmax(axis=1)
+    came_true = first[:, who]
+    right = (came_true == top)[came_true >= 0].mean()
+    usual = max((came_true == k)[came_true >= 0].mean() for k in range(len(TOPICS)))
+    share = told[names].to_numpy().max(axis=1).sum() / told["complaint_7d"].sum()
+    assert right > usual + 0.05
+    assert right == pytest.approx(share, abs=0.05)
