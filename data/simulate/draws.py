@@ -83,8 +83,8 @@ class SpreadDraws(Draws):
     Every run for itself is as random as one of ``Draws``; but in each draw the runs fall into
     strata of equal width, one each at most, so that what a draw does on its own to the mean over
     runs cancels (Latin hypercube sampling: McKay, Beckman, Conover, Technometrics 21, 1979). Which
-    run falls where is a permutation of its own for every draw: odd multiples and shifted exclusive
-    ors modulo the power of two that holds the runs.
+    run falls where is a permutation of its own for every draw: odd multiples, shifted exclusive ors
+    and a sum, modulo the power of two that holds the runs.
 
     >>> import numpy as np
     >>> each = [SpreadDraws(1, run, 8).uniform("order", 3, np.array([7]))[0] for run in range(8)]
@@ -106,12 +106,13 @@ class SpreadDraws(Draws):
         bits = self._bits(mechanism, day, keys)
         most, shift = np.uint64(self.strata - 1), np.uint64(self.strata.bit_length() // 2)
         place = np.full(bits.shape, self.run, dtype=np.uint64)
-        for turn in (np.uint64(1), np.uint64(17), np.uint64(33)):
-            part = bits >> turn
-            place += part
-            place *= part | np.uint64(1)
+        place += bits
+        for turn in (np.uint64(9), np.uint64(18)):
+            place *= (bits >> turn) | np.uint64(1)
             place &= most
             place ^= place >> shift
+        place += bits >> np.uint64(27)  # bits of its own: each run alone is uniform
+        place &= most
         inside += place
         inside /= self.strata
         return inside
