@@ -57,8 +57,12 @@ class Beliefs:
 
 @dataclass(frozen=True)
 class Ahead:
-    """P(complaint) and its Monte Carlo standard error, horizons × customers; topics × customers:
-    P(the first complaint within the longest horizon is about the topic)."""
+    """What the observer says.
+
+    ``chance``: P(complaint), horizons × customers; ``error`` its Monte Carlo standard error, were
+    the runs not spread; ``topics``, topics × customers: P(there is a complaint within the longest
+    horizon and the first one is about the topic).
+    """
 
     chance: Floats
     error: Floats
@@ -87,7 +91,7 @@ def ahead(
     runs: int,
     seed: int,
 ) -> Ahead:
-    """Run the world on ``runs`` times (a power of two) and average."""
+    """Run the world on ``runs`` times and average."""
     lived, n, everyone = beliefs.lived, shown.size, world.everyone
     total, square = np.zeros((len(horizons), n)), np.zeros((len(horizons), n))
     topics = np.zeros((len(TOPICS), n))

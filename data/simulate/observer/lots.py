@@ -42,10 +42,10 @@ REVIEW_MOOD, REVIEW_LATE, REVIEW_DEFECTIVE, REVIEW_SPREAD = 4.4, -1.3, -2.2, 0.8
 
 @dataclass(frozen=True)
 class Lots:
-    """``draws``: runs × products × lots, True if defective; ``chance`` their mean odds as decided.
+    """``draws``: runs × products × lots, True if defective.
 
     ``exposure`` and ``question_exposure``: runs × customers, all that was lived through under each
-    draw. ``defective``: runs × orders (shipped ones of defective lots).
+    draw. ``defective``: runs × orders, those shipped from a lot that is defective in the draw.
     """
 
     draws: Bools
