@@ -158,7 +158,14 @@ def mixtures_of(
         prior = np.zeros(scores.shape[1])
         prior[len(PRIOR) * at : len(PRIOR) * (at + 1)] = PRIOR
         ones = np.ones(len(y))
-        mixtures[h] = mix(scores, y, ones, prior=prior, strength=settings.mixture_prior)
+        mixtures[h] = mix(
+            scores,
+            y,
+            ones,
+            prior=prior,
+            strength=settings.mixture_prior,
+            steady=settings.slope_prior,
+        )
         risk = 1 / (1 + np.exp(-mixtures[h].score(scores)))
         forward[h] = {
             "rows": float(len(y)),

@@ -48,6 +48,8 @@ class RiskSettings:
     """Share of the as-of times that the later slices hold together."""
     mixture_prior: float = 30.0
     """Complaints' worth of belief in the usual shares of trees and regressions."""
+    slope_prior: float = 300.0
+    """Complaints' worth of belief that the mixture neither stretches nor flattens the scores."""
     level_half_life_days: float = 28.0
     """How fast old labels stop to say how high the level of complaints is now."""
     level_prior: float = 20.0

@@ -5,7 +5,7 @@
    label): choose the number of trees and the regression's penalty, learn how to mix the scores of
    trees and regressions of all horizons, and with that their calibration.
 3. Train the parts again on all rows.
-4. Set the level so that the newest complete labels are met, drawn to what the trees say.
+4. Set the level as it stands now, tracked through the labels that were complete soonest.
 
 Rows are whatever the caller gives: many as-of times stacked, for one population. Rows whose label
 is not complete (NaN) are left out for that horizon only.
@@ -27,6 +27,7 @@ from models.risk.encode import feature_columns, learn_encoder, varying
 from models.risk.enough import check_history, check_rows
 from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, gather, training
 from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of
+from models.risk.level import Labelled, levels
 from models.risk.linear import design, designed, fit_linear
 from models.risk.mixture import Mixture, levelled
 from models.risk.model import Part, RiskModel, Tickets
@@ -89,7 +90,7 @@ def train_risk(
         )
         parts.append(Part("linear", h, linear))
         parts.append(Part("core", h, fit_core(rows, kept, weights, h, settings)))
-    mixtures = _levels(rows, parts, mixtures, wanted, settings)
+    mixtures, level = _levels(rows, parts, mixtures, wanted, settings)
     sorted_labels = labels.iloc[order]
     tickets = _tickets(rows, contacts, tried, wanted[-1], settings, seed)
     alarms = leaks(rows, tried, wanted, settings)
@@ -103,7 +104,8 @@ def train_risk(
         channel=_next(rows, sorted_labels, "next_channel", seed, settings),
         cards={str(card["name"]): _card(card) for card in cards if card["name"] in columns},
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
-        notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days),
+        notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days)
+        | {"level": level},
     )
 
 
@@ -113,24 +115,20 @@ def _levels(
     mixtures: Mapping[int, Mixture],
     horizons: Sequence[int],
     settings: RiskSettings,
-) -> dict[int, Mixture]:
-    """The mixtures with their level set on the newest complete labels.
-
-    Each horizon first meets its own weighed training rows at large. The labels of the shortest
-    horizon are complete soonest, so they tell every horizon how far the level has moved since.
-    """
+) -> tuple[dict[int, Mixture], dict[str, float]]:
+    """The mixtures with their level set as it stands now (models/risk/level.py), and its track."""
     scores = np.column_stack([part.score(rows.matrix, settings.num_threads) for part in parts])
-    usual: dict[int, float] = {}
+    labelled: dict[int, Labelled] = {}
+    starts: dict[int, float] = {}
     for h in horizons:
         known = rows.known(h)
+        y, weights = rows.y[h][known], rows.weights[known]
         score = Mixture(0.0, mixtures[h].shares).score(scores[known])
-        usual[h] = levelled(score, rows.y[h][known], rows.weights[known], strength=0.0)
-    soonest = horizons[0]
-    known = rows.known(soonest)
-    score = Mixture(usual[soonest], mixtures[soonest].shares).score(scores[known])
-    newest = age_weights(rows.as_of[known], settings.level_half_life_days)
-    step = levelled(score, rows.y[soonest][known], newest, strength=settings.level_prior)
-    return {h: Mixture(usual[h] + step, mixtures[h].shares) for h in horizons}
+        starts[h] = levelled(score, y, weights, strength=0.0)
+        labelled[h] = Labelled(rows.as_of[known], score + starts[h], y, weights)
+    steps, found = levels(labelled, strength=settings.level_prior)
+    told = {"now": found.now, "drift": found.drift, "noise": found.noise}
+    return {h: Mixture(starts[h] + steps[h], mixtures[h].shares) for h in horizons}, told
 
 
 def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
