@@ -240,7 +240,7 @@ class Risk:
     as_of_step_days: int = setting(7, "days between two of them")
     seed: int = setting(0, "of everything random in training")
     trees: int = setting(160, "trees a model, at most; reasons cost with trees x leaves")
-    leaves: int = setting(15, "leaves a tree")
+    leaves: int = setting(12, "leaves a tree")
     learning_rate: float = setting(0.08, "step of each tree")
 
     def __post_init__(self) -> None:

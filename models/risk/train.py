@@ -25,10 +25,9 @@ from data.errors import DataError
 from models.risk.choice import learn_choice
 from models.risk.encode import feature_columns, learn_encoder, varying
 from models.risk.enough import check_history, check_rows
-from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, gather, training
+from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, fit_whole, gather, training
 from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of
 from models.risk.level import Labelled, levels
-from models.risk.linear import design, designed, fit_linear
 from models.risk.mixture import Mixture, levelled
 from models.risk.model import Part, RiskModel, Tickets
 from models.risk.rows import (
@@ -80,14 +79,10 @@ def train_risk(
 
     parts: list[Part] = []
     for h in wanted:
-        kept, weights = training(rows, rows.known(h), h, settings)
+        kept, weights = training(rows, rows.known(h), h, settings, settings.most_rows)
         booster = fit_trees(rows, kept, weights, h, chosen[h].rounds, settings, seed)
         parts.append(Part("trees", h, booster))
-        terms = design(rows.matrix[kept], encoder, weights)
-        values = designed(rows.matrix[kept], terms)
-        [linear] = fit_linear(
-            values, terms, rows.y[h][kept], weights, penalties=(chosen[h].penalty,)
-        )
+        [linear] = fit_whole(rows, kept, weights, h, (chosen[h].penalty,), settings)
         parts.append(Part("linear", h, linear))
         parts.append(Part("core", h, fit_core(rows, kept, weights, h, settings)))
     mixtures, level = _levels(rows, parts, mixtures, wanted, settings)
@@ -158,9 +153,8 @@ def _tickets(
         return total
 
     known = ~np.isnan(contacts)
-    booster = fit_contacts(
-        rows, known, contacts, min(settings.trees.rounds, key=deviance), settings, seed
-    )
+    rounds = min(settings.trees.rounds, key=deviance)
+    booster = fit_contacts(rows, known, contacts, rounds, settings, seed, settings.most_rows)
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
     newest = age_weights(rows.as_of[known], settings.level_half_life_days)
     seen = float((newest * contacts[known]).sum())

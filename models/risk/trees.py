@@ -30,9 +30,9 @@ class TreeSettings:
     """How trees grow. Small leaves' counts and depth keep exact contributions cheap to compute."""
 
     learning_rate: float = 0.08
-    num_leaves: int = 15
-    max_depth: int = 6
-    min_rows_in_leaf: int = 40
+    num_leaves: int = 12
+    max_depth: int = 5
+    min_rows_in_leaf: int = 60
     feature_share: float = 0.25
     """Share of the features that a tree may use; at least ``LEAST_FEATURES`` of them."""
     ridge: float = 10.0
