@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
-from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, fit_whole, training
+from models.risk.fit import Rows, fit_core, fit_trees, fit_whole, training
 from models.risk.mixture import Mixture, mix, recalibrated_loss
 from models.risk.rows import Slice, later_slices, with_both
 from models.risk.settings import RiskSettings
@@ -43,24 +43,12 @@ class Trial:
         rows: Rows,
         part: Slice,
         horizons: Sequence[int],
-        contacts: Array,
         settings: RiskSettings,
         seed: int,
     ) -> None:
         self.judged = part.judged
         held = rows.matrix[part.judged]
-        booster = fit_contacts(
-            rows,
-            part.before[horizons[-1]],
-            contacts,
-            settings.trees.rounds[-1],
-            settings,
-            seed,
-            settings.most_rows_tried,
-        )
         rounds = settings.trees.rounds
-        scores = staged(booster, held, rounds, num_threads=settings.num_threads)
-        self.contacts = dict(zip(rounds, scores, strict=True))
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, dict[float, Array]] = {}
         self.core: dict[int, Array] = {}

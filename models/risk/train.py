@@ -73,7 +73,7 @@ def train_risk(
     rows, order = gather(features, labels, encoder, wanted, settings)
     slices = slices_of(rows, wanted, settings, gap_days)
     contacts = _contacts(labels.iloc[order], wanted)
-    tried = [Trial(rows, part, wanted, contacts, settings, seed) for part in slices]
+    tried = [Trial(rows, part, wanted, settings, seed) for part in slices]
     chosen = {h: choose(rows, tried, h, settings) for h in wanted}
     mixtures, forward = mixtures_of(rows, tried, chosen, wanted, settings)
 
@@ -87,7 +87,7 @@ def train_risk(
         parts.append(Part("core", h, fit_core(rows, kept, weights, h, settings)))
     mixtures, level = _levels(rows, parts, mixtures, wanted, settings)
     sorted_labels = labels.iloc[order]
-    tickets = _tickets(rows, contacts, tried, wanted[-1], settings, seed)
+    tickets = _tickets(rows, contacts, wanted[-1], chosen[wanted[-1]].rounds, settings, seed)
     alarms = leaks(rows, tried, wanted, settings)
     return RiskModel(
         horizons=wanted,
@@ -137,23 +137,13 @@ def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
 def _tickets(
     rows: Rows,
     contacts: Array,
-    tried: Sequence[Trial],
     days: int,
+    rounds: int,
     settings: RiskSettings,
     seed: int,
 ) -> Tickets:
-    """Expected contacts within ``days``: rounds by the later slices' deviance after levelling."""
-
-    def deviance(rounds: int) -> float:
-        total = 0.0
-        for trial in tried:
-            y, raw = contacts[trial.judged], trial.contacts[rounds]
-            raw = raw + np.log(max(y.sum(), 1.0) / np.exp(raw).sum())
-            total += float((np.exp(raw) - y * raw).sum())
-        return total
-
+    """Expected contacts within ``days``, from as many trees as complaints in that time take."""
     known = ~np.isnan(contacts)
-    rounds = min(settings.trees.rounds, key=deviance)
     booster = fit_contacts(rows, known, contacts, rounds, settings, seed, settings.most_rows)
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
     newest = age_weights(rows.as_of[known], settings.level_half_life_days)

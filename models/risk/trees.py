@@ -37,7 +37,7 @@ class TreeSettings:
     """Share of the features that a tree may use; at least ``LEAST_FEATURES`` of them."""
     ridge: float = 10.0
     max_bins: int = 127
-    rounds: tuple[int, ...] = (10, 20, 40, 70, 110, 160)
+    rounds: tuple[int, ...] = (8, 15, 30, 53, 83, 120)
     """Numbers of trees to choose from."""
 
     def parameters(
