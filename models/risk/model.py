@@ -195,11 +195,12 @@ class RiskModel:
         *,
         horizon: int | None = None,
         num_threads: int = 1,
+        language: str = "en",
     ) -> list[list[dict[str, Any]]]:
         """Why: per row the ``top`` groups of features that raise the risk most (None: all groups).
 
         Each is ``{feature, value, text, contribution}``, see models/risk/reasons.py. ``horizon``:
-        by default the middle one.
+        by default the middle one. ``language``: en, es or no (``words.language_of`` picks one).
         """
         from models.risk.reasons import reasons
 
@@ -208,7 +209,7 @@ class RiskModel:
         for start in range(0, len(features), CHUNK // 10):
             chunk = features.iloc[start : start + CHUNK // 10]
             amounts, _ = self.explain(chunk, chosen, num_threads=num_threads)
-            found += reasons(self.encoder.columns, self.cards, chunk, amounts, top)
+            found += reasons(self.encoder.columns, self.cards, chunk, amounts, top, language)
         return found
 
     def save(self, folder: Path) -> Any:
