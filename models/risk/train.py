@@ -150,7 +150,21 @@ def _tickets(
     seen = float((newest * contacts[known]).sum())
     said = float((newest * np.exp(raw)).sum())
     level = (seen + settings.level_prior) / (said + settings.level_prior)
-    return Tickets(booster, level, days)
+    expected = np.exp(raw) * level
+    any_seen = float(newest @ (contacts[known] > 0))
+    dispersion = _dispersion(expected, newest, any_seen)
+    return Tickets(booster, level, days, dispersion)
+
+
+def _dispersion(expected: Array, weights: Array, any_seen: float) -> float:
+    """The k in [0.05, 50] with which as many have any contact as did, by bisection on its log."""
+    low, high = np.log(0.05), np.log(50.0)
+    for _ in range(40):
+        middle = (low + high) / 2
+        k = np.exp(middle)
+        said = float(weights @ -np.expm1(-k * np.log1p(expected / k)))
+        low, high = (middle, high) if said < any_seen else (low, middle)
+    return float(np.exp((low + high) / 2))
 
 
 def _next(rows: Rows, labels: pd.DataFrame, column: str, seed: int, settings: RiskSettings) -> Any:
