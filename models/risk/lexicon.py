@@ -17,6 +17,7 @@ FORMS: dict[str, dict[str, str]] = {
     "en": {
         "within": " in {} {}", "d": "days", "h": "hours", "min": "minutes", "so_far": " so far",
         "unknown": "not known", "yes": "yes", "no": "no",
+        "late": "{} days late",
         "since_last_days": "{said} days since the last of {of}",
         "since_first_days": "{said} days since the first of {of}",
         "gap_days": "{said} days between {of} on average",
@@ -35,6 +36,7 @@ FORMS: dict[str, dict[str, str]] = {
     "es": {
         "within": " en {} {}", "d": "días", "h": "horas", "min": "minutos",
         "so_far": " hasta ahora", "unknown": "desconocido", "yes": "sí", "no": "no",
+        "late": "{} días de retraso",
         "since_last_days": "{said} días desde lo último: {of}",
         "since_first_days": "{said} días desde lo primero: {of}",
         "gap_days": "{of}: cada {said} días de media",
@@ -53,6 +55,7 @@ FORMS: dict[str, dict[str, str]] = {
     "no": {
         "within": " på {} {}", "d": "dager", "h": "timer", "min": "minutter",
         "so_far": " til nå", "unknown": "ikke kjent", "yes": "ja", "no": "nei",
+        "late": "{} dager forsinket",
         "since_last_days": "{said} dager siden sist: {of}",
         "since_first_days": "{said} dager siden første gang: {of}",
         "gap_days": "{of}: i snitt hver {said}. dag",
