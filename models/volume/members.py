@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.volume import classical, trees
+from models.volume import classical, regression, trees
 from models.volume.baselines import same_slots
 from models.volume.context import VolumeContext
 from models.volume.panel import Bools, Floats, Panel
@@ -42,6 +42,7 @@ NAMES = (
     *SAME_SLOTS,
     *SMOOTH,
     *classical.MEMBERS,
+    "regression",
     "trees",
 )
 
@@ -103,6 +104,8 @@ def forecasts_at(
         if enough:
             state = run(ordinary, problem.slot, problem.slots, settings)
             days[name] = state.forecast(problem.future_slot)
+    if enough:
+        days["regression"] = regression.forecasts(problem, ordinary)
     if n <= MOST_SERIES_CLASSICAL and enough:
         filled = np.where(np.isnan(ordinary), np.maximum(base.expected, 0.0), ordinary)
         days.update(classical.forecasts(problem, filled))
