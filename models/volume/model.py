@@ -21,7 +21,7 @@ from models.coherence import reconcile, sums_of
 from models.volume import intervals
 from models.volume.context import VolumeContext
 from models.volume.intervals import Spread, apply_spread, learn_spread, unit_of
-from models.volume.judge import Workbench, combine, untried, weights_of
+from models.volume.judge import Workbench, combine, tried, untried, weights_of
 from models.volume.members import NAMES, forecasts_at, origin_of
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.trees import TreeModel, series_codes
@@ -106,7 +106,8 @@ class VolumeModel:
         golden = {}
         if self.trees is not None:
             files["trees.txt"] = self.trees.booster
-            golden["trees.txt"] = self.trees.golden
+            files["trees-median.txt"] = self.trees.median
+            golden["trees.txt"] = golden["trees-median.txt"] = self.trees.golden
         meta = {
             "kind": KIND,
             "freq": self.freq,
@@ -159,11 +160,9 @@ def learn(bench: Workbench, cutoff: int, freq: str) -> VolumeModel:
     trials = bench.trials(cutoff)
     weight = weights_of(trials)
     past = bench.panel.until(cutoff)
-    tried = [combine(one, weight) for one in trials.forecast]
-    shape = (0, len(past.ids), bench.horizon)
-    spread = learn_spread(np.stack(tried) if tried else np.empty(shape), trials.actual)
+    spread = learn_spread(tried(trials), trials.actual)
     return VolumeModel(
-        freq, bench.horizon, past.ids, weight, spread, bench.model(cutoff), len(tried)
+        freq, bench.horizon, past.ids, weight, spread, bench.model(cutoff), len(trials.actual)
     )
 
 
@@ -177,7 +176,13 @@ def load_volume(folder: Path) -> VolumeModel:
             "train again."
         )
     ids = tuple(judge["ids"])
-    booster = bundle.boosters.get("trees.txt")
+    trees = None
+    if "trees.txt" in bundle.boosters:
+        trees = TreeModel(
+            bundle.boosters["trees.txt"],
+            bundle.boosters["trees-median.txt"],
+            bundle.arrays["trees.golden-inputs.npy"],
+        )
     return VolumeModel(
         bundle.meta["freq"],
         int(bundle.meta["horizon"]),
@@ -188,6 +193,6 @@ def load_volume(folder: Path) -> VolumeModel:
             np.array(spread["growth"], dtype="float64"),
             np.array(spread["quantiles"], dtype="float64").reshape(len(ids), -1),
         ),
-        None if booster is None else TreeModel(booster, bundle.arrays["trees.golden-inputs.npy"]),
+        trees,
         int(bundle.meta["origins"]),
     )

@@ -3,7 +3,9 @@
     log(y_t + 1) = slot of the week + place in the month + place in the year + e_t
 
 Older steps count less (half after ``HALF_LIFE_CYCLES``), the year only enters once a year and a
-quarter of it has been seen, and ridge pulls every effect but the slots' to none. The residual
+quarter of it has been seen, and every effect but the slots' is pulled to none as hard as the noise
+says: a prior of ``PRIOR_MONTH`` and ``PRIOR_YEAR`` (standard deviations in logs) against the
+residuals' variance. A residual counts as at most ``EDGE`` usual ones, so a storm is no season.
 ``e`` is forecast by an autoregression on its last steps and on its own slow mean, so a level that
 has moved stays where it is. The answer is scaled so that the past adds up ("smearing"; Duan 1983).
 
@@ -19,11 +21,13 @@ from models.volume.grid import Ints, Times
 from models.volume.panel import Floats
 from models.volume.prepare import Problem
 
-HALF_LIFE_CYCLES = {"day": 26.0, "week": 2.0, "month": 3.0}
-RIDGE_SLOT = 0.5
-RIDGE_CALENDAR = 6.0
+HALF_LIFE_CYCLES = {"day": 18.0, "week": 2.0, "month": 3.0}
+PRIOR_SLOT = 1.0
+PRIOR_MONTH = 0.045
+PRIOR_YEAR = 0.25
+EDGE = 3.0
 RIDGE_MEMORY = 4.0
-SLOW = 0.06
+SLOW = 0.12
 LEAST_COUNTS = 15
 LEAST_YEARS = 1.25
 STEPS_A_YEAR = {"day": 365.25, "week": 52.18, "month": 12.0}
@@ -60,7 +64,6 @@ def _harmonics(share: Floats, count: int) -> Floats:
 def forecasts(problem: Problem, y: Floats) -> Floats:
     """The member's forecast (series x horizon) of ``y`` (special days blanked); NaN if short."""
     out = np.full((len(problem.ids), problem.horizon), np.nan)
-    plain = problem.slots if problem.unit == "day" else 1
     for row in range(len(problem.ids)):
         seen = np.flatnonzero(~np.isnan(y[row]))
         if len(seen) < LEAST_COUNTS or float(np.ptp(y[row, seen])) == 0:
@@ -74,25 +77,42 @@ def forecasts(problem: Problem, y: Floats) -> Floats:
         weight = 0.5 ** (
             np.arange(span - 1, -1, -1.0) / (HALF_LIFE_CYCLES[problem.unit] * problem.slots)
         )
-        out[row] = _one(values, design, weight, plain)
+        out[row] = _one(values, design, weight, problem.unit)
     return out
 
 
-def _one(values: Floats, design: Floats, weight: Floats, plain: int) -> Floats:
+def _priors(unit: str, columns: int, slots: int) -> Floats:
+    """The standard deviation that each effect is expected to have."""
+    prior = np.full(columns, PRIOR_YEAR)
+    if unit != "day":
+        prior[0] = PRIOR_SLOT
+        return prior
+    prior[:slots] = PRIOR_SLOT
+    prior[slots : slots + 2 * MONTH_HARMONICS] = PRIOR_MONTH
+    return prior
+
+
+def _one(values: Floats, design: Floats, weight: Floats, unit: str) -> Floats:
     known = ~np.isnan(values)
     width = len(values)
     z = np.log(np.where(known, values, 0.0) + 1.0)
     w = np.where(known, weight, 0.0)
     centre = float((w * z).sum() / w.sum())
-    penalty = np.full(design.shape[1], RIDGE_CALENDAR)
-    penalty[:plain] = RIDGE_SLOT
+    prior = _priors(unit, design.shape[1], 7)
     past = design[:width]
-    gram = past.T @ (past * w[:, None]) + np.diag(penalty)
-    effect = np.linalg.solve(gram, past.T @ (w * (z - centre)))
-    fit = centre + design @ effect
-    residual = np.where(known, z - fit[:width], 0.0)
-    ahead, fitted = _memory(residual, known, w, len(design) - width)
-    smear = _smear(values, np.exp(fit[:width] + fitted), w, known)
+    gram = past.T @ (past * w[:, None])
+    variance, target = 0.1, z
+    for _ in range(3):
+        ridge = np.diag(variance / prior**2)
+        effect = np.linalg.solve(gram + ridge, past.T @ (w * (target - centre)))
+        fit = centre + design @ effect
+        gap = np.where(known, z - fit[:width], 0.0)
+        usual = 1.4826 * float(np.median(np.abs(gap[known]))) + 1e-3
+        gap = np.clip(gap, -EDGE * usual, EDGE * usual)
+        target = fit[:width] + gap
+        variance = max(float((w * gap**2).sum() / w.sum()), 1e-6)
+    ahead, fitted = _memory(gap, known, w, len(design) - width)
+    smear = _smear(np.exp(target), np.exp(fit[:width] + fitted), w)
     log = fit[width:] + np.clip(ahead, -LARGEST_LOG_MOVE, LARGEST_LOG_MOVE)
     return np.maximum(np.exp(log) * smear - 1.0, 0.0)
 
@@ -125,7 +145,6 @@ def _memory(e: Floats, known: np.ndarray, w: Floats, steps: int) -> tuple[Floats
     return path[width:], lagged @ memory
 
 
-def _smear(values: Floats, fitted: Floats, w: Floats, known: np.ndarray) -> float:
-    """What makes the fitted past add up to the counts, within reason."""
-    counts = float((w * np.where(known, values + 1.0, 0.0)).sum())
-    return float(np.clip(counts / max(float((w * fitted).sum()), 1e-9), 0.8, 1.6))
+def _smear(counts: Floats, fitted: Floats, w: Floats) -> float:
+    """What makes the fitted past add up to the counts (both with the 1), within reason."""
+    return float(np.clip((w * counts).sum() / max(float((w * fitted).sum()), 1e-9), 0.8, 1.6))
