@@ -25,7 +25,8 @@ GUESS_PHI = 0.09
 ORIGINS_TO_TRUST = 6
 FORGET = 0.93
 """A trial's residuals count this much less than those of the next origin."""
-LEAST_FREEDOM = 3
+FREEDOM_PER_WINDOW = 2.0
+LEAST_FREEDOM = 3.0
 PROBABILITIES = np.array(
     [0.005, 0.01, 0.025, *np.arange(0.05, 0.96, 0.05).round(2), 0.975, 0.99, 0.995]
 )
@@ -49,8 +50,11 @@ def scale(forecast: Floats, phi: Floats) -> Floats:
     return np.sqrt(np.maximum(forecast, FLOOR) + phi[:, None] * forecast**2)
 
 
-def learn_spread(forecast: Floats, actual: Floats) -> Spread:
-    """From trials (origins x series x steps): the combination's forecasts and what happened."""
+def learn_spread(forecast: Floats, actual: Floats, windows: float) -> Spread:
+    """From trials (origins x series x steps): the combination's forecasts and what happened.
+
+    ``windows`` is the number of horizons that the trials cover, side by side.
+    """
     origins, n, horizon = forecast.shape
     known = ~np.isnan(actual) & ~np.isnan(forecast) & (forecast > 0)
     if origins == 0 or not known.any():
@@ -82,7 +86,7 @@ def learn_spread(forecast: Floats, actual: Floats) -> Spread:
         own_quantiles = _quantiles(mine, trust[:, row][known[:, row]])
         quantiles[row] = weight * own_quantiles + (1 - weight) * pooled
     middle = quantiles[:, [MIDDLE]]
-    quantiles = middle + (quantiles - middle) * _small_sample(known)
+    quantiles = middle + (quantiles - middle) * _small_sample(windows)
     return Spread(phi, growth, quantiles)
 
 
@@ -111,15 +115,15 @@ def _quantiles(values: Floats, weight: Floats) -> Floats:
     return np.interp(PROBABILITIES, rank, values[order])
 
 
-def _small_sample(known: Bools) -> Floats:
-    """Widening at ``PROBABILITIES`` for few origins, whose errors go together: Student's quantiles
-    over the normal's, with as many degrees of freedom as origins (at least ``LEAST_FREEDOM``).
+def _small_sample(windows: float) -> Floats:
+    """Widening at ``PROBABILITIES`` for few trials, whose errors go together: Student's quantiles
+    over the normal's, with ``FREEDOM_PER_WINDOW`` degrees of freedom a window that was tried.
     """
     from scipy.stats import t as student
 
-    origins = int(known.any(axis=(1, 2)).sum())
+    freedom = max(FREEDOM_PER_WINDOW * windows, LEAST_FREEDOM)
     normal = _guess()
-    wide = np.asarray(student.ppf(PROBABILITIES, max(origins, LEAST_FREEDOM)), dtype="float64")
+    wide = np.asarray(student.ppf(PROBABILITIES, freedom), dtype="float64")
     return np.where(normal == 0, 1.0, wide / np.where(normal == 0, 1.0, normal))
 
 
@@ -147,12 +151,21 @@ def unit_of(forecast: Floats, spread: Spread) -> Floats:
     return scale(forecast, spread.phi) * spread.growth[steps][None, :]
 
 
-def apply_spread(forecast: Floats, spread: Spread, probabilities: Sequence[float]) -> Floats:
+def apply_spread(
+    forecast: Floats,
+    spread: Spread,
+    probabilities: Sequence[float],
+    doubt: Floats | None = None,
+) -> Floats:
     """The quantiles (rising probabilities x series x steps) around a forecast (series x steps).
 
+    ``doubt`` (series x steps) is a relative error beside the usual one: that of special days.
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
     unit = unit_of(forecast, spread)
+    if doubt is not None:
+        more = np.where(doubt > 0, np.maximum(doubt**2 - spread.phi[:, None], 0.0), 0.0)
+        unit = np.sqrt(unit**2 + more * forecast**2)
     wanted = np.array([np.interp(probabilities, PROBABILITIES, row) for row in spread.quantiles])
     # the median differs from the forecast where small counts are skewed; elsewhere it is noise
     skewed = 1 / (1 + forecast / SKEWED_BELOW)

@@ -36,11 +36,19 @@ REFERENCE = NAMES.index("mean_of_8")
 @dataclass(frozen=True)
 class Trials:
     """Past forecasts with what happened: ``forecast`` (origins x members x series x steps) and
-    ``actual`` (origins x series x steps; NaN where not known by the cutoff), oldest first.
+    ``actual`` (origins x series x steps; NaN where not known by the cutoff), oldest first, the
+    origins ``spacing`` steps apart.
     """
 
     forecast: Floats
     actual: Floats
+    spacing: int = 1
+
+    @property
+    def windows(self) -> float:
+        """How many horizons the trials cover, side by side: those that overlap err together."""
+        origins, horizon = self.actual.shape[0], max(self.actual.shape[2], 1)
+        return origins * min(self.spacing / horizon, 1.0)
 
 
 @dataclass
@@ -99,7 +107,8 @@ class Workbench:
             first = int(origin) + 1 - past.start
             known = past.y[:, first : first + self.horizon]
             actual[place, :, : known.shape[1]] = known
-        return Trials(forecast, actual)
+        spacing = int(origins[1] - origins[0]) if len(origins) > 1 else self.horizon
+        return Trials(forecast, actual, spacing)
 
 
 def inner_origins(panel: Panel) -> np.ndarray:

@@ -25,8 +25,8 @@ from models.volume.prepare import (
     step_problem,
 )
 from models.volume.profile import bends, slot_shares
-from models.volume.smooth import SmoothSettings, run
-from models.volume.special_days import KINDS, kinds_of, learn
+from models.volume.smooth import SmoothSettings, SmoothState, run
+from models.volume.special_days import KINDS, SpecialDays, kinds_of, learn
 
 SMOOTH = {
     "smooth_slow": SmoothSettings(alpha=0.03, gamma=0.1),
@@ -112,9 +112,8 @@ def forecasts_at(
     effect = np.ones((n, problem.horizon))
     if enough:
         base = run(ordinary, problem.slot, problem.slots, SMOOTH["smooth"])
-    if enough and problem.unit == "day" and context.country:
-        first = min(2 * problem.slots, problem.y.shape[1])
-        special = learn(problem.y, base.expected, problem.days, context.country, first)
+        special = _special(origin, context, base)
+    if enough and special is not None:
         effect = special.multiplier(problem.future_days, context.country)
     for name, settings in SMOOTH.items():
         if enough:
@@ -137,6 +136,32 @@ def forecasts_at(
     for name, count in SAME_SLOTS.items():
         out[NAMES.index(name)] = same_slots(origin.panel, horizon, count) * stepwise
     return _closed_to_zero(origin, out, horizon, context)
+
+
+def _special(origin: Origin, context: VolumeContext, base: SmoothState) -> SpecialDays | None:
+    """The special days of a problem of days, against what smoothing expected."""
+    problem = origin.problem
+    if problem.unit != "day" or not context.country:
+        return None
+    first = min(2 * problem.slots, problem.y.shape[1])
+    return learn(problem.y, base.expected, problem.days, context.country, first)
+
+
+def doubt_at(origin: Origin, horizon: int, context: VolumeContext) -> Floats | None:
+    """The relative error of special days beside the usual one (series x horizon), else 0."""
+    problem = origin.problem
+    if problem.y.shape[1] < LEAST_STEPS:
+        return None
+    base = run(origin.ordinary, problem.slot, problem.slots, SMOOTH["smooth"])
+    special = _special(origin, context, base)
+    if special is None:
+        return None
+    ahead = kinds_of(problem.future_days, context.country)[0] > 0
+    days = np.where(ahead[None, :], special.doubt[:, None], 0.0)
+    if origin.share is None:
+        return days
+    future = origin.panel.future(horizon)
+    return days[:, np.searchsorted(problem.future_days, origin.panel.grid.days(future))]
 
 
 def _spread(origin: Origin, horizon: int, countries: tuple[str, ...]) -> Callable[..., Floats]:

@@ -22,7 +22,7 @@ from models.volume import intervals
 from models.volume.context import VolumeContext
 from models.volume.intervals import Spread, apply_spread, learn_spread, unit_of
 from models.volume.judge import Workbench, combine, tried, untried, weights_of
-from models.volume.members import NAMES, forecasts_at, origin_of
+from models.volume.members import NAMES, doubt_at, forecasts_at, origin_of
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.trees import TreeModel, series_codes
 
@@ -74,7 +74,7 @@ class VolumeModel:
         middle = combine(members, weight)
         tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
         mean = self._coherent(panel, middle, spread)
-        quantiles = apply_spread(mean, spread, tails)
+        quantiles = apply_spread(mean, spread, tails, doubt_at(ready, horizon, context))
         columns = {"presage": mean, "presage-median": quantiles[tails.index(0.5)]}
         for level in levels:
             columns[f"presage-lo-{level}"] = quantiles[tails.index(_low(level))]
@@ -160,7 +160,7 @@ def learn(bench: Workbench, cutoff: int, freq: str) -> VolumeModel:
     trials = bench.trials(cutoff)
     weight = weights_of(trials)
     past = bench.panel.until(cutoff)
-    spread = learn_spread(tried(trials), trials.actual)
+    spread = learn_spread(tried(trials), trials.actual, trials.windows)
     return VolumeModel(
         freq, bench.horizon, past.ids, weight, spread, bench.model(cutoff), len(trials.actual)
     )

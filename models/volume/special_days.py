@@ -11,6 +11,7 @@ the same way. A day around a holiday on which a busy series had no contact at al
 says nothing about the next one; of the others a log ratio counts as at most ``EDGE``. A series uses
 a kind's effect only if, leaving each day out in turn (for all series), it would have lowered the
 absolute error on the past's days of that kind. The first holiday of all is believed as it was.
+How far such days were off (relative to what is usual) is kept as ``doubt``: intervals widen by it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ SHRINK = 1.0
 SHRINK_ALL = 0.5
 LEAST_EFFECT = 0.05
 EDGE = 1.0
+USUAL_DOUBT, DOUBT_DAYS, LARGEST_DOUBT = 0.3, 4.0, 1.0
+"""A special day's relative error before any was seen, what that is worth in days, and its most."""
 BUSY = 12.0
 """A day around a holiday without a contact, where this many were expected, was a closure."""
 
@@ -62,12 +65,13 @@ def kinds_of(days: Times, countries: tuple[str, ...]) -> tuple[Ints, list[str]]:
 @dataclass(frozen=True)
 class SpecialDays:
     """Log effects: ``by_kind`` (series x kinds), of a kind and name seen before, and whether each
-    series uses each kind's (series x kinds).
+    series uses each kind's (series x kinds); ``doubt`` (series), their relative error left out.
     """
 
     by_kind: Floats
     by_name: dict[tuple[int, str], Floats]
     used: Bools
+    doubt: Floats
 
     def multiplier(self, days: Times, countries: tuple[str, ...]) -> Floats:
         """What an ordinary forecast is multiplied with (series x days)."""
@@ -89,6 +93,7 @@ def learn(
     by_kind = np.zeros((n, len(KINDS)))
     by_name: dict[tuple[int, str], Floats] = {}
     used = np.zeros((n, len(KINDS)), dtype=bool)
+    square, tried = np.full(n, DOUBT_DAYS * USUAL_DOUBT**2), np.full(n, DOUBT_DAYS)
     for code in range(1, len(KINDS)):
         columns = np.flatnonzero(kind == code)
         columns = columns[columns >= first]
@@ -101,7 +106,11 @@ def learn(
         seen: Bools = ~np.isnan(log)
         value = np.where(seen, log, 0.0)
         by_kind[:, code] = _shrunk(value.sum(axis=1), seen.sum(axis=1), _of_all(value, seen))
-        used[:, code] = _helped(count, told, value, seen)
+        without, with_it = _left_out(count, told, value, seen)
+        used[:, code] = (without - with_it).sum(axis=1) > 0
+        relative = np.where(used[:, [code]], with_it, without) / np.maximum(told, 1.0)
+        square += (np.minimum(relative, LARGEST_DOUBT) ** 2).sum(axis=1)
+        tried += seen.sum(axis=1)
         if code == HOLIDAY:
             used[:, code] |= seen.sum(axis=1) == 1
         for name in {names[column] for column in columns}:
@@ -109,7 +118,7 @@ def learn(
             own = value[:, mine].sum(axis=1)
             by_name[code, name] = _shrunk(own, seen[:, mine].sum(axis=1), by_kind[:, code])
     by_kind = np.where(np.abs(by_kind) < LEAST_EFFECT, 0.0, by_kind)
-    return SpecialDays(by_kind, by_name, used)
+    return SpecialDays(by_kind, by_name, used, np.sqrt(square / tried))
 
 
 def _shrunk(total: Floats, count: Ints, towards: Floats | float) -> Floats:
@@ -122,14 +131,13 @@ def _of_all(value: Floats, seen: Bools) -> float:
     return float(value.sum() / max(count, 1) * days / (days + SHRINK_ALL))
 
 
-def _helped(count: Floats, told: Floats, value: Floats, seen: Bools) -> Bools:
-    """Whether effects learned without the day itself would have lowered its error, on the sum."""
-    gain = np.zeros(len(value))
+def _left_out(count: Floats, told: Floats, value: Floats, seen: Bools) -> tuple[Floats, Floats]:
+    """Absolute errors (series x days) without an effect, and with one learned without the day."""
+    without = np.where(seen, np.abs(count - told), 0.0)
+    with_it = np.zeros_like(without)
     for day in range(value.shape[1]):
         others = np.arange(value.shape[1]) != day
         everyone = _of_all(value[:, others], seen[:, others])
         effect = _shrunk(value[:, others].sum(axis=1), seen[:, others].sum(axis=1), everyone)
-        without = np.abs(count[:, day] - told[:, day])
-        with_it = np.abs(count[:, day] - told[:, day] * np.exp(effect))
-        gain += np.where(seen[:, day], without - with_it, 0.0)
-    return np.asarray(gain > 0)
+        with_it[:, day] = np.abs(count[:, day] - told[:, day] * np.exp(effect))
+    return without, np.where(seen, with_it, 0.0)

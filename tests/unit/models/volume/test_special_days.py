@@ -79,3 +79,14 @@ def test_an_eve_that_ends_at_noon_ends_at_noon_next_time():
     afternoon = made[made.index.hour >= 12].sum()
     assert made.index[0] == pd.Timestamp("2024-12-24")
     assert afternoon < 0.5 * morning
+
+
+def test_a_coming_holiday_is_less_certain_than_the_days_before_it():
+    ds = pd.date_range("2023-01-02", "2024-06-30")
+    rng = np.random.default_rng(0)
+    kind = kinds_of(ds.to_numpy().astype("datetime64[D]"), US)[0]
+    factor = np.where(kind == KINDS.index("holiday"), rng.uniform(0.1, 0.9, len(ds)), 1.0)
+    history = pd.DataFrame({"unique_id": "a", "ds": ds, "y": rng.poisson(400 * factor)})
+    out = forecast(history, horizon=7, freq="D", context=VolumeContext(country=US)).set_index("ds")
+    width = (out["presage-hi-80"] - out["presage-lo-80"]) / out["presage"]
+    assert width["2024-07-04"] > 2 * width["2024-07-02"]
