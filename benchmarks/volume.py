@@ -98,7 +98,7 @@ def summary(found: dict[str, dict[str, Scores]]) -> list[str]:
         mine = scores["presage"]
         others = {key: value for key, value in scores.items() if key != "presage"}
         best = min(others, key=lambda key: others[key].wape)
-        wapes.append(mine.wape / others[best].wape)
+        wapes.append(mine.wape / best_of(scores).wape)
         eights.append(mine.wape / others[EIGHT].wape)
         low, high = paired_interval(mine, others[EIGHT])
         fans = {key: value.pinball for key, value in others.items() if value.pinball > 0}
@@ -116,6 +116,11 @@ def summary(found: dict[str, dict[str, Scores]]) -> list[str]:
         f"| geometric mean | | {geometric(wapes):.3f} | {geometric(eights):.3f} | | {last} |"
     )
     return out
+
+
+def best_of(scores: dict[str, Scores]) -> Scores:
+    """The best single peer, chosen afterwards."""
+    return min((value for key, value in scores.items() if key != "presage"), key=lambda s: s.wape)
 
 
 def main(arguments: list[str]) -> None:
@@ -139,10 +144,13 @@ def main(arguments: list[str]) -> None:
     print(f"\nmean over sets: {means[0]:.3f} inside the 80 % interval, {means[1]:.3f} inside 95 %")
     if options.peers != "none":
         print("\n".join(summary(found)))
-    if options.plots:
+    if options.plots and options.peers != "none":
         from volume_plots import save_fans
 
-        save_fans(found, fans, options.plots)
+        ratios = {
+            name: scores["presage"].wape / best_of(scores).wape for name, scores in found.items()
+        }
+        save_fans(ratios, fans, {name: SETS[name]().history for name in fans}, options.plots)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def reconcile(forecast: Floats, variance: Floats, sums: Sequence[Sum]) -> Floats
     out = np.empty_like(forecast)
     for step in range(steps):
         out[:, step] = _solve(forecast[:, step], variance[:, step], matrix)
-    return _exact(out, sums, forecast)
+    return add_up(out, sums)
 
 
 def _solve(f: Floats, variance: Floats, matrix: Floats) -> Floats:
@@ -120,27 +120,25 @@ def _solve(f: Floats, variance: Floats, matrix: Floats) -> Floats:
     return np.maximum(x, 0.0)
 
 
-def _exact(x: Floats, sums: Sequence[Sum], forecast: Floats) -> Floats:
+def add_up(x: Floats, sums: Sequence[Sum]) -> Floats:
     """The smallest parts as they are, every whole added up from them again, bottom first.
 
     Where an attribute's parts are wholes of others too, rounding is all that is left between
-    the two ways to add up. A node whose parts are all 0 while it is not gives them even shares.
+    the two ways to add up.
     """
     out = x.copy()
     wholes = {one.whole for one in sums}
+    of_whole: dict[int, list[Sum]] = {}
+    for one in sums:
+        of_whole.setdefault(one.whole, []).append(one)
     depth: dict[int, int] = {}
 
     def depth_of(place: int) -> int:
         if place not in depth:
-            below = [depth_of(part) for one in sums if one.whole == place for part in one.parts]
+            below = [depth_of(part) for one in of_whole.get(place, ()) for part in one.parts]
             depth[place] = 1 + max(below) if below else 0
         return depth[place]
 
-    done: set[int] = set()
     for place in sorted(wholes, key=depth_of):
-        for one in sums:
-            if one.whole == place and place not in done:
-                out[place] = out[list(one.parts)].sum(axis=0)
-                done.add(place)
-    del forecast
+        out[place] = out[list(of_whole[place][0].parts)].sum(axis=0)
     return out
