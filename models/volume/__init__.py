@@ -2,8 +2,9 @@
 
 ``forecast`` and ``backtest`` are the whole of it; the files below are its steps, in order: ``grid``
 (local time), ``panel`` (long table to matrix), ``prepare`` (closed, zero or gap), ``smooth``,
-``classical``, ``trees`` and ``profile`` (the members), ``special_days``, ``judge`` (who counts how
-much), ``intervals``.
+``classical``, ``regression``, ``trees`` and ``profile`` (the members), ``special_days``, ``judge``
+(who counts how much), ``intervals``, ``paths`` (what may come together), ``change`` (why a forecast
+moved).
 """
 
 from models.volume.baselines import mean_of_same_slots, seasonal_naive
