@@ -9,6 +9,7 @@ SPEED = "a shortcut only: the long way gives the same"
 HOW_ADDED = "decides how integers are added, not what comes of it"
 PLAIN = "no row is plain any more, so all take the way of those that are not: the same sums, slower"
 SPARE = "one more cell a line, in which nothing is ever counted"
+LATER = "a shortcut only: rows without a place in the grid are left out two lines further"
 GROUPS = "groups are numbered, or kept apart, otherwise; only that they are matters"
 
 _PLAIN = "plain = None if spells.plain else (spells.lo == spells.at + 1) & (spells.hi == NEVER)"
@@ -21,6 +22,8 @@ _FRESH = "fresh = np.append(True, (chosen[1:] != chosen[:-1]) | (line[1:] != lin
 _OFFSET = "offset = group * (grid.size + 1)"
 _FEW = "few = len(place) * 8 < len(into)"
 _HEAVY = "heaviest = float(np.abs(weights).max()) * len(place) if len(place) else 0.0"
+_HERE = "here = np.flatnonzero((spells.lo < hi) & (spells.lo <= grid.times[-1]))"
+_GAP = "gap = np.append(True, fresh[1:] | (first[1:] > reach[:-1]))"
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (ASOF, "NEVER = np.int64(2**62)", "NEVER = np.int64(2**61)"):
@@ -77,4 +80,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (KERNEL, _VOLUME, _VOLUME.replace(" - ", " + ")): SPEED,
     (KERNEL, _PIECES, _PIECES.replace("1 + volume", "1 - volume")):
         "the same below four million pairs, which no small test has",
+    (KERNEL, _PIECES, _PIECES.replace("1 + volume", "2 + volume")): SPEED,
+    (KERNEL, _HERE, _HERE.replace("&", "|")): LATER,
+    (KERNEL, _HERE, _HERE.replace("lo < hi", "lo <= hi")): LATER,
+    (KERNEL, "some = first < stop", "some = first <= stop"):
+        "a row that begins and ends at one place adds and takes away there, and is written out "
+        "nowhere",
+    (KERNEL, _GAP, _GAP.replace("> reach", ">= reach")):
+        "two spells of a value that touch count once whether they are joined or not",
 }  # fmt: skip
