@@ -100,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=8_000)
     parser.add_argument("--seeds", default="1,2,3,4")
-    parser.add_argument("--days", default="150,225,300")
+    parser.add_argument("--days", default="150,225")
     parser.add_argument("--runs", type=int, default=128)
     parser.add_argument("--truth-runs", type=int, default=64)
     options = parser.parse_args()
