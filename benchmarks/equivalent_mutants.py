@@ -24,6 +24,7 @@ _FEW = "few = len(place) * 8 < len(into)"
 _HEAVY = "heaviest = float(np.abs(weights).max()) * len(place) if len(place) else 0.0"
 _HERE = "here = np.flatnonzero((spells.lo < hi) & (spells.lo <= grid.times[-1]))"
 _GAP = "gap = np.append(True, fresh[1:] | (first[1:] > reach[:-1]))"
+_ALL = "((spells.lo == spells.at + 1) & (spells.hi == NEVER)).all()"
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (ASOF, "NEVER = np.int64(2**62)", "NEVER = np.int64(2**61)"):
@@ -88,4 +89,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "nowhere",
     (KERNEL, _GAP, _GAP.replace("> reach", ">= reach")):
         "two spells of a value that touch count once whether they are joined or not",
+    (TIMELINE, "self.plain = spells.plain or bool(", "self.plain = spells.plain and bool("): PLAIN,
+    (TIMELINE, _ALL, _ALL.replace("+ 1", "- 1")): PLAIN,
+    (TIMELINE, _ALL, _ALL.replace("+ 1", "+ 0")): PLAIN,
+    (TIMELINE, _ALL, _ALL.replace("+ 1", "+ 2")): PLAIN,
 }  # fmt: skip

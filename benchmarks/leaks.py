@@ -18,7 +18,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
+# the project before this folder, which has a features.py of its own
+sys.path[:1] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).parent)]
 
 from planted import KINDS, Case, clean, planted  # noqa: E402
 

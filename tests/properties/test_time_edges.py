@@ -491,6 +491,23 @@ def test_sums_that_no_integer_holds_are_refused() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_group_whose_rows_all_end(rows: int) -> None:
+    """Each is there from its birth on, and leaves when it is delivered."""
+    orders = [
+        {"order_id": str(i), "ordered_at": BASE - (5 - i) * DAY, "customer_id": "a",
+         "delivered_at": BASE + i * US}
+        for i in range(rows)
+    ]  # fmt: skip
+    found = MemoryTables({"orders": pd.DataFrame(orders)})
+    view = FeatureView((of_all(now(ORDERS, until="delivered_at", label="open", by="")),))
+    kept = History.read(view, found).keep()
+    for t in (BASE - 5 * DAY, *(BASE + tick * US for tick in range(-1, 4))):
+        there = [o for o in orders if o["ordered_at"] < t <= o["delivered_at"]]
+        for source in (found, kept):
+            assert compute(view, spine_of([("a", t)]), source).iloc[0, 2] == len(there)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
 def test_a_group_of_few_rows_that_became_known_in_another_order(rows: int) -> None:
     """The first of them was recorded last."""
     orders = [

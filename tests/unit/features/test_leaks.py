@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,21 +34,17 @@ FEW = {
 
 
 @pytest.fixture(scope="module")
-def plants() -> Any:
+def plants() -> Iterator[Any]:
     """The module that plants leaks."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import planted
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-    return planted
+    sys.path.append(str(BENCHMARKS))
+    import planted
+
+    yield planted
+    sys.path.remove(str(BENCHMARKS))
 
 
 @pytest.mark.parametrize(("kind", "number"), [(k, n) for k, ns in FEW.items() for n in ns])
-def test_a_planted_leak_is_caught(
-    plants: Any, kind: str, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+def test_a_planted_leak_is_caught(plants: Any, kind: str, number: int) -> None:
     case = plants.planted(kind, number)
     found = audit_set(case.finished)
     if case.make is not None:
