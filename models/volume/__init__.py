@@ -8,15 +8,20 @@ moved).
 """
 
 from models.volume.baselines import mean_of_same_slots, seasonal_naive
+from models.volume.change import Issue, explain_change
 from models.volume.context import VolumeContext
 from models.volume.forecaster import backtest, forecast, train_volume
 from models.volume.model import VolumeModel, load_volume
+from models.volume.paths import Paths
 from models.volume.series import series_from_tickets, series_from_volumes
 
 __all__ = [
+    "Issue",
+    "Paths",
     "VolumeContext",
     "VolumeModel",
     "backtest",
+    "explain_change",
     "forecast",
     "load_volume",
     "mean_of_same_slots",
