@@ -4,9 +4,10 @@
 (local time), ``panel`` (long table to matrix), ``prepare`` (closed, zero or gap), ``smooth``,
 ``classical``, ``regression``, ``trees`` and ``profile`` (the members), ``special_days``, ``judge``
 (who counts how much), ``intervals``, ``paths`` (what may come together), ``change`` (why a forecast
-moved).
+moved), ``audit`` (one number, followed back).
 """
 
+from models.volume.audit import Audit, audit
 from models.volume.baselines import mean_of_same_slots, seasonal_naive
 from models.volume.change import Issue, explain_change
 from models.volume.context import VolumeContext
@@ -16,10 +17,12 @@ from models.volume.paths import Paths
 from models.volume.series import series_from_tickets, series_from_volumes
 
 __all__ = [
+    "Audit",
     "Issue",
     "Paths",
     "VolumeContext",
     "VolumeModel",
+    "audit",
     "backtest",
     "explain_change",
     "forecast",
