@@ -147,8 +147,12 @@ def _special(origin: Origin, context: VolumeContext, base: SmoothState) -> Speci
     return learn(problem.y, base.expected, problem.days, context.country, first)
 
 
-def doubt_at(origin: Origin, horizon: int, context: VolumeContext) -> Floats | None:
-    """The relative error of special days beside the usual one (series x horizon), else 0."""
+def special_at(
+    origin: Origin, horizon: int, context: VolumeContext
+) -> tuple[Floats, Floats] | None:
+    """What special days multiply an ordinary forecast with, and their relative error beside the
+    usual one (each series x horizon; 1 and 0 on ordinary days). None where no day is special.
+    """
     problem = origin.problem
     if problem.y.shape[1] < LEAST_STEPS:
         return None
@@ -156,12 +160,14 @@ def doubt_at(origin: Origin, horizon: int, context: VolumeContext) -> Floats | N
     special = _special(origin, context, base)
     if special is None:
         return None
+    effect = special.multiplier(problem.future_days, context.country)
     ahead = kinds_of(problem.future_days, context.country)[0] > 0
-    days = np.where(ahead[None, :], special.doubt[:, None], 0.0)
+    doubt = np.where(ahead[None, :], special.doubt[:, None], 0.0)
     if origin.share is None:
-        return days
+        return effect, doubt
     future = origin.panel.future(horizon)
-    return days[:, np.searchsorted(problem.future_days, origin.panel.grid.days(future))]
+    column = np.searchsorted(problem.future_days, origin.panel.grid.days(future))
+    return effect[:, column], doubt[:, column]
 
 
 def _spread(origin: Origin, horizon: int, countries: tuple[str, ...]) -> Callable[..., Floats]:

@@ -23,7 +23,7 @@ from models.volume import intervals
 from models.volume.context import VolumeContext
 from models.volume.intervals import Spread, apply_spread, learn_spread, unit_of
 from models.volume.judge import Workbench, combine, tried, untried, weights_of
-from models.volume.members import NAMES, doubt_at, forecasts_at, origin_of
+from models.volume.members import NAMES, forecasts_at, origin_of, special_at
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.paths import TAILS, Paths, copula, draw, scores_of
 from models.volume.trees import TreeModel, series_codes
@@ -33,7 +33,17 @@ KIND = "volume"
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
+    """One forecast before its quantiles are read off: ``members`` (members x series x steps, the
+    special days' ``effect`` in them), ``weight`` (members x series), what they ``combined`` to and
+    the reconciled ``mean`` (series x steps), ``spread`` and special days' ``doubt``; ``rows`` are
+    the series' places in the model, -1 for new ones.
+    """
+
+    members: Floats
+    weight: Floats
+    effect: Floats
+    combined: Floats
     mean: Floats
     spread: Spread
     doubt: Floats | None
@@ -75,7 +85,7 @@ class VolumeModel:
         self, panel: Panel, horizon: int, context: VolumeContext, levels: Sequence[int]
     ) -> pd.DataFrame:
         """The same from a panel that ends at the cutoff; sorted by series and time."""
-        made = self._made(panel, horizon, context)
+        made = self.made(panel, horizon, context)
         tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
         quantiles = apply_spread(made.mean, made.spread, tails, made.doubt)
         columns = {"presage": made.mean, "presage-median": quantiles[tails.index(0.5)]}
@@ -99,15 +109,15 @@ class VolumeModel:
         steps = self.horizon if horizon is None else horizon
         check(steps, ())
         panel = panel_of(history, self.freq, context)
-        made = self._made(panel, steps, context or VolumeContext())
+        made = self.made(panel, steps, context or VolumeContext())
         rng = np.random.default_rng(seed)
         normal = copula(self.scores, made.rows, steps, count, rng)
         quantiles = apply_spread(made.mean, made.spread, list(TAILS), made.doubt)
         counts = draw(normal, quantiles, sums_of(panel.ids, panel.y), whole=whole)
         return Paths(panel.ids, panel.grid.ds(panel.future(steps)), counts)
 
-    def _made(self, panel: Panel, horizon: int, context: VolumeContext) -> _Made:
-        """Mean, spread and doubt of the next steps, and the series' places in this model."""
+    def made(self, panel: Panel, horizon: int, context: VolumeContext) -> Made:
+        """Everything that the next steps' forecast is made of."""
         place = {name: row for row, name in enumerate(self.ids)}
         rows = np.array([place.get(name, -1) for name in panel.ids])
         codes = np.where(rows >= 0, series_codes(len(self.ids))[rows], np.nan)
@@ -115,8 +125,11 @@ class VolumeModel:
         members = forecasts_at(ready, horizon, context, self.trees, codes)
         weight = np.where(rows >= 0, self.weight[:, rows], self._newcomers(len(rows)))
         spread = self._spread_of(rows)
-        mean = self._coherent(panel, combine(members, weight), spread)
-        return _Made(mean, spread, doubt_at(ready, horizon, context), rows)
+        combined = combine(members, weight)
+        special = special_at(ready, horizon, context)
+        effect, doubt = special if special is not None else (np.ones_like(combined), None)
+        mean = self._coherent(panel, combined, spread)
+        return Made(members, weight, effect, combined, mean, spread, doubt, rows)
 
     def weights(self) -> pd.DataFrame:
         """Who counts how much: ``unique_id``, then a column per member (rows add up to 1)."""
