@@ -86,7 +86,8 @@ def ablation(
 ) -> pd.DataFrame:
     """Per source: average precision and log loss without what its features contributed.
 
-    On at most ``MOST_EXPLAINED`` rows, spread evenly; empty where they hold one class only. The first row, ``nothing``, is the model.
+    On at most ``MOST_EXPLAINED`` rows, spread evenly; empty where they hold one class only. The
+    first row, ``nothing``, is the model.
     The level is set again after taking a source away, so the loss is of telling people apart.
     """
     step = max(-(-len(features) // MOST_EXPLAINED), 1)
