@@ -5,8 +5,9 @@
 Prints the tables of docs/benchmarks.md: average precision pooled over cutoffs, its paired gain on
 each baseline with the 95 % interval over resampled customers, log loss, calibration slope, and
 predicted over observed complaints. Simulated companies are also judged against their true
-probabilities (soft labels); the last line of theirs pools all seeds. The real data sets are read
-below PRESAGE_DATA and left out where that is not set.
+probabilities (soft labels) and, in a second table, beside the ideal observer of the same tables
+(``benchmarks/ideal.py``; ``--observer-runs 0`` leaves it out); the last lines of theirs pool all
+seeds. The real data sets are read below PRESAGE_DATA and left out where that is not set.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import ideal
 import numpy as np
 import pandas as pd
 
@@ -50,9 +52,12 @@ class Case:
     horizons: tuple[int, ...]
     known_as_of: datetime
     truth: pd.DataFrame | None = None
+    ideal: pd.DataFrame | None = None
 
 
-def simulated(seed: int, customers: int, days: int, truth_runs: int) -> Case:
+def simulated(
+    seed: int, customers: int, days: int, truth_runs: int, observer_runs: int = 0
+) -> Case:
     """A company judged twice: two months before its end and one month before."""
     company = Company(customers, days, seed, hazard_every=0)
     cutoffs, truth = [], []
@@ -60,11 +65,15 @@ def simulated(seed: int, customers: int, days: int, truth_runs: int) -> Case:
         if company.day in (days - 61, days - 31):
             cutoffs.append(company.now)
             if truth_runs:
-                truth.append(true_probabilities(company, (7, 14, 30), truth_runs))
+                truth.append(
+                    true_probabilities(company, (7, 14, 30), truth_runs, of=("complaint",))
+                )
         company.step()
     told = pd.concat(truth).rename(columns={"as_of": "cutoff"}) if truth else None
-    tables = MemoryTables(company.tables())
-    return Case(f"simulated {seed}", tables, Settings(), cutoffs, (7, 14, 30), company.now, told)
+    frames, name = company.tables(), f"simulated {seed}"
+    beside = ideal.beside(frames, cutoffs, (7, 14, 30), observer_runs) if observer_runs else None
+    tables, until = MemoryTables(frames), company.now
+    return Case(name, tables, Settings(), cutoffs, (7, 14, 30), until, told, beside)
 
 
 def real(root: Path) -> Iterator[Case]:
@@ -107,11 +116,14 @@ def judged(case: Case, seed: int) -> pd.DataFrame:
         seed=seed,
     )
     print(f"{case.name}: {len(frame)} rows in {time.perf_counter() - began:.0f} s", flush=True)
+    keys = ["customer_id", "cutoff"]
+    if case.ideal is not None:
+        frame = frame.merge(case.ideal, on=keys, how="left", validate="one_to_one")
     if case.truth is None:
         return frame
     columns = {f"complaint_{h}d": f"truth_{h}d" for h in case.horizons}
-    truth = case.truth[["customer_id", "cutoff", *columns]].rename(columns=columns)
-    return frame.merge(truth, on=["customer_id", "cutoff"], how="left", validate="one_to_one")
+    truth = case.truth[[*keys, *columns]].rename(columns=columns)
+    return frame.merge(truth, on=keys, how="left", validate="one_to_one")
 
 
 def rows_of(name: str, frame: pd.DataFrame, horizons: Sequence[int]) -> list[list[str]]:
@@ -153,18 +165,32 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=3000)
     parser.add_argument("--days", type=int, default=540)
     parser.add_argument("--seeds", default="1,2,3,4")
-    parser.add_argument("--truth-runs", type=int, default=4)
+    parser.add_argument("--truth-runs", type=int, default=32)
+    parser.add_argument("--observer-runs", type=int, default=128)
     options = parser.parse_args()
     table: list[list[str]] = []
+    beside: list[list[list[str]]] = []
     if options.only != "real":
         pool = []
         for seed in map(int, options.seeds.split(",")):
-            case = simulated(seed, options.customers, options.days, options.truth_runs)
+            case = simulated(
+                seed,
+                options.customers,
+                options.days,
+                options.truth_runs,
+                options.observer_runs if options.truth_runs else 0,
+            )
             frame = judged(case, seed=0)
             frame["customer_id"] = frame["customer_id"] + f"@{seed}"
             table += rows_of(case.name, frame, case.horizons)
+            if case.ideal is not None:
+                beside.append(ideal.rows(case.name, frame, case.horizons))
             pool.append(frame)
-        table += rows_of("simulated, pooled", pd.concat(pool, ignore_index=True), (7, 14, 30))
+        pooled = pd.concat(pool, ignore_index=True)
+        table += rows_of("simulated, pooled", pooled, (7, 14, 30))
+        if beside:
+            means = ideal.mean_of_seeds(beside)
+            beside += [ideal.rows("simulated, pooled", pooled, (7, 14, 30)), means]
     root = os.environ.get("PRESAGE_DATA")
     if options.only != "simulated" and root:
         for case in real(Path(root)):
@@ -173,6 +199,14 @@ def main() -> None:
     header += [f"AP - {b} (95 %)" for b in BASELINES]
     header += ["log loss - best baseline (95 %)", "slope", "predicted / observed"]
     header += ["AP / AP of the truth", "slope to the truth", "ECE to the truth"]
+    show(header, table)
+    if beside:
+        print("\nSimulated companies beside the ideal observer, against soft labels:\n")
+        show(ideal.HEADER, [line for lines in beside for line in lines])
+
+
+def show(header: list[str], table: list[list[str]]) -> None:
+    """Print a table in Markdown."""
     for line in (header, ["---"] * len(header), *table):
         print("| " + " | ".join(line) + " |")
 

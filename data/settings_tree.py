@@ -242,8 +242,8 @@ class Risk:
     as_ofs: int = setting(52, "moments of the past that training learns from, at most")
     as_of_step_days: int = setting(7, "days between two of them")
     seed: int = setting(0, "of everything random in training")
-    trees: int = setting(160, "trees a model, at most; reasons cost with trees x leaves")
-    leaves: int = setting(15, "leaves a tree")
+    trees: int = setting(120, "trees a model, at most; reasons cost with trees x leaves")
+    leaves: int = setting(12, "leaves a tree")
     texts: Literal["auto", "yes", "no"] = setting(
         "auto", "learn from what messages say; auto: where a tenth states no is_complaint or topic"
     )

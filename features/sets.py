@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ ROW_BYTES = 120
 """Memory that a row of a shard takes while it is evaluated, over all sources; measured."""
 VALUE_BYTES = 24
 """Memory that a feature of a customer at a time takes while it is evaluated; measured."""
+WRITTEN_BYTES = 10
+"""Memory that a feature of a customer at a time takes until its file is written; measured."""
 MOST_LINES = 65_536
 
 Progress = Callable[[float, str], None]
@@ -128,7 +130,7 @@ def estimate(
     tables = {t for f in view.features for term in f.node.terms() for t in term.source.tables}
     events = sum(snapshot.rows(name) for name in tables)
     customers = snapshot.rows("customers") or snapshot.rows("orders")
-    lines = _lines(events, customers, engine)
+    lines = _lines(events, customers, len(view) * max(1, len(missing)), engine)
     cells = customers * len(view) * len(missing)
     held = lines * (events / max(1, customers) * ROW_BYTES)
     return Estimate(
@@ -204,9 +206,10 @@ def _working_bytes(engine: Engine) -> float:
     return min(3e8, engine.memory_limit_gb * 1e9 / 8)
 
 
-def _lines(events: int, customers: int, engine: Engine) -> int:
-    """Customers in a shard, so that its rows take an eighth of the memory at most."""
-    a_customer = max(1.0, events / max(1, customers) * ROW_BYTES)
+def _lines(events: int, customers: int, values: int, engine: Engine) -> int:
+    """Customers in a shard, so that its rows, and what is written of it, take an eighth of the
+    memory each at most. ``values``: features x times of a customer."""
+    a_customer = max(1.0, events / max(1, customers) * ROW_BYTES, values * WRITTEN_BYTES)
     return int(max(64, min(MOST_LINES, engine.memory_limit_gb * 1e9 / 8 / a_customer)))
 
 
@@ -225,14 +228,15 @@ def _write(
     who = membership(snapshot, active_within_days)
     nodes = tuple(dict.fromkeys([*(f.node for f in view.features), *who.nodes]))
     program = compiled(nodes)
-    files = Files(snapshot, engine)
+    # the engine that streams the rows shares the memory with what is made of them
+    files = Files(snapshot, replace(engine, memory_limit_gb=engine.memory_limit_gb / 2))
     names = customers_of(files)
     if not len(names):
         raise DataError("no customer is known; nothing can be computed")
     events = sum(
         snapshot.rows(n) for n in {t for s in program.streams for t in s.term.source.tables}
     )
-    lines = lines or _lines(events, len(names), engine)
+    lines = lines or _lines(events, len(names), len(view) * len(times), engine)
     parent = places[as_ofs[0]].parent
     with ExitStack() as stack:
         parent.mkdir(parents=True, exist_ok=True)

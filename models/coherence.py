@@ -20,13 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-TOLERANCE = 1e-9
+MOST_ROUNDS = 60
+RIDGE = 1e-9
+REFINEMENTS = 3
 
 
 @dataclass(frozen=True)
@@ -88,30 +91,34 @@ def reconcile(forecast: Floats, variance: Floats, sums: Sequence[Sum]) -> Floats
     """
     if not sums:
         return forecast.copy()
-    nodes, steps = forecast.shape
-    matrix = np.zeros((len(sums), nodes))
-    for row, one in enumerate(sums):
-        matrix[row, one.whole] = 1.0
-        matrix[row, list(one.parts)] -= 1.0
+    steps = forecast.shape[1]
+    matrix = _matrix(sums, len(forecast))
     out = np.empty_like(forecast)
     for step in range(steps):
         out[:, step] = _solve(forecast[:, step], variance[:, step], matrix)
-    return _exact(out, sums, forecast)
+    return add_up(out, sums)
 
 
-def _solve(f: Floats, variance: Floats, matrix: Floats) -> Floats:
-    """The nearest point of the plane with no negative entry (active set, at most nodes rounds)."""
+def _matrix(sums: Sequence[Sum], nodes: int) -> Any:
+    """C as a sparse matrix: 1 for the whole, -1 for each part."""
+    from scipy.sparse import csr_matrix
+
+    rows = [row for row, one in enumerate(sums) for _ in range(1 + len(one.parts))]
+    columns = [place for one in sums for place in (one.whole, *one.parts)]
+    values = [sign for one in sums for sign in (1.0, *([-1.0] * len(one.parts)))]
+    return csr_matrix((values, (rows, columns)), shape=(len(sums), nodes))
+
+
+def _solve(f: Floats, variance: Floats, matrix: Any) -> Floats:
+    """The nearest point of the plane with no negative entry (active set, ``MOST_ROUNDS``)."""
     v = np.maximum(variance, 1e-12)
     # nodes that only the clock closed stay closed: they carry no freedom
     free = np.where(f > 0, v, 0.0)
     x = np.where(f > 0, f, 0.0)
-    for _ in range(len(f)):
+    for _ in range(MOST_ROUNDS):
         start = np.where(free > 0, f, 0.0)
-        weighted = matrix * free
-        gram = weighted @ matrix.T
-        gap = matrix @ start
-        ridge = 1e-12 * max(float(np.trace(gram)) / len(gram), 1e-300)
-        multiplier = np.linalg.lstsq(gram + ridge * np.eye(len(gram)), gap, rcond=None)[0]
+        weighted = matrix.multiply(free[None, :]).tocsr()
+        multiplier = _multiplier((weighted @ matrix.T).tocsc(), matrix @ start)
         x = start - weighted.T @ multiplier
         below = (x < 0) & (free > 0)
         if not below.any():
@@ -120,27 +127,41 @@ def _solve(f: Floats, variance: Floats, matrix: Floats) -> Floats:
     return np.maximum(x, 0.0)
 
 
-def _exact(x: Floats, sums: Sequence[Sum], forecast: Floats) -> Floats:
+def _multiplier(gram: Any, gap: Floats) -> Floats:
+    """Solves ``gram m = gap``, which may be short of rank: sums follow from each other."""
+    from scipy.sparse import diags, identity
+    from scipy.sparse.linalg import splu
+
+    size = gram.diagonal()
+    scale = np.where(size > 0, 1 / np.sqrt(np.where(size > 0, size, 1.0)), 0.0)
+    even = (diags(scale) @ gram @ diags(scale)).tocsc()
+    factor = splu((even + RIDGE * identity(len(gap))).tocsc())
+    target = scale * gap
+    made = factor.solve(target)
+    for _ in range(REFINEMENTS):  # takes out what the ridge has put in
+        made = made + factor.solve(target - even @ made)
+    return np.asarray(scale * made)
+
+
+def add_up(x: Floats, sums: Sequence[Sum]) -> Floats:
     """The smallest parts as they are, every whole added up from them again, bottom first.
 
     Where an attribute's parts are wholes of others too, rounding is all that is left between
-    the two ways to add up. A node whose parts are all 0 while it is not gives them even shares.
+    the two ways to add up.
     """
     out = x.copy()
     wholes = {one.whole for one in sums}
+    of_whole: dict[int, list[Sum]] = {}
+    for one in sums:
+        of_whole.setdefault(one.whole, []).append(one)
     depth: dict[int, int] = {}
 
     def depth_of(place: int) -> int:
         if place not in depth:
-            below = [depth_of(part) for one in sums if one.whole == place for part in one.parts]
+            below = [depth_of(part) for one in of_whole.get(place, ()) for part in one.parts]
             depth[place] = 1 + max(below) if below else 0
         return depth[place]
 
-    done: set[int] = set()
     for place in sorted(wholes, key=depth_of):
-        for one in sums:
-            if one.whole == place and place not in done:
-                out[place] = out[list(one.parts)].sum(axis=0)
-                done.add(place)
-    del forecast
+        out[place] = out[list(of_whole[place][0].parts)].sum(axis=0)
     return out

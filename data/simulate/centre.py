@@ -10,13 +10,18 @@ import numpy as np
 
 from data.simulate.contacts import Contacts
 from data.simulate.draws import Bools, Draws, Floats, Ints
-from data.simulate.rates import CHANNELS, REAL_TIME
+from data.simulate.rates import CHANNELS, REAL_TIME, Rates
 from data.simulate.record import Record
 from data.simulate.staffing import learn
 from data.simulate.state import State, World
 from data.simulate.timeline import HOUR, NEVER, SECOND
 
 DAY = 24 * HOUR
+REOPENED_DAYS, SCORED_DAYS = (0.3, 2.8), (0.02, 0.92)
+"""Between how many days after it was resolved a ticket is reopened, or scored: uniform."""
+OFFICE_SIGMA = 0.8
+SETTLED_DAYS = 2
+"""For how many days a reopened ticket stays open."""
 
 
 def handle_seconds(world: World, draws: Draws, day: int, contacts: Contacts) -> Floats:
@@ -141,6 +146,35 @@ def open_tickets(
     )
 
 
+def is_real_time(channel: Ints) -> Bools:
+    """Whether contacts of the channel wait in a line that loses patience."""
+    return np.isin(channel, [CHANNELS.index(c) for c in REAL_TIME])
+
+
+def office_days(rates: Rates, z: Floats) -> Floats:
+    """Days of back office, lognormal, by a standard normal draw."""
+    days: Floats = rates.back_office_days * np.exp(OFFICE_SIGMA * z - OFFICE_SIGMA**2 / 2)
+    return days
+
+
+def contentment(complaint: Bools, real_time: Bools, waited: Floats, office: Floats) -> Floats:
+    """The mean of the score before it is rounded: by seconds waited and days of back office."""
+    delay = np.log1p(waited / np.where(real_time, 60, 6 * 3600)) + 0.5 * np.log1p(office)
+    mood: Floats = 4.5 - 1.0 * complaint - 0.8 * delay
+    return mood
+
+
+def scored(mood: Floats, z: Floats) -> Ints:
+    """The score given, one to five, by a standard normal draw."""
+    return np.clip(np.rint(mood + 0.9 * z), 1, 5).astype(np.int64)
+
+
+def _between(days: tuple[float, float], u: Floats) -> Ints:
+    """Microseconds of a uniform number of days."""
+    first, last = days
+    return ((first + (last - first) * u) * DAY).astype(np.int64)
+
+
 def settle(
     world: World, state: State, draws: Draws, events: dict[str, Ints], record: Record | None
 ) -> None:
@@ -153,27 +187,25 @@ def settle(
     rates, channel = world.rates, tickets["channel"][at]
     topic = tickets["topic"][at]
     at_once = draws.uniform("resolved", 0, key) < np.array(rates.first_contact_resolution)[topic]
-    office = rates.back_office_days * np.exp(0.8 * draws.normal("office", 0, key) - 0.32)
+    office = office_days(rates, draws.normal("office", 0, key))
     resolved = np.where(at_once, end, end + (office * DAY).astype(np.int64) + 60 * SECOND)
     again = draws.uniform("reopened", 0, key) < rates.reopened
-    wait = (0.3 + 2.5 * draws.uniform("reopened at", 0, key)) * DAY
-    reopened = np.where(again, resolved + wait.astype(np.int64), NEVER)
-    settled = np.where(again, reopened + 2 * DAY, NEVER)
+    wait = _between(REOPENED_DAYS, draws.uniform("reopened at", 0, key))
+    reopened = np.where(again, resolved + wait, NEVER)
+    settled = np.where(again, reopened + SETTLED_DAYS * DAY, NEVER)
     for name, values in (("resolved", resolved), ("reopened", reopened), ("settled", settled)):
         tickets[name][at] = values
 
-    real_time = np.isin(channel, [CHANNELS.index(c) for c in REAL_TIME])
+    real_time = is_real_time(channel)
     response = np.where(real_time, begin, end)
     waited = (response - tickets["opened"][at]) / SECOND
-    delay = np.log1p(waited / np.where(real_time, 60, 6 * 3600))
-    delay = delay + 0.5 * np.log1p((resolved - end) / DAY)
-    mood = 4.5 - 1.0 * tickets["complaint"][at] - 0.8 * delay
-    score = np.clip(np.rint(mood + 0.9 * draws.normal("score", 0, key)), 1, 5).astype(np.int64)
+    mood = contentment(tickets["complaint"][at], real_time, waited, (resolved - end) / DAY)
+    score = scored(mood, draws.normal("score", 0, key))
     given = draws.uniform("csat", 0, key) < rates.csat
-    moment = resolved + ((0.02 + 0.9 * draws.uniform("csat at", 0, key)) * DAY).astype(np.int64)
+    moment = resolved + _between(SCORED_DAYS, draws.uniform("csat at", 0, key))
     customer = tickets["customer"][at]
-    scored = given & (customer >= 0)
-    state.scores.add(customer=customer[scored], at=moment[scored], score=score[scored])
+    told = given & (customer >= 0)
+    state.scores.add(customer=customer[told], at=moment[told], score=score[told])
     if record is not None:
         log, row = record.tickets, tickets["row"][at]
         log["answered_at"][row] = begin

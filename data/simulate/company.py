@@ -19,7 +19,7 @@ datetime.date(2024, 1, 2)
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from data.simulate.outcome import DayOutcome, service
 from data.simulate.population import make_population
 from data.simulate.rates import Rates
 from data.simulate.record import Record
-from data.simulate.state import World, first_state
+from data.simulate.state import State, World, first_state
 from data.simulate.timeline import RUN_ON_DAYS, Timeline
 
 if TYPE_CHECKING:
@@ -93,6 +93,19 @@ class Company:
         self.day = 0
         self.suppress = ""
 
+    @classmethod
+    def standing(
+        cls, world: World, state: State, day: int, draws: Draws, suppress: str = ""
+    ) -> Self:
+        """A company that stands before ``day`` in a given world and state; it keeps no tables."""
+        made = cls.__new__(cls)
+        made.rates, made.world, made.state = world.rates, world, state
+        made.seed, made.draws, made.archive = draws.seed, draws, draws
+        made.days, made.customers = max(day, world.timeline.days), world.people.written
+        made.hazard_every, made.own_outreach = 0, True
+        made.record, made.day, made.suppress = None, day, suppress
+        return made
+
     @property
     def today(self) -> date:
         """The local date of the day that ``step`` runs next."""
@@ -108,15 +121,15 @@ class Company:
         return datetime(1970, 1, 1) + timedelta(microseconds=int(self.world.timeline.midnight[day]))
 
     def clone(
-        self, seed: int | None = None, *, record: bool = False, suppress: str = ""
+        self, seed: int | Draws | None = None, *, record: bool = False, suppress: str = ""
     ) -> Company:
         """An independent twin from this moment.
 
-        ``seed``: None repeats this company's draws, a number draws another future. ``record``:
-        keep the tables too (needed for ``tables()``; costs a copy). ``suppress``: ``"complaint"``
-        or ``"contact"``: such contacts of customers still stand in line, but leave no trace in
-        the customer's state, so that exp(-Σ hazard) along the path is his chance of having had
-        none (``truth.py``).
+        ``seed``: None repeats this company's draws, a number (or draws: ``SpreadDraws`` for runs
+        that are averaged) is another future. ``record``: keep the tables too (needed for
+        ``tables()``; costs a copy). ``suppress``: ``"complaint"`` or ``"contact"``: such contacts
+        of customers still stand in line, but leave no trace in the customer's state, so that
+        exp(-Σ hazard) along the path is his chance of having had none (``truth.py``).
         """
         if suppress not in ("", "complaint", "contact"):
             raise UsageError(f"suppress is 'complaint', 'contact' or empty; found {suppress!r}.")
@@ -126,7 +139,8 @@ class Company:
         twin.record = self.record.copy() if record and self.record is not None else None
         twin.suppress = suppress
         if seed is not None:
-            twin.seed, twin.draws = seed, Draws(seed)
+            twin.draws = seed if isinstance(seed, Draws) else Draws(seed)
+            twin.seed = twin.draws.seed
             future = self.world.timeline.half_month(self.day) + 1
             redraw_lots(twin.state.incidents, future, twin.draws, self.rates)
         return twin
@@ -136,6 +150,10 @@ class Company:
         ahead = self.clone()
         ahead._begin()
         return hazard(self.world, ahead.state, self.day)
+
+    def _intensities(self) -> Hazard:
+        """The day's hazards, after what the night and the morning brought."""
+        return hazard(self.world, self.state, self.day)
 
     def _begin(self) -> None:
         begin_day(self.state.incidents, self.day, self.world.timeline, self.draws, self.rates)
@@ -159,7 +177,7 @@ class Company:
         elif self.own_outreach:
             outreach.habit(world, state, self.draws, day, record)
 
-        now = hazard(world, state, day)
+        now = self._intensities()
         expected = expected_tickets(world, state, day, now)
         came = contacts.draw_contacts(world, state, self.draws, day, now, record)
         agents = staffed.own_staffing(world, state, day)

@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from data.errors import UsageError
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -44,8 +46,7 @@ class Draws:
         name = f"{self.seed}/{mechanism}/{day}".encode()
         return np.uint64(int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little"))
 
-    def uniform(self, mechanism: str, day: int, keys: NDArray[Any]) -> Floats:
-        """One draw in the open interval (0, 1) a key, shape of ``keys`` (integers >= 0)."""
+    def _bits(self, mechanism: str, day: int, keys: NDArray[Any]) -> NDArray[np.uint64]:
         z = keys.astype(np.uint64)
         z *= _WEYL
         z += self._stream(mechanism, day)
@@ -54,6 +55,11 @@ class Draws:
         z ^= z >> np.uint64(27)
         z *= _MIX_2
         z ^= z >> np.uint64(31)
+        return z
+
+    def uniform(self, mechanism: str, day: int, keys: NDArray[Any]) -> Floats:
+        """One draw in the open interval (0, 1) a key, shape of ``keys`` (integers >= 0)."""
+        z = self._bits(mechanism, day, keys)
         z >>= np.uint64(11)
         drawn: Floats = z.astype(np.float64)
         drawn += 0.5
@@ -69,6 +75,47 @@ class Draws:
         """A numpy generator of its own for what is drawn once, at the world's making."""
         digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
         return np.random.default_rng([self.seed, int.from_bytes(digest, "little")])
+
+
+class SpreadDraws(Draws):
+    """The draws of run ``run`` of ``runs`` that are averaged: each one is spread over the runs.
+
+    Every run for itself is as random as one of ``Draws``; but in each draw the runs fall into
+    strata of equal width, one each at most, so that what a draw does on its own to the mean over
+    runs cancels (Latin hypercube sampling: McKay, Beckman, Conover, Technometrics 21, 1979). Which
+    run falls where is a permutation of its own for every draw: odd multiples, shifted exclusive ors
+    and a sum, modulo the power of two that holds the runs.
+
+    >>> import numpy as np
+    >>> each = [SpreadDraws(1, run, 8).uniform("order", 3, np.array([7]))[0] for run in range(8)]
+    >>> sorted(int(8 * u) for u in each)
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+
+    def __init__(self, seed: int, run: int, runs: int) -> None:
+        if not 0 <= run < runs:
+            raise UsageError(f"runs are counted from 0; found run {run} of {runs}.")
+        super().__init__(seed)
+        self.run, self.strata = run, 1 << (runs - 1).bit_length()
+
+    def uniform(self, mechanism: str, day: int, keys: NDArray[Any]) -> Floats:
+        """One draw in the open interval (0, 1) a key, shape of ``keys`` (integers >= 0)."""
+        inside = super().uniform(mechanism, day, keys)
+        if self.strata == 1:
+            return inside
+        bits = self._bits(mechanism, day, keys)
+        most, shift = np.uint64(self.strata - 1), np.uint64(self.strata.bit_length() // 2)
+        place = np.full(bits.shape, self.run, dtype=np.uint64)
+        place += bits
+        for turn in (np.uint64(9), np.uint64(18)):
+            place *= (bits >> turn) | np.uint64(1)
+            place &= most
+            place ^= place >> shift
+        place += bits >> np.uint64(27)  # bits of its own: each run alone is uniform
+        place &= most
+        inside += place
+        inside /= self.strata
+        return inside
 
 
 def poisson(mean: Floats, u: Floats) -> Ints:

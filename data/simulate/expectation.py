@@ -58,3 +58,22 @@ def expected(world: World, state: State, day: int, now: Hazard) -> Floats:
     public = public_mean(world, day) * PUBLIC / PUBLIC.sum()
     by_channel: Floats = volume + (public[:, None] * public_mix(world, day)).T
     return by_channel
+
+
+def complaint_topics(world: World, state: State, day: int, complaints: Floats) -> Floats:
+    """Intensities of the day's complaints by topic × customer, from those by cause."""
+    topics = np.zeros((len(TOPICS), world.size))
+    everyone = world.everyone
+    oldest = oldest_open(world, state, day)
+    again = np.where(oldest >= 0, state.tickets["topic"][oldest] if len(state.tickets) else 0, 0)
+    for cause, name in enumerate(CAUSES):
+        weight = complaints[cause]
+        if name == "general":
+            topics += (GENERAL / GENERAL.sum())[:, None] * weight
+        elif name == "open_ticket":
+            topics[again, everyone] += weight
+        elif name == "unmet_need":
+            topics[state.unmet_topic, everyone] += weight
+        else:
+            topics[TOPICS.index(name)] += weight
+    return topics

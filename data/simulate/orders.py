@@ -18,6 +18,13 @@ from data.simulate.state import Catalogue, State, World
 from data.simulate.timeline import HOUR, NEVER
 
 PROMISED_HOUR = 20
+CARRIER_SHARES = (3.0, 2.0, 1.5, 1.5)
+"""The Dirichlet parameters of the carriers' shares of each region's orders."""
+
+
+def popularity(products: int) -> Floats:
+    """Cumulative weights with which products are ordered."""
+    return np.cumsum(1.0 / (1 + np.arange(products)) ** 0.7)
 
 
 def make_catalogue(customers: int, draws: Draws) -> Catalogue:
@@ -25,12 +32,11 @@ def make_catalogue(customers: int, draws: Draws) -> Catalogue:
     rng = draws.generator("catalogue")
     size = int(np.clip(customers // 800, 12, 60))
     category = np.arange(size) % len(CATEGORIES)
-    popularity = 1.0 / (1 + np.arange(size)) ** 0.7
-    carrier = rng.dirichlet(np.array([3.0, 2.0, 1.5, 1.5]), len(REGIONS))
+    carrier = rng.dirichlet(np.array(CARRIER_SHARES), len(REGIONS))
     return Catalogue(
         category=category.astype(np.int64),
         price=np.round(rng.lognormal(3.3, 0.7, size), 2),
-        popularity=np.cumsum(popularity),
+        popularity=popularity(size),
         carrier=np.cumsum(carrier, axis=1),
     )
 

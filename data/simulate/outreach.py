@@ -32,6 +32,8 @@ ANSWERS = {
 }
 CONTACT_HOUR = 7
 PROBLEM_CAUSES = len(CAUSES) - 1
+SMALLEST_PROBLEM = 0.004
+"""Sums x below it are no problem."""
 
 
 def problem(world: World, state: State, day: int) -> tuple[Ints, Floats]:
@@ -40,7 +42,7 @@ def problem(world: World, state: State, day: int) -> tuple[Ints, Floats]:
     x[1] -= np.minimum(x[1], 3 * world.rates.c_item)  # an item in hand is no problem yet
     largest = x.argmax(axis=0)
     size = x[largest, np.arange(world.size)]
-    return np.where(size > 0.004, largest, -1), size
+    return np.where(size > SMALLEST_PROBLEM, largest, -1), size
 
 
 def effect(world: World, state: State, day: int, who: Ints, answers: Ints) -> Floats:

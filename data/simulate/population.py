@@ -18,6 +18,10 @@ from data.simulate.rates import Rates
 from data.simulate.timeline import RUN_ON_DAYS
 
 TENURE_DAYS = 1100
+SEGMENT_ORDERS = (1.0, 1.7, 0.7)
+"""The factor of the segment on the order rate. Positions as SEGMENTS."""
+ORDER_SHAPE, ACTIVE_SHAPE = 1.2, 1.0
+"""Shapes of the gamma order and active rates."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def make_population(customers: int, days: int, draws: Draws, rates: Rates) -> Po
     segment = _choose(rng, n, 0.70, 0.16, 0.14)
     plan = _choose(rng, n, 0.55, 0.30, 0.15)
     channel = _choose(rng, n, 0.34, 0.32, 0.25, 0.09)
-    per_segment = np.array([1.0, 1.7, 0.7])[segment]
+    per_segment = np.array(SEGMENT_ORDERS)[segment]
     return Population(
         size=n,
         written=customers,
@@ -92,13 +96,21 @@ def make_population(customers: int, days: int, draws: Draws, rates: Rates) -> Po
         value=np.round(rng.lognormal(4.6, 0.6, n) * per_segment * (1 + 0.6 * plan), 2),
         complaint_tendency=rng.gamma(rates.complaint_shape, 1 / rates.complaint_shape, n),
         inquiry_tendency=rng.gamma(rates.inquiry_shape, 1 / rates.inquiry_shape, n),
-        order_rate=rates.orders * per_segment * rng.gamma(1.2, 1 / 1.2, n),
-        active_rate=rates.active * rng.gamma(1.0, 1.0, n),
+        order_rate=rates.orders * per_segment * rng.gamma(ORDER_SHAPE, 1 / ORDER_SHAPE, n),
+        active_rate=rates.active * rng.gamma(ACTIVE_SHAPE, 1 / ACTIVE_SHAPE, n),
         receptivity=rng.normal(0.0, 1.0, n) * rates.effect_sigma
-        + np.array(rates.effect_segment)[segment]
-        + np.array(rates.effect_channel)[channel]
-        + rates.effect_business_phone * ((segment == 1) & (channel == 0)),
+        + known_receptivity(rates, segment, channel),
     )
+
+
+def known_receptivity(rates: Rates, segment: Ints, channel: Ints) -> Floats:
+    """The part of a customer's answer to outreach that his attributes tell."""
+    shift: Floats = (
+        np.array(rates.effect_segment)[segment]
+        + np.array(rates.effect_channel)[channel]
+        + rates.effect_business_phone * ((segment == 1) & (channel == 0))
+    )
+    return shift
 
 
 def posterior(shape: float, count: Any, exposure: Any) -> tuple[Any, Any]:

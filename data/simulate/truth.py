@@ -5,7 +5,9 @@ runs need not be counted: in a run in which the customer's complaints are suppre
 line but leave no trace with him), exp(-Σ hazard) over the h days is exactly his chance of none
 along that path, and the mean over paths is the chance itself (the expectation of the product
 integral: Andersen, Borgan, Gill, Keiding, "Statistical Models Based on Counting Processes", II.6).
-A handful of runs tells probabilities to the third digit.
+A handful of runs tells a customer's probability to the third digit; the level of all of them needs
+more, as a strike or an outage to come moves everybody, so what chance decides is spread over the
+runs (``SpreadDraws``).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.simulate.draws import Bools, Floats
+from data.simulate.draws import Bools, Draws, Floats, SpreadDraws
 from data.simulate.rates import CHANNELS, TOPICS
 
 if TYPE_CHECKING:
@@ -27,14 +29,14 @@ if TYPE_CHECKING:
 def _survival(
     company: Company,
     horizons: Sequence[int],
-    seeds: Sequence[int],
+    drawn: Sequence[Draws],
     what: str,
     actions: pd.DataFrame | None = None,
 ) -> Floats:
     """Mean chance of none of ``what`` within each horizon: horizons × customers."""
     chance = np.zeros((len(horizons), company.world.size))
-    for seed in seeds:
-        twin = company.clone(seed, suppress=what)
+    for draws in drawn:
+        twin = company.clone(draws, suppress=what)
         total = np.zeros(company.world.size)
         for step in range(1, max(horizons) + 1):
             day = twin.step(actions if step == 1 else None)
@@ -42,12 +44,13 @@ def _survival(
             for k, horizon in enumerate(horizons):
                 if horizon == step:
                     chance[k] += np.exp(-total)
-    return chance / len(seeds)
+    return chance / len(drawn)
 
 
-def run_seeds(company: Company, runs: int) -> list[int]:
-    """The seeds of the runs from a state: a function of the company's seed and its day."""
-    return [(company.seed * 1_000_003 + company.day) * 1_009 + run + 1 for run in range(runs)]
+def futures(company: Company, runs: int) -> list[Draws]:
+    """The draws of the runs from a state: a function of the company's seed and its day."""
+    seed = (company.seed * 1_000_003 + company.day) * 1_009 + 1
+    return [SpreadDraws(seed, run, runs) for run in range(runs)]
 
 
 def present(company: Company) -> Bools:
@@ -56,23 +59,27 @@ def present(company: Company) -> Bools:
 
 
 def true_probabilities(
-    company: Company, horizons: Sequence[int] = (7, 14, 30), runs: int = 8
+    company: Company,
+    horizons: Sequence[int] = (7, 14, 30),
+    runs: int = 8,
+    of: Sequence[str] = ("complaint", "contact"),
 ) -> pd.DataFrame:
     """P(complaint) and P(any ticket) within h days of ``company.now``, one row a customer.
 
-    Columns ``customer_id, as_of, complaint_7d, ..., contact_7d, ...`` for customers signed up and
-    not closed. Given the whole state, tendencies included. The company itself does not move.
+    Columns ``customer_id, as_of, complaint_7d, ..., contact_7d, ...`` (``of``: which of the two)
+    for customers signed up and not closed. Given the whole state, tendencies included. The company
+    itself does not move.
     """
     import pandas as pd
 
-    seeds = run_seeds(company, runs)
+    drawn = futures(company, runs)
     here = np.flatnonzero(present(company))
     columns: dict[str, object] = {
         "customer_id": [f"c{c:06d}" for c in here],
         "as_of": np.full(len(here), np.datetime64(company.now, "us")),
     }
-    for what in ("complaint", "contact"):
-        chance = _survival(company, horizons, seeds, what)
+    for what in of:
+        chance = _survival(company, horizons, drawn, what)
         for k, horizon in enumerate(horizons):
             columns[f"{what}_{horizon}d"] = 1 - chance[k, here]
     return pd.DataFrame(columns)
@@ -96,10 +103,10 @@ def true_effects(
     else:
         actions = action
         here = np.array([int(str(c)[1:]) for c in actions["customer_id"]], dtype=np.int64)
-    seeds = run_seeds(company, runs)
+    drawn = futures(company, runs)
     nobody = actions.iloc[:0]
-    without = 1 - _survival(company, [horizon], seeds, "complaint", nobody)[0, here]
-    treated = 1 - _survival(company, [horizon], seeds, "complaint", actions)[0, here]
+    without = 1 - _survival(company, [horizon], drawn, "complaint", nobody)[0, here]
+    treated = 1 - _survival(company, [horizon], drawn, "complaint", actions)[0, here]
     return pd.DataFrame(
         {
             "customer_id": [f"c{c:06d}" for c in here],
@@ -140,8 +147,8 @@ def expected_volume(company: Company, days: int, runs: int = 8) -> pd.DataFrame:
     import pandas as pd
 
     total = np.zeros((days, len(CHANNELS), len(TOPICS)))
-    for seed in run_seeds(company, runs):
-        twin = company.clone(seed)
+    for draws in futures(company, runs):
+        twin = company.clone(draws)
         for step in range(days):
             total[step] += twin.step().expected
     starts = [company.moment(company.day + step) for step in range(days)]

@@ -87,8 +87,24 @@ def feature_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def varying(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """The columns that take at least two values (missing is a value)."""
-    return [name for name in columns if len(frame[name].drop_duplicates()) > 1]
+    """The columns that tell one customer from another at some as-of time (missing is a value).
+
+    What is equal for everybody at every time (a trend of all complaints) says nothing of who, and
+    of when it says as much as there are as-of times: a few dozen, too few to learn from. The level
+    is tracked apart (models/risk/level.py).
+    """
+    _, first, of_row = np.unique(frame["as_of"].to_numpy(), return_index=True, return_inverse=True)
+    return [name for name in columns if _differs(frame[name], first[of_row])]
+
+
+def _differs(values: pd.Series, beside: npt.NDArray[np.int64]) -> bool:
+    """Whether any value is another than the value in the row ``beside`` it."""
+    codes = (
+        pd.factorize(values)[0]
+        if _is_text(values)
+        else values.to_numpy(np.float64, na_value=np.nan)
+    )
+    return not np.array_equal(codes, codes[beside], equal_nan=codes.dtype.kind == "f")
 
 
 def _codes(values: pd.Series, dictionary: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -74,11 +74,13 @@ def gather(
     return rows, order
 
 
-def training(rows: Rows, allowed: Mask, horizon: int, settings: RiskSettings) -> tuple[Mask, Array]:
-    """Which of the allowed rows to train on, and the weights of those."""
+def training(
+    rows: Rows, allowed: Mask, horizon: int, settings: RiskSettings, most: int
+) -> tuple[Mask, Array]:
+    """Which of the allowed rows to train on, ``most`` at most, and the weights of those."""
     kept = allowed.copy()
     chosen, weight = thinned(
-        rows.y[horizon][allowed], rows.drawn[allowed], settings.others_per_complaint
+        rows.y[horizon][allowed], rows.drawn[allowed], settings.others_per_complaint, most
     )
     kept[allowed] = chosen
     return kept, (weight * rows.weights[allowed])[chosen]
@@ -107,10 +109,15 @@ def fit_trees(
 
 
 def fit_contacts(
-    rows: Rows, allowed: Mask, contacts: Array, rounds: int, settings: RiskSettings, seed: int
+    rows: Rows,
+    allowed: Mask,
+    contacts: Array,
+    rounds: int,
+    settings: RiskSettings,
+    seed: int,
+    most: int,
 ) -> Any:
     """Trees for the log of expected contacts; nobody is thinned by a label, only by a draw."""
-    most = settings.most_rows
     kept = allowed & ~np.isnan(contacts)
     kept &= rows.drawn < most / max(int(kept.sum()), 1)
     return grow(
@@ -126,14 +133,42 @@ def fit_contacts(
     )
 
 
+def fit_whole(
+    rows: Rows,
+    kept: Mask,
+    weights: Array,
+    horizon: int,
+    penalties: Sequence[float],
+    settings: RiskSettings,
+) -> list[Linear]:
+    """A regression on all features under each penalty, from ``most_rows_of_regression`` at most."""
+    few, own = _fewer(rows, kept, weights, settings)
+    terms = design(rows.matrix[few], rows.encoder, own)
+    values = designed(rows.matrix[few], terms)
+    return fit_linear(values, terms, rows.y[horizon][few], own, penalties=penalties)
+
+
+def _fewer(
+    rows: Rows, kept: Mask, weights: Array, settings: RiskSettings
+) -> tuple[npt.NDArray[np.int64], Array]:
+    """Positions of the kept rows that a regression learns from, spread evenly, and their weights.
+
+    A Newton step costs rows × terms²; a few hundred weights are known well enough from fewer rows.
+    """
+    positions = np.flatnonzero(kept)
+    step = max(-(-len(positions) // settings.most_rows_of_regression), 1)
+    return positions[::step], weights[::step]
+
+
 def fit_core(
     rows: Rows, kept: Mask, weights: Array, horizon: int, settings: RiskSettings
 ) -> Linear:
     """A regression on recency and frequency alone: little to see, so little to get wrong."""
     names = a_dozen(rows.encoder.columns) or rows.encoder.columns
     columns = [rows.encoder.columns.index(name) for name in names]
-    terms = design(rows.matrix[kept], rows.encoder, weights, columns)
-    values = designed(rows.matrix[kept], terms)
-    y = rows.y[horizon][kept]
-    [core] = fit_linear(values, terms, y, weights, penalties=(settings.core_penalty,))
+    few, own = _fewer(rows, kept, weights, settings)
+    terms = design(rows.matrix[few], rows.encoder, own, columns)
+    values = designed(rows.matrix[few], terms)
+    y = rows.y[horizon][few]
+    [core] = fit_linear(values, terms, y, own, penalties=(settings.core_penalty,))
     return core

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
-from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, training
-from models.risk.linear import design, designed, fit_linear
+from models.risk.fit import Rows, fit_core, fit_trees, fit_whole, training
 from models.risk.mixture import Mixture, mix, recalibrated_loss
 from models.risk.rows import Slice, later_slices, with_both
 from models.risk.settings import RiskSettings
@@ -44,31 +43,22 @@ class Trial:
         rows: Rows,
         part: Slice,
         horizons: Sequence[int],
-        contacts: Array,
         settings: RiskSettings,
         seed: int,
     ) -> None:
         self.judged = part.judged
         held = rows.matrix[part.judged]
-        booster = fit_contacts(
-            rows, part.before[horizons[-1]], contacts, settings.trees.rounds[-1], settings, seed
-        )
         rounds = settings.trees.rounds
-        scores = staged(booster, held, rounds, num_threads=settings.num_threads)
-        self.contacts = dict(zip(rounds, scores, strict=True))
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, dict[float, Array]] = {}
         self.core: dict[int, Array] = {}
         for h in horizons:
-            kept, weights = training(rows, part.before[h], h, settings)
+            kept, weights = training(rows, part.before[h], h, settings, settings.most_rows_tried)
             most = settings.trees.rounds[-1]
             booster = fit_trees(rows, kept, weights, h, most, settings, seed)
             scores = staged(booster, held, rounds, num_threads=settings.num_threads)
             self.trees[h] = dict(zip(rounds, scores, strict=True))
-            terms = design(rows.matrix[kept], rows.encoder, weights)
-            values = designed(rows.matrix[kept], terms)
-            y = rows.y[h][kept]
-            fitted = fit_linear(values, terms, y, weights, penalties=settings.penalties)
+            fitted = fit_whole(rows, kept, weights, h, settings.penalties, settings)
             self.linear[h] = {
                 penalty: line.score(held)
                 for penalty, line in zip(settings.penalties, fitted, strict=True)
@@ -158,7 +148,14 @@ def mixtures_of(
         prior = np.zeros(scores.shape[1])
         prior[len(PRIOR) * at : len(PRIOR) * (at + 1)] = PRIOR
         ones = np.ones(len(y))
-        mixtures[h] = mix(scores, y, ones, prior=prior, strength=settings.mixture_prior)
+        mixtures[h] = mix(
+            scores,
+            y,
+            ones,
+            prior=prior,
+            strength=settings.mixture_prior,
+            steady=settings.slope_prior,
+        )
         risk = 1 / (1 + np.exp(-mixtures[h].score(scores)))
         forward[h] = {
             "rows": float(len(y)),

@@ -44,8 +44,14 @@ class Mixture:
         return total
 
 
-def mix(scores: Array, y: Array, weights: Array, *, prior: Array, strength: float) -> Mixture:
+def mix(
+    scores: Array, y: Array, weights: Array, *, prior: Array, strength: float, steady: float = 0.0
+) -> Mixture:
     """The most likely shares under a normal prior worth ``strength`` complaints.
+
+    ``steady``: complaints' worth of belief in the sum of the prior (1: scores are calibrated).
+    Parts that learned from half of the rows are flatter than they will be when they have learned
+    from all of them, and would ask for shares that are too large.
 
     ``scores``: rows × parts, log odds of rows that no part has seen. ``y``: labels 0 or 1.
     """
@@ -53,16 +59,19 @@ def mix(scores: Array, y: Array, weights: Array, *, prior: Array, strength: floa
     centre = np.average(scores, axis=0, weights=weights)
     z = scores - centre
     # the prior counts in units of one complaint's information on a score of unit spread
-    ridge = strength * max(float(np.average((z @ prior) ** 2, weights=weights)), 1e-3)
+    unit = max(float(np.average((z @ prior) ** 2, weights=weights)), 1e-3)
+    ridge, stiff = strength * unit, steady * unit
 
     def loss(at: Array) -> tuple[float, Array]:
         eta = at[0] + z @ at[1:]
         away = at[1:] - prior
+        excess = float(away.sum())
         value = float((weights * (np.logaddexp(0.0, eta) - y * eta)).sum())
         error = weights * (expit(eta) - y)
-        gradient = np.concatenate([[error.sum()], z.T @ error + ridge * away])
+        gradient = np.concatenate([[error.sum()], z.T @ error + ridge * away + stiff * excess])
         scale = max(float((weights * y).sum()), 1.0)
-        return (value + ridge / 2 * float(away @ away)) / scale, gradient / scale
+        value += ridge / 2 * float(away @ away) + stiff / 2 * excess**2
+        return value / scale, gradient / scale
 
     start = np.concatenate([[logit(rate)], prior])
     bounds = [(None, None)] + [(0.0, None)] * len(prior)
@@ -84,7 +93,7 @@ def levelled(score: Array, y: Array, weights: Array, *, strength: float) -> floa
         step += float(np.clip(move, -1.0, 1.0))
         if abs(move) < 1e-10:
             break
-    return step
+    return float(step)
 
 
 def recalibrated_loss(score: Array, y: Array, weights: Array) -> float:

@@ -65,15 +65,24 @@ class Part:
 
 @dataclass(frozen=True)
 class Tickets:
-    """Expected contacts in ``days`` days: ``exp(trees) × level``."""
+    """Expected contacts in ``days`` days: ``exp(trees) × level``.
+
+    Contacts of one customer come in heaps: their number is taken as negative binomial, whose
+    ``dispersion`` k makes ``P(none) = (1 + expected / k) ** -k``.
+    """
 
     booster: Any
     level: float
     days: int
+    dispersion: float
 
     def expected(self, matrix: Matrix, num_threads: int) -> Array:
         raw = raw_score(self.booster, matrix, num_threads=num_threads)
         return np.exp(raw) * (self.level * TICKET_DAYS / self.days)
+
+    def any_of(self, expected: Array) -> Array:
+        """P(at least one contact) where so many are expected."""
+        return -np.expm1(-self.dispersion * np.log1p(expected / self.dispersion))
 
 
 @dataclass(frozen=True)
@@ -102,8 +111,9 @@ class RiskModel:
         """One row per row of ``features``, same order, index 0..n-1.
 
         Columns: ``risk_7d`` ... (one a horizon, in (0, 1), never falling), ``expected_tickets_30d``
-        (contacts, at least the longest risk within 30 days), ``topic`` and ``channel`` (the
-        likeliest; None if never seen), these two only with ``choices``.
+        (contacts) and ``contact_30d`` (P(any)), both at least the longest risk within 30 days,
+        ``topic`` and ``channel`` (the likeliest; None if never seen), these two only with
+        ``choices``.
         """
         chunks = []
         for start in range(0, max(len(features), 1), CHUNK):
@@ -116,9 +126,12 @@ class RiskModel:
         out: dict[str, Any] = {f"risk_{h}d": expit(odds[h]) for h in self.horizons}
         within = [h for h in self.horizons if h <= TICKET_DAYS]
         expected = self.tickets.expected(matrix, num_threads)
+        any_of = self.tickets.any_of(expected)
         if within:  # who complains has written at least once
             expected = np.maximum(expected, out[f"risk_{within[-1]}d"])
+            any_of = np.maximum(any_of, out[f"risk_{within[-1]}d"])
         out["expected_tickets_30d"] = expected
+        out["contact_30d"] = any_of
         if choices:
             for name, choice in (("topic", self.topic), ("channel", self.channel)):
                 if choice is None:
@@ -195,11 +208,12 @@ class RiskModel:
         *,
         horizon: int | None = None,
         num_threads: int = 1,
+        language: str = "en",
     ) -> list[list[dict[str, Any]]]:
         """Why: per row the ``top`` groups of features that raise the risk most (None: all groups).
 
         Each is ``{feature, value, text, contribution}``, see models/risk/reasons.py. ``horizon``:
-        by default the middle one.
+        by default the middle one. ``language``: en, es or no (``words.language_of`` picks one).
         """
         from models.risk.reasons import reasons
 
@@ -208,7 +222,7 @@ class RiskModel:
         for start in range(0, len(features), CHUNK // 10):
             chunk = features.iloc[start : start + CHUNK // 10]
             amounts, _ = self.explain(chunk, chosen, num_threads=num_threads)
-            found += reasons(self.encoder.columns, self.cards, chunk, amounts, top)
+            found += reasons(self.encoder.columns, self.cards, chunk, amounts, top, language)
         return found
 
     def save(self, folder: Path) -> Any:
@@ -230,7 +244,11 @@ class RiskModel:
                 str(h): {"level": m.level, "shares": m.shares.tolist()}
                 for h, m in self.mixtures.items()
             },
-            "tickets": {"level": self.tickets.level, "days": self.tickets.days},
+            "tickets": {
+                "level": self.tickets.level,
+                "days": self.tickets.days,
+                "dispersion": self.tickets.dispersion,
+            },
             "topic": self.topic.to_json() if self.topic else None,
             "channel": self.channel.to_json() if self.channel else None,
             "cards": {name: dict(card) for name, card in self.cards.items()},
@@ -271,6 +289,7 @@ def load_risk(folder: Path) -> RiskModel:
             bundle.boosters["tickets.txt"],
             float(found["tickets"]["level"]),
             int(found["tickets"]["days"]),
+            float(found["tickets"]["dispersion"]),
         ),
         topic=_choice(found["topic"], bundle.boosters, "topic.txt"),
         channel=_choice(found["channel"], bundle.boosters, "channel.txt"),

@@ -59,12 +59,16 @@ def draws(digests: Digest) -> Array:
     return _mixed(digests + _mixed(rank * _ODD + np.uint64(3))).astype(np.float64) / 2.0**64
 
 
-def thinned(y: Array, drawn: Array, others_per_complaint: float) -> tuple[Mask, Array]:
-    """Which rows to keep, and the weight of each: all complaints, a share of the others."""
+def thinned(y: Array, drawn: Array, others_per_complaint: float, most: int) -> tuple[Mask, Array]:
+    """Which rows to keep, and the weight of each: all complaints, a share of the others.
+
+    Where even those are more than ``most`` rows, a share of both is kept, by the same draw.
+    """
     complaints = int((y > 0).sum())
     others = len(y) - complaints
     share = min(1.0, others_per_complaint * complaints / max(others, 1))
-    kept = (y > 0) | (drawn < share)
+    fits = min(1.0, most / max(complaints + share * others, 1.0))
+    kept = drawn < np.where(y > 0, fits, share * fits)
     return kept, np.where(y > 0, 1.0, 1.0 / share)
 
 

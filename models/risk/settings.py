@@ -40,14 +40,20 @@ class RiskSettings:
     """A row this much older than the newest weighs half."""
     others_per_complaint: float = 10.0
     """Rows without a complaint that are kept for each with one (they weigh more instead)."""
-    most_rows: int = 150_000
-    """Rows that expected contacts are learned from, at most (drawn by content)."""
+    most_rows: int = 250_000
+    """Rows that a part is learned from, at most (drawn by content)."""
+    most_rows_tried: int = 120_000
+    """The same for the parts that are only tried on a later slice."""
+    most_rows_of_regression: int = 60_000
+    """The same for a regression, whose cost grows with the square of its terms."""
     slices: int = 2
     """Later slices of time that rounds, penalty, mixture and calibration are learned on."""
     slice_share: float = 0.3
     """Share of the as-of times that the later slices hold together."""
     mixture_prior: float = 30.0
     """Complaints' worth of belief in the usual shares of trees and regressions."""
+    slope_prior: float = 100.0
+    """Complaints' worth of belief that the mixture neither stretches nor flattens the scores."""
     level_half_life_days: float = 28.0
     """How fast old labels stop to say how high the level of complaints is now."""
     level_prior: float = 20.0

@@ -5,7 +5,7 @@
    label): choose the number of trees and the regression's penalty, learn how to mix the scores of
    trees and regressions of all horizons, and with that their calibration.
 3. Train the parts again on all rows.
-4. Set the level so that the newest complete labels are met, drawn to what the trees say.
+4. Set the level as it stands now, tracked through the labels that were complete soonest.
 
 Rows are whatever the caller gives: many as-of times stacked, for one population. Rows whose label
 is not complete (NaN) are left out for that horizon only.
@@ -25,9 +25,9 @@ from data.errors import DataError
 from models.risk.choice import learn_choice
 from models.risk.encode import feature_columns, learn_encoder, varying
 from models.risk.enough import check_history, check_rows
-from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, gather, training
+from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, fit_whole, gather, training
 from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of
-from models.risk.linear import design, designed, fit_linear
+from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
 from models.risk.model import Part, RiskModel, Tickets
 from models.risk.rows import (
@@ -73,25 +73,21 @@ def train_risk(
     rows, order = gather(features, labels, encoder, wanted, settings)
     slices = slices_of(rows, wanted, settings, gap_days)
     contacts = _contacts(labels.iloc[order], wanted)
-    tried = [Trial(rows, part, wanted, contacts, settings, seed) for part in slices]
+    tried = [Trial(rows, part, wanted, settings, seed) for part in slices]
     chosen = {h: choose(rows, tried, h, settings) for h in wanted}
     mixtures, forward = mixtures_of(rows, tried, chosen, wanted, settings)
 
     parts: list[Part] = []
     for h in wanted:
-        kept, weights = training(rows, rows.known(h), h, settings)
+        kept, weights = training(rows, rows.known(h), h, settings, settings.most_rows)
         booster = fit_trees(rows, kept, weights, h, chosen[h].rounds, settings, seed)
         parts.append(Part("trees", h, booster))
-        terms = design(rows.matrix[kept], encoder, weights)
-        values = designed(rows.matrix[kept], terms)
-        [linear] = fit_linear(
-            values, terms, rows.y[h][kept], weights, penalties=(chosen[h].penalty,)
-        )
+        [linear] = fit_whole(rows, kept, weights, h, (chosen[h].penalty,), settings)
         parts.append(Part("linear", h, linear))
         parts.append(Part("core", h, fit_core(rows, kept, weights, h, settings)))
-    mixtures = _levels(rows, parts, mixtures, wanted, settings)
+    mixtures, level = _levels(rows, parts, mixtures, wanted, settings)
     sorted_labels = labels.iloc[order]
-    tickets = _tickets(rows, contacts, tried, wanted[-1], settings, seed)
+    tickets = _tickets(rows, contacts, wanted[-1], chosen[wanted[-1]].rounds, settings, seed)
     alarms = leaks(rows, tried, wanted, settings)
     return RiskModel(
         horizons=wanted,
@@ -103,7 +99,8 @@ def train_risk(
         channel=_next(rows, sorted_labels, "next_channel", seed, settings),
         cards={str(card["name"]): _card(card) for card in cards if card["name"] in columns},
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
-        notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days),
+        notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days)
+        | {"level": level},
     )
 
 
@@ -113,24 +110,20 @@ def _levels(
     mixtures: Mapping[int, Mixture],
     horizons: Sequence[int],
     settings: RiskSettings,
-) -> dict[int, Mixture]:
-    """The mixtures with their level set on the newest complete labels.
-
-    Each horizon first meets its own weighed training rows at large. The labels of the shortest
-    horizon are complete soonest, so they tell every horizon how far the level has moved since.
-    """
+) -> tuple[dict[int, Mixture], dict[str, float]]:
+    """The mixtures with their level set as it stands now (models/risk/level.py), and its track."""
     scores = np.column_stack([part.score(rows.matrix, settings.num_threads) for part in parts])
-    usual: dict[int, float] = {}
+    labelled: dict[int, Labelled] = {}
+    starts: dict[int, float] = {}
     for h in horizons:
         known = rows.known(h)
+        y, weights = rows.y[h][known], rows.weights[known]
         score = Mixture(0.0, mixtures[h].shares).score(scores[known])
-        usual[h] = levelled(score, rows.y[h][known], rows.weights[known], strength=0.0)
-    soonest = horizons[0]
-    known = rows.known(soonest)
-    score = Mixture(usual[soonest], mixtures[soonest].shares).score(scores[known])
-    newest = age_weights(rows.as_of[known], settings.level_half_life_days)
-    step = levelled(score, rows.y[soonest][known], newest, strength=settings.level_prior)
-    return {h: Mixture(usual[h] + step, mixtures[h].shares) for h in horizons}
+        starts[h] = levelled(score, y, weights, strength=0.0)
+        labelled[h] = Labelled(rows.as_of[known], score + starts[h], y, weights)
+    steps, found = levels(labelled, strength=settings.level_prior)
+    told = {"now": found.now, "drift": found.drift, "noise": found.noise}
+    return {h: Mixture(starts[h] + steps[h], mixtures[h].shares) for h in horizons}, told
 
 
 def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
@@ -144,31 +137,34 @@ def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
 def _tickets(
     rows: Rows,
     contacts: Array,
-    tried: Sequence[Trial],
     days: int,
+    rounds: int,
     settings: RiskSettings,
     seed: int,
 ) -> Tickets:
-    """Expected contacts within ``days``: rounds by the later slices' deviance after levelling."""
-
-    def deviance(rounds: int) -> float:
-        total = 0.0
-        for trial in tried:
-            y, raw = contacts[trial.judged], trial.contacts[rounds]
-            raw = raw + np.log(max(y.sum(), 1.0) / np.exp(raw).sum())
-            total += float((np.exp(raw) - y * raw).sum())
-        return total
-
+    """Expected contacts within ``days``, from as many trees as complaints in that time take."""
     known = ~np.isnan(contacts)
-    booster = fit_contacts(
-        rows, known, contacts, min(settings.trees.rounds, key=deviance), settings, seed
-    )
+    booster = fit_contacts(rows, known, contacts, rounds, settings, seed, settings.most_rows)
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
     newest = age_weights(rows.as_of[known], settings.level_half_life_days)
     seen = float((newest * contacts[known]).sum())
     said = float((newest * np.exp(raw)).sum())
     level = (seen + settings.level_prior) / (said + settings.level_prior)
-    return Tickets(booster, level, days)
+    expected = np.exp(raw) * level
+    any_seen = float(newest @ (contacts[known] > 0))
+    dispersion = _dispersion(expected, newest, any_seen)
+    return Tickets(booster, level, days, dispersion)
+
+
+def _dispersion(expected: Array, weights: Array, any_seen: float) -> float:
+    """The k in [0.05, 50] with which as many have any contact as did, by bisection on its log."""
+    low, high = np.log(0.05), np.log(50.0)
+    for _ in range(40):
+        middle = (low + high) / 2
+        k = np.exp(middle)
+        said = float(weights @ -np.expm1(-k * np.log1p(expected / k)))
+        low, high = (middle, high) if said < any_seen else (low, middle)
+    return float(np.exp((low + high) / 2))
 
 
 def _next(rows: Rows, labels: pd.DataFrame, column: str, seed: int, settings: RiskSettings) -> Any:

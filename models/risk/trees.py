@@ -30,14 +30,14 @@ class TreeSettings:
     """How trees grow. Small leaves' counts and depth keep exact contributions cheap to compute."""
 
     learning_rate: float = 0.08
-    num_leaves: int = 15
-    max_depth: int = 6
-    min_rows_in_leaf: int = 40
+    num_leaves: int = 12
+    max_depth: int = 5
+    min_rows_in_leaf: int = 60
     feature_share: float = 0.25
     """Share of the features that a tree may use; at least ``LEAST_FEATURES`` of them."""
     ridge: float = 10.0
     max_bins: int = 127
-    rounds: tuple[int, ...] = (10, 20, 40, 70, 110, 160)
+    rounds: tuple[int, ...] = (8, 15, 30, 53, 83, 120)
     """Numbers of trees to choose from."""
 
     def parameters(

@@ -2,20 +2,29 @@
 
 ``forecast`` and ``backtest`` are the whole of it; the files below are its steps, in order: ``grid``
 (local time), ``panel`` (long table to matrix), ``prepare`` (closed, zero or gap), ``smooth``,
-``classical``, ``trees`` and ``profile`` (the members), ``special_days``, ``judge`` (who counts how
-much), ``intervals``.
+``classical``, ``regression``, ``trees`` and ``profile`` (the members), ``special_days``, ``judge``
+(who counts how much), ``intervals``, ``paths`` (what may come together), ``change`` (why a forecast
+moved), ``audit`` (one number, followed back).
 """
 
+from models.volume.audit import Audit, audit
 from models.volume.baselines import mean_of_same_slots, seasonal_naive
+from models.volume.change import Issue, explain_change
 from models.volume.context import VolumeContext
 from models.volume.forecaster import backtest, forecast, train_volume
 from models.volume.model import VolumeModel, load_volume
+from models.volume.paths import Paths
 from models.volume.series import series_from_tickets, series_from_volumes
 
 __all__ = [
+    "Audit",
+    "Issue",
+    "Paths",
     "VolumeContext",
     "VolumeModel",
+    "audit",
     "backtest",
+    "explain_change",
     "forecast",
     "load_volume",
     "mean_of_same_slots",

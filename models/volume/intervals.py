@@ -3,7 +3,9 @@
 A residual is measured in units of ``sqrt(f + phi f^2)``: Poisson noise plus a part that grows
 with the forecast (``phi`` per series, by moments, shrunk to all series'). Quantiles of these
 scaled residuals, the series' own shrunk to all series', widen with the step ahead as the trials
-did. Nothing is assumed about their shape.
+did. Later trials count more, so that intervals that have missed grow. The residuals are those of a
+combination weighted by the other trials, and the few trials there are widen the tails as Student's
+distribution widens the normal's. Nothing else is assumed about their shape.
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ SKEWED_BELOW = 10.0
 FLOOR = 0.25
 GUESS_PHI = 0.09
 ORIGINS_TO_TRUST = 6
+FORGET = 0.93
+"""A trial's residuals count this much less than those of the next origin."""
+FREEDOM_PER_WINDOW = 2.0
+LEAST_FREEDOM = 3.0
 PROBABILITIES = np.array(
     [0.005, 0.01, 0.025, *np.arange(0.05, 0.96, 0.05).round(2), 0.975, 0.99, 0.995]
 )
@@ -44,16 +50,21 @@ def scale(forecast: Floats, phi: Floats) -> Floats:
     return np.sqrt(np.maximum(forecast, FLOOR) + phi[:, None] * forecast**2)
 
 
-def learn_spread(forecast: Floats, actual: Floats) -> Spread:
-    """From trials (origins x series x steps): the combination's forecasts and what happened."""
+def learn_spread(forecast: Floats, actual: Floats, windows: float) -> Spread:
+    """From trials (origins x series x steps): the combination's forecasts and what happened.
+
+    ``windows`` is the number of horizons that the trials cover, side by side.
+    """
     origins, n, horizon = forecast.shape
     known = ~np.isnan(actual) & ~np.isnan(forecast) & (forecast > 0)
     if origins == 0 or not known.any():
         return _unknown(n, horizon)
     residual = np.where(known, actual - forecast, 0.0)
     f = np.where(known, forecast, 0.0)
-    excess = (residual**2 - f).sum(axis=(0, 2))
-    size = (f**2).sum(axis=(0, 2))
+    age = FORGET ** np.arange(origins - 1, -1, -1.0)
+    trust = np.where(known, age[:, None, None], 0.0)
+    excess = (trust * (residual**2 - f)).sum(axis=(0, 2))
+    size = (trust * f**2).sum(axis=(0, 2))
     # the noise of all series together, each weighed alike
     own = np.maximum(excess, 0.0) / np.maximum(size, 1e-9)
     count = known.sum(axis=(0, 2)).astype("float64")
@@ -64,7 +75,7 @@ def learn_spread(forecast: Floats, actual: Floats) -> Spread:
     z = residual / unit
     growth = _growth(z, known)
     z = z / growth
-    pooled = np.quantile(z[known], PROBABILITIES)
+    pooled = _quantiles(z[known], trust[known])
     pooled = (1 - guessed) * pooled + guessed * _guess()
     quantiles = np.tile(pooled, (n, 1))
     for row in range(n):
@@ -72,10 +83,10 @@ def learn_spread(forecast: Floats, actual: Floats) -> Spread:
         if len(mine) < 5:
             continue
         weight = (1 - guessed) * len(mine) / (len(mine) + SHRINK_RESIDUALS)
-        quantiles[row] = weight * np.quantile(mine, PROBABILITIES) + (1 - weight) * pooled
-    inflate = _small_sample(known)
+        own_quantiles = _quantiles(mine, trust[:, row][known[:, row]])
+        quantiles[row] = weight * own_quantiles + (1 - weight) * pooled
     middle = quantiles[:, [MIDDLE]]
-    quantiles = middle + (quantiles - middle) * inflate
+    quantiles = middle + (quantiles - middle) * _small_sample(windows)
     return Spread(phi, growth, quantiles)
 
 
@@ -96,10 +107,24 @@ def _growth(z: Floats, known: Bools) -> Floats:
     return np.maximum.accumulate(growth)
 
 
-def _small_sample(known: Bools) -> float:
-    """Widening for few origins: their residuals picked the weights, and are few."""
-    origins = int(known.any(axis=(1, 2)).sum())
-    return 1.0 + 0.6 / max(origins, 1)
+def _quantiles(values: Floats, weight: Floats) -> Floats:
+    """Weighted quantiles at ``PROBABILITIES``, linear between the values' mid-ranks."""
+    order = np.argsort(values, kind="stable")
+    mass = weight[order]
+    rank = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
+    return np.interp(PROBABILITIES, rank, values[order])
+
+
+def _small_sample(windows: float) -> Floats:
+    """Widening at ``PROBABILITIES`` for few trials, whose errors go together: Student's quantiles
+    over the normal's, with ``FREEDOM_PER_WINDOW`` degrees of freedom a window that was tried.
+    """
+    from scipy.stats import t as student
+
+    freedom = max(FREEDOM_PER_WINDOW * windows, LEAST_FREEDOM)
+    normal = _guess()
+    wide = np.asarray(student.ppf(PROBABILITIES, freedom), dtype="float64")
+    return np.where(normal == 0, 1.0, wide / np.where(normal == 0, 1.0, normal))
 
 
 def _share_guessed(known: Bools) -> float:
@@ -126,12 +151,21 @@ def unit_of(forecast: Floats, spread: Spread) -> Floats:
     return scale(forecast, spread.phi) * spread.growth[steps][None, :]
 
 
-def apply_spread(forecast: Floats, spread: Spread, probabilities: Sequence[float]) -> Floats:
+def apply_spread(
+    forecast: Floats,
+    spread: Spread,
+    probabilities: Sequence[float],
+    doubt: Floats | None = None,
+) -> Floats:
     """The quantiles (rising probabilities x series x steps) around a forecast (series x steps).
 
+    ``doubt`` (series x steps) is a relative error beside the usual one: that of special days.
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
     unit = unit_of(forecast, spread)
+    if doubt is not None:
+        more = np.where(doubt > 0, np.maximum(doubt**2 - spread.phi[:, None], 0.0), 0.0)
+        unit = np.sqrt(unit**2 + more * forecast**2)
     wanted = np.array([np.interp(probabilities, PROBABILITIES, row) for row in spread.quantiles])
     # the median differs from the forecast where small counts are skewed; elsewhere it is noise
     skewed = 1 / (1 + forecast / SKEWED_BELOW)

@@ -13,18 +13,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from models.volume.context import VolumeContext
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
-from models.volume.panel import Floats, Panel
+from models.volume.panel import Bools, Floats, Panel
 from models.volume.trees import TreeModel
 
 MOST_ORIGINS = 12
 GATE = 1.25
-NEARNESS = 0.08
+NEARNESS = 0.06
 SHRINK_ORIGINS = 3.0
-FORGET = 0.93
+FORGET = 0.96
 MOST_USUAL_ERRORS = 5.0
+FAULTLESS = 1e-6
+"""Scores below this are alike: no error to speak of."""
 SPARSE = 3.0
 """Series with a lower mean count are judged by squared instead of absolute errors."""
 REFERENCE = NAMES.index("mean_of_8")
@@ -33,11 +36,19 @@ REFERENCE = NAMES.index("mean_of_8")
 @dataclass(frozen=True)
 class Trials:
     """Past forecasts with what happened: ``forecast`` (origins x members x series x steps) and
-    ``actual`` (origins x series x steps; NaN where not known by the cutoff), oldest first.
+    ``actual`` (origins x series x steps; NaN where not known by the cutoff), oldest first, the
+    origins ``spacing`` steps apart.
     """
 
     forecast: Floats
     actual: Floats
+    spacing: int = 1
+
+    @property
+    def windows(self) -> float:
+        """How many horizons the trials cover, side by side: those that overlap err together."""
+        origins, horizon = self.actual.shape[0], max(self.actual.shape[2], 1)
+        return origins * min(self.spacing / horizon, 1.0)
 
 
 @dataclass
@@ -96,7 +107,8 @@ class Workbench:
             first = int(origin) + 1 - past.start
             known = past.y[:, first : first + self.horizon]
             actual[place, :, : known.shape[1]] = known
-        return Trials(forecast, actual)
+        spacing = int(origins[1] - origins[0]) if len(origins) > 1 else self.horizon
+        return Trials(forecast, actual, spacing)
 
 
 def inner_origins(panel: Panel) -> np.ndarray:
@@ -114,47 +126,90 @@ def inner_origins(panel: Panel) -> np.ndarray:
     return panel.end - back[width - back >= least]
 
 
-def weights_of(trials: Trials) -> Floats:
-    """How much each member counts (members x series; each series' weights add up to 1)."""
-    origins, members, n, _ = trials.forecast.shape
-    if origins == 0 or n == 0:
-        return untried(n)
-    age = FORGET ** np.arange(origins - 1, -1, -1.0)
-    known = ~np.isnan(trials.actual)
-    error = np.abs(trials.forecast - trials.actual[:, None])
-    # one storm must not choose the members: an error counts as at most this many usual ones
+@dataclass(frozen=True)
+class Tally:
+    """Trials summed up per origin: ``error`` (origins x members x series), whether a member
+    ``failed`` (the same), whether a series was ``tried`` (origins x series), which are ``sparse``.
+    """
+
+    error: Floats
+    failed: Bools
+    tried: Bools
+    sparse: Bools
+
+
+def tally(trials: Trials) -> Tally:
+    """Every member's errors at every origin: absolute, of sparse series squared."""
+    known: Bools = ~np.isnan(trials.actual)
     seen = known.sum(axis=(0, 2))
-    usual = np.nansum(np.where(known, error[:, REFERENCE], 0.0), axis=(0, 2)) / np.maximum(seen, 1)
+    # one storm must not choose the members: an error counts as at most this many usual ones
+    usual = np.abs(np.where(known, trials.forecast[:, REFERENCE] - trials.actual, 0.0))
+    usual = np.nansum(usual, axis=(0, 2)) / np.maximum(seen, 1)
     edge = np.where(usual > 0, MOST_USUAL_ERRORS * usual, np.inf)
-    error = np.minimum(error, edge[None, None, :, None])
     # the absolute error of a sparse count is least at 0, whatever its mean; the square is not
     total_seen = np.where(known, trials.actual, 0.0).sum(axis=(0, 2))
-    sparse = total_seen < SPARSE * np.maximum(seen, 1)
-    square = (trials.forecast - trials.actual[:, None]) ** 2
-    error = np.where(sparse[None, None, :, None], square, error)
-    missing = np.isnan(error) & known[:, None]
-    failed = missing.any(axis=(0, 3)) if origins else np.ones((members, n), dtype=bool)
-    total = np.einsum("o,omnh->mn", age, np.nan_to_num(error))
+    sparse: Bools = total_seen < SPARSE * np.maximum(seen, 1)
+    errors, failures = [], []
+    for forecast, actual, there in zip(trials.forecast, trials.actual, known, strict=True):
+        error = np.minimum(np.abs(forecast - actual), edge[None, :, None])
+        error = np.where(sparse[None, :, None], (forecast - actual) ** 2, error)
+        failures.append((np.isnan(error) & there[None]).any(axis=2))
+        errors.append(np.where(there[None], np.nan_to_num(error), 0.0).sum(axis=2))
+    seen_at: Bools = np.asarray(known.any(axis=2))
+    return Tally(np.stack(errors), np.stack(failures), seen_at, sparse)
+
+
+def weights_of(trials: Trials) -> Floats:
+    """How much each member counts (members x series; each series' weights add up to 1)."""
+    origins, _, n, _ = trials.forecast.shape
+    if origins == 0 or n == 0:
+        return untried(n)
+    return weigh(tally(trials), np.arange(origins))
+
+
+def weigh(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
+    """The weights by the errors at some of the trials' origins."""
+    members, n = told.error.shape[1:]
+    age = FORGET ** (len(told.error) - 1 - origins.astype("float64"))
+    total = np.einsum("o,omn->mn", age, told.error[origins])
+    failed = told.failed.any(axis=0)
     trusted = np.where(failed, np.nan, total)
     reference = total[REFERENCE]
     judged = reference > 0
     ratio = np.where(judged, trusted / np.where(judged, reference, 1.0), np.nan)
-    ratio = np.where(sparse, np.sqrt(ratio), ratio)
+    ratio = np.where(told.sparse, np.sqrt(ratio), ratio)
     share = np.where(judged, 1.0, 0.0)
     everyone = np.nansum(np.where(np.isnan(ratio), 0.0, ratio) * share, axis=1)
     counted = ((~np.isnan(ratio)) * share).sum(axis=1)
     everyone = np.where(counted > 0, everyone / np.maximum(counted, 1e-9), np.nan)
-    tried = known.any(axis=2).sum(axis=0).astype("float64")
+    tried = told.tried[origins].sum(axis=0).astype("float64")
     own = np.where(np.isnan(ratio), 0.0, ratio) * tried
     pulled = (own + SHRINK_ORIGINS * everyone[:, None]) / (tried * judged + SHRINK_ORIGINS)
     score = np.where(failed, np.inf, np.where(np.isnan(pulled), np.inf, pulled))
     best = score.min(axis=0)
     weight = np.zeros((members, n))
-    fine = np.isfinite(best) & (best > 0)
-    relative = np.where(fine, score / np.where(fine, best, 1.0), np.inf)
+    fine = np.isfinite(best)
+    floor = np.where(fine, np.maximum(best, FAULTLESS), 1.0)
+    relative = np.where(fine, np.maximum(score, FAULTLESS) / floor, np.inf)
     weight = np.where(relative <= GATE, np.exp(-(relative - 1) / NEARNESS), 0.0)
     weight[:, ~fine] = untried(int((~fine).sum()))
     return weight / weight.sum(axis=0)
+
+
+def tried(trials: Trials) -> Floats:
+    """What the combination would have forecast in each trial (origins x series x steps), weighted
+    by the errors at all other origins: a forecast is not judged by the errors that chose it.
+    """
+    origins, _, n, horizon = trials.forecast.shape
+    if origins == 0 or n == 0:
+        return np.empty((origins, n, horizon))
+    told = tally(trials)
+    made = []
+    for origin in range(origins):
+        others = np.flatnonzero(np.arange(origins) != origin)
+        weight = weigh(told, others) if len(others) else untried(n)
+        made.append(combine(trials.forecast[origin], weight))
+    return np.stack(made)
 
 
 def untried(n: int) -> Floats:

@@ -9,11 +9,11 @@ plain same-slot means.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.volume import classical, trees
+from models.volume import classical, regression, trees
 from models.volume.baselines import same_slots
 from models.volume.context import VolumeContext
 from models.volume.panel import Bools, Floats, Panel
@@ -24,9 +24,9 @@ from models.volume.prepare import (
     settled,
     step_problem,
 )
-from models.volume.profile import slot_shares
-from models.volume.smooth import SmoothSettings, run
-from models.volume.special_days import kinds_of, learn
+from models.volume.profile import bends, slot_shares
+from models.volume.smooth import SmoothSettings, SmoothState, run
+from models.volume.special_days import KINDS, SpecialDays, kinds_of, learn
 
 SMOOTH = {
     "smooth_slow": SmoothSettings(alpha=0.03, gamma=0.1),
@@ -42,7 +42,9 @@ NAMES = (
     *SAME_SLOTS,
     *SMOOTH,
     *classical.MEMBERS,
+    "regression",
     "trees",
+    "trees_median",
 )
 
 
@@ -55,6 +57,7 @@ class Origin:
     problem: Problem
     ordinary: Floats
     share: Floats | None
+    bend: Floats | None = None
 
     @property
     def steps_in_problem(self) -> int:
@@ -65,8 +68,9 @@ class Origin:
 def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
     """Prepare a panel for the members: zeros, closures, closed slots, day totals, special days."""
     ready, open_slots = settled(panel, context)
+    bend = None
     if panel.grid.frequency.unit == "minute":
-        share = slot_shares(ready, open_slots)
+        share, bend = _profile(ready, open_slots, context)
         problem = day_problem(ready, open_slots, horizon, share)
     else:
         share, problem = None, step_problem(ready, open_slots, horizon)
@@ -74,7 +78,20 @@ def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
     if problem.unit == "day" and context.country:
         special = kinds_of(problem.days, context.country)[0] > 0
         ordinary = np.where(special[None, :], np.nan, problem.y)
-    return Origin(ready, open_slots, problem, ordinary, share)
+    return Origin(ready, open_slots, problem, ordinary, share, bend)
+
+
+def _profile(
+    panel: Panel, open_slots: Bools, context: VolumeContext
+) -> tuple[Floats, Floats | None]:
+    """The slots' shares of ordinary days, and how special days bend them."""
+    if not context.country:
+        return slot_shares(panel, open_slots), None
+    days, of_day = np.unique(panel.grid.days(panel.index), return_inverse=True)
+    kind = kinds_of(days, context.country)[0][of_day]
+    ordinary = replace(panel, y=np.where(kind[None, :] > 0, np.nan, panel.y))
+    share = slot_shares(ordinary, open_slots)
+    return share, bends(panel, share, kind, len(KINDS))
 
 
 def forecasts_at(
@@ -95,22 +112,23 @@ def forecasts_at(
     effect = np.ones((n, problem.horizon))
     if enough:
         base = run(ordinary, problem.slot, problem.slots, SMOOTH["smooth"])
-    if enough and problem.unit == "day" and context.country:
-        first = min(2 * problem.slots, problem.y.shape[1])
-        special = learn(problem.y, base.expected, problem.days, context.country, first)
+        special = _special(origin, context, base)
+    if enough and special is not None:
         effect = special.multiplier(problem.future_days, context.country)
     for name, settings in SMOOTH.items():
         if enough:
             state = run(ordinary, problem.slot, problem.slots, settings)
             days[name] = state.forecast(problem.future_slot)
+    if enough:
+        days["regression"] = regression.forecasts(problem, ordinary)
     if n <= MOST_SERIES_CLASSICAL and enough:
         filled = np.where(np.isnan(ordinary), np.maximum(base.expected, 0.0), ordinary)
         days.update(classical.forecasts(problem, filled))
     if model is not None and enough:
-        days["trees"] = trees.predict(model, problem, ordinary, context.country, codes)
+        days |= trees.predict(model, problem, ordinary, context.country, codes)
     shut = ~problem.open[:, problem.future_slot]
     out = np.full((len(NAMES), n, horizon), np.nan)
-    spread = _spread(origin, horizon)
+    spread = _spread(origin, horizon, context.country)
     for name, values in days.items():
         values = np.where(shut, 0.0, np.maximum(values, 0.0)) * effect
         out[NAMES.index(name)] = spread(values)
@@ -120,7 +138,39 @@ def forecasts_at(
     return _closed_to_zero(origin, out, horizon, context)
 
 
-def _spread(origin: Origin, horizon: int) -> Callable[..., Floats]:
+def _special(origin: Origin, context: VolumeContext, base: SmoothState) -> SpecialDays | None:
+    """The special days of a problem of days, against what smoothing expected."""
+    problem = origin.problem
+    if problem.unit != "day" or not context.country:
+        return None
+    first = min(2 * problem.slots, problem.y.shape[1])
+    return learn(problem.y, base.expected, problem.days, context.country, first)
+
+
+def special_at(
+    origin: Origin, horizon: int, context: VolumeContext
+) -> tuple[Floats, Floats] | None:
+    """What special days multiply an ordinary forecast with, and their relative error beside the
+    usual one (each series x horizon; 1 and 0 on ordinary days). None where no day is special.
+    """
+    problem = origin.problem
+    if problem.y.shape[1] < LEAST_STEPS:
+        return None
+    base = run(origin.ordinary, problem.slot, problem.slots, SMOOTH["smooth"])
+    special = _special(origin, context, base)
+    if special is None:
+        return None
+    effect = special.multiplier(problem.future_days, context.country)
+    ahead = kinds_of(problem.future_days, context.country)[0] > 0
+    doubt = np.where(ahead[None, :], special.doubt[:, None], 0.0)
+    if origin.share is None:
+        return effect, doubt
+    future = origin.panel.future(horizon)
+    column = np.searchsorted(problem.future_days, origin.panel.grid.days(future))
+    return effect[:, column], doubt[:, column]
+
+
+def _spread(origin: Origin, horizon: int, countries: tuple[str, ...]) -> Callable[..., Floats]:
     """A function that turns (series x problem steps) into (series x horizon)."""
     panel = origin.panel
     if origin.share is None:
@@ -130,7 +180,17 @@ def _spread(origin: Origin, horizon: int) -> Callable[..., Floats]:
     column = np.searchsorted(origin.problem.future_days, day)
     slot = panel.grid.cells(future)[1]
     share = origin.share[:, slot]
-    return lambda values, shares=True: values[:, column] * (share if shares else 1.0)
+    bent = np.ones_like(share)
+    if origin.bend is not None:
+        kind = kinds_of(origin.problem.future_days, countries)[0]
+        bent = origin.bend[:, kind[column], slot % panel.grid.frequency.per_day]
+        for place in np.flatnonzero(kind > 0):
+            # a day's shares keep their sum: the rest of the day takes what the bend has freed
+            mine = column == place
+            usual, now = share[:, mine].sum(axis=1), (share * bent)[:, mine].sum(axis=1)
+            even = np.where(now > 0, usual / np.where(now > 0, now, 1.0), 1.0)
+            bent[:, mine] *= even[:, None]
+    return lambda values, shares=True: values[:, column] * bent * (share if shares else 1.0)
 
 
 def _closed_to_zero(origin: Origin, out: Floats, horizon: int, context: VolumeContext) -> Floats:

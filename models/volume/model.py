@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from data.errors import DamagedFile, UsageError
@@ -21,13 +22,32 @@ from models.coherence import reconcile, sums_of
 from models.volume import intervals
 from models.volume.context import VolumeContext
 from models.volume.intervals import Spread, apply_spread, learn_spread, unit_of
-from models.volume.judge import Workbench, combine, untried, weights_of
-from models.volume.members import NAMES, forecasts_at, origin_of
+from models.volume.judge import Workbench, combine, tried, untried, weights_of
+from models.volume.members import NAMES, forecasts_at, origin_of, special_at
 from models.volume.panel import Floats, Panel, long_frame, panel_of
+from models.volume.paths import TAILS, Paths, copula, draw, scores_of
 from models.volume.trees import TreeModel, series_codes
 
 LEVELS = (80, 95)
 KIND = "volume"
+
+
+@dataclass(frozen=True)
+class Made:
+    """One forecast before its quantiles are read off: ``members`` (members x series x steps, the
+    special days' ``effect`` in them), ``weight`` (members x series), what they ``combined`` to and
+    the reconciled ``mean`` (series x steps), ``spread`` and special days' ``doubt``; ``rows`` are
+    the series' places in the model, -1 for new ones.
+    """
+
+    members: Floats
+    weight: Floats
+    effect: Floats
+    combined: Floats
+    mean: Floats
+    spread: Spread
+    doubt: Floats | None
+    rows: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -45,6 +65,7 @@ class VolumeModel:
     spread: Spread
     trees: TreeModel | None
     origins: int
+    scores: npt.NDArray[np.float32]
 
     def forecast(
         self,
@@ -64,6 +85,39 @@ class VolumeModel:
         self, panel: Panel, horizon: int, context: VolumeContext, levels: Sequence[int]
     ) -> pd.DataFrame:
         """The same from a panel that ends at the cutoff; sorted by series and time."""
+        made = self.made(panel, horizon, context)
+        tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
+        quantiles = apply_spread(made.mean, made.spread, tails, made.doubt)
+        columns = {"presage": made.mean, "presage-median": quantiles[tails.index(0.5)]}
+        for level in levels:
+            columns[f"presage-lo-{level}"] = quantiles[tails.index(_low(level))]
+            columns[f"presage-hi-{level}"] = quantiles[tails.index(_high(level))]
+        frame = long_frame(panel.ids, panel.grid.ds(panel.future(horizon)), **columns)
+        return frame.sort_values(["unique_id", "ds"], ignore_index=True)
+
+    def paths(
+        self,
+        history: pd.DataFrame,
+        count: int,
+        *,
+        seed: int,
+        horizon: int | None = None,
+        context: VolumeContext | None = None,
+        whole: bool = True,
+    ) -> Paths:
+        """``count`` joint sample paths of the next steps: see ``models.volume.paths``."""
+        steps = self.horizon if horizon is None else horizon
+        check(steps, ())
+        panel = panel_of(history, self.freq, context)
+        made = self.made(panel, steps, context or VolumeContext())
+        rng = np.random.default_rng(seed)
+        normal = copula(self.scores, made.rows, steps, count, rng)
+        quantiles = apply_spread(made.mean, made.spread, list(TAILS), made.doubt)
+        counts = draw(normal, quantiles, sums_of(panel.ids, panel.y), whole=whole)
+        return Paths(panel.ids, panel.grid.ds(panel.future(steps)), counts)
+
+    def made(self, panel: Panel, horizon: int, context: VolumeContext) -> Made:
+        """Everything that the next steps' forecast is made of."""
         place = {name: row for row, name in enumerate(self.ids)}
         rows = np.array([place.get(name, -1) for name in panel.ids])
         codes = np.where(rows >= 0, series_codes(len(self.ids))[rows], np.nan)
@@ -71,16 +125,11 @@ class VolumeModel:
         members = forecasts_at(ready, horizon, context, self.trees, codes)
         weight = np.where(rows >= 0, self.weight[:, rows], self._newcomers(len(rows)))
         spread = self._spread_of(rows)
-        middle = combine(members, weight)
-        tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
-        mean = self._coherent(panel, middle, spread)
-        quantiles = apply_spread(mean, spread, tails)
-        columns = {"presage": mean, "presage-median": quantiles[tails.index(0.5)]}
-        for level in levels:
-            columns[f"presage-lo-{level}"] = quantiles[tails.index(_low(level))]
-            columns[f"presage-hi-{level}"] = quantiles[tails.index(_high(level))]
-        frame = long_frame(panel.ids, panel.grid.ds(panel.future(horizon)), **columns)
-        return frame.sort_values(["unique_id", "ds"], ignore_index=True)
+        combined = combine(members, weight)
+        special = special_at(ready, horizon, context)
+        effect, doubt = special if special is not None else (np.ones_like(combined), None)
+        mean = self._coherent(panel, combined, spread)
+        return Made(members, weight, effect, combined, mean, spread, doubt, rows)
 
     def weights(self) -> pd.DataFrame:
         """Who counts how much: ``unique_id``, then a column per member (rows add up to 1)."""
@@ -102,11 +151,13 @@ class VolumeModel:
                 "growth": self.spread.growth.tolist(),
                 "quantiles": self.spread.quantiles.tolist(),
             },
+            "scores.npy": self.scores,
         }
         golden = {}
         if self.trees is not None:
             files["trees.txt"] = self.trees.booster
-            golden["trees.txt"] = self.trees.golden
+            files["trees-median.txt"] = self.trees.median
+            golden["trees.txt"] = golden["trees-median.txt"] = self.trees.golden
         meta = {
             "kind": KIND,
             "freq": self.freq,
@@ -159,11 +210,17 @@ def learn(bench: Workbench, cutoff: int, freq: str) -> VolumeModel:
     trials = bench.trials(cutoff)
     weight = weights_of(trials)
     past = bench.panel.until(cutoff)
-    tried = [combine(one, weight) for one in trials.forecast]
-    shape = (0, len(past.ids), bench.horizon)
-    spread = learn_spread(np.stack(tried) if tried else np.empty(shape), trials.actual)
+    combined = tried(trials)
+    spread = learn_spread(combined, trials.actual, trials.windows)
     return VolumeModel(
-        freq, bench.horizon, past.ids, weight, spread, bench.model(cutoff), len(tried)
+        freq,
+        bench.horizon,
+        past.ids,
+        weight,
+        spread,
+        bench.model(cutoff),
+        len(trials.actual),
+        scores_of(combined, trials.actual, spread),
     )
 
 
@@ -177,7 +234,13 @@ def load_volume(folder: Path) -> VolumeModel:
             "train again."
         )
     ids = tuple(judge["ids"])
-    booster = bundle.boosters.get("trees.txt")
+    trees = None
+    if "trees.txt" in bundle.boosters:
+        trees = TreeModel(
+            bundle.boosters["trees.txt"],
+            bundle.boosters["trees-median.txt"],
+            bundle.arrays["trees.golden-inputs.npy"],
+        )
     return VolumeModel(
         bundle.meta["freq"],
         int(bundle.meta["horizon"]),
@@ -188,6 +251,7 @@ def load_volume(folder: Path) -> VolumeModel:
             np.array(spread["growth"], dtype="float64"),
             np.array(spread["quantiles"], dtype="float64").reshape(len(ids), -1),
         ),
-        None if booster is None else TreeModel(booster, bundle.arrays["trees.golden-inputs.npy"]),
+        trees,
         int(bundle.meta["origins"]),
+        bundle.arrays["scores.npy"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pandas as pd
 
 from data.clock import SYSTEM
 from data.errors import NotEnoughHistory
-from data.snapshot import open_snapshot
+from data.snapshot import Snapshot, open_snapshot
 from data.workspace import Workspace
 from features.spine import customers_at
+from models.risk.evidence import rows_behind, with_rows
 from pipelines.console import Progress, Result, table
 from pipelines.output import write_frame
 from serving.predictor import Predictor
@@ -43,6 +45,7 @@ def score_customers(
     frame = predictor.score(
         spine, predictor.history(tables), reasons_for=REASONS_FOR, num_threads=2
     )
+    frame["reasons"] = _told_with_rows(frame, tables, as_of)
     publish(
         opened.state_dir,
         "scores",
@@ -80,10 +83,21 @@ def score_customers(
     )
 
 
+def _told_with_rows(frame: pd.DataFrame, tables: Snapshot, as_of: datetime) -> pd.Series:
+    """The reasons, each naming the rows behind it: which order is late, which ticket is open."""
+    told = frame["reasons"] != "[]"
+    behind = rows_behind(tables, as_of, frame.loc[told, "customer_id"].tolist())
+    texts = [
+        json.dumps(with_rows(json.loads(reasons), customer, behind), ensure_ascii=False)
+        if reasons != "[]"
+        else reasons
+        for customer, reasons in zip(frame["customer_id"], frame["reasons"], strict=True)
+    ]
+    return pd.Series(texts, index=frame.index, dtype=frame["reasons"].dtype)
+
+
 def why(reasons: str) -> str:
     """The first reason's sentence of a score's reasons."""
-    import json
-
     found: list[dict[str, Any]] = json.loads(reasons)
     return str(found[0]["text"]) if found else "-"
 

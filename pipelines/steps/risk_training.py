@@ -30,12 +30,12 @@ from models.metrics import (
     lift_at,
     log_loss_skill,
     observed_over_predicted,
-    recall_at,
     roc_auc,
 )
 from models.risk.backtest import judged_baselines
 from models.risk.model import RiskModel
 from models.risk.population import TrainingSet, training_set, training_times
+from models.risk.report import ablation, decay, one_line, segments
 from models.risk.settings import risk_settings
 from models.risk.train import train_risk
 from pipelines.console import Progress, Result, say
@@ -103,7 +103,7 @@ def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: P
         ),
     )
     metrics, plots, rates = _told(judged, told, beside, groups, horizons)
-    cut = recall_at(y, told[f"risk_{middle}d"].to_numpy(), 0.05)
+    risk = told[f"risk_{middle}d"].to_numpy()
     candidate = Candidate(
         kind=KIND,
         bundle=bundle,
@@ -131,12 +131,17 @@ def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: P
         example=features.head(5).drop(columns=["customer_id", "as_of"]),
         predictions=told[[f"risk_{h}d" for h in horizons]].head(5),
         plots=plots,
-        tables={"features": pd.DataFrame(view.cards()).astype(str)},
+        tables={
+            "features": pd.DataFrame(view.cards()).astype(str),
+            f"segments_{middle}d": segments(features, y, risk),
+            f"ablation_{middle}d": ablation(twin, features, y, middle, num_threads=2),
+            f"decay_{middle}d": decay(judged["as_of"], y, risk, pd.Timestamp(twin_as_of)),
+        },
         summary=(
             f"  judged at {judged['as_of'].nunique()} moments from {twin_as_of:%Y-%m-%d} on "
             f"{len(judged)} customers x moments, {y.mean():.2%} of which complained within "
             f"{middle} days",
-            f"  the 5 % we would call hold {cut:.0%} of the next {middle} days' complaints",
+            f"  {one_line(y, risk, middle)}",
         ),
     )
     return register(opened, candidate, report)

@@ -11,10 +11,11 @@ from scipy.special import logit
 
 from models.risk.mixture import levelled, mix
 from models.risk.model import RiskModel
-from models.risk.reasons import reasons, subject
+from models.risk.reasons import reasons
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
 from models.risk.trees import TreeSettings
+from models.risk.words import subject
 
 SETTINGS = RiskSettings(
     trees=TreeSettings(learning_rate=0.1, rounds=(20, 40)), penalties=(30.0,), slices=1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy import stats
 
-from data.simulate.draws import Draws, pick, poisson
+from data.errors import UsageError
+from data.simulate.draws import Draws, SpreadDraws, pick, poisson
 
 
 def test_draws_of_many_streams_are_uniform_and_uncorrelated() -> None:
@@ -48,3 +50,38 @@ def test_pick_follows_the_shares_in_both_shapes() -> None:
     many = pick(np.broadcast_to(np.cumsum(shares), (len(u), 3)), u)
     assert (one == many).all()
     assert np.allclose(np.bincount(one) / len(u), shares, atol=0.01)
+
+
+@pytest.mark.parametrize("runs", [1, 2, 5, 64])
+def test_spread_draws_are_uniform_for_a_run_and_spread_over_runs(runs: int) -> None:
+    keys = np.arange(4000)
+    drawn = np.array([SpreadDraws(3, run, runs).uniform("x", 9, keys) for run in range(runs)])
+    assert ((drawn > 0) & (drawn < 1)).all()
+    for run in drawn[:3]:
+        assert stats.kstest(run, "uniform").pvalue > 1e-3
+        assert abs(np.corrcoef(run[1:], run[:-1])[0, 1]) < 4 / np.sqrt(len(keys))
+    strata = 1 << (runs - 1).bit_length()
+    places = np.sort((drawn * strata).astype(int), axis=0)
+    assert (np.diff(places, axis=0) > 0).all(), "two runs in one stratum"
+
+
+def test_spread_draws_estimate_a_mean_better() -> None:
+    """A sum of many small chances, as a week of a customer is: averaged over 64 runs."""
+    keys = np.arange(200)
+    spread, plain = (
+        [
+            np.mean([(make(seed, run).uniform("x", 1, keys) < 0.1).sum() for run in range(64)])
+            for seed in range(40)
+        ]
+        for make in (
+            lambda seed, run: SpreadDraws(seed, run, 64),
+            lambda seed, run: Draws(seed * 1000 + run),
+        )
+    )
+    assert np.mean(spread) == pytest.approx(20, abs=0.2)
+    assert np.std(spread) < 0.5 * np.std(plain)
+
+
+def test_a_run_past_the_last_is_refused() -> None:
+    with pytest.raises(UsageError, match="run 4 of 4"):
+        SpreadDraws(1, 4, 4)

@@ -60,6 +60,15 @@ def test_the_longer_window_never_has_the_lower_risk(trained: RiskModel, make_wor
     assert (risk["risk_30d"] <= risk["expected_tickets_30d"]).all()
 
 
+def test_who_complains_has_written_and_as_many_write_as_foretold(
+    trained: RiskModel, make_world: World
+) -> None:
+    features, labels = make_world(seed=5)
+    told = trained.predict(features)
+    assert (told["risk_30d"] <= told["contact_30d"]).all() and (told["contact_30d"] < 1).all()
+    assert told["contact_30d"].mean() == pytest.approx((labels["tickets_30d"] > 0).mean(), rel=0.1)
+
+
 @pytest.mark.parametrize("horizon", [7, 14, 30])
 def test_reasons_add_up_to_the_score(trained: RiskModel, make_world: World, horizon: int) -> None:
     features, _ = make_world(customers=100, weeks=2, seed=6)

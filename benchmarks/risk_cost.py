@@ -1,0 +1,112 @@
+"""What risk costs: training, scoring and reasons on made-up features of the usual shape.
+
+    .venv/bin/python benchmarks/risk_cost.py [--share 0.1] [--threads 2]
+
+50,000 customers at 26 as-of times to train on, 1,000,000 customers to score, the 50,000 riskiest of
+them to explain; 230 features, six of which matter, the others as sparse as counts are. Features are
+not part of the seconds. ``--share`` makes everything so much smaller; seconds of CPU are printed
+beside the clock's, since a shared machine stretches the latter. Prints the table of
+docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from models.risk.model import RiskModel
+from models.risk.settings import RiskSettings
+from models.risk.train import train_risk
+
+FEATURES = 230
+CAUSES = 6
+HORIZONS = (7, 14, 30)
+
+
+def features_of(customers: int, times: int, seed: int) -> pd.DataFrame:
+    """Sparse counts, days since something with gaps, and three categories."""
+    rng = np.random.default_rng(seed)
+    rows = customers * times
+    columns: dict[str, object] = {
+        "customer_id": np.tile(np.arange(customers), times).astype("U8").astype(object),
+        "as_of": np.repeat(pd.date_range("2026-01-05", periods=times, freq="7D"), customers),
+    }
+    for at in range(FEATURES - 3):
+        values = rng.poisson(0.05 + 0.01 * at, rows).astype(np.float32)
+        if at % 3 == 1:
+            values = np.where(values > 0, rng.exponential(40, rows), np.nan).astype(np.float32)
+        columns[f"source{at % 40}_count_{at}d"] = values
+    for name, values_of in (("region", 8), ("plan", 4), ("topic", 12)):
+        codes = rng.integers(0, values_of, rows)
+        columns[f"customer_{name}"] = pd.Categorical.from_codes(
+            codes, [str(v) for v in range(values_of)]
+        )
+    return pd.DataFrame(columns)
+
+
+def labels_of(features: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Complaints of a hazard that six counts raise: some 3 % of rows within seven days."""
+    rng = np.random.default_rng(seed)
+    log_hazard = np.full(len(features), -6.0)
+    for name in [c for c in features if "_count_" in c][: 3 * CAUSES : 3]:
+        log_hazard += 0.8 * np.minimum(features[name].to_numpy(), 3)
+    daily = np.exp(log_hazard)
+    day = rng.exponential(1.0, len(features)) / daily
+    labels = features[["customer_id", "as_of"]].copy()
+    for h in HORIZONS:
+        labels[f"label_{h}d"] = (day < h).astype(np.float64)
+        labels[f"tickets_{h}d"] = (day < h) + rng.poisson(daily * h)
+    for name, choices in (("topic", 6), ("channel", 4)):
+        drawn = pd.Series(rng.integers(0, choices, len(features)).astype("U2"))
+        labels[f"next_{name}"] = drawn.where(day < HORIZONS[-1])
+    return labels
+
+
+Found = TypeVar("Found")
+
+
+def timed(what: Callable[[], Found]) -> tuple[Found, list[str]]:
+    """The result, and wall seconds, CPU seconds and the peak memory of the process so far."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = what()
+    told = [time.perf_counter() - wall, time.process_time() - cpu]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return found, [*(f"{seconds:.0f}" for seconds in told), f"{peak:.1f}"]
+
+
+def trained(customers: int, threads: int) -> tuple[RiskModel, list[str]]:
+    """The model of so many customers at 26 times, and what it took; its rows are forgotten."""
+    features = features_of(customers, 26, seed=1)
+    labels = labels_of(features, seed=2)
+    settings = RiskSettings(num_threads=threads)
+    return timed(lambda: train_risk(features, labels, horizons=HORIZONS, settings=settings))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    threads, lines = options.threads, []
+    customers = int(50_000 * options.share)
+    model, told = trained(customers, threads)
+    lines.append([f"train: {customers} customers x 26 as-of times", "180 s, 6 GB", *told])
+    everybody = features_of(int(1_000_000 * options.share), 1, seed=3)
+    scores, told = timed(lambda: model.predict(everybody, num_threads=threads))
+    lines.append([f"score: {len(everybody)} customers", "60 s", *told])
+    riskiest = everybody.iloc[np.argsort(-scores["risk_14d"].to_numpy())[:customers]]
+    _, told = timed(lambda: model.reasons(riskiest, num_threads=threads))
+    lines.append([f"reasons: the {len(riskiest)} riskiest", "60 s", *told])
+    header = ["what", "bar", "seconds", "CPU seconds", "peak GiB of the process so far"]
+    for line in (header, ["---"] * len(header), *lines):
+        print("| " + " | ".join(line) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""The words of the reasons: forms, subjects and whole sentences, per language.
+
+>>> sorted(set(FORMS["en"]) ^ set(FORMS["es"])), sorted(set(FORMS["en"]) ^ set(FORMS["no"]))
+([], [])
+"""
+
+from __future__ import annotations
+
+LANGUAGES = ("en", "es", "no")
+ENDINGS = (
+    "since_last_days", "since_first_days", "gap_days", "gap_elapsed", "age_days", "share", "mean",
+    "distinct", "largest", "smallest", "sum", "last", "now", "count",
+)  # fmt: skip
+"""Operations in the order in which a name is searched for them."""
+
+FORMS: dict[str, dict[str, str]] = {
+    "en": {
+        "within": " in {} {}", "d": "days", "h": "hours", "min": "minutes", "so_far": " so far",
+        "unknown": "not known", "yes": "yes", "no": "no",
+        "late": "{} days late",
+        "since_last_days": "{said} days since the last of {of}",
+        "since_first_days": "{said} days since the first of {of}",
+        "gap_days": "{said} days between {of} on average",
+        "gap_elapsed": "{of}: {said} usual intervals have passed",
+        "age_days": "{of}: for {said} days",
+        "share": "share of {of}{within}: {said}",
+        "mean": "mean of {of}{within}: {said}",
+        "distinct": "different {of}{within}: {said}",
+        "largest": "largest of {of}{within}: {said}",
+        "smallest": "smallest of {of}{within}: {said}",
+        "sum": "sum of {of}{within}: {said}",
+        "last": "last {of}: {said}",
+        "now": "{counted} now",
+        "count": "{counted}{within}",
+    },
+    "es": {
+        "within": " en {} {}", "d": "días", "h": "horas", "min": "minutos",
+        "so_far": " hasta ahora", "unknown": "desconocido", "yes": "sí", "no": "no",
+        "late": "{} días de retraso",
+        "since_last_days": "{said} días desde lo último: {of}",
+        "since_first_days": "{said} días desde lo primero: {of}",
+        "gap_days": "{of}: cada {said} días de media",
+        "gap_elapsed": "{of}: han pasado {said} intervalos habituales",
+        "age_days": "{of}: desde hace {said} días",
+        "share": "proporción de {of}{within}: {said}",
+        "mean": "media de {of}{within}: {said}",
+        "distinct": "{of} distintos{within}: {said}",
+        "largest": "mayor valor de {of}{within}: {said}",
+        "smallest": "menor valor de {of}{within}: {said}",
+        "sum": "suma de {of}{within}: {said}",
+        "last": "{of}, último valor: {said}",
+        "now": "{counted} ahora",
+        "count": "{counted}{within}",
+    },
+    "no": {
+        "within": " på {} {}", "d": "dager", "h": "timer", "min": "minutter",
+        "so_far": " til nå", "unknown": "ikke kjent", "yes": "ja", "no": "nei",
+        "late": "{} dager forsinket",
+        "since_last_days": "{said} dager siden sist: {of}",
+        "since_first_days": "{said} dager siden første gang: {of}",
+        "gap_days": "{of}: i snitt hver {said}. dag",
+        "gap_elapsed": "{of}: {said} vanlige intervaller er gått",
+        "age_days": "{of}: i {said} dager",
+        "share": "andel {of}{within}: {said}",
+        "mean": "gjennomsnitt av {of}{within}: {said}",
+        "distinct": "ulike {of}{within}: {said}",
+        "largest": "største verdi av {of}{within}: {said}",
+        "smallest": "minste verdi av {of}{within}: {said}",
+        "sum": "sum av {of}{within}: {said}",
+        "last": "{of}, siste verdi: {said}",
+        "now": "{counted} nå",
+        "count": "{counted}{within}",
+    },
+}  # fmt: skip
+
+SUBJECTS: dict[str, dict[str, tuple[str, str]]] = {
+    "en": {},
+    "es": {
+        "customers": ("alta como cliente", "alta como cliente"),
+        "customer_region": ("región", "región"),
+        "customer_segment": ("segmento", "segmento"),
+        "customer_plan": ("tarifa", "tarifa"),
+        "customer_platform": ("plataforma", "plataforma"),
+        "customer_language": ("idioma", "idioma"),
+        "customer_preferred_channel": ("canal preferido", "canal preferido"),
+        "customer_value": ("valor anual", "valor anual"),
+        "orders": ("pedido", "pedidos"),
+        "orders_amount": ("importe de pedidos", "importe de pedidos"),
+        "orders_open": ("pedido abierto", "pedidos abiertos"),
+        "orders_overdue": ("pedido atrasado", "pedidos atrasados"),
+        "orders_unshipped": ("pedido sin enviar", "pedidos sin enviar"),
+        "orders_late_delivered": ("entrega tardía", "entregas tardías"),
+        "orders_delivered": ("entrega", "entregas"),
+        "orders_cancelled": ("pedido anulado", "pedidos anulados"),
+        "orders_returned": ("devolución", "devoluciones"),
+        "orders_refunded": ("reembolso", "reembolsos"),
+        "orders_awaiting_refund": ("reembolso pendiente", "reembolsos pendientes"),
+        "orders_carrier": ("transportista", "transportista"),
+        "items": ("artículo", "artículos"),
+        "items_product_id": ("producto", "productos"),
+        "usage": ("uso", "usos"),
+        "usage_errors": ("error", "errores"),
+        "usage_with_errors": ("uso con errores", "usos con errores"),
+        "usage_payment_failed": ("pago fallido", "pagos fallidos"),
+        "tickets": ("consulta", "consultas"),
+        "tickets_complaint": ("queja", "quejas"),
+        "tickets_open": ("consulta abierta", "consultas abiertas"),
+        "tickets_unanswered": ("consulta sin respuesta", "consultas sin respuesta"),
+        "tickets_resolved": ("consulta resuelta", "consultas resueltas"),
+        "tickets_reopened": ("consulta reabierta", "consultas reabiertas"),
+        "tickets_csat": ("satisfacción", "satisfacción"),
+        "tickets_unhappy_csat": ("valoración mala", "valoraciones malas"),
+        "tickets_topic": ("tema", "temas"),
+        "tickets_channel": ("canal", "canales"),
+        "bot": ("sesión con el bot", "sesiones con el bot"),
+        "bot_not_contained": ("sesión sin resolver del bot", "sesiones sin resolver del bot"),
+        "articles": ("artículo de ayuda leído", "artículos de ayuda leídos"),
+        "articles_unhelpful": ("artículo sin utilidad", "artículos sin utilidad"),
+        "feedback_poor": ("opinión mala", "opiniones malas"),
+        "treatments": ("contacto nuestro", "contactos nuestros"),
+    },
+    "no": {
+        "customers": ("kundeforhold", "kundeforhold"),
+        "customer_region": ("region", "region"),
+        "customer_segment": ("segment", "segment"),
+        "customer_plan": ("abonnement", "abonnement"),
+        "customer_platform": ("plattform", "plattform"),
+        "customer_language": ("språk", "språk"),
+        "customer_preferred_channel": ("foretrukket kanal", "foretrukket kanal"),
+        "customer_value": ("verdi i året", "verdi i året"),
+        "orders": ("ordre", "ordrer"),
+        "orders_amount": ("ordrebeløp", "ordrebeløp"),
+        "orders_open": ("åpen ordre", "åpne ordrer"),
+        "orders_overdue": ("forsinket ordre", "forsinkede ordrer"),
+        "orders_unshipped": ("usendt ordre", "usendte ordrer"),
+        "orders_late_delivered": ("sen levering", "sene leveringer"),
+        "orders_delivered": ("levering", "leveringer"),
+        "orders_cancelled": ("avbestilt ordre", "avbestilte ordrer"),
+        "orders_returned": ("retur", "returer"),
+        "orders_refunded": ("refusjon", "refusjoner"),
+        "orders_awaiting_refund": ("ventende refusjon", "ventende refusjoner"),
+        "orders_carrier": ("transportør", "transportør"),
+        "items": ("vare", "varer"),
+        "items_product_id": ("produkt", "produkter"),
+        "usage": ("bruk", "bruk"),
+        "usage_errors": ("feil", "feil"),
+        "usage_with_errors": ("bruk med feil", "bruk med feil"),
+        "usage_payment_failed": ("mislykket betaling", "mislykkede betalinger"),
+        "tickets": ("henvendelse", "henvendelser"),
+        "tickets_complaint": ("klage", "klager"),
+        "tickets_open": ("åpen henvendelse", "åpne henvendelser"),
+        "tickets_unanswered": ("ubesvart henvendelse", "ubesvarte henvendelser"),
+        "tickets_resolved": ("løst henvendelse", "løste henvendelser"),
+        "tickets_reopened": ("gjenåpnet henvendelse", "gjenåpnede henvendelser"),
+        "tickets_csat": ("tilfredshet", "tilfredshet"),
+        "tickets_unhappy_csat": ("dårlig vurdering", "dårlige vurderinger"),
+        "tickets_topic": ("tema", "temaer"),
+        "tickets_channel": ("kanal", "kanaler"),
+        "bot": ("samtale med boten", "samtaler med boten"),
+        "bot_not_contained": ("uløst samtale med boten", "uløste samtaler med boten"),
+        "articles": ("lest hjelpeartikkel", "leste hjelpeartikler"),
+        "articles_unhelpful": ("unyttig hjelpeartikkel", "unyttige hjelpeartikler"),
+        "feedback_poor": ("dårlig omtale", "dårlige omtaler"),
+        "treatments": ("kontakt fra oss", "kontakter fra oss"),
+    },
+}
+
+WHOLE: dict[str, dict[str, str]] = {
+    "en": {
+        "region_orders_overdue_share_now": "{percent} of open orders in this region are overdue",
+        "carrier_orders_overdue_share_now": "{percent} of this carrier's open orders are overdue",
+        "region_orders_late_share": "{percent} of deliveries in this region were late{within}",
+        "carrier_orders_late_share": "{percent} of this carrier's deliveries were late{within}",
+        "product_orders_returned_share": "{percent} of orders of this product came back{within}",
+    },
+    "es": {
+        "region_orders_overdue_share_now": (
+            "{percent} de los pedidos abiertos de esta región van con retraso"
+        ),
+        "carrier_orders_overdue_share_now": (
+            "{percent} de los pedidos abiertos de este transportista van con retraso"
+        ),
+        "region_orders_late_share": (
+            "{percent} de las entregas de esta región llegaron tarde{within}"
+        ),
+        "carrier_orders_late_share": (
+            "{percent} de las entregas de este transportista llegaron tarde{within}"
+        ),
+        "product_orders_returned_share": (
+            "{percent} de los pedidos de este producto se devolvieron{within}"
+        ),
+    },
+    "no": {
+        "region_orders_overdue_share_now": "{percent} av åpne ordrer i regionen er forsinket",
+        "carrier_orders_overdue_share_now": "{percent} av transportørens åpne ordrer er forsinket",
+        "region_orders_late_share": "{percent} av leveringene i regionen kom for sent{within}",
+        "carrier_orders_late_share": "{percent} av transportørens leveringer kom for sent{within}",
+        "product_orders_returned_share": "{percent} av ordrene på produktet kom i retur{within}",
+    },
+}

@@ -1,0 +1,137 @@
+"""What a manager and an auditor ask of a risk model: for whom, from what, for how long is it good?
+
+Tables about rows that the model has not learned from. ``segments``: is it calibrated and sharp in
+each group, new customers included? ``ablation``: what is lost without what a source contributed
+(contributions are exact, so nothing is trained again)? ``decay``: how good are scores of a model
+that is so many weeks old? ``one_line`` is what a manager wants to hear.
+
+>>> import numpy as np
+>>> one_line(np.array([1.0] + [0.0] * 19), np.linspace(1, 0.01, 20), 7)
+"the 5 % we would call hold 100 % of the next 7 days' complaints"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit
+
+from models.metrics import average_precision, log_loss, recall_at
+from models.risk.mixture import levelled
+from models.risk.model import RiskModel
+
+Array = npt.NDArray[np.float64]
+
+NEW_DAYS = 30.0
+"""A customer is new for so long after signing up."""
+MOST_VALUES = 12
+"""Categories with more values than this are no segments."""
+MOST_EXPLAINED = 5_000
+"""Rows that an ablation explains: contributions cost a hundred times a score."""
+
+
+def one_line(y: Array, risk: Array, horizon: int, share: float = 0.05) -> str:
+    """The share of complaints among those whom we would call."""
+    called, held = 100 * share, 100 * recall_at(y, risk, share)
+    return (
+        f"the {called:.0f} % we would call hold {held:.0f} % of the next {horizon} days' complaints"
+    )
+
+
+def segments(features: pd.DataFrame, y: Array, risk: Array) -> pd.DataFrame:
+    """Per segment: rows, complaints, observed and predicted rate, and average precision.
+
+    ``segment`` is ``column=value``, ``everybody`` or ``new customers``; AP is NaN where a segment
+    has no complaint or nothing else.
+    """
+    found = []
+    for name, rows in _groups(features):
+        actual, told = y[rows], risk[rows]
+        both = 0 < actual.sum() < len(actual)
+        found.append(
+            {
+                "segment": name,
+                "rows": len(actual),
+                "complaints": int(actual.sum()),
+                "observed": float(actual.mean()),
+                "predicted": float(told.mean()),
+                "average_precision": average_precision(actual, told) if both else np.nan,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def _groups(features: pd.DataFrame) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    yield "everybody", np.ones(len(features), dtype=bool)
+    since = "customers_since_first_days"
+    if since in features.columns:
+        new = (features[since] < NEW_DAYS).to_numpy()
+        if new.any():
+            yield "new customers", new
+    for column in features.columns:
+        values = features[column]
+        if not column.startswith("customer_") or column == "customer_id":
+            continue
+        if not isinstance(values.dtype, pd.CategoricalDtype) or values.nunique() > MOST_VALUES:
+            continue
+        for value in sorted(values.dropna().unique(), key=str):
+            yield f"{column.removeprefix('customer_')}={value}", (values == value).to_numpy()
+
+
+def ablation(
+    model: RiskModel, features: pd.DataFrame, y: Array, horizon: int, *, num_threads: int = 1
+) -> pd.DataFrame:
+    """Per source: average precision and log loss without what its features contributed.
+
+    On at most ``MOST_EXPLAINED`` rows, spread evenly; empty where they hold one class only. The
+    first row, ``nothing``, is the model.
+    The level is set again after taking a source away, so the loss is of telling people apart.
+    """
+    step = max(-(-len(features) // MOST_EXPLAINED), 1)
+    few, actual = features.iloc[::step], y[::step]
+    if not 0 < actual.sum() < len(actual):
+        return pd.DataFrame(columns=["without", "average_precision", "log_loss"])
+    amounts, base = model.explain(few, horizon, num_threads=num_threads)
+    sources = np.array([_source(model, name) for name in model.encoder.columns])
+    odds = base + amounts.sum(axis=1)
+    found = [_judged("nothing", actual, odds)]
+    for source in sorted(set(sources)):
+        left = odds - amounts[:, sources == source].sum(axis=1)
+        found.append(_judged(source, actual, left))
+    return pd.DataFrame(found)
+
+
+def _source(model: RiskModel, name: str) -> str:
+    return str(model.cards.get(name, {}).get("source") or name.split("_")[0])
+
+
+def _judged(name: str, y: Array, odds: Array) -> dict[str, object]:
+    risk = expit(odds + levelled(odds, y, np.ones(len(y)), strength=1.0))
+    return {
+        "without": name,
+        "average_precision": average_precision(y, risk),
+        "log_loss": log_loss(y, risk),
+    }
+
+
+def decay(as_of: pd.Series, y: Array, risk: Array, learned_until: pd.Timestamp) -> pd.DataFrame:
+    """Per moment: how many weeks old the model was, and how well it then ranked and levelled."""
+    found = []
+    for moment in sorted(as_of.unique()):
+        rows = (as_of == moment).to_numpy()
+        actual, told = y[rows], risk[rows]
+        if not 0 < actual.sum() < len(actual):
+            continue
+        found.append(
+            {
+                "weeks_old": (pd.Timestamp(moment) - learned_until) / pd.Timedelta(days=7),
+                "average_precision": average_precision(actual, told),
+                "predicted_over_observed": float(told.sum() / actual.sum()),
+            }
+        )
+    return pd.DataFrame(
+        found, columns=["weeks_old", "average_precision", "predicted_over_observed"]
+    )

@@ -1,0 +1,103 @@
+"""One number, followed back: members, weights, holiday effect, reconciliation, interval.
+
+``audit`` gives what a planner needs to redo a forecast by hand:
+
+    combined = sum of weight x forecast over members   (holiday effect already in each)
+    presage  = combined + moved by reconciliation
+    hi-80    = centre + quantile x unit                (lo-80, ... alike, never below 0)
+
+with ``unit = sqrt(f + phi f^2) x growth`` of the step, widened on special days.
+
+>>> from models.volume import train_volume
+>>> days = pd.date_range("2024-01-01", periods=70, freq="D")
+>>> table = pd.DataFrame({"unique_id": "a", "ds": days, "y": [10, 20, 30, 40, 50, 5, 5] * 10})
+>>> model = train_volume(table, horizon=2, freq="D")
+>>> told = audit(model, table, "a", days[-1] + pd.Timedelta(days=2))
+>>> round(told.combined), told.holiday_effect, told.reconciled
+(20, 1.0, 0.0)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data.errors import UsageError, did_you_mean
+from models.volume.context import VolumeContext
+from models.volume.intervals import PROBABILITIES, apply_spread, unit_of
+from models.volume.members import NAMES
+from models.volume.model import VolumeModel
+from models.volume.panel import panel_of
+
+
+@dataclass(frozen=True)
+class Audit:
+    """``members`` has ``member, forecast, weight, part`` of those that count; ``holiday_effect`` is
+    the factor that all of them carry; ``reconciled`` what adding up moved the number by;
+    ``quantiles`` has ``probability, count``; ``trials`` says on how many past origins it rests.
+    """
+
+    unique_id: str
+    ds: pd.Timestamp
+    members: pd.DataFrame
+    combined: float
+    holiday_effect: float
+    reconciled: float
+    presage: float
+    phi: float
+    unit: float
+    quantiles: pd.DataFrame
+    trials: int
+
+
+def audit(
+    model: VolumeModel,
+    history: pd.DataFrame,
+    unique_id: str,
+    ds: pd.Timestamp,
+    context: VolumeContext | None = None,
+) -> Audit:
+    """How the forecast of one series and step comes about; UsageError for one not forecast."""
+    context = context or VolumeContext()
+    panel = panel_of(history, model.freq, context)
+    if unique_id not in panel.ids:
+        raise UsageError(
+            f"there is no series {unique_id!r} in the history.{did_you_mean(unique_id, panel.ids)}"
+        )
+    stamp = np.array([ds], dtype="datetime64[us]")
+    ahead = int(panel.grid.index(stamp)[0]) - panel.end
+    if ahead < 1 or panel.grid.ds(panel.grid.index(stamp))[0] != stamp[0]:
+        raise UsageError(
+            f"{ds} is no step after the history's last, {panel.grid.ds(panel.index[-1:])[0]}."
+        )
+    row, step = panel.ids.index(unique_id), ahead - 1
+    made = model.made(panel, max(ahead, model.horizon), context)
+    told = made.members[:, row, step]
+    weight = np.where(np.isnan(told), 0.0, made.weight[:, row])
+    weight = weight / weight.sum() if weight.sum() > 0 else weight
+    counted = weight > 0
+    members = pd.DataFrame(
+        {
+            "member": np.array(NAMES)[counted],
+            "forecast": told[counted],
+            "weight": weight[counted],
+            "part": told[counted] * weight[counted],
+        }
+    ).sort_values("weight", ascending=False, ignore_index=True)
+    quantiles = apply_spread(made.mean, made.spread, PROBABILITIES.tolist(), made.doubt)
+    combined, mean = float(made.combined[row, step]), float(made.mean[row, step])
+    return Audit(
+        unique_id,
+        pd.Timestamp(ds),
+        members,
+        combined,
+        float(made.effect[row, step]),
+        mean - combined,
+        mean,
+        float(made.spread.phi[row]),
+        float(unit_of(made.mean, made.spread)[row, step]),
+        pd.DataFrame({"probability": PROBABILITIES, "count": quantiles[:, row, step]}),
+        model.origins,
+    )

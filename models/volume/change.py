@@ -1,0 +1,85 @@
+"""Why did the forecast change since yesterday: parts that sum to the change.
+
+A forecast is a function of a model, the counts and what else is known. Going from the earlier issue
+to the later one thing at a time, each step's difference is that thing's part:
+
+    corrected    counts of the past that were changed or came in late
+    calendar     what is newly announced, opening hours, settings
+    new_counts   the steps that have passed since
+    model        training again: other weights, other trees
+
+The order is fixed and stated because parts may depend on it; their sum does not.
+
+>>> [name for name in PARTS]
+['corrected', 'calendar', 'new_counts', 'model']
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from data.errors import UsageError
+from models.volume.context import VolumeContext
+from models.volume.model import VolumeModel
+from models.volume.panel import panel_of
+
+PARTS = ("corrected", "calendar", "new_counts", "model")
+
+
+@dataclass(frozen=True)
+class Issue:
+    """What a forecast was made of."""
+
+    model: VolumeModel
+    history: pd.DataFrame
+    context: VolumeContext
+
+
+def explain_change(before: Issue, after: Issue, horizon: int) -> pd.DataFrame:
+    """``unique_id, ds, before, corrected, calendar, new_counts, model, after`` of the ``horizon``
+    steps after the later history; the four parts add up to ``after - before``.
+
+    Series that the earlier history did not have are left out: nothing of theirs changed. Raises
+    UsageError where the steps differ, or the later history ends before the earlier one.
+    """
+    if before.model.freq != after.model.freq:
+        raise UsageError(
+            f"the forecasts have steps of {before.model.freq!r} and {after.model.freq!r}; only "
+            "forecasts of one step can be compared."
+        )
+    freq = after.model.freq
+    earlier = panel_of(before.history, freq, before.context)
+    later = panel_of(after.history, freq, after.context)
+    passed = later.end - earlier.end
+    if passed < 0:
+        raise UsageError(
+            f"the later history ends at {later.grid.ds(later.index[-1:])[0]}, before the earlier "
+            f"one, at {earlier.grid.ds(earlier.index[-1:])[0]}; give them the other way round."
+        )
+    last = earlier.grid.ds(earlier.index[-1:])[0]
+    corrected = after.history[after.history["ds"] <= last]
+    stages = [
+        Issue(before.model, before.history, before.context),
+        Issue(before.model, corrected, before.context),
+        Issue(before.model, corrected, after.context),
+        Issue(before.model, after.history, after.context),
+        Issue(after.model, after.history, after.context),
+    ]
+    steps = [passed + horizon] * 3 + [horizon] * 2
+    made = [_means(stage, count) for stage, count in zip(stages, steps, strict=True)]
+    common = made[0].index
+    for one in made[1:]:
+        common = common.intersection(one.index)
+    values = [one.loc[common] for one in made]
+    out = {"before": values[0]}
+    for name, old, new in zip(PARTS, values, values[1:], strict=False):
+        out[name] = new - old
+    out["after"] = values[-1]
+    return pd.DataFrame(out).reset_index().sort_values(["unique_id", "ds"], ignore_index=True)
+
+
+def _means(issue: Issue, steps: int) -> pd.Series:
+    made = issue.model.forecast(issue.history, horizon=steps, context=issue.context)
+    return made.set_index(["unique_id", "ds"])["presage"]

@@ -1,0 +1,59 @@
+"""Every number can be redone by hand from what the audit shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.errors import UsageError
+from models.volume import VolumeContext, VolumeModel, audit, train_volume
+from models.volume.special_days import HOLIDAY, kinds_of
+
+CONTEXT = VolumeContext(country=("US",))
+
+
+@pytest.fixture(scope="module")
+def history() -> pd.DataFrame:
+    """Two channels and their total, on which holidays have half the contacts."""
+    ds = pd.date_range("2024-01-01", "2024-12-23")
+    rng = np.random.default_rng(0)
+    holiday = kinds_of(ds.to_numpy().astype("datetime64[D]"), ("US",))[0] == HOLIDAY
+    rate = np.where(holiday, 40, 80)
+    parts = {f"channel={name}": rng.poisson(rate).astype(float) for name in ("a", "b")}
+    parts["total"] = sum(parts.values())
+    frames = [pd.DataFrame({"unique_id": k, "ds": ds, "y": y}) for k, y in parts.items()]
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def model(history) -> VolumeModel:
+    return train_volume(history, horizon=7, freq="D", context=CONTEXT)
+
+
+@pytest.mark.parametrize("day", ["2024-12-24", "2024-12-25", "2024-12-30"])
+def test_parts_and_reconciliation_add_up_to_what_is_published(model, history, day):
+    table = model.forecast(history, context=CONTEXT).set_index(["unique_id", "ds"])
+    for name in ("total", "channel=a"):
+        told = audit(model, history, name, pd.Timestamp(day), CONTEXT)
+        published = table.loc[(name, pd.Timestamp(day))]
+        assert told.members["part"].sum() == pytest.approx(told.combined)
+        assert told.members["weight"].sum() == pytest.approx(1.0)
+        assert told.combined + told.reconciled == pytest.approx(published["presage"])
+        quantiles = told.quantiles.set_index("probability")["count"]
+        assert quantiles[0.9] == pytest.approx(published["presage-hi-80"])
+        assert quantiles[0.025] == pytest.approx(published["presage-lo-95"])
+
+
+def test_a_holidays_effect_is_shown_and_an_ordinary_days_is_one(model, history):
+    christmas = audit(model, history, "total", pd.Timestamp("2024-12-25"), CONTEXT)
+    assert christmas.holiday_effect == pytest.approx(0.5, abs=0.12)
+    ordinary = audit(model, history, "total", pd.Timestamp("2024-12-30"), CONTEXT)
+    assert ordinary.holiday_effect == 1.0
+
+
+def test_a_number_that_was_not_forecast_is_refused(model, history):
+    with pytest.raises(UsageError, match="channel=a"):
+        audit(model, history, "chanel=a", pd.Timestamp("2024-12-25"))
+    with pytest.raises(UsageError, match="2024-12-23"):
+        audit(model, history, "total", pd.Timestamp("2024-12-20"))
