@@ -10,11 +10,16 @@ eight same slots.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import argparse
 import os
 import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd

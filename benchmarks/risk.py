@@ -12,13 +12,18 @@ seeds. The real data sets are read below PRESAGE_DATA and left out where that is
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import ideal
 import numpy as np

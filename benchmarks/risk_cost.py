@@ -11,6 +11,12 @@ docs/benchmarks.md.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import argparse
 import resource
 import time

@@ -7,11 +7,16 @@ average precision of the true probabilities and of the recency-frequency rule on
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import argparse
 import resource
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq

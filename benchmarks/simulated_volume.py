@@ -8,9 +8,14 @@ by the command line. Risk on simulated companies is in benchmarks/risk.py.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import argparse
 import tempfile
-from pathlib import Path
 
 import pandas as pd
 from real import MEMBERS, bottom_series, markdown

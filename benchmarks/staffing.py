@@ -9,6 +9,12 @@ same with every seventh of a hundred agents taken away (never the last of an int
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import numpy as np
 import pandas as pd
 

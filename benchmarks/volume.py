@@ -12,11 +12,15 @@ their own under --cache (``volume_environment.py``), which also keeps their answ
 
 from __future__ import annotations
 
-import argparse
 import sys
+from pathlib import Path
+
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import argparse
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
