@@ -10,6 +10,7 @@ HOW_ADDED = "decides how integers are added, not what comes of it"
 PLAIN = "no row is plain any more, so all take the way of those that are not: the same sums, slower"
 SPARE = "one more cell a line, in which nothing is ever counted"
 LATER = "a shortcut only: rows without a place in the grid are left out two lines further"
+NONE = "any number below 0 says that there is none"
 GROUPS = "groups are numbered, or kept apart, otherwise; only that they are matters"
 
 _PLAIN = "plain = None if spells.plain else (spells.lo == spells.at + 1) & (spells.hi == NEVER)"
@@ -25,6 +26,11 @@ _HEAVY = "heaviest = float(np.abs(weights).max()) * len(place) if len(place) els
 _HERE = "here = np.flatnonzero((spells.lo < hi) & (spells.lo <= grid.times[-1]))"
 _GAP = "gap = np.append(True, fresh[1:] | (first[1:] > reach[:-1]))"
 _ALL = "((spells.lo == spells.at + 1) & (spells.hi == NEVER)).all()"
+_SORTED = "if len(line) < 2 or np.all((moments[1:] >= moments[:-1]) | (line[1:] != line[:-1])):"
+_CUTS = "cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1"
+_LAST = "return np.append(self.order, -1)[np.where(found, at, len(self.order))]"
+_PAIR = "return who * (len(self.grid) + 1) + np.searchsorted(self.grid, moment)"
+_BEGIN = "self.begin = np.searchsorted(spells.line, np.arange(lines + 1))"
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (ASOF, "NEVER = np.int64(2**62)", "NEVER = np.int64(2**61)"):
@@ -93,4 +99,22 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (TIMELINE, _ALL, _ALL.replace("+ 1", "- 1")): PLAIN,
     (TIMELINE, _ALL, _ALL.replace("+ 1", "+ 0")): PLAIN,
     (TIMELINE, _ALL, _ALL.replace("+ 1", "+ 2")): PLAIN,
+    (TIMELINE, "if self.plain: return begun, None", "pass"): SPEED,
+    (TIMELINE, _SORTED + " return Moments(moments, np.arange(len(moments)))", "pass"): SPEED,
+    (TIMELINE, _SORTED, _SORTED.replace("2 or", "2 and")): SPEED,
+    (TIMELINE, _SORTED, _SORTED.replace("< 2", "< 1")): SPEED,
+    (TIMELINE, _SORTED, _SORTED.replace(" | ", " & ")): SPEED,
+    (TIMELINE, _SORTED, _SORTED.replace(">=", ">")): SPEED,
+    (TIMELINE, _CUTS, _CUTS.replace("[:-1]", "[:1]")):
+        "more and smaller pieces, each still of one line",
+    (LABELS, "first = np.where(stop > end, -1, first)", "first = np.where(stop > end, -2, first)"):
+        NONE,
+    (LABELS, _LAST, _LAST.replace("-1", "-2")): NONE,
+    (LABELS, _PAIR, _PAIR.replace("+ 1", "+ 2")): "pairs further apart, in the same order",
+    (LABELS, _PAIR, _PAIR.replace("+ 1", "+ 0")):
+        "past the last moment of one customer is then before the first of the next, and no row is "
+        "between",
+    (TIMELINE, _BEGIN, _BEGIN.replace("+ 1", "+ 2")): "one more entry, which nothing asks for",
+    (KERNEL, "if few or heaviest >= EXACT:", "if few or heaviest > EXACT:"):
+        "no sum passes 2**53 yet where the heaviest times its number is that",
 }  # fmt: skip

@@ -490,6 +490,67 @@ def test_sums_that_no_integer_holds_are_refused() -> None:
         compute(view, spine, MemoryTables({"orders": pd.DataFrame(orders[:2])}))
 
 
+@pytest.mark.parametrize("amount", [2.0**51, 2.0**61 / 1000])
+def test_a_groups_sums_that_no_integer_holds_are_refused(amount: float) -> None:
+    """As a customer's are, also where one customer is asked for: 2**62 thousandths are too many."""
+    orders = [
+        {"order_id": str(i), "ordered_at": BASE - DAY, "customer_id": "a", "amount": amount}
+        for i in range(2 if amount > 2.0**51 else 3)
+    ]
+    orders.append({**orders[0], "order_id": "small", "amount": 1.0})
+    view = FeatureView((of_all(total(ORDERS, "amount", days=7, by="")),))
+
+    def asked(rows: list[Row]) -> float:
+        kept = History.read(view, MemoryTables({"orders": pd.DataFrame(rows)})).keep()
+        return float(compute(view, spine_of([("a", BASE)]), kept).iloc[0, 2])
+
+    with pytest.raises(DataError, match="too large"):
+        asked(orders)
+    with pytest.raises(DataError, match="too large"):
+        asked(orders[:-1])
+    assert asked(orders[:1]) == np.float32(amount)
+
+
+def test_the_second_group_became_known_in_another_order() -> None:
+    """Regions n and s: the rows of n in the order of their births, those of s the other way."""
+    customers = [
+        {"customer_id": who, "signed_up_at": BASE - 90 * DAY, "region": region}
+        for who, region in zip("abc", "nsz", strict=True)
+    ]
+    orders = [
+        {"order_id": f"{who}{i}", "ordered_at": BASE - (5 - i) * DAY, "customer_id": who,
+         "recorded_at": BASE + (i if who == "a" else -i) * US}
+        for who in "ab" for i in range(3)
+    ]  # fmt: skip
+    found = MemoryTables({"customers": pd.DataFrame(customers), "orders": pd.DataFrame(orders)})
+    view = FeatureView((of(BY_REGION, customer(CUSTOMERS["region"])),))
+    kept = History.read(view, found).keep()
+    nobody = [(f"nobody {i}", BASE - i * DAY) for i in range(60)]  # so that each has its own T
+    for ticks in range(-4, 4):
+        t = BASE + ticks * US
+        pairs = [("a", t), ("b", t), ("c", t)]
+        truth = [float(sum(o["customer_id"] == who and o["recorded_at"] <= t for o in orders))
+                 for who, _ in pairs]  # fmt: skip
+        assert compute(view, spine_of(pairs), kept).iloc[:, 2].tolist() == truth
+        apart = compute(view, spine_of(pairs + nobody), found)
+        assert apart.iloc[:3, 2].tolist() == truth
+
+
+def test_labels_keep_the_spines_customers_as_text() -> None:
+    spine = spine_of([("a", BASE)]).astype({"customer_id": object})
+    found = labels(spine, tables(0), horizons=(7,), known_as_of=BASE + 9 * DAY, complaint=RULE)
+    assert found["customer_id"].dtype == "str"
+    assert found["customer_id"].tolist() == ["a"]
+    none = labels(spine.head(0), tables(0), horizons=(7,), known_as_of=BASE, complaint=RULE)
+    assert none["customer_id"].dtype == "str"
+
+
+def test_nobody_at_times_of_their_own() -> None:
+    """No customer has a row, so no group is named either."""
+    pairs = [(f"nobody {i}", BASE - i * DAY) for i in range(60)]
+    check(compute(VIEW, spine_of(pairs), tables(0)), pairs, 0)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_a_group_whose_rows_all_end(rows: int) -> None:
     """Each is there from its birth on, and leaves when it is delivered."""
