@@ -18,6 +18,7 @@ True
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
@@ -133,11 +134,32 @@ def _without_values(tables: Tables, as_of: datetime | None) -> set[tuple[str, st
         if not tables.has(name):
             out |= {(name, column) for column in columns}
             continue
+        file = tables.file(name)
+        if as_of is None and file is not None:
+            filled = _filled(file)
+            out |= {(name, column) for column in columns if column not in filled}
+            continue
         frame = tables.frame(name, columns)
         if as_of is not None:
             frame = frame[times_of(frame["recorded_at"]) <= microseconds(as_of)]
         out |= {(name, column) for column in columns if not _has_value(frame[column])}
     return out
+
+
+def _filled(file: Path) -> set[str]:
+    """The columns of a Parquet file that have a value, as its own statistics tell; one without
+    statistics counts as filled."""
+    import pyarrow.parquet as pq
+
+    told = pq.read_metadata(file)
+    found = set()
+    for group in range(told.num_row_groups):
+        for at in range(told.num_columns):
+            column = told.row_group(group).column(at)
+            counted = column.statistics is not None and column.statistics.has_null_count
+            if not counted or column.statistics.null_count < told.row_group(group).num_rows:
+                found.add(column.path_in_schema.split(".")[0])
+    return found
 
 
 def _has_value(values: pd.Series) -> bool:
