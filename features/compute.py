@@ -44,7 +44,7 @@ WORKING_MEMORY = 256_000_000
 """Bytes of working arrays, where no limit is given."""
 
 COPIES = 3
-"""How often a value of a slot is held while it is worked on; measured."""
+"""How often a value of a slot is held while it is worked on: reckoned."""
 
 FEW = 64
 """Rows of a spine that are computed one by one, where the history is kept for that."""

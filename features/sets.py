@@ -37,11 +37,11 @@ from features.spine import Membership, membership
 
 FORMAT = 1
 ROW_BYTES = 120
-"""Memory that a row of a shard takes while it is evaluated, over all sources; measured."""
+"""Memory that a row of a shard takes while it is evaluated, over all sources: reckoned."""
 VALUE_BYTES = 24
-"""Memory that a feature of a customer at a time takes while it is evaluated; measured."""
+"""Memory that a feature of a customer at a time takes while it is evaluated: reckoned."""
 WRITTEN_BYTES = 10
-"""Memory that a feature of a customer at a time takes until its file is written; measured."""
+"""Memory that a feature of a customer at a time takes until its file is written: reckoned."""
 MOST_LINES = 65_536
 
 Progress = Callable[[float, str], None]
