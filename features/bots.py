@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from features.language import count, count_since, last, mean, now, share, since_last, smallest
+from features.language import count, count_since, decayed, last, mean, now, share, since_last, smallest
 from features.predicate import Compare, Is, Past
 from features.sources import BOT_SESSIONS, FEEDBACK, TICKETS, TREATMENTS
 
@@ -17,6 +17,8 @@ POOR = Compare("<=", FEEDBACK["rating"], 2).named("poor")
 BOT_FEATURES = (
     *(count(BOT_SESSIONS, days=days) for days in (7, 28, 90)),
     *(count(BOT_SESSIONS, where=NOT_CONTAINED, days=days) for days in (7, 28, 90)),
+    count(BOT_SESSIONS, where=NOT_CONTAINED),
+    decayed(count(BOT_SESSIONS, where=NOT_CONTAINED), 1.5),
     count(BOT_SESSIONS, where=HANDED_OVER, days=28),
     count(BOT_SESSIONS, since="handed_over_at", hours=24),
     since_last(BOT_SESSIONS, since="handed_over_at"),

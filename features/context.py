@@ -12,23 +12,29 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from features.expression import Joint, Period
 from features.language import (
     count,
     customer,
     distinct,
+    elevated,
     last,
     mean,
     now,
     of,
     of_all,
     of_each,
+    plus,
     rate,
     shrunk_rate,
     total,
+    total_age,
     trend,
 )
 from features.orders import ENDS, LATE
-from features.predicate import Predicate
+from features.predicate import Compare, In, Predicate
 from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, TICKETS_OF_ORDERS, USAGE, Source
 from features.spec import Feature
 from features.tickets import FIRST_RESPONSE
@@ -37,6 +43,10 @@ from features.usage import PAYMENT_FAILED
 ORDERS_OF_CUSTOMERS = ORDERS.with_customer()
 USAGE_OF_CUSTOMERS = USAGE.with_customer()
 TICKETS_OF_CUSTOMERS = TICKETS.with_customer()
+LOT = "half_month"
+"""A product that was shipped in one of these is taken to be of one lot."""
+HELD = 21
+"""Days for which an item is new to who holds it: most of what is wrong with it shows then."""
 
 
 def _deliveries(source: Source, by: str, link: Feature, prefix: str) -> tuple[Feature, ...]:
@@ -111,8 +121,69 @@ def _late_share(by: str, days: int) -> Feature:
     return rate(late, done, f"{group}_orders_late_share_{days}d")
 
 
-def context_features(complaint: Predicate) -> tuple[Feature, ...]:
-    """The features of groups, given which tickets are complaints."""
+def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[Feature, ...]:
+    """Whether what he holds, or is about to get, is of a lot that gives others trouble."""
+    shipped, ordered = (
+        Joint((ORDERS["product_id"], Period(ORDERS[time], LOT, time_zone)), f"lot_{time[:-3]}")
+        for time in ("shipped_at", "ordered_at")
+    )
+    about: Predicate = Compare(">", TICKETS["opened_at"], ORDERS["delivered_at"])
+    if goods:
+        about = about & In(TICKETS["topic"], tuple(goods))
+    else:  # a complaint about what came late is about that
+        about = about & Compare("<=", ORDERS["delivered_at"], ORDERS["promised_at"])
+    about = (complaint & about).named("about_goods")
+
+    def returns(by: Joint | str) -> Feature:
+        return count(ORDERS, since="returned_at", by=by)
+
+    def complainers(by: Joint | str) -> Feature:
+        return distinct(TICKETS_OF_ORDERS, "customer_id", where=about, by=by)
+
+    def evidence(of: Callable[[Joint | str], Feature], times: float, name: str) -> Feature:
+        """Of trouble above the usual, over the days for which items were held."""
+        held = [
+            total_age(ORDERS, since="delivered_at", label="held", at_most=HELD, by=by)
+            for by in (shipped, "")
+        ]
+        return elevated(of(shipped), held[0], of_all(rate(of(""), held[1], name)), times, name)
+
+    speaks = plus(
+        evidence(returns, 15.0, "returns_speak"), evidence(complainers, 30.0, "complaints_speak"),
+        "lot_trouble",
+    )  # fmt: skip
+    held = distinct(ORDERS, shipped, since="delivered_at", days=HELD)
+    under_way = distinct(ORDERS, shipped, since="shipped_at", until=ENDS)
+    # what has not been shipped will be of the lot that is shipped now
+    unshipped = distinct(ORDERS, ordered, until=("shipped_at", *ENDS))
+    return (
+        of_each(speaks, held, "largest", "held_"),
+        of_each(speaks, under_way, "largest", "under_way_"),
+        of_each(speaks, unshipped, "largest", "unshipped_"),
+    )
+
+
+def _routes() -> tuple[Feature, ...]:
+    """Whether orders still arrive where his must pass: carrier and region."""
+    route = Joint((ORDERS["carrier"], CUSTOMERS["region"]), "route")
+    source = ORDERS_OF_CUSTOMERS
+    waiting = now(source, since="shipped_at", until=ENDS, label="under_way", by=route)
+    his = distinct(source, route, until=ENDS)
+    found = []
+    for days in (2, 5):
+        arrived = count(source, since="delivered_at", days=days, by=route)
+        both = plus(arrived, waiting, "arrived_or_under_way")
+        found.append(
+            of_each(rate(waiting, both, f"route_under_way_share_{days}d"), his, "largest", "open_")
+        )
+    return tuple(found)
+
+
+def context_features(
+    complaint: Predicate, time_zone: str = "UTC", goods: Sequence[str] = ()
+) -> tuple[Feature, ...]:
+    """The features of groups, given which tickets are complaints and which topics are about the
+    goods (features/goods.py); days are of ``time_zone``."""
     region = customer(CUSTOMERS["region"])
     platform = customer(CUSTOMERS["platform"])
     plan = customer(CUSTOMERS["plan"])
@@ -174,6 +245,8 @@ def context_features(complaint: Predicate) -> tuple[Feature, ...]:
             "largest",
             "open_",
         ),
+        *_lots(complaint, goods, time_zone),
+        *_routes(),
         of(_late_share("product_category", 28), category),
         of(
             rate(complaints_in_category, orders_in_category, "category_complaints_per_order_28d"),

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from features import kernel
 from features.asof import NEVER, Int64
-from features.expression import Array, Column, Expression
+from features.expression import Array, Column, Expression, Key
 from features.history import SCALES, History, Part
 from features.kernel import Cut, Grid, Spells, Window
 from features.program import Lookup, Measure, Program, Spread, Stream, bare
@@ -58,17 +58,17 @@ class Asked(NamedTuple):
 class Histories(Protocol):
     """Where rows come from: ``History``, or the shards of a large one."""
 
-    def categories(self, source: Source, column: Column) -> Array:
+    def categories(self, source: Source, column: Key) -> Array:
         """The texts that a column's codes stand for."""
 
-    def select(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+    def select(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
         """The rows of some keys, in order."""
 
-    def loose(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+    def loose(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
         """The rows of some keys, in any order."""
 
     def parts(
-        self, source: Source, key: Column | None, names: Array, chosen: Int64
+        self, source: Source, key: Key | None, names: Array, chosen: Int64
     ) -> Iterable[Part]:
         """The rows of some keys, in pieces of any order."""
 
@@ -286,7 +286,7 @@ def _shifted(spells: Spells, line: Int64, own: Int64 | None) -> Spells:
     return Spells(line, spells.lo - told, hi, spells.at - told, spells.plain)
 
 
-def _of_customer(key: Column | None) -> bool:
+def _of_customer(key: Key | None) -> bool:
     return key is not None and key.name == "customer_id"
 
 
@@ -325,7 +325,7 @@ def _look_up(how: Evaluation, lookup: Lookup, asked: Asked, values: Float64) -> 
 
 
 def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Float64) -> None:
-    """The mean or the largest over the groups that a line's rows name."""
+    """The mean, largest or sum over the groups that a line's rows name."""
     term = spread.term
     assert term.value is not None
     part = how.history.select(term.source, term.key, asked.names, asked.chosen)
@@ -338,9 +338,12 @@ def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Float64) -> N
         known = ~np.isnan(found[at])
         where, numbers = slot[known], found[at][known]
         count = np.bincount(where, minlength=slots)
-        if name == "mean":  # bincount adds in the order of the rows: the same for any batch
+        # bincount adds in the order of the rows: the same for any batch
+        if name == "mean":
             sums = np.bincount(where, numbers, minlength=slots)
             values[into] = np.where(count == 0, np.nan, sums / np.maximum(count, 1))
+        elif name == "sum":
+            values[into] = np.bincount(where, numbers, minlength=slots)
         else:
             best = np.full(slots, -np.inf)
             np.maximum.at(best, where, numbers)
@@ -351,7 +354,7 @@ def group_names(history: Histories, term: Term | None) -> Array:
     """The texts that a link's codes stand for."""
     if term is None:
         return EVERYBODY
-    assert isinstance(term.value, Column)
+    assert isinstance(term.value, Key)
     return history.categories(term.source, term.value)
 
 
@@ -370,6 +373,8 @@ def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
             return np.minimum(parts[0], parts[1])
         if how == "days_since":
             return (times.astype(np.float64) - parts[0]) / DAY
+        if how == "age_sum":
+            return (times.astype(np.float64) * parts[0] - parts[1]) / DAY
         if how == "days":
             return parts[0] / DAY
         if how == "above_zero":

@@ -1,6 +1,6 @@
 """Our small expression tree: the values of a row that features are made of.
 
-A value is a column, a difference of two, the earliest of some times, or a day. Each knows from when
+A value is a column, a difference of two, the earliest of some times, a day, or several joined. Each knows from when
 it is known: a column of the contract from its own time on, a difference once both sides are.
 
 >>> Minus(Column("orders", "delivered_at"), Column("orders", "promised_at")).text
@@ -14,10 +14,11 @@ data.errors.DefinitionError: orders has no column 'delivred_at'. Did you mean "d
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +76,8 @@ class RowColumns(Protocol):
     def size(self) -> int:
         """The number of rows."""
 
-    def column(self, column: Column) -> Value:
-        """One column's values."""
+    def column(self, column: Key) -> Value:
+        """One column's values, or those of a joint."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,133 @@ class Day:
         return Value(np.where(null, NEVER, days + EPOCH), found.known)
 
 
-Expression = Column | Minus | Earliest | Day
+PERIODS = ("week", "half_month", "month")
+
+
+@dataclass(frozen=True)
+class Period:
+    """The local week, half month (to the 15th, from the 16th) or month of a time, as a number that
+    grows with it: a part of a ``Joint``."""
+
+    time: Column
+    length: str
+    time_zone: str = "UTC"
+
+    kind = "period"
+
+    def __post_init__(self) -> None:
+        if self.length not in PERIODS:
+            raise DefinitionError(f"no period {self.length!r}; there are {PERIODS}")
+        Day(self.time, self.time_zone)  # makes the same demands
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (self.time,)
+
+    @property
+    def text(self) -> str:
+        zone = "" if self.time_zone == "UTC" else f" in {self.time_zone}"
+        return f"{self.length.replace('_', ' ')} of {self.time.text}{zone}"
+
+    def value(self, rows: RowColumns) -> Value:
+        days = Day(self.time, self.time_zone).value(rows)
+        null = days.null()
+        count = np.where(null, 0, days.data.astype(np.int64) - EPOCH)
+        if self.length == "week":
+            number = (count + 3) // 7  # 1970 began on a Thursday
+        else:
+            date = count.astype("datetime64[D]")
+            month = date.astype("datetime64[M]")
+            number = month.astype(np.int64)
+            if self.length == "half_month":
+                day = (date - month.astype("datetime64[D]")).astype(np.int64)
+                number = 2 * number + (day >= 15)
+        return Value(np.where(null, NEVER, number), days.known)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Several texts or periods of a row as one text, to group by: the product and the half month
+    in which it was shipped are its lot, carrier and region its route. Null where a part is, known
+    once all are. ``label`` stands in the names of features.
+
+    >>> shipped = Period(Column("orders", "shipped_at"), "half_month")
+    >>> Joint((Column("orders", "product_id"), shipped), "lot").text
+    'product_id x half month of shipped_at'
+    """
+
+    parts: tuple[Column | Period, ...]
+    label: str
+
+    kind = "text"
+
+    def __post_init__(self) -> None:
+        if len(self.parts) < 2:
+            raise DefinitionError(f"{self.label} joins {len(self.parts)} part: it takes two or more")
+        for part in self.parts:
+            if part.kind not in ("text", "period"):
+                raise DefinitionError(
+                    f"{self.label} joins {part.text}, a {part.kind}: it takes texts and periods"
+                )
+            if "customer_id" in (column.name for column in part.columns):
+                raise DefinitionError(f"{self.label} joins customers, who are a key by themselves")
+
+    @property
+    def name(self) -> str:
+        """As a column has one."""
+        return self.label
+
+    @property
+    def known_at(self) -> str | None:
+        """The last of the columns by which a part is known late; None: all are from birth."""
+        found = [column.known_at for column in self.columns if column.known_at]
+        return found[-1] if found else None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return tuple(column for part in self.parts for column in part.columns)
+
+    @property
+    def text(self) -> str:
+        return " x ".join(part.text for part in self.parts)
+
+    def value(self, rows: RowColumns) -> Value:
+        return rows.column(self)  # ``joined`` put it there when the rows were read
+
+
+def joined(joint: Joint, rows: RowColumns) -> Value:
+    """The texts of a joint, made of its parts' values: percent-escaped, a slash between them."""
+    values = [part.value(rows) for part in joint.parts]
+    known: Int64 | None = None
+    null = np.zeros(rows.size, dtype=bool)
+    for value in values:
+        known = latest(known, value.known)
+        null |= value.null()
+    at = np.flatnonzero(~null)
+    codes, told = np.zeros(len(at), dtype=np.int64), [""]
+    for value in values:
+        own, place = np.unique(value.data[at].astype(np.int64), return_inverse=True)
+        pairs, codes = np.unique(codes * max(1, len(own)) + place, return_inverse=True)
+        names = [_named(value, number) for number in own.tolist()]
+        before = (divmod(pair, max(1, len(own))) for pair in pairs.tolist())
+        told = [f"{told[a]}/{names[b]}" for a, b in before]
+    found = np.full(rows.size, -1)
+    found[at] = codes
+    return Value(found, known, np.array(told, dtype=object))
+
+
+def _named(value: Value, number: int) -> str:
+    return str(number) if value.categories is None else quote(str(value.categories[number]), "")
+
+
+Expression = Column | Minus | Earliest | Day | Joint
+Key = Column | Joint
+"""What rows are grouped by."""
+
+
+def read_columns(columns: Iterable[Key]) -> set[Column]:
+    """The columns of tables that are behind these."""
+    return {part for column in columns for part in column.columns}
 
 
 def latest(left: Int64 | None, right: Int64 | None) -> Int64 | None:

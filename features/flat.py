@@ -74,7 +74,7 @@ class Flat:
     @classmethod
     def of(cls, nodes: Sequence[Node], group: Group | None = None) -> Flat | None:
         """The table of these nodes, None where one is beyond it: a group of a group, or an
-        operation on a group's rows that is not a sum."""
+        operation on a group's rows that is neither a sum nor a distinct count."""
         making = _Making()
         try:
             results = tuple(making.row(node, group) for node in nodes)
@@ -111,7 +111,7 @@ class _Making:
             if isinstance(node, Constant):
                 self.constants.append((at, node.number))
             elif isinstance(node, Term):
-                if group is not None and node.operation not in ("count", "sum"):
+                if group is not None and node.operation not in ("count", "sum", "distinct"):
                     raise _Beyond
                 self.leaves.append(Leaf(at, node, group))
             else:

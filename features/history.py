@@ -32,15 +32,15 @@ import pandas as pd
 from data.errors import DataError
 from data.tables import Tables
 from features.asof import ALWAYS, NEVER, Int64
-from features.expression import Array, Column, Expression, Value
+from features.expression import Array, Expression, Joint, Key, Value
 from features.kernel import Spells
 from features.predicate import Given
 from features.sources import Rows, Source, read_rows
 from features.spec import FeatureView, Term
 
-SCALES = {"number": 1000.0, "duration": 1.0, "flag": 1.0}
+SCALES = {"number": 1000.0, "duration": 1.0, "flag": 1.0, "time": 1e-6}
 """Numbers are added as integers of a thousandth (money to a tenth of a cent), durations as
-microseconds: exact, so the order of adding does not matter."""
+microseconds, moments as seconds: exact, so the order of adding does not matter."""
 
 
 KEPT = 64
@@ -66,7 +66,7 @@ class Keyed(Loose):
     """A source's rows by key, within it by time and, of equal times, as they came; rows without a
     key are left out. Those of key code c are ``begin[c]`` up to ``begin[c + 1]``."""
 
-    def __init__(self, rows: Rows, source: Source, key: Column | None, kept: bool) -> None:
+    def __init__(self, rows: Rows, source: Source, key: Key | None, kept: bool) -> None:
         if key is None:
             self.categories: Array = np.array(["all"], dtype=object)
             codes = np.zeros(rows.size, dtype=np.int64)
@@ -127,7 +127,7 @@ class Part:
     def position(self) -> Int64:
         return self._keyed.rows.position[self._at]
 
-    def column(self, column: Column) -> Value:
+    def column(self, column: Key) -> Value:
         whole = self._keyed.rows.column(column)
         if isinstance(self._at, slice) and self._at == slice(None):
             return whole
@@ -148,7 +148,7 @@ class Part:
 
     def value(self, value: Expression) -> Value:
         """A value per row."""
-        if isinstance(value, Column):
+        if isinstance(value, Key):
             return self.column(value)
         made = self._make(value, lambda part: tuple(value.value(part)[:2]))
         return Value(made[0], made[1])
@@ -176,9 +176,9 @@ class History:
     def __init__(self, rows: Mapping[Source, Rows], kept: bool = False) -> None:
         self._rows = MappingProxyType(dict(rows))
         self.kept = kept
-        self._keyed: dict[tuple[Source, Column | None], Keyed] = {}
-        self._codes: dict[tuple[Source, Column, int], tuple[Array, Int64]] = {}
-        self._loose: dict[tuple[Source, Column | None], Part] = {}
+        self._keyed: dict[tuple[Source, Key | None], Keyed] = {}
+        self._codes: dict[tuple[Source, Key, int], tuple[Array, Int64]] = {}
+        self._loose: dict[tuple[Source, Key | None], Part] = {}
         self.cache: dict[Hashable, Any] = {}
 
     @classmethod
@@ -195,26 +195,26 @@ class History:
         """All rows of the source."""
         return self._rows[source]
 
-    def categories(self, source: Source, column: Column) -> Array:
+    def categories(self, source: Source, column: Key) -> Array:
         """The texts that a column's codes stand for."""
         found = self._rows[source].column(column).categories
         assert found is not None
         return found
 
-    def keyed(self, source: Source, key: Column | None) -> Keyed:
+    def keyed(self, source: Source, key: Key | None) -> Keyed:
         """The rows by key; None: all are of one key."""
         if (source, key) not in self._keyed:
             self._keyed[source, key] = Keyed(self._rows[source], source, key, self.kept)
         return self._keyed[source, key]
 
-    def select(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+    def select(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
         """The rows of the keys ``names[chosen]``, by line: line i has those of chosen[i].
 
         Without a key every line has all rows.
         """
         return self.keyed(source, key).part(self.codes(source, key, names, chosen))
 
-    def codes(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Int64:
+    def codes(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Int64:
         """The key codes of ``names[chosen]``, -1 for a key that has no rows."""
         keyed = self.keyed(source, key)
         if key is None:
@@ -233,7 +233,7 @@ class History:
             self._codes[place] = (names, keyed.names.get_indexer(pd.Index(names, dtype=object)))
         return self._codes[place][1][chosen]
 
-    def loose(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+    def loose(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
         """``select``, but as the rows lie where all keys are asked for and they were not sorted
         yet."""
         rows = self._rows[source]
@@ -250,7 +250,7 @@ class History:
         return self._loose[source, key]
 
     def parts(
-        self, source: Source, key: Column | None, names: Array, chosen: Int64
+        self, source: Source, key: Key | None, names: Array, chosen: Int64
     ) -> Iterator[Part]:
         """``loose`` piece by piece: of a history in memory there is one piece."""
         yield self.loose(source, key, names, chosen)
@@ -276,11 +276,12 @@ def _in_time(times: Int64, position: Int64) -> bool:
     return bool(later.all())
 
 
-def needed_columns(terms: Iterable[Term]) -> dict[Source, set[Column]]:
-    """The columns that terms read, by source."""
-    needed: dict[Source, set[Column]] = {}
+def needed_columns(terms: Iterable[Term]) -> dict[Source, set[Key]]:
+    """The columns that terms read, and the joints that they group by, by source."""
+    needed: dict[Source, set[Key]] = {}
     for term in terms:
-        needed.setdefault(term.source, set()).update({*term.columns, term.source.time})
+        own = {*term.columns, *term.joints, term.source.time}
+        needed.setdefault(term.source, set()).update(own)
     return needed
 
 
@@ -300,6 +301,9 @@ def _spells(part: Part, term: Term, value: Expression | None) -> tuple[Any, ...]
         hi = np.minimum(hi, past + 1)
     elif term.since is not None:  # a row is not seen before its own moment anyway
         lo = np.maximum(lo, np.where(moments == NEVER, NEVER, moments + 1))
+    if isinstance(term.key, Joint):
+        key = part.column(term.key).known
+        lo = lo if key is None else np.maximum(lo, key)
     if term.where is not None:
         lo = np.maximum(lo, term.where.truth(part).true_from)
     if value is not None:

@@ -15,16 +15,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from features.expression import Column, Day, Expression, Minus
+from features.expression import Column, Day, Expression, Joint, Minus, Period
 from features.naming import feature as _feature
-from features.naming import name_of, span, term
+from features.naming import name_of, since_of, span, term
+from features.notes import ages_note
 from features.predicate import Compare, Given, In, Is, Null, Past, Predicate
 from features.relations import (
     change,
     count_since,
+    decayed,
+    elevated,
     of,
     of_all,
     of_each,
+    plus,
     rate,
     shrunk_daily_rate,
     shrunk_rate,
@@ -34,10 +38,11 @@ from features.sources import CUSTOMERS, Source
 from features.spec import DAY, Combine, Constant, Feature, Node, Term, span_text
 
 __all__ = [
-    "Compare", "In", "Is", "Minus", "Null", "Past", "active_days", "age", "change", "count",
-    "count_since", "customer", "distinct", "due", "gap", "largest", "last", "mean", "now", "of",
-    "of_all", "of_each", "overdue_ratio", "rate", "share", "shrunk_daily_rate", "shrunk_rate",
-    "since_first", "since_last", "smallest", "total", "trend", "until_next", "worth",
+    "Compare", "In", "Is", "Joint", "Minus", "Null", "Past", "Period", "active_days", "age",
+    "change", "count", "count_since", "customer", "decayed", "distinct", "due", "elevated", "gap",
+    "largest", "last", "mean", "now", "of",
+    "of_all", "of_each", "overdue_ratio", "plus", "rate", "share", "shrunk_daily_rate", "shrunk_rate",
+    "since_first", "since_last", "smallest", "total", "total_age", "trend", "until_next", "worth",
 ]  # fmt: skip
 
 
@@ -48,7 +53,7 @@ def count(
     since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Feature:
     """How many rows; 0 where none."""
     node = term(source, "count", where=where, since=since, days=days, hours=hours, by=by)
@@ -63,11 +68,11 @@ def total(
     since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Feature:
-    """The sum of a value; 0 where no row has one."""
+    """The sum of a value; 0 where no row has one. Durations in days."""
     node = term(source, "sum", value, where=where, since=since, days=days, hours=hours, by=by)
-    return _feature(node, name_of(node, "sum"))
+    return _in_days(node, node, "sum")
 
 
 def mean(
@@ -78,7 +83,7 @@ def mean(
     since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Feature:
     """The mean of a value over the rows that have it; null where none. Durations in days."""
     node = term(source, "sum", value, where=where, since=since, days=days, hours=hours, by=by)
@@ -108,7 +113,7 @@ def share(
     since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Feature:
     """The share of the rows that are ``of``; null where there are none."""
     every = term(source, "count", where=where, since=since, days=days, hours=hours, by=by)
@@ -118,14 +123,14 @@ def share(
 
 def distinct(
     source: Source,
-    value: str,
+    value: str | Joint,
     *,
     where: Predicate | None = None,
     since: str | None = None,
     until: str | tuple[str, ...] | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Feature:
     """How many different texts; 0 where none. With ``until`` only of rows that have not ended."""
     node = term(
@@ -194,7 +199,7 @@ def since_last(
     *,
     where: Predicate | None = None,
     since: str | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Feature:
     """Days since the latest row; null where none."""
     node = term(source, "last_time", where=where, since=since, by=by)
@@ -206,7 +211,7 @@ def since_first(
     *,
     where: Predicate | None = None,
     since: str | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Feature:
     """Days since the first row; null where none."""
     node = term(source, "first_time", where=where, since=since, by=by)
@@ -240,7 +245,7 @@ def now(
     label: str,
     since: str | None = None,
     where: Predicate | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Feature:
     """How many rows are in a state at T: from ``since`` on until the first of ``until``."""
     node = term(source, "count", where=where, since=since, until=until, by=by)
@@ -276,6 +281,27 @@ def worth(
     return _feature(node, f"{source.label}_{label}_{node.value.label}_sum_now")
 
 
+def total_age(
+    source: Source,
+    *,
+    label: str,
+    since: str | None = None,
+    until: str | tuple[str, ...] | None = None,
+    at_most: float,
+    where: Predicate | None = None,
+    by: str | Joint | None = None,
+) -> Feature:
+    """The days for which all rows in a state have been in it, added up, ``at_most`` so many for
+    each; 0 where none is. Without ``until`` a row stays in its state: its age stops growing."""
+    every = term(source, "count", where=where, since=since, until=until, by=by)
+    young = replace(every, window=span(at_most, DAY, "days"))
+    moments = replace(young, operation="sum", value=since_of(every))
+    older = Combine("times", (Combine("minus", (every, young)), Constant(float(at_most))))
+    node = Combine("plus", (Combine("age_sum", (young, moments)), older))
+    group = name_of(replace(every, where=None, since=None), "").rstrip("_")
+    return _feature(node, f"{group}_{label}_age_sum_days", ages_note(every, at_most))
+
+
 def until_next(
     source: Source,
     *,
@@ -297,7 +323,7 @@ def due(
     until: str | tuple[str, ...] | None = None,
     days: float,
     label: str,
-    by: str | None = None,
+    by: str | Joint | None = None,
     where: Predicate | None = None,
 ) -> Feature:
     """How many rows have a planned time in the next days, and have not ended."""

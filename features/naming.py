@@ -16,7 +16,7 @@ from numbers import Real
 
 from data.errors import DefinitionError, did_you_mean
 from features import sources
-from features.expression import Column, Earliest, Expression
+from features.expression import Column, Earliest, Expression, Joint, Key
 from features.predicate import Predicate
 from features.sources import Source
 from features.spec import DAY, HOUR, Feature, Node, Term, span_text
@@ -46,10 +46,10 @@ def _checked(source: object) -> Source:
     raise DefinitionError(f"{source!r} is no source.{near}")
 
 
-def _key(source: Source, by: str | None) -> Column | None:
+def _key(source: Source, by: str | Joint | None) -> Key | None:
     if by == "":
         return None
-    return source[by or "customer_id"]
+    return by if isinstance(by, Joint) else source[by or "customer_id"]
 
 
 def _value(source: Source, value: str | Expression) -> Expression:
@@ -74,7 +74,7 @@ def term(
     days: float | None = None,
     hours: float | None = None,
     ahead_days: float | None = None,
-    by: str | None = None,
+    by: str | Joint | None = None,
 ) -> Term:
     """One number per (key, T). ``by``: the key's column, customer_id if not given, "" for all."""
     source = _checked(source)
@@ -89,6 +89,11 @@ def term(
         window_of(days, hours),
         None if ahead_days is None else span(ahead_days, DAY, "days"),
     )
+
+
+def since_of(term: Term) -> Column:
+    """The time from which its rows count."""
+    return term.since or term.source.time
 
 
 def name_of(term: Term, word: str) -> str:

@@ -228,6 +228,11 @@ def _span(microseconds: int) -> str:
     return f"{microseconds} microseconds"
 
 
+def ages_note(term: Term, at_most: float) -> str:
+    """The days for which rows have been in a state, at most so many for each."""
+    return f"days of {_rows(term)}, added up, at most {at_most:g} for each"
+
+
 def since_other(term: Term, other: str, back: int) -> str:
     """The rows of a term since the latest row of another table, within so many microseconds."""
     one = NOUNS[other][0]

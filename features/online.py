@@ -310,6 +310,33 @@ class _GroupStream:
             values[row] = (running[now] - running[base] - gone) / scale
 
 
+class _GroupDistinct:
+    """A distinct count of a group, from all its rows."""
+
+    def __init__(self, leaf: Leaf, group: Group, history: History) -> None:
+        term, value = stream_of(leaf.term)
+        assert value is not None
+        keyed = history.keyed(term.source, term.key)
+        needs = None if keyed.complete(value) else value
+        self.row, self.begin = leaf.row, keyed.begin
+        self.spells = keyed.whole.spells(term, needs)
+        self.values = keyed.whole.value(value).data.astype(np.int64)
+        self.window = UNBOUNDED if leaf.term.window is None else leaf.term.window
+        names = group_names(history, group.term)
+        codes = history.codes(term.source, term.key, names, np.arange(len(names)))
+        self.code = np.append(codes, -1).tolist()
+
+    def fill(self, values: Float64, code: int, as_of: int) -> None:
+        line = self.code[code]
+        if line < 0:
+            values[self.row] = 0.0
+            return
+        rows = slice(int(self.begin[line]), int(self.begin[line + 1]))
+        hi = np.minimum(self.spells.hi[rows], self.spells.at[rows] + (self.window + 1))
+        counted = (self.spells.lo[rows] <= as_of) & (hi > as_of)
+        values[self.row] = len(set(self.values[rows][counted].tolist()))
+
+
 class _GroupLeaves:
     """All leaves of the group that ``link`` (a row) names."""
 
@@ -317,9 +344,14 @@ class _GroupLeaves:
         self.link = group.link
         self.everybody = group.term is None
         streams: dict[tuple[Term, Expression | None], list[Leaf]] = {}
+        distinct = [leaf for leaf in leaves if leaf.term.operation == "distinct"]
         for leaf in leaves:
-            streams.setdefault(stream_of(leaf.term), []).append(leaf)
-        self.streams = [_GroupStream(of, group, history) for of in streams.values()]
+            if leaf.term.operation != "distinct":
+                streams.setdefault(stream_of(leaf.term), []).append(leaf)
+        self.streams: list[_GroupStream | _GroupDistinct] = [
+            *(_GroupStream(of, group, history) for of in streams.values()),
+            *(_GroupDistinct(leaf, group, history) for leaf in distinct),
+        ]
 
     def fill(self, values: Float64, code: int, as_of: int) -> None:
         for stream in self.streams:
@@ -359,7 +391,7 @@ class _Spread:
         customer_id: str,
         as_of: int,
     ) -> None:
-        values[list(into)] = np.nan
+        values[list(into)] = [0.0 if kind == "sum" else np.nan for kind in how]
         try:
             code = self.keyed.names.get_loc(customer_id)
         except KeyError:
@@ -386,5 +418,7 @@ class _Spread:
                 continue
             if kind == "largest":
                 values[row] = found.max()
-            else:  # in the order of the rows, as everywhere
-                values[row] = np.bincount(np.zeros(len(found), np.int64), found)[0] / len(found)
+                continue
+            # in the order of the rows, as everywhere
+            added = np.bincount(np.zeros(len(found), np.int64), found)[0]
+            values[row] = added / len(found) if kind == "mean" else added

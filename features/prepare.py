@@ -25,9 +25,9 @@ from data.settings_tree import Engine
 from data.snapshot import Snapshot
 from data.tables import ROW
 from features.asof import NEVER, Int64, spans
-from features.expression import Array, Column
+from features.expression import Array, Column, Joint, Key, Value, joined
 from features.history import needed_columns
-from features.sources import SIGHTINGS, Source
+from features.sources import SIGHTINGS, Rows, Source
 from features.spec import Node, Term
 
 BATCH = 1_000_000
@@ -42,8 +42,9 @@ class Prepared:
     names: Array
     lines: int
     """Customers in a shard; the last has fewer."""
-    sources: Mapping[Source, tuple[Column, ...]]
-    categories: Mapping[Column, Array]
+    sources: Mapping[Source, tuple[Key, ...]]
+    """What is there of each: columns, then joints."""
+    categories: Mapping[Key, Array]
     rows: Mapping[Source, int]
 
     @property
@@ -125,8 +126,8 @@ def prepare(
     needed = needed_columns(terms)
     sources = {source: tuple(sorted(cols, key=_by_name)) for source, cols in needed.items()}
     every = {column for columns in sources.values() for column in columns}
-    categories = {column: names for column in every if column.name == CUSTOMER}
-    texts: dict[Column, dict[str, int]] = {
+    categories: dict[Key, Array] = {column: names for column in every if column.name == CUSTOMER}
+    texts: dict[Key, dict[str, int]] = {
         column: {} for column in every if column.kind == "text" and column.name != CUSTOMER
     }
     rows: dict[Source, int] = {}
@@ -134,7 +135,7 @@ def prepare(
     reader = _Reader(files, _limits(terms, times))
     for number, (source, columns) in enumerate(sources.items()):
         own = [term for term in terms if term.source == source]
-        query = reader.source(source, columns, own)
+        query = reader.source(source, tuple(c for c in columns if isinstance(c, Column)), own)
         rows[source] = _write(made, source, columns, files.stream(query), texts)
         if progress is not None:
             progress((number + 1) / len(sources), f"reading {source.label}")
@@ -142,8 +143,9 @@ def prepare(
     return made
 
 
-def _by_name(column: Column) -> tuple[str, str]:
-    return column.table, column.name
+def _by_name(column: Key) -> tuple[str, str]:
+    """Joints last, after the parts that they are made of."""
+    return (column.table if isinstance(column, Column) else "~", column.name)
 
 
 def _bounds(terms: Iterable[Term], times: Int64) -> tuple[int | None, int]:
@@ -289,9 +291,9 @@ def _any_groups(terms: Iterable[Term]) -> bool:
 def _write(
     made: Prepared,
     source: Source,
-    columns: tuple[Column, ...],
+    columns: tuple[Key, ...],
     batches: Any,
-    texts: Mapping[Column, dict[str, int]],
+    texts: Mapping[Key, dict[str, int]],
 ) -> int:
     """Streams a source's rows into a file per shard, in integers and floats."""
     import pyarrow as pa
@@ -306,6 +308,7 @@ def _write(
                 name: _as_numbers(batch.column(name), _column_of(name, columns), texts)
                 for name in batch.schema.names
             }
+            _join(arrays, columns, texts)
             if not writers:
                 schema = pa.schema([(n, pa.from_numpy_dtype(a.dtype)) for n, a in arrays.items()])
                 for shard in range(shards):
@@ -332,13 +335,33 @@ def _write(
     return count
 
 
-def _column_of(name: str, columns: tuple[Column, ...]) -> Column | None:
+def _join(
+    arrays: dict[str, npt.NDArray[Any]],
+    columns: tuple[Key, ...],
+    texts: Mapping[Key, dict[str, int]],
+) -> None:
+    """Adds the codes of the joints to a batch, which has their parts."""
+    values: dict[Key, Value] = {}
+    place = np.arange(len(arrays["c0"]))
+    for number, column in enumerate(columns):
+        if isinstance(column, Joint):
+            made = joined(column, Rows(place, place, place, values))
+            assert made.categories is not None
+            known = texts[column]
+            codes = [known.setdefault(text, len(known)) for text in made.categories.tolist()]
+            arrays[f"c{number}"] = np.array([*codes, -1], dtype=np.int32)[made.data]
+        elif column.name != CUSTOMER:
+            told = np.array(list(texts[column]), object) if column.kind == "text" else None
+            values[column] = Value(arrays[f"c{number}"], None, told)
+
+
+def _column_of(name: str, columns: tuple[Key, ...]) -> Key | None:
     """The column behind a ``c`` of the stream; None for times and whatever else stands there."""
     return columns[int(name[1:])] if name[0] == "c" else None
 
 
 def _as_numbers(
-    array: Any, column: Column | None, texts: Mapping[Column, dict[str, int]]
+    array: Any, column: Key | None, texts: Mapping[Key, dict[str, int]]
 ) -> npt.NDArray[Any]:
     """Times as microseconds (NEVER where null), texts as codes (-1), numbers as they are (NaN)."""
     import pyarrow as pa

@@ -10,16 +10,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from data.errors import DefinitionError
 from features.naming import feature as _feature
-from features.naming import name_of, term
-from features.notes import since_other
+from features.naming import name_of, span, term
+from features.notes import note_of, since_other
 from features.predicate import Predicate
 from features.sources import CUSTOMERS, Source
-from features.spec import Combine, Constant, Feature, Node, Of, OfEach, Term, span_text
+from features.spec import DAY, Combine, Constant, Feature, Node, Of, OfEach, Term, span_text
 
 
 def trend(recent: Feature, usual: Feature) -> Feature:
@@ -35,6 +36,11 @@ def trend(recent: Feature, usual: Feature) -> Feature:
     return _feature(node, f"{recent.name}_over_{span_text(long.window)}")
 
 
+def plus(one: Feature, other: Feature, name: str) -> Feature:
+    """Both together; null where either is."""
+    return _feature(Combine("plus", (one.node, other.node)), name)
+
+
 def rate(events: Feature, exposure: Feature, name: str) -> Feature:
     """Events per exposure (tickets per order, errors per use); null without exposure."""
     return _feature(Combine("ratio", (events.node, exposure.node)), name)
@@ -47,6 +53,44 @@ def shrunk_rate(
     mean of a Poisson rate under a gamma prior; ``usual`` is a rate of all (``of_all``)."""
     parts = (events.node, exposure.node, usual.node, Constant(weight))
     return _feature(Combine("smoothed", parts), name)
+
+
+def elevated(
+    events: Feature, exposure: Feature, usual: Feature, times: float, name: str
+) -> Feature:
+    """How strongly a group's events speak for ``times`` the usual rate and against the usual one:
+    the log likelihood ratio of two Poisson rates, 0 where nothing has been seen. ``usual`` is a
+    rate of all per exposure (``of_all``)."""
+    if not times > 1:
+        raise DefinitionError(f"{name}: times={times}: an elevated rate is above the usual one")
+    seen = Combine("times", (events.node, Constant(math.log(times))))
+    usually = Combine("times", (usual.node, Constant(times - 1.0)))
+    expected = Combine("times", (exposure.node, usually))
+    note = f"evidence for {times:g} times the usual rate: {note_of(events.node)}"
+    return _feature(Combine("minus", (seen, expected)), name, note)
+
+
+STEPS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+"""Where the weight of ``decayed`` falls, in half lives."""
+
+
+def decayed(feature: Feature, half_life_days: float) -> Feature:
+    """A count or sum in which a row weighs half as much every so many days: by steps, each at the
+    mean of its span, the last after six half lives, when a row no longer counts."""
+    whole = feature.node
+    if not isinstance(whole, Term) or whole.operation not in ("count", "sum") or whole.window:
+        raise DefinitionError(f"{feature.name}: decayed() takes a count or sum without a window")
+    spans = zip((0.0, *STEPS[:-1]), STEPS, strict=True)
+    weights = [(2.0**-a - 2.0**-b) / (math.log(2.0) * (b - a)) for a, b in spans]
+    found: Node | None = None
+    for step, weight, less in zip(STEPS, weights, (*weights[1:], 0.0), strict=True):
+        rows = replace(whole, window=span(step * half_life_days, DAY, "days"))
+        part = Combine("times", (rows, Constant(weight - less)))
+        found = part if found is None else Combine("plus", (found, part))
+    assert found is not None
+    length = span_text(span(half_life_days, DAY, "days"))
+    note = f"{note_of(whole)}, a row weighing half as much every {half_life_days:g} days"
+    return _feature(found, f"{feature.name}_halved_{length}", note)
 
 
 def shrunk_daily_rate(
@@ -113,7 +157,7 @@ def of_all(feature: Feature) -> Feature:
 
 
 def of_each(feature: Feature, rows: Feature, how: str = "mean", prefix: str = "") -> Feature:
-    """The mean or largest of the feature over the groups that the customer's rows name."""
+    """The mean, largest or sum of the feature over the groups that the customer's rows name."""
     if not isinstance(rows.node, Term):
         raise DefinitionError(f"{rows.name} names no groups")
     return _feature(OfEach(feature.node, rows.node, how), f"{prefix}{feature.name}_{how}")

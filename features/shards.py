@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.asof import NEVER, Int64
-from features.expression import Array, Column, Value
+from features.expression import Array, Joint, Key, Value, latest
 from features.history import History, Loose, Part
 from features.prepare import CUSTOMER, Prepared
 from features.sources import Rows, Source
@@ -41,20 +41,20 @@ class Shards:
                 rows[source] = _of_shard(self._rows(source, shard), low, names)
         return History(rows), names
 
-    def categories(self, source: Source, column: Column) -> Array:
+    def categories(self, source: Source, column: Key) -> Array:
         return self.prepared.categories[column]
 
-    def select(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+    def select(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
         """The rows of some keys, of all shards together."""
         pieces = [self._rows(source, shard) for shard in range(self.prepared.shards)]
         return History({source: _joined(pieces)}).select(source, key, names, chosen)
 
-    def loose(self, source: Source, key: Column | None, names: Array, chosen: Int64) -> Part:
+    def loose(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
         """The same: of all shards together."""
         return self.select(source, key, names, chosen)
 
     def parts(
-        self, source: Source, key: Column | None, names: Array, chosen: Int64
+        self, source: Source, key: Key | None, names: Array, chosen: Int64
     ) -> Iterator[Part]:
         """The rows of some keys, shard by shard, in no order."""
         for shard in range(self.prepared.shards):
@@ -90,10 +90,14 @@ class Shards:
                 read = pa.ipc.open_file(mapped).read_all()
                 table = {name: read[name].to_numpy() for name in read.column_names}
         nothing = np.array([], dtype=np.int64)
-        values = {}
+        values: dict[Key, Value] = {}
         for number, column in enumerate(columns):
-            known = table.get(f"k{number}", nothing) if column.known_at is not None else None
-            if known is not None:
+            known = None
+            if isinstance(column, Joint):  # its parts stand before it
+                for part in column.columns:
+                    known = latest(known, values[part].known)
+            elif column.known_at is not None:
+                known = table.get(f"k{number}", nothing)
                 known = np.where(known == NEVER, NEVER, known + 1)
             whole = column.kind in ("time", "text")
             empty = np.array([], dtype=np.int64 if whole else np.float64)

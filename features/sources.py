@@ -28,7 +28,7 @@ from data.contract import TABLES
 from data.errors import DataError, DefinitionError, did_you_mean
 from data.tables import ROW, Tables
 from features.asof import NEVER, Int64, spans, times_of
-from features.expression import Column, Value
+from features.expression import Column, Joint, Key, Value, joined, read_columns
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,20 @@ class Rows:
     start: Int64
     end: Int64
     position: Int64
-    values: dict[Column, Value]
+    values: dict[Key, Value]
 
     @property
     def size(self) -> int:
         return len(self.start)
 
-    def column(self, column: Column) -> Value:
+    def column(self, column: Key) -> Value:
         return self.values[column]
 
-    def only(self, columns: set[Column]) -> Rows:
+    def copy(self) -> Rows:
+        """The same rows, to be given further columns."""
+        return Rows(self.start, self.end, self.position, dict(self.values))
+
+    def only(self, columns: set[Key]) -> Rows:
         """The same rows with these columns."""
         values = {column: self.values[column] for column in columns}
         return Rows(self.start, self.end, self.position, values)
@@ -134,11 +138,23 @@ class Rows:
         return Rows(self.start[at], self.end[at], self.position[at], values)
 
 
-def read_rows(tables: Tables, needed: Mapping[Source, Iterable[Column]]) -> dict[Source, Rows]:
-    """The rows of each source with these columns; each table is read once.
+def read_rows(tables: Tables, needed: Mapping[Source, Iterable[Key]]) -> dict[Source, Rows]:
+    """The rows of each source with these columns and joints; each table is read once.
 
     A source's own moment is always among its columns.
     """
+    found = _read_columns(
+        tables, {source: read_columns(columns) for source, columns in needed.items()}
+    )
+    for source, columns in needed.items():
+        for column in columns:
+            if isinstance(column, Joint):
+                rows = found[source] = found[source].copy()
+                rows.values[column] = joined(column, rows)
+    return found
+
+
+def _read_columns(tables: Tables, needed: Mapping[Source, set[Column]]) -> dict[Source, Rows]:
     wanted = {source: {*columns, source.time} for source, columns in needed.items()}
     per_table: dict[str, set[Column]] = {}
     for source, columns in wanted.items():

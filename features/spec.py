@@ -31,7 +31,7 @@ from functools import cached_property
 import pandas as pd
 
 from data.errors import DefinitionError, did_you_mean
-from features.expression import Column, Earliest, Expression
+from features.expression import Column, Earliest, Expression, Joint, Key
 from features.predicate import Predicate
 from features.sources import Source
 
@@ -56,7 +56,7 @@ class Term:
 
     source: Source
     operation: str
-    key: Column | None = None
+    key: Key | None = None
     value: Expression | None = None
     where: Predicate | None = None
     since: Column | None = None
@@ -84,7 +84,7 @@ class Term:
             self._check_value(self.value)
         if self.since is not None and self.since.kind != "time":
             raise DefinitionError(f"since={self.since.name}: that is a {self.since.kind}, no time")
-        if self.key is not None and (self.key.kind != "text" or self.key.known_at):
+        if isinstance(self.key, Column) and (self.key.kind != "text" or self.key.known_at):
             raise DefinitionError(f"{self.key.name} cannot be a key: keys are texts known at birth")
         if self.ahead is not None and (self.since is None or self.since.known_at is not None):
             what = "nothing" if self.since is None else f"{self.since.table}.{self.since.name}"
@@ -99,7 +99,7 @@ class Term:
 
     def _check_value(self, value: Expression) -> None:
         allowed = {
-            "sum": ("number", "duration"),
+            "sum": ("number", "duration", "time"),
             "largest": ("number", "duration"),
             "smallest": ("number", "duration"),
             "distinct": ("text", "day"),
@@ -109,6 +109,8 @@ class Term:
             raise DefinitionError(
                 f"{self.operation} of {value.text}, a {value.kind}: it takes {' or '.join(allowed)}"
             )
+        if isinstance(value, Joint) and self.operation != "distinct":
+            raise DefinitionError(f"{self.operation} of {value.text}: joints are keys and links")
 
     @property
     def kind(self) -> str:
@@ -117,6 +119,8 @@ class Term:
             return "time"
         if self.value is None or self.operation == "distinct":
             return "number"
+        if self.operation == "sum" and self.value.kind == "time":
+            return "times"
         return "number" if self.value.kind == "flag" else self.value.kind
 
     def __hash__(self) -> int:
@@ -126,6 +130,11 @@ class Term:
             found = hash(tuple(getattr(self, field.name) for field in fields(self)))
             object.__setattr__(self, "_hash", found)
         return found
+
+    @property
+    def joints(self) -> tuple[Joint, ...]:
+        """The joints that it groups by or names groups by."""
+        return tuple(part for part in (self.key, self.value) if isinstance(part, Joint))
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -182,11 +191,13 @@ COMBINATIONS: Mapping[str, str] = {
     "least": "least of {0} and {1}",
     "days_since": "days from {0} to T",
     "days": "{0} in days",
+    "age_sum": "T * {0} - {1} in days",
     "smoothed": "({0} + {3} * {2}) / ({1} + {3})",
     "above_zero": "{0} where {0} > 0",
 }
 """Names of combinations and how they read. ``ratio`` and ``smoothed`` are null where the
-denominator is 0; ``smoothed`` is the posterior mean of a rate under a gamma prior with mean
+denominator is 0; ``age_sum`` adds up the ages of rows from how many and the sum of their moments;
+``smoothed`` is the posterior mean of a rate under a gamma prior with mean
 ``{2}`` and the weight of ``{3}`` exposures (Gelman et al., Bayesian Data Analysis, 2.6)."""
 INFIX = ("ratio", "minus", "plus", "times")
 """Those that are put into brackets inside another."""
@@ -208,7 +219,9 @@ class Combine:
         kinds = {part.kind for part in self.parts}
         moments = self.how == "days_since" or (self.how == "minus" and "time" in kinds)
         allowed = {"time"} if moments else {"number", "duration"}
-        if not kinds <= allowed:
+        if self.how == "age_sum":
+            allowed = {"number", "times"}
+        if not kinds <= allowed or (self.how == "age_sum" and self.parts[1].kind != "times"):
             raise DefinitionError(
                 f"{self.text} joins {' and '.join(sorted(kinds))}; "
                 f"{self.how} takes {' or '.join(sorted(allowed))}"
@@ -218,7 +231,7 @@ class Combine:
     def kind(self) -> str:
         """The kind of the result."""
         kinds = [part.kind for part in self.parts]
-        if self.how in ("days", "days_since") or (self.how == "ratio" and kinds[1] == "duration"):
+        if self.how in ("days", "days_since", "age_sum") or (self.how == "ratio" and kinds[1] == "duration"):
             return "number"
         return "duration" if {"time", "duration"} & set(kinds) else "number"
 
@@ -265,20 +278,23 @@ class Of:
         yield from self.node.terms()
 
 
+SPREADS = ("mean", "largest", "sum")
+
+
 @dataclass(frozen=True)
 class OfEach:
-    """The mean or maximum of ``node`` over the groups that the rows of ``rows`` name at T: the
+    """The mean, maximum or sum of ``node`` over the groups that the rows of ``rows`` name at T: the
     products bought of late. ``rows`` is a distinct() of a text; a group that several rows name
-    counts once for each of them; groups without a value do not count."""
+    counts once for each of them; groups without a value do not count. A sum is 0 where none does."""
 
     node: Node
     rows: Term
     how: str
 
     def __post_init__(self) -> None:
-        if self.rows.operation != "distinct" or self.how not in ("mean", "largest"):
+        if self.rows.operation != "distinct" or self.how not in SPREADS:
             raise DefinitionError(
-                f"{self.how} over {self.rows.text}: link by a distinct text, by mean or largest"
+                f"{self.how} over {self.rows.text}: link by a distinct text, by {' or '.join(SPREADS)}"
             )
         _same_group(self.node, self.rows.value)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from features.language import (
     active_days,
     count,
+    decayed,
     distinct,
     gap,
     last,
@@ -25,6 +26,7 @@ from features.sources import USAGE
 from features.spec import Feature
 
 WITH_ERRORS = Compare(">", USAGE["errors"], 0).named("with_errors")
+PAYMENT = In(USAGE["feature"], ("payment", "payment_failed")).named("payment")
 PAYMENT_FAILED = In(USAGE["feature"], ("payment_failed",)).named("payment_failed")
 
 
@@ -47,12 +49,16 @@ def usage_features(time_zone: str = "UTC") -> tuple[Feature, ...]:
         ),
         total(USAGE, "errors", hours=6),
         *(total(USAGE, "errors", days=days) for days in (1, 3, 7, 14, 28, 90)),
+        total(USAGE, "errors"),
+        decayed(total(USAGE, "errors"), 2),
         *(count(USAGE, where=WITH_ERRORS, days=days) for days in (3, 7, 28)),
         rate(total(USAGE, "errors", days=7), count(USAGE, days=7), "usage_errors_per_use_7d"),
         rate(total(USAGE, "errors", days=90), count(USAGE, days=90), "usage_errors_per_use_90d"),
         since_last(USAGE, where=WITH_ERRORS),
         *(count(USAGE, where=PAYMENT_FAILED, days=days) for days in (3, 7, 14, 28, 90)),
+        count(USAGE, where=PAYMENT_FAILED),
         since_last(USAGE, where=PAYMENT_FAILED),
+        last(USAGE, "feature", where=PAYMENT),
         distinct(USAGE, "feature", days=28),
         total(USAGE, "duration_seconds", days=7),
         total(USAGE, "duration_seconds", days=28),

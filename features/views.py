@@ -17,6 +17,7 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +32,7 @@ from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
 from features.complaint import ComplaintRule, complaint_predicate
 from features.context import context_features
 from features.expression import DERIVED
+from features.goods import goods_topics
 from features.language import count, customer, since_first, since_last
 from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
@@ -58,8 +60,11 @@ class ViewSettings(Protocol):
     def complaint(self) -> ComplaintRule: ...
 
 
-def all_features(complaint: Predicate, time_zone: str = "UTC") -> tuple[Feature, ...]:
-    """Every definition there is, given which tickets are complaints; days are of ``time_zone``."""
+def all_features(
+    complaint: Predicate, time_zone: str = "UTC", goods: Sequence[str] = ()
+) -> tuple[Feature, ...]:
+    """Every definition there is, given which tickets are complaints and which topics are about
+    the goods (``goods_topics``); days are of ``time_zone``."""
     return (
         *CUSTOMER_FEATURES,
         *ORDER_FEATURES,
@@ -70,7 +75,7 @@ def all_features(complaint: Predicate, time_zone: str = "UTC") -> tuple[Feature,
         *FEEDBACK_FEATURES,
         *ARTICLE_FEATURES,
         *TREATMENT_FEATURES,
-        *context_features(complaint),
+        *context_features(complaint, time_zone, goods),
     )
 
 
@@ -87,7 +92,7 @@ def default_view(
     only what was recorded by then decides. ``time_zone`` is the company's: its days are counted.
     """
     complaint = complaint_predicate(settings.complaint)
-    features = list(all_features(complaint, time_zone))
+    features = list(all_features(complaint, time_zone, goods_topics(tables, as_of)))
     features += [customer(attribute(tables, name)) for name in tables.attributes]
     if isinstance(tables, WithTexts):
         features += text_features(tables)

@@ -38,6 +38,8 @@ PARTS: Mapping[str, type] = MappingProxyType(
             expression.Minus,
             expression.Earliest,
             expression.Day,
+            expression.Period,
+            expression.Joint,
             predicate.Compare,
             predicate.In,
             predicate.Is,
