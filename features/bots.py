@@ -6,7 +6,17 @@
 
 from __future__ import annotations
 
-from features.language import count, count_since, decayed, last, mean, now, share, since_last, smallest
+from features.language import (
+    count,
+    count_since,
+    decayed,
+    last,
+    mean,
+    now,
+    share,
+    since_last,
+    smallest,
+)
 from features.predicate import Compare, Is, Past
 from features.sources import BOT_SESSIONS, FEEDBACK, TICKETS, TREATMENTS
 
@@ -23,7 +33,10 @@ BOT_FEATURES = (
     count(BOT_SESSIONS, since="handed_over_at", hours=24),
     since_last(BOT_SESSIONS, since="handed_over_at"),
     share(BOT_SESSIONS, of=HANDED_OVER, days=90),
-    count_since(BOT_SESSIONS, last=TICKETS, where=NOT_CONTAINED, days=(1, 3, 7, 28)),
+    *(
+        count_since(BOT_SESSIONS, last=TICKETS, where=NOT_CONTAINED, days=days)
+        for days in ((1,), (1, 3), (1, 3, 7, 28))
+    ),
     share(BOT_SESSIONS, of=NOT_CONTAINED, days=180),
     since_last(BOT_SESSIONS),
     since_last(BOT_SESSIONS, where=NOT_CONTAINED),

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from features.notes import note_of
+from features.roles import role_of
 from features.spec import Feature, span_text
 
 COSTS: Mapping[str, int] = MappingProxyType(
@@ -31,7 +32,8 @@ COSTS: Mapping[str, int] = MappingProxyType(
 
 
 def card(feature: Feature) -> dict[str, object]:
-    """Name, formula, source, window, cost and note; the note is the feature's own, or derived."""
+    """Name, formula, source, window, cost, role (features/roles.py) and note, the feature's own or
+    derived."""
     terms = set(feature.node.terms())
     windows = sorted({t.window for t in terms if t.window is not None})
     ahead = sorted({t.ahead for t in terms if t.ahead is not None})
@@ -44,4 +46,5 @@ def card(feature: Feature) -> dict[str, object]:
         "window": " ".join(shown) or "-",
         "cost": sum(COSTS[t.operation] for t in terms),
         "note": feature.note or note_of(feature.node),
+        "role": role_of(feature),
     }

@@ -29,6 +29,7 @@ from features.language import (
     plus,
     rate,
     shrunk_rate,
+    times,
     total,
     total_age,
     trend,
@@ -45,6 +46,8 @@ USAGE_OF_CUSTOMERS = USAGE.with_customer()
 TICKETS_OF_CUSTOMERS = TICKETS.with_customer()
 LOT = "half_month"
 """A product that was shipped in one of these is taken to be of one lot."""
+BAD_LOTS = 0.02
+"""The share of lots that give trouble, before anything is seen of one."""
 HELD = 21
 """Days for which an item is new to who holds it: most of what is wrong with it shows then."""
 
@@ -140,43 +143,64 @@ def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[F
     def complainers(by: Joint | str) -> Feature:
         return distinct(TICKETS_OF_ORDERS, "customer_id", where=about, by=by)
 
-    def evidence(of: Callable[[Joint | str], Feature], times: float, name: str) -> Feature:
+    def evidence(
+        of: Callable[[Joint | str], Feature], times: float
+    ) -> tuple[Feature, Feature, Feature, float]:
         """Of trouble above the usual, over the days for which items were held."""
-        held = [
+        held, every = (
             total_age(ORDERS, since="delivered_at", label="held", at_most=HELD, by=by)
             for by in (shipped, "")
-        ]
-        return elevated(of(shipped), held[0], of_all(rate(of(""), held[1], name)), times, name)
+        )
+        return of(shipped), held, of_all(rate(of(""), every, "usual")), times
 
-    speaks = plus(
-        evidence(returns, 15.0, "returns_speak"), evidence(complainers, 30.0, "complaints_speak"),
-        "lot_trouble",
-    )  # fmt: skip
-    held = distinct(ORDERS, shipped, since="delivered_at", days=HELD)
+    kinds = (evidence(returns, 15.0), evidence(complainers, 30.0))
+    trouble = elevated(kinds, BAD_LOTS, "lot_trouble")
+    found = []
+    for days in (7, 14, HELD):
+        his = distinct(
+            ORDERS, shipped, since="delivered_at", days=days, until=("returned_at", "refunded_at")
+        )
+        found.append(of_each(trouble, his, "sum", f"held_{days}d_"))
     under_way = distinct(ORDERS, shipped, since="shipped_at", until=ENDS)
     # what has not been shipped will be of the lot that is shipped now
     unshipped = distinct(ORDERS, ordered, until=("shipped_at", *ENDS))
     return (
-        of_each(speaks, held, "largest", "held_"),
-        of_each(speaks, under_way, "largest", "under_way_"),
-        of_each(speaks, unshipped, "largest", "unshipped_"),
+        *found,
+        of_each(trouble, under_way, "sum", "under_way_"),
+        of_each(trouble, unshipped, "sum", "unshipped_"),
+        of_each(trouble, distinct(ORDERS, shipped, since="delivered_at"), "sum", "ever_"),
     )
 
 
 def _routes() -> tuple[Feature, ...]:
-    """Whether orders still arrive where his must pass: carrier and region."""
+    """Whether orders still arrive where his must pass, carrier and region: of those that were
+    under way in the last days, the share that still is, added up over his."""
     route = Joint((ORDERS["carrier"], CUSTOMERS["region"]), "route")
     source = ORDERS_OF_CUSTOMERS
     waiting = now(source, since="shipped_at", until=ENDS, label="under_way", by=route)
-    his = distinct(source, route, until=ENDS)
-    found = []
-    for days in (2, 5):
-        arrived = count(source, since="delivered_at", days=days, by=route)
-        both = plus(arrived, waiting, "arrived_or_under_way")
-        found.append(
-            of_each(rate(waiting, both, f"route_under_way_share_{days}d"), his, "largest", "open_")
-        )
-    return tuple(found)
+    arrived = count(source, since="delivered_at", days=2, by=route)
+    share = rate(waiting, plus(arrived, waiting, "both"), "route_under_way_share_2d")
+    stuck = times(share, times(share, share, "square"), "route_stuck_2d")
+    orders = {
+        "open": distinct(source, route, until=ENDS),
+        "overdue": distinct(source, route, since="promised_at", until=ENDS),
+        **{
+            f"due_{days}d": distinct(
+                source, route, since="promised_at", until=ENDS, ahead_days=days
+            )
+            for days in (3, 7)
+        },
+    }
+    late = total_age(ORDERS, since="promised_at", until=ENDS, label="overdue", at_most=7)
+    return (
+        of_each(share, orders["open"], "largest", "open_"),
+        times(late, of_each(stuck, orders["overdue"], "mean"), "orders_overdue_age_stuck_days"),
+        *(
+            of_each(of, his, "sum", f"{which}_")
+            for which, his in orders.items()
+            for of in (share, stuck)
+        ),
+    )
 
 
 def context_features(
@@ -267,6 +291,22 @@ def context_features(
                 "platform_errors_trend_3d"
             ),
             platform,
+        ),
+        # errors that he is to meet if he goes on as usual
+        *(
+            times(
+                count(USAGE, days=28),
+                of(
+                    rate(
+                        total(USAGE_OF_CUSTOMERS, "errors", days=days, by="platform"),
+                        count(USAGE_OF_CUSTOMERS, days=days, by="platform"),
+                        "errors_per_use",
+                    ),
+                    platform,
+                ),
+                f"usage_errors_expected_28d_as_in_{days}d",
+            )
+            for days in (1, 3)
         ),
         of_all(
             trend(

@@ -67,9 +67,7 @@ class Histories(Protocol):
     def loose(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
         """The rows of some keys, in any order."""
 
-    def parts(
-        self, source: Source, key: Key | None, names: Array, chosen: Int64
-    ) -> Iterable[Part]:
+    def parts(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Iterable[Part]:
         """The rows of some keys, in pieces of any order."""
 
 
@@ -360,7 +358,7 @@ def group_names(history: Histories, term: Term | None) -> Array:
 
 def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
     """One step of arithmetic, element by element; see ``COMBINATIONS``."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if how == "ratio":
             return np.where(parts[1] == 0, np.nan, parts[0] / parts[1])
         if how == "minus":
@@ -371,6 +369,8 @@ def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
             return parts[0] * parts[1]
         if how == "least":
             return np.minimum(parts[0], parts[1])
+        if how == "chance":
+            return 1.0 / (1.0 + np.exp(-parts[0]))
         if how == "days_since":
             return (times.astype(np.float64) - parts[0]) / DAY
         if how == "age_sum":

@@ -309,7 +309,9 @@ class Joint:
 
     def __post_init__(self) -> None:
         if len(self.parts) < 2:
-            raise DefinitionError(f"{self.label} joins {len(self.parts)} part: it takes two or more")
+            raise DefinitionError(
+                f"{self.label} joins {len(self.parts)} part: it takes two or more"
+            )
         for part in self.parts:
             if part.kind not in ("text", "period"):
                 raise DefinitionError(

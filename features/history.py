@@ -249,9 +249,7 @@ class History:
             self._loose[source, key] = Part(Loose(rows), at, line[at])
         return self._loose[source, key]
 
-    def parts(
-        self, source: Source, key: Key | None, names: Array, chosen: Int64
-    ) -> Iterator[Part]:
+    def parts(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Iterator[Part]:
         """``loose`` piece by piece: of a history in memory there is one piece."""
         yield self.loose(source, key, names, chosen)
 

@@ -32,6 +32,7 @@ from features.relations import (
     rate,
     shrunk_daily_rate,
     shrunk_rate,
+    times,
     trend,
 )
 from features.sources import CUSTOMERS, Source
@@ -42,7 +43,8 @@ __all__ = [
     "change", "count", "count_since", "customer", "decayed", "distinct", "due", "elevated", "gap",
     "largest", "last", "mean", "now", "of",
     "of_all", "of_each", "overdue_ratio", "plus", "rate", "share", "shrunk_daily_rate", "shrunk_rate",
-    "since_first", "since_last", "smallest", "total", "total_age", "trend", "until_next", "worth",
+    "since_first", "since_last", "smallest", "times", "total", "total_age", "trend", "until_next",
+    "worth",
 ]  # fmt: skip
 
 
@@ -130,12 +132,14 @@ def distinct(
     until: str | tuple[str, ...] | None = None,
     days: float | None = None,
     hours: float | None = None,
+    ahead_days: float | None = None,
     by: str | Joint | None = None,
 ) -> Feature:
-    """How many different texts; 0 where none. With ``until`` only of rows that have not ended."""
+    """How many different texts; 0 where none. With ``until`` only of rows that have not ended,
+    with ``ahead_days`` of those whose ``since`` will come within them."""
     node = term(
         source, "distinct", value, where=where, since=since, until=until,
-        days=days, hours=hours, by=by,
+        days=days, hours=hours, ahead_days=ahead_days, by=by,
     )  # fmt: skip
     return _feature(node, name_of(node, "distinct" if until is None else "distinct_now"))
 

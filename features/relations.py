@@ -41,6 +41,11 @@ def plus(one: Feature, other: Feature, name: str) -> Feature:
     return _feature(Combine("plus", (one.node, other.node)), name)
 
 
+def times(one: Feature, other: Feature, name: str) -> Feature:
+    """One times the other, such as uses times errors per use; null where either is."""
+    return _feature(Combine("times", (one.node, other.node)), name)
+
+
 def rate(events: Feature, exposure: Feature, name: str) -> Feature:
     """Events per exposure (tickets per order, errors per use); null without exposure."""
     return _feature(Combine("ratio", (events.node, exposure.node)), name)
@@ -56,18 +61,27 @@ def shrunk_rate(
 
 
 def elevated(
-    events: Feature, exposure: Feature, usual: Feature, times: float, name: str
+    evidence: Sequence[tuple[Feature, Feature, Feature, float]], share: float, name: str
 ) -> Feature:
-    """How strongly a group's events speak for ``times`` the usual rate and against the usual one:
-    the log likelihood ratio of two Poisson rates, 0 where nothing has been seen. ``usual`` is a
-    rate of all per exposure (``of_all``)."""
-    if not times > 1:
-        raise DefinitionError(f"{name}: times={times}: an elevated rate is above the usual one")
-    seen = Combine("times", (events.node, Constant(math.log(times))))
-    usually = Combine("times", (usual.node, Constant(times - 1.0)))
-    expected = Combine("times", (exposure.node, usually))
-    note = f"evidence for {times:g} times the usual rate: {note_of(events.node)}"
-    return _feature(Combine("minus", (seen, expected)), name, note)
+    """The chance that a group is one of the few, ``share`` of all, whose events come at several
+    times the usual rate: Bayes' rule with Poisson events, ``share`` where nothing has been seen.
+
+    ``evidence``: kinds of events, each with the group's exposure, the usual rate of all per
+    exposure (``of_all``), and how many times the usual rate the few have. Null where one is.
+    """
+    if not 0 < share < 1 or not evidence:
+        raise DefinitionError(f"{name}: a share of {share} of all, {len(evidence)} kinds of events")
+    found: Node = Constant(math.log(share / (1 - share)))
+    for events, exposure, usual, times in evidence:
+        if not times > 1:
+            raise DefinitionError(f"{name}: {times} times the usual rate is not above it")
+        seen = Combine("times", (events.node, Constant(math.log(times))))
+        usually = Combine("times", (usual.node, Constant(times - 1.0)))
+        expected = Combine("times", (exposure.node, usually))
+        found = Combine("plus", (found, Combine("minus", (seen, expected))))
+    told = " and ".join(note_of(events.node) for events, *_ in evidence)
+    note = f"chance that {told} come at a raised rate"
+    return _feature(Combine("chance", (found,)), name, note)
 
 
 STEPS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)

@@ -53,9 +53,7 @@ class Shards:
         """The same: of all shards together."""
         return self.select(source, key, names, chosen)
 
-    def parts(
-        self, source: Source, key: Key | None, names: Array, chosen: Int64
-    ) -> Iterator[Part]:
+    def parts(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Iterator[Part]:
         """The rows of some keys, shard by shard, in no order."""
         for shard in range(self.prepared.shards):
             rows = self._rows(source, shard)

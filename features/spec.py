@@ -194,6 +194,7 @@ COMBINATIONS: Mapping[str, str] = {
     "age_sum": "T * {0} - {1} in days",
     "smoothed": "({0} + {3} * {2}) / ({1} + {3})",
     "above_zero": "{0} where {0} > 0",
+    "chance": "1 / (1 + exp(-({0})))",
 }
 """Names of combinations and how they read. ``ratio`` and ``smoothed`` are null where the
 denominator is 0; ``age_sum`` adds up the ages of rows from how many and the sum of their moments;
@@ -231,7 +232,9 @@ class Combine:
     def kind(self) -> str:
         """The kind of the result."""
         kinds = [part.kind for part in self.parts]
-        if self.how in ("days", "days_since", "age_sum") or (self.how == "ratio" and kinds[1] == "duration"):
+        if self.how in ("days", "days_since", "age_sum") or (
+            self.how == "ratio" and kinds[1] == "duration"
+        ):
             return "number"
         return "duration" if {"time", "duration"} & set(kinds) else "number"
 

@@ -34,11 +34,13 @@ from features.language import (
     total_age,
     trend,
 )
-from features.predicate import Compare, Past, Predicate
+from features.predicate import Compare, In, Past, Predicate
 from features.sources import CUSTOMERS, ORDERS, TICKETS, USAGE
 from features.spec import Feature
 
 REOPENED = Past(TICKETS["reopened_at"])
+LIVE = In(TICKETS["channel"], ("phone", "call", "voice", "chat")).named("live")
+"""Nobody calls back later: a call without an answer is lost."""
 UNHAPPY = Compare("<=", TICKETS["csat"], 2).named("unhappy")
 FIRST_RESPONSE = Minus(TICKETS["first_response_at"], TICKETS["opened_at"], "first_response")
 RESOLUTION = Minus(TICKETS["resolved_at"], TICKETS["opened_at"], "resolution")
@@ -65,6 +67,15 @@ def ticket_features(complaint: Predicate, time_zone: str = "UTC") -> tuple[Featu
         now(TICKETS, until="resolved_at", label="complaint_open", where=complaint),
         now(TICKETS, until=("first_response_at", "resolved_at"), label="unanswered"),
         age(TICKETS, until=("first_response_at", "resolved_at"), label="unanswered"),
+        decayed(
+            now(
+                TICKETS,
+                until=("first_response_at", "resolved_at"),
+                label="live_unanswered",
+                where=LIVE,
+            ),
+            1.5,
+        ),
         since_last(TICKETS, since="resolved_at"),
         since_last(TICKETS, since="reopened_at"),
         count(TICKETS, since="reopened_at", days=90),
