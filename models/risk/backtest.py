@@ -56,7 +56,8 @@ def backtest_risk(
     same rows and labels. Labels are NaN where the window is not complete by ``known_as_of``
     (default: the newest ticket's time, up to which outcomes can be known). ``texts``, ``by_text``:
     whether features, and labels, are made of texts too (features/messages.py), read as on that
-    day. ``model`` is ``learned``, or ``rule`` where history was too short by a cutoff
+    day. ``topic`` and ``channel`` (str) are the likeliest of the next complaint, null if none was
+    ever seen; ``model`` is ``learned``, or ``rule`` where history was too short by a cutoff
     (models/risk/fallback.py), which ``warn`` is told. Raises DataError, and NotEnoughHistory where
     not even a rule can be had, the message naming the cutoff.
     """
@@ -72,7 +73,7 @@ def backtest_risk(
         spine = customers_at(tables, [cutoff], case.risk.active_within_days)
         now = compute(view, spine, read.features)
         out: dict[str, Any] = {"customer_id": spine["customer_id"], "cutoff": spine["as_of"]}
-        told = model.predict(now, choices=False)
+        told = model.predict(now)
         beside = judged_baselines(learned, now, lengths, baselines, seed, told)
         actual = compute_labels(
             spine,
@@ -88,6 +89,7 @@ def backtest_risk(
             out |= {name: values for name, values in beside.items() if name.endswith(f"_{h}d")}
         out["expected_tickets_30d"] = told["expected_tickets_30d"]
         out[f"tickets_{lengths[-1]}d"] = actual[f"tickets_{lengths[-1]}d"]
+        out |= {name: told[name].astype("str") for name in ("topic", "channel")}
         out["model"] = "rule" if model.rule_because else "learned"
         found.append(pd.DataFrame(out))
     return pd.concat(found, ignore_index=True)

@@ -98,6 +98,8 @@ def test_backtests_write_what_the_contract_says(run_presage, workspace, tmp_path
                 "--out", out)  # fmt: skip
     risk = pd.read_csv(out, parse_dates=["cutoff"])
     assert {"customer_id", "cutoff", "risk_7d", "label_7d", "risk_14d", "label_14d"} <= set(risk)
+    topics = set(pd.read_parquet(workspace / "tables" / "tickets.parquet")["topic"].dropna())
+    assert set(risk["topic"]) <= topics and set(risk["model"]) == {"learned"}
     assert set(risk["cutoff"]) == {end} and set(risk["label_7d"]) == {0.0, 1.0}
     out = tmp_path / "volume.csv"
     cutoff = "2024-09-19T22:00:00"
