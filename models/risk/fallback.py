@@ -9,7 +9,7 @@ that stays a refusal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from data.errors import NotEnoughHistory
@@ -27,6 +27,7 @@ from models.risk.population import (
     training_set,
     training_times,
 )
+from models.risk.repeat import repeat_of
 from models.risk.rule import rule_view, train_rule
 from models.risk.settings import RiskSettings
 
@@ -48,7 +49,7 @@ class Fallback:
     def learn(self, rows: TrainingSet | None = None) -> RiskModel:
         """The rule of these rows, or of others of the same kind (a twin's)."""
         of = self.rows if rows is None else rows
-        return train_rule(
+        model = train_rule(
             of.features,
             of.labels,
             as_of_view(self.read.labels, "tickets", of.known_as_of, COLUMNS),
@@ -58,6 +59,7 @@ class Fallback:
             cards=self.view.cards(),
             why=self.why,
         )
+        return replace(model, repeat=repeat_of(of, self.read.labels))
 
 
 def fall_back(
@@ -85,7 +87,7 @@ def fall_back(
         lengths = tuple(sorted({A_DAY, *wanted}))
         times = training_times(tables, as_of, lengths, case.risk)
     read = reading(tables, times, case.complaint, texts=texts, by_text=by_text)
-    view = rule_view(case.complaint)
+    view = rule_view(case.complaint, read.features)
     rows = training_set(read.features, view, as_of, lengths, case, labels_from=read.labels)
     span = (as_of - first_event(tables, as_of)) / timedelta(days=1)
     days = days_until_enough(rows.labels, span, case.risk.as_of_step_days, RiskSettings())

@@ -25,6 +25,7 @@ from models.risk.choice import Choice, choice_from_json
 from models.risk.encode import Encoder, Matrix, encoder_from_json
 from models.risk.linear import Linear, linear_from_json
 from models.risk.mixture import Mixture
+from models.risk.repeat import RepeatModel, repeat_from_json
 from models.risk.tables import RuleTable, table_from_json
 from models.risk.trees import contributions, raw_score
 
@@ -105,6 +106,7 @@ class RiskModel:
     cards: Mapping[str, Mapping[str, Any]]
     golden: Matrix
     notes: Mapping[str, Any]
+    repeat: RepeatModel | None = None
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -150,6 +152,16 @@ class RiskModel:
                 else:
                     out[name] = choice.likeliest(matrix, num_threads=num_threads)
         return pd.DataFrame(out)
+
+    def repeat_contact(self, features: pd.DataFrame) -> Array:
+        """P(the customer comes back about the same issue within 14 days), models/risk/repeat.py.
+
+        NaN for those without a ticket that is open or was resolved within 7 days, and for all
+        where nothing could be learned of it.
+        """
+        if self.repeat is None:
+            return np.full(len(features), np.nan)
+        return self.repeat.chance(features)
 
     def log_odds(
         self, matrix: Matrix, *, num_threads: int = 1
@@ -266,6 +278,7 @@ class RiskModel:
             "topic": self.topic.to_json() if self.topic else None,
             "channel": self.channel.to_json() if self.channel else None,
             "cards": {name: dict(card) for name, card in self.cards.items()},
+            "repeat": self.repeat.to_json() if self.repeat else None,
         }
         meta = {"kind": "risk", "horizons": list(self.horizons), "notes": dict(self.notes)}
         return write_bundle(folder, files, meta, golden=golden)
@@ -291,7 +304,7 @@ def load_risk(folder: Path) -> RiskModel:
         else:
             read = table_from_json if kind == "rule" else linear_from_json
             parts.append(Part(kind, int(horizon), read(found["linear"][name])))
-    table = found["tickets"].get("table")
+    table, repeat = found["tickets"].get("table"), found.get("repeat")
     return RiskModel(
         horizons=tuple(bundle.meta["horizons"]),
         encoder=encoder_from_json(found["encoder"]),
@@ -311,6 +324,7 @@ def load_risk(folder: Path) -> RiskModel:
         cards=found["cards"],
         golden=bundle.arrays["golden.npy"].astype(np.float32),
         notes=bundle.meta["notes"],
+        repeat=repeat_from_json(repeat) if repeat else None,
     )
 
 

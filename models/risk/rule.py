@@ -33,8 +33,9 @@ import pandas as pd
 from scipy.special import logit
 
 from data.errors import DataError, NotEnoughHistory
+from data.tables import Tables
 from features.complaint import ComplaintRule, complaint_predicate, is_complaint
-from features.language import count, since_last
+from features.language import count, last, now, since_last
 from features.sources import TICKETS
 from features.spec import FeatureView
 from models.risk.baselines import FREQUENCY_EDGES, RECENCY_EDGES, STRENGTH, cells
@@ -52,10 +53,19 @@ DISPERSIONS = np.geomspace(0.05, 50.0, 61)
 """Tried for the number of contacts, see ``Tickets``."""
 
 
-def rule_view(complaint: ComplaintRule) -> FeatureView:
-    """The two features of the rule."""
+def rule_view(complaint: ComplaintRule, tables: Tables) -> FeatureView:
+    """The two features of the rule, and where tickets are ever resolved those that tell whom
+    models/risk/repeat.py concerns."""
     where = complaint_predicate(complaint)
-    return FeatureView((since_last(TICKETS, where=where), count(TICKETS, where=where)))
+    features = [since_last(TICKETS, where=where), count(TICKETS, where=where)]
+    if tables.frame("tickets", ["resolved_at"])["resolved_at"].notna().any():
+        features += [
+            now(TICKETS, until="resolved_at", label="open"),
+            since_last(TICKETS, since="resolved_at"),
+            last(TICKETS, "topic"),
+            last(TICKETS, "channel"),
+        ]
+    return FeatureView(features)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from models.metrics import Interval
 from models.risk.fallback import Fallback, fall_back
 from models.risk.model import RiskModel
 from models.risk.population import known_by
+from models.risk.repeat import told as told_of_repeats
 from models.risk.report import one_line
 from pipelines.console import Progress, Result, say
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
@@ -89,6 +90,7 @@ def train_rule_model(
         evaluation,
         replaces=_learned_at_work(opened),
     )
+    of_repeats, repeat_lines = told_of_repeats(model.repeat)
     candidate = Candidate(
         kind=KIND,
         bundle=bundle,
@@ -105,9 +107,10 @@ def train_rule_model(
             "features": len(found.view.names),
             "gap_days": settings.risk.gap_days,
             "active_within_days": settings.risk.active_within_days,
+            "repeat_contact": model.repeat.kind if model.repeat else None,
             "label_set": label_set(settings.complaint, found.read.labeller),
         },
-        metrics=metrics,
+        metrics=metrics | of_repeats,
         base_rates=rates,
         data_fingerprint=tables.fingerprint,
         feature_fingerprint=found.view.fingerprint,
@@ -115,7 +118,7 @@ def train_rule_model(
         predictions=told[[f"risk_{h}d" for h in horizons]].head(5),
         plots=plots,
         tables={"features": pd.DataFrame(found.view.cards()).astype(str)},
-        summary=(f"  {found.why}", *lines),
+        summary=(f"  {found.why}", *repeat_lines, *lines),
     )
     return register(opened, candidate, report)
 

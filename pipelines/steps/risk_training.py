@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from models.gate import Evaluation, gate
 from models.risk.backtest import BASELINES, judged_baselines
 from models.risk.model import RiskModel
 from models.risk.population import TrainingSet, known_by, training_set, training_times
+from models.risk.repeat import repeat_of
+from models.risk.repeat import told as told_of_repeats
 from models.risk.report import ablation, decay, one_line, segments
 from models.risk.settings import risk_settings
 from models.risk.train import train_risk
@@ -73,6 +75,7 @@ def _learn(tables: Snapshot, as_of: datetime, settings: Settings, report: Progre
     horizons, twin, judged = _longest_possible(rows, read, settings, view, report)
     report(f"training on {len(rows.features)} rows, {len(view.names)} features")
     model = with_view(_trained(rows, settings, view, horizons), view, read.model)
+    model = replace(model, repeat=repeat_of(rows, read.labels))
     return Learned(model, twin, judged, rows, horizons, view, read)
 
 
@@ -116,6 +119,7 @@ def _judge_and_register(
     )
     metrics, plots, rates = measured(judged, told, beside, BASELINES, horizons)
     risk = told[f"risk_{middle}d"].to_numpy()
+    of_repeats, repeat_lines = told_of_repeats(model.repeat)
     candidate = Candidate(
         kind=KIND,
         bundle=bundle,
@@ -133,11 +137,12 @@ def _judge_and_register(
             "gap_days": settings.risk.gap_days,
             "active_within_days": settings.risk.active_within_days,
             "seed": settings.risk.seed,
+            "repeat_contact": model.repeat.kind if model.repeat else None,
             "label_set": label_set(settings.complaint, read.labeller),
             "judged_from": judged["as_of"].min(),
             "judged_to": judged["as_of"].max(),
         },
-        metrics=metrics,
+        metrics=metrics | of_repeats,
         base_rates=rates,
         data_fingerprint=tables.fingerprint,
         feature_fingerprint=view.fingerprint,
@@ -154,6 +159,7 @@ def _judge_and_register(
             f"  judged at {judged['as_of'].nunique()} moments from {twin_as_of:%Y-%m-%d} on "
             f"{len(judged)} customers x moments, {y.mean():.2%} of which complained within "
             f"{middle} days",
+            *repeat_lines,
             f"  {one_line(y, risk, middle)}",
         ),
     )

@@ -55,8 +55,10 @@ def test_score_writes_one_row_a_customer(run_presage, workspace, tmp_path) -> No
     frame = pd.read_csv(out, parse_dates=["as_of"])
     assert list(frame.columns) == [
         "customer_id", "as_of", "risk_7d", "risk_14d", "risk_30d", "expected_tickets_30d",
-        "topic", "channel", "reasons", "model_version",
+        "topic", "channel", "reasons", "model_version", "repeat_contact_14d",
     ]  # fmt: skip
+    assert 0 < frame["repeat_contact_14d"].notna().sum() < len(frame)
+    assert frame["repeat_contact_14d"].dropna().between(0, 1, inclusive="neither").all()
     assert told["customers"] == len(frame) == frame["customer_id"].nunique()
     risks = frame[["risk_7d", "risk_14d", "risk_30d"]].to_numpy()
     assert ((risks > 0) & (risks < 1)).all() and (np.diff(risks, axis=1) >= 0).all()
