@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,17 @@ from models.metrics import (
     lift_at,
     log_loss_skill,
     observed_over_predicted,
+    paired_bootstrap,
+    recall_at,
     roc_auc,
 )
 from serving.predictor import Predictor
 
 RESAMPLES = 200
 
-Scores = Mapping[str, npt.NDArray[np.float64]]
+Floats = npt.NDArray[np.float64]
+Scores = Mapping[str, Floats]
+Metric = Callable[..., float]
 
 
 def measured(
@@ -36,16 +41,28 @@ def measured(
     beside: Scores,
     baselines: tuple[str, ...],
     horizons: tuple[int, ...],
+    capacity: float,
 ) -> tuple[dict[str, float | Interval], dict[str, Any], dict[str, float]]:
     """Metrics with intervals, plots and base rates, per horizon.
 
     ``judged``: customers and labels, ``told`` a model's predictions and ``beside`` those of each of
-    ``baselines`` (``rule_7d``), row by row. A horizon whose labels are not all known, or of one
-    class, has none but its base rate.
+    ``baselines`` (``rule_7d``), row by row. ``capacity``: customers that can be called a day. A
+    horizon whose labels are not all known, or of one class, has none but its base rate.
     """
     from models.figures import gains_plot, precision_recall_plot, reliability_plot
 
     groups = judged["customer_id"].to_numpy()
+    share = max(min(capacity * judged["as_of"].nunique() / len(judged), 1.0), 1 / len(judged))
+    of_interest: dict[str, Metric] = {
+        "average_precision": average_precision,
+        "roc_auc": roc_auc,
+        "log_loss_skill": log_loss_skill,
+        "ece": ece,
+        "lift_at_5_percent": partial(lift_at, share=0.05),
+        "recall_at_capacity": partial(recall_at, share=share),
+        "calibration_slope": calibration_slope,
+        "observed_over_predicted": observed_over_predicted,
+    }
     metrics: dict[str, float | Interval] = {}
     plots: dict[str, Any] = {}
     rates: dict[str, float] = {}
@@ -57,31 +74,31 @@ def measured(
         rates[f"{h}d"] = float(y.mean())
         if y.min() == y.max():
             continue
-        for name, metric in (("average_precision", average_precision), ("roc_auc", roc_auc)):
+        others = {name: beside[f"{name}_{h}d"] for name in baselines}
+        for name, metric in of_interest.items():
             metrics[f"{name}_{h}d"] = _with_interval(metric, y, p, groups)
-            for other in baselines:
-                metrics[f"{name}_{h}d_{other}"] = metric(y, beside[f"{other}_{h}d"])
-        for name, single in (
-            ("log_loss_skill", log_loss_skill),
-            ("calibration_slope", calibration_slope),
-            ("observed_over_predicted", observed_over_predicted),
-            ("ece", ece),
-        ):
-            metrics[f"{name}_{h}d"] = _or_nan(single, y, p)
-        metrics[f"lift_at_5_percent_{h}d"] = lift_at(y, p, 0.05)
-        scores = {"presage": p, **{o: beside[f"{o}_{h}d"] for o in baselines}}
+            for other, q in others.items():
+                metrics[f"{name}_{h}d_{other}"] = _or_nan(metric, y, q)
+        for other, q in others.items():
+            gain = _gain(y, p, q, groups)
+            if gain is not None:
+                metrics[f"average_precision_gain_{h}d_{other}"] = gain
+        scores = {"presage": p, **others}
         plots[f"reliability_{h}d"] = reliability_plot(y, p, title=f"{h} days")
         plots[f"precision_recall_{h}d"] = precision_recall_plot(y, scores, title=f"{h} days")
         plots[f"gains_{h}d"] = gains_plot(y, scores, title=f"{h} days")
     return metrics, plots, rates
 
 
-def _with_interval(
-    metric: Callable[..., float],
-    y: npt.NDArray[np.float64],
-    p: npt.NDArray[np.float64],
-    groups: npt.ArrayLike,
-) -> float | Interval:
+def _gain(y: Floats, p: Floats, q: Floats, groups: npt.ArrayLike) -> Interval | None:
+    """Average precision of ``p`` less that of ``q``; None where complaints are too few."""
+    try:
+        return paired_bootstrap(average_precision, y, p, q, groups=groups, resamples=RESAMPLES)
+    except DataError:
+        return None
+
+
+def _with_interval(metric: Metric, y: Floats, p: Floats, groups: npt.ArrayLike) -> float | Interval:
     """The metric with its interval over customers; without one where resamples lack complaints."""
     try:
         return bootstrap(metric, y, p, groups=groups, seed=0, resamples=RESAMPLES)
@@ -89,9 +106,7 @@ def _with_interval(
         return _or_nan(metric, y, p)
 
 
-def _or_nan(
-    metric: Callable[..., float], y: npt.NDArray[np.float64], p: npt.NDArray[np.float64]
-) -> float:
+def _or_nan(metric: Metric, y: Floats, p: Floats) -> float:
     try:
         return metric(y, p)
     except DataError:  # a rule may say the same of everybody: no slope, say

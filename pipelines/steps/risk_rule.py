@@ -17,6 +17,7 @@ from models.gate import Evaluation, gate_fallback
 from models.metrics import Interval
 from models.risk.fallback import Fallback, fall_back
 from models.risk.model import RiskModel
+from models.risk.page import Report, page
 from models.risk.population import known_by
 from models.risk.repeat import told as told_of_repeats
 from models.risk.report import one_line
@@ -77,7 +78,9 @@ def train_rule_model(
         earlier = champion_twin(opened.state_dir, KIND, twin_as_of)
         if earlier is not None:
             before = said_before(earlier, judged, tables, middle)
-        metrics, plots, rates = measured(judged, told, {}, (), horizons)
+        metrics, plots, rates = measured(
+            judged, told, {}, (), horizons, settings.outreach.capacity_per_day
+        )
         lines = [
             f"  judged from {twin_as_of:%Y-%m-%d} on {len(judged)} customers x moments, "
             f"{y.mean():.2%} of which complained within {middle} days"
@@ -118,6 +121,21 @@ def train_rule_model(
         predictions=told[[f"risk_{h}d" for h in horizons]].head(5),
         plots=plots,
         tables={"features": pd.DataFrame(found.view.cards()).astype(str)},
+        pages={
+            "report": page(
+                Report(
+                    f"Risk of complaints, as of {as_of:%Y-%m-%d %H:%M}",
+                    lines[-1].strip(),
+                    [*lines[:-1], *repeat_lines, *decision.reasons],
+                    horizons,
+                    (),
+                    metrics,
+                    rates,
+                    plots,
+                    warning=found.why,
+                )
+            )
+        },
         summary=(f"  {found.why}", *repeat_lines, *lines),
     )
     return register(opened, candidate, report)

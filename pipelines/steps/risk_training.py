@@ -19,6 +19,7 @@ from features.views import default_view
 from models.gate import Evaluation, gate
 from models.risk.backtest import BASELINES, judged_baselines
 from models.risk.model import RiskModel
+from models.risk.page import Report, page
 from models.risk.population import TrainingSet, known_by, training_set, training_times
 from models.risk.repeat import repeat_of
 from models.risk.repeat import told as told_of_repeats
@@ -32,6 +33,8 @@ from pipelines.steps.training import Candidate, champion_twin, cleared, register
 from serving.predictor import with_view
 
 HORIZONS = (7, 14, 30)
+COMPARED = (*BASELINES, "lightgbm")
+"""What the report sets beside the model; the gate asks about the first ones only."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _judge_and_register(
     told = twin.predict(features, choices=False, num_threads=2)
     twin_as_of: datetime = judged["as_of"].min().to_pydatetime()
     known = known_by(learned, twin_as_of, read.labels, HORIZONS, settings)
-    beside = judged_baselines(known, features, horizons, BASELINES)
+    beside = judged_baselines(known, features, horizons, COMPARED)
     middle = horizons[len(horizons) // 2]
     before = None
     earlier = champion_twin(opened.state_dir, KIND, twin_as_of)
@@ -117,8 +120,20 @@ def _judge_and_register(
             resamples=RESAMPLES,
         ),
     )
-    metrics, plots, rates = measured(judged, told, beside, BASELINES, horizons)
+    metrics, plots, rates = measured(
+        judged, told, beside, COMPARED, horizons, settings.outreach.capacity_per_day
+    )
     risk = told[f"risk_{middle}d"].to_numpy()
+    tables_of = {
+        f"segments_{middle}d": segments(features, y, risk),
+        f"ablation_{middle}d": ablation(twin, features, y, middle, num_threads=2),
+        f"decay_{middle}d": decay(judged["as_of"], y, risk, pd.Timestamp(twin_as_of)),
+    }
+    judged_on = (
+        f"judged at {judged['as_of'].nunique()} moments from {twin_as_of:%Y-%m-%d} on "
+        f"{len(judged)} customers x moments, {y.mean():.2%} of which complained within "
+        f"{middle} days"
+    )
     of_repeats, repeat_lines = told_of_repeats(model.repeat)
     candidate = Candidate(
         kind=KIND,
@@ -151,14 +166,26 @@ def _judge_and_register(
         plots=plots,
         tables={
             "features": pd.DataFrame(view.cards()).astype(str),
-            f"segments_{middle}d": segments(features, y, risk),
-            f"ablation_{middle}d": ablation(twin, features, y, middle, num_threads=2),
-            f"decay_{middle}d": decay(judged["as_of"], y, risk, pd.Timestamp(twin_as_of)),
+            **tables_of,
+        },
+        pages={
+            "report": page(
+                Report(
+                    f"Risk of complaints, as of {as_of:%Y-%m-%d %H:%M}",
+                    one_line(y, risk, middle),
+                    [judged_on, *(line.strip() for line in repeat_lines), *decision.reasons],
+                    horizons,
+                    COMPARED,
+                    metrics,
+                    rates,
+                    plots,
+                    tables_of,
+                    warning="; ".join(model.alarms) or None,
+                )
+            )
         },
         summary=(
-            f"  judged at {judged['as_of'].nunique()} moments from {twin_as_of:%Y-%m-%d} on "
-            f"{len(judged)} customers x moments, {y.mean():.2%} of which complained within "
-            f"{middle} days",
+            f"  {judged_on}",
             *repeat_lines,
             f"  {one_line(y, risk, middle)}",
         ),

@@ -5,6 +5,7 @@ Each company is made so that the honest answer is known, and goes through all of
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import datetime
 from pathlib import Path
@@ -134,4 +135,11 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
         rate = metrics[f"base_rate_{horizon}d"]
         assert metrics[f"average_precision_{horizon}d"] < 2 * rate
         assert abs(metrics[f"observed_over_predicted_{horizon}d"] - 1) < 0.5
-    assert result.data["kind"] == "risk"
+
+    [report] = result.data["pages"]
+    cells = dict(re.findall(r'data-metric="([^"]+)">([^<]*)<', Path(report).read_text()))
+    assert len(cells) > 3 * 8 * 4
+    for name, told in cells.items():
+        ends = [metrics[end] for end in (f"{name}_low", f"{name}_high") if end in metrics]
+        expected = f"{metrics[name]:.4g}" + (f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else "")
+        assert told == expected
