@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,8 @@ from models.risk.population import TrainingSet, known_by, training_set, training
 from models.risk.repeat import repeat_of
 from models.risk.repeat import told as told_of_repeats
 from models.risk.report import ablation, decay, one_line, segments
-from models.risk.settings import risk_settings
+from models.risk.search import Found, search
+from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
 from pipelines.console import Progress, Result, say
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
@@ -48,23 +50,41 @@ class Learned:
     horizons: tuple[int, ...]
     view: FeatureView
     read: Reading
+    searched: Found | None
 
 
-def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: Progress) -> Result:
-    """Train, evaluate, register, gate, promote; the shrunk rule where there is too little."""
+def train_risk_model(
+    workspace: Path,
+    snapshot: Path,
+    as_of: datetime,
+    report: Progress,
+    search_minutes: float | None = None,
+) -> Result:
+    """Train, evaluate, register, gate, promote; the shrunk rule where there is too little.
+
+    ``search_minutes``: how long to search for better settings; None: as ``[risk]`` says.
+    """
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     if not tables.has("tickets"):
         raise NotEnoughHistory("risk is learned from past complaints; there is no tickets table")
     try:
-        found = _learn(tables, as_of, opened.settings, report)
+        found = _learn(opened, tables, as_of, search_minutes, report)
     except NotEnoughHistory as missing:
         return train_rule_model(opened, tables, as_of, HORIZONS, missing, report)
     return _judge_and_register(opened, tables, as_of, found, report)
 
 
-def _learn(tables: Snapshot, as_of: datetime, settings: Settings, report: Progress) -> Learned:
+def _learn(
+    opened: Workspace,
+    tables: Snapshot,
+    as_of: datetime,
+    search_minutes: float | None,
+    report: Progress,
+) -> Learned:
     """Model and twin, of every horizon that history is long enough for."""
+    settings = opened.settings
+    minutes = settings.risk.search_minutes if search_minutes is None else search_minutes
     read = reading(
         tables,
         training_times(tables, as_of, HORIZONS, settings.risk),
@@ -76,10 +96,31 @@ def _learn(tables: Snapshot, as_of: datetime, settings: Settings, report: Progre
     report(f"computing {len(view.names)} features")
     rows = training_set(read.features, view, as_of, HORIZONS, settings, labels_from=read.labels)
     horizons, twin, judged = _longest_possible(rows, read, settings, view, report)
+    learner, searched = risk_settings(settings.risk), None
+    if minutes > 0:
+        since = judged["as_of"].min().to_pydatetime()
+        known = known_by(rows, since, read.labels, HORIZONS, settings)
+        labels = label_set(settings.complaint, read.labeller)
+        told = f"{tables.fingerprint} {view.fingerprint} {labels} {since} {horizons} {learner}"
+        report(f"searching for better settings for {minutes:g} minutes")
+        searched = search(
+            known.features,
+            known.labels,
+            horizons=horizons,
+            settings=learner,
+            storage=opened.state_dir / "search.db",
+            study=hashlib.sha256(told.encode()).hexdigest()[:16],
+            minutes=minutes,
+            seed=settings.risk.seed,
+            gap_days=settings.risk.gap_days,
+            say=report,
+        )
+        learner = searched.settings
+        twin = with_view(_trained(known, settings, view, horizons, learner), view, read.model)
     report(f"training on {len(rows.features)} rows, {len(view.names)} features")
-    model = with_view(_trained(rows, settings, view, horizons), view, read.model)
+    model = with_view(_trained(rows, settings, view, horizons, learner), view, read.model)
     model = replace(model, repeat=repeat_of(rows, read.labels))
-    return Learned(model, twin, judged, rows, horizons, view, read)
+    return Learned(model, twin, judged, rows, horizons, view, read, searched)
 
 
 def _judge_and_register(
@@ -156,6 +197,7 @@ def _judge_and_register(
             "label_set": label_set(settings.complaint, read.labeller),
             "judged_from": judged["as_of"].min(),
             "judged_to": judged["as_of"].max(),
+            **(found.searched.params() if found.searched else {}),
         },
         metrics=metrics | of_repeats,
         base_rates=rates,
@@ -185,12 +227,23 @@ def _judge_and_register(
             )
         },
         summary=(
+            *_of_search(found.searched),
             f"  {judged_on}",
             *repeat_lines,
             f"  {one_line(y, risk, middle)}",
         ),
     )
     return register(opened, candidate, report)
+
+
+def _of_search(searched: Found | None) -> list[str]:
+    """What a search found, as a line; none where there was no search."""
+    if searched is None:
+        return []
+    return [
+        f"  search: {searched.trials} trials, mean log loss on later slices "
+        f"{searched.log_loss:.5f}, {searched.log_loss_before:.5f} with the settings as they were"
+    ]
 
 
 def _longest_possible(
@@ -218,14 +271,18 @@ def _longest_possible(
 
 
 def _trained(
-    learned: TrainingSet, settings: Settings, view: FeatureView, horizons: tuple[int, ...]
+    learned: TrainingSet,
+    settings: Settings,
+    view: FeatureView,
+    horizons: tuple[int, ...],
+    learner: RiskSettings,
 ) -> RiskModel:
     return train_risk(
         learned.features,
         learned.labels,
         horizons=horizons,
         seed=settings.risk.seed,
-        settings=risk_settings(settings.risk),
+        settings=learner,
         cards=view.cards(),
         gap_days=settings.risk.gap_days,
     )
@@ -259,7 +316,8 @@ def _twin(
         report(f"training the twin on what was known at {since:%Y-%m-%d}")
         try:
             known = known_by(learned, since, read.labels, HORIZONS, settings)
-            return with_view(_trained(known, settings, view, horizons), view, read.model), judged
+            twin = _trained(known, settings, view, horizons, risk_settings(settings.risk))
+            return with_view(twin, view, read.model), judged
         except DataError as error:
             refusal = error
     assert refusal is not None

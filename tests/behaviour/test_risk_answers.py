@@ -9,6 +9,7 @@ import re
 import sqlite3
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,17 +58,17 @@ def company(
     return folder, tickets
 
 
-def trained(folder: Path) -> Result:
+def trained(folder: Path, search_minutes: float | None = None) -> Result:
     snapshot = take_snapshot(folder, silent)
     moment: datetime = resolve_as_of(folder, snapshot, None)
-    return risk_training.train_risk_model(folder, snapshot, moment, silent)
+    return risk_training.train_risk_model(folder, snapshot, moment, silent, search_minutes)
 
 
-def metrics_of(folder: Path) -> dict[str, float]:
-    """What MLflow was told, read from its file."""
+def logged(folder: Path, what: str) -> dict[str, Any]:
+    """What MLflow was told (latest_metrics or params), read from its file."""
     path = Workspace.open(folder).state_dir / "mlflow.db"
     with sqlite3.connect(path) as database:
-        return dict(database.execute("select key, value from latest_metrics"))
+        return dict(database.execute(f"select key, value from {what}"))
 
 
 def test_one_class_is_refused_by_learner_and_rule_alike(tmp_path: Path) -> None:
@@ -123,11 +124,12 @@ def test_a_planted_leak_raises_the_alarm(
 def test_where_there_is_nothing_to_learn_nothing_is_claimed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Labels that nothing foretells: an area within three standard errors of one half."""
+    """Labels that nothing foretells: an area within three standard errors of one half, though
+    settings were searched for."""
     folder, _ = company(tmp_path / "w", seed=2)
-    result = trained(folder)
+    result = trained(folder, search_minutes=0.05)
     assert "almost perfectly" not in capsys.readouterr().err
-    metrics = metrics_of(folder)
+    metrics = logged(folder, "latest_metrics")
     for horizon in (7, 14, 30):
         low, high = (metrics[f"roc_auc_{horizon}d_{end}"] for end in ("low", "high"))
         error = (high - low) / (2 * 1.96)
@@ -135,6 +137,12 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
         rate = metrics[f"base_rate_{horizon}d"]
         assert metrics[f"average_precision_{horizon}d"] < 2 * rate
         assert abs(metrics[f"observed_over_predicted_{horizon}d"] - 1) < 0.5
+
+    params = logged(folder, "params")
+    assert int(params["search_trials"]) >= 1
+    assert float(params["search_log_loss"]) <= float(params["search_log_loss_before"])
+    assert float(params["search_learning_rate"]) > 0
+    assert any("trials, mean log loss on later slices" in line for line in result.lines)
 
     [report] = result.data["pages"]
     cells = dict(re.findall(r'data-metric="([^"]+)">([^<]*)<', Path(report).read_text()))
