@@ -248,11 +248,15 @@ class Risk:
         "auto", "learn from what messages say; auto: where a tenth states no is_complaint or topic"
     )
     learning_rate: float = setting(0.08, "step of each tree")
+    search_minutes: float = setting(
+        0.0, "minutes that each training searches for better settings of its learners; 0: none"
+    )
 
     def __post_init__(self) -> None:
         for name in ("as_ofs", "as_of_step_days", "trees", "learning_rate", "active_within_days"):
             _above_zero(getattr(self, name), name)
         _not_negative(self.gap_days, "gap_days")
+        _not_negative(self.search_minutes, "search_minutes")
         if self.leaves < 2:
             raise SettingsError(f"leaves is {self.leaves}, but a tree has at least 2")
 

@@ -129,3 +129,57 @@ class Timeline:
 def _taken(values: pd.Series, at: Int64) -> pd.Series:
     found = values.reset_index(drop=True).reindex(np.where(at < 0, len(values), at))
     return found.reset_index(drop=True).astype("str")
+
+
+def repeats(
+    spine: pd.DataFrame,
+    tables: Tables,
+    *,
+    days: int = 14,
+    resolved_within_days: int = 7,
+    known_as_of: datetime,
+) -> pd.Series:
+    """Whether each row's customer came back about the same issue in ``[T, T + days)``.
+
+    float64 in the rows' order: 1 if he wrote again on the topic or the issue_id of a ticket that at
+    T was open or resolved for less than ``resolved_within_days``, or if such a ticket was reopened;
+    NaN where he had no such ticket, and where the window is not over by ``known_as_of``. An
+    unstated topic counts as one of its own. Machine tickets and anonymous ones do not count.
+
+    >>> from data.tables import MemoryTables
+    >>> tickets = pd.DataFrame({"ticket_id": ["1", "2"], "opened_at": ["2026-01-01", "2026-01-08"],
+    ...     "channel": "email", "customer_id": "a", "topic": "billing"})
+    >>> spine = pd.DataFrame({"customer_id": ["a", "b"],
+    ...                       "as_of": pd.to_datetime(["2026-01-05", "2026-01-05"])})
+    >>> repeats(spine, MemoryTables({"tickets": tickets}),
+    ...         known_as_of=datetime(2026, 2, 1)).tolist()
+    [1.0, nan]
+    """
+    columns = (
+        "customer_id", "ticket_id", "opened_at", "topic", "issue_id", "resolved_at", "reopened_at",
+        "is_machine",
+    )  # fmt: skip
+    events = as_of_view(tables, "tickets", known_as_of, columns)
+    human = ~events["is_machine"].fillna(False).astype(bool) & events["customer_id"].notna()
+    events = events[human].assign(topic=events["topic"].fillna(""))
+    found = pd.Series(np.nan, index=pd.RangeIndex(len(spine)))
+    moments = spine["as_of"].reset_index(drop=True)
+    who = spine["customer_id"].reset_index(drop=True).astype("str")
+    for moment in moments.unique():
+        begin, stop = pd.Timestamp(moment), pd.Timestamp(moment) + pd.Timedelta(days=days)
+        if stop > pd.Timestamp(known_as_of):
+            continue
+        since = begin - pd.Timedelta(days=resolved_within_days)
+        ended = events["resolved_at"]
+        concerned = events[(events["opened_at"] < begin) & ~(ended < since)]
+        coming = events[(events["opened_at"] >= begin) & (events["opened_at"] < stop)]
+        again = concerned["reopened_at"].ge(begin) & concerned["reopened_at"].lt(stop)
+        back = {str(name) for name in concerned.loc[again, "customer_id"]}
+        for of in ("topic", "issue_id"):
+            known = concerned[concerned[of].notna()]
+            pairs = pd.MultiIndex.from_frame(known[["customer_id", of]])
+            seen = pairs.isin(pd.MultiIndex.from_frame(coming[["customer_id", of]]))
+            back |= {str(name) for name in known.loc[seen, "customer_id"]}
+        rows = moments.eq(moment) & who.isin(concerned["customer_id"].astype("str"))
+        found[rows] = who[rows].isin(back).astype(np.float64)
+    return found

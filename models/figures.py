@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,13 @@ def fan_plot(
     axes.legend(frameon=False)
     figure.autofmt_xdate()
     return figure
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file's bytes, the same for the same figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _canvas(title: str, x: str, y: str) -> tuple[Figure, Axes]:

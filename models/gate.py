@@ -132,6 +132,53 @@ def gate(
     return verdict.decision()
 
 
+def gate_fallback(
+    candidate: npt.ArrayLike | None,
+    champion: npt.ArrayLike | None,
+    evaluation: Evaluation | None,
+    *,
+    replaces: bool,
+    rules: Rules = RISK,
+) -> GateDecision:
+    """Judge a rule that stands in where history is too short to learn from.
+
+    It is the baseline, so there is none for it to beat: it passes if its predictions are finite and
+    its level is not out of bounds by more than noise explains, as far as rows can judge that.
+    ``evaluation`` is None where there is no row to judge by. ``replaces``: whether a model is at
+    work that learned; then the rule must not be worse, which takes rows and its ``champion``'s
+    predictions of them.
+    """
+    verdict = _Verdict()
+    verdict.say(True, "a rule, served until there is enough to learn from: it has none to beat")
+    if candidate is not None:
+        predicted = np.asarray(candidate, dtype=np.float64)
+        broken = int((~np.isfinite(predicted)).sum())
+        if broken:
+            verdict.say(False, f"{broken} of {predicted.size} predictions are not finite")
+            return verdict.decision()
+        verdict.say(True, f"all {predicted.size} predictions are finite")
+    if candidate is None or evaluation is None or not _has_both(evaluation.y):
+        verdict.say(True, "there are no rows with and without a complaint to judge it by yet")
+        if replaces:
+            verdict.say(False, "the model at work has learned, and cannot be compared with a rule")
+        return verdict.decision()
+    value = rules.metric(evaluation.y, predicted)
+    verdict.numbers[_key(rules.name)] = value
+    try:
+        if champion is not None:
+            _against_champion(verdict, rules, evaluation, predicted, champion, value)
+        elif replaces:
+            verdict.say(False, "the model at work has learned, and cannot be compared with a rule")
+        _in_bounds(verdict, replace(rules, slope=None), evaluation, predicted)
+    except DataError as error:  # a handful of complaints: resamples that hold none
+        verdict.say(not replaces, f"too few complaints to judge it by: {error}")
+    return verdict.decision()
+
+
+def _has_both(y: npt.ArrayLike) -> bool:
+    return len(np.unique(np.asarray(y, dtype=np.float64))) > 1
+
+
 def all_of(decisions: Mapping[str, GateDecision]) -> GateDecision:
     """One verdict of several (one a horizon, say): passed if all passed, lines with their names."""
     return GateDecision(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ModelVersion",
+    "artifact",
     "log_training_run",
     "record_gate",
     "promote",
@@ -89,6 +90,7 @@ def log_training_run(
     at: datetime,
     plots: Mapping[str, Figure | Path] | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
+    pages: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> ModelVersion:
     """Log one training and register its bundle as the next version of ``presage-<kind>``.
@@ -96,7 +98,8 @@ def log_training_run(
     ``metrics``: an Interval is logged as ``name``, ``name_low`` and ``name_high``. ``base_rates``
     (per horizon, per series) become metrics ``base_rate_<name>``. ``example``: a few input rows,
     and ``predictions`` what the model says of them; the signature is inferred from the two.
-    ``plots`` and ``tables`` become artifacts ``plots/<name>.png`` and ``tables/<name>.json``.
+    ``plots`` and ``tables`` become artifacts ``plots/<name>.png`` and ``tables/<name>.json``,
+    ``pages`` (HTML) ``<name>.html``.
     ``at``: the time that the metrics carry (naive UTC). The bundle is verified first (DamagedFile).
     """
     manifest = verify(bundle_folder)
@@ -123,7 +126,7 @@ def log_training_run(
         )
         with tempfile.TemporaryDirectory(dir=state_dir, prefix=".staging-") as staging:
             artifacts, model = Path(staging) / "run", Path(staging) / "model"
-            write_artifacts(artifacts, plots or {}, tables or {})
+            write_artifacts(artifacts, plots or {}, tables or {}, pages)
             client.log_artifacts(run_id, str(artifacts))
             source = _log_model(
                 mlflow, client, experiment, run_id, kind, model, bundle_folder, example, predictions
@@ -137,6 +140,11 @@ def log_training_run(
         raise
     client.set_terminated(run_id, status="FINISHED")
     return _model_version(kind, version, None)
+
+
+def artifact(state_dir: Path, run_id: str, name: str) -> Path:
+    """Where an artifact of a run lies."""
+    return Path(state_dir).absolute() / "mlartifacts" / run_id / "artifacts" / name
 
 
 def record_gate(state_dir: Path, kind: str, version: str, decision: GateDecision) -> None:

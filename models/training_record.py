@@ -39,8 +39,12 @@ def at_the_edge(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_artifacts(
-    folder: Path, plots: Mapping[str, Figure | Path], tables: Mapping[str, pd.DataFrame]
+    folder: Path,
+    plots: Mapping[str, Figure | Path],
+    tables: Mapping[str, pd.DataFrame],
+    pages: Mapping[str, str] | None = None,
 ) -> None:
+    """``plots/<name>.png``, ``tables/<name>.json``, and each page (HTML) as ``<name>.html``."""
     for part in ("plots", "tables"):
         (folder / part).mkdir(parents=True)
     for name, plot in plots.items():
@@ -52,6 +56,8 @@ def write_artifacts(
         # MLflow's UI shows this layout as a table
         text = table.to_json(orient="split", index=False, date_format="iso", default_handler=str)
         (folder / "tables" / f"{name}.json").write_text(text)
+    for name, page in (pages or {}).items():
+        (folder / f"{name}.html").write_text(page, "utf-8")
 
 
 def flat_numbers(metrics: Mapping[str, float | Interval]) -> dict[str, float]:

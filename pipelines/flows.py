@@ -32,14 +32,27 @@ Step = Callable[..., Any]
 
 
 def train(
-    step: Step, report: Progress, *, workspace: Path, as_of: datetime | None, only: str | None
+    step: Step,
+    report: Progress,
+    *,
+    workspace: Path,
+    as_of: datetime | None,
+    only: str | None,
+    search_minutes: float | None = None,
 ) -> Result:
-    """Snapshot, then each model: features, fit, evaluation, MLflow, gate, promotion."""
+    """Snapshot, then each model: features, fit, evaluation, MLflow, gate, promotion.
+
+    ``search_minutes``: for better settings of the risk model; None: ``[risk] search_minutes``.
+    """
     snapshot = step(inputs.take_snapshot, workspace, report)
     moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
     results = []
     if only in (None, "risk"):
-        results.append(step(risk_training.train_risk_model, workspace, snapshot, moment, report))
+        results.append(
+            step(
+                risk_training.train_risk_model, workspace, snapshot, moment, report, search_minutes
+            )
+        )
     if only in (None, "volume"):
         results.append(
             step(volume_training.train_volume_model, workspace, snapshot, moment, report)

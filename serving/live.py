@@ -29,7 +29,7 @@ from features.history import History
 from features.spine import customers_at
 from serving.of_customers import OfCustomers
 from serving.outreach.actions import action_for
-from serving.predictor import Predictor, now_spine
+from serving.predictor import REPEAT, Predictor, now_spine
 from serving.published import Kind, Published, newest, pointer
 
 LIFETIME = timedelta(hours=36)
@@ -206,6 +206,7 @@ class Live:
             "expires_at": _utc(expires),
             "stale": self.clock.now() > expires,
             "model_version": row["model_version"],
+            REPEAT: _number(row.get(REPEAT)),
         }
 
     def _were_customers(self, ids: set[str], tables: WithEvents) -> frozenset[str]:
@@ -216,6 +217,10 @@ class Live:
         return frozenset(
             as_of_view(own, "customers", self.clock.now(), ["customer_id"])["customer_id"]
         )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
 
 
 def _text(value: object) -> str | None:

@@ -29,7 +29,8 @@ from models.risk.model import RiskModel, load_risk
 VIEW = "view"
 """The note of a risk model that holds its feature view as JSON text."""
 
-
+REPEAT = "repeat_contact_14d"
+"""The chance that he comes back about the same issue, in scores; null where he has none."""
 TEXT = "text"
 """The note that holds the text model whose answers are among its features, as JSON text."""
 
@@ -113,6 +114,7 @@ class Predictor:
                 "channel": pd.Series(told["channel"], dtype="str"),
                 "reasons": [json.dumps(why, ensure_ascii=False) for why in reasons],
                 "model_version": self.model_version,
+                REPEAT: self.model.repeat_contact(features),
             }
         )
         frame["model_version"] = frame["model_version"].astype("str")

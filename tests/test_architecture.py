@@ -44,6 +44,7 @@ def _users_of(package: str) -> set[str]:
     [
         ("prefect", "pipelines/"),
         ("mlflow", "models/registry.py"),
+        ("optuna", "models/risk/search.py"),
         ("bentoml", "serving/api/service.py"),
         ("alembic", "data/"),
         ("sqlalchemy", "data/"),

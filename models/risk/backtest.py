@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.errors import NotEnoughHistory
 from data.tables import Tables
 from features.compute import compute
 from features.labels import labels as compute_labels
-from features.messages import Texts, reading
+from features.messages import Reading, Texts, reading
+from features.spec import FeatureView
 from features.spine import customers_at
 from features.views import default_view
 from models.risk.baselines import fit_baselines
+from models.risk.fallback import fall_back
+from models.risk.model import RiskModel
 from models.risk.population import RiskCase, TrainingSet, training_set, training_times
 from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
@@ -41,6 +45,7 @@ def backtest_risk(
     seed: int = 0,
     baselines: Sequence[str] = BASELINES,
     say: Say | None = None,
+    warn: Say | None = None,
     texts: Texts = "no",
     by_text: bool = False,
     time_zone: str = "UTC",
@@ -51,8 +56,10 @@ def backtest_risk(
     same rows and labels. Labels are NaN where the window is not complete by ``known_as_of``
     (default: the newest ticket's time, up to which outcomes can be known). ``texts``, ``by_text``:
     whether features, and labels, are made of texts too (features/messages.py), read as on that
-    day. Raises what
-    ``train_risk`` raises, the message naming the cutoff's history.
+    day. ``topic`` and ``channel`` (str) are the likeliest of the next complaint, null if none was
+    ever seen; ``model`` is ``learned``, or ``rule`` where history was too short by a cutoff
+    (models/risk/fallback.py), which ``warn`` is told. Raises DataError, and NotEnoughHistory where
+    not even a rule can be had, the message naming the cutoff.
     """
     tell = say or (lambda message: None)
     lengths = tuple(sorted(set(horizons)))
@@ -60,23 +67,14 @@ def backtest_risk(
     found = []
     for cutoff in sorted(cutoffs):
         tell(f"cutoff {cutoff}: learning from what was known then")
-        times = training_times(tables, cutoff, lengths, case.risk)
-        read = reading(tables, times, case.complaint, texts=texts, by_text=by_text)
-        view = default_view(read.features, case, cutoff, time_zone)
-        learned = training_set(read.features, view, cutoff, lengths, case, labels_from=read.labels)
-        model = train_risk(
-            learned.features,
-            learned.labels,
-            horizons=lengths,
-            seed=seed,
-            settings=settings or risk_settings(case.risk),
-            gap_days=case.risk.gap_days,
+        model, view, learned, read = _learned_at(
+            tables, cutoff, lengths, case, settings, seed, texts, by_text, time_zone, warn or tell
         )
         spine = customers_at(tables, [cutoff], case.risk.active_within_days)
         now = compute(view, spine, read.features)
         out: dict[str, Any] = {"customer_id": spine["customer_id"], "cutoff": spine["as_of"]}
-        told = model.predict(now, choices=False)
-        beside = judged_baselines(learned, now, lengths, baselines, seed) if baselines else {}
+        told = model.predict(now)
+        beside = judged_baselines(learned, now, lengths, baselines, seed, told)
         actual = compute_labels(
             spine,
             read.labels,
@@ -91,8 +89,47 @@ def backtest_risk(
             out |= {name: values for name, values in beside.items() if name.endswith(f"_{h}d")}
         out["expected_tickets_30d"] = told["expected_tickets_30d"]
         out[f"tickets_{lengths[-1]}d"] = actual[f"tickets_{lengths[-1]}d"]
+        out |= {name: told[name].astype("str") for name in ("topic", "channel")}
+        out["model"] = "rule" if model.rule_because else "learned"
         found.append(pd.DataFrame(out))
     return pd.concat(found, ignore_index=True)
+
+
+def _learned_at(
+    tables: Tables,
+    cutoff: datetime,
+    horizons: tuple[int, ...],
+    case: RiskCase,
+    settings: RiskSettings | None,
+    seed: int,
+    texts: Texts,
+    by_text: bool,
+    time_zone: str,
+    warn: Say,
+) -> tuple[RiskModel, FeatureView, TrainingSet, Reading]:
+    """The model of one cutoff, its features, the rows it learned from, the tables as it reads."""
+    try:
+        times = training_times(tables, cutoff, horizons, case.risk)
+        read = reading(tables, times, case.complaint, texts=texts, by_text=by_text)
+        view = default_view(read.features, case, cutoff, time_zone)
+        learned = training_set(read.features, view, cutoff, horizons, case, labels_from=read.labels)
+        model = train_risk(
+            learned.features,
+            learned.labels,
+            horizons=horizons,
+            seed=seed,
+            settings=settings or risk_settings(case.risk),
+            gap_days=case.risk.gap_days,
+        )
+        return model, view, learned, read
+    except NotEnoughHistory as missing:
+        try:
+            found = fall_back(tables, cutoff, horizons, case, missing, texts=texts, by_text=by_text)
+            rule = found.learn()
+        except NotEnoughHistory as less:
+            raise NotEnoughHistory(f"cutoff {cutoff}: {less}") from None
+        warn(f"cutoff {cutoff}: {found.why}")
+        return rule, found.view, found.rows, found.read
 
 
 def judged_baselines(
@@ -101,12 +138,20 @@ def judged_baselines(
     horizons: Sequence[int],
     which: Sequence[str],
     seed: int = 0,
+    otherwise: pd.DataFrame | None = None,
 ) -> dict[str, np.ndarray]:
-    """``{baseline}_{h}d`` for the rows of ``now``, learned from the training set."""
+    """``{baseline}_{h}d`` for the rows of ``now``, learned from the training set.
+
+    A horizon with labels of one class, or none, has nothing to learn from: there each baseline says
+    what ``otherwise`` (a model's predictions for ``now``) does; without that, DataError.
+    """
     out: dict[str, np.ndarray] = {}
     for h in horizons:
         y = learned.labels[f"label_{h}d"].to_numpy(dtype=np.float64)
         known = ~np.isnan(y)
+        if otherwise is not None and len(np.unique(y[known])) < 2:
+            out |= {f"{name}_{h}d": otherwise[f"risk_{h}d"].to_numpy() for name in which}
+            continue
         fitted = fit_baselines(learned.features[known], y[known], which, seed=seed)
         out |= {f"{name}_{h}d": model(now) for name, model in fitted.items()}
     return out

@@ -52,7 +52,7 @@ class RecencyFrequencyRule:
 
     def predict(self, recency_days: npt.ArrayLike, frequency: npt.ArrayLike) -> Array:
         """P(complaint) per row, in (0, 1); ``recency_days`` is NaN where there never was one."""
-        recency, count = _cells(recency_days, frequency)
+        recency, count = cells(recency_days, frequency)
         return self.rates[recency, count]
 
 
@@ -65,7 +65,7 @@ def recency_frequency_rule(
 ) -> RecencyFrequencyRule:
     """The rule learned from rows with labels ``y`` (0 or 1); DataError for one class or no row."""
     labels = _labels("the recency-frequency rule", y)
-    recency, count = _cells(recency_days, frequency)
+    recency, count = cells(recency_days, frequency)
     shape = (len(RECENCY_EDGES) + 2, len(FREQUENCY_EDGES) + 1)
     hits, rows = np.zeros(shape), np.zeros(shape)
     np.add.at(hits, (recency, count), labels)
@@ -76,9 +76,10 @@ def recency_frequency_rule(
     return RecencyFrequencyRule(rates)
 
 
-def _cells(
+def cells(
     recency_days: npt.ArrayLike, frequency: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The rule's cell of each row: positions of its recency and of its frequency."""
     days = np.asarray(recency_days, dtype=np.float64)
     times = np.nan_to_num(np.asarray(frequency, dtype=np.float64), nan=0.0)
     recency = np.digitize(np.nan_to_num(days, nan=0.0), RECENCY_EDGES)

@@ -25,6 +25,8 @@ from models.risk.choice import Choice, choice_from_json
 from models.risk.encode import Encoder, Matrix, encoder_from_json
 from models.risk.linear import Linear, linear_from_json
 from models.risk.mixture import Mixture
+from models.risk.repeat import RepeatModel, repeat_from_json
+from models.risk.tables import RuleTable, table_from_json
 from models.risk.trees import contributions, raw_score
 
 Array = npt.NDArray[np.float64]
@@ -39,10 +41,11 @@ TICKET_DAYS = 30
 class Part:
     """One score, trained on the labels of one horizon.
 
-    ``trees``, ``linear`` (a regression on all features) or ``core`` (one on recency and frequency).
+    ``trees``, ``linear`` (a regression on all features), ``core`` (one on recency and frequency) or
+    ``rule`` (a table, models/risk/rule.py).
     """
 
-    kind: Literal["trees", "linear", "core"]
+    kind: Literal["trees", "linear", "core", "rule"]
     horizon: int
     model: Any
 
@@ -51,33 +54,37 @@ class Part:
         return f"{self.kind}_{self.horizon}d"
 
     def score(self, matrix: Matrix, num_threads: int) -> Array:
-        if isinstance(self.model, Linear):
-            return self.model.score(matrix)
-        return raw_score(self.model, matrix, num_threads=num_threads)
+        return _score(self.model, matrix, num_threads)
 
     def explained(self, matrix: Matrix, num_threads: int) -> Array:
         """Rows × (columns, then base); each row adds up to its score."""
-        if isinstance(self.model, Linear):
+        if isinstance(self.model, Linear | RuleTable):
             base = np.full((len(matrix), 1), self.model.intercept)
             return np.hstack([self.model.contributions(matrix), base])
         return contributions(self.model, matrix, num_threads=num_threads)
 
 
+def _score(model: Any, matrix: Matrix, num_threads: int) -> Array:
+    if isinstance(model, Linear | RuleTable):
+        return model.score(matrix)
+    return raw_score(model, matrix, num_threads=num_threads)
+
+
 @dataclass(frozen=True)
 class Tickets:
-    """Expected contacts in ``days`` days: ``exp(trees) × level``.
+    """Expected contacts in ``days`` days: ``exp(score) × level``, the score of trees or a table.
 
     Contacts of one customer come in heaps: their number is taken as negative binomial, whose
     ``dispersion`` k makes ``P(none) = (1 + expected / k) ** -k``.
     """
 
-    booster: Any
+    scorer: Any
     level: float
     days: int
     dispersion: float
 
     def expected(self, matrix: Matrix, num_threads: int) -> Array:
-        raw = raw_score(self.booster, matrix, num_threads=num_threads)
+        raw = _score(self.scorer, matrix, num_threads)
         return np.exp(raw) * (self.level * TICKET_DAYS / self.days)
 
     def any_of(self, expected: Array) -> Array:
@@ -99,11 +106,17 @@ class RiskModel:
     cards: Mapping[str, Mapping[str, Any]]
     golden: Matrix
     notes: Mapping[str, Any]
+    repeat: RepeatModel | None = None
 
     @property
     def alarms(self) -> tuple[str, ...]:
         """What somebody should look at before this model is used; empty if nothing."""
         return tuple(self.notes.get("alarms", ()))
+
+    @property
+    def rule_because(self) -> str | None:
+        """Why this is the rule of recency and frequency and nothing learned; None if it learned."""
+        return self.notes.get("rule")
 
     def predict(
         self, features: pd.DataFrame, *, num_threads: int = 1, choices: bool = True
@@ -139,6 +152,16 @@ class RiskModel:
                 else:
                     out[name] = choice.likeliest(matrix, num_threads=num_threads)
         return pd.DataFrame(out)
+
+    def repeat_contact(self, features: pd.DataFrame) -> Array:
+        """P(the customer comes back about the same issue within 14 days), models/risk/repeat.py.
+
+        NaN for those without a ticket that is open or was resolved within 7 days, and for all
+        where nothing could be learned of it.
+        """
+        if self.repeat is None:
+            return np.full(len(features), np.nan)
+        return self.repeat.chance(features)
 
     def log_odds(
         self, matrix: Matrix, *, num_threads: int = 1
@@ -230,7 +253,9 @@ class RiskModel:
         from models.bundle import write_bundle
 
         files: dict[str, Any] = {f"{p.name}.txt": p.model for p in self.parts if p.kind == "trees"}
-        files["tickets.txt"] = self.tickets.booster
+        table = self.tickets.scorer if isinstance(self.tickets.scorer, RuleTable) else None
+        if table is None:
+            files["tickets.txt"] = self.tickets.scorer
         for name, choice in (("topic", self.topic), ("channel", self.channel)):
             if choice is not None and choice.booster is not None:
                 files[f"{name}.txt"] = choice.booster
@@ -248,10 +273,12 @@ class RiskModel:
                 "level": self.tickets.level,
                 "days": self.tickets.days,
                 "dispersion": self.tickets.dispersion,
+                "table": table.to_json() if table else None,
             },
             "topic": self.topic.to_json() if self.topic else None,
             "channel": self.channel.to_json() if self.channel else None,
             "cards": {name: dict(card) for name, card in self.cards.items()},
+            "repeat": self.repeat.to_json() if self.repeat else None,
         }
         meta = {"kind": "risk", "horizons": list(self.horizons), "notes": dict(self.notes)}
         return write_bundle(folder, files, meta, golden=golden)
@@ -275,8 +302,9 @@ def load_risk(folder: Path) -> RiskModel:
         if kind == "trees":
             parts.append(Part("trees", int(horizon), bundle.boosters[f"{name}.txt"]))
         else:
-            linear = linear_from_json(found["linear"][name])
-            parts.append(Part(kind, int(horizon), linear))
+            read = table_from_json if kind == "rule" else linear_from_json
+            parts.append(Part(kind, int(horizon), read(found["linear"][name])))
+    table, repeat = found["tickets"].get("table"), found.get("repeat")
     return RiskModel(
         horizons=tuple(bundle.meta["horizons"]),
         encoder=encoder_from_json(found["encoder"]),
@@ -286,7 +314,7 @@ def load_risk(folder: Path) -> RiskModel:
             for h, m in found["mixtures"].items()
         },
         tickets=Tickets(
-            bundle.boosters["tickets.txt"],
+            table_from_json(table) if table else bundle.boosters["tickets.txt"],
             float(found["tickets"]["level"]),
             int(found["tickets"]["days"]),
             float(found["tickets"]["dispersion"]),
@@ -296,6 +324,7 @@ def load_risk(folder: Path) -> RiskModel:
         cards=found["cards"],
         golden=bundle.arrays["golden.npy"].astype(np.float32),
         notes=bundle.meta["notes"],
+        repeat=repeat_from_json(repeat) if repeat else None,
     )
 
 

@@ -115,6 +115,37 @@ def training_set(
     return TrainingSet(compute(view, spine, tables, progress=progress), found, known_as_of)
 
 
+def known_by(
+    learned: TrainingSet,
+    moment: datetime,
+    tables: Tables,
+    horizons: Sequence[int],
+    case: RiskCase,
+) -> TrainingSet:
+    """The rows of before ``moment``, with the labels of ``horizons`` that were known then.
+
+    ``tables``: whose tickets say what complaints are. NotEnoughHistory where not one label of the
+    shortest horizon was complete by then.
+    """
+    shortest = min(horizons)
+    rows = learned.features["as_of"] + timedelta(days=shortest + case.risk.gap_days) <= moment
+    features = learned.features[rows].reset_index(drop=True)
+    if features.empty:
+        raise NotEnoughHistory(
+            f"no label of {shortest} days was complete by {moment}, from when on a model "
+            "would be judged; more days of history are needed"
+        )
+    found = compute_labels(
+        features[["customer_id", "as_of"]],
+        tables,
+        horizons=tuple(horizons),
+        gap_days=case.risk.gap_days,
+        known_as_of=moment,
+        complaint=case.complaint,
+    )
+    return TrainingSet(features, found, moment)
+
+
 def first_event(tables: Tables, known_as_of: datetime) -> datetime:
     """The first birth in orders, usage and tickets; NotEnoughHistory if there is none by then."""
     births = []

@@ -67,11 +67,20 @@ class RiskSettings:
     num_threads: int = 1
 
 
+def rounds_up_to(trees: int) -> tuple[int, ...]:
+    """The numbers of trees, ``trees`` at most, at which a model is tried.
+
+    >>> rounds_up_to(120)
+    (8, 15, 30, 53, 83, 120)
+    """
+    return tuple(sorted({ceil(trees * stop) for stop in STOPS}))
+
+
 def risk_settings(growth: Growth, *, num_threads: int = 1) -> RiskSettings:
     """The settings that ``[risk]`` of presage.toml asks for; all else as it is by default."""
     trees = TreeSettings(
         learning_rate=growth.learning_rate,
         num_leaves=growth.leaves,
-        rounds=tuple(sorted({ceil(growth.trees * stop) for stop in STOPS})),
+        rounds=rounds_up_to(growth.trees),
     )
     return RiskSettings(trees=trees, num_threads=num_threads)

@@ -104,6 +104,34 @@ def train_risk(
     )
 
 
+def forward_loss(
+    features: pd.DataFrame,
+    labels: pd.DataFrame,
+    *,
+    horizons: Sequence[int],
+    seed: int,
+    settings: RiskSettings,
+    gap_days: float = 0.0,
+) -> float:
+    """Mean log loss over the horizons on the later slices, of the model up to its mixture.
+
+    What a choice of settings is worth without training anything on all rows. Raises what
+    ``train_risk`` raises.
+    """
+    wanted = tuple(sorted(set(horizons)))
+    check_rows(features, labels, wanted)
+    check_history(labels, wanted, settings)
+    encoder = learn_encoder(features, varying(features, feature_columns(features)))
+    rows, _ = gather(features, labels, encoder, wanted, settings)
+    tried = [
+        Trial(rows, part, wanted, settings, seed)
+        for part in slices_of(rows, wanted, settings, gap_days)
+    ]
+    chosen = {h: choose(rows, tried, h, settings) for h in wanted}
+    _, forward = mixtures_of(rows, tried, chosen, wanted, settings)
+    return float(np.mean([forward[h]["log_loss"] for h in wanted]))
+
+
 def _levels(
     rows: Rows,
     parts: Sequence[Part],

@@ -27,6 +27,12 @@ def register(app: typer.Typer) -> None:
         only: Annotated[
             str | None, typer.Option(help="Train only this model: risk or volume.")
         ] = None,
+        search: Annotated[
+            float | None,
+            typer.Option(
+                metavar="MINUTES", min=0, help="Search for better settings of the risk model first."
+            ),
+        ] = None,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
@@ -43,7 +49,14 @@ def register(app: typer.Typer) -> None:
             raise UsageError(f"--only {only!r}: choose risk or volume")
         moment = parse_time(as_of) if as_of else None
         with progress(as_json) as report:
-            return run("train", report, workspace=directory, as_of=moment, only=only)
+            return run(
+                "train",
+                report,
+                workspace=directory,
+                as_of=moment,
+                only=only,
+                search_minutes=search,
+            )
 
     @verb(app)
     def score(

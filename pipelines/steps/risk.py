@@ -16,7 +16,7 @@ from data.snapshot import Snapshot, open_snapshot
 from data.workspace import Workspace
 from features.spine import customers_at
 from models.risk.evidence import rows_behind, with_rows
-from pipelines.console import Progress, Result, table
+from pipelines.console import Progress, Result, say, table
 from pipelines.output import write_frame
 from serving.predictor import Predictor
 from serving.published import publish
@@ -124,6 +124,7 @@ def backtest_risk_model(
         opened.settings,
         known_as_of=end,
         say=lambda message: report(message),
+        warn=say,
         texts=opened.settings.risk.texts,
         by_text=opened.settings.complaint.by_text,
         time_zone=opened.settings.company.time_zone,

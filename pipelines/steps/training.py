@@ -44,6 +44,7 @@ class Candidate:
     predictions: pd.DataFrame
     plots: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
     summary: tuple[str, ...] = ()
 
 
@@ -73,7 +74,7 @@ def champion_twin(state_dir: Path, kind: str, known_by: datetime) -> Path | None
 
 def register(workspace: Workspace, candidate: Candidate, report: Progress) -> Result:
     """Log and register the candidate, keep its twin, and promote it if the gate lets it pass."""
-    from models.registry import log_training_run, promote, record_gate
+    from models.registry import artifact, log_training_run, promote, record_gate
 
     state, kind = workspace.state_dir, candidate.kind
     report(f"logging the {kind} model to MLflow")
@@ -92,6 +93,7 @@ def register(workspace: Workspace, candidate: Candidate, report: Progress) -> Re
         at=SYSTEM.now(),
         plots=candidate.plots,
         tables=candidate.tables,
+        pages=candidate.pages,
     )
     twin = twin_folder(state, kind, version.version)
     twin.parent.mkdir(parents=True, exist_ok=True)
@@ -120,11 +122,13 @@ def register(workspace: Workspace, candidate: Candidate, report: Progress) -> Re
                     "at": SYSTEM.now(),
                 }
             )
+    pages = [artifact(state, version.run_id, f"{name}.html") for name in candidate.pages]
     word = "promoted to champion" if decision.passed else "refused by the gate"
     lines = [
         f"{kind} model, version {version.version}: {word}",
         *(f"  {line}" for line in (decision.reasons if decision.passed else decision.refusals)),
         *candidate.summary,
+        *(f"  the report: {path}" for path in pages),
     ]
     data = {
         "kind": kind,
@@ -134,6 +138,7 @@ def register(workspace: Workspace, candidate: Candidate, report: Progress) -> Re
         "reasons": list(decision.reasons),
         "refusals": list(decision.refusals),
         "metrics": dict(decision.numbers),
+        "pages": [str(path) for path in pages],
     }
     return Result(data, lines, exit_code=0 if decision.passed else 1)
 

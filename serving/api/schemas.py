@@ -29,7 +29,11 @@ class Reason(Struct):
 
 
 class Prediction(Struct):
-    """One customer's risk; ``status`` is "scored", or "unknown" with everything else null."""
+    """One customer's risk; ``status`` is "scored", or "unknown" with everything else null.
+
+    ``repeat_contact_14d``: the probability that he comes back about the same issue within 14 days;
+    null unless he has a ticket that is open or was resolved within 7 days.
+    """
 
     customer_id: str
     status: Literal["scored", "unknown", "closed"]
@@ -42,6 +46,7 @@ class Prediction(Struct):
     expires_at: datetime | None = None
     stale: bool = False
     model_version: str | None = None
+    repeat_contact_14d: Probability | None = None
 
 
 class Predictions(Struct):

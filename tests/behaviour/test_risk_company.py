@@ -96,6 +96,19 @@ def test_it_ranks_better_than_the_rule(judged: pd.DataFrame) -> None:
     assert roc_auc(y, judged["risk_14d"]) > roc_auc(y, judged["rule_14d"])
 
 
+def test_the_topic_told_is_right_more_often_than_the_commonest(
+    judged: pd.DataFrame, worlds: tuple[datetime, MemoryTables, MemoryTables]
+) -> None:
+    cutoff, _, later = worlds
+    tickets = later.frame("tickets")
+    coming = tickets[tickets["is_complaint"].fillna(False) & (tickets["opened_at"] >= cutoff)]
+    first = coming.sort_values("opened_at").drop_duplicates("customer_id")
+    met = judged.merge(first[["customer_id", "topic"]], on="customer_id", suffixes=("", "_came"))
+    assert len(met) > 30
+    commonest = met["topic_came"].value_counts(normalize=True).iloc[0]
+    assert (met["topic"] == met["topic_came"]).mean() > commonest
+
+
 def test_the_level_is_near_what_came(judged: pd.DataFrame) -> None:
     # some forty complaints in a company half a year old, which has not seen a winter yet
     assert 0.5 < judged["risk_14d"].sum() / judged["label_14d"].sum() < 2

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import logit
 
+from data.settings import Complaint
 from models.risk.mixture import levelled, mix
 from models.risk.model import RiskModel
 from models.risk.reasons import reasons
+from models.risk.rule import FREQUENCY, RECENCY, train_rule
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
 from models.risk.trees import TreeSettings
@@ -23,10 +25,11 @@ SETTINGS = RiskSettings(
 NUMBERS = ("orders_overdue_now", "tickets_count_28d", "tickets_since_last_days")
 
 
-@pytest.fixture(scope="module")
-def model() -> RiskModel:
-    rng = np.random.default_rng(1)
-    times, customers = 12, 300
+def rows_of(
+    seed: int, times: int = 12, customers: int = 300
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Features, labels, and the true daily hazard of each row."""
+    rng = np.random.default_rng(seed)
     rows = times * customers
     features = pd.DataFrame(
         {
@@ -46,7 +49,33 @@ def model() -> RiskModel:
     for h in (7, 14, 30):
         labels[f"label_{h}d"] = (day < h) * 1.0
         labels[f"tickets_{h}d"] = (day < h) + rng.poisson(daily * h)
+        labels[f"contact_{h}d"] = (labels[f"tickets_{h}d"] > 0) * 1.0
+    return features, labels, daily.to_numpy()
+
+
+@pytest.fixture(scope="module")
+def model() -> RiskModel:
+    features, labels, _ = rows_of(1)
     return train_risk(features, labels, settings=SETTINGS)
+
+
+def rule_of(features: pd.DataFrame, labels: pd.DataFrame, seed: int) -> RiskModel:
+    """The fallback, learned from so few of the rows that most of its cells are empty."""
+    few = features.sample(60, random_state=seed).index
+    told = features.rename(
+        columns={"tickets_since_last_days": RECENCY, "tickets_count_28d": FREQUENCY}
+    )
+    contacts = pd.DataFrame(
+        {"topic": ["billing"], "channel": ["email"], "is_complaint": [True], "is_machine": [None],
+         "priority": [None], "csat": [np.nan]}
+    )  # fmt: skip
+    return train_rule(
+        told.loc[few].reset_index(drop=True),
+        labels.loc[few].reset_index(drop=True),
+        contacts,
+        complaint=Complaint(),
+        why="a test",
+    )
 
 
 @st.composite
@@ -71,7 +100,9 @@ def test_any_row_is_scored_soundly(model: RiskModel, frame: pd.DataFrame, seed: 
     risk = told[["risk_7d", "risk_14d", "risk_30d"]].to_numpy()
     assert ((risk > 0) & (risk < 1)).all()
     assert (np.diff(risk, axis=1) >= 0).all()
+    assert np.isfinite(logit(risk)).all()
     assert (told["expected_tickets_30d"] >= told["risk_30d"]).all()
+    assert (told["contact_30d"] >= told["risk_30d"]).all() and (told["contact_30d"] <= 1).all()
     order = np.random.default_rng(seed).permutation(len(frame))
     shuffled = model.predict(frame.iloc[order])
     pd.testing.assert_frame_equal(
@@ -93,6 +124,44 @@ def test_reasons_of_any_row_add_up(model: RiskModel, frame: pd.DataFrame, horizo
         assert total == pytest.approx(logit(risk[at]), abs=1e-6)
         ranks = [reason["contribution"] for reason in said]
         assert ranks == sorted(ranks, reverse=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(frame=frames(), seed=st.integers(0, 50), horizon=st.sampled_from([7, 14, 30]))
+def test_the_rule_scores_any_row_soundly_from_any_few(
+    frame: pd.DataFrame, seed: int, horizon: int
+) -> None:
+    features, labels, _ = rows_of(seed % 4)
+    labels["label_30d"] = np.nan if seed % 2 else labels["label_30d"]
+    assume(labels.loc[features.sample(60, random_state=seed).index, "label_14d"].any())
+    rule = rule_of(features, labels, seed)
+    rows = frame.rename(
+        columns={"tickets_since_last_days": RECENCY, "tickets_count_28d": FREQUENCY}
+    )
+    told = rule.predict(rows)
+    risk = told[["risk_7d", "risk_14d", "risk_30d"]].to_numpy()
+    assert np.isfinite(logit(risk)).all() and (np.diff(risk, axis=1) >= 0).all()
+    assert (told["expected_tickets_30d"] >= told["risk_30d"]).all()
+    assert (told["contact_30d"] >= told["risk_30d"]).all()
+    _, base = rule.explain(rows, horizon)
+    said = rule.reasons(rows, None, horizon=horizon)
+    totals = base + [sum(reason["contribution"] for reason in reasons) for reasons in said]
+    assert totals == pytest.approx(logit(told[f"risk_{horizon}d"]), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_risks_of_new_rows_are_calibrated_low_middle_and_high(seed: int) -> None:
+    features, labels, _ = rows_of(seed, times=16)
+    model = train_risk(features, labels, settings=SETTINGS)
+    new, _, daily = rows_of(seed + 100, times=4, customers=1500)
+    told = model.predict(new)
+    for h in (7, 14, 30):
+        truth, risk = 1 - np.exp(-daily * h), told[f"risk_{h}d"].to_numpy()
+        for third in np.array_split(np.argsort(risk), 3):
+            # what so many training rows leave open: four standard errors of their own rate
+            n = len(features) / 3
+            error = np.sqrt(truth[third].mean() * (1 - truth[third].mean()) / n)
+            assert abs(risk[third].mean() - truth[third].mean()) < 4 * error
 
 
 @given(

@@ -84,11 +84,16 @@ def test_empty_tables_say_what_is_missing(run_presage, tmp_path) -> None:
     _refused(run_presage, "train", folder, "--as-of", "2026-03-01")
 
 
-def test_too_little_history_says_how_much_is_missing(run_presage, tmp_path) -> None:
+def test_too_little_history_says_how_much_is_missing_and_gets_the_rule(
+    run_presage, tmp_path
+) -> None:
     folder = _company(tmp_path / "w", days=20)
-    told = _refused(run_presage, "train", folder, "--only", "risk")
-    assert "needed" in told or "need" in told
-    assert any(character.isdigit() for character in told)
+    done = run_presage("train", folder, "--only", "risk")
+    assert "too little history" in done.stderr and "enough by about 2026-" in done.stderr
+    assert "rule of recency and frequency stands in" in done.stdout
+    run_presage("score", folder, "--out", tmp_path / "scores.csv")
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    assert len(scores) == 40 and scores["risk_14d"].between(0, 1, inclusive="neither").all()
 
 
 def test_one_class_only_is_refused(run_presage, tmp_path) -> None:

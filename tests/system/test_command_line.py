@@ -55,8 +55,10 @@ def test_score_writes_one_row_a_customer(run_presage, workspace, tmp_path) -> No
     frame = pd.read_csv(out, parse_dates=["as_of"])
     assert list(frame.columns) == [
         "customer_id", "as_of", "risk_7d", "risk_14d", "risk_30d", "expected_tickets_30d",
-        "topic", "channel", "reasons", "model_version",
+        "topic", "channel", "reasons", "model_version", "repeat_contact_14d",
     ]  # fmt: skip
+    assert 0 < frame["repeat_contact_14d"].notna().sum() < len(frame)
+    assert frame["repeat_contact_14d"].dropna().between(0, 1, inclusive="neither").all()
     assert told["customers"] == len(frame) == frame["customer_id"].nunique()
     risks = frame[["risk_7d", "risk_14d", "risk_30d"]].to_numpy()
     assert ((risks > 0) & (risks < 1)).all() and (np.diff(risks, axis=1) >= 0).all()
@@ -98,6 +100,8 @@ def test_backtests_write_what_the_contract_says(run_presage, workspace, tmp_path
                 "--out", out)  # fmt: skip
     risk = pd.read_csv(out, parse_dates=["cutoff"])
     assert {"customer_id", "cutoff", "risk_7d", "label_7d", "risk_14d", "label_14d"} <= set(risk)
+    topics = set(pd.read_parquet(workspace / "tables" / "tickets.parquet")["topic"].dropna())
+    assert set(risk["topic"]) <= topics and set(risk["model"]) == {"learned"}
     assert set(risk["cutoff"]) == {end} and set(risk["label_7d"]) == {0.0, 1.0}
     out = tmp_path / "volume.csv"
     cutoff = "2024-09-19T22:00:00"

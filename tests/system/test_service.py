@@ -38,6 +38,8 @@ def test_predictions_are_the_published_scores_to_the_last_bit(service: Service) 
         row = scores.loc[item["customer_id"]]
         assert [item["risk"][h] for h in RISKS] == [row[f"risk_{h}d"] for h in RISKS]
         assert item["model_version"] == row["model_version"]
+        back = row["repeat_contact_14d"]
+        assert item["repeat_contact_14d"] == (None if pd.isna(back) else back)
         assert item["as_of"] == service.scored_as_of.isoformat() + "Z"
         assert not item["stale"]
 

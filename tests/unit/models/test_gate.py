@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from models.gate import VOLUME, Evaluation, all_of, gate, with_coverage
+from models.gate import VOLUME, Evaluation, all_of, gate, gate_fallback, with_coverage
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +115,26 @@ def test_several_verdicts_make_one_with_names(world):
     assert all(line.startswith("30d: ") for line in both.refusals)
     assert both.numbers["average_precision_7d"] == good.numbers["average_precision"]
     assert all_of({"7d": good}).passed
+
+
+def test_a_rule_that_stands_in_passes_without_beating_itself(world):
+    p, evaluation = world
+    rule = np.asarray(evaluation.baselines["recency-frequency"])
+    assert gate_fallback(p, None, evaluation, replaces=False).passed
+    assert gate_fallback(p, None, None, replaces=False).passed
+    none = replace(evaluation, y=np.zeros(len(p)))
+    assert gate_fallback(p, None, none, replaces=False).passed
+    too_high = gate_fallback(np.minimum(3 * p, 0.99), None, evaluation, replaces=False)
+    assert "outside of" in str(too_high) and not too_high.passed
+    broken = np.where(np.arange(len(p)) == 3, np.nan, rule)
+    assert not gate_fallback(broken, None, None, replaces=False).passed
+
+
+def test_a_rule_never_replaces_what_has_learned_unless_it_is_as_good(world):
+    p, evaluation = world
+    unjudged = gate_fallback(p, None, None, replaces=True)
+    assert not unjudged.passed and "cannot be compared" in str(unjudged)
+    assert not gate_fallback(p, None, evaluation, replaces=True).passed
+    worse = gate_fallback(blurred(p, 0.8, 1), p, evaluation, replaces=True)
+    assert not worse.passed and "worse than the model at work" in str(worse)
+    assert gate_fallback(p, p, evaluation, replaces=True).passed

@@ -1,0 +1,127 @@
+"""What is measured of a risk model on rows that it has not learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data.errors import DataError
+from data.snapshot import Snapshot
+from models.metrics import (
+    Interval,
+    average_precision,
+    bootstrap,
+    calibration_slope,
+    ece,
+    lift_at,
+    log_loss_skill,
+    observed_over_predicted,
+    paired_bootstrap,
+    recall_at,
+    roc_auc,
+)
+from serving.predictor import Predictor
+
+RESAMPLES = 200
+
+Floats = npt.NDArray[np.float64]
+Scores = Mapping[str, Floats]
+Metric = Callable[..., float]
+
+
+def measured(
+    judged: pd.DataFrame,
+    told: pd.DataFrame,
+    beside: Scores,
+    baselines: tuple[str, ...],
+    horizons: tuple[int, ...],
+    capacity: float,
+) -> tuple[dict[str, float | Interval], dict[str, Any], dict[str, float]]:
+    """Metrics with intervals, plots and base rates, per horizon.
+
+    ``judged``: customers and labels, ``told`` a model's predictions and ``beside`` those of each of
+    ``baselines`` (``rule_7d``), row by row. ``capacity``: customers that can be called a day. A
+    horizon whose labels are not all known, or of one class, has none but its base rate.
+    """
+    from models.figures import gains_plot, precision_recall_plot, reliability_plot
+
+    groups = judged["customer_id"].to_numpy()
+    share = max(min(capacity * judged["as_of"].nunique() / len(judged), 1.0), 1 / len(judged))
+    of_interest: dict[str, Metric] = {
+        "average_precision": average_precision,
+        "roc_auc": roc_auc,
+        "log_loss_skill": log_loss_skill,
+        "ece": ece,
+        "lift_at_5_percent": partial(lift_at, share=0.05),
+        "recall_at_capacity": partial(recall_at, share=share),
+        "calibration_slope": calibration_slope,
+        "observed_over_predicted": observed_over_predicted,
+    }
+    metrics: dict[str, float | Interval] = {}
+    plots: dict[str, Any] = {}
+    rates: dict[str, float] = {}
+    for h in horizons:
+        y = judged[f"label_{h}d"].to_numpy(np.float64)
+        p = told[f"risk_{h}d"].to_numpy(np.float64)
+        if np.isnan(y).any():
+            continue
+        rates[f"{h}d"] = float(y.mean())
+        if y.min() == y.max():
+            continue
+        others = {name: beside[f"{name}_{h}d"] for name in baselines}
+        for name, metric in of_interest.items():
+            metrics[f"{name}_{h}d"] = _with_interval(metric, y, p, groups)
+            for other, q in others.items():
+                metrics[f"{name}_{h}d_{other}"] = _or_nan(metric, y, q)
+        for other, q in others.items():
+            gain = _gain(y, p, q, groups)
+            if gain is not None:
+                metrics[f"average_precision_gain_{h}d_{other}"] = gain
+        scores = {"presage": p, **others}
+        plots[f"reliability_{h}d"] = reliability_plot(y, p, title=f"{h} days")
+        plots[f"precision_recall_{h}d"] = precision_recall_plot(y, scores, title=f"{h} days")
+        plots[f"gains_{h}d"] = gains_plot(y, scores, title=f"{h} days")
+    return metrics, plots, rates
+
+
+def _gain(y: Floats, p: Floats, q: Floats, groups: npt.ArrayLike) -> Interval | None:
+    """Average precision of ``p`` less that of ``q``; None where complaints are too few."""
+    try:
+        return paired_bootstrap(average_precision, y, p, q, groups=groups, resamples=RESAMPLES)
+    except DataError:
+        return None
+
+
+def _with_interval(metric: Metric, y: Floats, p: Floats, groups: npt.ArrayLike) -> float | Interval:
+    """The metric with its interval over customers; without one where resamples lack complaints."""
+    try:
+        return bootstrap(metric, y, p, groups=groups, seed=0, resamples=RESAMPLES)
+    except DataError:
+        return _or_nan(metric, y, p)
+
+
+def _or_nan(metric: Metric, y: Floats, p: Floats) -> float:
+    try:
+        return metric(y, p)
+    except DataError:  # a rule may say the same of everybody: no slope, say
+        return float("nan")
+
+
+def said_before(
+    twin: Path, judged: pd.DataFrame, tables: Snapshot, horizon: int
+) -> npt.NDArray[np.float64] | None:
+    """What the champion's twin says of the judging rows; None if it lacks the horizon."""
+    from features.compute import compute
+
+    earlier = Predictor.of_bundle(twin, "champion's twin")
+    if horizon not in earlier.model.horizons:
+        return None
+    features = compute(earlier.view, judged[["customer_id", "as_of"]], earlier.reads(tables))
+    risk = earlier.model.predict(features, choices=False, num_threads=2)[f"risk_{horizon}d"]
+    return np.asarray(risk, dtype=np.float64)

@@ -1,0 +1,165 @@
+"""Training where there is too little to learn from: the shrunk rule, registered like any model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.errors import NotEnoughHistory
+from data.snapshot import Snapshot
+from data.workspace import Workspace
+from features.messages import label_set
+from models.champion import champion
+from models.gate import Evaluation, gate_fallback
+from models.metrics import Interval
+from models.risk.fallback import Fallback, fall_back
+from models.risk.model import RiskModel
+from models.risk.page import Report, page
+from models.risk.population import known_by
+from models.risk.repeat import told as told_of_repeats
+from models.risk.report import one_line
+from pipelines.console import Progress, Result, say
+from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
+from pipelines.steps.training import Candidate, champion_twin, cleared, register
+from serving.predictor import Predictor, with_view
+
+KIND = "risk"
+
+
+def train_rule_model(
+    opened: Workspace,
+    tables: Snapshot,
+    as_of: datetime,
+    horizons: tuple[int, ...],
+    missing: NotEnoughHistory,
+    report: Progress,
+) -> Result:
+    """Warn of what is missing; train, judge where rows can, register, gate and promote the rule.
+
+    Raises NotEnoughHistory where not even a rule can be had (models/risk/fallback.py).
+    """
+    settings = opened.settings
+    found = fall_back(
+        tables,
+        as_of,
+        horizons,
+        settings,
+        missing,
+        texts=settings.risk.texts,
+        by_text=settings.complaint.by_text,
+    )
+    model = with_view(found.learn(), found.view, found.read.model)
+    say(f"WARNING: {found.why}")
+    middle = horizons[len(horizons) // 2]
+    twin, judged = _twin(found, middle)
+    twin_as_of = as_of if judged is None else judged["as_of"].min().to_pydatetime()
+    twin = model if twin is None else with_view(twin, found.view, found.read.model)
+    staging = opened.state_dir / "staging"
+    bundle, twin_bundle = cleared(staging / "risk"), cleared(staging / "risk-twin")
+    model.save(bundle)
+    twin.save(twin_bundle)
+
+    report("evaluating")
+    at = found.rows.features.index if judged is None else judged.index
+    features = found.rows.features.loc[at].reset_index(drop=True)
+    told = twin.predict(features, choices=False)
+    before, evaluation, lines = None, None, ["  there is no row to judge the rule by yet"]
+    metrics: dict[str, float | Interval] = {}
+    plots: dict[str, Any] = {}
+    rates: dict[str, float] = {}
+    if judged is not None:
+        judged = judged.reset_index(drop=True)
+        y = judged[f"label_{middle}d"].to_numpy(np.float64)
+        groups = judged["customer_id"].to_numpy()
+        evaluation = Evaluation(y, groups=groups, seed=settings.risk.seed, resamples=RESAMPLES)
+        earlier = champion_twin(opened.state_dir, KIND, twin_as_of)
+        if earlier is not None:
+            before = said_before(earlier, judged, tables, middle)
+        metrics, plots, rates = measured(
+            judged, told, {}, (), horizons, settings.outreach.capacity_per_day
+        )
+        lines = [
+            f"  judged from {twin_as_of:%Y-%m-%d} on {len(judged)} customers x moments, "
+            f"{y.mean():.2%} of which complained within {middle} days"
+        ]
+        if y.any():
+            lines.append(f"  {one_line(y, told[f'risk_{middle}d'].to_numpy(), middle)}")
+    decision = gate_fallback(
+        told[f"risk_{middle}d"].to_numpy(),
+        before,
+        evaluation,
+        replaces=_learned_at_work(opened),
+    )
+    of_repeats, repeat_lines = told_of_repeats(model.repeat)
+    candidate = Candidate(
+        kind=KIND,
+        bundle=bundle,
+        twin=twin_bundle,
+        as_of=as_of,
+        twin_as_of=twin_as_of,
+        decision=decision,
+        params={
+            "model": "shrunk rule of recency and frequency",
+            "too_little_history": found.why,
+            "horizons": horizons,
+            "as_ofs": found.rows.features["as_of"].nunique(),
+            "rows": len(found.rows.features),
+            "features": len(found.view.names),
+            "gap_days": settings.risk.gap_days,
+            "active_within_days": settings.risk.active_within_days,
+            "repeat_contact": model.repeat.kind if model.repeat else None,
+            "label_set": label_set(settings.complaint, found.read.labeller),
+        },
+        metrics=metrics | of_repeats,
+        base_rates=rates,
+        data_fingerprint=tables.fingerprint,
+        feature_fingerprint=found.view.fingerprint,
+        example=features.head(5).drop(columns=["customer_id", "as_of"]),
+        predictions=told[[f"risk_{h}d" for h in horizons]].head(5),
+        plots=plots,
+        tables={"features": pd.DataFrame(found.view.cards()).astype(str)},
+        pages={
+            "report": page(
+                Report(
+                    f"Risk of complaints, as of {as_of:%Y-%m-%d %H:%M}",
+                    lines[-1].strip(),
+                    [*lines[:-1], *repeat_lines, *decision.reasons],
+                    horizons,
+                    (),
+                    metrics,
+                    rates,
+                    plots,
+                    warning=found.why,
+                )
+            )
+        },
+        summary=(f"  {found.why}", *repeat_lines, *lines),
+    )
+    return register(opened, candidate, report)
+
+
+def _twin(found: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame | None]:
+    """A rule of what was known earlier, and the labels since that judge it; None if none can."""
+    labels = found.rows.labels
+    complete = labels[f"label_{horizon}d"].notna()
+    times = sorted(labels.loc[complete, "as_of"].unique())
+    for count in (4, 1):
+        if count > len(times):
+            continue
+        since = pd.Timestamp(times[-count]).to_pydatetime()
+        try:
+            rows = known_by(found.rows, since, found.read.labels, found.lengths, found.case)
+            return found.learn(rows), labels[labels["as_of"].isin(times[-count:]) & complete]
+        except NotEnoughHistory:
+            continue
+    return None, None
+
+
+def _learned_at_work(opened: Workspace) -> bool:
+    at_work = champion(opened.state_dir, KIND)
+    if at_work is None:
+        return False
+    return Predictor.of_bundle(at_work.folder, at_work.model_version).model.rule_because is None

@@ -1,0 +1,100 @@
+"""The report's page: whole in itself, escaped, and its figures are those that were logged."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.figures import reliability_plot
+from models.metrics import Interval
+from models.risk.page import Report, page, shown
+
+EVIL = "<script>alert('x')</script>&\""
+
+
+class Reader(HTMLParser):
+    """Tags, attributes, and the text of each cell that names its metric."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.cells: dict[str, str] = {}
+        self.text = ""
+        self._metric: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        self._metric = dict(attrs).get("data-metric")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._metric is not None:
+            self.cells[self._metric] = data
+            self._metric = None
+
+
+METRICS = {
+    "average_precision_7d": Interval(0.25, 0.2, 0.3),
+    "average_precision_7d_rule": 0.15,
+    "average_precision_gain_7d_rule": Interval(0.1, 0.04, 0.15),
+    "lift_at_5_percent_7d": 4.5,
+    "calibration_slope_7d": float("nan"),
+    "average_precision_14d": 0.5,
+}
+
+
+def report(**more: object) -> str:
+    y, p = np.array([0, 1] * 100), np.linspace(0.01, 0.9, 200)
+    told: dict[str, object] = {
+        "title": f"Risk {EVIL}",
+        "line": f"the 5 % {EVIL}",
+        "facts": [f"judged {EVIL}"],
+        "horizons": (7, 14),
+        "baselines": ("rule",),
+        "metrics": METRICS,
+        "base_rates": {"7d": 0.05},
+        "plots": {"reliability_7d": reliability_plot(y, p)},
+        "tables": {
+            "segments_14d": pd.DataFrame({"segment": [f"region={EVIL}"], "observed": [0.125]}),
+            "decay_14d": pd.DataFrame(columns=["weeks_old"]),
+        },
+        "warning": f"look {EVIL}",
+    }
+    return page(Report(**(told | more)))  # type: ignore[arg-type]
+
+
+def test_every_figure_stands_in_its_cell() -> None:
+    cells = Reader(report()).cells
+    for name, value in METRICS.items():
+        assert cells[name] == shown(value)
+    assert cells["base_rate_7d"] == "0.05"
+    assert cells["average_precision_7d"] == "0.25 [0.2, 0.3]"
+    assert cells["calibration_slope_7d"] == "-"
+
+
+def test_nothing_that_data_says_becomes_markup() -> None:
+    text = report()
+    read = Reader(text)
+    assert "script" not in read.tags and EVIL not in text
+    assert read.text.count(EVIL) == 6  # title twice, line, fact, warning, segment
+
+
+def test_it_fetches_nothing() -> None:
+    read = Reader(report())
+    addresses = [value for name, value in read.attributes if name in ("src", "href")]
+    assert len(addresses) == 1
+    assert str(addresses[0]).startswith("data:image/png;base64,")
+    assert not {"link", "iframe", "object", "script"} & set(read.tags)
+    policy = [value for name, value in read.attributes if value and "default-src" in value]
+    assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+
+
+@pytest.mark.parametrize("part", ["plots", "tables", "metrics", "base_rates"])
+def test_what_could_not_be_judged_is_left_out(part: str) -> None:
+    assert report(**{part: {}}).endswith("</html>")
