@@ -90,6 +90,7 @@ def aged(
         horizons=(case.horizon,),
         seed=seed,
         settings=settings or risk_settings(case.settings.risk),
+        cards=view.cards(),
     )
     moments = [learned_at + WEEK * week for week in range(1, weeks - trained_weeks + 1)]
     spine = customers_at(case.tables, moments, case.settings.risk.active_within_days)

@@ -119,6 +119,7 @@ def _learned_at(
             horizons=horizons,
             seed=seed,
             settings=settings or risk_settings(case.risk),
+            cards=view.cards(),
             gap_days=case.risk.gap_days,
         )
         return model, view, learned, read

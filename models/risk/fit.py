@@ -12,7 +12,9 @@ import pandas as pd
 
 from models.risk.baselines import a_dozen
 from models.risk.encode import Encoder, Matrix
+from models.risk.hazards import Hazards, Roles, fit_hazards, roles_of
 from models.risk.linear import Linear, design, designed, fit_linear
+from models.risk.mixture import recalibrated_loss
 from models.risk.rows import (
     Digest,
     Mask,
@@ -25,10 +27,13 @@ from models.risk.rows import (
     thinned,
 )
 from models.risk.settings import RiskSettings
-from models.risk.trees import grow
+from models.risk.trees import grow, growing
 
 Array = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
+
+PATIENCE = 2
+"""So many numbers of trees in a row may fail to help before no more are grown."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Rows:
     customers: Digest
     encoder: Encoder
     weights: Array
+    roles: Roles
 
     def known(self, horizon: int) -> Mask:
         return ~np.isnan(self.y[horizon])
@@ -53,8 +59,12 @@ def gather(
     encoder: Encoder,
     horizons: Sequence[int],
     settings: RiskSettings,
+    roles: Mapping[str, str],
 ) -> tuple[Rows, npt.NDArray[np.int64]]:
-    """The rows in the order of their content, and their positions in the frames given."""
+    """The rows in the order of their content, and their positions in the frames given.
+
+    ``roles``: features' names to their roles (features/roles.py).
+    """
     matrix = encoder.matrix(features)
     as_of = microseconds(features["as_of"])
     y = np.column_stack([labels[f"label_{h}d"].to_numpy(dtype=np.float64) for h in horizons])
@@ -70,6 +80,7 @@ def gather(
         customers=customers[order],
         encoder=encoder,
         weights=age_weights(as_of, settings.half_life_days),
+        roles=roles_of(encoder, roles),
     )
     return rows, order
 
@@ -86,6 +97,28 @@ def training(
     return kept, (weight * rows.weights[allowed])[chosen]
 
 
+def fit_causes(
+    rows: Rows,
+    kept: Mask,
+    weights: Array,
+    horizon: int,
+    settings: RiskSettings,
+    start: Hazards | None = None,
+) -> Hazards | None:
+    """Hazards from ``most_rows_of_hazards`` at most; None if no feature is an amount."""
+    if not rows.roles.causes:
+        return None
+    few, own = _fewer(kept, weights, settings.most_rows_of_hazards)
+    return fit_hazards(
+        rows.matrix[few],
+        rows.y[horizon][few],
+        own,
+        rows.roles,
+        penalty=settings.hazards_penalty,
+        start=start,
+    )
+
+
 def fit_trees(
     rows: Rows,
     kept: Mask,
@@ -94,8 +127,10 @@ def fit_trees(
     rounds: int,
     settings: RiskSettings,
     seed: int,
+    hazards: Hazards | None = None,
 ) -> Any:
-    """Trees for the log odds of a complaint within ``horizon`` days, from the rows ``kept``."""
+    """Trees for the log odds of a complaint within ``horizon`` days, from the rows ``kept``; with
+    ``hazards`` for what these leave to be said."""
     return grow(
         rows.matrix[kept],
         rows.y[horizon][kept],
@@ -105,7 +140,43 @@ def fit_trees(
         rounds=rounds,
         seed=seed,
         num_threads=settings.num_threads,
+        offset=None if hazards is None else hazards.score(rows.matrix[kept]),
     )
+
+
+def try_trees(
+    rows: Rows,
+    kept: Mask,
+    weights: Array,
+    horizon: int,
+    held: Mask,
+    settings: RiskSettings,
+    seed: int,
+    hazards: Hazards | None,
+) -> dict[int, Array]:
+    """Log odds of the rows ``held`` by number of trees, up to where two more numbers did not help
+    those rows; with ``hazards``, of both together."""
+    base = np.zeros(int(held.sum())) if hazards is None else hazards.score(rows.matrix[held])
+    growth = growing(
+        rows.matrix[kept],
+        rows.y[horizon][kept],
+        weights,
+        rows.encoder.categorical,
+        settings.trees,
+        rows.matrix[held],
+        seed=seed,
+        num_threads=settings.num_threads,
+        offset=None if hazards is None else hazards.score(rows.matrix[kept]),
+    )
+    found: dict[int, Array] = {}
+    losses: list[float] = []
+    y = rows.y[horizon][held]
+    for count, score in growth:
+        found[count] = base + score
+        losses.append(recalibrated_loss(found[count], y, np.ones(len(y))))
+        if len(losses) - int(np.argmin(losses)) > PATIENCE:
+            break
+    return found
 
 
 def fit_contacts(
@@ -142,21 +213,19 @@ def fit_whole(
     settings: RiskSettings,
 ) -> list[Linear]:
     """A regression on all features under each penalty, from ``most_rows_of_regression`` at most."""
-    few, own = _fewer(rows, kept, weights, settings)
+    few, own = _fewer(kept, weights, settings.most_rows_of_regression)
     terms = design(rows.matrix[few], rows.encoder, own)
     values = designed(rows.matrix[few], terms)
     return fit_linear(values, terms, rows.y[horizon][few], own, penalties=penalties)
 
 
-def _fewer(
-    rows: Rows, kept: Mask, weights: Array, settings: RiskSettings
-) -> tuple[npt.NDArray[np.int64], Array]:
-    """Positions of the kept rows that a regression learns from, spread evenly, and their weights.
+def _fewer(kept: Mask, weights: Array, most: int) -> tuple[npt.NDArray[np.int64], Array]:
+    """Positions of the kept rows to learn from, ``most`` spread evenly, and their weights.
 
     A Newton step costs rows × terms²; a few hundred weights are known well enough from fewer rows.
     """
     positions = np.flatnonzero(kept)
-    step = max(-(-len(positions) // settings.most_rows_of_regression), 1)
+    step = max(-(-len(positions) // most), 1)
     return positions[::step], weights[::step]
 
 
@@ -166,7 +235,7 @@ def fit_core(
     """A regression on recency and frequency alone: little to see, so little to get wrong."""
     names = a_dozen(rows.encoder.columns) or rows.encoder.columns
     columns = [rows.encoder.columns.index(name) for name in names]
-    few, own = _fewer(rows, kept, weights, settings)
+    few, own = _fewer(kept, weights, settings.most_rows_of_regression)
     terms = design(rows.matrix[few], rows.encoder, own, columns)
     values = designed(rows.matrix[few], terms)
     y = rows.y[horizon][few]

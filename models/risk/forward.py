@@ -14,17 +14,18 @@ import numpy.typing as npt
 
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
-from models.risk.fit import Rows, fit_core, fit_trees, fit_whole, training
+from models.risk.fit import Rows, fit_causes, fit_core, fit_whole, training, try_trees
+from models.risk.hazards import Hazards
 from models.risk.mixture import Mixture, mix, recalibrated_loss
 from models.risk.rows import Slice, later_slices, with_both
 from models.risk.settings import RiskSettings
-from models.risk.trees import staged
 
 Array = npt.NDArray[np.float64]
 
 
-PRIOR = (0.4, 0.3, 0.3)
-"""Shares of trees, regression and core that the mixture is drawn to, within a horizon."""
+PRIORS = {False: (0.4, 0.3, 0.3), True: (0.4, 0.15, 0.05, 0.4)}
+"""Shares of trees, regression and core that the mixture is drawn to, within a horizon; and with
+hazards, on which the trees then stand, of these."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,18 @@ class Trial:
     ) -> None:
         self.judged = part.judged
         held = rows.matrix[part.judged]
-        rounds = settings.trees.rounds
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, dict[float, Array]] = {}
         self.core: dict[int, Array] = {}
+        self.hazards: dict[int, Array] = {}
+        self.causes: dict[int, Hazards] = {}
+        causes: Hazards | None = None
         for h in horizons:
             kept, weights = training(rows, part.before[h], h, settings, settings.most_rows_tried)
-            most = settings.trees.rounds[-1]
-            booster = fit_trees(rows, kept, weights, h, most, settings, seed)
-            scores = staged(booster, held, rounds, num_threads=settings.num_threads)
-            self.trees[h] = dict(zip(rounds, scores, strict=True))
+            causes = fit_causes(rows, kept, weights, h, settings, causes)
+            if causes is not None:
+                self.causes[h], self.hazards[h] = causes, causes.score(held)
+            self.trees[h] = try_trees(rows, kept, weights, h, part.judged, settings, seed, causes)
             fitted = fit_whole(rows, kept, weights, h, settings.penalties, settings)
             self.linear[h] = {
                 penalty: line.score(held)
@@ -65,6 +68,15 @@ class Trial:
             }
             core = fit_core(rows, kept, weights, h, settings)
             self.core[h] = core.score(held)
+
+    def parts(self, horizon: int, chosen: Chosen) -> list[Array]:
+        """The scores of a horizon's parts, in the order in which a model has them."""
+        found = [
+            self.trees[horizon][chosen.rounds],
+            self.linear[horizon][chosen.penalty],
+            self.core[horizon],
+        ]
+        return found + ([self.hazards[horizon]] if horizon in self.hazards else [])
 
 
 def slices_of(
@@ -113,7 +125,10 @@ def choose(rows: Rows, tried: Sequence[Trial], horizon: int, settings: RiskSetti
             sizes.append(len(y))
         return float(np.average(losses, weights=sizes))
 
-    rounds = min(settings.trees.rounds, key=lambda count: loss("trees", count))
+    tried_by_all = [
+        count for count in settings.trees.rounds if all(count in t.trees[horizon] for t in tried)
+    ]
+    rounds = min(tried_by_all, key=lambda count: loss("trees", count))
     penalty = min(settings.penalties, key=lambda value: loss("linear", value))
     return Chosen(rounds, penalty)
 
@@ -128,25 +143,16 @@ def mixtures_of(
     """Per horizon the mixture of all parts, and how it did on the later slices."""
     scores = np.vstack(
         [
-            np.column_stack(
-                [
-                    score
-                    for h in horizons
-                    for score in (
-                        trial.trees[h][chosen[h].rounds],
-                        trial.linear[h][chosen[h].penalty],
-                        trial.core[h],
-                    )
-                ]
-            )
+            np.column_stack([score for h in horizons for score in trial.parts(h, chosen[h])])
             for trial in tried
         ]
     )
     mixtures, forward = {}, {}
     for at, h in enumerate(horizons):
         y = np.concatenate([rows.y[h][trial.judged] for trial in tried])
+        shares = PRIORS[bool(tried[0].hazards)]
         prior = np.zeros(scores.shape[1])
-        prior[len(PRIOR) * at : len(PRIOR) * (at + 1)] = PRIOR
+        prior[len(shares) * at : len(shares) * (at + 1)] = shares
         ones = np.ones(len(y))
         mixtures[h] = mix(
             scores,

@@ -23,6 +23,7 @@ from scipy.special import expit
 from data.errors import DataError
 from models.risk.choice import Choice, choice_from_json
 from models.risk.encode import Encoder, Matrix, encoder_from_json
+from models.risk.hazards import Hazards, hazards_from_json
 from models.risk.linear import Linear, linear_from_json
 from models.risk.mixture import Mixture
 from models.risk.repeat import RepeatModel, repeat_from_json
@@ -41,11 +42,11 @@ TICKET_DAYS = 30
 class Part:
     """One score, trained on the labels of one horizon.
 
-    ``trees``, ``linear`` (a regression on all features), ``core`` (one on recency and frequency) or
-    ``rule`` (a table, models/risk/rule.py).
+    ``trees``, ``linear`` (a regression on all features), ``core`` (one on recency and frequency),
+    ``hazards`` (causes that add up) or ``rule`` (a table, models/risk/rule.py).
     """
 
-    kind: Literal["trees", "linear", "core", "rule"]
+    kind: Literal["trees", "linear", "core", "hazards", "rule"]
     horizon: int
     model: Any
 
@@ -58,15 +59,33 @@ class Part:
 
     def explained(self, matrix: Matrix, num_threads: int) -> Array:
         """Rows × (columns, then base); each row adds up to its score."""
-        if isinstance(self.model, Linear | RuleTable):
-            base = np.full((len(matrix), 1), self.model.intercept)
-            return np.hstack([self.model.contributions(matrix), base])
-        return contributions(self.model, matrix, num_threads=num_threads)
+        return _explained(self.model, matrix, num_threads)
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Trees, on hazards where there are some: the sum of both scores."""
+
+    booster: Any
+    hazards: Hazards | None = None
+
+
+def _explained(model: Any, matrix: Matrix, num_threads: int) -> Array:
+    if isinstance(model, Linear | Hazards | RuleTable):
+        base = np.full((len(matrix), 1), model.intercept)
+        return np.hstack([model.contributions(matrix), base])
+    if isinstance(model, Boosted):
+        own = contributions(model.booster, matrix, num_threads=num_threads)
+        return own if model.hazards is None else own + _explained(model.hazards, matrix, 1)
+    return contributions(model, matrix, num_threads=num_threads)
 
 
 def _score(model: Any, matrix: Matrix, num_threads: int) -> Array:
-    if isinstance(model, Linear | RuleTable):
+    if isinstance(model, Linear | Hazards | RuleTable):
         return model.score(matrix)
+    if isinstance(model, Boosted):
+        own = raw_score(model.booster, matrix, num_threads=num_threads)
+        return own if model.hazards is None else model.hazards.score(matrix) + own
     return raw_score(model, matrix, num_threads=num_threads)
 
 
@@ -252,7 +271,9 @@ class RiskModel:
         """Write the model's bundle to ``folder`` (models/bundle.py); returns its manifest."""
         from models.bundle import write_bundle
 
-        files: dict[str, Any] = {f"{p.name}.txt": p.model for p in self.parts if p.kind == "trees"}
+        files: dict[str, Any] = {
+            f"{p.name}.txt": p.model.booster for p in self.parts if p.kind == "trees"
+        }
         table = self.tickets.scorer if isinstance(self.tickets.scorer, RuleTable) else None
         if table is None:
             files["tickets.txt"] = self.tickets.scorer
@@ -297,12 +318,15 @@ def load_risk(folder: Path) -> RiskModel:
         raise DataError(f"{folder} holds a model of kind {bundle.kind!r}, not of kind 'risk'")
     found = bundle.documents["risk.json"]
     parts = []
+    readers = {"rule": table_from_json, "hazards": hazards_from_json}
     for kind, horizon in found["parts"]:
         name = f"{kind}_{horizon}d"
         if kind == "trees":
-            parts.append(Part("trees", int(horizon), bundle.boosters[f"{name}.txt"]))
+            causes = found["linear"].get(f"hazards_{horizon}d")
+            made = hazards_from_json(causes) if causes else None
+            parts.append(Part(kind, int(horizon), Boosted(bundle.boosters[f"{name}.txt"], made)))
         else:
-            read = table_from_json if kind == "rule" else linear_from_json
+            read = readers.get(kind, linear_from_json)
             parts.append(Part(kind, int(horizon), read(found["linear"][name])))
     table, repeat = found["tickets"].get("table"), found.get("repeat")
     return RiskModel(

@@ -46,6 +46,10 @@ class RiskSettings:
     """The same for the parts that are only tried on a later slice."""
     most_rows_of_regression: int = 60_000
     """The same for a regression, whose cost grows with the square of its terms."""
+    most_rows_of_hazards: int = 100_000
+    """The same for the hazards."""
+    hazards_penalty: float = 20.0
+    """Complaints' worth of evidence that an amount must bring to be a cause of its own."""
     slices: int = 2
     """Later slices of time that rounds, penalty, mixture and calibration are learned on."""
     slice_share: float = 0.3

@@ -25,11 +25,20 @@ from data.errors import DataError
 from models.risk.choice import learn_choice
 from models.risk.encode import feature_columns, learn_encoder, varying
 from models.risk.enough import check_history, check_rows
-from models.risk.fit import Rows, fit_contacts, fit_core, fit_trees, fit_whole, gather, training
+from models.risk.fit import (
+    Rows,
+    fit_causes,
+    fit_contacts,
+    fit_core,
+    fit_trees,
+    fit_whole,
+    gather,
+    training,
+)
 from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
-from models.risk.model import Part, RiskModel, Tickets
+from models.risk.model import Boosted, Part, RiskModel, Tickets
 from models.risk.rows import (
     age_weights,
 )
@@ -52,7 +61,8 @@ def train_risk(
     """Learn P(complaint in [T + gap, T + gap + h)) for every h of ``horizons`` (days).
 
     ``features``: what ``features.compute`` returns; ``labels``: what ``features.labels`` returns,
-    row by row the same customers and times. ``cards``: the view's, for the reasons' words.
+    row by row the same customers and times. ``cards``: the view's, for the reasons' words and for
+    what each feature can be among causes (``role``); without them there are no hazards.
 
     Raises NotEnoughHistory, naming horizon, days and complaints missing, for too little history;
     DataError for labels of one class, for features that never vary, and for rows that do not match.
@@ -70,7 +80,7 @@ def train_risk(
             "customer_id match each other"
         )
     encoder = learn_encoder(features, columns)
-    rows, order = gather(features, labels, encoder, wanted, settings)
+    rows, order = gather(features, labels, encoder, wanted, settings, _roles(cards))
     slices = slices_of(rows, wanted, settings, gap_days)
     contacts = _contacts(labels.iloc[order], wanted)
     tried = [Trial(rows, part, wanted, settings, seed) for part in slices]
@@ -80,11 +90,15 @@ def train_risk(
     parts: list[Part] = []
     for h in wanted:
         kept, weights = training(rows, rows.known(h), h, settings, settings.most_rows)
-        booster = fit_trees(rows, kept, weights, h, chosen[h].rounds, settings, seed)
-        parts.append(Part("trees", h, booster))
+        start = tried[-1].causes.get(h)
+        hazards = fit_causes(rows, kept, weights, h, settings, start)
+        booster = fit_trees(rows, kept, weights, h, chosen[h].rounds, settings, seed, hazards)
+        parts.append(Part("trees", h, Boosted(booster, hazards)))
         [linear] = fit_whole(rows, kept, weights, h, (chosen[h].penalty,), settings)
         parts.append(Part("linear", h, linear))
         parts.append(Part("core", h, fit_core(rows, kept, weights, h, settings)))
+        if hazards is not None:
+            parts.append(Part("hazards", h, hazards))
     mixtures, level = _levels(rows, parts, mixtures, wanted, settings)
     sorted_labels = labels.iloc[order]
     tickets = _tickets(rows, contacts, wanted[-1], chosen[wanted[-1]].rounds, settings, seed)
@@ -111,6 +125,7 @@ def forward_loss(
     horizons: Sequence[int],
     seed: int,
     settings: RiskSettings,
+    cards: Sequence[Mapping[str, Any]] = (),
     gap_days: float = 0.0,
 ) -> float:
     """Mean log loss over the horizons on the later slices, of the model up to its mixture.
@@ -122,7 +137,7 @@ def forward_loss(
     check_rows(features, labels, wanted)
     check_history(labels, wanted, settings)
     encoder = learn_encoder(features, varying(features, feature_columns(features)))
-    rows, _ = gather(features, labels, encoder, wanted, settings)
+    rows, _ = gather(features, labels, encoder, wanted, settings, _roles(cards))
     tried = [
         Trial(rows, part, wanted, settings, seed)
         for part in slices_of(rows, wanted, settings, gap_days)
@@ -244,6 +259,10 @@ def _flat(settings: RiskSettings) -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def _roles(cards: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {str(card["name"]): str(card.get("role") or "") for card in cards}
 
 
 def _card(card: Mapping[str, Any]) -> dict[str, Any]:

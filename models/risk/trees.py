@@ -10,7 +10,7 @@ slope): whether the level of complaints has moved meanwhile must not decide how 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,49 +76,75 @@ def grow(
     rounds: int,
     seed: int,
     num_threads: int,
+    offset: Array | None = None,
     **more: Any,
 ) -> Any:
-    """A LightGBM Booster of ``rounds`` trees."""
+    """A LightGBM Booster of ``rounds`` trees; with ``offset`` (raw scores of the rows) for what
+    that leaves to be said: add it again when scoring."""
     import lightgbm
 
     parameters = settings.parameters(objective, matrix.shape[1], seed, num_threads) | more
-    data = lightgbm.Dataset(
+    data = _dataset(matrix, y, weights, categorical, offset)
+    return lightgbm.train(parameters, data, rounds)
+
+
+def growing(
+    matrix: Matrix,
+    y: Array,
+    weights: Array,
+    categorical: Sequence[int],
+    settings: TreeSettings,
+    held: Matrix,
+    *,
+    seed: int,
+    num_threads: int,
+    offset: Array | None = None,
+) -> Iterator[tuple[int, Array]]:
+    """A number of trees and the raw scores of ``held`` after so many, for each number of trees in
+    ``settings.rounds`` that is asked for: trees that nobody looks at are not grown."""
+    import lightgbm
+
+    parameters = settings.parameters("binary", matrix.shape[1], seed, num_threads)
+    booster = lightgbm.Booster(parameters, _dataset(matrix, y, weights, categorical, offset))
+    total = np.zeros(len(held))
+    for count in settings.rounds:
+        done = booster.current_iteration()
+        for _ in range(count - done):
+            booster.update()
+        total = total + raw_score(booster, held, first=done, num_threads=num_threads)
+        yield count, total
+
+
+def _dataset(
+    matrix: Matrix, y: Array, weights: Array, categorical: Sequence[int], offset: Array | None
+) -> Any:
+    import lightgbm
+
+    return lightgbm.Dataset(
         matrix,
         y,
         weight=weights,
+        init_score=offset,
         categorical_feature=list(categorical),
         params={"verbosity": -1},
         free_raw_data=True,
     )
-    return lightgbm.train(parameters, data, rounds)
 
 
-def raw_score(booster: Any, matrix: Matrix, *, num_threads: int = 1) -> Array:
-    """Raw scores per row (and class, for more than two), in the order of the rows."""
-    return staged(booster, matrix, (booster.num_trees(),), num_threads=num_threads)[-1]
-
-
-def staged(
-    booster: Any, matrix: Matrix, rounds: Sequence[int], *, num_threads: int = 1
-) -> list[Array]:
-    """Raw scores after each of ``rounds`` (ascending), every tree evaluated once."""
+def raw_score(booster: Any, matrix: Matrix, *, first: int = 0, num_threads: int = 1) -> Array:
+    """Raw scores per row (and class, for more than two), in the order of the rows, of the trees
+    from the ``first`` on."""
     if len(matrix) == 0:
-        return [np.empty(0) for _ in rounds]
-    found: list[Array] = []
-    done = 0
-    for count in rounds:
-        added = booster.predict(
-            matrix,
-            raw_score=True,
-            start_iteration=done,
-            num_iteration=count - done,
-            num_threads=num_threads,
-            validate_features=False,
-        )
-        total = np.asarray(added, dtype=np.float64)
-        found.append(total if not found else found[-1] + total)
-        done = count
-    return found
+        return np.empty(0)
+    found = booster.predict(
+        matrix,
+        raw_score=True,
+        start_iteration=first,
+        num_iteration=-1,
+        num_threads=num_threads,
+        validate_features=False,
+    )
+    return np.asarray(found, dtype=np.float64)
 
 
 def contributions(booster: Any, matrix: Matrix, *, num_threads: int = 1) -> Array:
