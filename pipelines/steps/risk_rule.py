@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -91,7 +91,7 @@ def train_rule_model(
         told[f"risk_{middle}d"].to_numpy(),
         before,
         evaluation,
-        replaces=_learned_at_work(opened),
+        at_work=_at_work(opened),
     )
     of_repeats, repeat_lines = told_of_repeats(model.repeat)
     candidate = Candidate(
@@ -158,8 +158,9 @@ def _twin(found: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame
     return None, None
 
 
-def _learned_at_work(opened: Workspace) -> bool:
-    at_work = champion(opened.state_dir, KIND)
-    if at_work is None:
-        return False
-    return Predictor.of_bundle(at_work.folder, at_work.model_version).model.rule_because is None
+def _at_work(opened: Workspace) -> Literal["nothing", "rule", "learned"]:
+    found = champion(opened.state_dir, KIND)
+    if found is None:
+        return "nothing"
+    because = Predictor.of_bundle(found.folder, found.model_version).model.rule_because
+    return "learned" if because is None else "rule"

@@ -20,8 +20,9 @@ from data.workspace import Workspace, init, set_setting, write_tables
 from features.spec import FeatureView
 from features.views import default_view
 from pipelines.console import Result, silent
-from pipelines.steps import risk_training
+from pipelines.steps import risk_learning, risk_training
 from pipelines.steps.inputs import resolve_as_of, take_snapshot
+from serving.predictor import Predictor
 
 START = pd.Timestamp("2026-01-01")
 DAYS = 170
@@ -64,11 +65,11 @@ def trained(folder: Path, search_minutes: float | None = None) -> Result:
     return risk_training.train_risk_model(folder, snapshot, moment, silent, search_minutes)
 
 
-def logged(folder: Path, what: str) -> dict[str, Any]:
-    """What MLflow was told (latest_metrics or params), read from its file."""
+def logged(folder: Path, what: str, run_id: str) -> dict[str, Any]:
+    """What MLflow was told of a run (latest_metrics or params), read from its file."""
     path = Workspace.open(folder).state_dir / "mlflow.db"
     with sqlite3.connect(path) as database:
-        return dict(database.execute(f"select key, value from {what}"))
+        return dict(database.execute(f"select key, value from {what} where run_uuid = ?", [run_id]))
 
 
 def test_one_class_is_refused_by_learner_and_rule_alike(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_features_that_tell_nobody_apart_are_refused(
         whole = default_view(*arguments)
         return whole.select([name for name in whole.names if name.startswith("customer")])
 
-    monkeypatch.setattr(risk_training, "default_view", of_attributes)
+    monkeypatch.setattr(risk_learning, "default_view", of_attributes)
     with pytest.raises(DataError, match=r"none of the \d+ features varies"):
         trained(folder)
 
@@ -129,7 +130,7 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
     folder, _ = company(tmp_path / "w", seed=2)
     result = trained(folder, search_minutes=0.05)
     assert "almost perfectly" not in capsys.readouterr().err
-    metrics = logged(folder, "latest_metrics")
+    metrics = logged(folder, "latest_metrics", result.data["run_id"])
     for horizon in (7, 14, 30):
         low, high = (metrics[f"roc_auc_{horizon}d_{end}"] for end in ("low", "high"))
         error = (high - low) / (2 * 1.96)
@@ -138,11 +139,17 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
         assert metrics[f"average_precision_{horizon}d"] < 2 * rate
         assert abs(metrics[f"observed_over_predicted_{horizon}d"] - 1) < 0.5
 
-    params = logged(folder, "params")
+    params = logged(folder, "params", result.data["run_id"])
     assert int(params["search_trials"]) >= 1
     assert float(params["search_log_loss"]) <= float(params["search_log_loss_before"])
     assert float(params["search_learning_rate"]) > 0
     assert any("trials, mean log loss on later slices" in line for line in result.lines)
+
+    # what learned nothing is refused, and the rule stands in; or it passed by luck of the sample
+    at_work = Predictor.of_champion(Workspace.open(folder).state_dir).model
+    assert (result.exit_code == 1) == (at_work.rule_because is not None)
+    if result.exit_code == 1:
+        assert result.data["fallback"]["promoted"] and not result.data["promoted"]
 
     [report] = result.data["pages"]
     cells = dict(re.findall(r'data-metric="([^"]+)">([^<]*)<', Path(report).read_text()))
