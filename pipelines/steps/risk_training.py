@@ -16,10 +16,11 @@ from models.champion import champion
 from models.gate import Evaluation, gate
 from models.risk.backtest import BASELINES, judged_baselines
 from models.risk.page import Report, page
-from models.risk.population import known_by
+from models.risk.population import TrainingSet, known_by
 from models.risk.repeat import told as told_of_repeats
 from models.risk.report import ablation, decay, one_line, segments
 from models.risk.search import Found
+from models.risk.settings import RiskSettings
 from pipelines.console import Progress, Result, say
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
 from pipelines.steps.risk_learning import HORIZONS, Learned, learn
@@ -79,7 +80,8 @@ def _judge_and_register(
     told = twin.predict(features, choices=False, num_threads=2)
     twin_as_of: datetime = judged["as_of"].min().to_pydatetime()
     known = known_by(learned, twin_as_of, read.labels, HORIZONS, settings)
-    beside = judged_baselines(known, features, horizons, COMPARED)
+    beside = judged_baselines(known, features, horizons, BASELINES)
+    beside |= judged_baselines(_fewer(known), features, horizons, ("lightgbm",))
     middle = horizons[len(horizons) // 2]
     before = None
     earlier = champion_twin(opened.state_dir, KIND, twin_as_of)
@@ -171,6 +173,12 @@ def _judge_and_register(
         ),
     )
     return register(opened, candidate, report)
+
+
+def _fewer(rows: TrainingSet) -> TrainingSet:
+    """As many rows as a part of the model learns from at most, spread evenly over all."""
+    step = -(-len(rows.features) // RiskSettings().most_rows)
+    return TrainingSet(rows.features[::step], rows.labels[::step], rows.known_as_of)
 
 
 def _of_search(searched: Found | None) -> list[str]:
