@@ -36,8 +36,11 @@ def train_rule_model(
     horizons: tuple[int, ...],
     missing: NotEnoughHistory,
     report: Progress,
+    why: str | None = None,
 ) -> Result:
     """Warn of what is missing; train, judge where rows can, register, gate and promote the rule.
+
+    ``why``: what is told of it, if not that ``missing`` is.
 
     Raises NotEnoughHistory where not even a rule can be had (models/risk/fallback.py).
     """
@@ -50,6 +53,7 @@ def train_rule_model(
         missing,
         texts=settings.risk.texts,
         by_text=settings.complaint.by_text,
+        why=why,
     )
     model = with_view(found.learn(), found.view, found.read.model)
     say(f"WARNING: {found.why}")
@@ -103,7 +107,7 @@ def train_rule_model(
         decision=decision,
         params={
             "model": "shrunk rule of recency and frequency",
-            "too_little_history": found.why,
+            "stands_in_because": found.why,
             "horizons": horizons,
             "as_ofs": found.rows.features["as_of"].nunique(),
             "rows": len(found.rows.features),

@@ -54,8 +54,12 @@ def train_risk_model(
     if result.exit_code == 0 or champion(opened.state_dir, KIND) is not None:
         return result
     # refused, and nothing is at work: as with too little history, a rule is better than nothing
-    refused = NotEnoughHistory("what was learned was refused by the gate")
-    rule = train_rule_model(opened, tables, as_of, HORIZONS, refused, report)
+    why = (
+        "the model that learned was refused by the gate and none is at work: the shrunk rule of "
+        "recency and frequency stands in until one passes"
+    )
+    refused = NotEnoughHistory(why)
+    rule = train_rule_model(opened, tables, as_of, HORIZONS, refused, report, why)
     return Result(
         {**result.data, "fallback": rule.data}, [*result.lines, *rule.lines], result.exit_code
     )

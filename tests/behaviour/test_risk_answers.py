@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -19,6 +21,7 @@ from data.errors import DataError, NotEnoughHistory
 from data.workspace import Workspace, init, set_setting, write_tables
 from features.spec import FeatureView
 from features.views import default_view
+from models.gate import Evaluation, GateDecision, gate
 from pipelines.console import Result, silent
 from pipelines.steps import risk_learning, risk_training
 from pipelines.steps.inputs import resolve_as_of, take_snapshot
@@ -145,12 +148,6 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
     assert float(params["search_learning_rate"]) > 0
     assert any("trials, mean log loss on later slices" in line for line in result.lines)
 
-    # what learned nothing is refused, and the rule stands in; or it passed by luck of the sample
-    at_work = Predictor.of_champion(Workspace.open(folder).state_dir).model
-    assert (result.exit_code == 1) == (at_work.rule_because is not None)
-    if result.exit_code == 1:
-        assert result.data["fallback"]["promoted"] and not result.data["promoted"]
-
     [report] = result.data["pages"]
     cells = dict(re.findall(r'data-metric="([^"]+)">([^<]*)<', Path(report).read_text()))
     assert len(cells) > 3 * 8 * 4
@@ -158,3 +155,30 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
         ends = [metrics[end] for end in (f"{name}_low", f"{name}_high") if end in metrics]
         expected = f"{metrics[name]:.4g}" + (f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else "")
         assert told == expected
+
+
+def test_where_a_first_model_is_refused_the_rule_goes_to_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = company(tmp_path / "w", seed=3)
+
+    def beside_an_oracle(
+        candidate: npt.ArrayLike, before: npt.ArrayLike | None, rows: Evaluation
+    ) -> GateDecision:
+        return gate(candidate, before, replace(rows, baselines={"an oracle": rows.y}))
+
+    monkeypatch.setattr(risk_training, "gate", beside_an_oracle)
+    result = trained(folder)
+    assert result.exit_code == 1 and not result.data["promoted"]
+    assert result.data["fallback"]["promoted"]
+    assert "WARNING: the model that learned was refused" in capsys.readouterr().err
+    state = Workspace.open(folder).state_dir
+    model = Predictor.of_champion(state).model
+    assert model.rule_because is not None and "until one passes" in model.rule_because
+
+    monkeypatch.undo()  # the same model, judged as usual: better than a rule on the same rows
+    again = trained(folder)
+    assert any("the champion's" in line for line in again.data["reasons"])
+    promoted = Predictor.of_champion(state).model
+    assert (promoted.rule_because is None) == again.data["promoted"]
+    assert "fallback" not in again.data
