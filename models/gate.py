@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -133,45 +134,47 @@ def gate(
 
 
 def gate_fallback(
-    candidate: npt.ArrayLike | None,
+    candidate: npt.ArrayLike,
     champion: npt.ArrayLike | None,
     evaluation: Evaluation | None,
     *,
-    replaces: bool,
+    at_work: Literal["nothing", "rule", "learned"],
     rules: Rules = RISK,
 ) -> GateDecision:
     """Judge a rule that stands in where history is too short to learn from.
 
-    It is the baseline, so there is none for it to beat: it passes if its predictions are finite and
-    its level is not out of bounds by more than noise explains, as far as rows can judge that.
-    ``evaluation`` is None where there is no row to judge by. ``replaces``: whether a model is at
-    work that learned; then the rule must not be worse, which takes rows and its ``champion``'s
-    predictions of them.
+    It is the baseline, so there is none for it to beat: its predictions must be finite. Where a
+    model is at work already (``at_work``), it must also not be worse than the ``champion``'s
+    predictions on the same rows, and its level not be out of bounds by more than noise explains;
+    in the place of a model that has learned it takes rows to show that. In the place of nothing it
+    is better than that, and its level is told. ``evaluation`` is None where no row can judge.
     """
     verdict = _Verdict()
     verdict.say(True, "a rule, served until there is enough to learn from: it has none to beat")
-    if candidate is not None:
-        predicted = np.asarray(candidate, dtype=np.float64)
-        broken = int((~np.isfinite(predicted)).sum())
-        if broken:
-            verdict.say(False, f"{broken} of {predicted.size} predictions are not finite")
-            return verdict.decision()
-        verdict.say(True, f"all {predicted.size} predictions are finite")
-    if candidate is None or evaluation is None or not _has_both(evaluation.y):
+    predicted = np.asarray(candidate, dtype=np.float64)
+    broken = int((~np.isfinite(predicted)).sum())
+    if broken:
+        verdict.say(False, f"{broken} of {predicted.size} predictions are not finite")
+        return verdict.decision()
+    verdict.say(True, f"all {predicted.size} predictions are finite")
+    unknown = "the model at work has learned, and cannot be compared with a rule"
+    if evaluation is None or not _has_both(evaluation.y):
         verdict.say(True, "there are no rows with and without a complaint to judge it by yet")
-        if replaces:
-            verdict.say(False, "the model at work has learned, and cannot be compared with a rule")
+        if at_work == "learned":
+            verdict.say(False, unknown)
         return verdict.decision()
     value = rules.metric(evaluation.y, predicted)
     verdict.numbers[_key(rules.name)] = value
     try:
         if champion is not None:
             _against_champion(verdict, rules, evaluation, predicted, champion, value)
-        elif replaces:
-            verdict.say(False, "the model at work has learned, and cannot be compared with a rule")
+        elif at_work == "learned":
+            verdict.say(False, unknown)
         _in_bounds(verdict, replace(rules, slope=None), evaluation, predicted)
     except DataError as error:  # a handful of complaints: resamples that hold none
-        verdict.say(not replaces, f"too few complaints to judge it by: {error}")
+        verdict.say(at_work != "learned", f"too few complaints to judge it by: {error}")
+    if at_work == "nothing":
+        verdict.refusals.clear()
     return verdict.decision()
 
 

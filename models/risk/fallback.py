@@ -71,8 +71,11 @@ def fall_back(
     *,
     texts: Texts = "no",
     by_text: bool = False,
+    why: str | None = None,
 ) -> Fallback:
     """Everything that the rule needs, as of ``as_of``; ``missing`` is why nothing can be learned.
+
+    ``why``: what is told of it; by default what ``missing`` says, and by when there is enough.
 
     Raises ``missing`` again without tickets, and NotEnoughHistory where not even a day's label is
     complete.
@@ -91,7 +94,8 @@ def fall_back(
     rows = training_set(read.features, view, as_of, lengths, case, labels_from=read.labels)
     span = (as_of - first_event(tables, as_of)) / timedelta(days=1)
     days = days_until_enough(rows.labels, span, case.risk.as_of_step_days, RiskSettings())
-    return Fallback(rows, lengths, view, read, wanted, case, warning(missing, as_of, days))
+    told = why or warning(missing, as_of, days)
+    return Fallback(rows, lengths, view, read, wanted, case, told)
 
 
 def warning(missing: NotEnoughHistory, as_of: datetime, days: float | None) -> str:

@@ -178,12 +178,13 @@ def leaks(
 ) -> list[str]:
     """Alarms for single features that rank later complaints too well to be true."""
     judged = np.logical_or.reduce([trial.judged for trial in tried])
-    y = rows.y[horizons[0]][judged]
+    every = rows.y[horizons[0]]
+    y, past = every[judged], ~judged & ~np.isnan(every)
     found = []
     for at, name in enumerate(rows.encoder.columns):
-        if at in rows.encoder.categorical:
-            continue
         values = rows.matrix[judged, at].astype(np.float64)
+        if at in rows.encoder.categorical:  # a category ranks by its rate so far
+            values = _rates(rows.matrix[past, at], every[past], values)
         lowest = float(np.nanmin(values, initial=0.0))
         area = roc_auc(y, np.where(np.isnan(values), lowest - 1.0, values))
         area = max(area, 1 - area)
@@ -193,3 +194,15 @@ def leaks(
                 f"{area:.3f}): it probably knows the outcome; check when its values become known"
             )
     return found
+
+
+def _rates(codes: Array, y: Array, asked: Array) -> Array:
+    """The shrunk rate of each asked code among rows with these codes; NaN for one not seen."""
+    known = ~np.isnan(codes)
+    seen, at = np.unique(codes[known], return_inverse=True)
+    if not len(seen):
+        return np.full(len(asked), np.nan)
+    hits = np.bincount(at, y[known]) + 20 * y[known].mean()
+    rates = hits / (np.bincount(at) + 20)
+    position = np.minimum(np.searchsorted(seen, asked), len(seen) - 1)
+    return np.where(seen[position] == asked, rates[position], np.nan)

@@ -118,12 +118,14 @@ def search(
     # the settings as they are always get their trial, however short the time
     timeout = None if minutes is None else max(minutes * 60, 0.001)
     found.optimize(cost, n_trials=trials, timeout=timeout)
-    done = [t for t in found.trials if t.state == optuna.trial.TrialState.COMPLETE]
-    before = next(t.value for t in done if t.params == now)
-    best = found.best_trial
-    return Found(
-        with_chosen(settings, best.params), dict(best.params), best.value, before, len(done)
-    )
+    done = [
+        (float(trial.value), dict(trial.params))
+        for trial in found.trials
+        if trial.state == optuna.trial.TrialState.COMPLETE and trial.value is not None
+    ]
+    before = next(loss for loss, chosen in done if chosen == now)
+    loss, best = min(done, key=lambda each: each[0])
+    return Found(with_chosen(settings, best), best, loss, before, len(done))
 
 
 def as_chosen(settings: RiskSettings) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,8 +36,11 @@ def train_rule_model(
     horizons: tuple[int, ...],
     missing: NotEnoughHistory,
     report: Progress,
+    why: str | None = None,
 ) -> Result:
     """Warn of what is missing; train, judge where rows can, register, gate and promote the rule.
+
+    ``why``: what is told of it, if not that ``missing`` is.
 
     Raises NotEnoughHistory where not even a rule can be had (models/risk/fallback.py).
     """
@@ -50,6 +53,7 @@ def train_rule_model(
         missing,
         texts=settings.risk.texts,
         by_text=settings.complaint.by_text,
+        why=why,
     )
     model = with_view(found.learn(), found.view, found.read.model)
     say(f"WARNING: {found.why}")
@@ -91,7 +95,7 @@ def train_rule_model(
         told[f"risk_{middle}d"].to_numpy(),
         before,
         evaluation,
-        replaces=_learned_at_work(opened),
+        at_work=_at_work(opened),
     )
     of_repeats, repeat_lines = told_of_repeats(model.repeat)
     candidate = Candidate(
@@ -103,7 +107,7 @@ def train_rule_model(
         decision=decision,
         params={
             "model": "shrunk rule of recency and frequency",
-            "too_little_history": found.why,
+            "stands_in_because": found.why,
             "horizons": horizons,
             "as_ofs": found.rows.features["as_of"].nunique(),
             "rows": len(found.rows.features),
@@ -158,8 +162,9 @@ def _twin(found: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame
     return None, None
 
 
-def _learned_at_work(opened: Workspace) -> bool:
-    at_work = champion(opened.state_dir, KIND)
-    if at_work is None:
-        return False
-    return Predictor.of_bundle(at_work.folder, at_work.model_version).model.rule_because is None
+def _at_work(opened: Workspace) -> Literal["nothing", "rule", "learned"]:
+    found = champion(opened.state_dir, KIND)
+    if found is None:
+        return "nothing"
+    because = Predictor.of_bundle(found.folder, found.model_version).model.rule_because
+    return "learned" if because is None else "rule"

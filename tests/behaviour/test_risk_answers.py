@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -19,9 +21,11 @@ from data.errors import DataError, NotEnoughHistory
 from data.workspace import Workspace, init, set_setting, write_tables
 from features.spec import FeatureView
 from features.views import default_view
+from models.gate import Evaluation, GateDecision, gate
 from pipelines.console import Result, silent
-from pipelines.steps import risk_training
+from pipelines.steps import risk_learning, risk_training
 from pipelines.steps.inputs import resolve_as_of, take_snapshot
+from serving.predictor import Predictor
 
 START = pd.Timestamp("2026-01-01")
 DAYS = 170
@@ -64,11 +68,11 @@ def trained(folder: Path, search_minutes: float | None = None) -> Result:
     return risk_training.train_risk_model(folder, snapshot, moment, silent, search_minutes)
 
 
-def logged(folder: Path, what: str) -> dict[str, Any]:
-    """What MLflow was told (latest_metrics or params), read from its file."""
+def logged(folder: Path, what: str, run_id: str) -> dict[str, Any]:
+    """What MLflow was told of a run (latest_metrics or params), read from its file."""
     path = Workspace.open(folder).state_dir / "mlflow.db"
     with sqlite3.connect(path) as database:
-        return dict(database.execute(f"select key, value from {what}"))
+        return dict(database.execute(f"select key, value from {what} where run_uuid = ?", [run_id]))
 
 
 def test_one_class_is_refused_by_learner_and_rule_alike(tmp_path: Path) -> None:
@@ -87,7 +91,7 @@ def test_features_that_tell_nobody_apart_are_refused(
         whole = default_view(*arguments)
         return whole.select([name for name in whole.names if name.startswith("customer")])
 
-    monkeypatch.setattr(risk_training, "default_view", of_attributes)
+    monkeypatch.setattr(risk_learning, "default_view", of_attributes)
     with pytest.raises(DataError, match=r"none of the \d+ features varies"):
         trained(folder)
 
@@ -129,7 +133,7 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
     folder, _ = company(tmp_path / "w", seed=2)
     result = trained(folder, search_minutes=0.05)
     assert "almost perfectly" not in capsys.readouterr().err
-    metrics = logged(folder, "latest_metrics")
+    metrics = logged(folder, "latest_metrics", result.data["run_id"])
     for horizon in (7, 14, 30):
         low, high = (metrics[f"roc_auc_{horizon}d_{end}"] for end in ("low", "high"))
         error = (high - low) / (2 * 1.96)
@@ -138,7 +142,7 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
         assert metrics[f"average_precision_{horizon}d"] < 2 * rate
         assert abs(metrics[f"observed_over_predicted_{horizon}d"] - 1) < 0.5
 
-    params = logged(folder, "params")
+    params = logged(folder, "params", result.data["run_id"])
     assert int(params["search_trials"]) >= 1
     assert float(params["search_log_loss"]) <= float(params["search_log_loss_before"])
     assert float(params["search_learning_rate"]) > 0
@@ -151,3 +155,30 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
         ends = [metrics[end] for end in (f"{name}_low", f"{name}_high") if end in metrics]
         expected = f"{metrics[name]:.4g}" + (f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else "")
         assert told == expected
+
+
+def test_where_a_first_model_is_refused_the_rule_goes_to_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = company(tmp_path / "w", seed=3)
+
+    def beside_an_oracle(
+        candidate: npt.ArrayLike, before: npt.ArrayLike | None, rows: Evaluation
+    ) -> GateDecision:
+        return gate(candidate, before, replace(rows, baselines={"an oracle": rows.y}))
+
+    monkeypatch.setattr(risk_training, "gate", beside_an_oracle)
+    result = trained(folder)
+    assert result.exit_code == 1 and not result.data["promoted"]
+    assert result.data["fallback"]["promoted"]
+    assert "WARNING: the model that learned was refused" in capsys.readouterr().err
+    state = Workspace.open(folder).state_dir
+    model = Predictor.of_champion(state).model
+    assert model.rule_because is not None and "until one passes" in model.rule_because
+
+    monkeypatch.undo()  # the same model, judged as usual: better than a rule on the same rows
+    again = trained(folder)
+    assert any("the champion's" in line for line in again.data["reasons"])
+    promoted = Predictor.of_champion(state).model
+    assert (promoted.rule_because is None) == again.data["promoted"]
+    assert "fallback" not in again.data

@@ -119,22 +119,27 @@ def test_several_verdicts_make_one_with_names(world):
 
 def test_a_rule_that_stands_in_passes_without_beating_itself(world):
     p, evaluation = world
-    rule = np.asarray(evaluation.baselines["recency-frequency"])
-    assert gate_fallback(p, None, evaluation, replaces=False).passed
-    assert gate_fallback(p, None, None, replaces=False).passed
     none = replace(evaluation, y=np.zeros(len(p)))
-    assert gate_fallback(p, None, none, replaces=False).passed
-    too_high = gate_fallback(np.minimum(3 * p, 0.99), None, evaluation, replaces=False)
-    assert "outside of" in str(too_high) and not too_high.passed
-    broken = np.where(np.arange(len(p)) == 3, np.nan, rule)
-    assert not gate_fallback(broken, None, None, replaces=False).passed
+    for rows in (evaluation, None, none):
+        assert gate_fallback(p, None, rows, at_work="nothing").passed
+        assert gate_fallback(p, None, rows, at_work="rule").passed
+    broken = np.where(np.arange(len(p)) == 3, np.nan, p)
+    assert not gate_fallback(broken, None, None, at_work="nothing").passed
+
+
+def test_a_rule_of_the_wrong_level_is_better_than_nothing_but_not_than_a_rule(world):
+    p, evaluation = world
+    high = np.minimum(3 * p, 0.99)
+    first = gate_fallback(high, None, evaluation, at_work="nothing")
+    assert first.passed and any("outside of" in line for line in first.reasons)
+    assert not gate_fallback(high, None, evaluation, at_work="rule").passed
 
 
 def test_a_rule_never_replaces_what_has_learned_unless_it_is_as_good(world):
     p, evaluation = world
-    unjudged = gate_fallback(p, None, None, replaces=True)
+    unjudged = gate_fallback(p, None, None, at_work="learned")
     assert not unjudged.passed and "cannot be compared" in str(unjudged)
-    assert not gate_fallback(p, None, evaluation, replaces=True).passed
-    worse = gate_fallback(blurred(p, 0.8, 1), p, evaluation, replaces=True)
+    assert not gate_fallback(p, None, evaluation, at_work="learned").passed
+    worse = gate_fallback(blurred(p, 0.8, 1), p, evaluation, at_work="learned")
     assert not worse.passed and "worse than the model at work" in str(worse)
-    assert gate_fallback(p, p, evaluation, replaces=True).passed
+    assert gate_fallback(p, p, evaluation, at_work="learned").passed

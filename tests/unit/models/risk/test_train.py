@@ -86,6 +86,14 @@ def test_a_leak_raises_the_alarm(make_world: World, small: RiskSettings) -> None
     assert "orders_amount_sum_90d alone ranks later complaints almost perfectly" in alarm
 
 
+def test_a_leak_in_a_category_raises_the_alarm(make_world: World, small: RiskSettings) -> None:
+    features, labels = make_world()
+    told = np.where(labels["label_7d"] > 0, "churns", "stays")
+    features["customer_plan"] = pd.Categorical(told)
+    [alarm] = train_risk(features, labels, settings=small, horizons=(7,)).alarms
+    assert "customer_plan alone ranks later complaints almost perfectly" in alarm
+
+
 def test_shuffled_labels_teach_nothing(make_world: World, small: RiskSettings) -> None:
     features, labels = make_world(weeks=20)
     drawn = np.random.default_rng(5).permutation(len(labels))

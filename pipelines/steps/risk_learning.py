@@ -1,0 +1,174 @@
+"""What training a risk model learns: the model, and the twin that can be judged.
+
+A twin learned the same way from what was known earlier, so the newest labels can judge it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import pandas as pd
+
+from data.errors import DataError, NotEnoughHistory
+from data.settings import Settings
+from data.snapshot import Snapshot
+from data.workspace import Workspace
+from features.messages import Reading, label_set, reading
+from features.spec import FeatureView
+from features.views import default_view
+from models.risk.model import RiskModel
+from models.risk.population import TrainingSet, known_by, training_set, training_times
+from models.risk.repeat import repeat_of
+from models.risk.search import Found, search
+from models.risk.settings import RiskSettings, risk_settings
+from models.risk.train import train_risk
+from pipelines.console import Progress, say
+from serving.predictor import with_view
+
+HORIZONS = (7, 14, 30)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A model, its twin, the labels that judge the twin, and what both were learned from."""
+
+    model: RiskModel
+    twin: RiskModel
+    judged: pd.DataFrame
+    rows: TrainingSet
+    horizons: tuple[int, ...]
+    view: FeatureView
+    read: Reading
+    searched: Found | None
+
+
+def learn(
+    opened: Workspace,
+    tables: Snapshot,
+    as_of: datetime,
+    search_minutes: float | None,
+    report: Progress,
+) -> Learned:
+    """Model and twin, of every horizon that history is long enough for.
+
+    ``search_minutes``: for better settings first; None: as ``[risk]`` says. Raises
+    NotEnoughHistory where not even the shortest horizon can be learned.
+    """
+    settings = opened.settings
+    minutes = settings.risk.search_minutes if search_minutes is None else search_minutes
+    read = reading(
+        tables,
+        training_times(tables, as_of, HORIZONS, settings.risk),
+        settings.complaint,
+        texts=settings.risk.texts,
+        by_text=settings.complaint.by_text,
+    )
+    view = default_view(read.features, settings, as_of, settings.company.time_zone)
+    report(f"computing {len(view.names)} features")
+    rows = training_set(read.features, view, as_of, HORIZONS, settings, labels_from=read.labels)
+    horizons, twin, judged = _longest_possible(rows, read, settings, view, report)
+    learner, searched = risk_settings(settings.risk), None
+    if minutes > 0:
+        since = judged["as_of"].min().to_pydatetime()
+        known = known_by(rows, since, read.labels, HORIZONS, settings)
+        labels = label_set(settings.complaint, read.labeller)
+        told = f"{tables.fingerprint} {view.fingerprint} {labels} {since} {horizons} {learner}"
+        report(f"searching for better settings for {minutes:g} minutes")
+        searched = search(
+            known.features,
+            known.labels,
+            horizons=horizons,
+            settings=learner,
+            storage=opened.state_dir / "search.db",
+            study=hashlib.sha256(told.encode()).hexdigest()[:16],
+            minutes=minutes,
+            seed=settings.risk.seed,
+            gap_days=settings.risk.gap_days,
+            say=report,
+        )
+        learner = searched.settings
+        twin = with_view(_trained(known, settings, view, horizons, learner), view, read.model)
+    report(f"training on {len(rows.features)} rows, {len(view.names)} features")
+    model = with_view(_trained(rows, settings, view, horizons, learner), view, read.model)
+    model = replace(model, repeat=repeat_of(rows, read.labels))
+    return Learned(model, twin, judged, rows, horizons, view, read, searched)
+
+
+def _longest_possible(
+    learned: TrainingSet,
+    read: Reading,
+    settings: Settings,
+    view: FeatureView,
+    report: Progress,
+) -> tuple[tuple[int, ...], RiskModel, pd.DataFrame]:
+    """The twin with every horizon that the history is long enough for; says which are left out."""
+    left_out = []
+    for count in range(len(HORIZONS), 0, -1):
+        horizons = HORIZONS[:count]
+        try:
+            found = _twin(learned, read, settings, view, horizons, report)
+        except NotEnoughHistory as error:
+            if count == 1:
+                raise
+            left_out.append(f"leaving out the horizon of {horizons[-1]} days: {error}")
+            continue
+        for line in left_out:
+            say(line)
+        return horizons, *found
+    raise AssertionError("the loop returns or raises")
+
+
+def _trained(
+    learned: TrainingSet,
+    settings: Settings,
+    view: FeatureView,
+    horizons: tuple[int, ...],
+    learner: RiskSettings,
+) -> RiskModel:
+    return train_risk(
+        learned.features,
+        learned.labels,
+        horizons=horizons,
+        seed=settings.risk.seed,
+        settings=learner,
+        cards=view.cards(),
+        gap_days=settings.risk.gap_days,
+    )
+
+
+def _twin(
+    learned: TrainingSet,
+    read: Reading,
+    settings: Settings,
+    view: FeatureView,
+    horizons: tuple[int, ...],
+    report: Progress,
+) -> tuple[RiskModel, pd.DataFrame]:
+    """A model that learned from what was known at E, and the labels from E on that judge it.
+
+    Four moments judge; in a short history one. The index of the judging rows is ``learned``'s.
+    """
+    complete = learned.labels[f"label_{max(horizons)}d"].notna()
+    times = sorted(learned.labels.loc[complete, "as_of"].unique())
+    if not times:
+        raise NotEnoughHistory(
+            f"no moment has a complete label of {max(horizons)} days to judge a model by; "
+            f"about {max(horizons)} more days of history are needed"
+        )
+    refusal: DataError | None = None
+    for count in (4, 1):
+        if count > len(times):
+            continue
+        judged = learned.labels[learned.labels["as_of"].isin(times[-count:]) & complete]
+        since = pd.Timestamp(times[-count]).to_pydatetime()
+        report(f"training the twin on what was known at {since:%Y-%m-%d}")
+        try:
+            known = known_by(learned, since, read.labels, HORIZONS, settings)
+            twin = _trained(known, settings, view, horizons, risk_settings(settings.risk))
+            return with_view(twin, view, read.model), judged
+        except DataError as error:
+            refusal = error
+    assert refusal is not None
+    raise refusal
