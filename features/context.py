@@ -127,7 +127,7 @@ def _late_share(by: str, days: int) -> Feature:
 def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[Feature, ...]:
     """Whether what he holds, or is about to get, is of a lot that gives others trouble."""
     shipped, ordered = (
-        Joint((ORDERS["product_id"], Period(ORDERS[time], LOT, time_zone)), f"lot_{time[:-3]}")
+        Joint((ORDERS["product_id"], Period(ORDERS[time], LOT, time_zone)), "lot")
         for time in ("shipped_at", "ordered_at")
     )
     about: Predicate = Compare(">", TICKETS["opened_at"], ORDERS["delivered_at"])
@@ -154,7 +154,9 @@ def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[F
         return of(shipped), held, of_all(rate(of(""), every, "usual")), times
 
     kinds = (evidence(returns, 15.0), evidence(complainers, 30.0))
-    trouble = elevated(kinds, BAD_LOTS, "lot_trouble")
+    trouble = elevated(kinds, BAD_LOTS, "lot_trouble").named(
+        "lot_trouble", "chance of a bad lot, by returns and complaints of all who hold it"
+    )
     found = []
     for days in (7, 14, HELD):
         his = distinct(
@@ -179,8 +181,12 @@ def _routes() -> tuple[Feature, ...]:
     source = ORDERS_OF_CUSTOMERS
     waiting = now(source, since="shipped_at", until=ENDS, label="under_way", by=route)
     arrived = count(source, since="delivered_at", days=2, by=route)
-    share = rate(waiting, plus(arrived, waiting, "both"), "route_under_way_share_2d")
-    stuck = times(share, times(share, share, "square"), "route_stuck_2d")
+    share = rate(waiting, plus(arrived, waiting, "both"), "share").named(
+        "route_under_way_share_2d", "share of a route's orders that did not arrive within 2 days"
+    )
+    stuck = times(share, times(share, share, "square"), "stuck").named(
+        "route_stuck_2d", "how much a route stands still (share of orders not arrived, cubed)"
+    )
     orders = {
         "open": distinct(source, route, until=ENDS),
         "overdue": distinct(source, route, since="promised_at", until=ENDS),
@@ -194,7 +200,9 @@ def _routes() -> tuple[Feature, ...]:
     late = total_age(ORDERS, since="promised_at", until=ENDS, label="overdue", at_most=7)
     return (
         of_each(share, orders["open"], "largest", "open_"),
-        times(late, of_each(stuck, orders["overdue"], "mean"), "orders_overdue_age_stuck_days"),
+        times(late, of_each(stuck, orders["overdue"], "mean"), "stuck").named(
+            "orders_overdue_age_stuck_days", "days by which orders are overdue on routes that stand"
+        ),
         *(
             of_each(of, his, "sum", f"{which}_")
             for which, his in orders.items()

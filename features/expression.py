@@ -1,10 +1,14 @@
 """Our small expression tree: the values of a row that features are made of.
 
-A value is a column, a difference of two, the earliest of some times, a day, or several joined. Each knows from when
-it is known: a column of the contract from its own time on, a difference once both sides are.
+A value is a column, a difference of two, the earliest of some times, a day, or several joined.
+Each knows from when it is known: a column of the contract from its own time on, a difference once
+both sides are.
 
 >>> Minus(Column("orders", "delivered_at"), Column("orders", "promised_at")).text
 'delivered_at - promised_at'
+>>> shipped = Period(Column("orders", "shipped_at"), "half_month")
+>>> Joint((Column("orders", "product_id"), shipped), "lot").text
+'product_id x half month of shipped_at'
 >>> Column("orders", "delivred_at")
 Traceback (most recent call last):
 ...
@@ -295,12 +299,7 @@ class Period:
 class Joint:
     """Several texts or periods of a row as one text, to group by: the product and the half month
     in which it was shipped are its lot, carrier and region its route. Null where a part is, known
-    once all are. ``label`` stands in the names of features.
-
-    >>> shipped = Period(Column("orders", "shipped_at"), "half_month")
-    >>> Joint((Column("orders", "product_id"), shipped), "lot").text
-    'product_id x half month of shipped_at'
-    """
+    once all are. ``label`` stands in the names of features."""
 
     parts: tuple[Column | Period, ...]
     label: str

@@ -41,10 +41,9 @@ from features.spec import DAY, Combine, Constant, Feature, Node, Term, span_text
 __all__ = [
     "Compare", "In", "Is", "Joint", "Minus", "Null", "Past", "Period", "active_days", "age",
     "change", "count", "count_since", "customer", "decayed", "distinct", "due", "elevated", "gap",
-    "largest", "last", "mean", "now", "of",
-    "of_all", "of_each", "overdue_ratio", "plus", "rate", "share", "shrunk_daily_rate", "shrunk_rate",
-    "since_first", "since_last", "smallest", "times", "total", "total_age", "trend", "until_next",
-    "worth",
+    "largest", "last", "mean", "now", "of", "of_all", "of_each", "overdue_ratio", "plus", "rate",
+    "share", "shrunk_daily_rate", "shrunk_rate", "since_first", "since_last", "smallest", "times",
+    "total", "total_age", "trend", "until_next", "worth",
 ]  # fmt: skip
 
 

@@ -58,10 +58,15 @@ def note_of(node: Node) -> str:
         whose = "of all customers" if node.link is None else f"for {note_of(node.link)}"
         return f"{note_of(node.node)}, {whose}"
     if isinstance(node, OfEach):
-        assert node.rows.value is not None
-        each = f"{_words(node.rows.value.label)}s of {_rows(node.rows)}"
-        return f"{note_of(node.node)}, the {node.how} over the {each}"
+        return of_each_note(note_of(node.node), node)
     return _combined(node)
+
+
+def of_each_note(what: str, node: OfEach) -> str:
+    """What is known of each group, over the groups."""
+    assert node.rows.value is not None
+    each = f"{_words(node.rows.value.label)}s of {_rows(node.rows)}"
+    return f"{what}, the {node.how} over the {each}"
 
 
 def _combined(node: Combine) -> str:
@@ -86,6 +91,8 @@ def _combined(node: Combine) -> str:
         return f"{said[0]} for each of {said[1]}, drawn towards the usual rate"
     if node.how == "above_zero":
         return said[0]
+    if node.how == "age_sum":
+        return f"days of {said[0]}, added up"
     return f" {node.how} ".join(said)
 
 

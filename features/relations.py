@@ -17,7 +17,7 @@ from dataclasses import replace
 from data.errors import DefinitionError
 from features.naming import feature as _feature
 from features.naming import name_of, span, term
-from features.notes import note_of, since_other
+from features.notes import note_of, of_each_note, since_other
 from features.predicate import Predicate
 from features.sources import CUSTOMERS, Source
 from features.spec import DAY, Combine, Constant, Feature, Node, Of, OfEach, Term, span_text
@@ -174,4 +174,6 @@ def of_each(feature: Feature, rows: Feature, how: str = "mean", prefix: str = ""
     """The mean, largest or sum of the feature over the groups that the customer's rows name."""
     if not isinstance(rows.node, Term):
         raise DefinitionError(f"{rows.name} names no groups")
-    return _feature(OfEach(feature.node, rows.node, how), f"{prefix}{feature.name}_{how}")
+    node = OfEach(feature.node, rows.node, how)
+    note = of_each_note(feature.note, node) if feature.note else ""
+    return _feature(node, f"{prefix}{feature.name}_{how}", note)

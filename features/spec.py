@@ -100,11 +100,9 @@ class Term:
     def _check_value(self, value: Expression) -> None:
         allowed = {
             "sum": ("number", "duration", "time"),
-            "largest": ("number", "duration"),
-            "smallest": ("number", "duration"),
             "distinct": ("text", "day"),
             "last": ("text", "number", "flag", "duration"),
-        }[self.operation]
+        }.get(self.operation, ("number", "duration"))
         if value.kind not in allowed:
             raise DefinitionError(
                 f"{self.operation} of {value.text}, a {value.kind}: it takes {' or '.join(allowed)}"
@@ -288,7 +286,7 @@ SPREADS = ("mean", "largest", "sum")
 class OfEach:
     """The mean, maximum or sum of ``node`` over the groups that the rows of ``rows`` name at T: the
     products bought of late. ``rows`` is a distinct() of a text; a group that several rows name
-    counts once for each of them; groups without a value do not count. A sum is 0 where none does."""
+    counts once for each of them; groups without a value do not count, a sum is then 0."""
 
     node: Node
     rows: Term
@@ -297,7 +295,8 @@ class OfEach:
     def __post_init__(self) -> None:
         if self.rows.operation != "distinct" or self.how not in SPREADS:
             raise DefinitionError(
-                f"{self.how} over {self.rows.text}: link by a distinct text, by {' or '.join(SPREADS)}"
+                f"{self.how} over {self.rows.text}: link by a distinct text, "
+                f"by {' or '.join(SPREADS)}"
             )
         _same_group(self.node, self.rows.value)
 

@@ -131,16 +131,29 @@ def _dataset(
     )
 
 
-def raw_score(booster: Any, matrix: Matrix, *, first: int = 0, num_threads: int = 1) -> Array:
-    """Raw scores per row (and class, for more than two), in the order of the rows, of the trees
-    from the ``first`` on."""
+def staged(
+    booster: Any, matrix: Matrix, rounds: Sequence[int], *, num_threads: int = 1
+) -> list[Array]:
+    """Raw scores after each of ``rounds`` (ascending), every tree evaluated once."""
+    found: list[Array] = []
+    for done, count in zip((0, *rounds[:-1]), rounds, strict=True):
+        added = raw_score(booster, matrix, first=done, count=count - done, num_threads=num_threads)
+        found.append(added if not found else found[-1] + added)
+    return found
+
+
+def raw_score(
+    booster: Any, matrix: Matrix, *, first: int = 0, count: int = -1, num_threads: int = 1
+) -> Array:
+    """Raw scores per row (and class, for more than two), in the order of the rows, of ``count``
+    trees (-1: of all) from the ``first`` on."""
     if len(matrix) == 0:
         return np.empty(0)
     found = booster.predict(
         matrix,
         raw_score=True,
         start_iteration=first,
-        num_iteration=-1,
+        num_iteration=count,
         num_threads=num_threads,
         validate_features=False,
     )
