@@ -81,6 +81,27 @@ def gains_plot(
     return figure
 
 
+def decay_plot(table: pd.DataFrame, *, base_rate: float, title: str = "") -> Figure:
+    """Average precision by the weeks that a model is old, with its interval and the base rate.
+
+    ``table``: weeks_old, average_precision, average_precision_low and _high (NaN: not known).
+    """
+    figure, axes = _canvas(title, "weeks since the model learned", "average precision")
+    value = table["average_precision"].to_numpy(np.float64)
+    low = table["average_precision_low"].fillna(table["average_precision"]).to_numpy(np.float64)
+    high = table["average_precision_high"].fillna(table["average_precision"]).to_numpy(np.float64)
+    # a percentile interval of few complaints may leave its own estimate out
+    ends = [np.maximum(value - low, 0), np.maximum(high - value, 0)]
+    axes.errorbar(
+        table["weeks_old"], value, yerr=ends, fmt="o-", color=ACCENT, ecolor=GREY,
+        label="95 % interval",
+    )  # fmt: skip
+    axes.axhline(base_rate, color=GREY, linestyle=":", label="base rate")
+    axes.set_ylim(0, None)
+    axes.legend(frameon=False)
+    return figure
+
+
 def importance_plot(importance: Mapping[str, float], *, top: int = 20, title: str = "") -> Figure:
     """The ``top`` largest values by name, as bars (mean absolute contribution, say)."""
     if not importance:

@@ -93,7 +93,7 @@ def page(report: Report) -> str:
             *(f"<li>{escape(fact.strip())}</li>" for fact in report.facts),
             "</ul>",
             *(line for horizon in report.horizons for line in _horizon(report, horizon)),
-            *(line for name, table in report.tables.items() for line in _table(name, table)),
+            *(line for name in report.tables for line in _table(report, name)),
             '<p class="note">In brackets: 95 % intervals over resampled customers. Every figure is '
             "of moments that the judged model had not learned from.</p>",
             "</body></html>",
@@ -135,11 +135,15 @@ def _horizon(report: Report, horizon: int) -> Iterator[str]:
         )
     yield "</table>"
     for plot in PLOTS:
-        figure = report.plots.get(f"{plot}_{horizon}d")
-        if figure is not None:
-            data = base64.b64encode(png(figure)).decode()
-            told = f"{plot.replace('_', ' ')}, {horizon} days"
-            yield f'<img alt="{told}" src="data:image/png;base64,{data}">'
+        yield from _picture(report, f"{plot}_{horizon}d")
+
+
+def _picture(report: Report, name: str) -> Iterator[str]:
+    figure = report.plots.get(name)
+    if figure is not None:
+        data = base64.b64encode(png(figure)).decode()
+        told = escape(name.replace("_", " "))
+        yield f'<img alt="{told}" src="data:image/png;base64,{data}">'
 
 
 def _number(name: str, value: float | Interval | None) -> str:
@@ -148,7 +152,9 @@ def _number(name: str, value: float | Interval | None) -> str:
     return f'<td class="number" data-metric="{escape(name)}">{shown(value)}</td>'
 
 
-def _table(name: str, table: pd.DataFrame) -> Iterator[str]:
+def _table(report: Report, name: str) -> Iterator[str]:
+    """A table that the page knows a title for, and its picture where it has one."""
+    table = report.tables[name]
     title = next((told for start, told in TABLES.items() if name.startswith(start)), None)
     if title is None or table.empty:
         return
@@ -164,3 +170,4 @@ def _table(name: str, table: pd.DataFrame) -> Iterator[str]:
         )
         yield f"<tr>{''.join(cells)}</tr>"
     yield "</table>"
+    yield from _picture(report, name)

@@ -13,13 +13,15 @@ that is so many weeks old? ``one_line`` is what a manager wants to hear.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
-from models.metrics import average_precision, log_loss, recall_at
+from data.errors import DataError
+from models.metrics import average_precision, bootstrap, log_loss, recall_at
 from models.risk.mixture import levelled
 from models.risk.model import RiskModel
 
@@ -31,6 +33,14 @@ MOST_VALUES = 12
 """Categories with more values than this are no segments."""
 MOST_EXPLAINED = 5_000
 """Rows that an ablation explains: contributions cost a hundred times a score."""
+DECAY = (
+    "weeks_old",
+    "average_precision",
+    "average_precision_low",
+    "average_precision_high",
+    "predicted_over_observed",
+)
+RESAMPLES = 100
 
 
 def one_line(y: Array, risk: Array, horizon: int, share: float = 0.05) -> str:
@@ -118,20 +128,27 @@ def _judged(name: str, y: Array, odds: Array) -> dict[str, object]:
 
 
 def decay(as_of: pd.Series, y: Array, risk: Array, learned_until: pd.Timestamp) -> pd.DataFrame:
-    """Per moment: how many weeks old the model was, and how well it then ranked and levelled."""
+    """Per moment: how many weeks old the model was, and how well it then ranked and levelled.
+
+    ``average_precision_low`` and ``_high`` are its 95 % interval over resampled customers, NaN
+    where complaints are too few for one.
+    """
     found = []
     for moment in sorted(as_of.unique()):
         rows = (as_of == moment).to_numpy()
         actual, told = y[rows], risk[rows]
         if not 0 < actual.sum() < len(actual):
             continue
+        low, high = np.nan, np.nan
+        with suppress(DataError):
+            _, low, high = bootstrap(average_precision, actual, told, resamples=RESAMPLES)
         found.append(
             {
                 "weeks_old": (pd.Timestamp(moment) - learned_until) / pd.Timedelta(days=7),
                 "average_precision": average_precision(actual, told),
+                "average_precision_low": low,
+                "average_precision_high": high,
                 "predicted_over_observed": float(told.sum() / actual.sum()),
             }
         )
-    return pd.DataFrame(
-        found, columns=["weeks_old", "average_precision", "predicted_over_observed"]
-    )
+    return pd.DataFrame(found, columns=list(DECAY))

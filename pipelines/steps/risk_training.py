@@ -13,6 +13,7 @@ from data.snapshot import Snapshot, open_snapshot
 from data.workspace import Workspace
 from features.messages import label_set
 from models.champion import champion
+from models.figures import decay_plot
 from models.gate import Evaluation, gate
 from models.risk.backtest import BASELINES, judged_baselines
 from models.risk.page import Report, page
@@ -113,6 +114,9 @@ def _judge_and_register(
         f"ablation_{middle}d": ablation(twin, features, y, middle, num_threads=2),
         f"decay_{middle}d": decay(judged["as_of"], y, risk, pd.Timestamp(twin_as_of)),
     }
+    aged = tables_of[f"decay_{middle}d"]
+    if len(aged):
+        plots[f"decay_{middle}d"] = decay_plot(aged, base_rate=y.mean(), title=f"{middle} days")
     judged_on = (
         f"judged at {judged['as_of'].nunique()} moments from {twin_as_of:%Y-%m-%d} on "
         f"{len(judged)} customers x moments, {y.mean():.2%} of which complained within "

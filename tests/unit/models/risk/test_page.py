@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.figures import reliability_plot
+from models.figures import decay_plot, reliability_plot
 from models.metrics import Interval
 from models.risk.page import Report, page, shown
 
@@ -51,6 +51,14 @@ METRICS = {
 
 def report(**more: object) -> str:
     y, p = np.array([0, 1] * 100), np.linspace(0.01, 0.9, 200)
+    aged = pd.DataFrame(
+        {
+            "weeks_old": [1.0, 2.0],
+            "average_precision": [0.3, 0.25],
+            "average_precision_low": [0.2, np.nan],
+            "average_precision_high": [0.4, np.nan],
+        }
+    )
     told: dict[str, object] = {
         "title": f"Risk {EVIL}",
         "line": f"the 5 % {EVIL}",
@@ -59,10 +67,14 @@ def report(**more: object) -> str:
         "baselines": ("rule",),
         "metrics": METRICS,
         "base_rates": {"7d": 0.05},
-        "plots": {"reliability_7d": reliability_plot(y, p)},
+        "plots": {
+            "reliability_7d": reliability_plot(y, p),
+            "decay_14d": decay_plot(aged, base_rate=0.05),
+        },
         "tables": {
             "segments_14d": pd.DataFrame({"segment": [f"region={EVIL}"], "observed": [0.125]}),
-            "decay_14d": pd.DataFrame(columns=["weeks_old"]),
+            "decay_14d": aged,
+            "ablation_14d": pd.DataFrame(columns=["without"]),
         },
         "warning": f"look {EVIL}",
     }
@@ -88,8 +100,8 @@ def test_nothing_that_data_says_becomes_markup() -> None:
 def test_it_fetches_nothing() -> None:
     read = Reader(report())
     addresses = [value for name, value in read.attributes if name in ("src", "href")]
-    assert len(addresses) == 1
-    assert str(addresses[0]).startswith("data:image/png;base64,")
+    assert len(addresses) == 2
+    assert all(str(address).startswith("data:image/png;base64,") for address in addresses)
     assert not {"link", "iframe", "object", "script"} & set(read.tags)
     policy = [value for name, value in read.attributes if value and "default-src" in value]
     assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]

@@ -49,4 +49,6 @@ def test_decay_tells_how_old_the_model_was(trained: RiskModel, make_world: World
     table = decay(features["as_of"], y, risk, first - pd.Timedelta(days=7))
     assert table["weeks_old"].tolist() == [1.0, 2.0, 3.0]
     assert table["average_precision"].between(0.1, 1).all()
+    assert (table["average_precision_low"] < table["average_precision"]).all()
+    assert (table["average_precision_high"] > table["average_precision"]).all()
     assert table["predicted_over_observed"].between(0.6, 1.6).all()
