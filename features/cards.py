@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from features.lengths import span_text
 from features.notes import note_of
 from features.roles import role_of
-from features.spec import Feature, span_text
+from features.spec import Feature
 
 COSTS: Mapping[str, int] = MappingProxyType(
     {

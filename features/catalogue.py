@@ -56,7 +56,7 @@ behind its back and compare batch with online.
 >>> feature.card()
 {'name': 'orders_returned_count_36h', 'formula': 'count(orders, where returned_at has passed, 36h)',
  'source': 'orders', 'window': '36h', 'cost': 1,
- 'note': 'returned orders in the last 36 hours'}
+ 'note': 'returned orders in the last 36 hours', 'role': 'now'}
 
 ```
 
@@ -80,7 +80,7 @@ Traceback (most recent call last):
 data.errors.DefinitionError: a window of 36500 days is longer than 7305; leave out days= and hours= to look back on everything
 >>> total(ORDERS, "carrier", days=7)
 Traceback (most recent call last):
-data.errors.DefinitionError: sum of carrier, a text: it takes number or duration
+data.errors.DefinitionError: sum of carrier, a text: it takes number or duration or time
 >>> count(ORDERS, where=Null(ORDERS["delivered_at"]))
 Traceback (most recent call last):
 data.errors.DefinitionError: orders.delivered_at is known from delivered_at on: that it is null is no fact. Say until=delivered_at for 'not yet'

@@ -33,9 +33,10 @@ from features.asof import NEVER, Int64
 from features.expression import Array, Column, Expression, Key
 from features.history import SCALES, History, Part
 from features.kernel import Cut, Grid, Spells, Window
+from features.lengths import DAY
 from features.program import Lookup, Measure, Program, Spread, Stream, bare
 from features.sources import Source
-from features.spec import DAY, Term
+from features.spec import Term
 from features.timeline import Timeline
 
 Float64 = npt.NDArray[np.float64]

@@ -278,8 +278,9 @@ def needed_columns(terms: Iterable[Term]) -> dict[Source, set[Key]]:
     """The columns that terms read, and the joints that they group by, by source."""
     needed: dict[Source, set[Key]] = {}
     for term in terms:
-        own = {*term.columns, *term.joints, term.source.time}
-        needed.setdefault(term.source, set()).update(own)
+        own = needed.setdefault(term.source, set())
+        own |= {*term.columns, term.source.time}
+        own |= set(term.joints)
     return needed
 
 

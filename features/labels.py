@@ -32,7 +32,7 @@ from data.errors import DataError
 from data.tables import Tables
 from features.asof import Int64, as_of_view, microseconds
 from features.complaint import ComplaintRule, is_complaint
-from features.spec import DAY
+from features.lengths import DAY
 
 COLUMNS = (
     "ticket_id",

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from features.expression import Column, Day, Expression, Joint, Minus, Period
+from features.lengths import DAY, span_text
 from features.naming import feature as _feature
 from features.naming import name_of, since_of, span, term
 from features.notes import ages_note
@@ -36,7 +37,7 @@ from features.relations import (
     trend,
 )
 from features.sources import CUSTOMERS, Source
-from features.spec import DAY, Combine, Constant, Feature, Node, Term, span_text
+from features.spec import Combine, Constant, Feature, Node, Term
 
 __all__ = [
     "Compare", "In", "Is", "Joint", "Minus", "Null", "Past", "Period", "active_days", "age",

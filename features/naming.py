@@ -17,9 +17,10 @@ from numbers import Real
 from data.errors import DefinitionError, did_you_mean
 from features import sources
 from features.expression import Column, Earliest, Expression, Joint, Key
+from features.lengths import DAY, HOUR, span_text
 from features.predicate import Predicate
 from features.sources import Source
-from features.spec import DAY, HOUR, Feature, Node, Term, span_text
+from features.spec import Feature, Node, Term
 
 
 def span(amount: float, unit: int, named: str) -> int:

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from data.errors import DefinitionError
+from features.lengths import DAY, span_text
 from features.naming import feature as _feature
 from features.naming import name_of, span, term
 from features.notes import note_of, of_each_note, since_other
 from features.predicate import Predicate
 from features.sources import CUSTOMERS, Source
-from features.spec import DAY, Combine, Constant, Feature, Node, Of, OfEach, Term, span_text
+from features.spec import Combine, Constant, Feature, Node, Of, OfEach, Term
 
 
 def trend(recent: Feature, usual: Feature) -> Feature:

@@ -120,7 +120,7 @@ class Rows:
         """The same rows, to be given further columns."""
         return Rows(self.start, self.end, self.position, dict(self.values))
 
-    def only(self, columns: set[Key]) -> Rows:
+    def only(self, columns: Iterable[Key]) -> Rows:
         """The same rows with these columns."""
         values = {column: self.values[column] for column in columns}
         return Rows(self.start, self.end, self.position, values)
@@ -189,7 +189,7 @@ def _read(tables: Tables, name: str, columns: set[Column]) -> Rows:
     frame = tables.frame(name, [*sorted(needed), "recorded_at", "deleted", ROW])
     seen = spans(frame, name)
     frame = frame.iloc[seen.rows] if len(seen.rows) < len(frame) else frame
-    values: dict[Column, Value] = {}
+    values: dict[Key, Value] = {}
     for column in columns:
         kind = _kind(frame[column.name])
         if kind != column.kind:

@@ -32,14 +32,9 @@ import pandas as pd
 
 from data.errors import DefinitionError, did_you_mean
 from features.expression import Column, Earliest, Expression, Joint, Key
+from features.lengths import check_length, span_text
 from features.predicate import Predicate
 from features.sources import Source
-
-DAY = 86_400_000_000
-"""Microseconds in a day."""
-HOUR = DAY // 24
-LONGEST = 7305 * DAY
-"""Twenty years: a longer window is a mistake, or means everything, which no window says."""
 
 OPERATIONS = ("count", "sum", "distinct", "largest", "smallest", "last", "first_time", "last_time")
 
@@ -70,7 +65,7 @@ class Term:
         for name in ("window", "ahead"):
             length = getattr(self, name)
             if length is not None:
-                _check_length(length)
+                check_length(length)
         for column in self.columns:
             if column.table not in self.source.tables:
                 raise DefinitionError(
@@ -429,27 +424,3 @@ class FeatureView:
         from features.written import read
 
         return cls(tuple(read(feature) for feature in json.loads(text)))
-
-
-def _check_length(microseconds: object) -> None:
-    if isinstance(microseconds, bool) or not isinstance(microseconds, int):
-        raise DefinitionError(f"a window of {microseconds!r}: microseconds are whole numbers")
-    if microseconds <= 0:
-        raise DefinitionError(f"a window of {microseconds / DAY:g} days: windows are above 0")
-    if microseconds > LONGEST:
-        raise DefinitionError(
-            f"a window of {microseconds / DAY:g} days is longer than {LONGEST // DAY}; "
-            "leave out days= and hours= to look back on everything"
-        )
-
-
-def span_text(microseconds: int) -> str:
-    """A length of time as names have it.
-
-    >>> span_text(28 * DAY), span_text(6 * HOUR), span_text(DAY // 48)
-    ('28d', '6h', '30min')
-    """
-    for unit, name in ((DAY, "d"), (HOUR, "h"), (HOUR // 60, "min"), (1, "us")):
-        if microseconds % unit == 0:
-            return f"{microseconds // unit}{name}"
-    raise AssertionError

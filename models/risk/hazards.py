@@ -226,7 +226,7 @@ class _Likelihood:
         at = np.where(none, 0.0, at)
         free = np.flatnonzero(~none)
         value = self.value(at)
-        for _ in range(STEPS):
+        for round_ in range(STEPS):
             gradient, curvature = self.slopes(at, free)
             held = (at[free] <= lowest[free] + TINY) & (gradient > 0)
             moving = np.flatnonzero(~held)
@@ -248,12 +248,10 @@ class _Likelihood:
             if gained <= 0:
                 break
             at, value = tried, found
-            # a rate that stays at nothing for its own gradient's sake need not be looked at again
             if gained < ENOUGH * self.came:
                 break
-            idle = held & (gradient > 0)
-            if _ % 5 == 4:
-                free = free[~idle]
+            if round_ % 5 == 4:  # what is still held back then hardly ever returns
+                free = free[~held | (free == len(at) - 1)]
         return at
 
     def value(self, at: Array) -> float:
@@ -302,9 +300,9 @@ def _begin(
         rates = np.append(1.0, (now > 0) * 1.0) * rate / many
         return rates, (ever > 0) * 0.5 / max(1, len(ever)), 1.0
     found, borne = ({c.column: c.rate for c in of} for of in (start.causes, start.ever))
-    rates = [start.base, *(found.get(c, 0.0) * m for c, m in zip(roles.causes, now, strict=True))]
+    known = [start.base, *(found.get(c, 0.0) * m for c, m in zip(roles.causes, now, strict=True))]
     weights = [borne.get(c, 0.0) * m for c, m in zip(roles.ever, ever, strict=True)]
-    return np.array(rates), np.array(weights), start.shape
+    return np.array(known), np.array(weights), start.shape
 
 
 def _scaled(matrix: Matrix, columns: Sequence[int], weights: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ of trials in place of minutes, equal seeds and an empty file give equal trials.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ def search(
     minutes: float | None = None,
     trials: int | None = None,
     seed: int = 0,
+    cards: Sequence[Mapping[str, Any]] = (),
     gap_days: float = 0.0,
     say: Callable[[str], None] = lambda message: None,
 ) -> Found:
@@ -110,6 +111,7 @@ def search(
             horizons=horizons,
             seed=seed,
             settings=with_chosen(settings, chosen),
+            cards=cards,
             gap_days=gap_days,
         )
         say(f"search: trial {trial.number + 1}, mean log loss {loss:.5f}")

@@ -85,6 +85,7 @@ def learn(
             study=hashlib.sha256(told.encode()).hexdigest()[:16],
             minutes=minutes,
             seed=settings.risk.seed,
+            cards=view.cards(),
             gap_days=settings.risk.gap_days,
             say=report,
         )
