@@ -39,6 +39,8 @@ def goods_topics(tables: Tables, as_of: datetime | None = None) -> tuple[str, ..
     if not (tables.has("tickets") and tables.has("orders")):
         return ()
     told = _tickets(tables, as_of)
+    if told.empty:
+        return ()
     orders = _orders(tables, as_of, set(told["order_id"]))
     delivered = told["order_id"].map(orders.groupby("order_id")["delivered_at"].max())
     if as_of is not None:

@@ -101,6 +101,16 @@ def value_of(node: Any, row: dict[Any, Any]) -> Any:
         when = row[node.time.table, node.time.name]
         local = when and when.replace(tzinfo=UTC).astimezone(ZoneInfo(node.time_zone))
         return local and local.date()
+    if isinstance(node, ex.Period):
+        when = row[node.time.table, node.time.name]
+        local = when and when.replace(tzinfo=UTC).astimezone(ZoneInfo(node.time_zone)).date()
+        if local is None or node.length == "week":
+            return local and local.isocalendar()[:2]
+        half = local.day >= 16 if node.length == "half_month" else False
+        return (local.year, local.month, half)
+    if isinstance(node, ex.Joint):
+        parts = tuple(value_of(part, row) for part in node.parts)
+        return None if None in parts else parts
     left, right = value_of(node.left, row), value_of(node.right, row)
     return None if left is None or right is None else left - right
 
@@ -150,7 +160,7 @@ def counted(
     out = []
     since_column = term.since or term.source.time
     for row in source_rows(world, term.source, t):
-        if term.key is not None and row[term.key.table, term.key.name] != key:
+        if term.key is not None and value_of(term.key, row) != key:
             continue
         since = row[since_column.table, since_column.name]
         if since is None:
@@ -175,6 +185,8 @@ def counted(
 def number(value: Any) -> float:
     if isinstance(value, timedelta):
         return float(value // US)
+    if isinstance(value, datetime):
+        return float((value - datetime(1970, 1, 1)) // US)
     return float(value)
 
 
@@ -196,7 +208,8 @@ def term_value(world: dict[str, list[Row]], term: Term, key: Any, t: datetime) -
             return None if text else math.nan
         newest = max(values, key=lambda v: v[:2])[2]
         return newest if text else number(newest)
-    scale = 1000 if term.value is not None and term.value.kind == "number" else 1
+    kind = term.value.kind if term.value is not None else ""
+    scale = {"number": 1000, "time": 1e-6}.get(kind, 1)
     whole = [round(number(v[2]) * scale) for v in values]
     if term.operation == "sum":
         return sum(whole) / scale
@@ -218,6 +231,8 @@ def evaluate(world: dict[str, list[Row]], node: Any, key: Any, t: datetime) -> A
         groups = [value_of(node.rows.value, row) for row, _ in rows]
         found = [evaluate(world, node.node, g, t) for g in groups if g is not None]
         found = [f for f in found if not math.isnan(f)]
+        if node.how == "sum":
+            return sum(found)
         if not found:
             return math.nan
         return sum(found) / len(found) if node.how == "mean" else max(found)
@@ -235,6 +250,8 @@ def evaluate(world: dict[str, list[Row]], node: Any, key: Any, t: datetime) -> A
         "plus": lambda: p[0] + p[1],
         "times": lambda: p[0] * p[1],
         "least": lambda: math.nan if math.isnan(p[0]) else min(p[0], p[1]),
+        "age_sum": lambda: (now * p[0] - p[1]) / 86_400_000_000,
+        "chance": lambda: math.nan if math.isnan(p[0]) else 1 / (1 + np.exp(-p[0])),
         "days_since": lambda: (now - p[0]) / 86_400_000_000,
         "days": lambda: p[0] / 86_400_000_000,
     }[node.how]()
