@@ -31,6 +31,7 @@ import pandas as pd
 
 from data.adapters import adapter
 from data.settings import Complaint, Risk, Settings
+from data.settings_tree import Company as Place
 from data.simulate import Company, true_probabilities
 from data.tables import MemoryTables
 from models.metrics import (
@@ -78,7 +79,8 @@ def simulated(
     frames, name = company.tables(), f"simulated {seed}"
     beside = ideal.beside(frames, cutoffs, (7, 14, 30), observer_runs) if observer_runs else None
     tables, until = MemoryTables(frames), company.now
-    return Case(name, tables, Settings(), cutoffs, (7, 14, 30), until, told, beside)
+    settings = Settings(company=Place(time_zone="Europe/Oslo"))
+    return Case(name, tables, settings, cutoffs, (7, 14, 30), until, told, beside)
 
 
 def real(root: Path) -> Iterator[Case]:
@@ -119,6 +121,7 @@ def judged(case: Case, seed: int) -> pd.DataFrame:
         known_as_of=case.known_as_of,
         baselines=BASELINES,
         seed=seed,
+        time_zone=case.settings.company.time_zone,
     )
     print(f"{case.name}: {len(frame)} rows in {time.perf_counter() - began:.0f} s", flush=True)
     keys = ["customer_id", "cutoff"]

@@ -86,13 +86,18 @@ def gather(
 
 
 def training(
-    rows: Rows, allowed: Mask, horizon: int, settings: RiskSettings, most: int
+    rows: Rows,
+    allowed: Mask,
+    horizon: int,
+    settings: RiskSettings,
+    most: int,
+    others: float | None = None,
 ) -> tuple[Mask, Array]:
-    """Which of the allowed rows to train on, ``most`` at most, and the weights of those."""
+    """Which of the allowed rows to train on, ``most`` at most, and the weights of those; with
+    ``others``, so many without a complaint for each with one."""
     kept = allowed.copy()
-    chosen, weight = thinned(
-        rows.y[horizon][allowed], rows.drawn[allowed], settings.others_per_complaint, most
-    )
+    per_complaint = settings.others_per_complaint if others is None else others
+    chosen, weight = thinned(rows.y[horizon][allowed], rows.drawn[allowed], per_complaint, most)
     kept[allowed] = chosen
     return kept, (weight * rows.weights[allowed])[chosen]
 

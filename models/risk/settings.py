@@ -48,6 +48,8 @@ class RiskSettings:
     """The same for a regression, whose cost grows with the square of its terms."""
     most_rows_of_hazards: int = 100_000
     """The same for the hazards."""
+    others_of_hazards: float = 30.0
+    """Rows without a complaint for each with one, for the hazards that are kept."""
     hazards_penalty: float = 20.0
     """Complaints' worth of evidence that an amount must bring to be a cause of its own."""
     slices: int = 2

@@ -91,7 +91,11 @@ def train_risk(
     for h in wanted:
         kept, weights = training(rows, rows.known(h), h, settings, settings.most_rows)
         start = tried[-1].causes.get(h)
-        hazards = fit_causes(rows, kept, weights, h, settings, start)
+        more = training(
+            rows, rows.known(h), h, settings,
+            settings.most_rows_of_hazards, settings.others_of_hazards,
+        )  # fmt: skip
+        hazards = fit_causes(rows, *more, h, settings, start)
         booster = fit_trees(rows, kept, weights, h, chosen[h].rounds, settings, seed, hazards)
         parts.append(Part("trees", h, Boosted(booster, hazards)))
         [linear] = fit_whole(rows, kept, weights, h, (chosen[h].penalty,), settings)
