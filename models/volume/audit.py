@@ -27,7 +27,6 @@ import pandas as pd
 from data.errors import UsageError, did_you_mean
 from models.volume.context import VolumeContext
 from models.volume.intervals import PROBABILITIES, apply_spread, unit_of
-from models.volume.members import NAMES
 from models.volume.model import VolumeModel
 from models.volume.panel import panel_of
 
@@ -35,7 +34,8 @@ from models.volume.panel import panel_of
 @dataclass(frozen=True)
 class Audit:
     """``members`` has ``member, forecast, weight, part`` of those that count; ``holiday_effect`` is
-    the factor that all of them carry; ``reconciled`` what adding up moved the number by;
+    the factor that all of them carry, ``load`` the one that those with drivers carry beside it (1.0
+    where there are none); ``reconciled`` what adding up moved the number by;
     ``quantiles`` has ``probability, count``; ``trials`` says on how many past origins it rests.
     """
 
@@ -44,6 +44,7 @@ class Audit:
     members: pd.DataFrame
     combined: float
     holiday_effect: float
+    load: float
     reconciled: float
     presage: float
     phi: float
@@ -80,7 +81,7 @@ def audit(
     counted = weight > 0
     members = pd.DataFrame(
         {
-            "member": np.array(NAMES)[counted],
+            "member": np.array(made.names)[counted],
             "forecast": told[counted],
             "weight": weight[counted],
             "part": told[counted] * weight[counted],
@@ -94,6 +95,7 @@ def audit(
         members,
         combined,
         float(made.effect[row, step]),
+        1.0 if made.load is None else float(made.load[row, step]),
         mean - combined,
         mean,
         float(made.spread.phi[row]),

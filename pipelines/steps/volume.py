@@ -23,6 +23,7 @@ from models.volume import (
     mean_of_same_slots,
     seasonal_naive,
 )
+from models.volume.drivers import DriverSource
 from models.volume.model import load_volume
 from pipelines.console import Progress, Result, say
 from pipelines.console import table as text_table
@@ -43,7 +44,16 @@ def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
         opening_hours=workspace.settings.opening_hours,
         calendar=tables.frame("calendar") if tables.has("calendar") else None,
         local_days=None if tables.has("volumes") else True,
+        drivers=drivers_of(workspace, tables),
     )
+
+
+def drivers_of(workspace: Workspace, tables: Tables) -> DriverSource | None:
+    """The tables behind the drivers; None for mere counts, or by ``[volume] drivers = false``."""
+    driven = tables.has("orders") or tables.has("usage")
+    if tables.has("volumes") or not driven or not workspace.settings.volume.drivers:
+        return None
+    return DriverSource(tables, workspace.settings.company.time_zone)
 
 
 def series_of(
