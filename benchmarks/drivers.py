@@ -8,8 +8,7 @@ the rest, the total and the topics are forecast a week ahead by day, with and wi
 what was known at each cutoff. A strike's window is its first two weeks, forecast from every day of
 them: the first cutoff knows the strike's first day. The best driverless forecast is chosen
 afterwards, by its error in these very windows, among Presage without drivers and its members
-alone. Intervals: strikes (cutoffs, over all weeks) drawn 2,000 times in pairs. "The day's own
-expectation" is the truth's, given each day's first moment: what is left is chance.
+alone. Intervals: strikes (cutoffs, over all weeks) drawn 2,000 times in pairs.
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ from models.volume.panel import panel_of
 HORIZON = 7
 WINDOW = 14
 LONG = 5
+SOON = 3
 BEGIN = 120
 TABLES = ("customers", "orders", "usage", "tickets", "calendar")
 ZONE = "Europe/Oslo"
@@ -73,16 +73,6 @@ def strikes(folder: Path, days: pd.DatetimeIndex) -> dict[int, int]:
         for place, last in zip(places, lasted, strict=True)
         if BEGIN <= place <= len(days) - WINDOW - 1
     }
-
-
-def expected(folder: Path) -> pd.DataFrame:
-    """``unique_id, ds, the day's own expectation`` of the total and the topics, by the truth."""
-    truth = pd.read_parquet(folder / "truth" / "expected_volume.parquet")
-    topics = truth.groupby(["topic", "ds"], observed=True)["expected"].sum().reset_index()
-    topics["unique_id"] = "topic=" + topics["topic"].astype(str)
-    total = truth.groupby("ds")["expected"].sum().reset_index().assign(unique_id="total")
-    both = pd.concat([topics, total])[["unique_id", "ds", "expected"]]
-    return both.rename(columns={"expected": "the day's own expectation"})
 
 
 def forecasts(folder: Path, every: int) -> pd.DataFrame:
@@ -126,7 +116,7 @@ def forecasts(folder: Path, every: int) -> pd.DataFrame:
     frame["strike"] = np.where(inside, number, -1)
     frame["lasted"] = number.map(dict(enumerate(begun.values()))).fillna(0).astype(int)
     frame["plan"] = place.isin(usual)
-    return frame.merge(expected(folder), on=["unique_id", "ds"], how="left")
+    return frame
 
 
 METHODS = ("presage without", *NAMES)
@@ -150,8 +140,7 @@ def compare(name: str, frame: pd.DataFrame, group: list[str]) -> str:
     wapes = [errors[m].sum() / total for m in ("presage with drivers", "presage without", best)]
     cells = [name, len(sums), *(f"{w:.3f}" for w in wapes), best]
     cells += [f"{wapes[0] / wapes[2]:.3f} ({low:.3f} to {high:.3f})"]
-    chance = (frame["the day's own expectation"] - frame["y"]).abs().sum() / total
-    cells += [f"{wapes[0] / wapes[1]:.3f}", f"{chance:.3f}", f"{frame['inside 80'].mean():.2f}"]
+    cells += [f"{wapes[0] / wapes[1]:.3f}", f"{frame['inside 80'].mean():.2f}"]
     return f"| {' | '.join(map(str, cells))} |"
 
 
@@ -173,7 +162,7 @@ def main() -> None:
     frame.to_parquet(options.cache / "drivers.parquet")
     header = ["where", "strikes or cutoffs", "WAPE with drivers", "Presage without"]
     header += ["best without", "which", "ratio to the best (95 %)", "to Presage without"]
-    header += ["the day's own expectation", "inside 80 %"]
+    header += ["inside 80 %"]
     print(f"| {' | '.join(header)} |\n{'|---' * len(header)}|")
     topics = frame["unique_id"] != "total"
     nodes = {"total": ~topics, "delivery": frame["unique_id"] == "topic=delivery"}
@@ -182,6 +171,8 @@ def main() -> None:
         print(compare(f"{name}, around strikes", part, ["seed", "strike"]))
         long = part[part["lasted"] >= LONG]
         print(compare(f"{name}, around strikes of {LONG} days and more", long, ["seed", "strike"]))
+        soon = part[part["ds"] <= part["cutoff"] + pd.Timedelta(days=SOON, hours=1)]
+        print(compare(f"{name}, around strikes, 1 to {SOON} days ahead", soon, ["seed", "strike"]))
         part = frame[node & frame["plan"]]
         print(compare(f"{name}, all weeks", part, ["seed", "cutoff"]))
 

@@ -19,6 +19,7 @@ import pandas as pd
 from data.errors import DamagedFile, UsageError
 from models.bundle import Bundle, read_bundle, write_bundle
 from models.coherence import reconcile, sums_of
+from models.one_number import Record
 from models.volume import intervals
 from models.volume.context import VolumeContext
 from models.volume.drivers import loads_at
@@ -27,10 +28,12 @@ from models.volume.judge import Workbench, combine, share_of, tried, untried, we
 from models.volume.members import NAMES, forecasts_at, origin_of, special_at
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.paths import TAILS, Paths, copula, draw, scores_of
+from models.volume.series import TOTAL
 from models.volume.trees import TreeModel, series_codes
 
 LEVELS = (80, 95)
 KIND = "volume"
+NEVER_TRIED = Record()
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class VolumeModel:
     """Weights (members x series), spread and trees for the series ``ids``, of one frequency.
 
     ``horizon`` is the number of steps that was tried; longer forecasts keep the last step's
-    spread.
+    spread. ``record``: what the trials said of the total of a whole horizon, and what came.
     """
 
     freq: str
@@ -86,6 +89,7 @@ class VolumeModel:
     origins: int
     scores: npt.NDArray[np.float32]
     driven: Driven | None = None
+    record: Record = NEVER_TRIED
 
     def forecast(
         self,
@@ -203,6 +207,7 @@ class VolumeModel:
             "freq": self.freq,
             "horizon": self.horizon,
             "origins": self.origins,
+            "record": [list(self.record.said), list(self.record.came), self.record.windows],
         }
         write_bundle(folder, files, meta, golden=golden)
 
@@ -269,7 +274,19 @@ def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = N
         len(trials.actual),
         scores_of(combined, trials.actual, spread),
         driven,
+        _record_of(past.ids, combined, trials.actual, trials.windows),
     )
+
+
+def _record_of(ids: Sequence[str], said: Floats, came: Floats, windows: float) -> Record:
+    """The trials' sums over the horizon of the total; none where there is no total."""
+    if TOTAL not in ids or not len(said):
+        return Record()
+    row = ids.index(TOTAL)
+    both = said[:, row].sum(axis=1), came[:, row].sum(axis=1)
+    whole = ~np.isnan(both[0]) & ~np.isnan(both[1])
+    kept = [tuple(float(value) for value in each[whole]) for each in both]
+    return Record(kept[0], kept[1], windows * float(whole.mean()))
 
 
 def load_volume(folder: Path) -> VolumeModel:
@@ -282,6 +299,7 @@ def load_volume(folder: Path) -> VolumeModel:
             "train again."
         )
     ids = tuple(judge["ids"])
+    said, came, windows = bundle.meta["record"]
     driven = None
     if "driven.json" in bundle.documents:
         told = bundle.documents["driven.json"]
@@ -304,6 +322,7 @@ def load_volume(folder: Path) -> VolumeModel:
         int(bundle.meta["origins"]),
         bundle.arrays["scores.npy"],
         driven,
+        Record(tuple(said), tuple(came), windows),
     )
 
 

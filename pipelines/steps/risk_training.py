@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from models.metrics import (
     roc_auc,
 )
 from models.risk.backtest import judged_baselines
-from models.risk.model import RiskModel
+from models.risk.model import TICKET_DAYS, RiskModel
 from models.risk.population import TrainingSet, training_set, training_times
 from models.risk.report import ablation, decay, one_line, segments
 from models.risk.settings import risk_settings
@@ -71,16 +72,16 @@ def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: P
     model = with_view(_trained(learned, settings, view, horizons), view, read.model)
     for alarm in model.alarms:
         say(f"look at this before the model is used: {alarm}")
-    staging = opened.state_dir / "staging"
-    bundle, twin_bundle = cleared(staging / "risk"), cleared(staging / "risk-twin")
-    model.save(bundle)
-    twin.save(twin_bundle)
-
     report("evaluating")
     at = judged.index
     features = learned.features.loc[at].reset_index(drop=True)
     judged = judged.reset_index(drop=True)
     told = twin.predict(features, choices=False, num_threads=2)
+    model = replace(model, notes={**model.notes, "tickets_judged": _tickets_judged(judged, told)})
+    staging = opened.state_dir / "staging"
+    bundle, twin_bundle = cleared(staging / "risk"), cleared(staging / "risk-twin")
+    model.save(bundle)
+    twin.save(twin_bundle)
     known = _rows_known_by(learned, judged["as_of"].min().to_pydatetime(), read.labels, settings)
     beside = judged_baselines(known, features, horizons, ("rule", "logistic"))
     twin_as_of: datetime = judged["as_of"].min().to_pydatetime()
@@ -145,6 +146,20 @@ def train_risk_model(workspace: Path, snapshot: Path, as_of: datetime, report: P
         ),
     )
     return register(opened, candidate, report)
+
+
+def _tickets_judged(judged: pd.DataFrame, told: pd.DataFrame) -> dict[str, Any]:
+    """What the twin expected of all customers' contacts at each judging moment, and what came: how
+    far the level can be off, for models/one_number.py. Empty without 30-day labels.
+    """
+    column = f"tickets_{TICKET_DAYS}d"
+    if column not in judged:
+        return {"said": [], "came": [], "windows": 0.0}
+    both = pd.DataFrame({"said": told["expected_tickets_30d"], "came": judged[column]})
+    sums = both.groupby(judged["as_of"]).sum(min_count=1).dropna()
+    span = (sums.index.max() - sums.index.min()) / pd.Timedelta(days=TICKET_DAYS)
+    windows = min(len(sums), span + 1) if len(sums) else 0.0
+    return {name: sums[name].tolist() for name in ("said", "came")} | {"windows": float(windows)}
 
 
 def _longest_possible(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,19 +17,22 @@ from data.store import open_store, save_forecast
 from data.tables import Tables
 from data.workspace import Workspace
 from models.champion import champion
+from models.one_number import Record
 from models.volume import (
     VolumeContext,
     backtest,
     forecast,
     mean_of_same_slots,
     seasonal_naive,
+    train_volume,
 )
 from models.volume.drivers import DriverSource
 from models.volume.model import load_volume
 from pipelines.console import Progress, Result, say
 from pipelines.console import table as text_table
 from pipelines.output import write_frame
-from serving.published import publish
+from pipelines.steps.one_number import join_published
+from serving.published import newest, publish
 
 SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 ACTUAL_DAYS = 28
@@ -124,7 +128,7 @@ def forecast_volume(
     report("counting contacts")
     history, source = series_of(tables, as_of, freq, context)
     report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
-    frame, model_version = make_forecast(opened, history, steps, freq, context)
+    frame, model_version, record = make_forecast(opened, history, steps, freq, context)
     now = SYSTEM.now()
     publish(
         opened.state_dir,
@@ -135,11 +139,17 @@ def forecast_volume(
         freq=freq,
         source=source,
         model_version=model_version,
+        record={"said": record.said, "came": record.came, "windows": record.windows},
     )
     recent = history[history["ds"] >= as_of - timedelta(days=ACTUAL_DAYS)]
     publish(opened.state_dir, "actuals", recent, as_of=as_of, now=now, freq=freq)
     with open_store(opened) as store:
         save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=model_version)
+    joined, told = join_published(opened, tables, as_of)
+    if joined is not None:
+        published = newest(opened.state_dir, "forecast")
+        assert published is not None
+        frame = published.frame
     if out is not None:
         write_frame(frame, out)
     return Result(
@@ -150,8 +160,9 @@ def forecast_volume(
             "rows": len(frame),
             "out": str(out) if out else None,
             "model_version": model_version,
+            "one_number": None if joined is None else asdict(joined),
         },
-        [*forecast_lines(frame, opened), *([f"written to {out}"] if out else [])],
+        [*forecast_lines(frame, opened), told, *([f"written to {out}"] if out else [])],
     )
 
 
@@ -174,26 +185,21 @@ def forecast_lines(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
 
 def make_forecast(
     workspace: Workspace, history: pd.DataFrame, steps: int, freq: str, context: VolumeContext
-) -> tuple[pd.DataFrame, str]:
-    """The forecast and the model that made it: the champion's, or one learned for this step."""
+) -> tuple[pd.DataFrame, str, Record]:
+    """The forecast, the model that made it (the champion's, or one learned for this step) and its
+    record."""
     settings = workspace.settings.volume
     at_work = champion(workspace.state_dir, "volume")
     if at_work is not None:
         model = load_volume(at_work.folder)
         if model.freq == freq:
             made = model.forecast(history, horizon=steps, context=context, levels=settings.levels)
-            return made, at_work.model_version
+            return made, at_work.model_version, model.record
     why = f"is for steps of {model.freq}" if at_work is not None else "is not trained yet"
     say(f"the volume champion {why}: learning one for steps of {freq} now")
-    made = forecast(
-        history,
-        horizon=steps,
-        freq=freq,
-        context=context,
-        levels=settings.levels,
-        seed=settings.seed,
-    )
-    return made, "volume-in-place"
+    model = train_volume(history, horizon=steps, freq=freq, context=context, seed=settings.seed)
+    made = model.forecast(history, context=context, levels=settings.levels)
+    return made, "volume-in-place", model.record
 
 
 def backtest_volume_model(
