@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
 
 from data.errors import NotBuiltYet, did_you_mean
-from data.store import read_forecast
+from data.store import Override, overrides_of, read_forecast, save_override
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
-from serving.api.tables import answer_rows, between, parse_moment
+from serving.api.schemas import NewOverride
+from serving.api.tables import answer_rows, between, naive, parse_moment
 from serving.desk import Desk
+from serving.overrides import overridden, value_added
 from serving.published import Published, pointer
 
 
 def see_forecasts(desk: Desk, call: Call) -> Answer:
-    """The newest forecast, or the one that was in force at ``issued_at``; JSON or CSV."""
+    """The newest forecast, or the one that was in force at ``issued_at``; JSON or CSV. Planners'
+    overrides in force stand beside it, as ``overridden``.
+    """
     issued = parse_moment(call, "issued_at")
     published = desk.published("forecast") if issued is None else _vintage(desk, call)
-    return _rows(published, "unique_id", "ds", call)
+    changes = overrides_of(desk.store, in_force_at=issued or desk.now())
+    told = overridden(published.frame, changes) if changes else np.nan
+    frame = published.frame.assign(overridden=told)
+    return _rows(Published(frame, published.about), "unique_id", "ds", call)
 
 
 def see_actuals(desk: Desk, call: Call) -> Answer:
@@ -52,8 +63,64 @@ def ask_what_if(desk: Desk, call: Call) -> Answer:
 
 
 def add_override(desk: Desk, call: Call) -> Answer:
-    """Not built yet."""
-    raise NotBuiltYet("overrides are not built yet; nothing was changed")
+    """Keep a planner's change; the forecast shows it from now on."""
+    asked: NewOverride = call.body
+    frame = desk.published("forecast").frame
+    ids = sorted(map(str, frame["unique_id"].unique()))
+    if asked.unique_id not in ids:
+        told = f"there is no unique_id {asked.unique_id!r}.{did_you_mean(asked.unique_id, ids)}"
+        raise Problem(422, "value", told)
+    starts, ends = naive(asked.starts_at), naive(asked.ends_at)
+    expires = None if asked.expires_at is None else naive(asked.expires_at)
+    now = desk.now()
+    if (asked.factor is None) == (asked.value is None):
+        raise Problem(422, "value", "give either factor or value, not both and not neither")
+    if not frame["ds"].between(starts, ends, inclusive="left").any():
+        span = f"{frame['ds'].min()} to {frame['ds'].max()}"
+        raise Problem(
+            422, "value", f"no step of the forecast ({span}) lies from {starts} to {ends}"
+        )
+    if expires is not None and expires <= now:
+        raise Problem(422, "value", f"expires_at {expires} has passed; it is {now}")
+    kept = save_override(
+        desk.store,
+        unique_id=asked.unique_id,
+        starts_at=starts,
+        ends_at=ends,
+        factor=asked.factor,
+        value=asked.value,
+        author=asked.author or call.actor,
+        reason=asked.reason,
+        now=now,
+        expires_at=expires,
+    )
+    return Answer(_told(kept))
+
+
+def see_overrides(desk: Desk, call: Call) -> Answer:
+    """All overrides, and by how much each came nearer than the forecast it changed."""
+    items = []
+    for one in overrides_of(desk.store):
+        item = _told(one)
+        found = read_forecast(desk.store, one.created_at)
+        if found is not None:
+            before = found[1]
+            changes = [
+                other for other in overrides_of(desk.store, one.created_at) if other.seq < one.seq
+            ]
+            told = overridden(before, changes).fillna(before["presage"]) if changes else None
+            before = before if told is None else before.assign(presage=told)
+            changed = overridden(before, [one])
+            item["result"] = value_added(before, changed, desk.published("actuals").frame, one)
+        items.append(item)
+    return Answer({"items": items})
+
+
+def _told(one: Override) -> dict[str, Any]:
+    told: dict[str, Any] = asdict(one)
+    told["override_id"] = str(told.pop("seq"))
+    times = ("starts_at", "ends_at", "created_at", "expires_at")
+    return told | {name: told[name] and told[name].isoformat() + "Z" for name in times}
 
 
 def publish_scenario(desk: Desk, call: Call) -> Answer:
