@@ -28,6 +28,7 @@ from models.volume import (
     train_volume,
 )
 from models.volume.drivers import DriverSource
+from models.volume.intraday import reforecast
 from models.volume.model import load_volume
 from pipelines.console import Progress, Result, say
 from pipelines.console import table as text_table
@@ -150,6 +151,9 @@ def forecast_volume(
     model, model_version = model_for(opened, history, steps, freq, context)
     levels, record = opened.settings.volume.levels, model.record
     frame = model.forecast(history, horizon=steps, context=context, levels=levels)
+    frame, today = reforecast(model, history, context, frame)
+    if today is not None:
+        report("the rest of today is adjusted by what came so far")
     now = SYSTEM.now()
     publish(
         opened.state_dir,
