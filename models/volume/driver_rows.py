@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.contract import table
+from data.snapshot import Snapshot
 from data.tables import Tables
 from features.asof import spans, times_of
 from features.calendar import local_times
@@ -72,9 +73,8 @@ def _read(tables: Tables, name: str, customers: pd.Index, time_zone: str) -> tup
     assert contract.birth is not None
     times, others = READ[name]
     columns = {*contract.key, contract.birth, "customer_id", "recorded_at", "deleted", "_row"}
-    frame = tables.frame(name, sorted({*columns, *times, *others}))
-    if name == "usage":
-        frame = frame[frame["errors"].fillna(0).to_numpy() > 0].reset_index(drop=True)
+    wanted = sorted({*columns, *times, *others})
+    frame = _with_errors(tables, wanted) if name == "usage" else tables.frame(name, wanted)
     seen = spans(frame, name)
     rows = frame.iloc[seen.rows]
     ids = rows["customer_id"].to_numpy(dtype=object)
@@ -88,6 +88,23 @@ def _read(tables: Tables, name: str, customers: pd.Index, time_zone: str) -> tup
         {time: times_of(rows[time]) for time in times},
         {other: rows[other].to_numpy(dtype=object) for other in others},
     ), known
+
+
+def _with_errors(tables: Tables, columns: list[str]) -> pd.DataFrame:
+    """Usage of which a version has errors, with all its versions: one may take the error back."""
+    file = tables.file("usage")
+    if file is not None and isinstance(tables, Snapshot) and not tables.versioned("usage"):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        # millions of events went well: they are left in the file
+        rows = pq.read_table(file, columns=columns, filters=[("errors", ">", 0)], partitioning=None)
+        return rows.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    frame = tables.frame("usage", columns)
+    bad = frame["errors"].fillna(0).to_numpy(dtype="float64") > 0
+    again = frame["event_id"].isin(frame.loc[bad, "event_id"].dropna()).to_numpy()
+    frame = frame[bad | again].reset_index(drop=True)
+    return frame.assign(errors=frame["errors"].fillna(0))
 
 
 def _days(values: pd.Series, zone: str) -> Ints:

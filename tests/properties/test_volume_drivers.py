@@ -51,6 +51,10 @@ def world(seed: int) -> dict[str, pd.DataFrame]:
             "platform": rng.choice(["ios", "web"], 80),
         }
     )
+    usage["recorded_at"] = usage["used_at"]
+    mended = usage.sample(8, random_state=seed).assign(errors=rng.choice([0, None], 8))
+    mended["recorded_at"] += pd.Timedelta(days=1)
+    usage = pd.concat([usage, mended], ignore_index=True)
     opened = rng.integers(0, 24 * DAYS, 50)
     tickets = pd.DataFrame(
         {
@@ -93,10 +97,14 @@ def by_hand(frames: dict[str, pd.DataFrame], known: pd.Timestamp, day: int) -> d
             out["came_late"] += 1
     usage = frames["usage"]
     faded: dict[str, float] = {}
-    for row in usage[usage["used_at"] < known].itertuples():
+    usage = usage[(usage["used_at"] < known) & (usage["recorded_at"] <= known)]
+    newest = usage.sort_values("recorded_at", kind="stable").drop_duplicates(
+        "event_id", keep="last"
+    )
+    for row in newest.itertuples():
         ago = day - number(row.used_at) - 1
         if 0 <= ago < 12:
-            faded[row.customer_id] = faded.get(row.customer_id, 0.0) + row.errors * 0.7**ago
+            faded[row.customer_id] = faded.get(row.customer_id, 0.0) + (row.errors or 0) * 0.7**ago
     out["errors"] = sum(min(value, 6.0) for value in faded.values())
     tickets = frames["tickets"]
     for row in tickets[
@@ -138,7 +146,8 @@ def test_the_future_changes_no_stock(seed):
     blind["orders"] = orders[(orders["ordered_at"] < moment) & (orders["recorded_at"] <= moment)]
     for name in ("shipped_at", "delivered_at", "cancelled_at"):
         blind["orders"][name] = blind["orders"][name].where(blind["orders"][name] < moment)
-    blind["usage"] = blind["usage"][blind["usage"]["used_at"] < moment]
+    usage = blind["usage"]
+    blind["usage"] = usage[(usage["used_at"] < moment) & (usage["recorded_at"] <= moment)]
     tickets = blind["tickets"][blind["tickets"]["opened_at"] < moment]
     blind["tickets"] = tickets.assign(
         resolved_at=tickets["resolved_at"].where(tickets["resolved_at"] < moment)

@@ -173,3 +173,29 @@ def test_what_was_learned_of_orders_is_told_apart_from_counts(tables, driven, mo
     assert (made["drivers"] > 1).all()
     parts = made[["corrected", "calendar", "new_counts", "drivers", "model"]].sum(axis=1)
     np.testing.assert_allclose(made["before"] + parts, made["after"], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("without", "columns"),
+    [
+        ("customers", ()),
+        ("orders", ()),
+        (None, ("promised_at",)),
+        (None, ("delivered_at",)),
+        (None, ("carrier",)),
+        (None, ("customer_id",)),
+    ],
+)
+def test_companies_of_other_shapes_are_forecast_too(tables, without, columns):
+    frames = {name: tables.frame(name) for name in tables.names if name != without}
+    for column in columns:
+        kind = "tickets" if column == "customer_id" else "orders"
+        frames[kind] = frames[kind].assign(**{column: None})
+    other = MemoryTables(frames)
+    context = replace(CONTEXT, drivers=DriverSource(other, "Europe/Oslo"), time_zone="Europe/Oslo")
+    as_of = (FIRST + pd.Timedelta(days=60)).to_pydatetime()
+    history = series_from_tickets(other, as_of, "D", context)
+    history = history[history["unique_id"].isin(["total", "topic=other"])]
+    made = forecast(history, horizon=40, freq="D", context=context)
+    assert made["presage"].gt(0).all()
+    assert made["presage"].lt(10 * history["y"].max()).all()
