@@ -100,16 +100,32 @@ class VolumeModel:
         levels: Sequence[int] = LEVELS,
     ) -> pd.DataFrame:
         """The next steps after the last ``ds`` of ``history``: see ``forecaster.forecast``."""
+        return self.told(history, horizon=horizon, context=context, levels=levels)[0]
+
+    def told(
+        self,
+        history: pd.DataFrame,
+        *,
+        horizon: int | None = None,
+        context: VolumeContext | None = None,
+        levels: Sequence[int] = LEVELS,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The forecast, and what each of its numbers is made of: see ``audit.parts_of``."""
+        from models.volume.audit import parts_of
+
         steps = self.horizon if horizon is None else horizon
         check(steps, levels)
         panel = panel_of(history, self.freq, context)
-        return self.on(panel, steps, context or VolumeContext(), levels)
+        made = self.made(panel, steps, context or VolumeContext())
+        return self._frame(panel, made, steps, levels), parts_of(panel, made)
 
     def on(
         self, panel: Panel, horizon: int, context: VolumeContext, levels: Sequence[int]
     ) -> pd.DataFrame:
-        """The same from a panel that ends at the cutoff; sorted by series and time."""
-        made = self.made(panel, horizon, context)
+        """The forecast from a panel that ends at the cutoff; sorted by series and time."""
+        return self._frame(panel, self.made(panel, horizon, context), horizon, levels)
+
+    def _frame(self, panel: Panel, made: Made, horizon: int, levels: Sequence[int]) -> pd.DataFrame:
         tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
         quantiles = apply_spread(made.mean, made.spread, tails, made.doubt)
         columns = {"presage": made.mean, "presage-median": quantiles[tails.index(0.5)]}

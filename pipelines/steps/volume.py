@@ -150,7 +150,7 @@ def forecast_volume(
     report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
     model, model_version = model_for(opened, history, steps, freq, context)
     levels, record = opened.settings.volume.levels, model.record
-    frame = model.forecast(history, horizon=steps, context=context, levels=levels)
+    frame, parts = model.told(history, horizon=steps, context=context, levels=levels)
     frame, today = reforecast(model, history, context, frame)
     if today is not None:
         report("the rest of today is adjusted by what came so far")
@@ -166,6 +166,7 @@ def forecast_volume(
         model_version=model_version,
         record={"said": record.said, "came": record.came, "windows": record.windows},
     )
+    publish(opened.state_dir, "parts", parts, as_of=as_of, now=now, freq=freq)
     recent = history[history["ds"] >= as_of - timedelta(days=ACTUAL_DAYS)]
     publish(opened.state_dir, "actuals", recent, as_of=as_of, now=now, freq=freq)
     with open_store(opened) as store:

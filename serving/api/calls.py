@@ -14,6 +14,7 @@ from serving.api.schemas import (
     Consent,
     ConsentState,
     CustomerView,
+    Explained,
     Health,
     NewOverride,
     OutcomeRecorded,
@@ -87,6 +88,20 @@ CALLS = (
         ),
         csv=True,
         problems=(400, 404, 406, 409),
+    ),
+    Route(
+        "GET",
+        "/v1/forecasts/explain",
+        planning.explain_forecast,
+        "Where one number of the forecast comes from",
+        "forecasts",
+        Explained,
+        "planning",
+        parameters=(
+            Parameter("unique_id", "the series", required=True),
+            Parameter("ds", "the step's start", format="date-time", required=True),
+        ),
+        problems=(400, 404),
     ),
     Route(
         "GET",

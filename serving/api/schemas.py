@@ -126,6 +126,41 @@ class Rows(Struct):
     next: str | None
 
 
+class Member(Struct):
+    """One forecasting method's say: its own forecast, its weight, and the product."""
+
+    member: str
+    forecast: float
+    weight: float
+    part: float
+
+
+class Before(Struct):
+    """What an earlier forecast said of the same step."""
+
+    presage: float
+    issued_at: datetime
+
+
+class Explained(Struct):
+    """One number taken apart. The members' parts add up to ``combined``; with ``reconciled`` (what
+    adding up moved it by) and times ``adjusted`` (the one number, today so far) it is ``presage``.
+    ``holiday_effect`` is in every member, ``load`` in those with drivers. ``before``: the same step
+    in the forecast that was in force a day before this one's as-of time, or null.
+    """
+
+    unique_id: str
+    ds: datetime
+    presage: float
+    combined: float
+    holiday_effect: float
+    load: float
+    reconciled: float
+    adjusted: float
+    members: list[Member]
+    before: Before | None
+
+
 class NewOverride(Struct, forbid_unknown_fields=True):
     """A planner's change to one series for steps in [starts_at, ends_at): times ``factor``, or to
     ``value`` contacts in all. ``author``: default the key's name; ``expires_at``: default never.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from data.errors import NotBuiltYet, did_you_mean
+from data.errors import NotBuiltYet, NotEnoughHistory, did_you_mean
 from data.store import Override, overrides_of, read_forecast, save_override
+from models.volume.audit import members_in
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.api.schemas import NewOverride
@@ -17,6 +19,8 @@ from serving.api.tables import answer_rows, between, naive, parse_moment
 from serving.desk import Desk
 from serving.overrides import overridden, value_added
 from serving.published import Published, pointer
+
+PART_COLUMNS = ("combined", "holiday_effect", "load", "reconciled")
 
 
 def see_forecasts(desk: Desk, call: Call) -> Answer:
@@ -29,6 +33,47 @@ def see_forecasts(desk: Desk, call: Call) -> Answer:
     told = overridden(published.frame, changes) if changes else np.nan
     frame = published.frame.assign(overridden=told)
     return _rows(Published(frame, published.about), "unique_id", "ds", call)
+
+
+def explain_forecast(desk: Desk, call: Call) -> Answer:
+    """One number of the newest forecast taken apart, and what was said of it a day earlier."""
+    name, ds = call.parameters.get("unique_id"), parse_moment(call, "ds")
+    if not name or ds is None:
+        raise Problem(400, "parameter", "give unique_id and ds: which number is to be explained")
+    published = desk.published("forecast")
+    told_of = desk.published("parts")
+    if told_of.as_of != published.as_of:
+        raise NotEnoughHistory("a forecast is being published; ask again in a moment")
+    frames = [published.frame, told_of.frame]
+    rows = [one[(one["unique_id"] == name) & (one["ds"] == ds)] for one in frames]
+    if rows[0].empty or rows[1].empty:
+        ids = sorted(map(str, published.frame["unique_id"].unique()))
+        told = did_you_mean(name, ids) if name not in ids else " Take ds from /v1/forecasts."
+        raise Problem(404, "no-such-number", f"there is no forecast of {name!r} at {ds}.{told}")
+    number, parts = rows[0].iloc[0], rows[1].iloc[0]
+    alone = float(parts["combined"]) + float(parts["reconciled"])
+    return Answer(
+        {
+            "unique_id": name,
+            "ds": ds.isoformat() + "Z",
+            "presage": float(number["presage"]),
+            **{key: float(parts[key]) for key in PART_COLUMNS},
+            "adjusted": float(number["presage"]) / alone if alone > 0 else 1.0,
+            "members": members_in(parts),
+            "before": _before(desk, name, ds, published.as_of - timedelta(days=1)),
+        }
+    )
+
+
+def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[str, Any] | None:
+    found = read_forecast(desk.store, issued_by)
+    if found is None:
+        return None
+    rows = found[1][(found[1]["unique_id"] == name) & (found[1]["ds"] == ds)]
+    if rows.empty:
+        return None
+    told = {"presage": float(rows["presage"].iloc[0])}
+    return {**told, "issued_at": found[0].issued_at.isoformat() + "Z"}
 
 
 def see_actuals(desk: Desk, call: Call) -> Answer:

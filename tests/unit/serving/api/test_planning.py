@@ -175,3 +175,31 @@ def test_an_override_that_cannot_be_meant_is_refused(wrong: dict[str, object], a
     answer = ask("POST", "/v1/overrides", json={**OVERRIDE, **wrong})
     assert answer.status_code == 422
     assert ask("GET", "/v1/overrides").json()["items"] == []
+
+
+def test_a_number_is_taken_apart(ask: Ask, desk_and_client: tuple[Desk, TestClient]) -> None:
+    from serving.published import publish
+
+    desk = desk_and_client[0]
+    row = {"unique_id": "total", "ds": [datetime(2026, 3, 2, 5)], "combined": 3.0, "load": 1.5}
+    row |= {"holiday_effect": 1.0, "reconciled": 1.0, "smooth": 2.0, "smooth weight": 0.25}
+    row |= {"trees": 10 / 3, "trees weight": 0.75, "theta": 9.0, "theta weight": 0.0}
+    about = {"as_of": datetime(2026, 3, 2), "now": datetime(2026, 3, 2)}
+    publish(desk.workspace.state_dir, "parts", pd.DataFrame(row), **about)
+    path = "/v1/forecasts/explain?unique_id=total&ds=2026-03-02T05:00:00Z"
+    told = ask("GET", path).json()
+    assert told["presage"] == 5.0
+    assert [one["member"] for one in told["members"]] == ["trees", "smooth"]
+    assert sum(one["part"] for one in told["members"]) == pytest.approx(told["combined"])
+    said = (told["combined"] + told["reconciled"]) * told["adjusted"]
+    assert said == pytest.approx(told["presage"])
+    # a day before the forecast's as-of time none had been issued
+    assert told["before"] is None
+    assert ask("GET", path.replace("total", "totl")).status_code == 404
+    assert ask("GET", path.replace("T05", "T06")).status_code == 404
+    assert ask("GET", "/v1/forecasts/explain?unique_id=total").status_code == 400
+    publish(desk.workspace.state_dir, "parts", pd.DataFrame(row), **{**about, "as_of": NEXT})
+    assert ask("GET", path).status_code == 503
+
+
+NEXT = datetime(2026, 3, 3)
