@@ -4,10 +4,12 @@
         [--peers none|ours|all] [--plots FOLDER]
 
 Prints a line per data set and method: WAPE of the median, mean pinball loss over the mean count,
-coverage of the 80 and 95 % intervals, seconds; then the ratios to the best peer of each set, chosen
-afterwards, and to the mean of the last eight same slots. Only steps with a count are scored. Every
-method sees the rows up to the cutoff and nothing else. The open libraries run in an environment of
-their own under --cache (``volume_environment.py``), which also keeps their answers.
+coverage of the 80 and 95 % intervals, seconds; of our forecasts of series with few contacts also
+the randomised PIT, whose shares are not blurred by whole numbers as coverage is; then the ratios to
+the best peer of each set, chosen afterwards, and to the mean of the last eight same slots. Only
+steps with a count are scored. Every method sees the rows up to the cutoff and nothing else. The
+open libraries run in an environment of their own under --cache (``volume_environment.py``), which
+also keeps their answers.
 """
 
 from __future__ import annotations
@@ -25,19 +27,25 @@ import time
 import numpy as np
 import pandas as pd
 from volume_environment import peer_forecasts
-from volume_scores import Scores, geometric, paired_interval, scores_of
+from volume_scores import Scores, geometric, paired_interval, scores_of, sparse_pit
 from volume_sets import SETS, Series, cutoffs_of
 
 from models.volume import VolumeContext, backtest, mean_of_same_slots
 
 EIGHT = "mean of 8 slots"
+LEVELS = (20, 40, 60, 80, 90, 95, 98)
 
 
 def ours(series: Series, cutoffs: list[pd.Timestamp]) -> pd.DataFrame:
     """Presage's backtest in the form of the peers' answers."""
     context = VolumeContext(country=series.country)
     out = backtest(
-        series.history, cutoffs=cutoffs, horizon=series.horizon, freq=series.freq, context=context
+        series.history,
+        cutoffs=cutoffs,
+        horizon=series.horizon,
+        freq=series.freq,
+        context=context,
+        levels=LEVELS,
     )
     return out.rename(columns={name: name.removeprefix("presage-") for name in out.columns})
 
@@ -122,6 +130,20 @@ def summary(found: dict[str, dict[str, Scores]]) -> list[str]:
     return out
 
 
+def pits(fans: dict[str, pd.DataFrame]) -> list[str]:
+    """The randomised PIT of the sparse series of each set that has some."""
+    out = ["", "| set | sparse series | counts | PIT in the middle 80 % | 95 % | distance |"]
+    out.append("|---|---|---|---|---|---|")
+    for name, frame in fans.items():
+        told = sparse_pit(frame)
+        if told is not None:
+            out.append(
+                f"| {name} | {told.series} | {told.rows} | {told.inside80:.3f} | "
+                f"{told.inside95:.3f} | {told.distance:.3f} |"
+            )
+    return out
+
+
 def best_of(scores: dict[str, Scores]) -> Scores:
     """The best single peer, chosen afterwards."""
     return min((value for key, value in scores.items() if key != "presage"), key=lambda s: s.wape)
@@ -146,6 +168,7 @@ def main(arguments: list[str]) -> None:
     mine = [scores["presage"] for scores in found.values()]
     means = [np.mean([getattr(one, key) for one in mine]) for key in ("cover80", "cover95")]
     print(f"\nmean over sets: {means[0]:.3f} inside the 80 % interval, {means[1]:.3f} inside 95 %")
+    print("\n".join(pits(fans)))
     if options.peers != "none":
         print("\n".join(summary(found)))
     if options.plots and options.peers != "none":

@@ -1,4 +1,5 @@
-"""Scores of a forecast table: WAPE, bias, pinball loss, coverage; ratios with paired intervals."""
+"""Scores of a forecast table: WAPE, bias, pinball loss, coverage, the PIT of sparse series; ratios
+with paired intervals."""
 
 from __future__ import annotations
 
@@ -78,3 +79,67 @@ def paired_interval(mine: Scores, other: Scores, draws: int = 2000) -> tuple[flo
     ratios = mine.errors[pick].sum(axis=1) / other.errors[pick].sum(axis=1)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return float(low), float(high)
+
+
+SPARSE = 3.0
+"""Series with a lower mean count: whole numbers are too coarse for their intervals' coverage."""
+
+
+@dataclass(frozen=True)
+class Pit:
+    """The randomised probability integral transform over ``rows`` counts: uniform if the forecast
+    distributions are right. ``inside80`` and ``inside95`` should be 0.8 and 0.95; ``distance`` is
+    the largest gap between its distribution and the uniform one.
+    """
+
+    series: int
+    rows: int
+    inside80: float
+    inside95: float
+    distance: float
+
+
+def sparse_pit(frame: pd.DataFrame, seed: int = 0) -> Pit | None:
+    """Of the series with a mean count below ``SPARSE``, from columns ``unique_id, y, median, lo-L,
+    hi-L, ...``; None without one.
+
+    ``u`` is uniform between F(y - 1) and F(y) (Czado, Gneiting and Held 2009), F linear between
+    the quantiles and read half a contact above each whole number.
+    """
+    frame = frame[frame["y"].notna() & frame["median"].notna()]
+    thin = frame.groupby("unique_id")["y"].transform("mean") < SPARSE
+    frame = frame[thin]
+    if frame.empty:
+        return None
+    levels = sorted({int(n.partition("-")[2]) for n in frame.columns if n.startswith("lo-")})
+    names = [*(f"lo-{n}" for n in reversed(levels)), "median", *(f"hi-{n}" for n in levels)]
+    chance = [*(0.5 - n / 200 for n in reversed(levels)), 0.5, *(0.5 + n / 200 for n in levels)]
+    quantiles = np.maximum.accumulate(frame[names].to_numpy(dtype="float64"), axis=1)
+    y = frame["y"].to_numpy(dtype="float64")
+    below, upto = (
+        np.array([_share_below(at, q, chance) for at, q in zip(edge, quantiles, strict=True)])
+        for edge in (y - 0.5, y + 0.5)
+    )
+    below[y == 0] = 0.0
+    u = below + (upto - below) * np.random.default_rng(seed).random(len(y))
+    ranked = np.sort(u)
+    steps = np.arange(len(u) + 1) / len(u)
+    gap = max(np.abs(ranked - steps[1:]).max(), np.abs(ranked - steps[:-1]).max())
+    inside = [float(((u >= low) & (u <= 1 - low)).mean()) for low in (0.1, 0.025)]
+    return Pit(int(frame["unique_id"].nunique()), len(u), inside[0], inside[1], float(gap))
+
+
+def _share_below(at: float, quantiles: Floats, chance: list[float]) -> float:
+    """F(at): linear between the quantiles; beyond the last one, what is left halves with each
+    distance from the median to it.
+    """
+    if at >= quantiles[-1]:
+        reach = max(quantiles[-1] - quantiles[len(quantiles) // 2], 0.5)
+        return 1 - (1 - chance[-1]) * 0.5 ** ((at - quantiles[-1]) / reach)
+    if at < quantiles[0]:
+        return chance[0] * max(at, 0.0) / max(quantiles[0], 1e-9)
+    # of equal quantiles (a heap at 0) the highest counts
+    place = int(np.searchsorted(quantiles, at, side="right")) - 1
+    width = quantiles[place + 1] - quantiles[place]
+    part = (at - quantiles[place]) / width if width > 0 else 1.0
+    return chance[place] + (chance[place + 1] - chance[place]) * part

@@ -269,6 +269,7 @@ class Volume:
     horizon_days: float = setting(28.0, "how far ahead")
     levels: tuple[int, ...] = setting((80, 95), "intervals, in percent")
     history_days: int = setting(730, "days of history learned from, at most")
+    drivers: bool = setting(True, "let orders overdue, errors and open tickets move the forecast")
     seed: int = setting(0, "of everything random in forecasting")
 
     def __post_init__(self) -> None:

@@ -85,12 +85,20 @@ def forecast(
     horizon: str = "28d",
     freq: str | None = None,
     out: Path | None = None,
+    why: str | None = None,
+    ds: datetime | None = None,
+    paths: Path | None = None,
+    count: int = 100,
 ) -> Result:
-    """Snapshot, series, forecast of every node, published as a vintage."""
+    """Snapshot, series, forecast of every node, published as a vintage; a planner's questions."""
     check_out(out)
+    check_out(paths)
+    asked = volume.Asked(why, ds, paths, count)
     snapshot = step(inputs.take_snapshot, workspace, report)
     moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
-    return step(volume.forecast_volume, workspace, snapshot, moment, horizon, freq, out, report)
+    return step(
+        volume.forecast_volume, workspace, snapshot, moment, horizon, freq, out, report, asked
+    )
 
 
 def backtest_risk(

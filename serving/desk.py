@@ -15,6 +15,7 @@ from serving.published import Kind, Published, newest, pointer
 VERBS = {
     "scores": "presage score",
     "forecast": "presage forecast",
+    "parts": "presage forecast",
     "actuals": "presage forecast",
     "staffing": "presage staff",
 }
@@ -44,7 +45,7 @@ class Desk:
         if told is None:
             raise NotEnoughHistory(f"no {kind} is published yet; run `{VERBS[kind]}`")
         kept = self.live.kept
-        if kind not in kept or kept[kind].about["sha256"] != told["sha256"]:
+        if kind not in kept or kept[kind].about != told:
             found = newest(self.workspace.state_dir, kind)
             assert found is not None
             kept[kind] = found

@@ -64,6 +64,11 @@ from data.store.opening import (
     open_store,
     open_url,
 )
+from data.store.overrides import (
+    Override,
+    overrides_of,
+    save_override,
+)
 from data.store.publications import (
     Publication,
     predictions_of,
@@ -86,6 +91,7 @@ __all__ = [
     "Appended",
     "Event",
     "LogState",
+    "Override",
     "Publication",
     "SCOPES",
     "Store",
@@ -105,6 +111,7 @@ __all__ = [
     "open_store",
     "open_url",
     "outcomes_of",
+    "overrides_of",
     "predictions_of",
     "publications",
     "publish_frame",
@@ -122,6 +129,7 @@ __all__ = [
     "revoke_key",
     "salt",
     "save_forecast",
+    "save_override",
     "save_predictions",
     "take_lease",
     "text_frame",

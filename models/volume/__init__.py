@@ -4,7 +4,8 @@
 (local time), ``panel`` (long table to matrix), ``prepare`` (closed, zero or gap), ``smooth``,
 ``classical``, ``regression``, ``trees`` and ``profile`` (the members), ``special_days``, ``judge``
 (who counts how much), ``intervals``, ``paths`` (what may come together), ``change`` (why a forecast
-moved), ``audit`` (one number, followed back).
+moved), ``audit`` (one number, followed back), ``intraday`` (the rest of today), ``drivers`` (what
+the company knows about next week).
 """
 
 from models.volume.audit import Audit, audit

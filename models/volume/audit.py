@@ -27,15 +27,15 @@ import pandas as pd
 from data.errors import UsageError, did_you_mean
 from models.volume.context import VolumeContext
 from models.volume.intervals import PROBABILITIES, apply_spread, unit_of
-from models.volume.members import NAMES
-from models.volume.model import VolumeModel
-from models.volume.panel import panel_of
+from models.volume.model import Made, VolumeModel
+from models.volume.panel import Panel, long_frame, panel_of
 
 
 @dataclass(frozen=True)
 class Audit:
     """``members`` has ``member, forecast, weight, part`` of those that count; ``holiday_effect`` is
-    the factor that all of them carry; ``reconciled`` what adding up moved the number by;
+    the factor that all of them carry, ``load`` the one that those with drivers carry beside it (1.0
+    where there are none); ``reconciled`` what adding up moved the number by;
     ``quantiles`` has ``probability, count``; ``trials`` says on how many past origins it rests.
     """
 
@@ -44,6 +44,7 @@ class Audit:
     members: pd.DataFrame
     combined: float
     holiday_effect: float
+    load: float
     reconciled: float
     presage: float
     phi: float
@@ -80,7 +81,7 @@ def audit(
     counted = weight > 0
     members = pd.DataFrame(
         {
-            "member": np.array(NAMES)[counted],
+            "member": np.array(made.names)[counted],
             "forecast": told[counted],
             "weight": weight[counted],
             "part": told[counted] * weight[counted],
@@ -94,6 +95,7 @@ def audit(
         members,
         combined,
         float(made.effect[row, step]),
+        1.0 if made.load is None else float(made.load[row, step]),
         mean - combined,
         mean,
         float(made.spread.phi[row]),
@@ -101,3 +103,46 @@ def audit(
         pd.DataFrame({"probability": PROBABILITIES, "count": quantiles[:, row, step]}),
         model.origins,
     )
+
+
+def parts_of(panel: Panel, made: Made) -> pd.DataFrame:
+    """What every number of a forecast is made of, one row a series and step, sorted by both.
+
+    ``unique_id, ds, combined, holiday_effect, load, reconciled``, and for each member that counts
+    anywhere ``NAME`` (what it says) and ``NAME weight`` (0 where it is silent), float32.
+    """
+    silent = np.isnan(made.members)
+    weight = np.where(silent, 0.0, made.weight[:, :, None])
+    whole = weight.sum(axis=0)
+    weight = weight / np.where(whole > 0, whole, 1.0)
+    load = np.ones_like(made.mean) if made.load is None else made.load
+    columns = {
+        "combined": made.combined,
+        "holiday_effect": made.effect,
+        "load": load,
+        "reconciled": made.mean - made.combined,
+    }
+    for place, name in enumerate(made.names):
+        if weight[place].any():
+            columns[name] = np.nan_to_num(made.members[place])
+            columns[f"{name} weight"] = weight[place]
+    ds = panel.grid.ds(panel.future(made.mean.shape[1]))
+    small = {name: values.astype("float32") for name, values in columns.items()}
+    frame = long_frame(panel.ids, ds, **small)
+    return frame.sort_values(["unique_id", "ds"], ignore_index=True)
+
+
+def members_in(parts: pd.Series) -> list[dict[str, float | str]]:
+    """The members of one row of ``parts_of``, the weightiest first: ``member, forecast, weight,
+    part``.
+    """
+    found: list[dict[str, float | str]] = []
+    for name in parts.index:
+        weight = float(parts[name]) if str(name).endswith(" weight") else 0.0
+        if weight > 0:
+            member = str(name).removesuffix(" weight")
+            said = float(parts[member])
+            found.append(
+                {"member": member, "forecast": said, "weight": weight, "part": said * weight}
+            )
+    return sorted(found, key=lambda one: -float(one["weight"]))

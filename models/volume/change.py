@@ -6,17 +6,18 @@ to the later one thing at a time, each step's difference is that thing's part:
     corrected    counts of the past that were changed or came in late
     calendar     what is newly announced, opening hours, settings
     new_counts   the steps that have passed since
+    drivers      what was learned since of orders, errors and open tickets
     model        training again: other weights, other trees
 
 The order is fixed and stated because parts may depend on it; their sum does not.
 
 >>> [name for name in PARTS]
-['corrected', 'calendar', 'new_counts', 'model']
+['corrected', 'calendar', 'new_counts', 'drivers', 'model']
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ from models.volume.context import VolumeContext
 from models.volume.model import VolumeModel
 from models.volume.panel import panel_of
 
-PARTS = ("corrected", "calendar", "new_counts", "model")
+PARTS = ("corrected", "calendar", "new_counts", "drivers", "model")
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Issue:
 
 
 def explain_change(before: Issue, after: Issue, horizon: int) -> pd.DataFrame:
-    """``unique_id, ds, before, corrected, calendar, new_counts, model, after`` of the ``horizon``
-    steps after the later history; the four parts add up to ``after - before``.
+    """``unique_id, ds, before, corrected, calendar, new_counts, drivers, model, after`` of the
+    ``horizon`` steps after the later history; the five parts add up to ``after - before``.
 
     Series that the earlier history did not have are left out: nothing of theirs changed. Raises
     UsageError where the steps differ, or the later history ends before the earlier one.
@@ -60,14 +61,19 @@ def explain_change(before: Issue, after: Issue, horizon: int) -> pd.DataFrame:
         )
     last = earlier.grid.ds(earlier.index[-1:])[0]
     corrected = after.history[after.history["ds"] <= last]
+    held = after.context
+    if held.drivers is not None:
+        begun = earlier.grid.days(earlier.future(1)).astype("int64")[0]
+        held = replace(held, drivers=held.drivers.held(int(begun)))
     stages = [
         Issue(before.model, before.history, before.context),
         Issue(before.model, corrected, before.context),
-        Issue(before.model, corrected, after.context),
+        Issue(before.model, corrected, held),
+        Issue(before.model, after.history, held),
         Issue(before.model, after.history, after.context),
         Issue(after.model, after.history, after.context),
     ]
-    steps = [passed + horizon] * 3 + [horizon] * 2
+    steps = [passed + horizon] * 3 + [horizon] * 3
     made = [_means(stage, count) for stage, count in zip(stages, steps, strict=True)]
     common = made[0].index
     for one in made[1:]:

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from models.volume.drivers import DriverSource
 
 EMPTY: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
@@ -23,6 +27,8 @@ class VolumeContext:
     ``calendar`` has the contract's calendar columns; an event enters a forecast only where
     ``announced_at`` < as of, so the whole table may be handed over. ``local_days``: daily steps
     begin at local midnights (as series counted from tickets do); None: found from the counts.
+    ``drivers``: the tables behind orders overdue, errors and open tickets, for series counted from
+    tickets; of these, too, only what was known at the cutoff enters.
     """
 
     country: tuple[str, ...] = ()
@@ -30,6 +36,7 @@ class VolumeContext:
     opening_hours: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: EMPTY)
     calendar: pd.DataFrame | None = None
     local_days: bool | None = None
+    drivers: DriverSource | None = None
 
     def events(self, as_of: np.datetime64) -> pd.DataFrame:
         """Calendar events announced before ``as_of`` (naive UTC), or an empty frame."""

@@ -19,7 +19,7 @@ import pandas as pd
 
 from data.errors import NotEnoughHistory, UsageError
 from models.volume.context import VolumeContext
-from models.volume.judge import Workbench
+from models.volume.judge import benches
 from models.volume.model import LEVELS, VolumeModel, check, learn
 from models.volume.panel import Bools, Floats, Panel, panel_of
 
@@ -41,7 +41,8 @@ def forecast(
     context = context or VolumeContext()
     check(horizon, levels)
     panel = ordered(panel_of(history, freq, context))
-    model = learn(Workbench(panel, horizon, context, seed), panel.end, freq)
+    bench, beside = benches(panel, horizon, context, seed)
+    model = learn(bench, panel.end, freq, beside)
     return model.on(panel, horizon, context, levels)
 
 
@@ -59,7 +60,8 @@ def train_volume(
     context = context or VolumeContext()
     check(horizon, LEVELS)
     panel = ordered(panel_of(history, freq, context))
-    return learn(Workbench(panel, horizon, context, seed), panel.end, freq)
+    bench, beside = benches(panel, horizon, context, seed)
+    return learn(bench, panel.end, freq, beside)
 
 
 def backtest(
@@ -81,7 +83,7 @@ def backtest(
     context = context or VolumeContext()
     check(horizon, levels)
     panel = ordered(panel_of(history, freq, context))
-    bench = Workbench(panel, horizon, context, seed)
+    bench, beside = benches(panel, horizon, context, seed)
     parts = []
     for cutoff in cutoffs:
         stamp = np.datetime64(pd.Timestamp(cutoff).to_datetime64(), "us")
@@ -96,7 +98,7 @@ def backtest(
                 f"there is no count up to the cutoff {cutoff}; the first is at "
                 f"{panel.grid.ds(np.array([panel.start]))[0]}."
             )
-        model = learn(bench, last, freq)
+        model = learn(bench, last, freq, beside)
         made = model.on(panel.until(last), horizon, context, levels)
         made.insert(2, "cutoff", stamp)
         made.insert(3, "y", _actuals(panel, last, horizon, made["unique_id"]))

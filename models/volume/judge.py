@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.volume.context import VolumeContext
+from models.volume.drivers import Loads, loads_at
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
 from models.volume.panel import Bools, Floats, Panel
 from models.volume.trees import TreeModel
@@ -31,6 +32,8 @@ FAULTLESS = 1e-6
 SPARSE = 3.0
 """Series with a lower mean count are judged by squared instead of absolute errors."""
 REFERENCE = NAMES.index("mean_of_8")
+LOST = 1.2
+"""Forecasts with drivers that have erred so many times as much as those without get no share."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +58,31 @@ class Trials:
 class Workbench:
     """A panel with its origins' forecasts, computed once each.
 
-    ``panel`` may hold the future of a cutoff; every computation goes through ``panel.until``.
+    ``panel`` may hold the future of a cutoff; every computation goes through ``past``. With
+    ``driven``, the members forecast what the context's drivers leave (see ``drivers``), and a
+    trial knows of the drivers what was known at its own origin.
     """
 
     panel: Panel
     horizon: int
     context: VolumeContext
     seed: int
+    driven: bool = False
     _forecasts: dict[int, Floats] = field(default_factory=dict)
     _models: dict[int, TreeModel | None] = field(default_factory=dict)
+
+    def past(self, last: int) -> tuple[Panel, Loads | None]:
+        """The panel up to step ``last``, and the loads that its drivers make."""
+        past = self.panel.until(last)
+        if not self.driven or self.context.drivers is None or not past.ids:
+            return past, None
+        return past, loads_at(self.context.drivers, past)
 
     def model(self, last: int) -> TreeModel | None:
         """The tree member trained on everything up to step ``last``."""
         if last not in self._models:
-            past = self.panel.until(last)
+            past, loads = self.past(last)
+            past = past if loads is None else loads.without(past)
             self._models[last] = (
                 train_trees(past, self.horizon, self.context, self.seed) if past.ids else None
             )
@@ -84,9 +98,12 @@ class Workbench:
 
     def forecasts(self, origin: int, model: TreeModel | None = None) -> Floats:
         """All members' forecasts from ``origin`` (members x series of that time x steps)."""
-        past = self.panel.until(origin)
-        ready = origin_of(past, self.horizon, self.context)
-        return forecasts_at(ready, self.horizon, self.context, model)
+        past, loads = self.past(origin)
+        bare = past if loads is None else loads.without(past)
+        made = forecasts_at(
+            origin_of(bare, self.horizon, self.context), self.horizon, self.context, model
+        )
+        return made if loads is None else made * loads.coming(past, self.horizon)
 
     def trial(self, origin: int) -> Floats:
         """The same, with the tree member of the origin's anchor; kept."""
@@ -109,6 +126,41 @@ class Workbench:
             actual[place, :, : known.shape[1]] = known
         spacing = int(origins[1] - origins[0]) if len(origins) > 1 else self.horizon
         return Trials(forecast, actual, spacing)
+
+
+def benches(
+    panel: Panel, horizon: int, context: VolumeContext, seed: int
+) -> tuple[Workbench, Workbench | None]:
+    """The bench without drivers, and the one with them where the company has some."""
+    plain = Workbench(panel, horizon, context, seed)
+    daily = panel.grid.frequency.unit in ("minute", "day")
+    if context.drivers is None or not daily or not context.drivers.company.useful:
+        return plain, None
+    return plain, Workbench(panel, horizon, context, seed, driven=True)
+
+
+def share_of(plain: Floats, driven: Floats, actual: Floats) -> Floats:
+    """The share (series) that forecasts with drivers get, by trials (origins x series x steps).
+
+    All of it unless they have lost: the ratio of absolute errors, shrunk to that of all series by
+    ``SHRINK_ORIGINS``, takes it away between 1 and ``LOST``.
+    """
+    known: Bools = ~np.isnan(actual) & ~np.isnan(plain) & ~np.isnan(driven)
+    if not known.any():
+        return np.ones(actual.shape[1])
+    age = FORGET ** np.arange(len(actual) - 1, -1, -1.0)
+    lost = [
+        np.einsum("o,osh->s", age, np.where(known, np.abs(one - actual), 0.0))
+        for one in (driven, plain)
+    ]
+    origins = known.any(axis=2).sum(axis=0)
+    judged = (lost[0] > 0) & (lost[1] > 0)
+    ratio = np.log(np.where(judged, lost[0], 1.0) / np.where(judged, lost[1], 1.0))
+    everyone = ratio[judged].mean() if judged.any() else 0.0
+    shrunk = (ratio * origins * judged + everyone * SHRINK_ORIGINS) / (
+        origins * judged + SHRINK_ORIGINS
+    )
+    return np.asarray(np.clip(1 - (np.exp(shrunk) - 1) / (LOST - 1), 0.0, 1.0))
 
 
 def inner_origins(panel: Panel) -> np.ndarray:

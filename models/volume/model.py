@@ -17,25 +17,30 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.errors import DamagedFile, UsageError
-from models.bundle import read_bundle, write_bundle
+from models.bundle import Bundle, read_bundle, write_bundle
 from models.coherence import reconcile, sums_of
+from models.one_number import Record
 from models.volume import intervals
 from models.volume.context import VolumeContext
+from models.volume.drivers import loads_at
 from models.volume.intervals import Spread, apply_spread, learn_spread, unit_of
-from models.volume.judge import Workbench, combine, tried, untried, weights_of
+from models.volume.judge import Workbench, combine, share_of, tried, untried, weights_of
 from models.volume.members import NAMES, forecasts_at, origin_of, special_at
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.paths import TAILS, Paths, copula, draw, scores_of
+from models.volume.series import TOTAL
 from models.volume.trees import TreeModel, series_codes
 
 LEVELS = (80, 95)
 KIND = "volume"
+NEVER_TRIED = Record()
 
 
 @dataclass(frozen=True)
 class Made:
     """One forecast before its quantiles are read off: ``members`` (members x series x steps, the
-    special days' ``effect`` in them), ``weight`` (members x series), what they ``combined`` to and
+    special days' ``effect`` in them; with drivers each twice, the second time on what drivers leave
+    and multiplied by ``load``), ``weight`` (members x series), what they ``combined`` to and
     the reconciled ``mean`` (series x steps), ``spread`` and special days' ``doubt``; ``rows`` are
     the series' places in the model, -1 for new ones.
     """
@@ -48,6 +53,23 @@ class Made:
     spread: Spread
     doubt: Floats | None
     rows: npt.NDArray[np.int64]
+    load: Floats | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The members' names, in their order."""
+        return NAMES if self.load is None else (*NAMES, *(f"{one} with drivers" for one in NAMES))
+
+
+@dataclass(frozen=True)
+class Driven:
+    """What was learned of the members on what drivers leave: their ``weight`` (members x series),
+    trees, and the ``share`` (series) that forecasts with drivers have in the answer.
+    """
+
+    weight: Floats
+    trees: TreeModel | None
+    share: Floats
 
 
 @dataclass(frozen=True)
@@ -55,7 +77,7 @@ class VolumeModel:
     """Weights (members x series), spread and trees for the series ``ids``, of one frequency.
 
     ``horizon`` is the number of steps that was tried; longer forecasts keep the last step's
-    spread.
+    spread. ``record``: what the trials said of the total of a whole horizon, and what came.
     """
 
     freq: str
@@ -66,6 +88,8 @@ class VolumeModel:
     trees: TreeModel | None
     origins: int
     scores: npt.NDArray[np.float32]
+    driven: Driven | None = None
+    record: Record = NEVER_TRIED
 
     def forecast(
         self,
@@ -76,16 +100,32 @@ class VolumeModel:
         levels: Sequence[int] = LEVELS,
     ) -> pd.DataFrame:
         """The next steps after the last ``ds`` of ``history``: see ``forecaster.forecast``."""
+        return self.told(history, horizon=horizon, context=context, levels=levels)[0]
+
+    def told(
+        self,
+        history: pd.DataFrame,
+        *,
+        horizon: int | None = None,
+        context: VolumeContext | None = None,
+        levels: Sequence[int] = LEVELS,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The forecast, and what each of its numbers is made of: see ``audit.parts_of``."""
+        from models.volume.audit import parts_of
+
         steps = self.horizon if horizon is None else horizon
         check(steps, levels)
         panel = panel_of(history, self.freq, context)
-        return self.on(panel, steps, context or VolumeContext(), levels)
+        made = self.made(panel, steps, context or VolumeContext())
+        return self._frame(panel, made, steps, levels), parts_of(panel, made)
 
     def on(
         self, panel: Panel, horizon: int, context: VolumeContext, levels: Sequence[int]
     ) -> pd.DataFrame:
-        """The same from a panel that ends at the cutoff; sorted by series and time."""
-        made = self.made(panel, horizon, context)
+        """The forecast from a panel that ends at the cutoff; sorted by series and time."""
+        return self._frame(panel, self.made(panel, horizon, context), horizon, levels)
+
+    def _frame(self, panel: Panel, made: Made, horizon: int, levels: Sequence[int]) -> pd.DataFrame:
         tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
         quantiles = apply_spread(made.mean, made.spread, tails, made.doubt)
         columns = {"presage": made.mean, "presage-median": quantiles[tails.index(0.5)]}
@@ -123,13 +163,26 @@ class VolumeModel:
         codes = np.where(rows >= 0, series_codes(len(self.ids))[rows], np.nan)
         ready = origin_of(panel, horizon, context)
         members = forecasts_at(ready, horizon, context, self.trees, codes)
-        weight = np.where(rows >= 0, self.weight[:, rows], self._newcomers(len(rows)))
+        new = self._newcomers(len(rows), self.weight)
+        weight = np.where(rows >= 0, self.weight[:, rows], new)
         spread = self._spread_of(rows)
+        load = None
+        if self.driven is not None and context.drivers is not None:
+            loads = loads_at(context.drivers, panel)
+            if loads is not None:
+                load = loads.coming(panel, horizon)
+                bare = origin_of(loads.without(panel), horizon, context)
+                more = forecasts_at(bare, horizon, context, self.driven.trees, codes) * load
+                share = np.where(rows >= 0, self.driven.share[rows], self.driven.share.mean())
+                new = self._newcomers(len(rows), self.driven.weight)
+                other = np.where(rows >= 0, self.driven.weight[:, rows], new)
+                members = np.concatenate([members, more])
+                weight = np.concatenate([(1 - share) * weight, share * other])
         combined = combine(members, weight)
         special = special_at(ready, horizon, context)
         effect, doubt = special if special is not None else (np.ones_like(combined), None)
         mean = self._coherent(panel, combined, spread)
-        return Made(members, weight, effect, combined, mean, spread, doubt, rows)
+        return Made(members, weight, effect, combined, mean, spread, doubt, rows, load)
 
     def weights(self) -> pd.DataFrame:
         """Who counts how much: ``unique_id``, then a column per member (rows add up to 1)."""
@@ -154,23 +207,31 @@ class VolumeModel:
             "scores.npy": self.scores,
         }
         golden = {}
-        if self.trees is not None:
-            files["trees.txt"] = self.trees.booster
-            files["trees-median.txt"] = self.trees.median
-            golden["trees.txt"] = golden["trees-median.txt"] = self.trees.golden
+        driven = None if self.driven is None else self.driven.trees
+        for prefix, trees in (("", self.trees), ("driven-", driven)):
+            if trees is not None:
+                both = f"{prefix}trees.txt", f"{prefix}trees-median.txt"
+                files[both[0]], files[both[1]] = trees.booster, trees.median
+                golden[both[0]] = golden[both[1]] = trees.golden
+        if self.driven is not None:
+            files["driven.json"] = {
+                "weight": self.driven.weight.tolist(),
+                "share": self.driven.share.tolist(),
+            }
         meta = {
             "kind": KIND,
             "freq": self.freq,
             "horizon": self.horizon,
             "origins": self.origins,
+            "record": [list(self.record.said), list(self.record.came), self.record.windows],
         }
         write_bundle(folder, files, meta, golden=golden)
 
-    def _newcomers(self, n: int) -> Floats:
+    def _newcomers(self, n: int, weight: Floats) -> Floats:
         """Weights of series that the model was not trained on: the mean of those it was."""
         if len(self.ids) == 0:
             return untried(n)
-        return np.repeat(self.weight.mean(axis=1, keepdims=True), n, axis=1)
+        return np.repeat(weight.mean(axis=1, keepdims=True), n, axis=1)
 
     def _spread_of(self, rows: np.ndarray) -> Spread:
         old, known = self.spread, rows >= 0
@@ -205,12 +266,19 @@ def check(horizon: int, levels: Sequence[int]) -> None:
         raise UsageError(f"the level {wrong[0]} is not between 0 and 100 percent.")
 
 
-def learn(bench: Workbench, cutoff: int, freq: str) -> VolumeModel:
-    """The model of everything up to step ``cutoff``."""
+def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = None) -> VolumeModel:
+    """The model of everything up to step ``cutoff``; ``beside``: the same bench, with drivers."""
     trials = bench.trials(cutoff)
     weight = weights_of(trials)
     past = bench.panel.until(cutoff)
     combined = tried(trials)
+    driven = None
+    if beside is not None:
+        others = beside.trials(cutoff)
+        with_drivers = tried(others)
+        share = share_of(combined, with_drivers, trials.actual)
+        combined = combined + share[None, :, None] * (with_drivers - combined)
+        driven = Driven(weights_of(others), beside.model(cutoff), share)
     spread = learn_spread(combined, trials.actual, trials.windows)
     return VolumeModel(
         freq,
@@ -221,7 +289,20 @@ def learn(bench: Workbench, cutoff: int, freq: str) -> VolumeModel:
         bench.model(cutoff),
         len(trials.actual),
         scores_of(combined, trials.actual, spread),
+        driven,
+        _record_of(past.ids, combined, trials.actual, trials.windows),
     )
+
+
+def _record_of(ids: Sequence[str], said: Floats, came: Floats, windows: float) -> Record:
+    """The trials' sums over the horizon of the total; none where there is no total."""
+    if TOTAL not in ids or not len(said):
+        return Record()
+    row = ids.index(TOTAL)
+    both = said[:, row].sum(axis=1), came[:, row].sum(axis=1)
+    whole = ~np.isnan(both[0]) & ~np.isnan(both[1])
+    kept = [tuple(float(value) for value in each[whole]) for each in both]
+    return Record(kept[0], kept[1], windows * float(whole.mean()))
 
 
 def load_volume(folder: Path) -> VolumeModel:
@@ -234,12 +315,14 @@ def load_volume(folder: Path) -> VolumeModel:
             "train again."
         )
     ids = tuple(judge["ids"])
-    trees = None
-    if "trees.txt" in bundle.boosters:
-        trees = TreeModel(
-            bundle.boosters["trees.txt"],
-            bundle.boosters["trees-median.txt"],
-            bundle.arrays["trees.golden-inputs.npy"],
+    said, came, windows = bundle.meta["record"]
+    driven = None
+    if "driven.json" in bundle.documents:
+        told = bundle.documents["driven.json"]
+        driven = Driven(
+            np.array(told["weight"], dtype="float64").reshape(len(NAMES), len(ids)),
+            _trees_of(bundle, "driven-"),
+            np.array(told["share"], dtype="float64"),
         )
     return VolumeModel(
         bundle.meta["freq"],
@@ -251,7 +334,19 @@ def load_volume(folder: Path) -> VolumeModel:
             np.array(spread["growth"], dtype="float64"),
             np.array(spread["quantiles"], dtype="float64").reshape(len(ids), -1),
         ),
-        trees,
+        _trees_of(bundle, ""),
         int(bundle.meta["origins"]),
         bundle.arrays["scores.npy"],
+        driven,
+        Record(tuple(said), tuple(came), windows),
+    )
+
+
+def _trees_of(bundle: Bundle, prefix: str) -> TreeModel | None:
+    if f"{prefix}trees.txt" not in bundle.boosters:
+        return None
+    return TreeModel(
+        bundle.boosters[f"{prefix}trees.txt"],
+        bundle.boosters[f"{prefix}trees-median.txt"],
+        bundle.arrays[f"{prefix}trees.golden-inputs.npy"],
     )

@@ -148,7 +148,7 @@ def _refuse_duplicates(flat: Ints, names: npt.NDArray[np.object_], ds: Times) ->
         )
 
 
-def long_frame(ids: tuple[str, ...], ds: Times, **values: Floats) -> pd.DataFrame:
+def long_frame(ids: tuple[str, ...], ds: Times, **values: npt.NDArray[np.floating]) -> pd.DataFrame:
     """Matrices (series x steps) as a long table ``unique_id, ds, ...`` sorted by series, time."""
     frame = pd.DataFrame(
         {

@@ -45,6 +45,22 @@ def node(*, channel: object = _ABSENT, topic: object = _ABSENT) -> str:
     return "/".join(parts) or TOTAL
 
 
+def attributes(name: str) -> dict[str, str | None]:
+    """Channel and topic of a node's id, None for null; empty for ``total`` and foreign ids.
+
+    >>> attributes(node(channel="e/mail", topic=None))
+    {'channel': 'e/mail', 'topic': None}
+    """
+    parts = [part.partition("=") for part in name.split("/")]
+    if not all(key in ("channel", "topic") and mark for key, mark, _ in parts):
+        return {}
+    return {key: _unescape(value) or None for key, _, value in parts}
+
+
+def _unescape(value: str) -> str:
+    return value.replace("%2F", "/").replace("%3D", "=").replace("%25", "%")
+
+
 def company_grid(frequency: Frequency, time_zone: str, as_of: datetime) -> Grid:
     """The company's own steps: local days, Mondays, months; hours that begin on local hours."""
     instants = time_zone != "UTC"

@@ -89,6 +89,17 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(help="Interval: h, D, 30min, W, MS. Default: h, or that of volumes."),
         ] = None,
+        why: Annotated[
+            str | None,
+            typer.Option(metavar="UNIQUE_ID", help="Take this series' number apart, step --ds."),
+        ] = None,
+        ds: Annotated[
+            str | None, typer.Option(metavar="T", help="The step for --why; default: the next.")
+        ] = None,
+        paths: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Write joint sample paths here.")
+        ] = None,
+        number: Annotated[int, typer.Option(help="How many sample paths.", min=1)] = 100,
         out: Out = None,
         as_json: Json = False,
         debug: Debug = False,
@@ -97,9 +108,13 @@ def register(app: typer.Typer) -> None:
 
         Example: presage forecast company --horizon 28d --freq h --out forecast.csv
         """
+        from data.errors import UsageError
         from pipelines.flows import run
 
+        if ds is not None and why is None:
+            raise UsageError("--ds says which step --why is about; give --why UNIQUE_ID too")
         moment = parse_time(as_of) if as_of else None
+        step = parse_time(ds) if ds else None
         with progress(as_json) as report:
             return run(
                 "forecast",
@@ -109,6 +124,10 @@ def register(app: typer.Typer) -> None:
                 horizon=horizon,
                 freq=freq,
                 out=out,
+                why=why,
+                ds=step,
+                paths=paths,
+                count=number,
             )
 
     backtests = typer.Typer(

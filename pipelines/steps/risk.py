@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from features.spine import customers_at
 from models.risk.evidence import rows_behind, with_rows
 from pipelines.console import Progress, Result, say, table
 from pipelines.output import write_frame
+from pipelines.steps.one_number import join_published
 from serving.predictor import Predictor
 from serving.published import publish
 
@@ -55,6 +57,9 @@ def score_customers(
         model_version=predictor.model_version,
         snapshot=snapshot.name,
     )
+    joined, told = join_published(opened, tables, as_of)
+    if joined is not None:
+        frame["expected_tickets_30d"] *= joined.customer_scale
     dropped = [f"risk_{h}d" for h in predictor.model.horizons if h not in horizons]
     if out is not None:
         write_frame(frame.drop(columns=dropped), out)
@@ -72,12 +77,14 @@ def score_customers(
             "expected_complaints": {f"{h}d": float(frame[f"risk_{h}d"].sum()) for h in horizons},
             "expected_tickets_30d": float(frame["expected_tickets_30d"].sum()),
             "model_version": predictor.model_version,
+            "one_number": None if joined is None else asdict(joined),
             "out": str(out) if out else None,
         },
         [
             f"{len(frame)} customers scored by {predictor.model_version}; about {expected:.0f} "
             f"complain within {middle[5:-1]} days. The riskiest:",
             *table(["customer", middle, "topic", "channel", "because"], rows),
+            told,
             *([f"written to {out}"] if out else []),
         ],
     )

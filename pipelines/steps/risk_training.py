@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from models.champion import champion
 from models.figures import decay_plot
 from models.gate import Evaluation, gate
 from models.risk.backtest import BASELINES, judged_baselines
+from models.risk.model import TICKET_DAYS
 from models.risk.page import Report, page
 from models.risk.population import TrainingSet, known_by
 from models.risk.repeat import told as told_of_repeats
@@ -73,16 +76,16 @@ def _judge_and_register(
     model, twin, learned, horizons = found.model, found.twin, found.rows, found.horizons
     for alarm in model.alarms:
         say(f"look at this before the model is used: {alarm}")
-    staging = opened.state_dir / "staging"
-    bundle, twin_bundle = cleared(staging / "risk"), cleared(staging / "risk-twin")
-    model.save(bundle)
-    twin.save(twin_bundle)
-
     report("evaluating")
     at = found.judged.index
     features = learned.features.loc[at].reset_index(drop=True)
     judged = found.judged.reset_index(drop=True)
     told = twin.predict(features, choices=False, num_threads=2)
+    model = replace(model, notes={**model.notes, "tickets_judged": _tickets_judged(judged, told)})
+    staging = opened.state_dir / "staging"
+    bundle, twin_bundle = cleared(staging / "risk"), cleared(staging / "risk-twin")
+    model.save(bundle)
+    twin.save(twin_bundle)
     twin_as_of: datetime = judged["as_of"].min().to_pydatetime()
     known = known_by(learned, twin_as_of, read.labels, HORIZONS, settings)
     beside = judged_baselines(known, features, horizons, BASELINES)
@@ -187,6 +190,20 @@ def _fewer(rows: TrainingSet) -> TrainingSet:
     """As many rows as a part of the model learns from at most, spread evenly over all."""
     step = -(-len(rows.features) // RiskSettings().most_rows)
     return TrainingSet(rows.features[::step], rows.labels[::step], rows.known_as_of)
+
+
+def _tickets_judged(judged: pd.DataFrame, told: pd.DataFrame) -> dict[str, Any]:
+    """What the twin expected of all customers' contacts at each judging moment, and what came: how
+    far the level can be off, for models/one_number.py. Empty without 30-day labels.
+    """
+    column = f"tickets_{TICKET_DAYS}d"
+    if column not in judged:
+        return {"said": [], "came": [], "windows": 0.0}
+    both = pd.DataFrame({"said": told["expected_tickets_30d"], "came": judged[column]})
+    sums = both.groupby(judged["as_of"]).sum(min_count=1).dropna()
+    span = (sums.index.max() - sums.index.min()) / pd.Timedelta(days=TICKET_DAYS)
+    windows = min(len(sums), span + 1) if len(sums) else 0.0
+    return {name: sums[name].tolist() for name in ("said", "came")} | {"windows": float(windows)}
 
 
 def _of_search(searched: Found | None) -> list[str]:

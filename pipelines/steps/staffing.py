@@ -39,7 +39,9 @@ def staff_channels(
     frame = plan(
         forecast.frame,
         settings=opened.settings,
-        handle=handle_seconds_by_channel(tickets, opened.settings.service_levels, as_of),
+        handle=handle_seconds_by_channel(
+            tickets, opened.settings.service_levels, as_of, forecast.frame
+        ),
         waiting=waiting_by_channel(tickets, as_of),
         closures=closures(tables, as_of),
         seed=opened.settings.volume.seed,

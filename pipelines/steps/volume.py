@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,26 +14,45 @@ import pandas as pd
 from data.clock import SYSTEM
 from data.errors import NotEnoughHistory, UsageError
 from data.snapshot import Snapshot, open_snapshot
-from data.store import open_store, save_forecast
+from data.store import open_store, overrides_of, save_forecast
 from data.tables import Tables
 from data.workspace import Workspace
 from models.champion import champion
 from models.volume import (
     VolumeContext,
+    VolumeModel,
     backtest,
     forecast,
     mean_of_same_slots,
     seasonal_naive,
+    train_volume,
 )
+from models.volume.drivers import DriverSource
+from models.volume.intraday import reforecast
 from models.volume.model import load_volume
 from pipelines.console import Progress, Result, say
 from pipelines.console import table as text_table
 from pipelines.output import write_frame
-from serving.published import publish
+from pipelines.steps.explaining import why, write_paths
+from pipelines.steps.one_number import join_published
+from serving.overrides import overridden
+from serving.published import newest, publish
 
 SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 ACTUAL_DAYS = 28
 """Days of counts that are published beside a forecast, for the page."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a planner asks besides: ``why`` a series' number at ``ds`` (default: the next step),
+    and ``count`` sample paths, written to ``paths``.
+    """
+
+    why: str | None = None
+    ds: datetime | None = None
+    paths: Path | None = None
+    count: int = 100
 
 
 def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
@@ -43,7 +64,16 @@ def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
         opening_hours=workspace.settings.opening_hours,
         calendar=tables.frame("calendar") if tables.has("calendar") else None,
         local_days=None if tables.has("volumes") else True,
+        drivers=drivers_of(workspace, tables),
     )
+
+
+def drivers_of(workspace: Workspace, tables: Tables) -> DriverSource | None:
+    """The tables behind the drivers; None for mere counts, or by ``[volume] drivers = false``."""
+    driven = tables.has("orders") or tables.has("usage")
+    if tables.has("volumes") or not driven or not workspace.settings.volume.drivers:
+        return None
+    return DriverSource(tables, workspace.settings.company.time_zone)
 
 
 def series_of(
@@ -104,8 +134,12 @@ def forecast_volume(
     freq: str | None,
     out: Path | None,
     report: Progress,
+    asked: Asked | None = None,
 ) -> Result:
-    """Forecast every node, publish it as a vintage, and write it to ``out``."""
+    """Forecast every node, publish it as a vintage, and write it to ``out``; answer what else was
+    ``asked``.
+    """
+    asked = asked or Asked()
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     context = context_of(opened, tables)
@@ -114,7 +148,12 @@ def forecast_volume(
     report("counting contacts")
     history, source = series_of(tables, as_of, freq, context)
     report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
-    frame, model_version = make_forecast(opened, history, steps, freq, context)
+    model, model_version = model_for(opened, history, steps, freq, context)
+    levels, record = opened.settings.volume.levels, model.record
+    frame, parts = model.told(history, horizon=steps, context=context, levels=levels)
+    frame, today = reforecast(model, history, context, frame)
+    if today is not None:
+        report("the rest of today is adjusted by what came so far")
     now = SYSTEM.now()
     publish(
         opened.state_dir,
@@ -125,13 +164,39 @@ def forecast_volume(
         freq=freq,
         source=source,
         model_version=model_version,
+        record={"said": record.said, "came": record.came, "windows": record.windows},
     )
+    publish(opened.state_dir, "parts", parts, as_of=as_of, now=now, freq=freq)
     recent = history[history["ds"] >= as_of - timedelta(days=ACTUAL_DAYS)]
     publish(opened.state_dir, "actuals", recent, as_of=as_of, now=now, freq=freq)
     with open_store(opened) as store:
         save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=model_version)
+    joined, told = join_published(opened, tables, as_of)
+    if joined is not None:
+        published = newest(opened.state_dir, "forecast")
+        assert published is not None
+        frame = published.frame
+    with open_store(opened) as store:
+        changes = overrides_of(store, in_force_at=now)
+    if changes:
+        frame = frame.assign(overridden=overridden(frame, changes))
     if out is not None:
         write_frame(frame, out)
+    scale = 1.0 if joined is None else joined.forecast_scale
+    extra: dict[str, Any] = {}
+    if asked.why is not None:
+
+        def history_at(moment: datetime) -> pd.DataFrame:
+            return series_of(tables, moment, freq, context)[0]
+
+        extra["why"], lines = why(model, history_at, context, as_of, asked.why, asked.ds, scale)
+    else:
+        lines = forecast_lines(frame, opened)
+    if asked.paths is not None:
+        seed = opened.settings.volume.seed
+        rows = write_paths(model, history, context, steps, asked.count, seed, scale, asked.paths)
+        extra["paths"] = {"out": str(asked.paths), "rows": rows}
+        lines.append(f"{asked.count} paths written to {asked.paths}")
     return Result(
         {
             "as_of": as_of,
@@ -140,8 +205,10 @@ def forecast_volume(
             "rows": len(frame),
             "out": str(out) if out else None,
             "model_version": model_version,
+            "one_number": None if joined is None else asdict(joined),
+            **extra,
         },
-        [*forecast_lines(frame, opened), *([f"written to {out}"] if out else [])],
+        [*lines, told, *([f"written to {out}"] if out else [])],
     )
 
 
@@ -162,28 +229,20 @@ def forecast_lines(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
     return ["contacts expected, by local day:", *text_table(["series", *wide.columns], rows)]
 
 
-def make_forecast(
+def model_for(
     workspace: Workspace, history: pd.DataFrame, steps: int, freq: str, context: VolumeContext
-) -> tuple[pd.DataFrame, str]:
-    """The forecast and the model that made it: the champion's, or one learned for this step."""
+) -> tuple[VolumeModel, str]:
+    """The model to forecast with, and its name: the champion, or one learned for this step."""
     settings = workspace.settings.volume
     at_work = champion(workspace.state_dir, "volume")
     if at_work is not None:
         model = load_volume(at_work.folder)
         if model.freq == freq:
-            made = model.forecast(history, horizon=steps, context=context, levels=settings.levels)
-            return made, at_work.model_version
-    why = f"is for steps of {model.freq}" if at_work is not None else "is not trained yet"
-    say(f"the volume champion {why}: learning one for steps of {freq} now")
-    made = forecast(
-        history,
-        horizon=steps,
-        freq=freq,
-        context=context,
-        levels=settings.levels,
-        seed=settings.seed,
-    )
-    return made, "volume-in-place"
+            return model, at_work.model_version
+    why_not = f"is for steps of {model.freq}" if at_work is not None else "is not trained yet"
+    say(f"the volume champion {why_not}: learning one for steps of {freq} now")
+    model = train_volume(history, horizon=steps, freq=freq, context=context, seed=settings.seed)
+    return model, "volume-in-place"
 
 
 def backtest_volume_model(

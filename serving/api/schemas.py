@@ -131,6 +131,88 @@ class Rows(Struct):
     next: str | None
 
 
+class Member(Struct):
+    """One forecasting method's say: its own forecast, its weight, and the product."""
+
+    member: str
+    forecast: float
+    weight: float
+    part: float
+
+
+class Before(Struct):
+    """What an earlier forecast said of the same step."""
+
+    presage: float
+    issued_at: datetime
+
+
+class Explained(Struct):
+    """One number taken apart. The members' parts add up to ``combined``; with ``reconciled`` (what
+    adding up moved it by) and times ``adjusted`` (the one number, today so far) it is ``presage``.
+    ``holiday_effect`` is in every member, ``load`` in those with drivers. ``before``: the same step
+    in the forecast that was in force a day before this one's as-of time, or null.
+    """
+
+    unique_id: str
+    ds: datetime
+    presage: float
+    combined: float
+    holiday_effect: float
+    load: float
+    reconciled: float
+    adjusted: float
+    members: list[Member]
+    before: Before | None
+
+
+class NewOverride(Struct, forbid_unknown_fields=True):
+    """A planner's change to one series for steps in [starts_at, ends_at): times ``factor``, or to
+    ``value`` contacts in all. ``author``: default the key's name; ``expires_at``: default never.
+    """
+
+    unique_id: Annotated[str, Meta(min_length=1, max_length=500)]
+    starts_at: datetime
+    ends_at: datetime
+    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+    factor: Annotated[float, Meta(ge=0, le=1000)] | None = None
+    value: Annotated[float, Meta(ge=0, le=1e12)] | None = None
+    author: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    expires_at: datetime | None = None
+
+
+class OverrideResult(Struct):
+    """What became of an override: sums of absolute errors over the ``steps`` that have a count,
+    and ``value_added``, the forecast's own minus the changed one's."""
+
+    steps: float
+    error: float
+    error_overridden: float
+    value_added: float
+
+
+class OverrideKept(Struct):
+    """An override as kept; ``result`` is null while no step of it has a count."""
+
+    override_id: str
+    unique_id: str
+    starts_at: datetime
+    ends_at: datetime
+    factor: float | None
+    value: float | None
+    author: str
+    reason: str
+    created_at: datetime
+    expires_at: datetime | None
+    result: OverrideResult | None = None
+
+
+class Overrides(Struct):
+    """All overrides, the oldest first."""
+
+    items: list[OverrideKept]
+
+
 class RiskThen(Struct):
     """A risk as it was told, and when."""
 

@@ -34,6 +34,11 @@ def parse_moment(call: Call, name: str) -> datetime | None:
         raise Problem(
             400, "parameter", f"{name}={text!r} is not a time; write 2026-03-01T10:00:00Z"
         )
+    return naive(value)
+
+
+def naive(value: datetime) -> datetime:
+    """A time as naive UTC; one without a zone is UTC already."""
     return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
 
 

@@ -3,21 +3,77 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
 
-from data.errors import NotBuiltYet, did_you_mean
-from data.store import read_forecast
+import numpy as np
+
+from data.errors import NotBuiltYet, NotEnoughHistory, did_you_mean
+from data.store import Override, overrides_of, read_forecast, save_override
+from models.volume.audit import members_in
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
-from serving.api.tables import answer_rows, between, parse_moment
+from serving.api.schemas import NewOverride
+from serving.api.tables import answer_rows, between, naive, parse_moment
 from serving.desk import Desk
+from serving.overrides import overridden, value_added
 from serving.published import Published, pointer
+
+PART_COLUMNS = ("combined", "holiday_effect", "load", "reconciled")
 
 
 def see_forecasts(desk: Desk, call: Call) -> Answer:
-    """The newest forecast, or the one that was in force at ``issued_at``; JSON or CSV."""
+    """The newest forecast, or the one that was in force at ``issued_at``; JSON or CSV. Planners'
+    overrides in force stand beside it, as ``overridden``.
+    """
     issued = parse_moment(call, "issued_at")
     published = desk.published("forecast") if issued is None else _vintage(desk, call)
-    return _rows(published, "unique_id", "ds", call)
+    changes = overrides_of(desk.store, in_force_at=issued or desk.now())
+    told = overridden(published.frame, changes) if changes else np.nan
+    frame = published.frame.assign(overridden=told)
+    return _rows(Published(frame, published.about), "unique_id", "ds", call)
+
+
+def explain_forecast(desk: Desk, call: Call) -> Answer:
+    """One number of the newest forecast taken apart, and what was said of it a day earlier."""
+    name, ds = call.parameters.get("unique_id"), parse_moment(call, "ds")
+    if not name or ds is None:
+        raise Problem(400, "parameter", "give unique_id and ds: which number is to be explained")
+    published = desk.published("forecast")
+    told_of = desk.published("parts")
+    if told_of.as_of != published.as_of:
+        raise NotEnoughHistory("a forecast is being published; ask again in a moment")
+    frames = [published.frame, told_of.frame]
+    rows = [one[(one["unique_id"] == name) & (one["ds"] == ds)] for one in frames]
+    if rows[0].empty or rows[1].empty:
+        ids = sorted(map(str, published.frame["unique_id"].unique()))
+        told = did_you_mean(name, ids) if name not in ids else " Take ds from /v1/forecasts."
+        raise Problem(404, "no-such-number", f"there is no forecast of {name!r} at {ds}.{told}")
+    number, parts = rows[0].iloc[0], rows[1].iloc[0]
+    alone = float(parts["combined"]) + float(parts["reconciled"])
+    return Answer(
+        {
+            "unique_id": name,
+            "ds": ds.isoformat() + "Z",
+            "presage": float(number["presage"]),
+            **{key: float(parts[key]) for key in PART_COLUMNS},
+            "adjusted": float(number["presage"]) / alone if alone > 0 else 1.0,
+            "members": members_in(parts),
+            "before": _before(desk, name, ds, published.as_of - timedelta(days=1)),
+        }
+    )
+
+
+def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[str, Any] | None:
+    found = read_forecast(desk.store, issued_by)
+    if found is None:
+        return None
+    rows = found[1][(found[1]["unique_id"] == name) & (found[1]["ds"] == ds)]
+    if rows.empty:
+        return None
+    told = {"presage": float(rows["presage"].iloc[0])}
+    return {**told, "issued_at": found[0].issued_at.isoformat() + "Z"}
 
 
 def see_actuals(desk: Desk, call: Call) -> Answer:
@@ -52,8 +108,64 @@ def ask_what_if(desk: Desk, call: Call) -> Answer:
 
 
 def add_override(desk: Desk, call: Call) -> Answer:
-    """Not built yet."""
-    raise NotBuiltYet("overrides are not built yet; nothing was changed")
+    """Keep a planner's change; the forecast shows it from now on."""
+    asked: NewOverride = call.body
+    frame = desk.published("forecast").frame
+    ids = sorted(map(str, frame["unique_id"].unique()))
+    if asked.unique_id not in ids:
+        told = f"there is no unique_id {asked.unique_id!r}.{did_you_mean(asked.unique_id, ids)}"
+        raise Problem(422, "value", told)
+    starts, ends = naive(asked.starts_at), naive(asked.ends_at)
+    expires = None if asked.expires_at is None else naive(asked.expires_at)
+    now = desk.now()
+    if (asked.factor is None) == (asked.value is None):
+        raise Problem(422, "value", "give either factor or value, not both and not neither")
+    if not frame["ds"].between(starts, ends, inclusive="left").any():
+        span = f"{frame['ds'].min()} to {frame['ds'].max()}"
+        raise Problem(
+            422, "value", f"no step of the forecast ({span}) lies from {starts} to {ends}"
+        )
+    if expires is not None and expires <= now:
+        raise Problem(422, "value", f"expires_at {expires} has passed; it is {now}")
+    kept = save_override(
+        desk.store,
+        unique_id=asked.unique_id,
+        starts_at=starts,
+        ends_at=ends,
+        factor=asked.factor,
+        value=asked.value,
+        author=asked.author or call.actor,
+        reason=asked.reason,
+        now=now,
+        expires_at=expires,
+    )
+    return Answer(_told(kept))
+
+
+def see_overrides(desk: Desk, call: Call) -> Answer:
+    """All overrides, and by how much each came nearer than the forecast it changed."""
+    items = []
+    for one in overrides_of(desk.store):
+        item = _told(one)
+        found = read_forecast(desk.store, one.created_at)
+        if found is not None:
+            before = found[1]
+            changes = [
+                other for other in overrides_of(desk.store, one.created_at) if other.seq < one.seq
+            ]
+            told = overridden(before, changes).fillna(before["presage"]) if changes else None
+            before = before if told is None else before.assign(presage=told)
+            changed = overridden(before, [one])
+            item["result"] = value_added(before, changed, desk.published("actuals").frame, one)
+        items.append(item)
+    return Answer({"items": items})
+
+
+def _told(one: Override) -> dict[str, Any]:
+    told: dict[str, Any] = asdict(one)
+    told["override_id"] = str(told.pop("seq"))
+    times = ("starts_at", "ends_at", "created_at", "expires_at")
+    return told | {name: told[name] and told[name].isoformat() + "Z" for name in times}
 
 
 def publish_scenario(desk: Desk, call: Call) -> Answer:

@@ -8,6 +8,7 @@ import pytest
 
 from data.errors import UsageError
 from models.volume import VolumeContext, VolumeModel, audit, train_volume
+from models.volume.audit import members_in
 from models.volume.special_days import HOLIDAY, kinds_of
 
 CONTEXT = VolumeContext(country=("US",))
@@ -57,3 +58,17 @@ def test_a_number_that_was_not_forecast_is_refused(model, history):
         audit(model, history, "chanel=a", pd.Timestamp("2024-12-25"))
     with pytest.raises(UsageError, match="2024-12-23"):
         audit(model, history, "total", pd.Timestamp("2024-12-20"))
+
+
+def test_the_parts_of_all_numbers_are_those_of_each(model, history):
+    frame, parts = model.told(history, context=CONTEXT)
+    pd.testing.assert_frame_equal(frame, model.forecast(history, context=CONTEXT))
+    assert (parts[["unique_id", "ds"]] == frame[["unique_id", "ds"]]).all(axis=None)
+    for place in (0, 9, 20):
+        row = parts.iloc[place]
+        told = audit(model, history, row["unique_id"], row["ds"], CONTEXT)
+        found = pd.DataFrame(members_in(row))
+        assert found["member"].tolist() == told.members["member"].tolist()
+        np.testing.assert_allclose(found["part"], told.members["part"], rtol=1e-5)
+        assert row["combined"] + row["reconciled"] == pytest.approx(told.presage, rel=1e-5)
+        assert row["holiday_effect"] == pytest.approx(told.holiday_effect)

@@ -9,7 +9,7 @@ import pytest
 from data.errors import UsageError
 from models.volume import Issue, VolumeContext, VolumeModel, explain_change, train_volume
 
-PARTS = ["corrected", "calendar", "new_counts", "model"]
+PARTS = ["corrected", "calendar", "new_counts", "drivers", "model"]
 PLAIN = VolumeContext()
 
 
@@ -76,7 +76,7 @@ def test_an_announced_closure_is_the_calendars(model):
 def test_training_again_is_the_models(model):
     again = train_volume(counts(120), horizon=7, freq="D", seed=5)
     made = parts(Issue(model, counts(120), PLAIN), Issue(again, counts(120), PLAIN))
-    assert (made[["corrected", "calendar", "new_counts"]] == 0).all(axis=None)
+    assert (made[["corrected", "calendar", "new_counts", "drivers"]] == 0).all(axis=None)
 
 
 def test_forecasts_the_wrong_way_round_are_refused(model):

@@ -167,7 +167,7 @@ def test_without_a_model_the_service_lives_and_is_not_ready(ask: Ask) -> None:
 
 
 def test_what_is_not_built_says_so(ask: Ask) -> None:
-    for path in ("/v1/what-if", "/v1/overrides", "/v1/scenarios/1/publish"):
+    for path in ("/v1/what-if", "/v1/scenarios/1/publish"):
         answer = ask("POST", path, json={})
         assert answer.status_code == 501
         assert "not built yet" in answer.json()["detail"]

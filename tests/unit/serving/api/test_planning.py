@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 
 import pandas as pd
 import pytest
@@ -38,7 +39,6 @@ def test_a_page_after_a_newer_result_is_refused(
     desk = desk_and_client[0]
     staffing = newest(desk.workspace.state_dir, "staffing")
     assert staffing is not None
-    from datetime import datetime
 
     from serving.published import publish
 
@@ -109,3 +109,97 @@ def test_the_page_learns_what_it_shows(ask: Ask) -> None:
     assert told["as_of"] == "2026-03-02T00:00:00Z"
     assert told["freq"] == "h"
     assert len(ask("GET", "/v1/actuals?unique_id=total").json()["items"]) == 30
+
+
+OVERRIDE = {
+    "unique_id": "channel=email",
+    "starts_at": "2026-03-02T00:00:00Z",
+    "ends_at": "2026-03-02T03:00:00+01:00",
+    "factor": 2,
+    "reason": "a campaign",
+}
+
+
+def test_an_override_stands_beside_the_forecast_until_it_expires(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    told = ask("POST", "/v1/overrides", json={**OVERRIDE, "expires_at": "2026-03-02T12:00:00Z"})
+    assert told.status_code == 200
+    assert told.json()["author"] != ""
+    assert told.json()["ends_at"] == "2026-03-02T02:00:00Z"
+    path = "/v1/forecasts?unique_id=channel%3Demail&limit=3"
+    rows = ask("GET", path).json()["items"]
+    assert [row["presage"] for row in rows] == [30, 31, 32]
+    assert [row["overridden"] for row in rows] == [60, 62, None]
+    # before it was made, the forecast in force had none
+    before = ask("GET", f"{path}&issued_at=2026-03-02T09:00:00Z").json()["items"]
+    assert [row["overridden"] for row in before] == [None, None, None]
+    desk = desk_and_client[0]
+    from data.store import overrides_of
+
+    assert len(overrides_of(desk.store, datetime(2026, 3, 2, 11))) == 1
+    assert overrides_of(desk.store, datetime(2026, 3, 2, 12)) == []
+
+
+def test_an_override_is_judged_when_the_counts_are_in(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    from serving.published import publish
+
+    desk = desk_and_client[0]
+    assert ask("POST", "/v1/overrides", json=OVERRIDE).status_code == 200
+    assert ask("GET", "/v1/overrides").json()["items"][0]["result"] is None
+    came = pd.DataFrame({"unique_id": "channel=email", "ds": [datetime(2026, 3, 2)], "y": [500.0]})
+    about = {"as_of": datetime(2026, 3, 3), "now": datetime(2026, 3, 3)}
+    publish(desk.workspace.state_dir, "actuals", came, **about)
+    (told,) = ask("GET", "/v1/overrides").json()["items"]
+    # the vintage in force said 300 at that hour
+    assert told["result"] == {
+        "steps": 1.0, "error": 200.0, "error_overridden": 100.0, "value_added": 100.0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"unique_id": "channel=emial"},
+        {"value": 5},
+        {"factor": None},
+        {"factor": -1},
+        {"reason": ""},
+        {"ends_at": "2026-03-01T00:00:00Z"},
+        {"expires_at": "2026-03-02T09:00:00Z"},
+    ],
+)
+def test_an_override_that_cannot_be_meant_is_refused(wrong: dict[str, object], ask: Ask) -> None:
+    answer = ask("POST", "/v1/overrides", json={**OVERRIDE, **wrong})
+    assert answer.status_code == 422
+    assert ask("GET", "/v1/overrides").json()["items"] == []
+
+
+def test_a_number_is_taken_apart(ask: Ask, desk_and_client: tuple[Desk, TestClient]) -> None:
+    from serving.published import publish
+
+    desk = desk_and_client[0]
+    row = {"unique_id": "total", "ds": [datetime(2026, 3, 2, 5)], "combined": 3.0, "load": 1.5}
+    row |= {"holiday_effect": 1.0, "reconciled": 1.0, "smooth": 2.0, "smooth weight": 0.25}
+    row |= {"trees": 10 / 3, "trees weight": 0.75, "theta": 9.0, "theta weight": 0.0}
+    about = {"as_of": datetime(2026, 3, 2), "now": datetime(2026, 3, 2)}
+    publish(desk.workspace.state_dir, "parts", pd.DataFrame(row), **about)
+    path = "/v1/forecasts/explain?unique_id=total&ds=2026-03-02T05:00:00Z"
+    told = ask("GET", path).json()
+    assert told["presage"] == 5.0
+    assert [one["member"] for one in told["members"]] == ["trees", "smooth"]
+    assert sum(one["part"] for one in told["members"]) == pytest.approx(told["combined"])
+    said = (told["combined"] + told["reconciled"]) * told["adjusted"]
+    assert said == pytest.approx(told["presage"])
+    # a day before the forecast's as-of time none had been issued
+    assert told["before"] is None
+    assert ask("GET", path.replace("total", "totl")).status_code == 404
+    assert ask("GET", path.replace("T05", "T06")).status_code == 404
+    assert ask("GET", "/v1/forecasts/explain?unique_id=total").status_code == 400
+    publish(desk.workspace.state_dir, "parts", pd.DataFrame(row), **{**about, "as_of": NEXT})
+    assert ask("GET", path).status_code == 503
+
+
+NEXT = datetime(2026, 3, 3)

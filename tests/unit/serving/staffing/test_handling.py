@@ -71,3 +71,22 @@ def test_who_waits() -> None:
     frame.loc[0, "first_response_at"] = NOW - timedelta(hours=1)
     assert waiting_by_channel(frame, NOW) == {"email": 3.0}
     assert waiting_by_channel(frame, NOW + timedelta(days=30)) == {}
+
+
+def test_topics_are_weighted_as_they_are_forecast() -> None:
+    rows = [("phone", "quick", 100.0, False)] * 900 + [("phone", "slow", 1000.0, False)] * 100
+    ids = ["channel=phone/topic=quick", "channel=phone/topic=slow", "channel=phone", "total"]
+    ahead = pd.DataFrame({"unique_id": ids, "presage": [20.0, 80.0, 100.0, 100.0]})
+    found = of(handle_seconds_by_channel(tickets(rows), LEVELS, NOW, ahead), "phone")
+    assert found["handle_seconds"] == pytest.approx(0.2 * 100 + 0.8 * 1000, rel=0.2)
+    # a forecast without topics, or of nothing, leaves the latest mix
+    for other in (ahead[ahead["unique_id"] == "total"], ahead.assign(presage=0.0)):
+        plain = of(handle_seconds_by_channel(tickets(rows), LEVELS, NOW, other), "phone")
+        assert plain["handle_seconds"] == pytest.approx(190, rel=0.15)
+
+
+def test_a_topic_never_handled_takes_as_long_as_its_channel() -> None:
+    rows = [("phone", "quick", 200.0, False)] * 500
+    ahead = pd.DataFrame({"unique_id": ["channel=phone/topic=new"], "presage": [10.0]})
+    found = of(handle_seconds_by_channel(tickets(rows), LEVELS, NOW, ahead), "phone")
+    assert found["handle_seconds"] == pytest.approx(200, rel=0.05)

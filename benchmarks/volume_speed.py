@@ -1,0 +1,114 @@
+"""How long volume forecasts take, and what memory: each case in a process of its own.
+
+    .venv/bin/python benchmarks/volume_speed.py [daily] [hourly] [wide]
+
+- daily: 40 daily series of two years, one cutoff, 28 steps (at most 20 s)
+- hourly: one hourly series of two years, one cutoff, 168 steps (at most 15 s)
+- wide: 10,000 daily series (99 channels x 99 topics and their 199 wholes), 28 steps, made coherent
+  (at most 600 s and 4 GB)
+
+Learning included: members, judge, intervals. One thread; start-up and the making of the series are
+not counted in the seconds, but are in the peak of resident memory.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# beside this file lies features.py, which is not the room of that name
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import time
+
+import numpy as np
+import pandas as pd
+
+from models.volume import VolumeContext, forecast
+
+BARS = {"daily": (20.0, None), "hourly": (15.0, None), "wide": (600.0, 4.0)}
+CONTEXT = VolumeContext(country=("US",))
+START = "2023-01-01"
+
+
+def series(ids: list[str], ds: pd.DatetimeIndex, mean: np.ndarray, seed: int = 0) -> pd.DataFrame:
+    """Poisson counts (series x steps) as a long table."""
+    y = np.random.default_rng(seed).poisson(mean).astype(float)
+    names = np.repeat(np.array(ids, dtype=object), len(ds))
+    return pd.DataFrame({"unique_id": names, "ds": np.tile(ds, len(ids)), "y": y.reshape(-1)})
+
+
+def weekly(ds: pd.DatetimeIndex) -> np.ndarray:
+    return np.array([1.2, 1.1, 1.0, 1.0, 1.1, 0.4, 0.3])[ds.dayofweek]
+
+
+def daily() -> tuple[pd.DataFrame, str, int]:
+    ds = pd.date_range(START, periods=730)
+    level = np.geomspace(1, 500, 40)[:, None]
+    return series([f"s{i}" for i in range(40)], ds, level * weekly(ds)[None]), "D", 28
+
+
+def hourly() -> tuple[pd.DataFrame, str, int]:
+    ds = pd.date_range(START, periods=730 * 24, freq="h")
+    shape = np.clip(np.sin((ds.hour.to_numpy() - 6) / 24 * 2 * np.pi), 0.05, None)
+    return series(["calls"], ds, (60 * shape * weekly(ds))[None]), "h", 168
+
+
+def wide() -> tuple[pd.DataFrame, str, int]:
+    ds = pd.date_range(START, periods=200)
+    rng = np.random.default_rng(1)
+    cells = rng.poisson(rng.gamma(0.5, 4, (99, 99, 1)) * weekly(ds)[None, None]).astype(float)
+    names = [f"channel=c{c}/topic=t{t}" for c in range(99) for t in range(99)]
+    names += [f"channel=c{c}" for c in range(99)] + [f"topic=t{t}" for t in range(99)] + ["total"]
+    sums = [cells.reshape(-1, 200), cells.sum(axis=1), cells.sum(axis=0)]
+    y = np.concatenate([*sums, cells.sum(axis=(0, 1))[None]])
+    long = np.repeat(np.array(names, dtype=object), 200)
+    frame = pd.DataFrame({"unique_id": long, "ds": np.tile(ds, len(names)), "y": y.reshape(-1)})
+    return frame, "D", 28
+
+
+def measure(case: str) -> dict[str, float]:
+    """Seconds and memory of one case, in this process; the wide one is checked to add up."""
+    table, freq, horizon = {"daily": daily, "hourly": hourly, "wide": wide}[case]()
+    forecast(table.head(60), horizon=2, freq=freq, context=CONTEXT)  # loads the libraries
+    wall, cpu = time.perf_counter(), time.process_time()
+    made = forecast(table, horizon=horizon, freq=freq, context=CONTEXT)
+    seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    if case == "wide":
+        steps = made.pivot_table(index="ds", columns="unique_id", values="presage")
+        parts = steps[[name for name in steps if "/" in name]].sum(axis=1)
+        np.testing.assert_allclose(parts, steps["total"], rtol=1e-6)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {**seconds, "gib": peak, "series": float(table["unique_id"].nunique())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", metavar="|".join(BARS))
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options.measure)))
+        return
+    print("| case | series | wall s | CPU s | at most s | peak GiB | at most GB |")
+    print("|---|---|---|---|---|---|---|")
+    for case in options.cases or BARS:
+        command = [sys.executable, __file__, "--measure", case]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise SystemExit(f"{case}: exited {done.returncode}:\n{done.stderr[-2000:]}")
+        told = json.loads(done.stdout.splitlines()[-1])
+        seconds, memory = BARS[case]
+        cells = [case, f"{told['series']:.0f}", f"{told['wall']:.1f}", f"{told['cpu']:.1f}"]
+        cells += [f"{seconds:.0f}", f"{told['gib']:.2f}", memory or ""]
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The rows behind the drivers as arrays: when each is seen, on which local days things happened.
+
+Read once for all as-of times; ``Rows.seen`` and ``Rows.day`` apply the rule of time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data.contract import table
+from data.snapshot import Snapshot
+from data.tables import Tables
+from features.asof import spans, times_of
+from features.calendar import local_times
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+FAR = np.int64(2**31)
+"""A local day that never comes."""
+READ: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "orders": (("promised_at", "shipped_at", "delivered_at", "cancelled_at"), ("carrier",)),
+    "usage": ((), ("errors", "platform")),
+    "tickets": (("resolved_at",), ("channel", "topic", "is_machine")),
+    "customers": (("closed_at",), ()),
+}
+"""Of each table the facts with times of their own, and the columns taken as they are."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All versions of a table's rows: when each is seen, local day of birth and of its times."""
+
+    start: Ints
+    end: Ints
+    customer: Ints
+    born: Ints
+    times: dict[str, Ints]
+    micros: dict[str, Ints]
+    other: dict[str, npt.NDArray[np.object_]]
+
+    def seen(self, moment: int) -> Bools:
+        """The rows that are seen at a moment."""
+        return np.asarray((self.start <= moment) & (moment < self.end))
+
+    def day(self, name: str, rows: Ints, moment: int) -> Ints:
+        """Local days of a fact as known at the moment, ``FAR`` where it is not."""
+        return np.where(self.micros[name][rows] < moment, self.times[name][rows], FAR)
+
+
+def read_rows(tables: Tables, time_zone: str) -> tuple[dict[str, Rows], pd.Index]:
+    """The rows of every table in ``READ``, and the customers by number."""
+    customers = pd.Index(regions(tables).index)
+    made = {}
+    for name in READ:
+        made[name], customers = _read(tables, name, customers, time_zone)
+    return made, customers
+
+
+def regions(tables: Tables) -> pd.Series:
+    """Each customer's newest region, null where not said."""
+    rows = tables.frame("customers", ["customer_id", "region", "recorded_at"])
+    rows = rows.sort_values("recorded_at", kind="stable")
+    return rows.drop_duplicates("customer_id", keep="last").set_index("customer_id")["region"]
+
+
+def _read(tables: Tables, name: str, customers: pd.Index, time_zone: str) -> tuple[Rows, pd.Index]:
+    contract = table(name)
+    assert contract.birth is not None
+    times, others = READ[name]
+    columns = {*contract.key, contract.birth, "customer_id", "recorded_at", "deleted", "_row"}
+    wanted = sorted({*columns, *times, *others})
+    frame = _with_errors(tables, wanted) if name == "usage" else tables.frame(name, wanted)
+    seen = spans(frame, name)
+    rows = frame.iloc[seen.rows]
+    ids = rows["customer_id"].to_numpy(dtype=object)
+    known = customers.append(pd.Index(pd.unique(ids)).difference(customers).dropna())
+    return Rows(
+        seen.start,
+        seen.end,
+        known.get_indexer(pd.Index(ids, dtype=object)).astype("int64"),
+        _days(rows[contract.birth], time_zone),
+        {time: _days(rows[time], time_zone) for time in times},
+        {time: times_of(rows[time]) for time in times},
+        {other: rows[other].to_numpy(dtype=object) for other in others},
+    ), known
+
+
+def _with_errors(tables: Tables, columns: list[str]) -> pd.DataFrame:
+    """Usage of which a version has errors, with all its versions: one may take the error back."""
+    file = tables.file("usage")
+    if file is not None and isinstance(tables, Snapshot) and not tables.versioned("usage"):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        # millions of events went well: they are left in the file
+        rows = pq.read_table(file, columns=columns, filters=[("errors", ">", 0)], partitioning=None)
+        return rows.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    frame = tables.frame("usage", columns)
+    bad = frame["errors"].fillna(0).to_numpy(dtype="float64") > 0
+    again = frame["event_id"].isin(frame.loc[bad, "event_id"].dropna()).to_numpy()
+    frame = frame[bad | again].reset_index(drop=True)
+    return frame.assign(errors=frame["errors"].fillna(0))
+
+
+def _days(values: pd.Series, zone: str) -> Ints:
+    """Local days since 1970 of UTC times, ``FAR`` where null."""
+    times = values.to_numpy().astype("datetime64[us]")
+    null = np.isnat(times)
+    filled = np.where(null, np.datetime64(0, "us"), times)
+    day = local_times(filled, zone).astype("datetime64[D]").astype("int64")
+    return np.where(null, FAR, day)

@@ -1,0 +1,172 @@
+"""How many contacts each driver makes, and by what a forecast without drivers is multiplied.
+
+Contacts of a node on day *d* are taken as Poisson with mean ``s_d (b people_d + sum_k r_k E_kd)``:
+weekday times a base rate of all customers plus a rate for each unit of each driver. Of every ticket
+it is known how much of each driver its customer had on that day, so the rates are found by
+expectation maximisation over tickets (which cause made this one?), not from a few hundred daily
+sums: a hundred late orders tell the rate, long before the first strike. They are found for each
+channel and topic, a gamma prior worth one contact a cause pulling them to its share of everybody's;
+a node's rates are the sums of its parts'.
+
+``m_d = b people_d + sum_k r_k E_kd``, relative to its own median, is the node's **load**. The
+members forecast counts divided by the past loads, and their forecast is multiplied by the projected
+ones: what drivers explain is taken out, forecast by what is known, and put back. A load that is
+wrong by a constant factor cancels out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from data.tables import Tables
+from models.coherence import is_node
+from models.volume.grid import Times
+from models.volume.panel import Floats, Panel
+from models.volume.projection import MOST_STEPS, project, usual_weekdays
+from models.volume.series import node
+from models.volume.stocks import Company, Stocks
+
+ROUNDS = 25
+LEAST_DAYS = 28
+LEAST_LOAD = 0.05
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was known at the first moment of local day ``day``: ``exposure`` (days x drivers) and
+    ``people`` (days) of the days ``first``..``day``, the projected ``ahead`` (days x drivers) from
+    ``day`` on, and ``rates`` (cells x (base, drivers)) in contacts a customer or unit and day.
+    """
+
+    day: int
+    first: int
+    exposure: Floats
+    people: Floats
+    ahead: Floats
+    rates: Floats
+
+
+class DriverSource:
+    """The tables behind the drivers, read when first asked; ``at`` answers for any day, and keeps
+    it. ``not_after`` holds what is known at that local day, whatever is asked later (``held``).
+    """
+
+    def __init__(self, tables: Tables, time_zone: str, *, not_after: int | None = None) -> None:
+        self.tables, self.time_zone, self.not_after = tables, time_zone, not_after
+        self._company: Company | None = None
+        self._kept: dict[int, Known] = {}
+
+    @property
+    def company(self) -> Company:
+        """The rows of the tables."""
+        if self._company is None:
+            self._company = Company(self.tables, self.time_zone)
+        return self._company
+
+    def held(self, day: int) -> DriverSource:
+        """The same as if nothing had been learned since the first moment of a local day."""
+        other = DriverSource(self.tables, self.time_zone, not_after=day)
+        other._company, other._kept = self._company, self._kept
+        return other
+
+    def at(self, day: int) -> Known:
+        """What was known at the first moment of a local day (days since 1970)."""
+        day = day if self.not_after is None else min(day, self.not_after)
+        if day not in self._kept:
+            made = self.company.at(day)
+            rates = _rates(made, len(self.company.cells))
+            self._kept[day] = Known(
+                day, made.first, made.exposure, made.people, project(made), rates
+            )
+        return self._kept[day]
+
+
+@dataclass(frozen=True)
+class Loads:
+    """``past`` (series x days) of the local days from ``first`` on and ``ahead`` of those after
+    them; ``rates`` (series x (base, *DRIVERS)) in contacts a customer or unit and day.
+    """
+
+    first: int
+    past: Floats
+    ahead: Floats
+    rates: Floats
+
+    def without(self, panel: Panel) -> Panel:
+        """The panel's counts divided by the loads of their days."""
+        return replace(panel, y=panel.y / self._on(panel.grid.days(panel.index)))
+
+    def coming(self, panel: Panel, horizon: int) -> Floats:
+        """What the forecast of the next steps is multiplied by (series x steps)."""
+        return self._on(panel.grid.days(panel.future(horizon)))
+
+    def _on(self, days: Times) -> Floats:
+        whole = np.concatenate([self.past, self.ahead], axis=1)
+        place = np.clip(days.astype("int64") - self.first, 0, whole.shape[1] - 1)
+        return whole[:, place]
+
+
+def loads_at(source: DriverSource, panel: Panel) -> Loads | None:
+    """The loads of a panel's series as known at its end; None where too little was seen.
+
+    Projections reach ``MOST_STEPS`` days; later days are as the last of them.
+    """
+    if panel.grid.frequency.unit not in ("minute", "day"):
+        return None
+    known = source.at(int(panel.grid.days(panel.future(1)).astype("int64")[0]))
+    if known.day - known.first < LEAST_DAYS:
+        return None
+    rates = _members(panel.ids, source.company.cells) @ known.rates
+    past = np.column_stack([known.people, known.exposure])[:-1]
+    ahead = np.column_stack([np.full(MOST_STEPS, known.people[-1]), known.ahead])
+    made, coming = rates @ past.T, rates @ ahead.T
+    middle = np.maximum(np.median(made, axis=1, keepdims=True), 1e-9)
+    return Loads(
+        known.first,
+        np.maximum(made / middle, LEAST_LOAD),
+        np.maximum(coming / middle, LEAST_LOAD),
+        rates,
+    )
+
+
+def _members(ids: Sequence[str], cells: Sequence[tuple[object, object]]) -> Floats:
+    """Which channel and topic belongs to which series (series x cells); all to other ids."""
+    out = np.ones((len(ids), len(cells)))
+    names = [{node(channel=c, topic=t), node(channel=c), node(topic=t), node()} for c, t in cells]
+    for row, one in enumerate(ids):
+        if is_node(one):
+            out[row] = [one in of for of in names]
+    return out
+
+
+def _rates(known: Stocks, cells: int) -> Floats:
+    """Each cell's rates (cells x (base, drivers)), by expectation maximisation."""
+    factor = usual_weekdays(known.ticket_day)[(np.arange(known.first, known.day) + 3) % 7]
+    held = np.column_stack([known.people, known.exposure])[:-1]
+    total = np.maximum(factor @ held, 1e-9)
+    x = np.column_stack([np.ones(len(known.ticket_day)), known.ticket_exposure])
+    share = np.bincount(known.ticket_cell, minlength=cells) / max(len(x), 1)
+    everyone = _fit(x, total, np.full(len(total), 1e-6), prior=False)
+    return np.stack(
+        [
+            _fit(x[known.ticket_cell == cell], total, np.maximum(share[cell] * everyone, 1e-12))
+            for cell in range(cells)
+        ]
+    )
+
+
+def _fit(x: Floats, total: Floats, start: Floats, *, prior: bool = True) -> Floats:
+    """Contacts (their exposures ``x``, contacts x causes) shared out to causes by the rates, and
+    the rates counted again over the ``total`` exposures; ``prior``: a contact a cause at ``start``.
+    """
+    rate = start
+    for _ in range(ROUNDS):
+        part = x * rate
+        part /= np.maximum(part.sum(axis=1, keepdims=True), 1e-300)
+        found = part.sum(axis=0)
+        rate = (found + 1) / (total + 1 / start) if prior else found / total
+        rate = np.maximum(rate, 1e-12)
+    return rate

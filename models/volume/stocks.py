@@ -1,0 +1,252 @@
+"""What the company already knows about next week, as of any moment: who waits, who had errors.
+
+A *driver* is a stock that makes contacts: orders overdue, their days late, orders that came late,
+orders on their way, recent errors, open tickets. ``Company`` reads the tables once; ``at(day)``
+gives what was known at that local day's first moment, by the one rule of time: each driver's total
+per day, and for every ticket how much of it its customer had on the day he wrote.
+
+Exposures of a day are those at its first moment. Errors fade by ``ERROR_MEMORY`` a day and count at
+most ``MOST_ERRORS`` a customer; days late and days open count up to ``MOST_DAYS``. Orders later
+than ``LOST_DAYS`` and tickets open for more than ``OLD_DAYS`` are taken as forgotten by all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data.tables import Tables
+from features.asof import microseconds
+from features.calendar import utc_times
+from models.volume.driver_rows import FAR, read_rows, regions
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+DRIVERS = ("overdue", "days_late", "came_late", "on_the_way", "errors", "days_open")
+ERROR_MEMORY = 0.7
+ERROR_DAYS = 12
+MOST_ERRORS = 6.0
+MOST_DAYS = 8
+CAME_LATE_DAYS = 5
+LOST_DAYS = 60
+OLD_DAYS = 30
+HISTORY_DAYS = 400
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Orders as known at a moment: local days on which each was ordered, promised, shipped, done
+    (delivered or cancelled; ``FAR`` where not yet), ``delivered`` of those done, the ``group``
+    (carrier and region) and customer by number.
+    """
+
+    customer: Ints
+    group: Ints
+    ordered: Ints
+    promised: Ints
+    shipped: Ints
+    done: Ints
+    delivered: Bools
+
+
+@dataclass(frozen=True)
+class Stocks:
+    """Drivers as known at the first moment of local day ``day``.
+
+    ``exposure`` (days x drivers) of the days ``first``..``day``, the last being today's; ``people``
+    (days): customers there. Of every ticket before ``day``: its local ``ticket_day``, its
+    ``ticket_cell`` (channel and topic, by number) and ``ticket_exposure`` (tickets x drivers).
+    ``errors`` (platforms x days): errors of each of the days before ``day``. ``open_age``: how many
+    tickets are open for 1, 2, ... days; ``open_flow`` (3,): of the last seven mornings the tickets
+    open from the day before, those open at all, and how many of these were closed on the day.
+    """
+
+    day: int
+    first: int
+    exposure: Floats
+    people: Floats
+    ticket_day: Ints
+    ticket_cell: Ints
+    ticket_exposure: Floats
+    orders: Orders
+    errors: Floats
+    open_age: Floats
+    open_flow: Floats
+
+
+class Company:
+    """The rows behind the drivers, read once, with customers' regions and tickets' cells by number.
+
+    ``cells``: channel and topic of each ``ticket_cell``; ``useful``: whether there are tickets to
+    learn from and at least one stock that drives them.
+    """
+
+    def __init__(self, tables: Tables, time_zone: str) -> None:
+        self.time_zone = time_zone
+        self.rows, customers = read_rows(tables, time_zone)
+        orders, tickets = self.rows["orders"], self.rows["tickets"]
+        region = regions(tables).reindex(customers).fillna("").to_numpy(dtype=object)
+        carrier = pd.Series(orders.other["carrier"], dtype=object).fillna("").astype(str)
+        pairs = [f"{c}/{region[i]}" for c, i in zip(carrier, orders.customer, strict=True)]
+        groups = pd.factorize(np.array(pairs, dtype=object), sort=True)[0]
+        self.order_group = np.asarray(groups, dtype="int64")
+        numbers: dict[tuple[object, object], int] = {}
+        cell = []
+        for pair in zip(tickets.other["channel"], tickets.other["topic"], strict=True):
+            channel, topic = (None if pd.isna(value) else value for value in pair)
+            cell.append(numbers.setdefault((channel, topic), len(numbers)))
+        self.ticket_cell = np.array(cell, dtype="int64")
+        self.cells = list(numbers)
+        promised = (orders.times["promised_at"] < FAR).any()
+        self.useful = bool(cell) and bool(promised or len(self.rows["usage"].start))
+
+    def at(self, day: int) -> Stocks:
+        """The stocks as known at the first moment of a local day (days since 1970)."""
+        midnight = utc_times(np.array([day], "datetime64[D]"), self.time_zone)[0]
+        return _stocks(self, day, microseconds(midnight.astype(datetime)))
+
+
+@dataclass(frozen=True)
+class _Held:
+    """How much of a driver each customer had at the first moment of each day, as sorted keys."""
+
+    keys: Ints
+    amount: Floats
+
+    def total(self, first: int, days: int) -> Floats:
+        day = self.keys % FAR - first
+        inside = (day >= 0) & (day < days)
+        return np.bincount(day[inside], self.amount[inside], days).astype("float64")
+
+    def of(self, customer: Ints, day: Ints) -> Floats:
+        wanted = customer * FAR + day
+        if not len(self.keys):
+            return np.zeros(len(wanted))
+        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        there = (self.keys[place] == wanted) & (customer >= 0)
+        return np.where(there, self.amount[place], 0.0)
+
+
+def _held(customer: Ints, day: Ints, amount: Floats, most: float = np.inf) -> _Held:
+    keys, place = np.unique(customer * FAR + day, return_inverse=True)
+    return _Held(keys, np.minimum(np.bincount(place, amount, len(keys)), most))
+
+
+def _each_day(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """Rows and days of the spells ``begin``..``end`` (days, both included)."""
+    length = np.maximum(end - begin + 1, 0)
+    rows = np.repeat(np.arange(len(begin)), length)
+    offset = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length)
+    return rows, begin[rows] + offset
+
+
+def _stocks(source: Company, day: int, moment: int) -> Stocks:
+    first_seen = source.rows["tickets"].born
+    oldest = int(first_seen.min()) if len(first_seen) else day
+    first = max(oldest, day - HISTORY_DAYS)
+    days = max(day - first + 1, 1)
+    orders = _orders(source, day, moment, first)
+    held = [*_order_stocks(orders, day), *_error_stock(source, day, moment, first)]
+    raw = source.rows["tickets"]
+    machine = pd.array(raw.other["is_machine"], dtype="boolean").fillna(False).to_numpy(bool)
+    rows = np.flatnonzero(raw.seen(moment) & ~machine & (raw.born >= first) & (raw.born < day))
+    opened, who = raw.born[rows], raw.customer[rows]
+    closed = np.minimum(raw.day("resolved_at", rows, moment), day)
+    at, when = _each_day(opened + 1, np.minimum(closed, opened + OLD_DAYS))
+    age = when - opened[at]
+    named = who[at] >= 0
+    held.append(
+        _held(who[at][named], when[named], np.minimum(age, MOST_DAYS)[named].astype("float64"))
+    )
+    exposure = np.column_stack([one.total(first, days) for one in held])
+    now = when == day
+    lately = (when >= day - 7) & (when < day)
+    flow = [lately & (age == 1), lately, lately & (closed[at] == when)]
+    return Stocks(
+        day,
+        first,
+        exposure,
+        _people(source, moment, first, days),
+        opened,
+        source.ticket_cell[rows],
+        np.column_stack([one.of(who, opened) for one in held]),
+        orders,
+        _errors_by_platform(source, day, moment, first),
+        np.bincount(age[now], minlength=OLD_DAYS + 1)[1 : OLD_DAYS + 1].astype("float64"),
+        np.array([each.sum() for each in flow], dtype="float64"),
+    )
+
+
+def _orders(source: Company, day: int, moment: int, first: int) -> Orders:
+    raw = source.rows["orders"]
+    kept = raw.seen(moment) & (raw.times["promised_at"] < FAR)
+    rows = np.flatnonzero(kept & (raw.born >= first - LOST_DAYS))
+    delivered = raw.day("delivered_at", rows, moment)
+    cancelled = raw.day("cancelled_at", rows, moment)
+    shipped = raw.day("shipped_at", rows, moment)
+    if not (raw.times["shipped_at"] < FAR).any():
+        shipped = raw.born[rows]  # a source that does not say: on the way from the order on
+    return Orders(
+        raw.customer[rows],
+        source.order_group[rows],
+        raw.born[rows],
+        raw.times["promised_at"][rows],
+        np.minimum(shipped, delivered),
+        np.minimum(delivered, cancelled),
+        np.asarray((delivered < FAR) & (delivered <= cancelled)),
+    )
+
+
+def _order_stocks(orders: Orders, day: int) -> list[_Held]:
+    """Overdue, days late, came late, on the way."""
+    done = np.minimum(orders.done, day)
+    rows, when = _each_day(orders.promised + 1, np.minimum(done, orders.promised + LOST_DAYS))
+    who, late = orders.customer[rows], when - orders.promised[rows]
+    overdue = _held(who, when, np.ones(len(rows)))
+    days_late = _held(who, when, np.minimum(late, MOST_DAYS).astype("float64"))
+    came = np.flatnonzero(orders.delivered & (orders.done > orders.promised))
+    rows, when = _each_day(
+        orders.done[came] + 1, np.minimum(orders.done[came] + CAME_LATE_DAYS, day)
+    )
+    came_late = _held(orders.customer[came][rows], when, np.ones(len(rows)))
+    rows, when = _each_day(orders.ordered + 1, np.minimum(done, orders.promised))
+    return [overdue, days_late, came_late, _held(orders.customer[rows], when, np.ones(len(rows)))]
+
+
+def _error_stock(source: Company, day: int, moment: int, first: int) -> list[_Held]:
+    raw = source.rows["usage"]
+    rows = np.flatnonzero(raw.seen(moment) & (raw.born >= first - ERROR_DAYS) & (raw.born < day))
+    errors = np.asarray(raw.other["errors"], dtype="float64")[rows]
+    at, when = _each_day(raw.born[rows] + 1, np.minimum(raw.born[rows] + ERROR_DAYS, day))
+    faded = errors[at] * ERROR_MEMORY ** (when - raw.born[rows][at] - 1)
+    return [_held(raw.customer[rows][at], when, faded, MOST_ERRORS)]
+
+
+def _errors_by_platform(source: Company, day: int, moment: int, first: int) -> Floats:
+    raw = source.rows["usage"]
+    rows = np.flatnonzero(raw.seen(moment) & (raw.born >= first) & (raw.born < day))
+    days = max(day - first, 1)
+    if not len(rows):
+        return np.zeros((1, days))
+    errors = np.asarray(raw.other["errors"], dtype="float64")[rows]
+    code, names = pd.factorize(pd.Series(raw.other["platform"][rows], dtype=object).fillna(""))
+    flat = np.bincount(code * days + raw.born[rows] - first, errors, len(names) * days)
+    return flat.reshape(len(names), days).astype("float64")
+
+
+def _people(source: Company, moment: int, first: int, days: int) -> Floats:
+    """Customers there at the first moment of each day; 1 without a customers table."""
+    raw = source.rows["customers"]
+    rows = np.flatnonzero(raw.seen(moment))
+    if not len(rows):
+        return np.ones(days)
+    change = np.bincount(np.clip(raw.born[rows] + 1 - first, 0, days), minlength=days + 1)
+    left = raw.day("closed_at", rows, moment)
+    gone = np.bincount(np.clip(left + 1 - first, 0, days), minlength=days + 1)
+    return np.maximum(np.cumsum(change - gone)[:days].astype("float64"), 1.0)

@@ -1,0 +1,135 @@
+"""One number, published: the customers' expected tickets and the forecast tell the same total.
+
+Whichever of ``score`` and ``forecast`` comes second for an as-of time joins the two: both results
+are published again, scaled to the one total (models/one_number.py). What the sources said before is
+kept beside each (``raw`` over ``scale``), so joining again changes nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from data.clock import SYSTEM
+from data.store import open_store, save_forecast
+from data.tables import Tables
+from data.workspace import Workspace
+from features.asof import as_of_view
+from models.champion import champion
+from models.one_number import SPAN_DAYS, OneNumber, Record, join, others_expected
+from models.volume.series import TOTAL
+from serving.published import Published, newest, publish
+
+TICKETS = "expected_tickets_30d"
+
+
+def join_published(
+    workspace: Workspace, tables: Tables, as_of: datetime
+) -> tuple[OneNumber | None, str]:
+    """Make the newest scores and the newest forecast one; what was done, in one line.
+
+    None where there is nothing to join: either is not there as of this moment, or the forecast has
+    no total of contacts.
+    """
+    found = {kind: newest(workspace.state_dir, kind) for kind in ("scores", "forecast")}
+    scores, forecast = found["scores"], found["forecast"]
+    if scores is None or scores.as_of != as_of:
+        return None, "not joined with the customers: run `presage score` as of the same time"
+    if forecast is None or forecast.as_of != as_of:
+        return None, "not joined with the forecast: run `presage forecast` as of the same time"
+    if not (forecast.frame["unique_id"] == TOTAL).any() or not tables.has("tickets"):
+        return None, "not joined: the forecast has no total of tickets"
+    before = [float(one.about.get("scale", 1.0)) for one in (scores, forecast)]
+    raw_tickets = scores.frame[TICKETS] / before[0] if before[0] > 0 else scores.frame[TICKETS]
+    made = _joined(workspace, tables, forecast, before[1], float(raw_tickets.sum()), as_of)
+    rows = scores.frame.assign(**{TICKETS: raw_tickets * made.customer_scale})
+    _again(workspace, "scores", rows, scores, made, made.customer_scale)
+    frame = scaled(forecast.frame, made.forecast_scale / before[1] if before[1] > 0 else 1.0)
+    now = _again(workspace, "forecast", frame, forecast, made, made.forecast_scale)
+    with open_store(workspace) as store:
+        version = forecast.about["model_version"]
+        save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=version)
+    return made, (
+        f"one number: {made.total:.0f} contacts in {made.days:g} days, {made.customers:.0f} of "
+        f"them by the customers scored (series x {made.forecast_scale:.3f}, customers x "
+        f"{made.customer_scale:.3f})"
+    )
+
+
+def scaled(frame: pd.DataFrame, factor: float) -> pd.DataFrame:
+    """A forecast with its mean, median and intervals multiplied by ``factor``."""
+    columns = [name for name in frame.columns if name.startswith("presage")]
+    return frame.assign(**{name: frame[name] * factor for name in columns})
+
+
+def _joined(
+    workspace: Workspace,
+    tables: Tables,
+    forecast: Published,
+    scale: float,
+    customers: float,
+    as_of: datetime,
+) -> OneNumber:
+    rows = forecast.frame[forecast.frame["unique_id"] == TOTAL].sort_values("ds")
+    inside = rows["ds"] < as_of + timedelta(days=SPAN_DAYS)
+    steps = rows["ds"].diff().median() if len(rows) > 1 else pd.Timedelta(days=1)
+    days = float(min(inside.sum() * (steps / pd.Timedelta(days=1)), SPAN_DAYS))
+    others = others_expected(
+        as_of_view(tables, "tickets", as_of, ["opened_at", "customer_id", "is_machine"]),
+        as_of_view(tables, "customers", as_of, ["customer_id", "signed_up_at"]),
+        as_of,
+    )
+    series = float(rows.loc[inside, "presage"].sum()) / (scale if scale > 0 else 1.0)
+    told: dict[str, Any] = forecast.about.get("record", {})
+    return join(
+        series,
+        customers,
+        others,
+        days=days,
+        series=_record(told),
+        customers=_record(_risk_notes(workspace)),
+    )
+
+
+def _record(told: dict[str, Any]) -> Record:
+    return Record(tuple(told.get("said", ())), tuple(told.get("came", ())), told.get("windows"))
+
+
+def _risk_notes(workspace: Workspace) -> dict[str, Any]:
+    """What the risk model at work was judged by: its expected tickets at past moments."""
+    from serving.predictor import Predictor
+
+    if champion(workspace.state_dir, "risk") is None:
+        return {}
+    told: dict[str, Any] = Predictor.of_champion(workspace.state_dir).model.notes.get(
+        "tickets_judged", {}
+    )
+    return told
+
+
+def _again(
+    workspace: Workspace,
+    kind: Any,
+    frame: pd.DataFrame,
+    before: Published,
+    made: OneNumber,
+    scale: float,
+) -> datetime:
+    kept = {"file", "sha256", "rows", "as_of", "published_at", "scale", "one_number"}
+    about = {name: value for name, value in before.about.items() if name not in kept}
+    now = SYSTEM.now()
+    told = {name: getattr(made, name) for name in made.__dataclass_fields__}
+    told["customers_share"] = made.customers_share
+    publish(
+        workspace.state_dir,
+        kind,
+        frame,
+        as_of=before.as_of,
+        now=now,
+        scale=scale,
+        one_number=told,
+        **about,
+    )
+    return now
