@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,15 +173,65 @@ def try_trees(
         num_threads=settings.num_threads,
         offset=None if hazards is None else hazards.score(rows.matrix[kept]),
     )
-    found: dict[int, Array] = {}
-    losses: list[float] = []
     y = rows.y[horizon][held]
-    for count, score in growth:
+    found: dict[int, Array] = {}
+
+    def loss(count: int, score: Array) -> float:
         found[count] = base + score
-        losses.append(recalibrated_loss(found[count], y, np.ones(len(y))))
-        if len(losses) - int(np.argmin(losses)) > PATIENCE:
-            break
+        return recalibrated_loss(found[count], y, np.ones(len(y)))
+
+    _patiently(growth, loss)
     return found
+
+
+def _patiently(growth: Iterable[tuple[int, Array]], loss: Callable[[int, Array], float]) -> int:
+    """The number of trees with the least loss, up to where some more did not help."""
+    losses: dict[int, float] = {}
+    for count, score in growth:
+        losses[count] = loss(count, score)
+        since = list(losses.values())
+        if len(since) - int(np.argmin(since)) > PATIENCE:
+            break
+    return min(losses, key=losses.__getitem__)
+
+
+def try_contacts(
+    rows: Rows,
+    contacts: Array,
+    before: Mask,
+    held: Mask,
+    settings: RiskSettings,
+    seed: int,
+) -> int:
+    """The number of trees that tells the contacts of the rows ``held`` best, learned from those
+    ``before``: by the likelihood of Poisson counts once the level is right."""
+    known = ~np.isnan(contacts)
+    held = held & known
+    kept = _drawn(rows, before & known, settings.most_rows_tried)
+    growth = growing(
+        rows.matrix[kept],
+        contacts[kept],
+        rows.weights[kept],
+        rows.encoder.categorical,
+        settings.trees,
+        rows.matrix[held],
+        objective="poisson",
+        seed=seed,
+        num_threads=settings.num_threads,
+    )
+    came = contacts[held]
+
+    def loss(count: int, score: Array) -> float:
+        expected = np.exp(score)
+        expected *= max(float(came.sum()), 0.5) / float(expected.sum())
+        return float(np.mean(expected - came * np.log(expected)))
+
+    return _patiently(growth, loss)
+
+
+def _drawn(rows: Rows, allowed: Mask, most: int) -> Mask:
+    """``most`` of the allowed rows at most, by a draw that looks at no label."""
+    return allowed & (rows.drawn < most / max(int(allowed.sum()), 1))
 
 
 def fit_contacts(
@@ -194,8 +244,7 @@ def fit_contacts(
     most: int,
 ) -> Any:
     """Trees for the log of expected contacts; nobody is thinned by a label, only by a draw."""
-    kept = allowed & ~np.isnan(contacts)
-    kept &= rows.drawn < most / max(int(kept.sum()), 1)
+    kept = _drawn(rows, allowed & ~np.isnan(contacts), most)
     return grow(
         rows.matrix[kept],
         contacts[kept],

@@ -34,6 +34,7 @@ from models.risk.fit import (
     fit_whole,
     gather,
     training,
+    try_contacts,
 )
 from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of
 from models.risk.level import Labelled, levels
@@ -70,19 +71,11 @@ def train_risk(
     """
     settings = settings or RiskSettings()
     wanted = tuple(sorted(set(horizons)))
-    check_rows(features, labels, wanted)
-    check_history(labels, wanted, settings)
-    columns = varying(features, feature_columns(features))
-    if not columns:
-        raise DataError(
-            f"none of the {len(feature_columns(features))} features varies over the {len(features)}"
-            " training rows, so no customer can be told from another; check that the tables' "
-            "customer_id match each other"
-        )
-    encoder = learn_encoder(features, columns)
-    rows, order = gather(features, labels, encoder, wanted, settings, _roles(cards))
+    rows, order = _rows(features, labels, wanted, settings, cards)
+    encoder = rows.encoder
+    sorted_labels = labels.iloc[order]
+    contacts = _contacts(sorted_labels, wanted)
     slices = slices_of(rows, wanted, settings, gap_days)
-    contacts = _contacts(labels.iloc[order], wanted)
     tried = [Trial(rows, part, wanted, settings, seed) for part in slices]
     chosen = {h: choose(rows, tried, h, settings) for h in wanted}
     mixtures, forward = mixtures_of(rows, tried, chosen, wanted, settings)
@@ -104,8 +97,9 @@ def train_risk(
         if hazards is not None:
             parts.append(Part("hazards", h, hazards))
     mixtures, level = _levels(rows, parts, mixtures, wanted, settings)
-    sorted_labels = labels.iloc[order]
-    tickets = _tickets(rows, contacts, wanted[-1], chosen[wanted[-1]].rounds, settings, seed)
+    last = slices[-1]
+    rounds = try_contacts(rows, contacts, last.before[wanted[-1]], last.judged, settings, seed)
+    tickets = _tickets(rows, contacts, wanted[-1], rounds, settings, seed)
     alarms = leaks(rows, tried, wanted, settings)
     return RiskModel(
         horizons=wanted,
@@ -115,7 +109,7 @@ def train_risk(
         tickets=tickets,
         topic=_next(rows, sorted_labels, "next_topic", seed, settings),
         channel=_next(rows, sorted_labels, "next_channel", seed, settings),
-        cards={str(card["name"]): _card(card) for card in cards if card["name"] in columns},
+        cards={str(card["name"]): _card(card) for card in cards if card["name"] in encoder.columns},
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
         notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days)
         | {"level": level},
@@ -138,10 +132,7 @@ def forward_loss(
     ``train_risk`` raises.
     """
     wanted = tuple(sorted(set(horizons)))
-    check_rows(features, labels, wanted)
-    check_history(labels, wanted, settings)
-    encoder = learn_encoder(features, varying(features, feature_columns(features)))
-    rows, _ = gather(features, labels, encoder, wanted, settings, _roles(cards))
+    rows, _ = _rows(features, labels, wanted, settings, cards)
     tried = [
         Trial(rows, part, wanted, settings, seed)
         for part in slices_of(rows, wanted, settings, gap_days)
@@ -149,6 +140,28 @@ def forward_loss(
     chosen = {h: choose(rows, tried, h, settings) for h in wanted}
     _, forward = mixtures_of(rows, tried, chosen, wanted, settings)
     return float(np.mean([forward[h]["log_loss"] for h in wanted]))
+
+
+def _rows(
+    features: pd.DataFrame,
+    labels: pd.DataFrame,
+    horizons: tuple[int, ...],
+    settings: RiskSettings,
+    cards: Sequence[Mapping[str, Any]],
+) -> tuple[Rows, npt.NDArray[np.int64]]:
+    """The checked training rows in the order of their content, and where each came from."""
+    check_rows(features, labels, horizons)
+    check_history(labels, horizons, settings)
+    every = feature_columns(features)
+    columns = varying(features, every)
+    if not columns:
+        raise DataError(
+            f"none of the {len(every)} features varies over the {len(features)} training rows, so "
+            "no customer can be told from another; check that the tables' customer_id match each "
+            "other"
+        )
+    roles = {str(card["name"]): str(card.get("role") or "") for card in cards}
+    return gather(features, labels, learn_encoder(features, columns), horizons, settings, roles)
 
 
 def _levels(
@@ -189,7 +202,7 @@ def _tickets(
     settings: RiskSettings,
     seed: int,
 ) -> Tickets:
-    """Expected contacts within ``days``, from as many trees as complaints in that time take."""
+    """Expected contacts within ``days``, from ``rounds`` trees."""
     known = ~np.isnan(contacts)
     booster = fit_contacts(rows, known, contacts, rounds, settings, seed, settings.most_rows)
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
@@ -263,10 +276,6 @@ def _flat(settings: RiskSettings) -> dict[str, Any]:
         else:
             found[name] = value
     return found
-
-
-def _roles(cards: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {str(card["name"]): str(card.get("role") or "") for card in cards}
 
 
 def _card(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -96,6 +96,7 @@ def growing(
     settings: TreeSettings,
     held: Matrix,
     *,
+    objective: str = "binary",
     seed: int,
     num_threads: int,
     offset: Array | None = None,
@@ -104,7 +105,7 @@ def growing(
     ``settings.rounds`` that is asked for: trees that nobody looks at are not grown."""
     import lightgbm
 
-    parameters = settings.parameters("binary", matrix.shape[1], seed, num_threads)
+    parameters = settings.parameters(objective, matrix.shape[1], seed, num_threads)
     booster = lightgbm.Booster(parameters, _dataset(matrix, y, weights, categorical, offset))
     total = np.zeros(len(held))
     for count in settings.rounds:
