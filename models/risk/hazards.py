@@ -44,6 +44,8 @@ STEPS = 60
 ENOUGH = 1e-6
 """A step that gains less than this many nats a complaint is the last."""
 TINY = 1e-12
+SUREST = 14.0
+"""Log odds at most: one in a million is sure of nothing."""
 
 
 class Cause(NamedTuple):
@@ -323,6 +325,6 @@ def _amount(matrix: Matrix, column: int) -> Array:
 
 
 def _log_odds(s: Array, A: Array, r: Array) -> Array:
-    """Of at least one complaint."""
-    negative = np.minimum(r * np.log1p(s / A), 500.0)
-    return np.log(np.expm1(negative))
+    """Of at least one complaint; nobody is surer to complain than ``SUREST``."""
+    expected = np.minimum(r * np.log1p(s / A), SUREST)
+    return np.log(np.expm1(expected))

@@ -40,9 +40,9 @@ class RiskSettings:
     """A row this much older than the newest weighs half."""
     others_per_complaint: float = 10.0
     """Rows without a complaint that are kept for each with one (they weigh more instead)."""
-    most_rows: int = 250_000
+    most_rows: int = 150_000
     """Rows that a part is learned from, at most (drawn by content)."""
-    most_rows_tried: int = 120_000
+    most_rows_tried: int = 80_000
     """The same for the parts that are only tried on a later slice."""
     most_rows_of_regression: int = 60_000
     """The same for a regression, whose cost grows with the square of its terms."""

@@ -56,7 +56,7 @@ class TreeSettings:
             "cat_smooth": 20.0,
             "cat_l2": 20.0,
             "min_data_per_group": 50,
-            "bin_construct_sample_cnt": 2_000_000,
+            "bin_construct_sample_cnt": 50_000,
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,

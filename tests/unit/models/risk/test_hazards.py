@@ -102,6 +102,15 @@ def test_missing_and_negative_amounts_are_none(fitted: Hazards) -> None:
     assert fitted.score(nothing) == fitted.score(unknown) == fitted.score(nothing - 5)
 
 
+def test_nobody_is_certain_to_complain(fitted: Hazards) -> None:
+    worst = np.zeros((1, len(NAMES)), dtype=np.float32)
+    worst[0, [0, 1, 5]] = (500, 500, 400)
+    assert fitted.score(worst)[0] == pytest.approx(14.0)
+    np.testing.assert_allclose(
+        fitted.contributions(worst).sum(axis=1) + fitted.intercept, fitted.score(worst)
+    )
+
+
 def test_a_row_does_not_depend_on_its_neighbours(fitted: Hazards) -> None:
     matrix, _ = world(5)
     alone = np.concatenate([fitted.score(matrix[at : at + 1]) for at in range(300)])
