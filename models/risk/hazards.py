@@ -15,8 +15,8 @@ features (features/roles.py).
 
 Amounts are added one by one in a fixed order, so a row's score does not depend on other rows.
 
->>> made = Hazards(base=0.02, causes=(Cause(0, 0.3, 0.1),), ever=(), complaints=None, shape=1.0,
-...                usual_complaints=0.0)
+>>> made = Hazards(base=0.02, causes=(Cause(0, 0.3, 0.1, 9.0),), ever=(), complaints=None,
+...                shape=1.0, usual_complaints=0.0)
 >>> risk = 1 / (1 + np.exp(-made.score(np.array([[0.0], [2.0]], dtype=np.float32))))
 >>> risk.round(4)
 array([0.0196, 0.3827])
@@ -49,11 +49,17 @@ SUREST = 14.0
 
 
 class Cause(NamedTuple):
-    """A column of the matrix, its rate (weight for an exposure), and its mean in training."""
+    """A column of the matrix, its rate (weight for an exposure), its mean in training, and the
+    most there was of it: of more than was ever seen nobody knows that it counts for more."""
 
     column: int
     rate: float
     mean: float
+    most: float
+
+    def amount(self, matrix: Matrix) -> Array:
+        """What each row has of it."""
+        return np.minimum(_amount(matrix, self.column), self.most)
 
 
 @dataclass(frozen=True)
@@ -108,15 +114,15 @@ class Hazards:
         still = np.abs(by) < TINY
         pace = np.where(still, 0.0, moved / np.where(still, 1.0, by))
         for cause in of:
-            out[:, cause.column] += pace * cause.rate * (_amount(matrix, cause.column) - cause.mean)
+            out[:, cause.column] += pace * cause.rate * (cause.amount(matrix) - cause.mean)
 
     def _sums(self, matrix: Matrix) -> tuple[Array, Array, Array]:
         now = np.full(len(matrix), self.base)
         for cause in self.causes:
-            now += cause.rate * _amount(matrix, cause.column)
+            now += cause.rate * cause.amount(matrix)
         borne = np.full(len(matrix), self.shape)
         for cause in self.ever:
-            borne += cause.rate * _amount(matrix, cause.column)
+            borne += cause.rate * cause.amount(matrix)
         readiness = np.full(len(matrix), self.shape)
         if self.complaints is not None:
             readiness += _amount(matrix, self.complaints)
@@ -135,7 +141,7 @@ class Hazards:
 
 def hazards_from_json(found: Mapping[str, Any]) -> Hazards:
     def causes(rows: Sequence[Sequence[float]]) -> tuple[Cause, ...]:
-        return tuple(Cause(int(column), float(rate), float(mean)) for column, rate, mean in rows)
+        return tuple(Cause(int(column), *map(float, numbers)) for column, *numbers in rows)
 
     return Hazards(
         base=float(found["base"]),
@@ -197,7 +203,7 @@ def fit_hazards(
 
     def causes(columns: Sequence[int], found: Array, means: Array) -> tuple[Cause, ...]:
         return tuple(
-            Cause(column, float(own / mean), float(mean))
+            Cause(column, float(own / mean), float(mean), float(_amount(matrix, column).max()))
             for column, own, mean in zip(columns, found, means, strict=True)
             if mean > 0 and own > 1e-6 * rate
         )

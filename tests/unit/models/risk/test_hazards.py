@@ -78,6 +78,10 @@ def test_one_more_of_a_cause_never_lowers_the_score(fitted: Hazards) -> None:
         more = matrix.copy()
         more[:, column] += 1
         assert (fitted.score(more) >= fitted.score(matrix)).all()
+        more[:, column] = 1e6  # of more than was ever seen nobody knows
+        most = matrix.copy()
+        most[:, column] = world(1)[0][:, column].max()
+        np.testing.assert_array_equal(fitted.score(more), fitted.score(most))
     often, bore = matrix.copy(), matrix.copy()
     often[:, 5] += 1
     bore[:, 4] += 1
@@ -104,8 +108,8 @@ def test_missing_and_negative_amounts_are_none(fitted: Hazards) -> None:
 
 def test_nobody_is_certain_to_complain(fitted: Hazards) -> None:
     worst = np.zeros((1, len(NAMES)), dtype=np.float32)
-    worst[0, [0, 1, 5]] = (500, 500, 400)
-    assert fitted.score(worst)[0] == pytest.approx(14.0)
+    worst[0, [0, 1, 5]] = (500, 500, 4000)
+    assert fitted.score(worst)[0] == pytest.approx(14.0, abs=1e-4)
     np.testing.assert_allclose(
         fitted.contributions(worst).sum(axis=1) + fitted.intercept, fitted.score(worst)
     )
