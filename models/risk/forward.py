@@ -6,8 +6,8 @@ it says how the parts do on customers' futures, not how well they remember their
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
 from models.risk.fit import Rows, fit_causes, fit_core, fit_whole, training, try_trees
-from models.risk.hazards import Hazards
+from models.risk.hazards import Hazards, Roles
 from models.risk.mixture import Mixture, mix, recalibrated_loss
 from models.risk.rows import Slice, later_slices, with_both
 from models.risk.settings import RiskSettings
@@ -111,6 +111,41 @@ def slices_of(
         "complaints are too few to hold some of them back for calibration: no later slice and no "
         "third of the customers has 10 of them with 20 left to learn from; bring more history"
     )
+
+
+def trials(
+    rows: Rows,
+    slices: Sequence[Slice],
+    horizons: Sequence[int],
+    settings: RiskSettings,
+    seed: int,
+) -> tuple[Rows, list[Trial]]:
+    """The parts tried on the later slices; and the rows, without roles if hazards are of no use.
+
+    Causes do not add up everywhere. Where the later slices are told better by either regression
+    than by hazards, trees should not have to stand on these, and all is tried without them.
+    """
+    tried = [Trial(rows, part, horizons, settings, seed) for part in slices]
+    if not tried[0].hazards:
+        return rows, tried
+
+    def loss(score: Callable[[Trial, int], Array]) -> float:
+        return sum(
+            recalibrated_loss(score(trial, h), y, np.ones(len(y))) * len(y)
+            for trial in tried
+            for h in horizons
+            for y in [rows.y[h][trial.judged]]
+        )
+
+    others = [loss(lambda trial, h: trial.core[h])]
+    others += [
+        loss(lambda trial, h, penalty=penalty: trial.linear[h][penalty])  # type: ignore[misc]
+        for penalty in settings.penalties
+    ]
+    if loss(lambda trial, h: trial.hazards[h]) < min(others):
+        return rows, tried
+    plain = replace(rows, roles=Roles((), (), None))
+    return plain, [Trial(plain, part, horizons, settings, seed) for part in slices]
 
 
 def choose(rows: Rows, tried: Sequence[Trial], horizon: int, settings: RiskSettings) -> Chosen:

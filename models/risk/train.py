@@ -36,7 +36,7 @@ from models.risk.fit import (
     training,
     try_contacts,
 )
-from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of
+from models.risk.forward import Chosen, choose, leaks, mixtures_of, slices_of, trials
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
 from models.risk.model import Boosted, Part, RiskModel, Tickets
@@ -76,7 +76,7 @@ def train_risk(
     sorted_labels = labels.iloc[order]
     contacts = _contacts(sorted_labels, wanted)
     slices = slices_of(rows, wanted, settings, gap_days)
-    tried = [Trial(rows, part, wanted, settings, seed) for part in slices]
+    rows, tried = trials(rows, slices, wanted, settings, seed)
     chosen = {h: choose(rows, tried, h, settings) for h in wanted}
     mixtures, forward = mixtures_of(rows, tried, chosen, wanted, settings)
 
@@ -133,10 +133,8 @@ def forward_loss(
     """
     wanted = tuple(sorted(set(horizons)))
     rows, _ = _rows(features, labels, wanted, settings, cards)
-    tried = [
-        Trial(rows, part, wanted, settings, seed)
-        for part in slices_of(rows, wanted, settings, gap_days)
-    ]
+    slices = slices_of(rows, wanted, settings, gap_days)
+    rows, tried = trials(rows, slices, wanted, settings, seed)
     chosen = {h: choose(rows, tried, h, settings) for h in wanted}
     _, forward = mixtures_of(rows, tried, chosen, wanted, settings)
     return float(np.mean([forward[h]["log_loss"] for h in wanted]))
