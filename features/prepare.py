@@ -341,6 +341,7 @@ def _join(
     texts: Mapping[Key, dict[str, int]],
 ) -> None:
     """Adds the codes of the joints to a batch, which has their parts."""
+    parts = {part for column in columns if isinstance(column, Joint) for part in column.columns}
     values: dict[Key, Value] = {}
     place = np.arange(len(arrays["c0"]))
     for number, column in enumerate(columns):
@@ -350,7 +351,7 @@ def _join(
             known = texts[column]
             codes = [known.setdefault(text, len(known)) for text in made.categories.tolist()]
             arrays[f"c{number}"] = np.array([*codes, -1], dtype=np.int32)[made.data]
-        elif column.name != CUSTOMER:
+        elif column in parts:  # the texts of others, an issue of each ticket, can be millions
             told = np.array(list(texts[column]), object) if column.kind == "text" else None
             values[column] = Value(arrays[f"c{number}"], None, told)
 
