@@ -157,7 +157,7 @@ def try_trees(
     held: Mask,
     settings: RiskSettings,
     seed: int,
-    hazards: Hazards | None,
+    hazards: Hazards | None = None,
 ) -> dict[int, Array]:
     """Log odds of the rows ``held`` by number of trees, up to where two more numbers did not help
     those rows; with ``hazards``, of both together."""

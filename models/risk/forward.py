@@ -7,6 +7,7 @@ it says how the parts do on customers' futures, not how well they remember their
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,6 +70,15 @@ class Trial:
             core = fit_core(rows, kept, weights, h, settings)
             self.core[h] = core.score(held)
 
+    def without_hazards(self, rows: Rows, part: Slice, settings: RiskSettings, seed: int) -> Trial:
+        """The same but for the trees, which stand alone; the regressions knew of no hazards."""
+        alone = copy(self)
+        alone.hazards, alone.causes, alone.trees = {}, {}, {}
+        for h in self.trees:
+            kept, weights = training(rows, part.before[h], h, settings, settings.most_rows_tried)
+            alone.trees[h] = try_trees(rows, kept, weights, h, part.judged, settings, seed)
+        return alone
+
     def parts(self, horizon: int, chosen: Chosen) -> list[Array]:
         """The scores of a horizon's parts, in the order in which a model has them."""
         found = [
@@ -123,7 +133,7 @@ def trials(
     """The parts tried on the later slices; and the rows, without roles if hazards are of no use.
 
     Causes do not add up everywhere. Where the later slices are told better by either regression
-    than by hazards, trees should not have to stand on these, and all is tried without them.
+    than by hazards, trees should not have to stand on these, and are tried without them.
     """
     tried = [Trial(rows, part, horizons, settings, seed) for part in slices]
     if not tried[0].hazards:
@@ -145,7 +155,10 @@ def trials(
     if loss(lambda trial, h: trial.hazards[h]) < min(others):
         return rows, tried
     plain = replace(rows, roles=Roles((), (), None))
-    return plain, [Trial(plain, part, horizons, settings, seed) for part in slices]
+    return plain, [
+        trial.without_hazards(plain, part, settings, seed)
+        for trial, part in zip(tried, slices, strict=True)
+    ]
 
 
 def choose(rows: Rows, tried: Sequence[Trial], horizon: int, settings: RiskSettings) -> Chosen:
