@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from data.errors import DataError
 from features.asof import NEVER, Int64
@@ -34,9 +35,12 @@ from features.evaluate import Float64, Own, combine, group_names, latest_values
 from features.expression import Expression
 from features.flat import Flat, Group, Leaf
 from features.history import SCALES, History, Keyed
+from features.kernel import Spells
 from features.program import program_of, stream_of
 from features.spec import FeatureView, Term
 from features.timeline import Timeline
+
+Flags = npt.NDArray[np.bool_]
 
 MANY = 20_000
 """A customer with more rows of one source than this is computed like a batch of one."""
@@ -261,6 +265,19 @@ def _leaf_values(
     return sign * part.whole_numbers(value), np.nan, sign * SCALES[value.kind]
 
 
+def _lines_of(group: Group, term: Term, history: History) -> list[int]:
+    """A link's code to the code of the same name among the term's keys; -1 stays -1."""
+    names = group_names(history, group.term)
+    codes = history.codes(term.source, term.key, names, np.arange(len(names)))
+    return np.append(codes, -1).tolist()
+
+
+def _counted(spells: Spells, rows: slice, window: int | np.int64, as_of: int) -> Flags:
+    """Which of the rows count at T."""
+    hi = np.minimum(spells.hi[rows], spells.at[rows] + (window + 1))
+    return (spells.lo[rows] <= as_of) & (hi > as_of)
+
+
 class _GroupStream:
     """The leaves of one stream of a group."""
 
@@ -269,10 +286,7 @@ class _GroupStream:
         keyed = history.keyed(term.source, term.key)
         needs = None if value is None or keyed.complete(value) else value
         self.timeline = Timeline.of(history, term, needs)
-        names = group_names(history, group.term)
-        # a link's code to the code of the same name among this source's keys; -1 stays -1
-        codes = history.codes(term.source, term.key, names, np.arange(len(names)))
-        self.code = np.append(codes, -1).tolist()
+        self.code = _lines_of(group, term, history)
         self.windows = np.array([leaf.term.window or 0 for leaf in leaves], dtype=np.int64)
         self.leaves = [
             (leaf.row, leaf.term.window, *self._running(leaf.term, keyed)) for leaf in leaves
@@ -322,9 +336,7 @@ class _GroupDistinct:
         self.spells = keyed.whole.spells(term, needs)
         self.values = keyed.whole.value(value).data.astype(np.int64)
         self.window = UNBOUNDED if leaf.term.window is None else leaf.term.window
-        names = group_names(history, group.term)
-        codes = history.codes(term.source, term.key, names, np.arange(len(names)))
-        self.code = np.append(codes, -1).tolist()
+        self.code = _lines_of(group, term, history)
 
     def fill(self, values: Float64, code: int, as_of: int) -> None:
         line = self.code[code]
@@ -332,8 +344,7 @@ class _GroupDistinct:
             values[self.row] = 0.0
             return
         rows = slice(int(self.begin[line]), int(self.begin[line + 1]))
-        hi = np.minimum(self.spells.hi[rows], self.spells.at[rows] + (self.window + 1))
-        counted = (self.spells.lo[rows] <= as_of) & (hi > as_of)
+        counted = _counted(self.spells, rows, self.window, as_of)
         values[self.row] = len(set(self.values[rows][counted].tolist()))
 
 
@@ -397,8 +408,7 @@ class _Spread:
         except KeyError:
             return
         rows = slice(int(self.keyed.begin[code]), int(self.keyed.begin[code + 1]))
-        hi = np.minimum(self.spells.hi[rows], self.spells.at[rows] + (self.window + 1))
-        counted = (self.spells.lo[rows] <= as_of) & (hi > as_of)
+        counted = _counted(self.spells, rows, self.window, as_of)
         named = self.codes[rows][counted].tolist()
         if not named:
             return

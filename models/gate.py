@@ -108,11 +108,8 @@ def gate(
     """
     verdict = _Verdict()
     predicted = np.asarray(candidate, dtype=np.float64)
-    broken = int((~np.isfinite(predicted)).sum())
-    if broken:
-        verdict.say(False, f"{broken} of {predicted.size} predictions are not finite")
+    if not _all_finite(verdict, predicted):
         return verdict.decision()
-    verdict.say(True, f"all {predicted.size} predictions are finite")
     if not evaluation.baselines and champion is None:
         raise DataError("a first model needs a baseline to be compared with; give one at least")
     value = rules.metric(evaluation.y, predicted)
@@ -131,6 +128,17 @@ def gate(
         _against_champion(verdict, rules, evaluation, predicted, champion, value)
     _in_bounds(verdict, rules, evaluation, predicted)
     return verdict.decision()
+
+
+def _all_finite(verdict: _Verdict, predicted: npt.NDArray[np.float64]) -> bool:
+    broken = int((~np.isfinite(predicted)).sum())
+    verdict.say(
+        not broken,
+        f"{broken} of {predicted.size} predictions are not finite"
+        if broken
+        else f"all {predicted.size} predictions are finite",
+    )
+    return not broken
 
 
 def gate_fallback(
@@ -152,11 +160,8 @@ def gate_fallback(
     verdict = _Verdict()
     verdict.say(True, "a rule, served until there is enough to learn from: it has none to beat")
     predicted = np.asarray(candidate, dtype=np.float64)
-    broken = int((~np.isfinite(predicted)).sum())
-    if broken:
-        verdict.say(False, f"{broken} of {predicted.size} predictions are not finite")
+    if not _all_finite(verdict, predicted):
         return verdict.decision()
-    verdict.say(True, f"all {predicted.size} predictions are finite")
     unknown = "the model at work has learned, and cannot be compared with a rule"
     if evaluation is None or not _has_both(evaluation.y):
         verdict.say(True, "there are no rows with and without a complaint to judge it by yet")
