@@ -144,14 +144,14 @@ def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[F
         return distinct(TICKETS_OF_ORDERS, "customer_id", where=about, by=by)
 
     def evidence(
-        of: Callable[[Joint | str], Feature], times: float
+        of: Callable[[Joint | str], Feature], raised: float
     ) -> tuple[Feature, Feature, Feature, float]:
         """Of trouble above the usual, over the days for which items were held."""
         held, every = (
             total_age(ORDERS, since="delivered_at", label="held", at_most=HELD, by=by)
             for by in (shipped, "")
         )
-        return of(shipped), held, of_all(rate(of(""), every, "usual")), times
+        return of(shipped), held, of_all(rate(of(""), every, "usual")), raised
 
     kinds = (evidence(returns, 15.0), evidence(complainers, 30.0))
     trouble = elevated(kinds, BAD_LOTS, "lot_trouble").named(

@@ -4,7 +4,7 @@
 
 The shares are learned by logistic regression on later rows that no part was trained on, never
 negative (a higher score of a part never means a lower risk) and drawn to a prior: shares for the
-trees and regressions of the same horizon, none for those of other horizons. Their sum is
+parts of the same horizon, none for those of other horizons. Their sum is
 the calibration's slope. Since the sum is plain, contributions of parts are contributions to the
 calibrated score.
 

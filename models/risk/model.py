@@ -1,9 +1,9 @@
 """A trained risk model: feature frame in, calibrated risks out, with the reasons.
 
-Each horizon's risk is a mixture (models/risk/mixture.py) of trees and regressions, some of them
-trained on other horizons. A longer window holds a shorter one, so a horizon's log odds are at least
-those of every shorter horizon: that is part of the definition, not a repair afterwards, and the
-reasons follow it (they are the reasons of the horizon that set the value).
+Each horizon's risk is a mixture (models/risk/mixture.py) of hazards, trees and regressions, some
+of them trained on other horizons. A longer window holds a shorter one, so a horizon's log odds are
+at least those of every shorter horizon: that is part of the definition, not a repair afterwards,
+and the reasons follow it (they are the reasons of the horizon that set the value).
 
 What a row gets does not depend, to the last bit, on the rows beside it.
 """

@@ -57,7 +57,7 @@ class RiskSettings:
     slice_share: float = 0.3
     """Share of the as-of times that the later slices hold together."""
     mixture_prior: float = 30.0
-    """Complaints' worth of belief in the usual shares of trees and regressions."""
+    """Complaints' worth of belief in the usual shares of the parts."""
     slope_prior: float = 100.0
     """Complaints' worth of belief that the mixture neither stretches nor flattens the scores."""
     level_half_life_days: float = 28.0

@@ -3,7 +3,7 @@
 1. Check that there is enough to learn from; say what is missing otherwise.
 2. On later slices of time, with everything trained before them (and after an embargo as long as the
    label): choose the number of trees and the regression's penalty, learn how to mix the scores of
-   trees and regressions of all horizons, and with that their calibration.
+   the parts of all horizons, and with that their calibration.
 3. Train the parts again on all rows.
 4. Set the level as it stands now, tracked through the labels that were complete soonest.
 

@@ -134,7 +134,7 @@ def _judge_and_register(
         twin_as_of=twin_as_of,
         decision=decision,
         params={
-            "model": "trees and regressions",
+            "model": ", ".join(dict.fromkeys(part.kind for part in model.parts)),
             "horizons": horizons,
             "as_ofs": learned.features["as_of"].nunique(),
             "as_of_step_days": settings.risk.as_of_step_days,
