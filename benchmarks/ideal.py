@@ -2,15 +2,16 @@
 
 ``beside`` asks the observer at the cutoffs and finds each customer's next complaint's topic;
 ``rows`` compares, against soft labels (the truth's probabilities): average precision and log-loss
-skill of model and observer with their ratio, the observer's ECE, the model's ECE and slope, true
-over predicted in the model's top 5 %, the log loss of the model minus the observer's on what
-happened with its 95 % interval over customers (no model beats the observer: never below zero), and
-the share of next topics that each names first, among those who complained (a backtest's frame
-tells the model's as ``topic``; empty where it does not).
+skill of model and observer with their ratio and its 95 % interval over customers, the observer's
+ECE, the model's ECE and slope, true over predicted in the model's top 5 %, the log loss of the
+model minus the observer's on what happened with its 95 % interval over customers (no model beats
+the observer: never below zero), and the share of next topics that each names first, among those who
+complained, with their ratio.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -19,6 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.simulate.observer import observer
+from models.bootstrap import Interval, Metric, bootstrap
 from models.metrics import average_precision, calibration_slope, ece, log_loss, paired_bootstrap
 
 Floats = npt.NDArray[np.float64]
@@ -76,16 +78,20 @@ def figures(known: pd.DataFrame, h: int, last: bool) -> list[str]:
     soft, y, risk, ideal = (
         known[f"{c}_{h}d"].to_numpy(np.float64) for c in ("truth", "label", "risk", "ideal")
     )
+    groups = known["customer_id"].to_numpy()
     precision = [average_precision(soft, p) for p in (risk, ideal)]
-    constant = np.full(len(soft), soft.mean())
-    skill = [1 - log_loss(soft, p) / log_loss(soft, constant) for p in (risk, ideal)]
+    skill = [log_loss_skill(soft, p) for p in (risk, ideal)]
+    ratios = [
+        bootstrap(_ratio(metric), soft, (risk, ideal), groups=groups)
+        for metric in (average_precision, log_loss_skill)
+    ]
     top = risk >= np.quantile(risk, 0.95)
-    more = paired_bootstrap(log_loss, y, risk, ideal, groups=known["customer_id"].to_numpy())
+    more = paired_bootstrap(log_loss, y, risk, ideal, groups=groups)
     return [
         f"{precision[0]:.3f} / {precision[1]:.3f}",
-        f"{precision[0] / precision[1]:.3f}",
+        _told(ratios[0]),
         f"{skill[0]:.3f} / {skill[1]:.3f}",
-        f"{skill[0] / skill[1]:.3f}",
+        _told(ratios[1]),
         f"{ece(soft, ideal):.4f}",
         f"{ece(soft, risk):.4f}",
         f"{calibration_slope(soft, risk):.2f}",
@@ -95,20 +101,55 @@ def figures(known: pd.DataFrame, h: int, last: bool) -> list[str]:
     ]
 
 
+def log_loss_skill(y: Floats, p: Floats, *, weights: Floats | None = None) -> float:
+    """1 - log loss over that of the mean of ``y``."""
+    constant = np.full(len(y), np.average(y, weights=weights))
+    return 1 - log_loss(y, p, weights=weights) / log_loss(y, constant, weights=weights)
+
+
+def _ratio(metric: Metric) -> Metric:
+    """The metric of the first prediction over that of the second."""
+
+    def ratio(y: Floats, a: Floats, b: Floats, *, weights: Floats) -> float:
+        return metric(y, a, weights=weights) / metric(y, b, weights=weights)
+
+    return ratio
+
+
+def _told(found: Interval) -> str:
+    return f"{found.estimate:.3f} ({found.low:.3f}, {found.high:.3f})"
+
+
 def topics(known: pd.DataFrame) -> str:
-    """Right first topics among those who complained: model's and observer's."""
+    """Right first topics among those who complained: model's, observer's, and their ratio."""
     came = known[known["next_topic"].notna()]
-    ideal = (came["ideal_topic"] == came["next_topic"]).mean()
-    if "topic" not in came:
-        return f"- / {ideal:.3f}"
-    return f"{(came['topic'] == came['next_topic']).mean():.3f} / {ideal:.3f}"
+    right = [(came[c] == came["next_topic"]).to_numpy(np.float64) for c in ("topic", "ideal_topic")]
+    ratio = bootstrap(
+        _ratio(lambda y, p, *, weights: float(np.average(p, weights=weights))),
+        np.ones(len(came)),
+        (right[0], right[1]),
+        groups=came["customer_id"].to_numpy(),
+    )
+    return f"{right[0].mean():.3f} / {right[1].mean():.3f}: {_told(ratio)}"
 
 
 def mean_of_seeds(tables: Sequence[list[list[str]]]) -> list[list[str]]:
-    """A row per horizon: the bars' ratios, averaged over the seeds' tables."""
+    """A row per horizon: the bars' figures, averaged over the seeds' tables; companies are
+    independent, so the half widths of their intervals add up by their squares."""
+
+    def mean(cells: Sequence[str]) -> str:
+        found = [[float(x) for x in re.findall(r"[-+]?\d+\.\d+", cell)[-3:]] for cell in cells]
+        middle = np.mean([numbers[0] for numbers in found])
+        if len(found[0]) < 3:
+            return f"{middle:.3f}"
+        half = np.sqrt(np.sum([((high - low) / 2) ** 2 for _, low, high in found])) / len(found)
+        return _told(Interval(float(middle), float(middle - half), float(middle + half)))
+
     out = []
     for lines in zip(*tables, strict=True):
-        mean = [f"{np.mean([float(line[k]) for line in lines]):.3f}" for k in (3, 5, 6, 7, 8, 9)]
-        row = ["mean of seeds", lines[0][1], "", mean[0], "", mean[1], *mean[2:], "", ""]
-        out.append(row)
+        cells = {k: mean([line[k] for line in lines]) for k in (3, 5, 6, 7, 8, 9)}
+        if lines[0][11]:
+            cells[11] = mean([line[11] for line in lines])
+        name, horizon = "mean of seeds", lines[0][1]
+        out.append([name, horizon, *(cells.get(k, "") for k in range(2, len(HEADER)))])
     return out

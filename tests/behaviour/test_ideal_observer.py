@@ -180,3 +180,20 @@ def test_next_topics_are_those_of_many_futures(company: Company, told: pd.DataFr
     share = told[names].to_numpy().max(axis=1).sum() / told["complaint_7d"].sum()
     assert right > usual + 0.05
     assert right == pytest.approx(share, abs=0.05)
+
+
+def test_who_holds_many_items_has_no_bad_lot_for_that() -> None:
+    """The company offers a replacement to holders of many items, bad or not: no hint of a lot."""
+    rates = dataclasses.replace(Rates(), c_item=0.006)
+    company = Company(1200, 100, 3, rates=rates, hazard_every=0)
+    while company.day < 100:
+        company.step()
+    shown = seen(company.tables(), company.now, date(2024, 1, 1))
+    world = known_world(shown, rates)
+    offered = company.tables()["treatments"]["action"] == "replacement"
+    assert offered.sum() > 10
+    found = lots(world, shown, replay(world, shown), 16, np.random.default_rng(0))
+    chance, bad = found.draws.mean(axis=0), company.state.incidents.defective
+    sure = chance[:, : bad.shape[1]] > 0.99
+    assert sure.sum() > 2
+    assert bad[:, : chance.shape[1]][sure[:, : bad.shape[1]]].all()

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.simulate.contacts import GENERAL, oldest_open
-from data.simulate.draws import Bools, Ints
+from data.simulate.draws import Bools, Floats, Ints
 from data.simulate.hazard import causes
 from data.simulate.observer.columns import DEFECT, RETURNS
 from data.simulate.observer.seen import Seen
@@ -35,12 +35,13 @@ class Hint:
     """An event that says something of the items a customer held when it happened.
 
     ``without`` is the weight of the event if none of ``items`` (orders) was defective, ``each``
-    what every defective one adds; ``about`` the order that the event names (-2: none asked for).
+    what every defective one adds (or one number for each item); ``about`` the order that the event
+    names (-2: none asked for).
     """
 
     items: Ints
     without: float
-    each: float
+    each: float | Floats
     about: int = -2
 
     def weight(self, bad: Bools) -> float:
@@ -49,7 +50,7 @@ class Hint:
             named = self.items[bad][-1] if bad.any() else self.items[-1]
             if named != self.about:
                 return 0.0
-        return max(float(self.without + self.each * bad.sum()), 0.0)
+        return max(float(self.without + np.sum(self.each * bad)), 0.0)
 
 
 def consider(
@@ -79,7 +80,8 @@ def consider(
         if not len(items):
             continue
         if log["action"][row] == "replacement":
-            found.append(Hint(items, 0.0, 1.0))
+            if cause[c] != _DEFECT:  # so many items that the company thinks of them anyway
+                found.append(Hint(items, 0.0, 1.0))
         elif rates.c_defective > others[c]:
             found.append(Hint(items, 1.0, -1.0))
     log_ratio = float(np.log((1 - 8 * share) / (1 - share / 2)))

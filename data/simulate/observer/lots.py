@@ -62,8 +62,9 @@ def returns_evidence(rates: Rates, days: Ints, returned: Bools) -> Floats:
     return evidence
 
 
-def review_evidence(shown: Seen) -> Floats:
-    """The same of the reviews: written or not yet, the rating, what the text is about."""
+def review_evidence(shown: Seen) -> tuple[Floats, list[Hint]]:
+    """The same of the reviews: written or not yet, the rating, what the text is about; and hints
+    from those that may be about several parcels of the same product."""
     orders, reviews = shown.orders, shown.reviews
     arrived = orders["delivered_at"] < NEVER
     age = np.where(arrived, (shown.now - orders["delivered_at"]) / DAY, 0.0)
@@ -78,21 +79,30 @@ def review_evidence(shown: Seen) -> Floats:
         of = (orders["customer"][item], orders["product"][item])
         places.setdefault(of, []).append(int(item))
     late = orders["delivered_at"] > orders["promised_at"]
+    hints = []
     for r in range(len(reviews["customer"])):
         given = reviews["given_at"][r]
         held = places.get((reviews["customer"][r], reviews["product"][r]), [])
         fits = [k for k in held if DAY <= given - orders["delivered_at"][k] <= 12 * DAY]
         if not fits:
             continue
-        k = fits[-1]  # the parcel that came last
-        evidence[k] = np.log(REVIEW_SHARE_DEFECTIVE / REVIEW_SHARE)
-        mood = REVIEW_MOOD + REVIEW_LATE * late[k]
-        bad, sound = (_rated(reviews["rating"][r], m) for m in (mood + REVIEW_DEFECTIVE, mood))
-        evidence[k] += np.log(bad / sound)
-        if reviews["topic"][r] >= 0:
-            sign = 1 if reviews["topic"][r] == DEFECT else -1
-            evidence[k] -= sign * np.log(IMPOSSIBLE)
-    return evidence
+        found = [_reviewed(reviews["rating"][r], reviews["topic"][r], late[k]) for k in fits]
+        if len(fits) == 1:
+            evidence[fits[0]] = np.log(found[0][1] / found[0][0])
+            continue
+        sound, bad = np.array(found).T / np.sum(found)
+        hints.append(Hint(np.array(fits), float(sound.sum()), bad - sound))
+    return evidence, hints
+
+
+def _reviewed(rating: float, topic: int, late: bool) -> tuple[float, float]:
+    """How probable such a review is of a sound item, and of a defective one."""
+    mood = REVIEW_MOOD + REVIEW_LATE * late
+    sound = REVIEW_SHARE * _rated(rating, mood)
+    bad = REVIEW_SHARE_DEFECTIVE * _rated(rating, mood + REVIEW_DEFECTIVE)
+    if topic >= 0:  # the text says which
+        return (IMPOSSIBLE * sound, bad) if topic == DEFECT else (sound, IMPOSSIBLE * bad)
+    return sound, bad
 
 
 def _told(age: Floats) -> Floats:
@@ -119,8 +129,8 @@ def lots(world: World, shown: Seen, lived: Replayed, runs: int, rng: np.random.G
         orders["product"] * periods + of_day[np.where(shipped, orders["shipped"], 0)],
         -1,
     )
-    evidence = _item_evidence(rates, shown, lived)
-    state = _Chain(rates, lived, orders["customer"], lot, evidence, products * periods)
+    evidence, hints = _item_evidence(rates, shown, lived)
+    state = _Chain(rates, lived, orders["customer"], lot, evidence, hints, products * periods)
     state.settle()
     place = np.argsort(rng.random((runs, products * periods)), axis=0)
     chain = (place + rng.random(place.shape)) / runs < rates.defective_lot
@@ -140,16 +150,15 @@ def lots(world: World, shown: Seen, lived: Replayed, runs: int, rng: np.random.G
     return Lots(chain.reshape(runs, products, periods), exposure, asked, defective)
 
 
-def _item_evidence(rates: Rates, shown: Seen, lived: Replayed) -> Floats:
+def _item_evidence(rates: Rates, shown: Seen, lived: Replayed) -> tuple[Floats, list[Hint]]:
     orders = shown.orders
     returned = orders["returned"] < FAR
     last = np.where(returned, orders["returned"], shown.day - 1)
     last = np.minimum(last, orders["delivered"] + rates.in_hand_days)
     days = np.maximum(last - orders["delivered"], 0)
-    total: Floats = (
-        lived.item_evidence + returns_evidence(rates, days, returned) + review_evidence(shown)
-    )
-    return total
+    reviews, hints = review_evidence(shown)
+    total: Floats = lived.item_evidence + returns_evidence(rates, days, returned) + reviews
+    return total, [*lived.hints, *hints]
 
 
 class _Chain:
@@ -162,6 +171,7 @@ class _Chain:
         customer: Ints,
         lot: Ints,
         evidence: Floats,
+        hints: list[Hint],
         size: int,
     ) -> None:
         self.rates, self.lived, self.customer, self.lot = rates, lived, customer, lot
@@ -174,7 +184,7 @@ class _Chain:
         self.prior = np.log(rates.defective_lot / (1 - rates.defective_lot))
         self.evidence = {k: float(evidence[items].sum()) for k, items in self.items.items()}
         self.hints: dict[int, list[Hint]] = {}
-        for hint in lived.hints:
+        for hint in hints:
             for k in set(lot[hint.items].tolist()):
                 self.hints.setdefault(k, []).append(hint)
         self.open = self.touched.tolist()
