@@ -1,8 +1,9 @@
 """What about, and through which channel: the choice that the next complaint will make.
 
-Learned from the rows that were followed by a complaint, by a small multiclass LightGBM; rare
-choices (under 1 % or 20 rows) are not told apart. Where rows are too few to learn from, everyone
-gets the shares of the past, which is what is known.
+Learned from the rows that were followed by a complaint, by a small multiclass LightGBM that stands
+on what the complaints of each cause are about (models/risk/about.py), where there are causes and
+later rows say that they help. Rare choices (under 1 % or 20 rows) are not told apart. Where rows
+are too few to learn from, everyone gets the shares of the past, which is what is known.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import softmax
 
+from models.risk.about import About, about, about_from_json
 from models.risk.encode import Matrix
+from models.risk.hazards import Hazards
 from models.risk.trees import TreeSettings, grow, raw_score, staged
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 ENOUGH = 300
 """Rows followed by a complaint that a model of the choice needs."""
@@ -30,33 +34,41 @@ MOST = 16
 
 @dataclass(frozen=True)
 class Choice:
-    """The choices, the shares of the past, and the trees that refine them (or None)."""
+    """The choices, the shares of the past, the trees that refine them (or None), and what the
+    causes say, on which the trees stand (or None)."""
 
     values: tuple[str, ...]
     shares: tuple[float, ...]
     booster: Any | None
+    about: About | None = None
 
     def probabilities(self, matrix: Matrix, *, num_threads: int = 1) -> Array:
         """Rows × choices; each row adds up to 1."""
         if self.booster is None:
             return np.tile(np.array(self.shares), (len(matrix), 1))
-        raw = raw_score(self.booster, matrix, num_threads=num_threads)
-        return softmax(raw.reshape(len(matrix), len(self.values)), axis=1)
+        return softmax(self._raw(matrix, num_threads), axis=1)
 
     def likeliest(self, matrix: Matrix, *, num_threads: int = 1) -> npt.NDArray[np.object_]:
         """The likeliest choice per row."""
         if self.booster is None:
             return np.full(len(matrix), self.values[int(np.argmax(self.shares))], dtype=object)
-        raw = raw_score(self.booster, matrix, num_threads=num_threads)
-        best = raw.reshape(len(matrix), len(self.values)).argmax(axis=1)
+        best = self._raw(matrix, num_threads).argmax(axis=1)
         return np.array(self.values, dtype=object)[best]
 
+    def _raw(self, matrix: Matrix, num_threads: int) -> Array:
+        raw = raw_score(self.booster, matrix, num_threads=num_threads)
+        raw = raw.reshape(len(matrix), len(self.values))
+        return raw if self.about is None else raw + np.log(self.about.probabilities(matrix))
+
     def to_json(self) -> dict[str, Any]:
-        return {"values": list(self.values), "shares": list(self.shares)}
+        told = None if self.about is None else self.about.to_json()
+        return {"values": list(self.values), "shares": list(self.shares), "about": told}
 
 
 def choice_from_json(found: Mapping[str, Any], booster: Any | None) -> Choice:
-    return Choice(tuple(found["values"]), tuple(found["shares"]), booster)
+    told = found.get("about")
+    made = about_from_json(told) if told else None
+    return Choice(tuple(found["values"]), tuple(found["shares"]), booster, made)
 
 
 def learn_choice(
@@ -66,13 +78,14 @@ def learn_choice(
     as_of: npt.NDArray[np.int64],
     categorical: Sequence[int],
     *,
+    causes: Hazards | None = None,
     seed: int,
     num_threads: int,
 ) -> Choice | None:
     """From rows × features and what each row's next complaint chose (null: unknown, left out).
 
-    None if no row has a choice. The number of trees is the best by log loss on the newest fifth of
-    the as-of times.
+    None if no row has a choice. The number of trees, and whether they stand on the ``causes``, is
+    the best by log loss on the newest fifth of the as-of times.
     """
     text = chosen.astype("str").where(chosen.notna())
     mass = pd.Series(weights).groupby(text.to_numpy()).sum()
@@ -95,7 +108,12 @@ def learn_choice(
     y = text[rows].map(position).to_numpy(dtype=np.float64)
     x, w, times = matrix[rows], weights[rows], as_of[rows]
 
-    def fit(part: npt.NDArray[np.bool_], rounds: int) -> Any:
+    def told(part: Mask) -> About | None:
+        if causes is None:
+            return None
+        return about(causes, x[part], y[part].astype(np.int64), w[part], len(kept))
+
+    def fit(part: Mask, rounds: int, base: About | None) -> Any:
         return grow(
             x[part],
             y[part],
@@ -106,21 +124,34 @@ def learn_choice(
             rounds=rounds,
             seed=seed,
             num_threads=num_threads,
+            offset=None if base is None else np.log(base.probabilities(x[part])).ravel(order="F"),
             num_class=len(kept),
         )
 
     distinct = np.unique(times)
     late = times >= distinct[-max(len(distinct) // 5, 1)]
-    rounds = ROUNDS[1]
+    rounds, standing = ROUNDS[1], causes is not None
     if 50 <= late.sum() < len(late) - 50:
-        tried = fit(~late, ROUNDS[-1])
-        losses = []
-        for raw in staged(tried, x[late], ROUNDS, num_threads=num_threads):
-            shares_of = softmax(raw, axis=1)[np.arange(int(late.sum())), y[late].astype(int)]
-            losses.append(float(np.average(-np.log(np.maximum(shares_of, 1e-12)), weights=w[late])))
-        rounds = ROUNDS[int(np.argmin(losses))]
-        told = np.log(shares)[y[late].astype(int)]
-        if min(losses) > float(np.average(-told, weights=w[late])):
+        chosen_late = y[late].astype(np.int64)
+        losses: dict[tuple[bool, int], float] = {}
+        for on in {False, standing}:
+            base = told(~late) if on else None
+            tried = fit(~late, ROUNDS[-1], base)
+            offset = 0.0 if base is None else np.log(base.probabilities(x[late]))
+            for many, raw in zip(
+                ROUNDS, staged(tried, x[late], ROUNDS, num_threads=num_threads), strict=True
+            ):
+                losses[on, many] = _loss(softmax(raw + offset, axis=1), chosen_late, w[late])
+        standing, rounds = min(losses, key=losses.__getitem__)
+        usual = np.tile(shares, (len(chosen_late), 1))
+        if losses[standing, rounds] > _loss(usual, chosen_late, w[late]):
             return Choice(tuple(kept), tuple(shares.tolist()), None)
-    booster = fit(np.ones(len(y), dtype=bool), rounds)
-    return Choice(tuple(kept), tuple(shares.tolist()), booster)
+    every = np.ones(len(y), dtype=bool)
+    base = told(every) if standing else None
+    return Choice(tuple(kept), tuple(shares.tolist()), fit(every, rounds, base), base)
+
+
+def _loss(probabilities: Array, chosen: npt.NDArray[np.int64], weights: Array) -> float:
+    """The mean log loss of what was chosen."""
+    of_chosen = probabilities[np.arange(len(chosen)), chosen]
+    return float(np.average(-np.log(np.maximum(of_chosen, 1e-12)), weights=weights))

@@ -116,6 +116,11 @@ class Hazards:
         for cause in of:
             out[:, cause.column] += pace * cause.rate * (cause.amount(matrix) - cause.mean)
 
+    def parts(self, matrix: Matrix) -> Array:
+        """Rows × (base, causes): what adds up to the intensity of somebody of usual tendency."""
+        base = np.full(len(matrix), self.base)
+        return np.column_stack([base, *(c.rate * c.amount(matrix) for c in self.causes)])
+
     def _sums(self, matrix: Matrix) -> tuple[Array, Array, Array]:
         now = np.full(len(matrix), self.base)
         for cause in self.causes:

@@ -37,6 +37,7 @@ from models.risk.fit import (
     try_contacts,
 )
 from models.risk.forward import Chosen, choose, leaks, mixtures_of, slices_of, trials
+from models.risk.hazards import Hazards
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
 from models.risk.model import Boosted, Part, RiskModel, Tickets
@@ -107,8 +108,8 @@ def train_risk(
         parts=tuple(parts),
         mixtures=mixtures,
         tickets=tickets,
-        topic=_next(rows, sorted_labels, "next_topic", seed, settings),
-        channel=_next(rows, sorted_labels, "next_channel", seed, settings),
+        topic=_next(rows, sorted_labels, "next_topic", hazards, seed, settings),
+        channel=_next(rows, sorted_labels, "next_channel", hazards, seed, settings),
         cards={str(card["name"]): _card(card) for card in cards if card["name"] in encoder.columns},
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
         notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days)
@@ -225,7 +226,15 @@ def _dispersion(expected: Array, weights: Array, any_seen: float) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def _next(rows: Rows, labels: pd.DataFrame, column: str, seed: int, settings: RiskSettings) -> Any:
+def _next(
+    rows: Rows,
+    labels: pd.DataFrame,
+    column: str,
+    causes: Hazards | None,
+    seed: int,
+    settings: RiskSettings,
+) -> Any:
+    """What the next complaint chooses; ``causes``: those of the longest horizon."""
     if column not in labels.columns:
         return None
     return learn_choice(
@@ -234,6 +243,7 @@ def _next(rows: Rows, labels: pd.DataFrame, column: str, seed: int, settings: Ri
         rows.weights[labels[column].notna().to_numpy()],
         rows.as_of[labels[column].notna().to_numpy()],
         rows.encoder.categorical,
+        causes=causes,
         seed=seed,
         num_threads=settings.num_threads,
     )
