@@ -43,13 +43,17 @@ class RiskSettings:
     most_rows: int = 150_000
     """Rows that a part is learned from, at most (drawn by content)."""
     most_rows_tried: int = 80_000
-    """The same for the parts that are only tried on a later slice."""
+    """The same for the parts that are only tried on a later slice, and of a slice that judges."""
+    least_complaints_judged: int = 2000
+    """Complaints of each horizon that a later slice keeps, if it has them, however many rows."""
     most_rows_of_regression: int = 60_000
     """The same for a regression, whose cost grows with the square of its terms."""
     most_rows_of_hazards: int = 100_000
     """The same for the hazards."""
     others_of_hazards: float = 30.0
     """Rows without a complaint for each with one, for the hazards that are kept."""
+    most_rows_levelled: int = 300_000
+    """Rows without a complaint, at most, that the level is told by."""
     hazards_penalty: float = 20.0
     """Complaints' worth of evidence that an amount must bring to be a cause of its own."""
     slices: int = 2

@@ -40,9 +40,7 @@ from models.risk.forward import Chosen, choose, leaks, mixtures_of, slices_of, t
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
 from models.risk.model import Boosted, Part, RiskModel, Tickets
-from models.risk.rows import (
-    age_weights,
-)
+from models.risk.rows import Mask, age_weights, thinned
 from models.risk.settings import RiskSettings
 from models.risk.trees import raw_score
 
@@ -170,18 +168,33 @@ def _levels(
     settings: RiskSettings,
 ) -> tuple[dict[int, Mixture], dict[str, float]]:
     """The mixtures with their level set as it stands now (models/risk/level.py), and its track."""
-    scores = np.column_stack([part.score(rows.matrix, settings.num_threads) for part in parts])
+    kept, counts = _few(rows, horizons[0], settings.most_rows_levelled)
+    matrix = rows.matrix if kept.all() else rows.matrix[kept]
+    used = np.sum([mixtures[h].shares for h in horizons], axis=0) > 0
+    scores = np.zeros((len(matrix), len(parts)))
+    for at in np.flatnonzero(used).tolist():
+        scores[:, at] = parts[at].score(matrix, settings.num_threads)
     labelled: dict[int, Labelled] = {}
     starts: dict[int, float] = {}
     for h in horizons:
-        known = rows.known(h)
-        y, weights = rows.y[h][known], rows.weights[known]
+        known = rows.known(h)[kept]
+        y, count = rows.y[h][kept][known], counts[known]
+        weights = rows.weights[kept][known] * count
         score = Mixture(0.0, mixtures[h].shares).score(scores[known])
         starts[h] = levelled(score, y, weights, strength=0.0)
-        labelled[h] = Labelled(rows.as_of[known], score + starts[h], y, weights)
+        labelled[h] = Labelled(rows.as_of[kept][known], score + starts[h], y, weights, count)
     steps, found = levels(labelled, strength=settings.level_prior)
     told = {"now": found.now, "drift": found.drift, "noise": found.noise}
     return {h: Mixture(starts[h] + steps[h], mixtures[h].shares) for h in horizons}, told
+
+
+def _few(rows: Rows, horizon: int, most: int) -> tuple[Mask, Array]:
+    """Every row with a complaint within ``horizon`` days, ``most`` others; rows each stands for."""
+    kept = rows.known(horizon)
+    y = rows.y[horizon][kept]
+    chosen, counts = thinned(y, rows.drawn[kept], most / max(float(y.sum()), 1.0), len(y))
+    kept[kept] = chosen
+    return kept, counts[chosen]
 
 
 def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
