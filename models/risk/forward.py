@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
-from models.risk.fit import Rows, fit_causes, fit_core, fit_whole, training, try_trees
+from models.risk.fit import Rows, fit_causes, fit_core, fit_whole, together, training, try_trees
 from models.risk.hazards import Hazards, Roles
 from models.risk.mixture import Mixture, mix, recalibrated_loss
 from models.risk.rows import Slice, later_slices, with_both
@@ -63,14 +64,13 @@ class Trial:
             core = fit_core(rows, kept, weights, h, settings)
             self.core[h] = core.score(held)
 
-    def grow(self, rows: Rows, settings: RiskSettings, seed: int) -> None:
-        """The trees, on the hazards where these are kept."""
-        for h in self.core:
-            before = self.part.before[h]
-            kept, weights = training(rows, before, h, settings, settings.most_rows_tried)
-            self.trees[h] = try_trees(
-                rows, kept, weights, h, self.judged, settings, seed, self.causes.get(h)
-            )
+    def grow(self, rows: Rows, horizon: int, settings: RiskSettings, seed: int) -> None:
+        """The horizon's trees, on the hazards where these are kept."""
+        before, causes = self.part.before[horizon], self.causes.get(horizon)
+        kept, weights = training(rows, before, horizon, settings, settings.most_rows_tried)
+        self.trees[horizon] = try_trees(
+            rows, kept, weights, horizon, self.judged, settings, seed, causes
+        )
 
     def parts(self, horizon: int, chosen: Chosen) -> list[Array]:
         """The scores of a horizon's parts, in the order in which a model has them."""
@@ -137,13 +137,17 @@ def trials(
     Causes do not add up everywhere. Where the later slices are told better by either regression
     than by hazards, trees should not have to stand on these, and are tried without them.
     """
-    tried = [Trial(rows, part, horizons, settings) for part in slices]
+    alone = replace(settings, num_threads=1)
+    tried = together(
+        [partial(Trial, rows, part, horizons, alone) for part in slices], settings.num_threads
+    )
     if tried[0].hazards and not _add_up(rows, tried, horizons, settings):
         rows = replace(rows, roles=Roles((), (), None))
         for trial in tried:
             trial.hazards, trial.causes = {}, {}
-    for trial in tried:  # trees last: they are the dearest, and stand on what is kept
-        trial.grow(rows, settings, seed)
+    # trees last: they are the dearest, and stand on what is kept
+    growing = [partial(trial.grow, rows, h, alone, seed) for trial in tried for h in horizons]
+    together(growing, settings.num_threads)
     return rows, tried
 
 

@@ -50,6 +50,8 @@ class RiskSettings:
     """The same for a regression, whose cost grows with the square of its terms."""
     most_rows_of_hazards: int = 100_000
     """The same for the hazards."""
+    most_rows_of_choice: int = 80_000
+    """The same for the topic, or channel, of the next complaint."""
     others_of_hazards: float = 30.0
     """Rows without a complaint for each with one, for the hazards that are kept."""
     most_rows_levelled: int = 300_000
@@ -75,6 +77,7 @@ class RiskSettings:
     leak_auc: float = 0.985
     """A single feature that ranks later complaints this well raises the alarm."""
     num_threads: int = 1
+    """Fits that are made at once, each on a thread of its own; changes no model."""
 
 
 def rounds_up_to(trees: int) -> tuple[int, ...]:
