@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,22 @@ from models.risk.trees import grow, growing
 Array = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
 
+Found = TypeVar("Found")
+
 PATIENCE = 2
 """So many numbers of trees in a row may fail to help before no more are grown."""
+
+
+def together(tasks: Sequence[Callable[[], Found]], threads: int) -> list[Found]:
+    """What each task returns, in their order, ``threads`` of them at work at once.
+
+    Fits on one thread each, side by side: LightGBM and linear algebra leave Python's lock, small
+    trees gain little from a second thread, and no sum depends on how many threads there are.
+    """
+    if threads <= 1:
+        return [task() for task in tasks]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda task: task(), tasks))
 
 
 @dataclass(frozen=True)
@@ -207,7 +222,7 @@ def try_contacts(
     ``before``: by the likelihood of Poisson counts once the level is right."""
     known = ~np.isnan(contacts)
     held = held & known
-    kept = _drawn(rows, before & known, settings.most_rows_tried)
+    kept = drawn(rows, before & known, settings.most_rows_tried)
     growth = growing(
         rows.matrix[kept],
         contacts[kept],
@@ -229,7 +244,7 @@ def try_contacts(
     return _patiently(growth, loss)
 
 
-def _drawn(rows: Rows, allowed: Mask, most: int) -> Mask:
+def drawn(rows: Rows, allowed: Mask, most: int) -> Mask:
     """``most`` of the allowed rows at most, by a draw that looks at no label."""
     return allowed & (rows.drawn < most / max(int(allowed.sum()), 1))
 
@@ -244,7 +259,7 @@ def fit_contacts(
     most: int,
 ) -> Any:
     """Trees for the log of expected contacts; nobody is thinned by a label, only by a draw."""
-    kept = _drawn(rows, allowed & ~np.isnan(contacts), most)
+    kept = drawn(rows, allowed & ~np.isnan(contacts), most)
     return grow(
         rows.matrix[kept],
         contacts[kept],

@@ -7,15 +7,15 @@ it says how the parts do on customers' futures, not how well they remember their
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
-from models.risk.fit import Rows, fit_causes, fit_core, fit_whole, training, try_trees
+from models.risk.fit import Rows, fit_causes, fit_core, fit_whole, together, training, try_trees
 from models.risk.hazards import Hazards, Roles
 from models.risk.mixture import Mixture, mix, recalibrated_loss
 from models.risk.rows import Slice, later_slices, with_both
@@ -41,14 +41,9 @@ class Trial:
     """The parts trained before one later slice, and their scores on it, for every candidate."""
 
     def __init__(
-        self,
-        rows: Rows,
-        part: Slice,
-        horizons: Sequence[int],
-        settings: RiskSettings,
-        seed: int,
+        self, rows: Rows, part: Slice, horizons: Sequence[int], settings: RiskSettings
     ) -> None:
-        self.judged = part.judged
+        self.part, self.judged = part, part.judged
         held = rows.matrix[part.judged]
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, dict[float, Array]] = {}
@@ -61,7 +56,6 @@ class Trial:
             causes = fit_causes(rows, kept, weights, h, settings, causes)
             if causes is not None:
                 self.causes[h], self.hazards[h] = causes, causes.score(held)
-            self.trees[h] = try_trees(rows, kept, weights, h, part.judged, settings, seed, causes)
             fitted = fit_whole(rows, kept, weights, h, settings.penalties, settings)
             self.linear[h] = {
                 penalty: line.score(held)
@@ -70,14 +64,13 @@ class Trial:
             core = fit_core(rows, kept, weights, h, settings)
             self.core[h] = core.score(held)
 
-    def without_hazards(self, rows: Rows, part: Slice, settings: RiskSettings, seed: int) -> Trial:
-        """The same but for the trees, which stand alone; the regressions knew of no hazards."""
-        alone = copy(self)
-        alone.hazards, alone.causes, alone.trees = {}, {}, {}
-        for h in self.trees:
-            kept, weights = training(rows, part.before[h], h, settings, settings.most_rows_tried)
-            alone.trees[h] = try_trees(rows, kept, weights, h, part.judged, settings, seed)
-        return alone
+    def grow(self, rows: Rows, horizon: int, settings: RiskSettings, seed: int) -> None:
+        """The horizon's trees, on the hazards where these are kept."""
+        before, causes = self.part.before[horizon], self.causes.get(horizon)
+        kept, weights = training(rows, before, horizon, settings, settings.most_rows_tried)
+        self.trees[horizon] = try_trees(
+            rows, kept, weights, horizon, self.judged, settings, seed, causes
+        )
 
     def parts(self, horizon: int, chosen: Chosen) -> list[Array]:
         """The scores of a horizon's parts, in the order in which a model has them."""
@@ -116,11 +109,20 @@ def slices_of(
     for parts in (cut(settings.slices, settings.slice_share), cut(1, 0.01), cut(1, 2.0)):
         found = usable(parts)
         if found:
-            return found
+            return [_bounded(rows, part, horizons, settings) for part in found]
     raise NotEnoughHistory(
         "complaints are too few to hold some of them back for calibration: no later slice and no "
         "third of the customers has 10 of them with 20 left to learn from; bring more history"
     )
+
+
+def _bounded(rows: Rows, part: Slice, horizons: Sequence[int], settings: RiskSettings) -> Slice:
+    """The slice with no more judged rows than tell, by a draw that looks at no label."""
+    fewest = min(float(rows.y[h][part.judged].sum()) for h in horizons)
+    share = max(
+        settings.most_rows_tried / part.judged.sum(), settings.least_complaints_judged / fewest
+    )
+    return part if share >= 1 else Slice(part.before, part.judged & (rows.drawn < share))
 
 
 def trials(
@@ -135,9 +137,24 @@ def trials(
     Causes do not add up everywhere. Where the later slices are told better by either regression
     than by hazards, trees should not have to stand on these, and are tried without them.
     """
-    tried = [Trial(rows, part, horizons, settings, seed) for part in slices]
-    if not tried[0].hazards:
-        return rows, tried
+    alone = replace(settings, num_threads=1)
+    tried = together(
+        [partial(Trial, rows, part, horizons, alone) for part in slices], settings.num_threads
+    )
+    if tried[0].hazards and not _add_up(rows, tried, horizons, settings):
+        rows = replace(rows, roles=Roles((), (), None))
+        for trial in tried:
+            trial.hazards, trial.causes = {}, {}
+    # trees last: they are the dearest, and stand on what is kept
+    growing = [partial(trial.grow, rows, h, alone, seed) for trial in tried for h in horizons]
+    together(growing, settings.num_threads)
+    return rows, tried
+
+
+def _add_up(
+    rows: Rows, tried: Sequence[Trial], horizons: Sequence[int], settings: RiskSettings
+) -> bool:
+    """Whether hazards tell the later slices better than any regression does."""
 
     def loss(score: Callable[[Trial, int], Array]) -> float:
         return sum(
@@ -152,13 +169,7 @@ def trials(
         loss(lambda trial, h, penalty=penalty: trial.linear[h][penalty])  # type: ignore[misc]
         for penalty in settings.penalties
     ]
-    if loss(lambda trial, h: trial.hazards[h]) < min(others):
-        return rows, tried
-    plain = replace(rows, roles=Roles((), (), None))
-    return plain, [
-        trial.without_hazards(plain, part, settings, seed)
-        for trial, part in zip(tried, slices, strict=True)
-    ]
+    return loss(lambda trial, h: trial.hazards[h]) < min(others)
 
 
 def choose(rows: Rows, tried: Sequence[Trial], horizon: int, settings: RiskSettings) -> Chosen:

@@ -101,12 +101,14 @@ def _filtered(steps: Array, variances: Array, drift: float) -> tuple[float, Arra
 
 @dataclass(frozen=True)
 class Labelled:
-    """Rows of one horizon whose label is complete: as-of times, log odds so far, labels."""
+    """Rows of one horizon whose label is complete: as-of times, log odds so far, labels, weights
+    (for age too), and how many rows each stands for."""
 
     as_of: Times
     score: Array
     y: Array
     weights: Array
+    counts: Array
 
 
 def levels(of: Mapping[int, Labelled], *, strength: float) -> tuple[dict[int, float], Track]:
@@ -144,13 +146,13 @@ def _windows(rows: Labelled, days: int, strength: float) -> tuple[Array, Array, 
     steps, variances = [], []
     for start in chosen:
         here = rows.as_of == start
-        score, y = rows.score[here], rows.y[here]
-        step = levelled(score, y, np.ones(len(y)), strength=min(strength, 1.0))
+        score, y, counts = rows.score[here], rows.y[here], rows.counts[here]
+        step = levelled(score, y, counts, strength=min(strength, 1.0))
         # the information that the rows would hold if all went as foretold: an empty week's own
         # rate would claim to know nothing, or everything
         risk = expit(score)
         steps.append(step)
-        variances.append(1.0 / max(float((risk * (1 - risk)).sum()), 0.5))
+        variances.append(1.0 / max(float((counts * risk * (1 - risk)).sum()), 0.5))
     return np.array(chosen, dtype=np.float64), np.array(steps), np.array(variances)
 
 

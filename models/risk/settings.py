@@ -43,13 +43,19 @@ class RiskSettings:
     most_rows: int = 150_000
     """Rows that a part is learned from, at most (drawn by content)."""
     most_rows_tried: int = 80_000
-    """The same for the parts that are only tried on a later slice."""
+    """The same for the parts that are only tried on a later slice, and of a slice that judges."""
+    least_complaints_judged: int = 2000
+    """Complaints of each horizon that a later slice keeps, if it has them, however many rows."""
     most_rows_of_regression: int = 60_000
     """The same for a regression, whose cost grows with the square of its terms."""
     most_rows_of_hazards: int = 100_000
     """The same for the hazards."""
+    most_rows_of_choice: int = 80_000
+    """The same for the topic, or channel, of the next complaint."""
     others_of_hazards: float = 30.0
     """Rows without a complaint for each with one, for the hazards that are kept."""
+    most_rows_levelled: int = 300_000
+    """Rows without a complaint, at most, that the level is told by."""
     hazards_penalty: float = 20.0
     """Complaints' worth of evidence that an amount must bring to be a cause of its own."""
     slices: int = 2
@@ -71,6 +77,7 @@ class RiskSettings:
     leak_auc: float = 0.985
     """A single feature that ranks later complaints this well raises the alarm."""
     num_threads: int = 1
+    """Fits that are made at once, each on a thread of its own; changes no model."""
 
 
 def rounds_up_to(trees: int) -> tuple[int, ...]:

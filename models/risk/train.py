@@ -13,8 +13,9 @@ is not complete (NaN) are left out for that horizon only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,27 +28,29 @@ from models.risk.encode import feature_columns, learn_encoder, varying
 from models.risk.enough import check_history, check_rows
 from models.risk.fit import (
     Rows,
+    drawn,
     fit_causes,
     fit_contacts,
     fit_core,
     fit_trees,
     fit_whole,
     gather,
+    together,
     training,
     try_contacts,
 )
-from models.risk.forward import Chosen, choose, leaks, mixtures_of, slices_of, trials
+from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of, trials
 from models.risk.hazards import Hazards
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
 from models.risk.model import Boosted, Part, RiskModel, Tickets
-from models.risk.rows import (
-    age_weights,
-)
+from models.risk.rows import Mask, age_weights, thinned
 from models.risk.settings import RiskSettings
 from models.risk.trees import raw_score
 
 Array = npt.NDArray[np.float64]
+
+CHOICES = ("next_topic", "next_channel")
 
 
 def train_risk(
@@ -81,26 +84,17 @@ def train_risk(
     chosen = {h: choose(rows, tried, h, settings) for h in wanted}
     mixtures, forward = mixtures_of(rows, tried, chosen, wanted, settings)
 
-    parts: list[Part] = []
-    for h in wanted:
-        kept, weights = training(rows, rows.known(h), h, settings, settings.most_rows)
-        start = tried[-1].causes.get(h)
-        more = training(
-            rows, rows.known(h), h, settings,
-            settings.most_rows_of_hazards, settings.others_of_hazards,
-        )  # fmt: skip
-        hazards = fit_causes(rows, *more, h, settings, start)
-        booster = fit_trees(rows, kept, weights, h, chosen[h].rounds, settings, seed, hazards)
-        parts.append(Part("trees", h, Boosted(booster, hazards)))
-        [linear] = fit_whole(rows, kept, weights, h, (chosen[h].penalty,), settings)
-        parts.append(Part("linear", h, linear))
-        parts.append(Part("core", h, fit_core(rows, kept, weights, h, settings)))
-        if hazards is not None:
-            parts.append(Part("hazards", h, hazards))
+    alone = replace(settings, num_threads=1)
+    before, judged = slices[-1].before[wanted[-1]], slices[-1].judged
+    causes = tried[-1].causes.get(wanted[-1])
+    fits: list[Callable[[], Any]] = [
+        lambda: _tickets(rows, contacts, wanted[-1], before, judged, alone, seed),
+        *(partial(_parts, rows, chosen[h], h, tried[-1], alone, seed) for h in wanted),
+        *(partial(_next, rows, sorted_labels, of, causes, seed, alone) for of in CHOICES),
+    ]
+    tickets, *learned, topic, channel = together(fits, settings.num_threads)
+    parts = [part for of_horizon in learned for part in of_horizon]
     mixtures, level = _levels(rows, parts, mixtures, wanted, settings)
-    last = slices[-1]
-    rounds = try_contacts(rows, contacts, last.before[wanted[-1]], last.judged, settings, seed)
-    tickets = _tickets(rows, contacts, wanted[-1], rounds, settings, seed)
     alarms = leaks(rows, tried, wanted, settings)
     return RiskModel(
         horizons=wanted,
@@ -108,13 +102,31 @@ def train_risk(
         parts=tuple(parts),
         mixtures=mixtures,
         tickets=tickets,
-        topic=_next(rows, sorted_labels, "next_topic", hazards, seed, settings),
-        channel=_next(rows, sorted_labels, "next_channel", hazards, seed, settings),
+        topic=topic,
+        channel=channel,
         cards={str(card["name"]): _card(card) for card in cards if card["name"] in encoder.columns},
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
         notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days)
         | {"level": level},
     )
+
+
+def _parts(
+    rows: Rows, chosen: Chosen, horizon: int, tried: Trial, settings: RiskSettings, seed: int
+) -> list[Part]:
+    """The parts of one horizon, learned from all rows; ``tried``: a trial to begin from."""
+    h, known = horizon, rows.known(horizon)
+    kept, weights = training(rows, known, h, settings, settings.most_rows)
+    more = training(
+        rows, known, h, settings, settings.most_rows_of_hazards, settings.others_of_hazards
+    )
+    hazards = fit_causes(rows, *more, h, settings, tried.causes.get(h))
+    booster = fit_trees(rows, kept, weights, h, chosen.rounds, settings, seed, hazards)
+    [linear] = fit_whole(rows, kept, weights, h, (chosen.penalty,), settings)
+    core = fit_core(rows, kept, weights, h, settings)
+    parts = [Part("trees", h, Boosted(booster, hazards)), Part("linear", h, linear)]
+    parts.append(Part("core", h, core))
+    return parts if hazards is None else [*parts, Part("hazards", h, hazards)]
 
 
 def forward_loss(
@@ -171,18 +183,33 @@ def _levels(
     settings: RiskSettings,
 ) -> tuple[dict[int, Mixture], dict[str, float]]:
     """The mixtures with their level set as it stands now (models/risk/level.py), and its track."""
-    scores = np.column_stack([part.score(rows.matrix, settings.num_threads) for part in parts])
+    kept, counts = _few(rows, horizons[0], settings.most_rows_levelled)
+    matrix = rows.matrix if kept.all() else rows.matrix[kept]
+    used = np.sum([mixtures[h].shares for h in horizons], axis=0) > 0
+    scores = np.zeros((len(matrix), len(parts)))
+    for at in np.flatnonzero(used).tolist():
+        scores[:, at] = parts[at].score(matrix, settings.num_threads)
     labelled: dict[int, Labelled] = {}
     starts: dict[int, float] = {}
     for h in horizons:
-        known = rows.known(h)
-        y, weights = rows.y[h][known], rows.weights[known]
+        known = rows.known(h)[kept]
+        y, count = rows.y[h][kept][known], counts[known]
+        weights = rows.weights[kept][known] * count
         score = Mixture(0.0, mixtures[h].shares).score(scores[known])
         starts[h] = levelled(score, y, weights, strength=0.0)
-        labelled[h] = Labelled(rows.as_of[known], score + starts[h], y, weights)
+        labelled[h] = Labelled(rows.as_of[kept][known], score + starts[h], y, weights, count)
     steps, found = levels(labelled, strength=settings.level_prior)
     told = {"now": found.now, "drift": found.drift, "noise": found.noise}
     return {h: Mixture(starts[h] + steps[h], mixtures[h].shares) for h in horizons}, told
+
+
+def _few(rows: Rows, horizon: int, most: int) -> tuple[Mask, Array]:
+    """Every row with a complaint within ``horizon`` days, ``most`` others; rows each stands for."""
+    kept = rows.known(horizon)
+    y = rows.y[horizon][kept]
+    chosen, counts = thinned(y, rows.drawn[kept], most / max(float(y.sum()), 1.0), len(y))
+    kept[kept] = chosen
+    return kept, counts[chosen]
 
 
 def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
@@ -197,13 +224,17 @@ def _tickets(
     rows: Rows,
     contacts: Array,
     days: int,
-    rounds: int,
+    before: Mask,
+    judged: Mask,
     settings: RiskSettings,
     seed: int,
 ) -> Tickets:
-    """Expected contacts within ``days``, from ``rounds`` trees."""
+    """Expected contacts within ``days``; what was learned ``before`` the rows ``judged`` tells by
+    how many trees."""
+    rounds = try_contacts(rows, contacts, before, judged, settings, seed)
     known = ~np.isnan(contacts)
     booster = fit_contacts(rows, known, contacts, rounds, settings, seed, settings.most_rows)
+    known = drawn(rows, known, settings.most_rows_levelled)
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
     newest = age_weights(rows.as_of[known], settings.level_half_life_days)
     seen = float((newest * contacts[known]).sum())
@@ -234,14 +265,16 @@ def _next(
     seed: int,
     settings: RiskSettings,
 ) -> Any:
-    """What the next complaint chooses; ``causes``: those of the longest horizon."""
+    """What the next complaint chooses; ``causes``: those of the longest horizon, as the last trial
+    learned them, so that later rows can tell whether they help."""
     if column not in labels.columns:
         return None
+    followed = drawn(rows, labels[column].notna().to_numpy(), settings.most_rows_of_choice)
     return learn_choice(
-        rows.matrix[labels[column].notna().to_numpy()],
-        labels[column].dropna().reset_index(drop=True),
-        rows.weights[labels[column].notna().to_numpy()],
-        rows.as_of[labels[column].notna().to_numpy()],
+        rows.matrix[followed],
+        labels.loc[followed, column].reset_index(drop=True),
+        rows.weights[followed],
+        rows.as_of[followed],
         rows.encoder.categorical,
         causes=causes,
         seed=seed,

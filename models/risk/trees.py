@@ -59,7 +59,10 @@ class TreeSettings:
             "bin_construct_sample_cnt": 50_000,
             "seed": seed,
             "deterministic": True,
-            "force_row_wise": True,
+            # a tree sees a quarter of the features: columns that stand alone are then counted
+            # three times as fast as rows of bundles
+            "force_col_wise": True,
+            "enable_bundle": False,
             "num_threads": num_threads,
             "verbosity": -1,
         }

@@ -10,6 +10,7 @@ import pytest
 
 from models.risk.encode import varying
 from models.risk.level import DAY, Labelled, levels, spaced, track
+from models.risk.rows import thinned
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
 
@@ -22,7 +23,8 @@ def windows(rates: list[float], people: int = 2000, seed: int = 1) -> dict[int, 
     as_of = np.repeat(np.arange(len(rates)) * 7 * DAY, people)
     y = (rng.random(len(as_of)) < np.repeat(rates, people)).astype(float)
     score = np.full(len(as_of), np.log(0.1 / 0.9))
-    return {7: Labelled(as_of, score, y, np.ones(len(as_of)))}
+    ones = np.ones(len(as_of))
+    return {7: Labelled(as_of, score, y, ones, ones)}
 
 
 def rate_now(of: dict[int, Labelled], horizon: int = 7) -> float:
@@ -54,10 +56,20 @@ def test_a_longer_horizon_knows_what_the_last_short_windows_told() -> None:
     score = np.log(0.34 / 0.66)
     as_of = np.repeat(starts * 7 * DAY, 2000)
     y = (rng.random(len(as_of)) < np.repeat(monthly, 2000)).astype(float)
-    of[28] = Labelled(as_of, np.full(len(as_of), score), y, np.ones(len(as_of)))
+    ones = np.ones(len(as_of))
+    of[28] = Labelled(as_of, np.full(len(as_of), score), y, ones, ones)
     steps, _ = levels(of, strength=20.0)
     told = 1 / (1 + np.exp(-(score + steps[28])))
     assert told == pytest.approx(1 - 0.95**4, rel=0.1)
+
+
+def test_rows_that_stand_for_others_tell_the_same_level() -> None:
+    of = windows([0.1] * 20 + [0.05] * 5, people=6000)
+    every = of[7]
+    kept, counts = thinned(every.y, np.random.default_rng(3).random(len(every.y)), 3.0, 10**6)
+    few = Labelled(every.as_of[kept], every.score[kept], every.y[kept], counts[kept], counts[kept])
+    assert kept.mean() < 0.5
+    assert rate_now({7: few}) == pytest.approx(rate_now(of), rel=0.02)
 
 
 def test_a_drifting_company_gets_a_quicker_level_than_a_steady_one() -> None:

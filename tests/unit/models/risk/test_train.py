@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from models.risk.model import RiskModel
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
 
+CARDS = [{"name": "orders_overdue_now", "role": "now"}]
 World = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 
 
@@ -76,6 +78,32 @@ def test_labels_of_other_rows_are_refused(make_world: World, small: RiskSettings
         train_risk(features, labels[::-1], settings=small)
     with pytest.raises(DataError, match="label_5d"):
         train_risk(features, labels, settings=small, horizons=(5,))
+
+
+def test_fewer_rows_to_judge_and_level_by_hardly_move_a_model(
+    make_world: World, small: RiskSettings
+) -> None:
+    features, labels = make_world(customers=1500)
+    few = replace(small, most_rows_tried=3000, least_complaints_judged=100, most_rows_levelled=4000)
+    risks = [
+        train_risk(features, labels, settings=settings).predict(features)["risk_14d"].to_numpy()
+        for settings in (small, few)
+    ]
+    assert (risks[0] != risks[1]).any()
+    assert risks[1].mean() == pytest.approx(risks[0].mean(), rel=0.05)
+    assert np.corrcoef(np.log(risks[0]), np.log(risks[1]))[0, 1] > 0.97
+
+
+def test_threads_change_no_bit_of_a_model(make_world: World, small: RiskSettings) -> None:
+    features, labels = make_world()
+    told = [
+        train_risk(
+            features, labels, settings=replace(small, num_threads=threads), cards=CARDS
+        ).predict(features)
+        for threads in (1, 2, 3)
+    ]
+    pd.testing.assert_frame_equal(told[0], told[1], check_exact=True)
+    pd.testing.assert_frame_equal(told[0], told[2], check_exact=True)
 
 
 def test_a_leak_raises_the_alarm(make_world: World, small: RiskSettings) -> None:
