@@ -8,6 +8,7 @@ the truth's, which know the whole state. benchmarks/observer.py does it at lengt
 from __future__ import annotations
 
 import dataclasses
+import types
 from datetime import date
 
 import numpy as np
@@ -19,7 +20,7 @@ from data.simulate import Company, Rates, true_probabilities
 from data.simulate.observer import known_world, observer
 from data.simulate.observer.habits import habits
 from data.simulate.observer.incidents import standing
-from data.simulate.observer.lots import lots
+from data.simulate.observer.lots import lots, review_evidence
 from data.simulate.observer.replay import replay
 from data.simulate.observer.seen import seen
 from data.simulate.rates import TOPICS
@@ -197,3 +198,30 @@ def test_who_holds_many_items_has_no_bad_lot_for_that() -> None:
     sure = chance[:, : bad.shape[1]] > 0.99
     assert sure.sum() > 2
     assert bad[:, : chance.shape[1]][sure[:, : bad.shape[1]]].all()
+
+
+def test_a_review_of_one_of_two_parcels_accuses_either() -> None:
+    """Two parcels of one product came within days: a review that tells of a defect fits both."""
+    day = 86_400_000_000
+    orders = {
+        "customer": np.array([0, 0, 1]),
+        "product": np.array([3, 3, 3]),
+        "delivered_at": np.array([10, 12, 10]) * day,
+        "promised_at": np.array([11, 13, 11]) * day,
+    }
+    reviews = {
+        "customer": np.array([0, 1]),
+        "product": np.array([3, 3]),
+        "given_at": np.array([16, 16]) * day,
+        "rating": np.array([1.0, 1.0]),
+        "topic": np.array([TOPICS.index("defect")] * 2),
+    }
+    shown = types.SimpleNamespace(orders=orders, reviews=reviews, now=20 * day)
+    evidence, [hint] = review_evidence(shown)
+    assert evidence[2] > 20 and (evidence[:2] < 0).all()
+    assert hint.items.tolist() == [0, 1]
+    none, first, second, both = (
+        hint.weight(np.array(bad)) for bad in ([0, 0], [1, 0], [0, 1], [1, 1])
+    )
+    assert first == pytest.approx(second) and both == pytest.approx(first + second)
+    assert none < 1e-6 * first
