@@ -32,6 +32,7 @@ from models.bundle import verify
 from models.champion import Champion, champion, materialise, point_at
 from models.gate import GateDecision
 from models.metrics import Interval
+from models.moved import settle
 from models.training_record import at_the_edge, flat_numbers, write_artifacts
 
 if TYPE_CHECKING:
@@ -327,6 +328,7 @@ def _client(state_dir: Path) -> tuple[Any, Any]:
     for logger in ("mlflow", "alembic"):  # importing MLflow set its own level again
         logging.getLogger(logger).setLevel(logging.ERROR)
     state_dir.mkdir(parents=True, exist_ok=True)
+    settle(state_dir / "mlflow.db", state_dir / "mlartifacts")
     uri = f"sqlite:///{state_dir / 'mlflow.db'}"
     return mlflow, mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 

@@ -269,6 +269,38 @@ def test_a_workspace_that_was_moved_still_has_its_models_and_scoring_needs_no_ml
     assert told.stdout.strip() == workspace.versions[0].fingerprint, told.stderr
 
 
+def test_a_run_in_a_copied_workspace_writes_there_and_not_where_it_came_from(workspace, tmp_path):
+    before = sorted(path for path in workspace.state.rglob("*") if path.is_file())
+    elsewhere = tmp_path / "a copy" / ".presage"
+    shutil.copytree(workspace.state, elsewhere)
+    folder = tmp_path / "trained"
+    write_bundle(folder, {"a.json": 1}, {"kind": "risk"})
+    frame = pd.DataFrame({"a": [1.0]})
+    made = registry.log_training_run(
+        elsewhere,
+        "risk",
+        folder,
+        params={},
+        metrics={},
+        base_rates={},
+        data_fingerprint="d",
+        feature_fingerprint="f",
+        as_of=datetime(2026, 2, 1),
+        example=frame,
+        predictions=frame,
+        at=NOON,
+        pages={"report": "<p>here"},
+    )
+    assert registry.artifact(elsewhere, made.run_id, "report.html").read_text() == "<p>here"
+    moved = []
+    registry.promote(elsewhere, "risk", made.version, at=NOON, record=moved.append, decision=PASSED)
+    assert moved[0]["version"] == made.version
+    assert sorted(path for path in workspace.state.rglob("*") if path.is_file()) == before
+    _, client = registry._client(elsewhere)
+    shown = [artifact.path for artifact in client.list_artifacts(workspace.versions[0].run_id)]
+    assert "plots" in shown  # what was logged before is found in the copy as well
+
+
 def test_a_damaged_bundle_is_not_even_logged(workspace, tmp_path):
     folder = tmp_path / "trained"
     write_bundle(folder, {"a.json": 1}, {"kind": "risk"})
