@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.volume.panel import Bools, Floats
+from models.volume.projection import PATHS
 
 SHRINK_RESIDUALS = 60.0
 SHRINK_SPREAD = 30.0
@@ -32,6 +33,7 @@ PROBABILITIES = np.array(
 )
 
 MIDDLE = int(np.flatnonzero(PROBABILITIES == 0.5)[0])
+MIDDLE_PATH = PATHS.index(0.5)
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,14 @@ def apply_spread(
     spread: Spread,
     probabilities: Sequence[float],
     doubt: Floats | None = None,
+    paths: Floats | None = None,
 ) -> Floats:
     """The quantiles (rising probabilities x series x steps) around a forecast (series x steps).
 
     ``doubt`` (series x steps) is a relative error beside the usual one: that of special days.
+    ``paths`` (``projection.PATHS`` x series x steps): what the forecast is times if trouble ends
+    early, in the middle, late. The median goes with the middle one, and how far the others are from
+    it is added to the other quantiles' distance as independent errors are.
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
     unit = unit_of(forecast, spread)
@@ -171,6 +177,29 @@ def apply_spread(
     skewed = 1 / (1 + forecast / SKEWED_BELOW)
     centre = forecast - (1 - skewed) * spread.quantiles[:, [MIDDLE]] * unit
     quantiles = centre[None] + wanted.T[:, :, None] * unit[None]
+    if paths is not None:
+        middle = centre + spread.quantiles[:, [MIDDLE]] * unit
+        quantiles = _along(quantiles, middle, probabilities, forecast[None] * paths, forecast)
     quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=0)
     closed = forecast <= 0
     return np.where(closed[None], 0.0, quantiles)
+
+
+def _along(
+    quantiles: Floats,
+    middle: Floats,
+    probabilities: Sequence[float],
+    paths: Floats,
+    forecast: Floats,
+) -> Floats:
+    """The quantiles around the middle path instead of the forecast, widened by the outer paths."""
+    own = quantiles - middle[None]
+    turn = np.empty_like(quantiles)
+    for place, one in enumerate(probabilities):
+        above = int(np.clip(np.searchsorted(PATHS, one), 1, len(PATHS) - 1))
+        part = np.clip((one - PATHS[above - 1]) / (PATHS[above] - PATHS[above - 1]), 0.0, 1.0)
+        turn[place] = (1 - part) * paths[above - 1] + part * paths[above] - paths[MIDDLE_PATH]
+    side = np.sign(np.asarray(probabilities) - 0.5)[:, None, None]
+    turn = np.where(turn * side > 0, turn, 0.0)
+    both = own + side * (np.hypot(own, turn) - np.abs(own))
+    return middle[None] + (paths[MIDDLE_PATH] - forecast)[None] + both
