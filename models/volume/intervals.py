@@ -33,7 +33,6 @@ PROBABILITIES = np.array(
 )
 
 MIDDLE = int(np.flatnonzero(PROBABILITIES == 0.5)[0])
-MIDDLE_PATH = PATHS.index(0.5)
 
 
 @dataclass(frozen=True)
@@ -164,8 +163,8 @@ def apply_spread(
 
     ``doubt`` (series x steps) is a relative error beside the usual one: that of special days.
     ``paths`` (``projection.PATHS`` x series x steps): what the forecast is times if trouble ends
-    early, in the middle, late. The median goes with the middle one, and how far the others are from
-    it is added to the other quantiles' distance as independent errors are.
+    early, and late: how far that is from the forecast is added to the quantiles' distance from the
+    median as independent errors are.
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
     unit = unit_of(forecast, spread)
@@ -179,27 +178,20 @@ def apply_spread(
     quantiles = centre[None] + wanted.T[:, :, None] * unit[None]
     if paths is not None:
         middle = centre + spread.quantiles[:, [MIDDLE]] * unit
-        quantiles = _along(quantiles, middle, probabilities, forecast[None] * paths, forecast)
+        quantiles = _reaching(quantiles, middle, probabilities, (paths - 1) * forecast[None])
     quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=0)
     closed = forecast <= 0
     return np.where(closed[None], 0.0, quantiles)
 
 
-def _along(
-    quantiles: Floats,
-    middle: Floats,
-    probabilities: Sequence[float],
-    paths: Floats,
-    forecast: Floats,
+def _reaching(
+    quantiles: Floats, middle: Floats, probabilities: Sequence[float], away: Floats
 ) -> Floats:
-    """The quantiles around the middle path instead of the forecast, widened by the outer paths."""
+    """The quantiles' distances from the ``middle`` (series x steps), and how far the early and the
+    late path are ``away`` (paths x series x steps), as one; the nearer to the middle, the less.
+    """
     own = quantiles - middle[None]
-    turn = np.empty_like(quantiles)
-    for place, one in enumerate(probabilities):
-        above = int(np.clip(np.searchsorted(PATHS, one), 1, len(PATHS) - 1))
-        part = np.clip((one - PATHS[above - 1]) / (PATHS[above] - PATHS[above - 1]), 0.0, 1.0)
-        turn[place] = (1 - part) * paths[above - 1] + part * paths[above] - paths[MIDDLE_PATH]
-    side = np.sign(np.asarray(probabilities) - 0.5)[:, None, None]
-    turn = np.where(turn * side > 0, turn, 0.0)
-    both = own + side * (np.hypot(own, turn) - np.abs(own))
-    return middle[None] + (paths[MIDDLE_PATH] - forecast)[None] + both
+    beside = np.asarray(probabilities)[:, None, None] - 0.5
+    part = np.minimum(np.abs(beside) / (PATHS[1] - 0.5), 1.0)
+    reach = part * np.where(beside < 0, np.minimum(away[0], 0.0), np.maximum(away[1], 0.0))
+    return middle[None] + own + np.sign(beside) * (np.hypot(own, reach) - np.abs(own))

@@ -20,7 +20,7 @@ class Made:
     and multiplied by ``load``), ``weight`` (members x series), what they ``combined`` to and
     the reconciled ``mean`` (series x steps), ``spread`` and special days' ``doubt``; ``rows`` are
     the series' places in the model, -1 for new ones. ``paths`` (paths x series x steps): what the
-    forecast is times if trouble ends early, in the middle, late.
+    forecast is times if trouble ends early, and late.
     """
 
     members: Floats

@@ -38,7 +38,7 @@ USUAL_DAYS = 56
 MOST_STEPS = 28
 LONGEST_PROMISE = 21
 MOST_GROUPS = 150
-PATHS = (0.1, 0.5, 0.9)
+PATHS = (0.1, 0.9)
 """Trouble ends by the day of a path with this chance."""
 
 
@@ -46,7 +46,7 @@ PATHS = (0.1, 0.5, 0.9)
 class Projection:
     """Exposure at the first moment of the known day and the days after it, the first as known:
     ``mean`` (days x drivers, in the order of ``DRIVERS``), and ``paths`` (``PATHS`` x days x
-    drivers): what comes if all trouble ends on its early, middle and late day.
+    drivers): what comes if all trouble ends on its early and its late day.
     """
 
     mean: Floats

@@ -77,17 +77,17 @@ def test_chances_are_chances_whatever_comes(seed, level, groups):
     assert 0 < lasts < 1
 
 
-def test_the_median_goes_with_the_middle_path_and_the_interval_reaches_the_others():
-    spread = Spread(np.array([0.01]), np.ones(1), np.array([[-1.0, 0.0, 1.0]]))
+def test_an_interval_reaches_for_what_comes_if_trouble_ends_early_or_late():
     normal = np.interp(PROBABILITIES, [0.1, 0.5, 0.9], [-1.28, 0.0, 1.28])
-    spread = Spread(spread.phi, spread.growth, normal[None])
+    spread = Spread(np.array([0.01]), np.ones(1), normal[None])
     forecast = np.full((1, 1), 100.0)
-    wanted = [0.1, 0.5, 0.9]
+    wanted = [0.025, 0.1, 0.5, 0.7, 0.9]
     plain = apply_spread(forecast, spread, wanted)[:, 0, 0]
     same = apply_spread(forecast, spread, wanted, paths=np.ones((len(PATHS), 1, 1)))[:, 0, 0]
     np.testing.assert_allclose(same, plain)
-    turned = np.array([0.7, 1.1, 1.4])[:, None, None]
-    low, middle, high = apply_spread(forecast, spread, wanted, paths=turned)[:, 0, 0]
-    assert middle == pytest.approx(plain[1] + 10)
-    assert middle - low == pytest.approx(np.hypot(plain[1] - plain[0], 40))
-    assert high - middle == pytest.approx(np.hypot(plain[2] - plain[1], 30))
+    turned = np.array([0.6, 1.3])[:, None, None]
+    reaching = apply_spread(forecast, spread, wanted, paths=turned)[:, 0, 0]
+    away = np.array([40, 40, 0, 30 * 0.2 / 0.4, 30])
+    np.testing.assert_allclose(np.abs(reaching - plain[2]), np.hypot(plain - plain[2], away))
+    assert reaching[2] == plain[2]
+    assert (np.diff(reaching) >= 0).all()
