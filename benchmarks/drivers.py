@@ -1,14 +1,15 @@
 """What drivers are worth: volume forecasts of simulated companies around strikes, and in all weeks.
 
     .venv/bin/python benchmarks/drivers.py [--customers 6000] [--days 420] [--seeds 21,22,23,24]
-        [--cache FOLDER] [--every 14]
+        [--cache FOLDER] [--every 14] [--runs 16]
 
 A company is simulated per seed. Around every strike of its truth, and once every so many days over
 the rest, the total and the topics are forecast a week ahead by day, with and without drivers, from
 what was known at each cutoff. A strike's window is its first two weeks, forecast from every day of
 them: the first cutoff knows the strike's first day. The best driverless forecast is chosen
 afterwards, by its error in these very windows, among Presage without drivers and its members
-alone. Intervals: strikes (cutoffs, over all weeks) drawn 2,000 times in pairs.
+alone. Beside them stands what could be known at best: the company itself, run on from each cutoff
+(``drivers_ideal.py``). Intervals: strikes (cutoffs, over all weeks) drawn 2,000 times in pairs.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ from pathlib import Path
 # beside this file lies features.py, which is not the room of that name
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import argparse
-import tempfile
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from running import presage
+from companies import companies, options_of, tables_of
+from drivers_ideal import ideal
 
 from data.tables import MemoryTables
 from models.volume import VolumeContext, backtest, series_from_tickets
@@ -42,16 +42,6 @@ SOON = 3
 BEGIN = 120
 TABLES = ("customers", "orders", "usage", "tickets", "calendar")
 ZONE = "Europe/Oslo"
-
-
-def company(folder: Path, customers: int, days: int, seed: int) -> Path:
-    """The simulated company's folder, made if it is not there."""
-    if not (folder / "presage.toml").exists():
-        presage(
-            "simulate", folder, "--customers", customers, "--days", days, "--seed", seed,
-            log=folder.with_suffix(".log"),
-        )  # fmt: skip
-    return folder
 
 
 def history_of(tables: MemoryTables, context: VolumeContext) -> pd.DataFrame:
@@ -79,9 +69,7 @@ def forecasts(folder: Path, every: int) -> pd.DataFrame:
     """Rows ``unique_id, ds, cutoff, y``, a column per method, ``strike`` (its number, -1 in none's
     window), the days it ``lasted`` and ``plan`` (whether the cutoff is one of all weeks').
     """
-    tables = MemoryTables(
-        {name: pd.read_parquet(folder / "tables" / f"{name}.parquet") for name in TABLES}
-    )
+    tables = tables_of(folder, TABLES)
     context = VolumeContext(country=("NO",), time_zone=ZONE, local_days=True)
     history = history_of(tables, context)
     days = pd.DatetimeIndex(sorted(history["ds"].unique()))
@@ -116,6 +104,7 @@ def forecasts(folder: Path, every: int) -> pd.DataFrame:
     frame["strike"] = np.where(inside, number, -1)
     frame["lasted"] = number.map(dict(enumerate(begun.values()))).fillna(0).astype(int)
     frame["plan"] = place.isin(usual)
+    frame["place"], frame["step"] = place, frame.groupby(["unique_id", "cutoff"]).cumcount() + 1
     return frame
 
 
@@ -127,7 +116,7 @@ def compare(name: str, frame: pd.DataFrame, group: list[str]) -> str:
     frame = frame[frame["y"].notna()]
     errors = {
         method: (frame[method] - frame["y"]).abs()
-        for method in ("presage with drivers", *METHODS)
+        for method in ("presage with drivers", "ideal", *METHODS)
         if frame[method].notna().all()
     }
     total = frame["y"].sum()
@@ -140,29 +129,32 @@ def compare(name: str, frame: pd.DataFrame, group: list[str]) -> str:
     wapes = [errors[m].sum() / total for m in ("presage with drivers", "presage without", best)]
     cells = [name, len(sums), *(f"{w:.3f}" for w in wapes), best]
     cells += [f"{wapes[0] / wapes[2]:.3f} ({low:.3f} to {high:.3f})"]
-    cells += [f"{wapes[0] / wapes[1]:.3f}", f"{frame['inside 80'].mean():.2f}"]
+    reach = errors["ideal"].sum() / total
+    cells += [f"{wapes[0] / wapes[1]:.3f}", f"{reach:.3f}", f"{reach / wapes[2]:.3f}"]
+    cells += [f"{frame['inside 80'].mean():.2f}"]
     return f"| {' | '.join(map(str, cells))} |"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--customers", type=int, default=6000)
-    parser.add_argument("--days", type=int, default=420)
-    parser.add_argument("--seeds", default="21,22,23,24")
-    parser.add_argument("--every", type=int, default=14)
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "presage-sim")
-    options = parser.parse_args()
-    options.cache.mkdir(parents=True, exist_ok=True)
+    options = options_of(
+        __doc__,
+        customers=6000,
+        seeds="21,22,23,24",
+        every=(14, "days between the cutoffs of all weeks"),
+        runs=(16, "runs of the company itself per cutoff"),
+    )
     parts = []
-    for seed in map(int, options.seeds.split(",")):
-        folder = options.cache / f"{options.customers}-{options.days}-{seed}"
-        company(folder, options.customers, options.days, seed)
-        parts.append(forecasts(folder, options.every).assign(seed=seed))
+    for seed, folder in companies(options):
+        made = forecasts(folder, options.every)
+        places = sorted(made["place"].unique())
+        best = ideal(options.customers, options.days, seed, places, HORIZON, options.runs)
+        made = made.merge(best, on=["unique_id", "place", "step"], how="left", validate="1:1")
+        parts.append(made.assign(seed=seed))
     frame = pd.concat(parts, ignore_index=True)
     frame.to_parquet(options.cache / "drivers.parquet")
     header = ["where", "strikes or cutoffs", "WAPE with drivers", "Presage without"]
     header += ["best without", "which", "ratio to the best (95 %)", "to Presage without"]
-    header += ["inside 80 %"]
+    header += ["the company itself", "its ratio to the best", "inside 80 %"]
     print(f"| {' | '.join(header)} |\n{'|---' * len(header)}|")
     topics = frame["unique_id"] != "total"
     nodes = {"total": ~topics, "delivery": frame["unique_id"] == "topic=delivery"}

@@ -19,13 +19,11 @@ from pathlib import Path
 # beside this file lies features.py, which is not the room of that name
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import argparse
-import tempfile
 from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
-from drivers import company
+from companies import companies, options_of, tables_of
 
 from data.tables import MemoryTables
 from data.workspace import Workspace
@@ -44,8 +42,7 @@ def answers(folder: Path, cutoffs: int) -> pd.DataFrame:
     if kept.exists():
         return pd.read_parquet(kept)
     opened = Workspace.open(folder)
-    names = [path.stem for path in (folder / "tables").glob("*.parquet")]
-    tables = MemoryTables({n: pd.read_parquet(folder / "tables" / f"{n}.parquet") for n in names})
+    tables = tables_of(folder)
     end = opened.settings.data.complete_to
     assert end is not None
     zone, country = opened.settings.company.time_zone, opened.settings.company.country
@@ -98,19 +95,13 @@ def joined(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--customers", type=int, default=2000)
-    parser.add_argument("--days", type=int, default=420)
-    parser.add_argument("--seeds", default="31,32")
-    parser.add_argument("--cutoffs", type=int, default=8)
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "presage-sim")
-    options = parser.parse_args()
-    options.cache.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for seed in map(int, options.seeds.split(",")):
-        folder = options.cache / f"{options.customers}-{options.days}-{seed}"
-        company(folder, options.customers, options.days, seed)
-        parts.append(joined(answers(folder, options.cutoffs)).assign(seed=seed))
+    options = options_of(
+        __doc__, customers=2000, seeds="31,32", cutoffs=(8, "cutoffs of each company")
+    )
+    parts = [
+        joined(answers(folder, options.cutoffs)).assign(seed=seed)
+        for seed, folder in companies(options)
+    ]
     frame = pd.concat(parts, ignore_index=True)
     print("| seed | cutoff | series | customers and others | weight of the series | one | came |")
     print("|---|---|---|---|---|---|---|")

@@ -25,6 +25,7 @@ from pipelines.steps import (
     staffing,
     training,
     volume,
+    volume_backtest,
     volume_training,
 )
 
@@ -131,7 +132,7 @@ def backtest_volume(
     check_out(out)
     snapshot = step(inputs.take_snapshot, workspace, report)
     return step(
-        volume.backtest_volume_model,
+        volume_backtest.backtest_volume_model,
         workspace,
         snapshot,
         cutoffs,

@@ -54,6 +54,42 @@ def overridden(frame: pd.DataFrame, overrides: Sequence[Override]) -> pd.Series:
     return pd.Series(told.to_numpy()[places], index=frame.index, name="overridden")
 
 
+def planned(frame: pd.DataFrame, overrides: Sequence[Override]) -> pd.DataFrame:
+    """The forecast to plan on: ``presage`` and its quantiles with the overrides, and ``forecast``,
+    what it said without them.
+
+    Quantiles keep their distance relative to the mean; where nothing was expected and a planner
+    expects something, they are those of Poisson counts.
+    """
+    from scipy.stats import poisson
+
+    out = frame.assign(forecast=frame["presage"])
+    if not overrides:
+        return out
+    told = overridden(frame, overrides)
+    moved, said = told.notna(), frame["presage"]
+    scaled, new = moved & (said > 0), moved & (said <= 0)
+    factor = told.where(scaled, 1.0) / said.where(scaled, 1.0)
+    for name in [column for column in frame.columns if column.startswith("presage-")]:
+        values = frame[name] * factor
+        out[name] = values.where(~new, poisson.ppf(_share_below(name), told.where(new, 1.0)))
+    out["presage"] = told.where(moved, said)
+    return out
+
+
+def _share_below(column: str) -> float:
+    """The share of counts that a quantile's column leaves below it.
+
+    >>> _share_below("presage-median"), _share_below("presage-lo-80")
+    (0.5, 0.1)
+    """
+    if column == "presage-median":
+        return 0.5
+    _, side, level = column.split("-")
+    tail = (1 - int(level) / 100) / 2
+    return round(tail if side == "lo" else 1 - tail, 6)
+
+
 def _wanted(now: Floats, one: Override) -> Floats:
     if one.factor is not None:
         return now * one.factor

@@ -5,7 +5,8 @@
 ``classical``, ``regression``, ``trees`` and ``profile`` (the members), ``special_days``, ``judge``
 (who counts how much), ``intervals``, ``paths`` (what may come together), ``change`` (why a forecast
 moved), ``audit`` (one number, followed back), ``intraday`` (the rest of today), ``drivers`` (what
-the company knows about next week).
+the company knows about next week; ``driver_rows``, ``stocks``, ``deliveries`` and ``projection``
+are its steps), ``learning`` and ``stored`` (how a model comes about and is kept).
 """
 
 from models.volume.audit import Audit, audit
@@ -13,9 +14,10 @@ from models.volume.baselines import mean_of_same_slots, seasonal_naive
 from models.volume.change import Issue, explain_change
 from models.volume.context import VolumeContext
 from models.volume.forecaster import backtest, forecast, train_volume
-from models.volume.model import VolumeModel, load_volume
+from models.volume.model import VolumeModel
 from models.volume.paths import Paths
 from models.volume.series import series_from_tickets, series_from_volumes
+from models.volume.stored import load_volume
 
 __all__ = [
     "Audit",

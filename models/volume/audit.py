@@ -26,8 +26,9 @@ import pandas as pd
 
 from data.errors import UsageError, did_you_mean
 from models.volume.context import VolumeContext
-from models.volume.intervals import PROBABILITIES, apply_spread, unit_of
-from models.volume.model import Made, VolumeModel
+from models.volume.intervals import PROBABILITIES, unit_of
+from models.volume.made import Made
+from models.volume.model import VolumeModel
 from models.volume.panel import Panel, long_frame, panel_of
 
 
@@ -87,7 +88,7 @@ def audit(
             "part": told[counted] * weight[counted],
         }
     ).sort_values("weight", ascending=False, ignore_index=True)
-    quantiles = apply_spread(made.mean, made.spread, PROBABILITIES.tolist(), made.doubt)
+    quantiles = made.quantiles(PROBABILITIES.tolist())
     combined, mean = float(made.combined[row, step]), float(made.mean[row, step])
     return Audit(
         unique_id,

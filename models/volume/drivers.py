@@ -25,7 +25,7 @@ from data.tables import Tables
 from models.coherence import is_node
 from models.volume.grid import Times
 from models.volume.panel import Floats, Panel
-from models.volume.projection import MOST_STEPS, project, usual_weekdays
+from models.volume.projection import MOST_STEPS, Projection, project, usual_weekdays
 from models.volume.series import node
 from models.volume.stocks import Company, Stocks
 
@@ -37,15 +37,15 @@ LEAST_LOAD = 0.05
 @dataclass(frozen=True)
 class Known:
     """What was known at the first moment of local day ``day``: ``exposure`` (days x drivers) and
-    ``people`` (days) of the days ``first``..``day``, the projected ``ahead`` (days x drivers) from
-    ``day`` on, and ``rates`` (cells x (base, drivers)) in contacts a customer or unit and day.
+    ``people`` (days) of the days ``first``..``day``, what is projected ``ahead`` from ``day`` on,
+    and ``rates`` (cells x (base, drivers)) in contacts a customer or unit and day.
     """
 
     day: int
     first: int
     exposure: Floats
     people: Floats
-    ahead: Floats
+    ahead: Projection
     rates: Floats
 
 
@@ -87,24 +87,31 @@ class DriverSource:
 @dataclass(frozen=True)
 class Loads:
     """``past`` (series x days) of the local days from ``first`` on and ``ahead`` of those after
-    them; ``rates`` (series x (base, *DRIVERS)) in contacts a customer or unit and day.
+    them, and of those the ``paths`` (paths x series x days, see ``Projection``);
+    ``rates`` (series x (base, *DRIVERS)) in contacts a customer or unit and day.
     """
 
     first: int
     past: Floats
     ahead: Floats
+    paths: Floats
     rates: Floats
 
     def without(self, panel: Panel) -> Panel:
         """The panel's counts divided by the loads of their days."""
-        return replace(panel, y=panel.y / self._on(panel.grid.days(panel.index)))
+        return replace(panel, y=panel.y / self._on(panel.grid.days(panel.index), self.ahead))
 
     def coming(self, panel: Panel, horizon: int) -> Floats:
         """What the forecast of the next steps is multiplied by (series x steps)."""
-        return self._on(panel.grid.days(panel.future(horizon)))
+        return self._on(panel.grid.days(panel.future(horizon)), self.ahead)
 
-    def _on(self, days: Times) -> Floats:
-        whole = np.concatenate([self.past, self.ahead], axis=1)
+    def coming_by_path(self, panel: Panel, horizon: int) -> Floats:
+        """The same for each path (paths x series x steps)."""
+        days = panel.grid.days(panel.future(horizon))
+        return np.stack([self._on(days, path) for path in self.paths])
+
+    def _on(self, days: Times, ahead: Floats) -> Floats:
+        whole = np.concatenate([self.past, ahead], axis=1)
         place = np.clip(days.astype("int64") - self.first, 0, whole.shape[1] - 1)
         return whole[:, place]
 
@@ -120,14 +127,19 @@ def loads_at(source: DriverSource, panel: Panel) -> Loads | None:
     if known.day - known.first < LEAST_DAYS:
         return None
     rates = _members(panel.ids, source.company.cells) @ known.rates
-    past = np.column_stack([known.people, known.exposure])[:-1]
-    ahead = np.column_stack([np.full(MOST_STEPS, known.people[-1]), known.ahead])
-    made, coming = rates @ past.T, rates @ ahead.T
+    made = rates @ np.column_stack([known.people, known.exposure])[:-1].T
     middle = np.maximum(np.median(made, axis=1, keepdims=True), 1e-9)
+    people = np.full(MOST_STEPS, known.people[-1])
+
+    def load(exposure: Floats) -> Floats:
+        coming = rates @ np.column_stack([people, exposure]).T
+        return np.maximum(coming / middle, LEAST_LOAD)
+
     return Loads(
         known.first,
         np.maximum(made / middle, LEAST_LOAD),
-        np.maximum(coming / middle, LEAST_LOAD),
+        load(known.ahead.mean),
+        np.stack([load(path) for path in known.ahead.paths]),
         rates,
     )
 

@@ -20,7 +20,8 @@ import pandas as pd
 from data.errors import NotEnoughHistory, UsageError
 from models.volume.context import VolumeContext
 from models.volume.judge import benches
-from models.volume.model import LEVELS, VolumeModel, check, learn
+from models.volume.learning import learn
+from models.volume.model import LEVELS, VolumeModel, check
 from models.volume.panel import Bools, Floats, Panel, panel_of
 
 

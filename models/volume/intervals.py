@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.volume.panel import Bools, Floats
+from models.volume.projection import PATHS
 
 SHRINK_RESIDUALS = 60.0
 SHRINK_SPREAD = 30.0
@@ -156,10 +157,14 @@ def apply_spread(
     spread: Spread,
     probabilities: Sequence[float],
     doubt: Floats | None = None,
+    paths: Floats | None = None,
 ) -> Floats:
     """The quantiles (rising probabilities x series x steps) around a forecast (series x steps).
 
     ``doubt`` (series x steps) is a relative error beside the usual one: that of special days.
+    ``paths`` (``projection.PATHS`` x series x steps): what the forecast is times if trouble ends
+    early, and late: how far that is from the forecast is added to the quantiles' distance from the
+    median as independent errors are.
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
     unit = unit_of(forecast, spread)
@@ -171,6 +176,22 @@ def apply_spread(
     skewed = 1 / (1 + forecast / SKEWED_BELOW)
     centre = forecast - (1 - skewed) * spread.quantiles[:, [MIDDLE]] * unit
     quantiles = centre[None] + wanted.T[:, :, None] * unit[None]
+    if paths is not None:
+        middle = centre + spread.quantiles[:, [MIDDLE]] * unit
+        quantiles = _reaching(quantiles, middle, probabilities, (paths - 1) * forecast[None])
     quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=0)
     closed = forecast <= 0
     return np.where(closed[None], 0.0, quantiles)
+
+
+def _reaching(
+    quantiles: Floats, middle: Floats, probabilities: Sequence[float], away: Floats
+) -> Floats:
+    """The quantiles' distances from the ``middle`` (series x steps), and how far the early and the
+    late path are ``away`` (paths x series x steps), as one; the nearer to the middle, the less.
+    """
+    own = quantiles - middle[None]
+    beside = np.asarray(probabilities)[:, None, None] - 0.5
+    part = np.minimum(np.abs(beside) / (PATHS[1] - 0.5), 1.0)
+    reach = part * np.where(beside < 0, np.minimum(away[0], 0.0), np.maximum(away[1], 0.0))
+    return middle[None] + own + np.sign(beside) * (np.hypot(own, reach) - np.abs(own))

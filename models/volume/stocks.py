@@ -138,7 +138,7 @@ def _held(customer: Ints, day: Ints, amount: Floats, most: float = np.inf) -> _H
     return _Held(keys, np.minimum(np.bincount(place, amount, len(keys)), most))
 
 
-def _each_day(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
+def each_day(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
     """Rows and days of the spells ``begin``..``end`` (days, both included)."""
     length = np.maximum(end - begin + 1, 0)
     rows = np.repeat(np.arange(len(begin)), length)
@@ -158,7 +158,7 @@ def _stocks(source: Company, day: int, moment: int) -> Stocks:
     rows = np.flatnonzero(raw.seen(moment) & ~machine & (raw.born >= first) & (raw.born < day))
     opened, who = raw.born[rows], raw.customer[rows]
     closed = np.minimum(raw.day("resolved_at", rows, moment), day)
-    at, when = _each_day(opened + 1, np.minimum(closed, opened + OLD_DAYS))
+    at, when = each_day(opened + 1, np.minimum(closed, opened + OLD_DAYS))
     age = when - opened[at]
     named = who[at] >= 0
     held.append(
@@ -206,16 +206,16 @@ def _orders(source: Company, day: int, moment: int, first: int) -> Orders:
 def _order_stocks(orders: Orders, day: int) -> list[_Held]:
     """Overdue, days late, came late, on the way."""
     done = np.minimum(orders.done, day)
-    rows, when = _each_day(orders.promised + 1, np.minimum(done, orders.promised + LOST_DAYS))
+    rows, when = each_day(orders.promised + 1, np.minimum(done, orders.promised + LOST_DAYS))
     who, late = orders.customer[rows], when - orders.promised[rows]
     overdue = _held(who, when, np.ones(len(rows)))
     days_late = _held(who, when, np.minimum(late, MOST_DAYS).astype("float64"))
     came = np.flatnonzero(orders.delivered & (orders.done > orders.promised))
-    rows, when = _each_day(
+    rows, when = each_day(
         orders.done[came] + 1, np.minimum(orders.done[came] + CAME_LATE_DAYS, day)
     )
     came_late = _held(orders.customer[came][rows], when, np.ones(len(rows)))
-    rows, when = _each_day(orders.ordered + 1, np.minimum(done, orders.promised))
+    rows, when = each_day(orders.ordered + 1, np.minimum(done, orders.promised))
     return [overdue, days_late, came_late, _held(orders.customer[rows], when, np.ones(len(rows)))]
 
 
@@ -223,7 +223,7 @@ def _error_stock(source: Company, day: int, moment: int, first: int) -> list[_He
     raw = source.rows["usage"]
     rows = np.flatnonzero(raw.seen(moment) & (raw.born >= first - ERROR_DAYS) & (raw.born < day))
     errors = np.asarray(raw.other["errors"], dtype="float64")[rows]
-    at, when = _each_day(raw.born[rows] + 1, np.minimum(raw.born[rows] + ERROR_DAYS, day))
+    at, when = each_day(raw.born[rows] + 1, np.minimum(raw.born[rows] + ERROR_DAYS, day))
     faded = errors[at] * ERROR_MEMORY ** (when - raw.born[rows][at] - 1)
     return [_held(raw.customer[rows][at], when, faded, MOST_ERRORS)]
 

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from data.clock import SYSTEM
 from data.errors import NotEnoughHistory, UsageError
-from data.snapshot import Snapshot, open_snapshot
+from data.snapshot import open_snapshot
 from data.store import open_store, overrides_of, save_forecast
 from data.tables import Tables
 from data.workspace import Workspace
@@ -21,15 +20,11 @@ from models.champion import champion
 from models.volume import (
     VolumeContext,
     VolumeModel,
-    backtest,
-    forecast,
-    mean_of_same_slots,
-    seasonal_naive,
+    load_volume,
     train_volume,
 )
 from models.volume.drivers import DriverSource
 from models.volume.intraday import reforecast
-from models.volume.model import load_volume
 from pipelines.console import Progress, Result, say
 from pipelines.console import table as text_table
 from pipelines.output import write_frame
@@ -243,161 +238,3 @@ def model_for(
     say(f"the volume champion {why_not}: learning one for steps of {freq} now")
     model = train_volume(history, horizon=steps, freq=freq, context=context, seed=settings.seed)
     return model, "volume-in-place"
-
-
-def backtest_volume_model(
-    workspace: Path,
-    snapshot: Path,
-    cutoffs: list[datetime],
-    horizon: int,
-    freq: str,
-    levels: tuple[int, ...],
-    out: Path,
-    report: Progress,
-) -> Result:
-    """Forecast at each cutoff with what was known then, beside the two baselines."""
-    opened = Workspace.open(workspace)
-    tables = open_snapshot(snapshot)
-    context = context_of(opened, tables)
-    final, _ = series_of(tables, end_of(opened, tables), freq, context)
-    known = {cutoff: known_at(tables, cutoff, freq, context) for cutoff in cutoffs}
-    report(f"{len(cutoffs)} cutoffs of {final['unique_id'].nunique()} series")
-    made = backtest_as_known(
-        final,
-        known,
-        horizon=horizon,
-        freq=freq,
-        context=context,
-        levels=levels,
-        seed=opened.settings.volume.seed,
-    )
-    frame = with_baselines(made, known, horizon, freq, context)
-    write_frame(frame, out)
-    data, lines = accuracy(frame)
-    return Result({"rows": len(frame), "out": str(out), **data}, [*lines, f"written to {out}"])
-
-
-def end_of(workspace: Workspace, tables: Snapshot) -> datetime:
-    """The moment to which counts are complete: ``complete_to``, or the newest birth."""
-    end = workspace.settings.data.complete_to or tables.newest_birth
-    if end is None:
-        raise NotEnoughHistory("the tables have no rows to count")
-    return end
-
-
-def known_at(tables: Tables, cutoff: datetime, freq: str, context: VolumeContext) -> pd.DataFrame:
-    """The counts as they were known when the step that begins at ``cutoff`` had ended."""
-    as_of = step_after(cutoff, freq, context)
-    history, _ = series_of(tables, as_of, freq, context)
-    return history[history["ds"] <= cutoff].reset_index(drop=True)
-
-
-def step_after(cutoff: datetime, freq: str, context: VolumeContext) -> datetime:
-    """The end of the step that begins at ``cutoff``, by the company's local days and months."""
-    from models.volume.grid import grid_of, parse_frequency
-
-    frequency = parse_frequency(freq)
-    grid = grid_of(
-        np.array([cutoff], dtype="datetime64[us]"),
-        frequency,
-        context.time_zone,
-        context.local_days,
-    )
-    (index,) = grid.index(np.array([cutoff], dtype="datetime64[us]"))
-    end: datetime = grid.ds(np.array([index + 1])).astype("datetime64[us]")[0].item()
-    return end
-
-
-def backtest_as_known(
-    final: pd.DataFrame,
-    known: dict[datetime, pd.DataFrame],
-    *,
-    horizon: int,
-    freq: str,
-    context: VolumeContext,
-    levels: tuple[int, ...],
-    seed: int,
-) -> pd.DataFrame:
-    """``models.volume.backtest`` where history was never rewritten, else a forecast per cutoff.
-
-    Counts that were corrected or came in late differ from what was known at a cutoff; a forecast
-    from there may only use the latter.
-    """
-    steady = [c for c, past in known.items() if same_counts(past, final[final["ds"] <= c])]
-    parts = []
-    if steady:
-        made = backtest(
-            final,
-            cutoffs=steady,
-            horizon=horizon,
-            freq=freq,
-            context=context,
-            levels=levels,
-            seed=seed,
-        )
-        parts.append(made)
-    for cutoff, past in known.items():
-        if cutoff not in steady:
-            made = forecast(
-                past, horizon=horizon, freq=freq, context=context, levels=levels, seed=seed
-            )
-            made.insert(2, "cutoff", pd.Timestamp(cutoff))
-            actual = final.rename(columns={"y": "actual"})
-            made.insert(3, "y", made.merge(actual, on=["unique_id", "ds"], how="left")["actual"])
-            parts.append(made)
-    frame = pd.concat(parts, ignore_index=True)
-    return frame.sort_values(["cutoff", "unique_id", "ds"], ignore_index=True)
-
-
-def same_counts(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether two histories hold the same series and counts; a series not yet seen is a difference,
-    for a forecast from there must not know that it will exist."""
-    a, b = (part.set_index(["unique_id", "ds"])["y"].sort_index() for part in (one, other))
-    return len(a) == len(b) and a.equals(b)
-
-
-def with_baselines(
-    frame: pd.DataFrame,
-    known: dict[datetime, pd.DataFrame],
-    horizon: int,
-    freq: str,
-    context: VolumeContext,
-) -> pd.DataFrame:
-    """The backtest with columns ``seasonal_naive`` and ``mean_of_same_slots`` (of the last 8)."""
-    parts = []
-    for cutoff, past in known.items():
-        naive = seasonal_naive(past, horizon=horizon, freq=freq, context=context)
-        mean = mean_of_same_slots(past, horizon=horizon, freq=freq, context=context)
-        both = naive.merge(mean, on=["unique_id", "ds"])
-        parts.append(both.assign(cutoff=pd.Timestamp(cutoff)))
-    baselines = pd.concat(parts, ignore_index=True)
-    return frame.merge(baselines, on=["unique_id", "ds", "cutoff"], how="left")
-
-
-def accuracy(frame: pd.DataFrame) -> tuple[dict[str, object], list[str]]:
-    """WAPE beside the baselines, and the coverage of each interval, over rows with an actual."""
-    from models.metrics import wape
-
-    known = frame[frame["y"].notna()]
-    if known.empty or not known["y"].abs().sum():
-        return {"rows_with_actuals": len(known)}, ["no actuals to compare with yet"]
-    y = known["y"].to_numpy(float)
-    scores = {
-        name: wape(y, known[column].to_numpy(float))
-        for name, column in (
-            ("presage", "presage-median"),
-            ("the seasonal naive", "seasonal_naive"),
-            ("the mean of 8 same slots", "mean_of_same_slots"),
-        )
-        if known[column].notna().all()
-    }
-    levels = [c.rpartition("-")[2] for c in known.columns if c.startswith("presage-lo-")]
-    inside = {
-        level: float(
-            ((known[f"presage-lo-{level}"] <= y) & (y <= known[f"presage-hi-{level}"])).mean()
-        )
-        for level in levels
-    }
-    lines = [f"WAPE of {name}: {value:.4f}" for name, value in scores.items()]
-    lines += [f"inside the {level} % interval: {share:.1%}" for level, share in inside.items()]
-    return {"wape": scores, "coverage": inside, "rows_with_actuals": len(known)}, lines

@@ -74,7 +74,7 @@ class _Played:
         self.days = local_days(self.starts, time_zone)
         names = ("volume", "volume_lo_80", "volume_hi_80")
         volume, low, high = (part[name].to_numpy(float) for name in names)
-        self.load = Workload(self.channel, self.starts, self.step, volume, low, high)
+        self.load = Workload(self.channel, self.starts, self.step, volume, low, high, volume)
         self.grid = BacklogGrid(self.edges, self.opened)
         self.turns, self.servers = self._shifts()
 

@@ -1,4 +1,4 @@
-"""The plan as a file: CSV, or a workbook with a summary and a sheet per channel.
+"""The plan as a file: CSV, or a workbook with a summary, a sheet per channel and the overrides.
 
 A text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a return) is
 written with an apostrophe before it.
@@ -25,15 +25,19 @@ def neutral(value: Any) -> Any:
     return "'" + value if isinstance(value, str) and value.startswith(RISKY) else value
 
 
-def write_plan(frame: pd.DataFrame, path: Path) -> None:
-    """Write a plan to ``path``: .csv, .xlsx or .parquet by its ending; UsageError for others."""
+def write_plan(frame: pd.DataFrame, path: Path, overrides: pd.DataFrame | None = None) -> None:
+    """Write a plan to ``path``: .csv, .xlsx or .parquet by its ending; UsageError for others.
+
+    ``overrides``, the planners' changes that the plan stands on, get a sheet of their own.
+    """
     path = Path(path)
     if path.suffix == ".parquet":
         frame.to_parquet(path, index=False)
     elif path.suffix == ".csv":
         _neutral_frame(frame).to_csv(path, index=False, date_format="%Y-%m-%dT%H:%M:%S")
     elif path.suffix == ".xlsx":
-        _workbook(_neutral_frame(frame), path)
+        others = None if overrides is None or overrides.empty else _neutral_frame(overrides)
+        _workbook(_neutral_frame(frame), path, others)
     else:
         raise UsageError(f"{path.name}: a plan is written as .csv, .xlsx or .parquet")
 
@@ -68,7 +72,7 @@ def _neutral_frame(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{name: [neutral(value) for value in frame[name]] for name in text})
 
 
-def _workbook(frame: pd.DataFrame, path: Path) -> None:
+def _workbook(frame: pd.DataFrame, path: Path, overrides: pd.DataFrame | None) -> None:
     import xlsxwriter
 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
@@ -77,6 +81,7 @@ def _workbook(frame: pd.DataFrame, path: Path) -> None:
         moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
         taken: set[str] = set()
         sheets = [("Summary", summary(frame))] if len(frame) else [("Summary", frame)]
+        sheets += [] if overrides is None else [("Overrides", overrides)]
         sheets += [(str(name), part) for name, part in frame.groupby("channel", sort=True)]
         for name, part in sheets:
             sheet = book.add_worksheet(_sheet_name(name, taken))

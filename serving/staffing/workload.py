@@ -35,7 +35,9 @@ NEEDED = ("unique_id", "ds", "presage")
 
 @dataclass(frozen=True)
 class Workload:
-    """One channel: interval starts (UTC), their length, expected contacts and 80 % interval."""
+    """One channel: interval starts (UTC), their length, expected contacts with their 80 % interval,
+    and what the forecast said before planners changed it.
+    """
 
     channel: str
     starts: NDArray[np.datetime64]
@@ -43,11 +45,13 @@ class Workload:
     volume: Floats
     low: Floats
     high: Floats
+    forecast: Floats
 
 
 def workloads(forecast: pd.DataFrame, interval_minutes: int) -> dict[str, Workload]:
     """The forecast's ``channel=NAME`` series by channel name, on intervals no longer than asked.
 
+    A column ``forecast`` tells the contacts without planners' overrides (default: ``presage``).
     A coarser step (an hour) is cut into equal intervals with equal parts of its contacts.
     DataError names the series and row of a missing, negative or infinite value, of a gap, and
     refuses steps longer than an hour.
@@ -92,6 +96,7 @@ def _workload(unique_id: str, channel: str, rows: pd.DataFrame, minutes: int) ->
         column = rows[name].to_numpy(float) if name in rows else None
         spread = 1.2816 * np.sqrt(values["presage"].clip(0)) * (1 if "hi" in name else -1)
         values[name] = np.maximum(values["presage"] + spread, 0) if column is None else column
+    values["forecast"] = rows["forecast" if "forecast" in rows else "presage"].to_numpy(float)
     for name, array in values.items():
         bad = ~np.isfinite(array) | (array < 0)
         if bad.any():

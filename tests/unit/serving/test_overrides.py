@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.store import Override
-from serving.overrides import overridden, value_added
+from serving.overrides import overridden, planned, value_added
 
 DAY = datetime(2026, 3, 2)
 IDS = {
@@ -97,3 +97,27 @@ def test_value_added_is_what_the_change_came_nearer_by():
         {"steps": 1, "error": 18.0, "error_overridden": 2.0, "value_added": 16.0}
     )
     assert value_added(frame, overridden(frame, [one]), came.iloc[:0], one) is None
+
+
+def test_a_plan_stands_on_the_changed_number_with_its_interval_and_keeps_the_forecasts():
+    frame = forecast()
+    frame["presage-lo-80"], frame["presage-hi-80"] = frame["presage"] * 0.5, frame["presage"] * 2
+    changes = [change("channel=a", factor=1.5), change("topic=x", days=3, value=630.0)]
+    told = planned(frame, changes)
+    assert told["forecast"].tolist() == frame["presage"].tolist()
+    moved = told["presage"].where(told["presage"] != frame["presage"])
+    assert moved.tolist() == pytest.approx(overridden(frame, changes).tolist(), nan_ok=True)
+    there = frame["presage"] > 0
+    ratio = (told["presage-hi-80"] / told["presage"])[there]
+    assert ratio.tolist() == pytest.approx([2.0] * len(ratio))
+    pd.testing.assert_frame_equal(planned(frame, [])[list(frame.columns)], frame)
+
+
+def test_contacts_expected_where_there_were_none_get_an_interval():
+    frame = pd.DataFrame({"unique_id": ["calls"], "ds": [DAY], "presage": [0.0]})
+    for name in ("presage-median", "presage-lo-80", "presage-hi-80"):
+        frame[name] = 0.0
+    told = planned(frame, [change("calls", value=100.0)]).iloc[0]
+    assert told["presage-lo-80"] == 87
+    assert told["presage-hi-80"] == 113
+    assert told["presage-median"] == 100

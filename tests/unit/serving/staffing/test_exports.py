@@ -31,7 +31,7 @@ def test_csv_goes_round_and_formulas_are_text(two: pd.DataFrame, tmp_path: Path)
     assert set(back["channel"]) == {"phone", "'" + EVIL}
     assert back["agents_net"].tolist() == two["agents_net"].tolist()
     assert (back["starts_at"] == two["starts_at"]).all()
-    assert "T" in (tmp_path / "plan.csv").read_text().splitlines()[1].split(",")[-17]
+    assert "T" in (tmp_path / "plan.csv").read_text().splitlines()[1].split(",")[1]
 
 
 def test_a_workbook_has_a_summary_and_a_sheet_a_channel(two: pd.DataFrame, tmp_path: Path) -> None:
@@ -44,6 +44,18 @@ def test_a_workbook_has_a_summary_and_a_sheet_a_channel(two: pd.DataFrame, tmp_p
         cells = "".join(book.read(name).decode() for name in sheets)
     assert len(sheets) == 3 and 'name="Summary"' in names and 'name="phone"' in names
     assert "<f>" not in cells
+
+
+def test_a_workbook_tells_what_planners_changed(two: pd.DataFrame, tmp_path: Path) -> None:
+    import zipfile
+
+    told = pd.DataFrame({"unique_id": ["channel=phone"], "author": ["Ada"], "reason": ["=1+1"]})
+    write_plan(two, tmp_path / "plan.xlsx", told)
+    with zipfile.ZipFile(tmp_path / "plan.xlsx") as book:
+        names = book.read("xl/workbook.xml").decode()
+        words = book.read("xl/sharedStrings.xml").decode()
+    assert 'name="Overrides"' in names
+    assert ">Ada<" in words and ">'=1+1<" in words
 
 
 def test_an_empty_plan_is_written_and_an_unknown_ending_refused(

@@ -1,0 +1,54 @@
+"""What a volume model learns: the judge's trials, and from them weights, shares and spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.one_number import Record
+from models.volume.intervals import learn_spread
+from models.volume.judge import Workbench, share_of, tried, weights_of
+from models.volume.model import Driven, VolumeModel
+from models.volume.panel import Floats
+from models.volume.paths import scores_of
+from models.volume.series import TOTAL
+
+
+def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = None) -> VolumeModel:
+    """The model of everything up to step ``cutoff``; ``beside``: the same bench, with drivers."""
+    trials = bench.trials(cutoff)
+    weight = weights_of(trials)
+    past = bench.panel.until(cutoff)
+    combined = tried(trials)
+    driven = None
+    if beside is not None:
+        others = beside.trials(cutoff)
+        with_drivers = tried(others)
+        share = share_of(combined, with_drivers, trials.actual)
+        combined = combined + share[None, :, None] * (with_drivers - combined)
+        driven = Driven(weights_of(others), beside.model(cutoff), share)
+    spread = learn_spread(combined, trials.actual, trials.windows)
+    return VolumeModel(
+        freq,
+        bench.horizon,
+        past.ids,
+        weight,
+        spread,
+        bench.model(cutoff),
+        len(trials.actual),
+        scores_of(combined, trials.actual, spread),
+        driven,
+        _record_of(past.ids, combined, trials.actual, trials.windows),
+    )
+
+
+def _record_of(ids: Sequence[str], said: Floats, came: Floats, windows: float) -> Record:
+    """The trials' sums over the horizon of the total; none where there is no total."""
+    if TOTAL not in ids or not len(said):
+        return Record()
+    row = ids.index(TOTAL)
+    both = said[:, row].sum(axis=1), came[:, row].sum(axis=1)
+    whole = ~np.isnan(both[0]) & ~np.isnan(both[1])
+    kept = [tuple(float(value) for value in each[whole]) for each in both]
+    return Record(kept[0], kept[1], windows * float(whole.mean()))

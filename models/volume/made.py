@@ -1,0 +1,44 @@
+"""One forecast with all that it is made of, so that it can be read off, drawn from and audited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.volume.intervals import Spread, apply_spread
+from models.volume.members import NAMES
+from models.volume.panel import Floats
+
+
+@dataclass(frozen=True)
+class Made:
+    """One forecast before its quantiles are read off: ``members`` (members x series x steps, the
+    special days' ``effect`` in them; with drivers each twice, the second time on what drivers leave
+    and multiplied by ``load``), ``weight`` (members x series), what they ``combined`` to and
+    the reconciled ``mean`` (series x steps), ``spread`` and special days' ``doubt``; ``rows`` are
+    the series' places in the model, -1 for new ones. ``paths`` (paths x series x steps): what the
+    forecast is times if trouble ends early, and late.
+    """
+
+    members: Floats
+    weight: Floats
+    effect: Floats
+    combined: Floats
+    mean: Floats
+    spread: Spread
+    doubt: Floats | None
+    rows: npt.NDArray[np.int64]
+    load: Floats | None = None
+    paths: Floats | None = None
+
+    def quantiles(self, probabilities: Sequence[float]) -> Floats:
+        """The counts that these shares stay below (probabilities x series x steps)."""
+        return apply_spread(self.mean, self.spread, probabilities, self.doubt, self.paths)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The members' names, in their order."""
+        return NAMES if self.load is None else (*NAMES, *(f"{one} with drivers" for one in NAMES))

@@ -1,0 +1,97 @@
+"""The plan stands on what planners changed, and says so; the forecast's own number stays."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data.clock import SYSTEM
+from data.store import open_store, save_override
+from data.workspace import Workspace, init
+from pipelines.steps.inputs import take_snapshot
+from pipelines.steps.staffing import staff_channels
+from serving.published import newest, publish
+
+AS_OF = datetime(2024, 6, 3)
+
+
+def silent(_: str) -> None:
+    """No progress is shown."""
+
+
+@pytest.fixture()
+def workspace(tmp_path: Path) -> Path:
+    """A phone with ten contacts an hour to come, half of them about bills."""
+    init(tmp_path)
+    opened = pd.date_range("2024-05-01", AS_OF, freq="h", inclusive="left")
+    tickets = {"ticket_id": [f"t{i}" for i in range(len(opened))], "opened_at": opened}
+    tables = tmp_path / "tables"
+    tables.mkdir(exist_ok=True)
+    told = pd.DataFrame(tickets).assign(channel="phone", topic="bill")
+    told.to_parquet(tables / "tickets.parquet")
+    ds = pd.date_range(AS_OF, periods=24, freq="h")
+    names = ["total", "channel=phone", "channel=phone/topic=bill", "channel=phone/topic=lost"]
+    levels = dict(zip(names, [10.0, 10.0, 5.0, 5.0], strict=True))
+    parts = [
+        pd.DataFrame({"unique_id": n, "ds": ds, "presage": v, "presage-lo-80": v - 4,
+                      "presage-hi-80": v + 4})
+        for n, v in levels.items()
+    ]  # fmt: skip
+    state = Workspace.open(tmp_path).state_dir
+    frame = pd.concat(parts, ignore_index=True)
+    publish(state, "forecast", frame, as_of=AS_OF, now=SYSTEM.now(), model_version="v1")
+    return tmp_path
+
+
+def override(workspace: Path, *, expires_at: datetime | None = None) -> None:
+    with open_store(Workspace.open(workspace)) as store:
+        save_override(
+            store,
+            unique_id="channel=phone/topic=bill",
+            starts_at=AS_OF + timedelta(hours=8),
+            ends_at=AS_OF + timedelta(hours=12),
+            factor=3.0,
+            value=None,
+            author="Ada",
+            reason="the bills go out",
+            now=SYSTEM.now() - timedelta(hours=2),
+            expires_at=expires_at,
+        )
+
+
+def staffed(workspace: Path, out: Path | None = None) -> tuple[pd.DataFrame, list[str]]:
+    snapshot = take_snapshot(workspace, silent)
+    told = staff_channels(workspace, snapshot, AS_OF, out, silent)
+    found = newest(Workspace.open(workspace).state_dir, "staffing")
+    assert found is not None
+    return found.frame.set_index("starts_at"), told.lines
+
+
+def test_staff_are_planned_for_what_planners_expect(workspace: Path, tmp_path: Path):
+    before, lines = staffed(workspace)
+    assert (before["volume"] == before["volume_forecast"]).all()
+    assert not any("override" in line for line in lines)
+    override(workspace)
+    after, lines = staffed(workspace, tmp_path / "plan.csv")
+    hour = AS_OF + timedelta(hours=9)
+    # three times five about bills, and five others, in two halves of an hour
+    assert after.loc[hour, "volume"] == pytest.approx(10.0)
+    assert after.loc[hour, "volume_forecast"] == pytest.approx(5.0)
+    assert after.loc[hour, "agents_net"] > before.loc[hour, "agents_net"]
+    assert after.loc[hour, "volume_hi_80"] == pytest.approx(14.0)
+    other = AS_OF + timedelta(hours=14)
+    for name in ("volume", "volume_hi_80", "agents_net"):
+        assert after.loc[other, name] == before.loc[other, name]
+    assert any("Ada: the bills go out" in line for line in lines)
+    written = pd.read_csv(tmp_path / "plan.csv")
+    assert written["volume"].sum() == pytest.approx(written["volume_forecast"].sum() + 4 * 10)
+
+
+def test_an_override_that_has_expired_moves_nobody(workspace: Path):
+    override(workspace, expires_at=SYSTEM.now() - timedelta(hours=1))
+    after, lines = staffed(workspace)
+    assert (after["volume"] == after["volume_forecast"]).all()
+    assert not any("override" in line for line in lines)
