@@ -28,6 +28,8 @@ from pipelines.console import Progress, say
 from serving.predictor import with_view
 
 HORIZONS = (7, 14, 30)
+THREADS = 2
+"""Fits at once; how many changes no model."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def learn(
     report(f"computing {len(view.names)} features")
     rows = training_set(read.features, view, as_of, HORIZONS, settings, labels_from=read.labels)
     horizons, twin, judged = _longest_possible(rows, read, settings, view, report)
-    learner, searched = risk_settings(settings.risk), None
+    learner, searched = risk_settings(settings.risk, num_threads=THREADS), None
     if minutes > 0:
         since = judged["as_of"].min().to_pydatetime()
         known = known_by(rows, since, read.labels, HORIZONS, settings)
@@ -167,7 +169,8 @@ def _twin(
         report(f"training the twin on what was known at {since:%Y-%m-%d}")
         try:
             known = known_by(learned, since, read.labels, HORIZONS, settings)
-            twin = _trained(known, settings, view, horizons, risk_settings(settings.risk))
+            usual = risk_settings(settings.risk, num_threads=THREADS)
+            twin = _trained(known, settings, view, horizons, usual)
             return with_view(twin, view, read.model), judged
         except DataError as error:
             refusal = error
