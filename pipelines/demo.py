@@ -13,7 +13,7 @@ from pipelines.console import Progress, Result, say, table
 from pipelines.flows import FLOWS, plain
 from serving.published import newest
 
-TRIAL_DAYS = 7
+TRIAL_DAYS, TRIAL_FUTURES = 7, 2
 
 
 def run(
@@ -60,7 +60,10 @@ def run(
     tell("How many contacts", FLOWS["forecast"](plain, report, **at))
     plan = FLOWS["staff"](plain, report, **at)
     tell("How many people, and when", plan)
-    tell("Is the plan enough? The company itself, staffed so", trial(workspace, company, report))
+    tell(
+        f"Is the plan enough? {TRIAL_FUTURES} futures of the company itself, staffed so",
+        trial(workspace, company, report),
+    )
     tell("Whom to contact, and for what", FLOWS["outreach"](plain, report, **at, commit=True))
     say("")
     if once or not sys.stdout.isatty():
@@ -85,8 +88,16 @@ def trial(workspace: Workspace, company: Any, report: Progress) -> Result:
 
     published = newest(workspace.state_dir, "staffing")
     assert published is not None, "the demo staffs first"
-    report(f"running the company on for {TRIAL_DAYS} days, staffed as planned")
-    found = staffed_as_planned(company, published.frame, workspace.settings, days=TRIAL_DAYS)
+    report(
+        f"running {TRIAL_FUTURES} futures of the company for {TRIAL_DAYS} days, staffed as planned"
+    )
+    found = staffed_as_planned(
+        company,
+        published.frame,
+        workspace.settings,
+        days=TRIAL_DAYS,
+        futures=TRIAL_FUTURES,
+    )
     rows = [
         [
             row.channel,
