@@ -283,7 +283,7 @@ def test_one_lot_by_hand(shown: Seen) -> None:
     hint = Hint(np.array([0]), without=0.0016, each=0.1)
     lived = dataclasses.replace(lived, hints=[hint])
     zero = np.zeros(1, dtype=np.int64)
-    sampler = _Chain(rates, lived, zero, zero, np.array([returned]), 1)
+    sampler = _Chain(rates, lived, zero, zero, np.array([returned]), [hint], 1)
     by_hand = (
         np.log(rates.defective_lot / (1 - rates.defective_lot))
         + returned
@@ -321,7 +321,7 @@ def test_two_lots_of_one_holder_are_drawn_jointly(shown: Seen) -> None:
             weights[one, two] = prior * (one + two) * (0.9 + x) ** -0.8 * (1.6 + y) ** -1.5
     total = sum(weights.values())
     rng = np.random.default_rng(0)
-    sampler = _Chain(rates, lived, np.zeros(2, int), np.arange(2), np.zeros(2), 2)
+    sampler = _Chain(rates, lived, np.zeros(2, int), np.arange(2), np.zeros(2), lived.hints, 2)
     sampler.settle()
     drawn = []
     for _ in range(4000):
