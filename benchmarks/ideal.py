@@ -21,7 +21,14 @@ import pandas as pd
 
 from data.simulate.observer import observer
 from models.bootstrap import Interval, Metric, bootstrap
-from models.metrics import average_precision, calibration_slope, ece, log_loss, paired_bootstrap
+from models.metrics import (
+    average_precision,
+    calibration_slope,
+    ece,
+    log_loss,
+    log_loss_skill,
+    paired_bootstrap,
+)
 
 Floats = npt.NDArray[np.float64]
 HEADER = [
@@ -99,12 +106,6 @@ def figures(known: pd.DataFrame, h: int, last: bool) -> list[str]:
         f"{more.estimate:+.4f} ({more.low:+.4f}, {more.high:+.4f})",
         topics(known) if last else "",
     ]
-
-
-def log_loss_skill(y: Floats, p: Floats, *, weights: Floats | None = None) -> float:
-    """1 - log loss over that of the mean of ``y``."""
-    constant = np.full(len(y), np.average(y, weights=weights))
-    return 1 - log_loss(y, p, weights=weights) / log_loss(y, constant, weights=weights)
 
 
 def _ratio(metric: Metric) -> Metric:

@@ -34,6 +34,8 @@ PRIOR = 10.0
 STEPS = 200
 ENOUGH = 1e-3
 """Once no share moves by more, the search ends."""
+LEAST = 1e-12
+"""The least probability whose log is told."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,22 @@ class About:
     shares: Array
 
     def probabilities(self, matrix: Matrix) -> Array:
-        """Rows × choices; each row adds up to 1."""
-        return _mixed(self.hazards.parts(matrix), self.shares)
+        """Rows × choices; each row adds up to 1.
+
+        One cause after the other, so that a row's answer does not depend on other rows.
+        """
+        parts = self.hazards.parts(matrix)
+        out, whole = np.zeros((len(parts), self.shares.shape[1])), np.zeros((len(parts), 1))
+        for part, of_cause in zip(parts.T, self.shares, strict=True):
+            out += part[:, None] * of_cause
+            whole += part[:, None]
+        out /= whole
+        return out
+
+    def score(self, matrix: Matrix) -> Array:
+        """The logs of the probabilities; of a choice that no complaint made yet, a finite one."""
+        score: Array = np.log(np.maximum(self.probabilities(matrix), LEAST))
+        return score
 
     def to_json(self) -> dict[str, Any]:
         return {"hazards": self.hazards.to_json(), "shares": self.shares.tolist()}
@@ -82,13 +98,3 @@ def learn_about(
         if moved < ENOUGH:
             break
     return shares
-
-
-def _mixed(parts: Array, shares: Array) -> Array:
-    """One cause after the other, so that a row's answer does not depend on other rows."""
-    out, whole = np.zeros((len(parts), shares.shape[1])), np.zeros((len(parts), 1))
-    for part, of_cause in zip(parts.T, shares, strict=True):
-        out += part[:, None] * of_cause
-        whole += part[:, None]
-    out /= whole
-    return out

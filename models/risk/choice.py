@@ -58,7 +58,7 @@ class Choice:
     def _raw(self, matrix: Matrix, num_threads: int) -> Array:
         raw = raw_score(self.booster, matrix, num_threads=num_threads)
         raw = raw.reshape(len(matrix), len(self.values))
-        return raw if self.about is None else raw + np.log(self.about.probabilities(matrix))
+        return raw if self.about is None else raw + self.about.score(matrix)
 
     def to_json(self) -> dict[str, Any]:
         told = None if self.about is None else self.about.to_json()
@@ -124,7 +124,7 @@ def learn_choice(
             rounds=rounds,
             seed=seed,
             num_threads=num_threads,
-            offset=None if base is None else np.log(base.probabilities(x[part])).ravel(order="F"),
+            offset=None if base is None else base.score(x[part]).ravel(order="F"),
             num_class=len(kept),
         )
 
@@ -137,7 +137,7 @@ def learn_choice(
         for on in {False, standing}:
             base = told(~late) if on else None
             tried = fit(~late, ROUNDS[-1], base)
-            offset = 0.0 if base is None else np.log(base.probabilities(x[late]))
+            offset = 0.0 if base is None else base.score(x[late])
             for many, raw in zip(
                 ROUNDS, staged(tried, x[late], ROUNDS, num_threads=num_threads), strict=True
             ):

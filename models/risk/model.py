@@ -10,7 +10,7 @@ What a row gets does not depend, to the last bit, on the rows beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -68,6 +68,17 @@ class Boosted:
 
     booster: Any
     hazards: Hazards | None = None
+
+
+def scores_of(
+    parts: Sequence[Part], mixtures: Iterable[Mixture], matrix: Matrix, num_threads: int
+) -> Array:
+    """The parts' scores (rows × parts); 0 of those that none of the mixtures has a share of."""
+    scores = np.zeros((len(matrix), len(parts)))
+    used = np.any([mixture.shares > 0 for mixture in mixtures], axis=0)
+    for at in np.flatnonzero(used).tolist():
+        scores[:, at] = parts[at].score(matrix, num_threads)
+    return scores
 
 
 def _explained(model: Any, matrix: Matrix, num_threads: int) -> Array:
@@ -186,12 +197,7 @@ class RiskModel:
         self, matrix: Matrix, *, num_threads: int = 1
     ) -> tuple[dict[int, Array], dict[int, npt.NDArray[np.int64]]]:
         """Per horizon: the log odds of every row, and the horizon whose mixture set them."""
-        used = np.zeros(len(self.parts), dtype=bool)
-        for mixture in self.mixtures.values():
-            used |= mixture.shares > 0
-        scores = np.zeros((len(matrix), len(self.parts)))
-        for at in np.flatnonzero(used):
-            scores[:, at] = self.parts[at].score(matrix, num_threads)
+        scores = scores_of(self.parts, self.mixtures.values(), matrix, num_threads)
         odds: dict[int, Array] = {}
         setter: dict[int, npt.NDArray[np.int64]] = {}
         below, by = np.full(len(matrix), -np.inf), np.zeros(len(matrix), dtype=np.int64)

@@ -43,7 +43,7 @@ from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slice
 from models.risk.hazards import Hazards
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
-from models.risk.model import Boosted, Part, RiskModel, Tickets
+from models.risk.model import Boosted, Part, RiskModel, Tickets, scores_of
 from models.risk.rows import Mask, age_weights, thinned
 from models.risk.settings import RiskSettings
 from models.risk.trees import raw_score
@@ -185,10 +185,7 @@ def _levels(
     """The mixtures with their level set as it stands now (models/risk/level.py), and its track."""
     kept, counts = _few(rows, horizons[0], settings.most_rows_levelled)
     matrix = rows.matrix if kept.all() else rows.matrix[kept]
-    used = np.sum([mixtures[h].shares for h in horizons], axis=0) > 0
-    scores = np.zeros((len(matrix), len(parts)))
-    for at in np.flatnonzero(used).tolist():
-        scores[:, at] = parts[at].score(matrix, settings.num_threads)
+    scores = scores_of(parts, mixtures.values(), matrix, settings.num_threads)
     labelled: dict[int, Labelled] = {}
     starts: dict[int, float] = {}
     for h in horizons:

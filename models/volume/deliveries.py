@@ -68,7 +68,7 @@ def chances(orders: Orders, group: Ints, groups: int, day: int) -> Chances:
     # what waits because of a disturbance waits long: days before the promise tell the usual
     fair = when <= orders.promised[rows]
     sent = fair & (orders.shipped[rows] == when)
-    ship = _ratio(_by_weekday(when[sent]), _by_weekday(when[fair]))
+    ship = _ratio(_counts(weekday_of(when[sent])), _counts(weekday_of(when[fair])))
     rows, when = each_day(np.maximum(orders.shipped + 1, start), np.minimum(done, day - 1))
     hit = (orders.done[rows] == when) & orders.delivered[rows]
     fair = when <= orders.promised[rows]
@@ -91,10 +91,10 @@ def _usual(
     """Chances of delivery in weeks without trouble (groups x weekdays x days since shipping)."""
     weeks = int(when.max()) // 7 + 1 if len(when) else 1
     cell = group * weeks + when // 7
-    weekly = _ratio(_by_weekday(weekday[hit & fair], True), _by_weekday(weekday[fair], True))
+    weekly = _ratio(_counts(weekday[hit & fair]), _counts(weekday[fair]))
     by_week = _relative(cell, hit, weekly[weekday], fair, groups * weeks)[0]
     usual = by_week[cell] > DISTURBED
-    weekly = _ratio(_by_weekday(weekday[hit & usual], True), _by_weekday(weekday[usual], True))
+    weekly = _ratio(_counts(weekday[hit & usual]), _counts(weekday[usual]))
     expected = weekly[weekday]
     hoped = np.bincount(age[usual], expected[usual], OLDEST + 1)
     by_age = (np.bincount(age[hit & usual], minlength=OLDEST + 1) + BELIEF) / (hoped + BELIEF)
@@ -168,8 +168,7 @@ def _relative(
     return (came + BELIEF) / (due + BELIEF), due
 
 
-def _by_weekday(days: Ints, known: bool = False) -> Floats:
-    weekday = days if known else weekday_of(days)
+def _counts(weekday: Ints) -> Floats:
     return np.bincount(weekday, minlength=7).astype("float64")
 
 

@@ -123,3 +123,11 @@ def test_too_few_rows_get_the_shares_of_the_past() -> None:
     assert found.booster is None and found.about is None
     matrix, _ = complaints(7)
     assert found.probabilities(matrix) == pytest.approx(np.tile(found.shares, (ROWS, 1)))
+
+
+def test_a_choice_that_nobody_made_yet_has_a_finite_score() -> None:
+    """A topic that is new in the later rows: those before know nothing of it."""
+    matrix, drawn = complaints(8)
+    learned = about(HAZARDS, matrix, drawn, np.ones(ROWS), 4)
+    assert (learned.probabilities(matrix)[:, 3] == 0).all()
+    assert np.isfinite(learned.score(matrix)).all()
