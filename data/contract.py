@@ -281,6 +281,7 @@ CALENDAR = _table(
     _planned("ends_at", required=True),
     _text("channel"),
     _text("topic"),
+    _text("platform", note="whose users it concerns, as in customers.platform"),
     _number("size"),
 )
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from data.settings import Complaint
 from features import language, sources
+from features.ahead import ahead_features
 from features.articles import ARTICLE_FEATURES
 from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
 from features.complaint import complaint_predicate
@@ -21,6 +22,7 @@ from features.messages import TEXT_FEATURES
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
 from features.spec import Feature
 from features.tickets import ticket_features
+from features.trouble import trouble_features
 from features.usage import usage_features
 from features.views import CUSTOMER_FEATURES, all_features
 
@@ -132,6 +134,8 @@ def sections() -> tuple[tuple[str, str, tuple[Feature, ...]], ...]:
         ("Help pages", "articles", ARTICLE_FEATURES),
         ("Outreach", "bots", TREATMENT_FEATURES),
         ("Context: what happened to others", "context", context_features(complaint)),
+        ("Lots and routes in trouble", "trouble", trouble_features(complaint)),
+        ("What is to come", "ahead", ahead_features()),
     )
 
 

@@ -12,30 +12,23 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from features.expression import Joint, Period
 from features.language import (
     count,
     customer,
     distinct,
-    elevated,
     last,
     mean,
     now,
     of,
     of_all,
     of_each,
-    plus,
     rate,
     shrunk_rate,
-    times,
     total,
-    total_age,
     trend,
 )
 from features.orders import ENDS, LATE
-from features.predicate import Compare, In, Predicate
+from features.predicate import Predicate
 from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, TICKETS_OF_ORDERS, USAGE, Source
 from features.spec import Feature
 from features.tickets import FIRST_RESPONSE
@@ -44,12 +37,6 @@ from features.usage import PAYMENT_FAILED
 ORDERS_OF_CUSTOMERS = ORDERS.with_customer()
 USAGE_OF_CUSTOMERS = USAGE.with_customer()
 TICKETS_OF_CUSTOMERS = TICKETS.with_customer()
-LOT = "half_month"
-"""A product that was shipped in one of these is taken to be of one lot."""
-BAD_LOTS = 0.02
-"""The share of lots that give trouble, before anything is seen of one."""
-HELD = 21
-"""Days for which an item is new to who holds it: most of what is wrong with it shows then."""
 
 
 def _deliveries(source: Source, by: str, link: Feature, prefix: str) -> tuple[Feature, ...]:
@@ -124,98 +111,8 @@ def _late_share(by: str, days: int) -> Feature:
     return rate(late, done, f"{group}_orders_late_share_{days}d")
 
 
-def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[Feature, ...]:
-    """Whether what he holds, or is about to get, is of a lot that gives others trouble."""
-    shipped, ordered = (
-        Joint((ORDERS["product_id"], Period(ORDERS[time], LOT, time_zone)), "lot")
-        for time in ("shipped_at", "ordered_at")
-    )
-    about: Predicate = Compare(">", TICKETS["opened_at"], ORDERS["delivered_at"])
-    if goods:
-        about = about & In(TICKETS["topic"], tuple(goods))
-    else:  # a complaint about what came late is about that
-        about = about & Compare("<=", ORDERS["delivered_at"], ORDERS["promised_at"])
-    about = (complaint & about).named("about_goods")
-
-    def returns(by: Joint | str) -> Feature:
-        return count(ORDERS, since="returned_at", by=by)
-
-    def complainers(by: Joint | str) -> Feature:
-        return distinct(TICKETS_OF_ORDERS, "customer_id", where=about, by=by)
-
-    def evidence(
-        of: Callable[[Joint | str], Feature], raised: float
-    ) -> tuple[Feature, Feature, Feature, float]:
-        """Of trouble above the usual, over the days for which items were held."""
-        held, every = (
-            total_age(ORDERS, since="delivered_at", label="held", at_most=HELD, by=by)
-            for by in (shipped, "")
-        )
-        return of(shipped), held, of_all(rate(of(""), every, "usual")), raised
-
-    kinds = (evidence(returns, 15.0), evidence(complainers, 30.0))
-    trouble = elevated(kinds, BAD_LOTS, "lot_trouble").named(
-        "lot_trouble", "chance of a bad lot, by returns and complaints of all who hold it"
-    )
-    found = []
-    for days in (7, 14, HELD):
-        his = distinct(
-            ORDERS, shipped, since="delivered_at", days=days, until=("returned_at", "refunded_at")
-        )
-        found.append(of_each(trouble, his, "sum", f"held_{days}d_"))
-    under_way = distinct(ORDERS, shipped, since="shipped_at", until=ENDS)
-    # what has not been shipped will be of the lot that is shipped now
-    unshipped = distinct(ORDERS, ordered, until=("shipped_at", *ENDS))
-    return (
-        *found,
-        of_each(trouble, under_way, "sum", "under_way_"),
-        of_each(trouble, unshipped, "sum", "unshipped_"),
-        of_each(trouble, distinct(ORDERS, shipped, since="delivered_at"), "sum", "ever_"),
-    )
-
-
-def _routes() -> tuple[Feature, ...]:
-    """Whether orders still arrive where his must pass, carrier and region: of those that were
-    under way in the last days, the share that still is, added up over his."""
-    route = Joint((ORDERS["carrier"], CUSTOMERS["region"]), "route")
-    source = ORDERS_OF_CUSTOMERS
-    waiting = now(source, since="shipped_at", until=ENDS, label="under_way", by=route)
-    arrived = count(source, since="delivered_at", days=2, by=route)
-    share = rate(waiting, plus(arrived, waiting, "both"), "share").named(
-        "route_under_way_share_2d", "share of a route's orders that did not arrive within 2 days"
-    )
-    stuck = times(share, times(share, share, "square"), "stuck").named(
-        "route_stuck_2d", "how much a route stands still (share of orders not arrived, cubed)"
-    )
-    orders = {
-        "open": distinct(source, route, until=ENDS),
-        "overdue": distinct(source, route, since="promised_at", until=ENDS),
-        **{
-            f"due_{days}d": distinct(
-                source, route, since="promised_at", until=ENDS, ahead_days=days
-            )
-            for days in (3, 7)
-        },
-    }
-    late = total_age(ORDERS, since="promised_at", until=ENDS, label="overdue", at_most=7)
-    return (
-        of_each(share, orders["open"], "largest", "open_"),
-        times(late, of_each(stuck, orders["overdue"], "mean"), "stuck").named(
-            "orders_overdue_age_stuck_days", "days by which orders are overdue on routes that stand"
-        ),
-        *(
-            of_each(of, his, "sum", f"{which}_")
-            for which, his in orders.items()
-            for of in (share, stuck)
-        ),
-    )
-
-
-def context_features(
-    complaint: Predicate, time_zone: str = "UTC", goods: Sequence[str] = ()
-) -> tuple[Feature, ...]:
-    """The features of groups, given which tickets are complaints and which topics are about the
-    goods (features/goods.py); days are of ``time_zone``."""
+def context_features(complaint: Predicate) -> tuple[Feature, ...]:
+    """The features of groups, given which tickets are complaints."""
     region = customer(CUSTOMERS["region"])
     platform = customer(CUSTOMERS["platform"])
     plan = customer(CUSTOMERS["plan"])
@@ -277,8 +174,6 @@ def context_features(
             "largest",
             "open_",
         ),
-        *_lots(complaint, goods, time_zone),
-        *_routes(),
         of(_late_share("product_category", 28), category),
         of(
             rate(complaints_in_category, orders_in_category, "category_complaints_per_order_28d"),
@@ -299,22 +194,6 @@ def context_features(
                 "platform_errors_trend_3d"
             ),
             platform,
-        ),
-        # errors that he is to meet if he goes on as usual
-        *(
-            times(
-                count(USAGE, days=28),
-                of(
-                    rate(
-                        total(USAGE_OF_CUSTOMERS, "errors", days=days, by="platform"),
-                        count(USAGE_OF_CUSTOMERS, days=days, by="platform"),
-                        "errors_per_use",
-                    ),
-                    platform,
-                ),
-                f"usage_errors_expected_28d_as_in_{days}d",
-            )
-            for days in (1, 3)
         ),
         of_all(
             trend(

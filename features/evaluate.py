@@ -366,8 +366,9 @@ def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
             return parts[0] - parts[1]
         if how == "plus":
             return parts[0] + parts[1]
-        if how == "times":
-            return parts[0] * parts[1]
+        if how == "times":  # of two nulls the processor picks either one's sign: nulls are equal
+            product = parts[0] * parts[1]
+            return np.where(np.isnan(product), np.nan, product)
         if how == "least":
             return np.minimum(parts[0], parts[1])
         if how == "chance":

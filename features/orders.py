@@ -36,6 +36,7 @@ CANCELLED = Past(ORDERS["cancelled_at"])
 RETURNED = Past(ORDERS["returned_at"])
 LATE = Compare(">", ORDERS["delivered_at"], ORDERS["promised_at"]).named("late")
 ENDS = ("delivered_at", "cancelled_at", "returned_at", "refunded_at")
+UNSHIPPED = ("shipped_at", *ENDS)
 LATENESS = Minus(ORDERS["delivered_at"], ORDERS["promised_at"], "lateness")
 DELIVERY = Minus(ORDERS["delivered_at"], ORDERS["ordered_at"], "delivery_time")
 LARGE = Compare(">=", ORDERS["quantity"], 100).named("large")
@@ -74,12 +75,19 @@ ORDER_FEATURES = (
     rate(OVERDUE, OPEN, "orders_overdue_share_now"),
     age(ORDERS, since="promised_at", until=ENDS, label="overdue"),
     total_age(ORDERS, since="promised_at", until=ENDS, label="overdue", at_most=7),
+    total_age(ORDERS, since="promised_at", until=ENDS, label="overdue_a_day", at_most=1),
     worth(ORDERS, "amount", since="promised_at", until=ENDS, label="overdue"),
     until_next(ORDERS, at="promised_at", until=ENDS, days=90),
-    now(ORDERS, until=("shipped_at", *ENDS), label="unshipped", where=Past(ORDERS["promised_at"])),
-    due(ORDERS, at="promised_at", until=ENDS, days=1, label="due"),
-    due(ORDERS, at="promised_at", until=ENDS, days=3, label="due"),
-    due(ORDERS, at="promised_at", until=ENDS, days=7, label="due"),
+    now(ORDERS, until=UNSHIPPED, label="unshipped", where=Past(ORDERS["promised_at"])),
+    *(
+        due(ORDERS, at="promised_at", until=ENDS, days=days, label="due")
+        for days in (1, 2, 3, 5, 7)
+    ),
+    now(ORDERS, until=UNSHIPPED, label="not_shipped"),
+    *(
+        due(ORDERS, at="promised_at", until=UNSHIPPED, days=days, label="unshipped_due")
+        for days in (2, 4)
+    ),
     *(count(ORDERS, where=LATE, since="delivered_at", days=days) for days in (3, 5, 7, 28, 90)),
     share(ORDERS, of=LATE, since="delivered_at", days=180),
     mean(ORDERS, LATENESS, since="delivered_at", days=90),

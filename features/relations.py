@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from data.errors import DefinitionError
+from features.expression import Day
 from features.lengths import DAY, span_text
 from features.naming import feature as _feature
 from features.naming import name_of, span, term
@@ -42,6 +43,11 @@ def plus(one: Feature, other: Feature, name: str) -> Feature:
     return _feature(Combine("plus", (one.node, other.node)), name)
 
 
+def least(one: Feature, other: Feature, name: str) -> Feature:
+    """The smaller of both; null where either is."""
+    return _feature(Combine("least", (one.node, other.node)), name)
+
+
 def times(one: Feature, other: Feature, name: str) -> Feature:
     """One times the other, such as uses times errors per use; null where either is."""
     return _feature(Combine("times", (one.node, other.node)), name)
@@ -65,24 +71,48 @@ def elevated(
     evidence: Sequence[tuple[Feature, Feature, Feature, float]], share: float, name: str
 ) -> Feature:
     """The chance that a group is one of the few, ``share`` of all, whose events come at several
-    times the usual rate: Bayes' rule with Poisson events, ``share`` where nothing has been seen.
+    times the usual rate, or at a part of it: Bayes' rule with Poisson events, ``share`` where
+    nothing has been seen.
 
-    ``evidence``: kinds of events, each with the group's exposure, the usual rate of all per
-    exposure (``of_all``), and how many times the usual rate the few have. Null where one is.
+    ``evidence``: kinds of events, each with the group's exposure, the usual rate per exposure (of
+    all: ``of_all``), and how many times the usual rate the few have. Null where one is.
     """
     if not 0 < share < 1 or not evidence:
         raise DefinitionError(f"{name}: a share of {share} of all, {len(evidence)} kinds of events")
     found: Node = Constant(math.log(share / (1 - share)))
     for events, exposure, usual, times in evidence:
-        if not times > 1:
-            raise DefinitionError(f"{name}: {times} times the usual rate is not above it")
+        if not times > 0 or times == 1:
+            raise DefinitionError(f"{name}: {times} times the usual rate is no other rate")
         seen = Combine("times", (events.node, Constant(math.log(times))))
         usually = Combine("times", (usual.node, Constant(times - 1.0)))
         expected = Combine("times", (exposure.node, usually))
         found = Combine("plus", (found, Combine("minus", (seen, expected))))
     told = " and ".join(note_of(events.node) for events, *_ in evidence)
-    note = f"chance that {told} come at a raised rate"
+    note = f"chance that {told} come at an unusual rate"
     return _feature(Combine("chance", (found,)), name, note)
+
+
+THERE = 0.93
+"""The share of customers that are still there, before their silence is heard."""
+USUAL_PACE, PACE_DAYS = 0.1, 14.0
+"""Active days a day of somebody of whom nothing is known, believed like so many days of his."""
+
+
+def still_active(source: Source, *, days: float, time_zone: str = "UTC") -> Feature:
+    """The chance that a customer is still there, by how long he has been silent for somebody of his
+    pace: Bayes' rule with Poisson visits (at its simplest the P(alive) of Schmittlein, Morrison &
+    Colombo 1987). His pace: active days within ``days``, or since he signed up. Null where he never
+    came."""
+    visits = term(source, "distinct", Day(source.time, time_zone), days=days)
+    tenure = Combine("days_since", (term(CUSTOMERS, "first_time"),))
+    exposure = Combine("least", (tenure, Constant(days)))
+    pace = Combine("smoothed", (visits, exposure, Constant(USUAL_PACE), Constant(PACE_DAYS)))
+    silent = Combine("days_since", (term(source, "last_time"),))
+    odds = Constant(math.log(THERE / (1 - THERE)))
+    node = Combine("chance", (Combine("minus", (odds, Combine("times", (silent, pace)))),))
+    name = name_of(replace(visits, operation="count", value=None), "still_active")
+    note = f"chance that he still comes, by his silence and his pace in {source.label}"
+    return _feature(node, name, note)
 
 
 STEPS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)

@@ -26,6 +26,7 @@ import pandas as pd
 
 from data.contract import TABLES
 from data.tables import Tables
+from features.ahead import ahead_features
 from features.articles import ARTICLE_FEATURES
 from features.asof import microseconds, times_of
 from features.bots import BOT_FEATURES, FEEDBACK_FEATURES, TREATMENT_FEATURES
@@ -40,6 +41,7 @@ from features.predicate import Is, Named, Predicate
 from features.sources import CUSTOMERS, ORDERS, TICKETS, USAGE, attribute
 from features.spec import Feature, FeatureView
 from features.tickets import ticket_features
+from features.trouble import trouble_features
 from features.usage import usage_features
 
 CUSTOMER_FEATURES = (
@@ -75,7 +77,9 @@ def all_features(
         *FEEDBACK_FEATURES,
         *ARTICLE_FEATURES,
         *TREATMENT_FEATURES,
-        *context_features(complaint, time_zone, goods),
+        *context_features(complaint),
+        *trouble_features(complaint, time_zone, goods),
+        *ahead_features(time_zone),
     )
 
 

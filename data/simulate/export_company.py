@@ -125,7 +125,7 @@ def calendar(company: Company, end: int) -> pa.Table:
         number = len({row["event_id"] for row in rows})
         row = {"event_id": f"e{number:05d}", "name": name, "kind": kind, "announced_at": announced}
         row |= {"starts_at": starts, "ends_at": ends, "recorded_at": announced}
-        rows.append(row | {"topic": None, "size": None} | more)
+        rows.append(row | {"topic": None, "platform": None, "size": None} | more)
 
     for day in range(last):
         if line.holidays[day]:
@@ -134,8 +134,9 @@ def calendar(company: Company, end: int) -> pa.Table:
         platform = release_on(day, company.rates)
         if platform is not None:
             at = int(line.utc(day, 6 * 3600.0))
-            name = f"{names.PLATFORMS[platform]} release"
-            add(name, "release", midnight[day] - 10 * DAY, at, at, topic="app_error")
+            which = names.PLATFORMS[platform]
+            told = {"topic": "app_error", "platform": which}
+            add(f"{which} release", "release", midnight[day] - 10 * DAY, at, at, **told)
     for each in line.campaigns:
         starts, ends = midnight[each.first], midnight[each.last + 1]
         announced = starts - 21 * DAY
@@ -161,7 +162,7 @@ def calendar(company: Company, end: int) -> pa.Table:
 
 
 def _empty_calendar() -> pa.Table:
-    text = ("event_id", "name", "kind", "topic")
+    text = ("event_id", "name", "kind", "topic", "platform")
     fields = {name: pa.array([], pa.string()) for name in text}
     moments = ("announced_at", "starts_at", "ends_at", "recorded_at")
     return pa.table(fields | {name: pa.array([], pa.timestamp("us")) for name in moments})

@@ -172,6 +172,27 @@ WHOLE: dict[str, dict[str, str]] = {
         "region_orders_late_share": "{percent} of deliveries in this region were late{within}",
         "carrier_orders_late_share": "{percent} of this carrier's deliveries were late{within}",
         "product_orders_returned_share": "{percent} of orders of this product came back{within}",
+        "held_lot_trouble_sum": "{said} items that came{within} are probably of a bad lot",
+        "under_way_lot_trouble_sum": "{said} items under way are probably of a bad lot",
+        "unshipped_lot_trouble_sum": "{said} items to be shipped are probably of a bad lot",
+        "ever_lot_trouble_sum": "{said} items so far were probably of a bad lot",
+        "open_route_trouble_sum": "{said} open orders are probably on routes that stand still",
+        "overdue_route_trouble_sum": (
+            "{said} overdue orders are probably on routes that stand still"
+        ),
+        "due_route_trouble_sum": (
+            "{said} orders due{within} are probably on routes that stand still"
+        ),
+        "orders_overdue_age_standing_days": "{said} days of delay on routes that stand still",
+        "usage_release": "a release is due{within} for an app used {said} times in four weeks",
+        "usage_errors_expected_as_in": "{said} errors to expect at the usual pace of use{within}",
+        "usage_count_if_active": "{said} uses{within}, as far as the customer still comes",
+        "usage_active_days_if_active": (
+            "{said} active days{within}, as far as the customer still comes"
+        ),
+        "orders_count_if_active": "{said} orders{within}, as far as the customer still comes",
+        "tickets_observed_days": "{said} days in which a contact would have been seen",
+        "usage_still_active": "{percent} chance that the customer still comes",
     },
     "es": {
         "region_orders_overdue_share_now": (
@@ -189,6 +210,33 @@ WHOLE: dict[str, dict[str, str]] = {
         "product_orders_returned_share": (
             "{percent} de los pedidos de este producto se devolvieron{within}"
         ),
+        "held_lot_trouble_sum": (
+            "{said} artículos llegados{within} son probablemente de un lote defectuoso"
+        ),
+        "under_way_lot_trouble_sum": (
+            "{said} artículos en camino son probablemente de un lote defectuoso"
+        ),
+        "unshipped_lot_trouble_sum": (
+            "{said} artículos por enviar son probablemente de un lote defectuoso"
+        ),
+        "ever_lot_trouble_sum": (
+            "{said} artículos hasta ahora fueron probablemente de un lote defectuoso"
+        ),
+        "open_route_trouble_sum": "{said} pedidos abiertos van probablemente por rutas paradas",
+        "overdue_route_trouble_sum": "{said} pedidos atrasados van probablemente por rutas paradas",
+        "due_route_trouble_sum": (
+            "{said} pedidos previstos{within} van probablemente por rutas paradas"
+        ),
+        "orders_overdue_age_standing_days": "{said} días de retraso en rutas paradas",
+        "usage_release": (
+            "habrá una versión nueva{within} de una aplicación usada {said} veces en cuatro semanas"
+        ),
+        "usage_errors_expected_as_in": "{said} errores por esperar con el uso habitual{within}",
+        "usage_count_if_active": "{said} usos{within}, si el cliente sigue viniendo",
+        "usage_active_days_if_active": "{said} días activos{within}, si el cliente sigue viniendo",
+        "orders_count_if_active": "{said} pedidos{within}, si el cliente sigue viniendo",
+        "tickets_observed_days": "{said} días en los que se habría visto una consulta suya",
+        "usage_still_active": "{percent} de probabilidad de que el cliente siga viniendo",
     },
     "no": {
         "region_orders_overdue_share_now": "{percent} av åpne ordrer i regionen er forsinket",
@@ -196,5 +244,24 @@ WHOLE: dict[str, dict[str, str]] = {
         "region_orders_late_share": "{percent} av leveringene i regionen kom for sent{within}",
         "carrier_orders_late_share": "{percent} av transportørens leveringer kom for sent{within}",
         "product_orders_returned_share": "{percent} av ordrene på produktet kom i retur{within}",
+        "held_lot_trouble_sum": "{said} varer som kom{within}, er trolig av et dårlig parti",
+        "under_way_lot_trouble_sum": "{said} varer underveis er trolig av et dårlig parti",
+        "unshipped_lot_trouble_sum": "{said} varer som skal sendes, er trolig av et dårlig parti",
+        "ever_lot_trouble_sum": "{said} varer til nå var trolig av et dårlig parti",
+        "open_route_trouble_sum": "{said} åpne ordrer går trolig på ruter som står stille",
+        "overdue_route_trouble_sum": "{said} forsinkede ordrer går trolig på ruter som står stille",
+        "due_route_trouble_sum": (
+            "{said} ordrer som ventes{within}, går trolig på ruter som står stille"
+        ),
+        "orders_overdue_age_standing_days": "{said} dagers forsinkelse på ruter som står stille",
+        "usage_release": "ny versjon kommer{within} av en app brukt {said} ganger på fire uker",
+        "usage_errors_expected_as_in": "{said} feil å vente ved vanlig bruk{within}",
+        "usage_count_if_active": "{said} ganger i bruk{within}, så langt kunden fortsatt kommer",
+        "usage_active_days_if_active": (
+            "{said} aktive dager{within}, så langt kunden fortsatt kommer"
+        ),
+        "orders_count_if_active": "{said} ordrer{within}, så langt kunden fortsatt kommer",
+        "tickets_observed_days": "{said} dager der en henvendelse ville vært sett",
+        "usage_still_active": "{percent} sjanse for at kunden fortsatt kommer",
     },
 }

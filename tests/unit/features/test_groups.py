@@ -10,6 +10,7 @@ import pytest
 
 from data.errors import DefinitionError
 from data.tables import MemoryTables
+from features.ahead import ahead_features
 from features.compute import compute
 from features.expression import Joint, Period
 from features.goods import goods_topics
@@ -24,6 +25,7 @@ from features.language import (
     of_each,
     plus,
     rate,
+    still_active,
     times,
     total,
     total_age,
@@ -124,6 +126,64 @@ def test_trouble_raises_the_chance_of_a_bad_lot(tables: MemoryTables) -> None:
     assert values(tables, of_each(bad, held(), "sum"), "05-21")[1] == pytest.approx(sum(chances))
 
 
+def test_what_does_not_come_raises_the_chance_that_a_route_stands(tables: MemoryTables) -> None:
+    came = count(ORDERS, since="delivered_at", days=4, by="product_id")
+    waited = total_age(
+        ORDERS,
+        since="shipped_at",
+        until="delivered_at",
+        label="on",
+        at_most=4,
+        by="product_id",
+    )
+    usual = of_all(rate(count(ORDERS, by=""), count(ORDERS, by=""), "one"))
+    standing = elevated([(came, plus(waited, came, "e"), usual, 0.1)], 0.02, "standing")
+    a, b, c = values(tables, of_each(standing, distinct(ORDERS, "product_id"), "largest"), "05-19")
+    prior = np.log(0.02 / 0.98)
+    moving, still = prior + 3 * np.log(0.1) + 0.9 * 3, prior + 0.9 * 4
+    assert [a, b] == pytest.approx([1 / (1 + np.exp(-moving))] * 2, rel=1e-5)  # p: three came
+    assert c == pytest.approx(1 / (1 + np.exp(-still)), rel=1e-5)  # q: one waits since the 14th
+
+
+def test_who_is_silent_for_longer_than_his_pace_is_probably_gone() -> None:
+    days = pd.date_range("2026-03-01", "2026-04-29", freq="D")
+    often = pd.DataFrame({"customer_id": "a", "used_at": days})
+    seldom = pd.DataFrame({"customer_id": "b", "used_at": days[[0, 20, 40, 59]]})
+    usage = pd.concat([often, seldom], ignore_index=True)
+    usage = usage.assign(event_id=usage.index.astype("str"), feature="f")
+    customers = pd.DataFrame({"customer_id": ["a", "b", "c"], "signed_up_at": at("03-01")})
+    both = MemoryTables({"customers": customers, "usage": usage})
+    active = still_active(USAGE, days=90)
+    a, b, c = values(both, active, "05-10")
+    assert a < 0.05 and b > 0.7 and np.isnan(c)
+    odds = np.log(0.93 / 0.07) - 11 * (4 + 14 * 0.1) / (70 + 14)
+    assert b == pytest.approx(1 / (1 + np.exp(-odds)), rel=1e-5)
+    assert values(both, active, "04-30")[0] > a  # not silent yet
+
+
+def test_an_announced_release_meets_who_uses_the_platform() -> None:
+    customers = pd.DataFrame(
+        {"customer_id": ["a", "b", "c"], "signed_up_at": at("03-01"),
+         "platform": ["ios", "web", "ios"]}
+    )  # fmt: skip
+    usage = pd.DataFrame(
+        {"event_id": ["1", "2", "3"], "customer_id": ["a", "a", "b"], "feature": "f",
+         "used_at": [at("05-06"), at("05-09"), at("05-09")]}
+    )  # fmt: skip
+    calendar = pd.DataFrame(
+        {"event_id": ["r", "s"], "name": ["5.0", "sale"], "kind": ["release", "campaign"],
+         "announced_at": [at("05-04")] * 2, "starts_at": [at("05-14")] * 2,
+         "ends_at": [at("05-14")] * 2, "platform": ["ios", "web"]}
+    )  # fmt: skip
+    tables = MemoryTables({"customers": customers, "usage": usage, "calendar": calendar})
+    [release] = [f for f in ahead_features() if f.name == "usage_release_next_7d"]
+    [active] = [f for f in ahead_features() if f.name == "usage_still_active_90d"]
+    a, b, c = values(tables, release, "05-10")
+    assert a == pytest.approx(2 * values(tables, active, "05-10")[0], rel=1e-6)
+    assert not b and not c > 0  # a campaign on the web; nobody who uses nothing meets a release
+    assert values(tables, release, "05-06 12:00")[0] == 0.0  # more than 7 days ahead
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -135,7 +195,7 @@ def test_trouble_raises_the_chance_of_a_bad_lot(tables: MemoryTables) -> None:
         (lambda: last(ORDERS, LOT), "joints are keys and links"),  # type: ignore[arg-type]
         (lambda: decayed(total(USAGE, "errors", days=7), 2), "without a window"),
         (lambda: elevated([], 0.02, "bad"), "kinds of events"),
-        (lambda: elevated([(count(USAGE),) * 3 + (0.5,)], 0.02, "bad"), "not above it"),
+        (lambda: elevated([(count(USAGE),) * 3 + (1.0,)], 0.02, "bad"), "no other rate"),
         (lambda: of_each(count(ORDERS, by=LOT), held(), "median"), "mean or largest or sum"),
         (lambda: count(TICKETS, by=LOT), "it reads tickets"),
         (lambda: times(count(USAGE), last(ORDERS, "carrier"), "x"), "joins"),
