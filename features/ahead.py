@@ -22,6 +22,7 @@ from features.language import (
     times,
     total,
 )
+from features.notes import note_of
 from features.predicate import In
 from features.sources import CALENDAR, CUSTOMERS, ORDERS, USAGE
 from features.spec import Feature
@@ -34,43 +35,38 @@ def ahead_features(time_zone: str = "UTC") -> tuple[Feature, ...]:
     """The features of what is to come; days are of ``time_zone``."""
     platform = customer(CUSTOMERS["platform"])
     active = still_active(USAGE, days=90, time_zone=time_zone)
-    uses = {
-        days: times(count(USAGE, days=days), active, f"usage_count_{days}d_if_active")
-        for days in (28, 90)
-    }
 
-    def errors_per_use(days: int) -> Feature:
-        """Of everybody on his platform."""
+    def if_active(feature: Feature) -> Feature:
+        """As much as before, as far as he is still there."""
+        found = times(feature, active, f"{feature.name}_if_active")
+        return found.named(found.name, f"{note_of(feature.node)}, as far as he still comes")
+
+    uses = {days: if_active(count(USAGE, days=days)) for days in (28, 90)}
+
+    def expected_errors(of_days: int, days: int) -> Feature:
+        """His uses times errors per use of everybody on his platform."""
         errors = total(USAGE_OF_CUSTOMERS, "errors", days=days, by="platform")
-        return of(rate(errors, count(USAGE_OF_CUSTOMERS, days=days, by="platform"), "x"), platform)
+        seen = count(USAGE_OF_CUSTOMERS, days=days, by="platform")
+        per_use = of(rate(errors, seen, "per_use"), platform)
+        name = f"usage_errors_expected_{of_days}d_as_in_{days}d"
+        like = "the last day" if days == 1 else f"the last {days} days"
+        note = f"errors to expect in {of_days} days of his use, as in {like} of all on his platform"
+        return times(uses[of_days], per_use, name).named(name, note)
 
     def release(days: int) -> Feature:
-        """Releases for his platform that are announced for the next days."""
-        found = due(
+        """His uses that a release will meet."""
+        coming = due(
             CALENDAR, at="starts_at", days=days, label="release", by="platform", where=RELEASE
         )
-        return of(found, platform)
+        name = f"usage_release_next_{days}d"
+        note = f"uses in the last 28 days of an app with a release in the next {days} days"
+        return times(uses[28], of(coming, platform), name).named(name, note)
 
     return (
         active,
         *uses.values(),
-        times(
-            active_days(USAGE, days=28, time_zone=time_zone),
-            active,
-            "usage_active_days_28d_if_active",
-        ),
-        *(
-            times(
-                uses[of_days],
-                errors_per_use(days),
-                f"usage_errors_expected_{of_days}d_as_in_{days}d",
-            )
-            for of_days in (28, 90)
-            for days in (1, 3, 28)
-        ),
-        *(times(uses[28], release(days), f"usage_release_next_{days}d") for days in (7, 14, 30)),
-        *(
-            times(count(ORDERS, days=days), active, f"orders_count_{days}d_if_active")
-            for days in (90, 365)
-        ),
+        if_active(active_days(USAGE, days=28, time_zone=time_zone)),
+        *(expected_errors(of_days, days) for of_days in (28, 90) for days in (1, 3, 28)),
+        *(release(days) for days in (7, 14, 30)),
+        *(if_active(count(ORDERS, days=days)) for days in (90, 365)),
     )

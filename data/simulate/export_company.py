@@ -135,8 +135,8 @@ def calendar(company: Company, end: int) -> pa.Table:
         if platform is not None:
             at = int(line.utc(day, 6 * 3600.0))
             which = names.PLATFORMS[platform]
-            told = {"topic": "app_error", "platform": which}
-            add(f"{which} release", "release", midnight[day] - 10 * DAY, at, at, **told)
+            of_it: dict[str, Any] = {"topic": "app_error", "platform": which}
+            add(f"{which} release", "release", midnight[day] - 10 * DAY, at, at, **of_it)
     for each in line.campaigns:
         starts, ends = midnight[each.first], midnight[each.last + 1]
         announced = starts - 21 * DAY
