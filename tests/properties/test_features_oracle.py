@@ -249,7 +249,7 @@ def evaluate(world: dict[str, list[Row]], node: Any, key: Any, t: datetime) -> A
         "minus": lambda: p[0] - p[1],
         "plus": lambda: p[0] + p[1],
         "times": lambda: p[0] * p[1],
-        "least": lambda: math.nan if math.isnan(p[0]) else min(p[0], p[1]),
+        "least": lambda: math.nan if any(map(math.isnan, p)) else min(p[0], p[1]),
         "age_sum": lambda: (now * p[0] - p[1]) / 86_400_000_000,
         "chance": lambda: math.nan if math.isnan(p[0]) else 1 / (1 + np.exp(-p[0])),
         "days_since": lambda: (now - p[0]) / 86_400_000_000,
