@@ -39,7 +39,18 @@ class VolumeContext:
     drivers: DriverSource | None = None
 
     def events(self, as_of: np.datetime64) -> pd.DataFrame:
-        """Calendar events announced before ``as_of`` (naive UTC), or an empty frame."""
+        """Calendar events as known at ``as_of`` (naive UTC): announced before, the newest version
+        recorded by then, none that was taken back; an empty frame if there is no calendar.
+        """
         if self.calendar is None or self.calendar.empty:
             return pd.DataFrame(columns=["name", "kind", "starts_at", "ends_at"])
-        return self.calendar[self.calendar["announced_at"] < pd.Timestamp(as_of)]
+        rows, moment = self.calendar, pd.Timestamp(as_of)
+        rows = rows[rows["announced_at"] < moment]
+        if "recorded_at" in rows.columns:
+            recorded = rows["recorded_at"].fillna(rows["announced_at"])
+            rows = rows[recorded <= moment].sort_values("recorded_at", kind="stable")
+        if "event_id" in rows.columns:
+            rows = rows.drop_duplicates("event_id", keep="last")
+        if "deleted" in rows.columns:
+            rows = rows[~rows["deleted"].to_numpy(dtype=bool, na_value=False)]
+        return rows.sort_index()

@@ -21,6 +21,7 @@ import numpy as np
 from models.volume.context import VolumeContext
 from models.volume.grid import Ints, Times
 from models.volume.panel import Bools, Floats, Panel
+from models.volume.series import escape
 from models.volume.slots import cube_of
 
 WEEKS_FOR_CLOSED = 8
@@ -101,10 +102,8 @@ def closed_by_calendar(
         stop = ends[-1] if ends_at is None or ends_at != ends_at else np.datetime64(ends_at, "us")
         channel = getattr(event, "channel", None)
         everywhere = channel is None or channel != channel
-        rows = [
-            everywhere or name == f"channel={channel}" or name.startswith(f"channel={channel}/")
-            for name in panel.ids
-        ]
+        shut = None if everywhere else f"channel={escape(str(channel))}"
+        rows = [everywhere or shut in name.split("/") for name in panel.ids]
         covered |= np.array(rows)[:, None] & ((begins >= start) & (ends <= stop))[None, :]
     return covered
 

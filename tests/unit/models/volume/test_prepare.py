@@ -88,3 +88,42 @@ def test_an_announced_closure_ahead_is_forecast_as_zero():
     )
     out = forecast(table, horizon=4, freq="D", context=VolumeContext(calendar=calendar))
     assert out["presage"].round().tolist() == [50.0, 0.0, 50.0, 50.0]
+
+
+def moved_closure(**columns) -> pd.DataFrame:
+    """A closure on 2 March that was announced, then moved to 3 March, then taken back."""
+    versions = pd.DataFrame(
+        {
+            "event_id": "e1",
+            "name": "works",
+            "kind": "closure",
+            "announced_at": pd.Timestamp("2024-01-10"),
+            "recorded_at": pd.to_datetime(["2024-01-10", "2024-01-20", "2024-02-01"]),
+            "starts_at": pd.to_datetime(["2024-03-02", "2024-03-03", "2024-03-03"]),
+            "ends_at": pd.to_datetime(["2024-03-03", "2024-03-04", "2024-03-04"]),
+            "deleted": [False, False, True],
+        }
+    )
+    return versions.assign(**columns)
+
+
+def test_an_event_is_what_its_newest_version_says_at_the_time():
+    context = VolumeContext(calendar=moved_closure())
+
+    def starts(day: str) -> list[pd.Timestamp]:
+        return context.events(np.datetime64(day, "us"))["starts_at"].tolist()
+
+    assert starts("2024-01-10") == []
+    assert starts("2024-01-11") == [pd.Timestamp("2024-03-02")]
+    assert starts("2024-01-20") == [pd.Timestamp("2024-03-03")]
+    assert starts("2024-02-02") == []
+
+
+def test_a_closure_of_one_channel_shuts_its_nodes_however_it_is_written():
+    ds = pd.date_range("2024-01-01", periods=61)
+    names = ["channel=e%2Fmail", "channel=e%2Fmail/topic=a", "channel=e"]
+    table = pd.concat([pd.DataFrame({"unique_id": n, "ds": ds, "y": 50.0}) for n in names])
+    context = VolumeContext(calendar=moved_closure(channel="e/mail").iloc[:1])
+    out = forecast(table, horizon=3, freq="D", context=context)
+    made = out[out["ds"] == "2024-03-02"].set_index("unique_id")["presage"].round()
+    assert made.to_dict() == {names[0]: 0.0, names[1]: 0.0, names[2]: 50.0}
