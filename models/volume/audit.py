@@ -35,9 +35,10 @@ from models.volume.panel import Panel, long_frame, panel_of
 @dataclass(frozen=True)
 class Audit:
     """``members`` has ``member, forecast, weight, part`` of those that count; ``holiday_effect`` is
-    the factor that all of them carry, ``load`` the one that those with drivers carry beside it (1.0
-    where there are none); ``reconciled`` what adding up moved the number by;
-    ``quantiles`` has ``probability, count``; ``trials`` says on how many past origins it rests.
+    the factor that all of them carry, ``event_effect`` that of the calendar's events, ``load`` the
+    one that those with drivers carry beside them (each 1.0 where there are none);
+    ``reconciled`` what adding up moved the number by; ``quantiles`` has ``probability, count``;
+    ``trials`` says on how many past origins it rests.
     """
 
     unique_id: str
@@ -45,6 +46,7 @@ class Audit:
     members: pd.DataFrame
     combined: float
     holiday_effect: float
+    event_effect: float
     load: float
     reconciled: float
     presage: float
@@ -96,6 +98,7 @@ def audit(
         members,
         combined,
         float(made.effect[row, step]),
+        float(made.event[row, step]),
         1.0 if made.load is None else float(made.load[row, step]),
         mean - combined,
         mean,
@@ -109,8 +112,8 @@ def audit(
 def parts_of(panel: Panel, made: Made) -> pd.DataFrame:
     """What every number of a forecast is made of, one row a series and step, sorted by both.
 
-    ``unique_id, ds, combined, holiday_effect, load, reconciled``, and for each member that counts
-    anywhere ``NAME`` (what it says) and ``NAME weight`` (0 where it is silent), float32.
+    ``unique_id, ds, combined, holiday_effect, event_effect, load, reconciled``, and for each member
+    that counts anywhere ``NAME`` (what it says) and ``NAME weight`` (0 if silent), float32.
     """
     silent = np.isnan(made.members)
     weight = np.where(silent, 0.0, made.weight[:, :, None])
@@ -120,6 +123,7 @@ def parts_of(panel: Panel, made: Made) -> pd.DataFrame:
     columns = {
         "combined": made.combined,
         "holiday_effect": made.effect,
+        "event_effect": made.event,
         "load": load,
         "reconciled": made.mean - made.combined,
     }

@@ -23,7 +23,7 @@ from models.volume.drivers import loads_at
 from models.volume.intervals import Spread, unit_of
 from models.volume.judge import combine, untried
 from models.volume.made import Made
-from models.volume.members import NAMES, forecasts_at, origin_of, special_at
+from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.paths import TAILS, Paths, copula, draw
 from models.volume.trees import TreeModel, series_codes
@@ -157,8 +157,14 @@ class VolumeModel:
             paths = np.where(combined > 0, paths / np.where(combined > 0, combined, 1.0), 1.0)
         special = special_at(ready, horizon, context)
         effect, doubt = special if special is not None else (np.ones_like(combined), None)
+        events = events_at(ready, horizon)
+        event = np.ones_like(combined) if events is None else events[0]
+        if events is not None:
+            doubt = events[1] if doubt is None else np.hypot(doubt, events[1])
         mean = self._coherent(panel, combined, spread)
-        return Made(members, weight, effect, combined, mean, spread, doubt, rows, load, paths)
+        return Made(
+            members, weight, effect, event, combined, mean, spread, doubt, rows, load, paths
+        )
 
     def weights(self) -> pd.DataFrame:
         """Who counts how much: ``unique_id``, then a column per member (rows add up to 1)."""

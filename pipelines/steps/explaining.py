@@ -59,6 +59,7 @@ def why(
         "members": told.members.to_dict("records"),
         "combined": told.combined,
         "holiday_effect": told.holiday_effect,
+        "event_effect": told.event_effect,
         "load": told.load,
         "reconciled": told.reconciled,
         "scale": scale,
@@ -72,9 +73,10 @@ def why(
     lines = [
         f"why {unique_id} at {told.ds}: {told.presage * scale:.2f}",
         *table(["member", "says", "weight", "part"], rows),
-        f"together {told.combined:.2f} (holidays x {told.holiday_effect:.2f} in each, drivers x "
-        f"{told.load:.2f} in those with drivers), {told.reconciled:+.2f} to add up, one number x "
-        f"{scale:.3f}; judged by {told.trials} trials",
+        f"together {told.combined:.2f} (holidays x {told.holiday_effect:.2f} and events x "
+        f"{told.event_effect:.2f} in each, drivers x {told.load:.2f} in those with drivers), "
+        f"{told.reconciled:+.2f} to add up, one number x {scale:.3f}; judged by "
+        f"{told.trials} trials",
     ]
     try:
         before = history_at(as_of - YESTERDAY)

@@ -20,7 +20,7 @@ from serving.desk import Desk
 from serving.overrides import overridden, value_added
 from serving.published import Published, pointer
 
-PART_COLUMNS = ("combined", "holiday_effect", "load", "reconciled")
+PART_COLUMNS = ("combined", "holiday_effect", "event_effect", "load", "reconciled")
 
 
 def see_forecasts(desk: Desk, call: Call) -> Answer:
@@ -57,7 +57,7 @@ def explain_forecast(desk: Desk, call: Call) -> Answer:
             "unique_id": name,
             "ds": ds.isoformat() + "Z",
             "presage": float(number["presage"]),
-            **{key: float(parts[key]) for key in PART_COLUMNS},
+            **{key: float(parts.get(key, 1.0)) for key in PART_COLUMNS},
             "adjusted": float(number["presage"]) / alone if alone > 0 else 1.0,
             "members": members_in(parts),
             "before": _before(desk, name, ds, published.as_of - timedelta(days=1)),
