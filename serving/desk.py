@@ -16,6 +16,7 @@ VERBS = {
     "scores": "presage score",
     "forecast": "presage forecast",
     "parts": "presage forecast",
+    "change": "presage forecast",
     "actuals": "presage forecast",
     "staffing": "presage staff",
 }

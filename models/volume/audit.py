@@ -4,9 +4,10 @@
 
     combined = sum of weight x forecast over members   (holiday effect already in each)
     presage  = combined + moved by reconciliation
-    hi-80    = centre + quantile x unit                (lo-80, ... alike, never below 0)
+    hi-80    = centre + residual x unit                (lo-80, ... alike, never below 0)
 
-with ``unit = sqrt(f + phi f^2) x growth`` of the step, widened on special days.
+with ``unit = sqrt((f + phi f^2) x growth^2 + doubt^2 f^2)``, ``centre = f - f / (f + 10) x the
+median residual x unit``, f the forecast; trouble that may end early or late widens it by ``reach``.
 
 >>> from models.volume import train_volume
 >>> days = pd.date_range("2024-01-01", periods=70, freq="D")
@@ -26,7 +27,7 @@ import pandas as pd
 
 from data.errors import UsageError, did_you_mean
 from models.volume.context import VolumeContext
-from models.volume.intervals import PROBABILITIES, unit_of
+from models.volume.intervals import PROBABILITIES, centre_of, doubted, unit_of
 from models.volume.made import Made
 from models.volume.model import VolumeModel
 from models.volume.panel import Panel, long_frame, panel_of
@@ -37,8 +38,10 @@ class Audit:
     """``members`` has ``member, forecast, weight, part`` of those that count; ``holiday_effect`` is
     the factor that all of them carry, ``event_effect`` that of the calendar's events, ``load`` the
     one that those with drivers carry beside them (each 1.0 where there are none);
-    ``reconciled`` what adding up moved the number by; ``quantiles`` has ``probability, count``;
-    ``trials`` says on how many past origins it rests.
+    ``reconciled`` what adding up moved the number by; ``quantiles`` has ``probability, residual``
+    (in units) ``, count``; ``unit`` is made of ``phi``, the step's ``growth`` and on special days
+    and near events the ``doubt`` beyond phi; ``reach`` is how far (contacts) the early and the late
+    end of trouble are from the forecast; ``trials`` says on how many past origins it rests.
     """
 
     unique_id: str
@@ -51,7 +54,11 @@ class Audit:
     reconciled: float
     presage: float
     phi: float
+    growth: float
+    doubt: float
     unit: float
+    centre: float
+    reach: tuple[float, float]
     quantiles: pd.DataFrame
     trials: int
 
@@ -91,6 +98,15 @@ def audit(
         }
     ).sort_values("weight", ascending=False, ignore_index=True)
     quantiles = made.quantiles(PROBABILITIES.tolist())
+    mine = made.spread
+    bare = unit_of(made.mean, mine)
+    unit = doubted(bare, made.mean, mine, made.doubt)
+    growth = mine.growth[min(step, len(mine.growth) - 1)]
+    doubt = 0.0 if made.doubt is None else float(made.doubt[row, step])
+    away = (0.0, 0.0)
+    if made.paths is not None:
+        early, late = ((made.paths[:, row, step] - 1) * made.mean[row, step]).tolist()
+        away = (min(early, 0.0), max(late, 0.0))
     combined, mean = float(made.combined[row, step]), float(made.mean[row, step])
     return Audit(
         unique_id,
@@ -102,9 +118,19 @@ def audit(
         1.0 if made.load is None else float(made.load[row, step]),
         mean - combined,
         mean,
-        float(made.spread.phi[row]),
-        float(unit_of(made.mean, made.spread)[row, step]),
-        pd.DataFrame({"probability": PROBABILITIES, "count": quantiles[:, row, step]}),
+        float(mine.phi[row]),
+        float(growth),
+        float(np.sqrt(max(doubt**2 - mine.phi[row], 0.0))) if doubt > 0 else 0.0,
+        float(unit[row, step]),
+        float(centre_of(made.mean, unit, mine)[row, step]),
+        away,
+        pd.DataFrame(
+            {
+                "probability": PROBABILITIES,
+                "residual": mine.quantiles[row],
+                "count": quantiles[:, row, step],
+            }
+        ),
         model.origins,
     )
 

@@ -28,7 +28,9 @@ class VolumeContext:
     ``announced_at`` < as of, so the whole table may be handed over. ``local_days``: daily steps
     begin at local midnights (as series counted from tickets do); None: found from the counts.
     ``drivers``: the tables behind orders overdue, errors and open tickets, for series counted from
-    tickets; of these, too, only what was known at the cutoff enters.
+    tickets; of these, too, only what was known at the cutoff enters. ``calendar_known``: events
+    announced by this moment count even where the counts end before it, so that news of the calendar
+    can be told from news of counts.
     """
 
     country: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class VolumeContext:
     calendar: pd.DataFrame | None = None
     local_days: bool | None = None
     drivers: DriverSource | None = None
+    calendar_known: np.datetime64 | None = None
 
     def events(self, as_of: np.datetime64) -> pd.DataFrame:
         """Calendar events as known at ``as_of`` (naive UTC): announced before, the newest version
@@ -44,6 +47,8 @@ class VolumeContext:
         """
         if self.calendar is None or self.calendar.empty:
             return pd.DataFrame(columns=["name", "kind", "starts_at", "ends_at"])
+        if self.calendar_known is not None:
+            as_of = max(as_of, self.calendar_known)
         rows, moment = self.calendar, pd.Timestamp(as_of)
         rows = rows[rows["announced_at"] < moment]
         if "recorded_at" in rows.columns:

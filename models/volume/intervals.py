@@ -152,6 +152,23 @@ def unit_of(forecast: Floats, spread: Spread) -> Floats:
     return scale(forecast, spread.phi) * spread.growth[steps][None, :]
 
 
+def doubted(unit: Floats, forecast: Floats, spread: Spread, doubt: Floats | None) -> Floats:
+    """The unit with the relative error of special days and events beside it."""
+    if doubt is None:
+        return unit
+    more = np.where(doubt > 0, np.maximum(doubt**2 - spread.phi[:, None], 0.0), 0.0)
+    return np.asarray(np.sqrt(unit**2 + more * forecast**2))
+
+
+def centre_of(forecast: Floats, unit: Floats, spread: Spread) -> Floats:
+    """What scaled residuals are added to: the forecast, less the trials' median where it is noise.
+
+    The median differs from the forecast where small counts are skewed; elsewhere it is noise.
+    """
+    skewed = 1 / (1 + forecast / SKEWED_BELOW)
+    return np.asarray(forecast - (1 - skewed) * spread.quantiles[:, [MIDDLE]] * unit)
+
+
 def apply_spread(
     forecast: Floats,
     spread: Spread,
@@ -167,14 +184,9 @@ def apply_spread(
     median as independent errors are.
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
-    unit = unit_of(forecast, spread)
-    if doubt is not None:
-        more = np.where(doubt > 0, np.maximum(doubt**2 - spread.phi[:, None], 0.0), 0.0)
-        unit = np.sqrt(unit**2 + more * forecast**2)
+    unit = doubted(unit_of(forecast, spread), forecast, spread, doubt)
     wanted = np.array([np.interp(probabilities, PROBABILITIES, row) for row in spread.quantiles])
-    # the median differs from the forecast where small counts are skewed; elsewhere it is noise
-    skewed = 1 / (1 + forecast / SKEWED_BELOW)
-    centre = forecast - (1 - skewed) * spread.quantiles[:, [MIDDLE]] * unit
+    centre = centre_of(forecast, unit, spread)
     quantiles = centre[None] + wanted.T[:, :, None] * unit[None]
     if paths is not None:
         middle = centre + spread.quantiles[:, [MIDDLE]] * unit

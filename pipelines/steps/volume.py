@@ -20,6 +20,7 @@ from models.champion import champion
 from models.volume import (
     VolumeContext,
     VolumeModel,
+    audit,
     load_volume,
     train_volume,
 )
@@ -28,7 +29,7 @@ from models.volume.intraday import reforecast
 from pipelines.console import Progress, Result, say
 from pipelines.console import table as text_table
 from pipelines.output import write_frame
-from pipelines.steps.explaining import why, write_paths
+from pipelines.steps.explaining import earlier_forecast, what_changed, why, write_paths
 from pipelines.steps.one_number import join_published
 from serving.overrides import overridden
 from serving.published import newest, publish
@@ -145,8 +146,8 @@ def forecast_volume(
     report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
     model, model_version = model_for(opened, history, steps, freq, context)
     levels, record = opened.settings.volume.levels, model.record
-    frame, parts = model.told(history, horizon=steps, context=context, levels=levels)
-    frame, today = reforecast(model, history, context, frame)
+    alone, parts = model.told(history, horizon=steps, context=context, levels=levels)
+    frame, today = reforecast(model, history, context, alone)
     if today is not None:
         report("the rest of today is adjusted by what came so far")
     now = SYSTEM.now()
@@ -165,7 +166,15 @@ def forecast_volume(
     recent = history[history["ds"] >= as_of - timedelta(days=ACTUAL_DAYS)]
     publish(opened.state_dir, "actuals", recent, as_of=as_of, now=now, freq=freq)
     with open_store(opened) as store:
-        save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=model_version)
+        earlier = earlier_forecast(store, as_of, freq)
+        save_forecast(
+            store,
+            frame,
+            as_of=as_of,
+            issued_at=now,
+            model_version=model_version,
+            meta={"freq": freq, "scale": 1.0},
+        )
     joined, told = join_published(opened, tables, as_of)
     if joined is not None:
         published = newest(opened.state_dir, "forecast")
@@ -178,13 +187,25 @@ def forecast_volume(
     if out is not None:
         write_frame(frame, out)
     scale = 1.0 if joined is None else joined.forecast_scale
+    report("comparing with the forecast before")
+
+    def history_at(moment: datetime) -> pd.DataFrame:
+        return series_of(tables, moment, freq, context)[0]
+
+    change = what_changed(model, history_at, context, as_of, alone, frame, scale, earlier)
+    publish(
+        opened.state_dir, "change", change, as_of=as_of, now=now, since=earlier.as_of.isoformat()
+    )
     extra: dict[str, Any] = {}
     if asked.why is not None:
-
-        def history_at(moment: datetime) -> pd.DataFrame:
-            return series_of(tables, moment, freq, context)[0]
-
-        extra["why"], lines = why(model, history_at, context, as_of, asked.why, asked.ds, scale)
+        step = frame["ds"].min() if asked.ds is None else pd.Timestamp(asked.ds)
+        parts_of_it = audit(model, history, asked.why, step, context)
+        row = frame[(frame["unique_id"] == asked.why) & (frame["ds"] == step)]
+        if row.empty:
+            raise UsageError(f"{step} is after the last step of --horizon {horizon}")
+        number = float(row["presage"].iloc[0])
+        zone = opened.settings.company.time_zone
+        extra["why"], lines = why(parts_of_it, number, scale, change, earlier.as_of, zone)
     else:
         lines = forecast_lines(frame, opened)
     if asked.paths is not None:

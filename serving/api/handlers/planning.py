@@ -61,8 +61,23 @@ def explain_forecast(desk: Desk, call: Call) -> Answer:
             "adjusted": float(number["presage"]) / alone if alone > 0 else 1.0,
             "members": members_in(parts),
             "before": _before(desk, name, ds, published.as_of - timedelta(days=1)),
+            "change": _change(desk, name, ds, published.as_of),
         }
     )
+
+
+def _change(desk: Desk, name: str, ds: datetime, as_of: datetime) -> dict[str, Any] | None:
+    """What moved the number since the forecast before, in parts that add up; None where that said
+    nothing of it.
+    """
+    if pointer(desk.workspace.state_dir, "change") is None:
+        return None
+    told = desk.published("change")
+    rows = told.frame[(told.frame["unique_id"] == name) & (told.frame["ds"] == ds)]
+    if told.as_of != as_of or rows.empty:
+        return None
+    parts = rows.iloc[0].drop(["unique_id", "ds"])
+    return {"since": told.about["since"] + "Z", **{key: float(parts[key]) for key in parts.index}}
 
 
 def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[str, Any] | None:

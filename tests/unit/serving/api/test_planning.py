@@ -193,8 +193,14 @@ def test_a_number_is_taken_apart(ask: Ask, desk_and_client: tuple[Desk, TestClie
     assert sum(one["part"] for one in told["members"]) == pytest.approx(told["combined"])
     said = (told["combined"] + told["reconciled"]) * told["adjusted"]
     assert said == pytest.approx(told["presage"])
-    # a day before the forecast's as-of time none had been issued
+    # a day before the forecast's as-of time none had been issued, and nothing was compared
     assert told["before"] is None
+    assert told["change"] is None
+    parts = {"before": 3.0, "model": 0.5, "new_counts": 1.0, "one_number": 0.5, "after": 5.0}
+    moved = {"unique_id": "total", "ds": [datetime(2026, 3, 2, 5)], **parts}
+    since = "2026-03-01T00:00:00"
+    publish(desk.workspace.state_dir, "change", pd.DataFrame(moved), since=since, **about)
+    assert ask("GET", path).json()["change"] == {"since": since + "Z", **parts}
     assert ask("GET", path.replace("total", "totl")).status_code == 404
     assert ask("GET", path.replace("T05", "T06")).status_code == 404
     assert ask("GET", "/v1/forecasts/explain?unique_id=total").status_code == 400
