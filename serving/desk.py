@@ -17,6 +17,7 @@ VERBS = {
     "forecast": "presage forecast",
     "parts": "presage forecast",
     "change": "presage forecast",
+    "accuracy": "presage forecast",
     "actuals": "presage forecast",
     "staffing": "presage staff",
 }

@@ -35,7 +35,8 @@ from models.volume.panel import Panel, long_frame, panel_of
 
 @dataclass(frozen=True)
 class Audit:
-    """``members`` has ``member, forecast, weight, part`` of those that count; ``holiday_effect`` is
+    """``members`` has ``member, forecast, weight, part`` of those that count, the judge's
+    ``score``, of which weights are made, and their ``wape`` in the trials; ``holiday_effect`` is
     the factor that all of them carry, ``event_effect`` that of the calendar's events, ``load`` the
     one that those with drivers carry beside them (each 1.0 where there are none);
     ``reconciled`` what adding up moved the number by; ``quantiles`` has ``probability, residual``
@@ -95,6 +96,10 @@ def audit(
             "forecast": told[counted],
             "weight": weight[counted],
             "part": told[counted] * weight[counted],
+            **{
+                name: _tried(model, unique_id, len(told), scores=name == "score")[counted]
+                for name in ("score", "wape")
+            },
         }
     ).sort_values("weight", ascending=False, ignore_index=True)
     quantiles = made.quantiles(PROBABILITIES.tolist())
@@ -133,6 +138,16 @@ def audit(
         ),
         model.origins,
     )
+
+
+def _tried(model: VolumeModel, unique_id: str, members: int, *, scores: bool) -> np.ndarray:
+    """The members' scores or WAPE in the trials of one series; NaN where there was none."""
+    if model.tested is None or unique_id not in model.ids:
+        return np.full(members, np.nan)
+    told = model.tested.scores if scores else model.tested.members
+    out = np.full(members, np.nan)
+    out[: len(told)] = told[:members, model.ids.index(unique_id)]
+    return out
 
 
 def parts_of(panel: Panel, made: Made) -> pd.DataFrame:

@@ -221,7 +221,22 @@ def weights_of(trials: Trials) -> Floats:
 
 def weigh(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
     """The weights by the errors at some of the trials' origins."""
-    members, n = told.error.shape[1:]
+    score = score_of(told, origins)
+    members, n = score.shape
+    best = score.min(axis=0)
+    weight = np.zeros((members, n))
+    fine = np.isfinite(best)
+    floor = np.where(fine, np.maximum(best, FAULTLESS), 1.0)
+    relative = np.where(fine, np.maximum(score, FAULTLESS) / floor, np.inf)
+    weight = np.where(relative <= GATE, np.exp(-(relative - 1) / NEARNESS), 0.0)
+    weight[:, ~fine] = untried(int((~fine).sum()))
+    return weight / weight.sum(axis=0)
+
+
+def score_of(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
+    """Each member's error over the reference's at some origins, the series' own pulled to that of
+    all series (members x series; infinite for a member that failed or was never tried).
+    """
     age = FORGET ** (len(told.error) - 1 - origins.astype("float64"))
     total = np.einsum("o,omn->mn", age, told.error[origins])
     failed = told.failed.any(axis=0)
@@ -237,15 +252,7 @@ def weigh(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
     tried = told.tried[origins].sum(axis=0).astype("float64")
     own = np.where(np.isnan(ratio), 0.0, ratio) * tried
     pulled = (own + SHRINK_ORIGINS * everyone[:, None]) / (tried * judged + SHRINK_ORIGINS)
-    score = np.where(failed, np.inf, np.where(np.isnan(pulled), np.inf, pulled))
-    best = score.min(axis=0)
-    weight = np.zeros((members, n))
-    fine = np.isfinite(best)
-    floor = np.where(fine, np.maximum(best, FAULTLESS), 1.0)
-    relative = np.where(fine, np.maximum(score, FAULTLESS) / floor, np.inf)
-    weight = np.where(relative <= GATE, np.exp(-(relative - 1) / NEARNESS), 0.0)
-    weight[:, ~fine] = untried(int((~fine).sum()))
-    return weight / weight.sum(axis=0)
+    return np.where(failed, np.inf, np.where(np.isnan(pulled), np.inf, pulled))
 
 
 def tried(trials: Trials) -> Floats:

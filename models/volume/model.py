@@ -26,6 +26,7 @@ from models.volume.made import Made
 from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.paths import TAILS, Paths, copula, draw
+from models.volume.tested import Tested
 from models.volume.trees import TreeModel, series_codes
 
 LEVELS = (80, 95)
@@ -48,7 +49,8 @@ class VolumeModel:
     """Weights (members x series), spread and trees for the series ``ids``, of one frequency.
 
     ``horizon`` is the number of steps that was tried; longer forecasts keep the last step's
-    spread. ``record``: what the trials said of the total of a whole horizon, and what came.
+    spread. ``record``: what the trials said of the total of a whole horizon, and what came;
+    ``tested``: how far off they were for each series.
     """
 
     freq: str
@@ -61,6 +63,7 @@ class VolumeModel:
     scores: npt.NDArray[np.float32]
     driven: Driven | None = None
     record: Record = NEVER_TRIED
+    tested: Tested | None = None
 
     def forecast(
         self,
@@ -171,6 +174,11 @@ class VolumeModel:
         frame = pd.DataFrame(self.weight.T, columns=list(NAMES))
         frame.insert(0, "unique_id", list(self.ids))
         return frame
+
+    def accuracy(self) -> pd.DataFrame:
+        """How far off each series' trials were, beside two plain rules: see ``Tested.table``."""
+        tested = self.tested or Tested.none(len(self.ids))
+        return tested.table(self.ids, self.origins)
 
     def save(self, folder: Path) -> None:
         """Write the model as a bundle: see ``stored``."""

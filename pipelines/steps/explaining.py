@@ -131,13 +131,20 @@ def why(
         },
     }
     rows = [
-        [row.member, _n(row.forecast), f"{row.weight:.1%}", _n(row.part)]
+        [
+            row.member,
+            _n(row.forecast),
+            f"{row.weight:.1%}",
+            _n(row.part),
+            "-" if row.score != row.score else f"{row.score:.4f}",
+            "-" if row.wape != row.wape else f"{row.wape:.1%}",
+        ]
         for row in told.members.itertuples()
     ]
     of_all = f"one number x {scale:.3f}" + (f", today so far x {today:.3f}" if today != 1 else "")
     lines = [
         f"why {told.unique_id} at {told.ds} UTC ({local:%a %d %b %H:%M} local): {_n(published)}",
-        *table(["member", "says", "weight", "part"], rows),
+        *table(["member", "says", "weight", "part", "score", "off in trials"], rows),
         f"together {_n(told.combined)} (holidays x {told.holiday_effect:.3f} and events x "
         f"{told.event_effect:.3f} in each, drivers x {told.load:.3f} in those with drivers), "
         f"{told.reconciled:+.3f} to add up, {of_all}; judged by {told.trials} trials",
@@ -170,12 +177,12 @@ def _interval_lines(told: Audit, published: float) -> list[str]:
         for share, residual, count in wanted[["probability", "residual", "count"]].to_numpy()
     ]
     f = max(told.presage, 0.25)
-    more = f" + ({told.doubt:.2f} x {told.presage:.2f})^2" if told.doubt else ""
+    more = f" + ({told.doubt:.4f} x {told.presage:.3f})^2" if told.doubt else ""
     early, late = told.reach
     widened = f"; wider by trouble that ends early ({early:+.2f}) or late ({late:+.2f})"
     return [
-        f"its interval: unit {told.unit:.3f} = root(({f:.3f} + {told.phi:.3f} x "
-        f"{told.presage:.3f}^2) x {told.growth:.2f}^2{more}), then ({told.centre:.3f} + residual x "
+        f"its interval: unit {told.unit:.3f} = root(({f:.3f} + {told.phi:.5f} x "
+        f"{told.presage:.3f}^2) x {told.growth:.4f}^2{more}), then ({told.centre:.3f} + residual x "
         f"unit) x {times:.3f}, not below 0{widened if early or late else ''}",
         *table(["of outcomes below", "residual", "contacts"], rows),
     ]

@@ -35,6 +35,11 @@ from serving.overrides import overridden
 from serving.published import newest, publish
 
 SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+OFF = {
+    "presage": "this forecast",
+    "seasonal_naive": "the season before",
+    "mean_of_8": "mean of 8 same slots",
+}
 ACTUAL_DAYS = 28
 """Days of counts that are published beside a forecast, for the page."""
 
@@ -163,6 +168,8 @@ def forecast_volume(
         record={"said": record.said, "came": record.came, "windows": record.windows},
     )
     publish(opened.state_dir, "parts", parts, as_of=as_of, now=now, freq=freq)
+    tested = model.accuracy()
+    publish(opened.state_dir, "accuracy", tested, as_of=as_of, now=now, freq=freq)
     recent = history[history["ds"] >= as_of - timedelta(days=ACTUAL_DAYS)]
     publish(opened.state_dir, "actuals", recent, as_of=as_of, now=now, freq=freq)
     with open_store(opened) as store:
@@ -207,7 +214,7 @@ def forecast_volume(
         zone = opened.settings.company.time_zone
         extra["why"], lines = why(parts_of_it, number, scale, change, earlier.as_of, zone)
     else:
-        lines = forecast_lines(frame, opened)
+        lines = forecast_lines(frame, opened, tested)
     if asked.paths is not None:
         seed = opened.settings.volume.seed
         rows = write_paths(model, history, context, steps, asked.count, seed, scale, asked.paths)
@@ -222,14 +229,15 @@ def forecast_volume(
             "out": str(out) if out else None,
             "model_version": model_version,
             "one_number": None if joined is None else asdict(joined),
+            "accuracy": tested.to_dict("records"),
             **extra,
         },
         [*lines, told, *([f"written to {out}"] if out else [])],
     )
 
 
-def forecast_lines(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
-    """The next seven days of the widest nodes, by local day."""
+def forecast_lines(frame: pd.DataFrame, workspace: Workspace, tested: pd.DataFrame) -> list[str]:
+    """The next seven days of the widest nodes, by local day, and how far off each was in trials."""
     nodes = frame["unique_id"].unique()
     shown = [n for n in nodes if n == "total" or (n.startswith("channel=") and "/" not in n)]
     zone = workspace.settings.company.time_zone
@@ -242,7 +250,28 @@ def forecast_lines(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
         [name, *(f"{v:.0f}" for v in row)]
         for name, row in zip(wide.index, wide.values, strict=True)
     ]
-    return ["contacts expected, by local day:", *text_table(["series", *wide.columns], rows)]
+    trials = int(tested["trials"].max()) if len(tested) else 0
+    if not trials:
+        off = [
+            "no trial was possible with so short a history: the mean of the same slots, and "
+            "intervals that are a guess, 30 % beside chance"
+        ]
+    else:
+        own = tested.set_index("unique_id").reindex(wide.index)[list(OFF)]
+        off = [
+            f"off in {trials} trials (sum of errors over sum of contacts, step by step):",
+            *table_of_errors(own),
+        ]
+    return ["contacts expected, by local day:", *text_table(["series", *wide.columns], rows), *off]
+
+
+def table_of_errors(errors: pd.DataFrame) -> list[str]:
+    """Errors (columns ``OFF``) of the series in the index, in percent, as lines."""
+    rows = [
+        [str(name), *("-" if value != value else f"{value:.1%}" for value in row)]
+        for name, row in zip(errors.index, errors.to_numpy(dtype="float64"), strict=True)
+    ]
+    return text_table(["series", *(OFF[name] for name in errors.columns)], rows)
 
 
 def model_for(

@@ -159,6 +159,11 @@ async function drawChart() {
   const [ahead, past] = await Promise.all([
     all(`/v1/forecasts?${query}`), all(`/v1/actuals?${query}`)]);
   $("chart").replaceChildren(chart(past, ahead));
+  const [tested] = await all(`/v1/accuracy?${query}`).catch(() => []);
+  $("accuracy").textContent = !tested || tested.presage === null ? "Not tested yet: too little history." :
+    `Off by ${percent(tested.presage)} in ${tested.trials} trials, interval by interval (sum of ` +
+    `errors over contacts); the season before by ${percent(tested.seasonal_naive)}, the mean of ` +
+    `the last 8 same slots by ${percent(tested.mean_of_8)}.`;
 }
 // the contract escapes / = and % in values
 const encode = (text) => text.replace(/[%/=]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -91,6 +91,11 @@ def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[st
     return {**told, "issued_at": found[0].issued_at.isoformat() + "Z"}
 
 
+def see_accuracy(desk: Desk, call: Call) -> Answer:
+    """How far off the model was in its trials, series by series, beside two plain rules."""
+    return _rows(desk.published("accuracy"), "unique_id", None, call)
+
+
 def see_actuals(desk: Desk, call: Call) -> Answer:
     """The counts of the last weeks before the newest forecast."""
     return _rows(desk.published("actuals"), "unique_id", "ds", call)
@@ -188,7 +193,7 @@ def publish_scenario(desk: Desk, call: Call) -> Answer:
     raise NotBuiltYet("scenarios are not built yet; nothing was published")
 
 
-def _rows(published: Published, name: str, time: str, call: Call) -> Answer:
+def _rows(published: Published, name: str, time: str | None, call: Call) -> Answer:
     frame = published.frame
     wanted = call.parameters.get(name)
     if wanted:
@@ -198,7 +203,7 @@ def _rows(published: Published, name: str, time: str, call: Call) -> Answer:
             told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
             raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
         frame = found
-    return answer_rows(between(frame, time, call), published, call)
+    return answer_rows(frame if time is None else between(frame, time, call), published, call)
 
 
 def _vintage(desk: Desk, call: Call) -> Published:
