@@ -83,7 +83,7 @@ def forecast(
     *,
     workspace: Path,
     as_of: datetime | None,
-    horizon: str = "28d",
+    horizon: str | None = None,
     freq: str | None = None,
     out: Path | None = None,
     why: str | None = None,

@@ -30,7 +30,9 @@ class VolumeContext:
     ``drivers``: the tables behind orders overdue, errors and open tickets, for series counted from
     tickets; of these, too, only what was known at the cutoff enters. ``calendar_known``: events
     announced by this moment count even where the counts end before it, so that news of the calendar
-    can be told from news of counts.
+    can be told from news of counts. The others say what is counted: at most ``history_days`` back
+    (0: all), tickets ``split_by`` other columns too, and bots' hand-overs without a ticket as
+    contacts of ``handed_over_channel`` ("": not).
     """
 
     country: tuple[str, ...] = ()
@@ -40,6 +42,9 @@ class VolumeContext:
     local_days: bool | None = None
     drivers: DriverSource | None = None
     calendar_known: np.datetime64 | None = None
+    history_days: int = 0
+    split_by: tuple[str, ...] = ()
+    handed_over_channel: str = ""
 
     def events(self, as_of: np.datetime64) -> pd.DataFrame:
         """Calendar events as known at ``as_of`` (naive UTC): announced before, the newest version

@@ -84,10 +84,15 @@ def register(app: typer.Typer) -> None:
     def forecast(
         directory: Dir,
         as_of: AsOf = None,
-        horizon: Annotated[str, typer.Option(help="How far: 28d, 48h.")] = "28d",
+        horizon: Annotated[
+            str | None,
+            typer.Option(help="How far: 28d, 48h. Default: [volume] horizon_days, 28d."),
+        ] = None,
         freq: Annotated[
             str | None,
-            typer.Option(help="Interval: h, D, 30min, W, MS. Default: h, or that of volumes."),
+            typer.Option(
+                help="Interval: h, D, 30min, W, MS. Default: that of volumes, else [volume] freq."
+            ),
         ] = None,
         why: Annotated[
             str | None,

@@ -58,7 +58,7 @@ class Asked:
 
 def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
     """What a forecast may know besides the counts, from settings and tables."""
-    company = workspace.settings.company
+    company, volume = workspace.settings.company, workspace.settings.volume
     return VolumeContext(
         country=company.country,
         time_zone=company.time_zone,
@@ -66,6 +66,9 @@ def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
         calendar=tables.frame("calendar") if tables.has("calendar") else None,
         local_days=None if tables.has("volumes") else True,
         drivers=drivers_of(workspace, tables),
+        history_days=volume.history_days,
+        split_by=volume.split_by,
+        handed_over_channel=volume.handed_over_channel,
     )
 
 
@@ -131,7 +134,7 @@ def forecast_volume(
     workspace: Path,
     snapshot: Path,
     as_of: datetime,
-    horizon: str,
+    horizon: str | None,
     freq: str | None,
     out: Path | None,
     report: Progress,
@@ -144,7 +147,8 @@ def forecast_volume(
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     context = context_of(opened, tables)
-    freq = freq or native_freq(tables) or "h"
+    freq = freq or native_freq(tables) or opened.settings.volume.freq
+    horizon = horizon or f"{opened.settings.volume.horizon_days:g}d"
     steps = horizon_steps(horizon, freq)
     report("counting contacts")
     history, source = series_of(tables, as_of, freq, context)
