@@ -11,7 +11,7 @@ distribution widens the normal's. Nothing else is assumed about their shape.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -144,6 +144,17 @@ def _guess() -> Floats:
 def _unknown(n: int, horizon: int) -> Spread:
     """Without trials: a wide, stated guess (30 % of the forecast beside Poisson noise)."""
     return Spread(np.full(n, GUESS_PHI), np.ones(horizon), np.tile(_guess(), (n, 1)))
+
+
+def reaching(spread: Spread, seen: int, horizon: int) -> Spread:
+    """The spread for steps further ahead than the history is long (``seen`` steps): wider by the
+    root of how many times further, as the level of a random walk is. Up to there it is as it was.
+    """
+    if horizon <= seen:
+        return spread
+    ahead = np.arange(1, horizon + 1)
+    growth = spread.growth[np.minimum(ahead, len(spread.growth)) - 1]
+    return replace(spread, growth=growth * np.sqrt(np.maximum(ahead / seen, 1.0)))
 
 
 def unit_of(forecast: Floats, spread: Spread) -> Floats:

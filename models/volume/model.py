@@ -20,7 +20,7 @@ from models.coherence import reconcile, sums_of
 from models.one_number import Record
 from models.volume.context import VolumeContext
 from models.volume.drivers import loads_at
-from models.volume.intervals import Spread, unit_of
+from models.volume.intervals import Spread, reaching, unit_of
 from models.volume.judge import combine, untried
 from models.volume.made import Made
 from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
@@ -139,7 +139,7 @@ class VolumeModel:
         members = forecasts_at(ready, horizon, context, self.trees, codes)
         new = self._newcomers(len(rows), self.weight)
         weight = np.where(rows >= 0, self.weight[:, rows], new)
-        spread = self._spread_of(rows)
+        spread = reaching(self._spread_of(rows), panel.y.shape[1], horizon)
         load = paths = None
         if self.driven is not None and context.drivers is not None:
             loads = loads_at(context.drivers, panel)

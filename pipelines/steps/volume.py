@@ -97,15 +97,37 @@ def native_freq(tables: Tables) -> str | None:
     """The step of the ``volumes`` table, by its most frequent gap; None without such a table."""
     if not tables.has("volumes"):
         return None
+    gaps = _gaps(tables)
+    return None if gaps.empty else _named(gaps.mode().iloc[0])
+
+
+def _gaps(tables: Tables) -> pd.Series:
+    """The time between neighbouring rows of each series of ``volumes``."""
     rows = tables.frame("volumes", ["unique_id", "ds"]).drop_duplicates()
-    gaps = rows.sort_values(["unique_id", "ds"]).groupby("unique_id")["ds"].diff().dropna()
-    if gaps.empty:
-        return None
-    minutes = round(gaps.mode().iloc[0].total_seconds() / 60)
+    return rows.sort_values(["unique_id", "ds"]).groupby("unique_id")["ds"].diff().dropna()
+
+
+def _named(gap: timedelta) -> str:
+    minutes = round(gap.total_seconds() / 60)
     named = {60: "h", 1440: "D", 10_080: "W"}
     if 28 * 1440 <= minutes <= 31 * 1440:
         return "MS"
     return named.get(minutes, f"{minutes}min")
+
+
+def refuse_finer(tables: Tables, freq: str) -> None:
+    """UsageError where not even two counts of ``volumes`` are as near as a step is long."""
+    from models.volume.grid import parse_frequency
+
+    if not tables.has("volumes"):
+        return
+    frequency, gaps = parse_frequency(freq), _gaps(tables)
+    step = timedelta(minutes=frequency.count if frequency.unit == "minute" else 1440)
+    if not gaps.empty and gaps.min() > step and frequency.unit in ("minute", "day"):
+        raise UsageError(
+            f"--freq {freq} is finer than volumes: no two counts of a series are nearer than "
+            f"{gaps.min()}. Give --freq {_named(gaps.min())}"
+        )
 
 
 def horizon_steps(horizon: str, freq: str) -> int:
@@ -148,6 +170,7 @@ def forecast_volume(
     tables = open_snapshot(snapshot)
     context = context_of(opened, tables)
     freq = freq or native_freq(tables) or opened.settings.volume.freq
+    refuse_finer(tables, freq)
     horizon = horizon or f"{opened.settings.volume.horizon_days:g}d"
     steps = horizon_steps(horizon, freq)
     report("counting contacts")

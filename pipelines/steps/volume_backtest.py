@@ -23,7 +23,7 @@ from models.volume import (
 )
 from pipelines.console import Progress, Result, table
 from pipelines.output import write_frame
-from pipelines.steps.volume import context_of, series_of
+from pipelines.steps.volume import context_of, refuse_finer, series_of
 
 
 def backtest_volume_model(
@@ -40,6 +40,7 @@ def backtest_volume_model(
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     context = context_of(opened, tables)
+    refuse_finer(tables, freq)
     # what came is compared with, however short a history is learned from
     whole = replace(context, history_days=0)
     final, _ = series_of(tables, end_of(opened, tables), freq, whole)

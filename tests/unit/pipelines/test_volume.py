@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from data.errors import UsageError
 from data.workspace import init, write_tables
 from pipelines.console import Result, silent
 from pipelines.steps.inputs import resolve_as_of, take_snapshot
@@ -118,3 +120,10 @@ def test_rows_in_any_order_and_twice_the_same_change_nothing(tmp_path: Path) -> 
     plain = looked_back(tmp_path / "plain", table, 60)
     mixed = pd.concat([table, table.iloc[[30]]]).sample(frac=1, random_state=1)
     assert looked_back(tmp_path / "mixed", mixed, 60).data["wape"] == plain.data["wape"]
+
+
+def test_steps_finer_than_the_counts_are_refused(tmp_path: Path) -> None:
+    looked_back(tmp_path / "w", volumes(calls=[5, 6, 7, 8] * 10), 30)
+    snapshot = take_snapshot(tmp_path / "w", silent)
+    with pytest.raises(UsageError, match="Give --freq D"):
+        forecast_volume(tmp_path / "w", snapshot, datetime(2024, 2, 1), "48h", "h", None, silent)
