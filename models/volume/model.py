@@ -118,16 +118,20 @@ class VolumeModel:
         horizon: int | None = None,
         context: VolumeContext | None = None,
         whole: bool = True,
+        scale: float = 1.0,
     ) -> Paths:
-        """``count`` joint sample paths of the next steps: see ``models.volume.paths``."""
+        """``count`` joint sample paths of the next steps, times ``scale``: see
+        ``models.volume.paths``.
+        """
         steps = self.horizon if horizon is None else horizon
         check(steps, ())
         panel = panel_of(history, self.freq, context)
         made = self.made(panel, steps, context or VolumeContext())
         rng = np.random.default_rng(seed)
         normal = copula(self.scores, made.rows, steps, count, rng)
-        quantiles = made.quantiles(list(TAILS))
-        counts = draw(normal, quantiles, sums_of(panel.ids, panel.y), whole=whole)
+        quantiles, mean = scale * made.quantiles(list(TAILS)), scale * made.mean
+        sums = sums_of(panel.ids, panel.y)
+        counts = draw(normal, quantiles, mean, sums, rng, whole=whole)
         return Paths(panel.ids, panel.grid.ds(panel.future(steps)), counts)
 
     def made(self, panel: Panel, horizon: int, context: VolumeContext) -> Made:

@@ -198,20 +198,17 @@ def write_paths(
     scale: float,
     out: Path,
 ) -> int:
-    """Write ``path, unique_id, ds, y``: joint sample paths; the number of rows.
-
-    Whole contacts, unless the one number scales them.
+    """Write ``path, unique_id, ds, y``: joint sample paths in whole contacts, their mean the
+    forecast's times ``scale``; the number of rows.
     """
-    made = model.paths(
-        history, count, seed=seed, horizon=steps, context=context, whole=scale == 1.0
-    )
+    made = model.paths(history, count, seed=seed, horizon=steps, context=context, scale=scale)
     paths, series, length = made.counts.shape
     frame = pd.DataFrame(
         {
             "path": np.repeat(np.arange(paths), series * length),
             "unique_id": np.tile(np.repeat(np.array(made.ids, dtype=object), length), paths),
             "ds": np.tile(made.ds, paths * series),
-            "y": made.counts.reshape(-1) * scale,
+            "y": made.counts.reshape(-1),
         }
     )
     frame["unique_id"] = frame["unique_id"].astype("str")

@@ -118,7 +118,7 @@ def test_the_first_day_has_no_yesterday(model):
 
 def test_paths_are_whole_contacts_that_add_up(model, tmp_path: Path):
     out = tmp_path / "paths.parquet"
-    rows = write_paths(model, counts(FIRST + timedelta(days=110)), CONTEXT, 5, 8, 0, 1.0, out)
+    rows = write_paths(model, counts(FIRST + timedelta(days=110)), CONTEXT, 5, 8, 0, 1.2, out)
     frame = pd.read_parquet(out)
     assert rows == len(frame) == 8 * 3 * 5
     assert (frame["y"] == frame["y"].round()).all()
