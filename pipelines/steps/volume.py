@@ -23,6 +23,7 @@ from models.volume import (
     audit,
     load_volume,
     train_volume,
+    whole_contacts,
 )
 from models.volume.drivers import DriverSource
 from models.volume.intraday import reforecast
@@ -47,13 +48,15 @@ ACTUAL_DAYS = 28
 @dataclass(frozen=True)
 class Asked:
     """What a planner asks besides: ``why`` a series' number at ``ds`` (default: the next step),
-    and ``count`` sample paths, written to ``paths``.
+    and ``count`` sample paths, written to ``paths``; ``whole``: write median and intervals in whole
+    contacts.
     """
 
     why: str | None = None
     ds: datetime | None = None
     paths: Path | None = None
     count: int = 100
+    whole: bool = False
 
 
 def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
@@ -219,7 +222,7 @@ def forecast_volume(
     if changes:
         frame = frame.assign(overridden=overridden(frame, changes))
     if out is not None:
-        write_frame(frame, out)
+        write_frame(whole_contacts(frame) if asked.whole else frame, out)
     scale = 1.0 if joined is None else joined.forecast_scale
     report("comparing with the forecast before")
 

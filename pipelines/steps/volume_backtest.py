@@ -20,6 +20,7 @@ from models.volume import (
     forecast,
     mean_of_same_slots,
     seasonal_naive,
+    whole_contacts,
 )
 from pipelines.console import Progress, Result, table
 from pipelines.output import write_frame
@@ -35,15 +36,18 @@ def backtest_volume_model(
     levels: tuple[int, ...],
     out: Path,
     report: Progress,
+    whole: bool = False,
 ) -> Result:
-    """Forecast at each cutoff with what was known then, beside the two baselines."""
+    """Forecast at each cutoff with what was known then, beside the two baselines; ``whole``: median
+    and intervals in whole contacts.
+    """
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     context = context_of(opened, tables)
     refuse_finer(tables, freq)
     # what came is compared with, however short a history is learned from
-    whole = replace(context, history_days=0)
-    final, _ = series_of(tables, end_of(opened, tables), freq, whole)
+    unlimited = replace(context, history_days=0)
+    final, _ = series_of(tables, end_of(opened, tables), freq, unlimited)
     known = {cutoff: known_at(tables, cutoff, freq, context) for cutoff in cutoffs}
     report(f"{len(cutoffs)} cutoffs of {final['unique_id'].nunique()} series")
     made = backtest_as_known(
@@ -55,6 +59,7 @@ def backtest_volume_model(
         levels=levels,
         seed=opened.settings.volume.seed,
     )
+    made = whole_contacts(made) if whole else made
     frame = with_baselines(made, known, horizon, freq, context)
     write_frame(frame, out)
     data, lines = accuracy(frame)

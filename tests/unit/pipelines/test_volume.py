@@ -127,3 +127,21 @@ def test_steps_finer_than_the_counts_are_refused(tmp_path: Path) -> None:
     snapshot = take_snapshot(tmp_path / "w", silent)
     with pytest.raises(UsageError, match="Give --freq D"):
         forecast_volume(tmp_path / "w", snapshot, datetime(2024, 2, 1), "48h", "h", None, silent)
+
+
+def test_intervals_in_whole_contacts_hold_no_less(tmp_path: Path) -> None:
+    table = volumes(calls=np.random.default_rng(0).poisson(4, 70).tolist())
+    looked_back(tmp_path / "w", table, 60)
+    plain = pd.read_csv(tmp_path / "w" / "out.csv")
+    snapshot = take_snapshot(tmp_path / "w", silent)
+    cutoffs, out = [(FIRST + pd.Timedelta(days=60)).to_pydatetime()], tmp_path / "whole.csv"
+    backtest_volume_model(
+        tmp_path / "w", snapshot, cutoffs, 9, "D", (80, 95), out, silent, whole=True
+    )
+    whole = pd.read_csv(out)
+    bounds = whole.filter(regex="presage-")
+    assert (bounds == bounds.round()).all(axis=None)
+    assert (whole["presage-lo-80"] <= plain["presage-lo-80"]).all()
+    assert (whole["presage-hi-95"] >= plain["presage-hi-95"]).all()
+    assert ((whole["presage-hi-95"] - plain["presage-hi-95"]) < 1).all()
+    pd.testing.assert_series_equal(whole["presage"], plain["presage"])
