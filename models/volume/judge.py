@@ -19,6 +19,7 @@ from models.volume.context import VolumeContext
 from models.volume.drivers import Loads, loads_at
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
 from models.volume.panel import Bools, Floats, Panel
+from models.volume.prepare import without_closures
 from models.volume.trees import TreeModel
 
 MOST_ORIGINS = 12
@@ -118,11 +119,12 @@ class Workbench:
         n = len(past.ids)
         forecast = np.full((len(origins), len(NAMES), n, self.horizon), np.nan)
         actual = np.full((len(origins), n, self.horizon), np.nan)
+        came = without_closures(past, past.y, self.context) if n else past.y
         for place, origin in enumerate(origins):
             made = self.trial(int(origin))
             forecast[place, :, : made.shape[1]] = made
             first = int(origin) + 1 - past.start
-            known = past.y[:, first : first + self.horizon]
+            known = came[:, first : first + self.horizon]
             actual[place, :, : known.shape[1]] = known
         spacing = int(origins[1] - origins[0]) if len(origins) > 1 else self.horizon
         return Trials(forecast, actual, spacing)

@@ -22,6 +22,7 @@ from models.volume.prepare import (
     Problem,
     closed_by_calendar,
     day_problem,
+    ended,
     settled,
     step_problem,
 )
@@ -243,6 +244,7 @@ def _closed_to_zero(origin: Origin, out: Floats, horizon: int, context: VolumeCo
     closed = ~origin.open[:, slot]
     as_of = panel.grid.ds(future[:1])[0]
     closed |= closed_by_calendar(panel, future, context, as_of, kinds=("closure",))
+    closed |= ended(panel, context)[:, None]
     return np.where(closed[None], 0.0, out)
 
 

@@ -26,10 +26,12 @@ from models.volume.made import Made
 from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.paths import TAILS, Paths, copula, draw
+from models.volume.prepare import closed_by_calendar, with_wholes
 from models.volume.tested import Tested
 from models.volume.trees import TreeModel, series_codes
 
 LEVELS = (80, 95)
+LOOSE = 1e4
 NEVER_TRIED = Record()
 
 
@@ -168,7 +170,7 @@ class VolumeModel:
         event = np.ones_like(combined) if events is None else events[0]
         if events is not None:
             doubt = events[1] if doubt is None else np.hypot(doubt, events[1])
-        mean = self._coherent(panel, combined, spread)
+        mean = self._coherent(panel, combined, spread, context)
         return Made(
             members, weight, effect, event, combined, mean, spread, doubt, rows, load, paths
         )
@@ -205,11 +207,19 @@ class VolumeModel:
             np.where(known[:, None], old.quantiles[rows], old.quantiles.mean(axis=0)),
         )
 
-    def _coherent(self, panel: Panel, mean: Floats, spread: Spread) -> Floats:
+    def _coherent(
+        self, panel: Panel, mean: Floats, spread: Spread, context: VolumeContext
+    ) -> Floats:
         sums = sums_of(panel.ids, panel.y)
         if not sums:
             return mean
-        return reconcile(mean, unit_of(mean, spread) ** 2, sums)
+        variance = unit_of(mean, spread) ** 2
+        future = panel.future(mean.shape[1])
+        as_of = panel.grid.ds(future[:1])[0]
+        shut = closed_by_calendar(panel, future, context, as_of, kinds=("closure",))
+        if shut.any():  # a total does not know of it, its open parts do not take the others' work
+            variance = np.where(with_wholes(shut, sums), LOOSE * variance, variance)
+        return reconcile(mean, variance, sums)
 
 
 def _low(level: int) -> float:
