@@ -247,6 +247,9 @@ class Risk:
     texts: Literal["auto", "yes", "no"] = setting(
         "auto", "learn from what messages say; auto: where a tenth states no is_complaint or topic"
     )
+    reasons_language: Literal["en", "es", "nb", "no"] = setting(
+        "en", "what agents read reasons in: en, es, nb (or no)"
+    )
     learning_rate: float = setting(0.08, "step of each tree")
     search_minutes: float = setting(
         0.0, "minutes that each training searches for better settings of its learners; 0: none"
