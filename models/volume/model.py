@@ -182,9 +182,12 @@ class VolumeModel:
         return frame
 
     def accuracy(self) -> pd.DataFrame:
-        """How far off each series' trials were, beside two plain rules: see ``Tested.table``."""
-        tested = self.tested or Tested.none(len(self.ids))
-        return tested.table(self.ids, self.origins)
+        """How far off each series' trials were, beside two plain rules: see ``Tested.table``. Empty
+        for a model that was saved before that was kept.
+        """
+        if self.tested is None:
+            return Tested.none(0).table((), 0)
+        return self.tested.table(self.ids, self.origins)
 
     def save(self, folder: Path) -> None:
         """Write the model as a bundle: see ``stored``."""

@@ -281,7 +281,9 @@ def forecast_lines(frame: pd.DataFrame, workspace: Workspace, tested: pd.DataFra
         for name, row in zip(wide.index, wide.values, strict=True)
     ]
     trials = int(tested["trials"].max()) if len(tested) else 0
-    if not trials:
+    if not len(tested):
+        off = ["how far off it was in trials is not known of this model: train it again"]
+    elif not trials:
         off = [
             "no trial was possible with so short a history: the mean of the same slots, and "
             "intervals that are a guess, 30 % beside chance"
