@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import UsageError
-from models.risk.lexicon import ENDINGS, FORMS, LANGUAGES, SUBJECTS, WHOLE
+from models.risk.lexicon import ENDINGS, FORMS, LANGUAGES, LITTLE, SUBJECTS, WHOLE
 
 _WINDOW = re.compile(r"_(?:next_)?(\d+)(d|h|min)(?=_|$)")
 _OPERATIONS = (
@@ -32,6 +32,8 @@ _OPERATIONS = (
 )  # fmt: skip
 _CALLED = {"tickets_complaint": "complaints", "usage": "uses", "usage_errors": "errors met"}
 """Subjects whose usual English word is another than filter and source."""
+NEW_DAYS = 90
+"""A customer of fewer days is a new one."""
 
 
 def subject(name: str) -> str:
@@ -56,7 +58,8 @@ def language_of(wanted: str | None) -> str:
 def sentence(
     name: str, value: object, language: str = "en", card: Mapping[str, Any] | None = None
 ) -> str:
-    """The value of a feature in plain words; an English note of its card is preferred to its name.
+    """The value of a feature in plain words; where English has no words for what it is about, by
+    the note of its card.
 
     Raises UsageError for a language that is not one of ``LANGUAGES``.
     """
@@ -70,17 +73,32 @@ def sentence(
     whole = WHOLE[language].get(_WINDOW.sub("", name))
     if whole is not None:
         return whole.format(said=said, percent=_percent(value, language), within=within)
-    if note and language == "en":
+    of = subject(name)
+    if note and language == "en" and of not in SUBJECTS["en"]:
         return f"{note}: {said}"
-    one, many = _nouns(subject(name), language)
+    one, many = _nouns(of, language)
     for ending in ENDINGS:
         if re.search(rf"_{ending}(?=_|$)", name):
             counted = f"{said} {one if said == '1' else many}"
             if ending == "count" and not window:
                 counted += forms["so_far"]
             share = _percent(value, language) if ending == "share" else said
-            return forms[ending].format(said=share, of=many, within=within, counted=counted)
+            return forms[ending].format(
+                said=share, of=many, one=one, within=within, counted=counted
+            )
     return f"{many}{within}: {said}"
+
+
+def untested(days: float | None, language: str = "en") -> str:
+    """That little is known of a customer of so many days (None: not known).
+
+    >>> untested(1.32)
+    'customer for 1.3 days: little is known yet'
+    """
+    new, old = LITTLE[language]
+    if days is None or not days <= NEW_DAYS:
+        return old
+    return new.format(said=spoken(round(days, 1), language))
 
 
 def spoken(value: object, language: str = "en") -> str:
