@@ -24,8 +24,9 @@ import pandas as pd
 
 from data.errors import UsageError
 from models.risk.lexicon import ENDINGS, FORMS, LANGUAGES, LITTLE, SUBJECTS, WHOLE
+from models.risk.phrases import PHRASES
 
-_WINDOW = re.compile(r"_(?:next_)?(\d+)(d|h|min)(?=_|$)")
+WINDOW = re.compile(r"_(?:next_)?(\d+)(d|h|min)(?=_|$)")
 _OPERATIONS = (
     "since_last_days", "since_first_days", "gap_elapsed", "gap_days", "age_days", "count", "sum",
     "mean", "share", "distinct", "largest", "smallest", "last", "rate", "now", "over",
@@ -38,7 +39,7 @@ NEW_DAYS = 90
 
 def subject(name: str) -> str:
     """What the feature is about: its name without windows and operations."""
-    left = _WINDOW.sub("", name)
+    left = WINDOW.sub("", name)
     for operation in _OPERATIONS:
         left = re.sub(rf"_{operation}(?=_|$)", "", left)
     return left or name
@@ -68,9 +69,10 @@ def sentence(
     forms = FORMS[language]
     said = spoken(value, language)
     note = str((card or {}).get("note") or "").strip().rstrip(".")
-    window = _WINDOW.search(name)
+    window = WINDOW.search(name)
     within = forms["within"].format(window[1], forms[window[2]]) if window else ""
-    whole = WHOLE[language].get(_WINDOW.sub("", name))
+    bare = WINDOW.sub("", name)
+    whole = WHOLE[language].get(bare) or PHRASES.get(language, {}).get(bare)
     if whole is not None:
         return whole.format(said=said, percent=_percent(value, language), within=within)
     of = subject(name)

@@ -97,12 +97,12 @@ def what_changed(
 
 
 def why(
-    told: Audit, published: float, scale: float, change: pd.DataFrame, since: datetime, zone: str
+    told: Audit, published: float, scale: float, change: pd.DataFrame, earlier: Earlier, zone: str
 ) -> tuple[dict[str, Any], list[str]]:
     """One number taken apart, and what moved it since the forecast before; as data and as lines.
 
     ``published``: the number as it was told; ``scale``: what the one number (models/one_number.py)
-    multiplied it by; ``change``: of ``what_changed`` since ``since``.
+    multiplied it by; ``change``: of ``what_changed`` since ``earlier``.
     """
     alone = told.presage * scale
     today = published / alone if alone > 0 else 1.0
@@ -155,12 +155,13 @@ def why(
         return data | {"change": None}, [*lines, "there is no forecast of it of the day before"]
     parts = {name: float(moved[name].iloc[0]) for name in NUMBERS}
     shown = [f"{words} {parts[name]:+.3f}" for name, words in WORDS.items() if parts[name]]
+    was = "it was" if earlier.frame is not None else "today's model says it was"
     lines.append(
-        f"as of {since} UTC it was {_n(parts['before'])}; "
+        f"as of {earlier.as_of} UTC {was} {_n(parts['before'])}; "
         + (", ".join(shown) or "nothing has changed")
         + f"; now {_n(parts['after'])}"
     )
-    return data | {"change": {"since": since, **parts}}, lines
+    return data | {"change": {"since": earlier.as_of, **parts}}, lines
 
 
 def _n(value: float) -> str:

@@ -242,7 +242,7 @@ def forecast_volume(
             raise UsageError(f"{step} is after the last step of --horizon {horizon}")
         number = float(row["presage"].iloc[0])
         zone = opened.settings.company.time_zone
-        extra["why"], lines = why(parts_of_it, number, scale, change, earlier.as_of, zone)
+        extra["why"], lines = why(parts_of_it, number, scale, change, earlier, zone)
     else:
         lines = forecast_lines(frame, opened, tested)
     if asked.paths is not None:

@@ -55,10 +55,10 @@ def test_a_number_is_taken_apart_with_its_interval_and_its_change(model):
     as_of = FIRST + timedelta(days=110)
     alone = model.forecast(counts(as_of)).set_index(["unique_id", "ds"])
     row = alone.loc[("channel=a", pd.Timestamp(as_of))]
-    since = as_of - timedelta(days=1)
-    change = moved(model, as_of, 1.1, Earlier(since))
+    earlier = Earlier(as_of - timedelta(days=1))
+    change = moved(model, as_of, 1.1, earlier)
     told = audit(model, counts(as_of), "channel=a", pd.Timestamp(as_of), CONTEXT)
-    data, lines = why(told, row["presage"] * 1.1, 1.1, change, since, "Europe/Oslo")
+    data, lines = why(told, row["presage"] * 1.1, 1.1, change, earlier, "Europe/Oslo")
     assert data["presage"] == pytest.approx(row["presage"] * 1.1)
     assert sum(part["part"] for part in data["members"]) == pytest.approx(data["combined"])
     moves = data["change"]
@@ -67,7 +67,7 @@ def test_a_number_is_taken_apart_with_its_interval_and_its_change(model):
     assert moves["new_counts"] != 0
     assert moves["model"] == 0, "no forecast was kept: today's model speaks for it"
     (last,) = [line for line in lines if line.startswith("as of")]
-    assert f"it was {moves['before']:.2f};" in last and last.endswith(f"now {moves['after']:.2f}")
+    assert f"today's model says it was {moves['before']:.2f};" in last and last.endswith(f"now {moves['after']:.2f}")
     (high,) = [line for line in lines if line.startswith("90.0%")]
     assert float(high.split()[-1]) == pytest.approx(row["presage-hi-80"] * 1.1, abs=0.01)
 
@@ -111,7 +111,8 @@ def test_the_first_day_has_no_yesterday(model):
     as_of = FIRST + timedelta(days=60)
     assert moved(model, as_of, 1.0, Earlier(as_of - timedelta(days=1))).empty
     told = audit(model, counts(as_of), "total", pd.Timestamp(as_of), CONTEXT)
-    data, lines = why(told, told.presage, 1.0, pd.DataFrame(columns=list(CHANGE)), as_of, "UTC")
+    none = pd.DataFrame(columns=list(CHANGE))
+    data, lines = why(told, told.presage, 1.0, none, Earlier(as_of), "UTC")
     assert data["change"] is None
     assert lines[-1] == "there is no forecast of it of the day before"
 

@@ -14,8 +14,9 @@ from features.complaint import complaint_predicate
 from features.views import all_features
 from models.risk.lexicon import FORMS, LANGUAGES, SUBJECTS, WHOLE
 from models.risk.model import RiskModel
+from models.risk.phrases import PHRASES
 from models.risk.reasons import AGE, reasons
-from models.risk.words import sentence, untested
+from models.risk.words import WINDOW, sentence, subject, untested
 
 World = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 
@@ -117,6 +118,21 @@ def test_every_feature_can_be_said_in_every_language() -> None:
             for value in (1.0, 0.123456, np.nan, "north"):
                 said = sentence(feature.name, value, language)
                 assert said and "{" not in said and "nan" not in said.split()
+
+
+def test_no_feature_is_told_in_english_words_in_another_language() -> None:
+    names = [feature.name for feature in all_features(complaint_predicate(Complaint()))]
+    assert len(names) > 250
+    for language in ("es", "no"):
+        known = {**WHOLE[language], **PHRASES[language]}
+        missing = [
+            name
+            for name in names
+            if WINDOW.sub("", name) not in known and subject(name) not in SUBJECTS[language]
+        ]
+        assert missing == []
+    said = sentence("open_carrier_orders_late_share_largest_7d", 0.5, "es")
+    assert said == "retrasos del peor transportista de sus pedidos en 7 días: 50 %"
 
 
 def test_languages_have_the_same_words() -> None:
