@@ -67,7 +67,9 @@ def test_a_number_is_taken_apart_with_its_interval_and_its_change(model):
     assert moves["new_counts"] != 0
     assert moves["model"] == 0, "no forecast was kept: today's model speaks for it"
     (last,) = [line for line in lines if line.startswith("as of")]
-    assert f"today's model says it was {moves['before']:.2f};" in last and last.endswith(f"now {moves['after']:.2f}")
+    assert f"today's model says it was {moves['before']:.2f};" in last and last.endswith(
+        f"now {moves['after']:.2f}"
+    )
     (high,) = [line for line in lines if line.startswith("90.0%")]
     assert float(high.split()[-1]) == pytest.approx(row["presage-hi-80"] * 1.1, abs=0.01)
 
