@@ -130,9 +130,14 @@ _BOTH: dict[str, tuple[str, str]] = {
         "retraso de la última entrega, en días",
         "siste leverings forsinkelse i dager",
     ),
+    "orders_not_shipped_now": ("pedidos sin enviar ahora", "usendte ordrer nå"),
     "orders_open_age_over_usual": (
         "espera de los pedidos abiertos, frente a lo habitual",
         "åpne ordrers ventetid mot vanlig",
+    ),
+    "orders_overdue_a_day_age_sum_days": (
+        "días de atraso, uno por pedido a lo más",
+        "dager på overtid, høyst én per ordre",
     ),
     "orders_overdue_age_stuck_days": (
         "días de atraso en rutas paradas",
@@ -155,6 +160,7 @@ _BOTH: dict[str, tuple[str, str]] = {
     "orders_quantity_last": ("cantidad del último pedido", "antall i siste ordre"),
     "orders_quantity_mean": ("cantidad media por pedido", "gjennomsnittlig antall per ordre"),
     "orders_quantity_sum": ("cantidad pedida", "antall bestilt"),
+    "orders_unshipped_due": ("pedidos sin enviar que vencen", "usendte ordrer som forfaller"),
     "overdue_route_stuck_sum": (
         "pedidos atrasados en rutas paradas",
         "forsinkede ordrer på ruter som står",
