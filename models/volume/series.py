@@ -121,6 +121,8 @@ def _contacts(tables: Tables, as_of: datetime, context: VolumeContext) -> pd.Dat
         columns = ["customer_id", "handed_over_at", "ticket_id", "topic"]
         bots = as_of_view(tables, "bot_sessions", as_of, columns)
         alone = bots["handed_over_at"].notna() & ~bots["ticket_id"].isin(tickets["ticket_id"])
+        # where no session names a ticket, nobody can tell which tickets began with a bot
+        alone &= bool(bots["ticket_id"].notna().any())
         over = bots[alone].rename(columns={"handed_over_at": "opened_at"})
         if len(over):
             over = over.assign(channel=context.handed_over_channel)

@@ -121,6 +121,8 @@ def test_hand_overs_without_a_ticket_are_contacts_once_they_happened():
     assert made["channel=chat/topic=billing"] == made["channel=chat/topic="] == 1
     later = counts(series_from_tickets(tables, FIRST + timedelta(days=15), "D", context))
     assert later["channel=chat"] == 3
+    unlinked = MemoryTables({"tickets": tickets, "bot_sessions": bots.assign(ticket_id=None)})
+    assert counts(series_from_tickets(unlinked, as_of, "D", context)) == without
 
 
 def test_contacts_are_split_by_columns_of_tickets_and_customers_too():
