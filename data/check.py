@@ -45,7 +45,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Violation:
-    """One row, or table, that breaks a rule."""
+    """One row, or table, that breaks a rule; ``series``: whose count it is, in ``volumes``."""
 
     table: str
     file: str
@@ -55,9 +55,11 @@ class Violation:
     value: str | None
     fix: str
     severity: Severity = "error"
+    series: str | None = None
 
     def __str__(self) -> str:
         where = self.file + (f" row {self.row}" if self.row is not None else "")
+        where += f" (series {self.series!r})" if self.series is not None else ""
         what = f"{self.column}: " if self.column else ""
         found = f" (found {self.value!r})" if self.value is not None else ""
         if self.rule in ("unreadable", "missing column", "unknown column", "stray file"):
@@ -266,15 +268,16 @@ def _broken(relation: duckdb.DuckDBPyRelation, found: Sequence[Rule]) -> list[tu
 
 
 def _listed(relation: duckdb.DuckDBPyRelation, name: str, rule: Rule, most: int) -> list[Violation]:
+    series = quoted(FOUND + "unique_id") if name == "volumes" else "NULL"
     found = (
         relation.filter(rule.condition)
-        .project(f'file, "row", {quoted(FOUND + rule.column)}')
+        .project(f'file, "row", {quoted(FOUND + rule.column)}, {series} AS series')
         .limit(most)
         .fetchall()
     )
     return [
-        Violation(name, file, int(row), rule.column, rule.name, value, rule.fix, rule.severity)
-        for file, row, value in found
+        Violation(name, file, int(row), rule.column, rule.name, value, rule.fix, rule.severity, of)
+        for file, row, value, of in found
     ]
 
 

@@ -247,6 +247,9 @@ class Risk:
     texts: Literal["auto", "yes", "no"] = setting(
         "auto", "learn from what messages say; auto: where a tenth states no is_complaint or topic"
     )
+    reasons_language: Literal["en", "es", "nb", "no"] = setting(
+        "en", "what agents read reasons in: en, es, nb (or no)"
+    )
     learning_rate: float = setting(0.08, "step of each tree")
     search_minutes: float = setting(
         0.0, "minutes that each training searches for better settings of its learners; 0: none"
@@ -268,13 +271,22 @@ class Volume:
     freq: str = setting("h", "step of the forecast: h, D, W, MS or minutes such as 30min")
     horizon_days: float = setting(28.0, "how far ahead")
     levels: tuple[int, ...] = setting((80, 95), "intervals, in percent")
-    history_days: int = setting(730, "days of history learned from, at most")
+    history_days: int = setting(0, "days of history learned from, at most; 0: all there is")
+    split_by: tuple[str, ...] = setting(
+        (),
+        "columns of tickets or customers, e.g. 'region', that contacts are split by beside channel "
+        "and topic",
+    )
+    handed_over_channel: str = setting(
+        "chat",
+        "channel that bots hand over to: hand-overs without a ticket count there; empty: nowhere",
+    )
     drivers: bool = setting(True, "let orders overdue, errors and open tickets move the forecast")
     seed: int = setting(0, "of everything random in forecasting")
 
     def __post_init__(self) -> None:
         _above_zero(self.horizon_days, "horizon_days")
-        _above_zero(self.history_days, "history_days")
+        _not_negative(self.history_days, "history_days")
         for level in self.levels:
             if not 0 < level < 100:
                 raise SettingsError(f"levels holds {level}, but an interval has 1 to 99 percent")

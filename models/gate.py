@@ -272,7 +272,8 @@ def _in_bounds(
     for name, (lowest, highest), interval in found:
         verdict.note(name, interval)
         within = interval.high >= lowest and interval.low <= highest
-        where = "within" if within else "outside of"
+        inside = lowest <= interval.estimate <= highest
+        where = "within" if inside else "not surely outside of" if within else "outside of"
         verdict.say(within, f"{name} {interval} is {where} {lowest:.3g} to {highest:.3g}")
 
 

@@ -83,18 +83,19 @@ def forecast(
     *,
     workspace: Path,
     as_of: datetime | None,
-    horizon: str = "28d",
+    horizon: str | None = None,
     freq: str | None = None,
     out: Path | None = None,
     why: str | None = None,
     ds: datetime | None = None,
     paths: Path | None = None,
     count: int = 100,
+    whole: bool = False,
 ) -> Result:
     """Snapshot, series, forecast of every node, published as a vintage; a planner's questions."""
     check_out(out)
     check_out(paths)
-    asked = volume.Asked(why, ds, paths, count)
+    asked = volume.Asked(why, ds, paths, count, whole)
     snapshot = step(inputs.take_snapshot, workspace, report)
     moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
     return step(
@@ -127,6 +128,7 @@ def backtest_volume(
     freq: str,
     levels: tuple[int, ...],
     out: Path,
+    whole: bool = False,
 ) -> Result:
     """Forecast at each cutoff with what was known then."""
     check_out(out)
@@ -141,6 +143,7 @@ def backtest_volume(
         levels,
         out,
         report,
+        whole,
     )
 
 

@@ -16,6 +16,8 @@ VERBS = {
     "scores": "presage score",
     "forecast": "presage forecast",
     "parts": "presage forecast",
+    "change": "presage forecast",
+    "accuracy": "presage forecast",
     "actuals": "presage forecast",
     "staffing": "presage staff",
 }

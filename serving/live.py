@@ -184,7 +184,11 @@ class Live:
         now = self.clock.now()
         here = customers_at(OfCustomers(tables, frozenset(known)), [now])["customer_id"].tolist()
         if here:
-            frame = night.predictor.score(now_spine(here, now), self._read_history(night, tables))
+            frame = night.predictor.score(
+                now_spine(here, now),
+                self._read_history(night, tables),
+                language=self.workspace.settings.risk.reasons_language,
+            )
             found |= {row["customer_id"]: row for row in frame.to_dict("records")}
         return found
 

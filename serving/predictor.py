@@ -25,6 +25,7 @@ from features.spec import FeatureView
 from features.text import TextModel
 from models.champion import champion
 from models.risk.model import RiskModel, load_risk
+from models.risk.words import language_of
 
 VIEW = "view"
 """The note of a risk model that holds its feature view as JSON text."""
@@ -84,12 +85,14 @@ class Predictor:
         horizons: Sequence[int] | None = None,
         reasons_for: int | None = None,
         num_threads: int = 1,
+        language: str = "en",
     ) -> pd.DataFrame:
         """One row per row of ``spine`` (customer_id, as_of), in its order, with the columns of
         `presage score`; ``reasons`` as JSON text.
 
         ``reasons_for``: only so many of the riskiest get reasons (contributions cost a hundred
-        times a score), the others an empty list; None: all do.
+        times a score), the others an empty list; None: all do. ``language``: a BCP 47 tag, of
+        which en, es and nb are spoken.
         """
         wanted = self.check_horizons(horizons)
         read = history if isinstance(history, History) else self.reads(history)
@@ -101,7 +104,9 @@ class Predictor:
         if reasons_for is not None and reasons_for < len(risk):
             told_why = np.sort(np.argsort(-risk, kind="stable")[:reasons_for])
         reasons: list[list[dict[str, Any]]] = [[] for _ in range(len(risk))]
-        found = self.model.reasons(features.iloc[told_why], num_threads=num_threads)
+        found = self.model.reasons(
+            features.iloc[told_why], num_threads=num_threads, language=language_of(language)
+        )
         for row, why in zip(told_why, found, strict=True):
             reasons[row] = why
         frame = pd.DataFrame(

@@ -22,7 +22,7 @@ import pandas as pd
 
 from data.errors import DamagedFile
 
-Kind = Literal["scores", "forecast", "parts", "actuals", "staffing"]
+Kind = Literal["scores", "forecast", "parts", "change", "accuracy", "actuals", "staffing"]
 KEEP = 8
 
 

@@ -14,7 +14,8 @@ from data.store.schema import OVERRIDES
 @dataclass(frozen=True)
 class Override:
     """The forecast of ``unique_id`` for steps in [starts_at, ends_at) times ``factor``, or set to
-    ``value`` a step (one of the two is given); in force from ``created_at`` until ``expires_at``.
+    ``value`` in all, spread as the forecast is (one of the two is given); in force from
+    ``created_at`` until ``expires_at``.
     """
 
     seq: int

@@ -88,7 +88,8 @@ def rows_behind(
             for row in few.to_dict("records"):
                 told = str(row[key])
                 if of == "orders_overdue":
-                    late = FORMS[language]["late"].format((moment - row["promised_at"]).days)
+                    days = (moment - row["promised_at"]).days
+                    late = FORMS[language]["late" if days else "today"].format(days)
                     told = f"{told}: {late}"
                 found.setdefault((str(row["customer_id"]), of), []).append(told)
     return found

@@ -17,9 +17,9 @@ FORMS: dict[str, dict[str, str]] = {
     "en": {
         "within": " in {} {}", "d": "days", "h": "hours", "min": "minutes", "so_far": " so far",
         "unknown": "not known", "yes": "yes", "no": "no",
-        "late": "{} days late",
-        "since_last_days": "{said} days since the last of {of}",
-        "since_first_days": "{said} days since the first of {of}",
+        "late": "{} days late", "today": "due today",
+        "since_last_days": "the latest {one} was {said} days ago",
+        "since_first_days": "the first {one} was {said} days ago",
         "gap_days": "{said} days between {of} on average",
         "gap_elapsed": "{of}: {said} usual intervals have passed",
         "age_days": "{of}: for {said} days",
@@ -29,14 +29,14 @@ FORMS: dict[str, dict[str, str]] = {
         "largest": "largest of {of}{within}: {said}",
         "smallest": "smallest of {of}{within}: {said}",
         "sum": "sum of {of}{within}: {said}",
-        "last": "last {of}: {said}",
+        "last": "latest {one}: {said}",
         "now": "{counted} now",
         "count": "{counted}{within}",
     },
     "es": {
         "within": " en {} {}", "d": "días", "h": "horas", "min": "minutos",
         "so_far": " hasta ahora", "unknown": "desconocido", "yes": "sí", "no": "no",
-        "late": "{} días de retraso",
+        "late": "{} días de retraso", "today": "previsto para hoy",
         "since_last_days": "{said} días desde lo último: {of}",
         "since_first_days": "{said} días desde lo primero: {of}",
         "gap_days": "{of}: cada {said} días de media",
@@ -55,7 +55,7 @@ FORMS: dict[str, dict[str, str]] = {
     "no": {
         "within": " på {} {}", "d": "dager", "h": "timer", "min": "minutter",
         "so_far": " til nå", "unknown": "ikke kjent", "yes": "ja", "no": "nei",
-        "late": "{} dager forsinket",
+        "late": "{} dager forsinket", "today": "skulle kommet i dag",
         "since_last_days": "{said} dager siden sist: {of}",
         "since_first_days": "{said} dager siden første gang: {of}",
         "gap_days": "{of}: i snitt hver {said}. dag",
@@ -74,7 +74,50 @@ FORMS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 SUBJECTS: dict[str, dict[str, tuple[str, str]]] = {
-    "en": {},
+    "en": {
+        "customers": ("customer", "customers"),
+        "customer_region": ("region", "region"),
+        "customer_segment": ("segment", "segment"),
+        "customer_plan": ("plan", "plan"),
+        "customer_platform": ("platform", "platform"),
+        "customer_language": ("language", "language"),
+        "customer_preferred_channel": ("preferred channel", "preferred channel"),
+        "customer_value": ("yearly value", "yearly value"),
+        "orders": ("order", "orders"),
+        "orders_amount": ("order's amount", "amounts of orders"),
+        "orders_open": ("open order", "open orders"),
+        "orders_overdue": ("overdue order", "overdue orders"),
+        "orders_unshipped": ("unshipped order", "unshipped orders"),
+        "orders_late_delivered": ("late delivery", "late deliveries"),
+        "orders_delivered": ("delivery", "deliveries"),
+        "orders_cancelled": ("cancelled order", "cancelled orders"),
+        "orders_returned": ("returned order", "returned orders"),
+        "orders_refunded": ("refunded order", "refunded orders"),
+        "orders_awaiting_refund": ("refund still due", "refunds still due"),
+        "orders_carrier": ("carrier", "carriers"),
+        "items": ("item", "items"),
+        "items_product_id": ("product", "products"),
+        "usage": ("use", "uses"),
+        "usage_errors": ("error", "errors"),
+        "usage_with_errors": ("use with errors", "uses with errors"),
+        "usage_payment_failed": ("failed payment", "failed payments"),
+        "tickets": ("ticket", "tickets"),
+        "tickets_complaint": ("complaint", "complaints"),
+        "tickets_open": ("open ticket", "open tickets"),
+        "tickets_unanswered": ("unanswered ticket", "unanswered tickets"),
+        "tickets_resolved": ("resolved ticket", "resolved tickets"),
+        "tickets_reopened": ("reopened ticket", "reopened tickets"),
+        "tickets_csat": ("rating", "ratings"),
+        "tickets_unhappy_csat": ("bad rating", "bad ratings"),
+        "tickets_topic": ("topic", "topics"),
+        "tickets_channel": ("channel", "channels"),
+        "bot": ("bot session", "bot sessions"),
+        "bot_not_contained": ("unsolved bot session", "unsolved bot sessions"),
+        "articles": ("help page read", "help pages read"),
+        "articles_unhelpful": ("unhelpful help page", "unhelpful help pages"),
+        "feedback_poor": ("poor review", "poor reviews"),
+        "treatments": ("contact by us", "contacts by us"),
+    },
     "es": {
         "customers": ("alta como cliente", "alta como cliente"),
         "customer_region": ("región", "región"),
@@ -167,6 +210,15 @@ SUBJECTS: dict[str, dict[str, tuple[str, str]]] = {
 
 WHOLE: dict[str, dict[str, str]] = {
     "en": {
+        "customers_since_first_days": "customer for {said} days",
+        "orders_late_delivered_lateness_sum_days": (
+            "late deliveries{within} add up to {said} days late"
+        ),
+        "usage_errors_sum": "{said} errors met{within}",
+        "tickets_resolved_resolution_sum_days": "{said} days in all to resolve earlier tickets",
+        "ever_lot_trouble_sum": "goods received may be of a bad lot (expected: {said})",
+        "held_lot_trouble_sum": "goods in hand may be of a bad lot (expected: {said})",
+        "unshipped_lot_trouble_sum": "goods on order may be of a bad lot (expected: {said})",
         "region_orders_overdue_share_now": "{percent} of open orders in this region are overdue",
         "carrier_orders_overdue_share_now": "{percent} of this carrier's open orders are overdue",
         "region_orders_late_share": "{percent} of deliveries in this region were late{within}",
@@ -195,6 +247,19 @@ WHOLE: dict[str, dict[str, str]] = {
         "usage_still_active": "{percent} chance that the customer still comes",
     },
     "es": {
+        "customers_since_first_days": "cliente desde hace {said} días",
+        "orders_late_delivered_lateness_sum_days": (
+            "las entregas tardías{within} suman {said} días de retraso"
+        ),
+        "usage_errors_sum": "{said} errores encontrados{within}",
+        "tickets_resolved_resolution_sum_days": (
+            "{said} días en total para resolver consultas anteriores"
+        ),
+        "ever_lot_trouble_sum": "lo recibido puede ser de un lote defectuoso (esperados: {said})",
+        "held_lot_trouble_sum": "lo que tiene puede ser de un lote defectuoso (esperados: {said})",
+        "unshipped_lot_trouble_sum": (
+            "lo pedido puede ser de un lote defectuoso (esperados: {said})"
+        ),
         "region_orders_overdue_share_now": (
             "{percent} de los pedidos abiertos de esta región van con retraso"
         ),
@@ -239,6 +304,17 @@ WHOLE: dict[str, dict[str, str]] = {
         "usage_still_active": "{percent} de probabilidad de que el cliente siga viniendo",
     },
     "no": {
+        "customers_since_first_days": "kunde i {said} dager",
+        "orders_late_delivered_lateness_sum_days": (
+            "sene leveringer{within} er til sammen {said} dager forsinket"
+        ),
+        "usage_errors_sum": "{said} feil{within}",
+        "tickets_resolved_resolution_sum_days": (
+            "{said} dager i alt for å løse tidligere henvendelser"
+        ),
+        "ever_lot_trouble_sum": "mottatte varer kan være fra et dårlig parti (ventet: {said})",
+        "held_lot_trouble_sum": "varer i bruk kan være fra et dårlig parti (ventet: {said})",
+        "unshipped_lot_trouble_sum": "bestilte varer kan være fra et dårlig parti (ventet: {said})",
         "region_orders_overdue_share_now": "{percent} av åpne ordrer i regionen er forsinket",
         "carrier_orders_overdue_share_now": "{percent} av transportørens åpne ordrer er forsinket",
         "region_orders_late_share": "{percent} av leveringene i regionen kom for sent{within}",
@@ -265,3 +341,20 @@ WHOLE: dict[str, dict[str, str]] = {
         "usage_still_active": "{percent} sjanse for at kunden fortsatt kommer",
     },
 }
+
+LITTLE: dict[str, tuple[str, str]] = {
+    "en": (
+        "customer for {said} days: little is known yet",
+        "little has happened with this customer so far, so little is known",
+    ),
+    "es": (
+        "cliente desde hace {said} días: aún se sabe poco",
+        "con este cliente ha pasado poco hasta ahora: se sabe poco",
+    ),
+    "no": (
+        "kunde i {said} dager: lite er kjent ennå",
+        "lite har skjedd med denne kunden til nå, så lite er kjent",
+    ),
+}
+"""What is said of a customer whose risk stands where it does for want of history: a new one's, and
+an old one's."""

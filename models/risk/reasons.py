@@ -6,6 +6,10 @@ together when their names say the same subject: a name is ``source_filter_..._op
 contribution is the sum of its columns', so all groups and the base still add up to the score; the
 column that contributes most in the group's direction speaks for it.
 
+What has never happened can raise a risk: who has borne no error yet may be one who does not bear
+them. "0 errors" is no reason to an agent; all groups that raise the risk by something that is not
+there are one reason: little is known of this customer yet.
+
 >>> subject("tickets_complaint_count_28d"), subject("tickets_complaint_since_last_days")
 ('tickets_complaint', 'tickets_complaint')
 """
@@ -13,6 +17,7 @@ column that contributes most in the group's direction speaks for it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,9 +25,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.risk.words import sentence, subject
+from models.risk.words import NEW_DAYS, sentence, subject, untested
 
 Array = npt.NDArray[np.float64]
+
+AGE = "customers_since_first_days"
+NOTHING = 0.005
+AMOUNT = re.compile(r"_(?:count|sum|now)(?=_|$)")
 
 
 def reasons(
@@ -48,27 +57,53 @@ def reasons(
     for at, group in enumerate(of_column):
         totals[:, group] += amounts[:, at]
     values = {name: features[name].tolist() for name in columns}
-    found = []
+    found: list[list[dict[str, Any]]] = []
     for row in range(len(amounts)):
         order = np.argsort(-totals[row], kind="stable")
         chosen = [g for g in order if totals[row, g] > 0 or (top is None and totals[row, g] != 0)]
-        said = []
-        for group in chosen if top is None else chosen[:top]:
+        said: list[dict[str, Any]] = []
+        missing: dict[str, Any] | None = None
+        for group in chosen:
             members = np.flatnonzero(of_column == group)
             own = amounts[row, members]
             speaker = int(members[own.argmax() if totals[row, group] > 0 else own.argmin()])
             name = columns[speaker]
             value = values[name][row]
-            said.append(
-                {
-                    "feature": name,
-                    "value": _plain(value),
-                    "text": sentence(name, value, language, cards.get(name)),
-                    "contribution": float(totals[row, group]),
-                }
-            )
-        found.append(said)
+            reason: dict[str, Any] = {
+                "feature": name,
+                "value": _plain(value),
+                "text": "",
+                "contribution": float(totals[row, group]),
+            }
+            if reason["contribution"] > 0 and _is_nothing(name, value):
+                if missing is None:
+                    missing = reason
+                    age = _plain(values[AGE][row]) if AGE in values else None
+                    days = float(age) if isinstance(age, int | float) else None
+                    reason["text"] = untested(days, language)
+                else:
+                    missing["contribution"] += reason["contribution"]
+                    continue
+            else:
+                reason["text"] = sentence(name, value, language, cards.get(name))
+            said.append(reason)
+        said.sort(key=lambda one: -one["contribution"])
+        found.append(said if top is None else said[:top])
     return found
+
+
+def _is_nothing(name: str, value: object) -> bool:
+    """Whether it is about what is not there: a number that is not known, an amount of 0 (or so
+    small that nobody would say it happened), few days as a customer.
+    """
+    known = _plain(value)
+    if known is None:
+        return not name.startswith("customer_")
+    if not isinstance(known, int | float):
+        return False
+    if name == AGE:
+        return known <= NEW_DAYS
+    return AMOUNT.search(name) is not None and abs(known) < NOTHING
 
 
 def _plain(value: object) -> object:

@@ -23,20 +23,23 @@ import numpy as np
 import pandas as pd
 
 from data.errors import UsageError
-from models.risk.lexicon import ENDINGS, FORMS, LANGUAGES, SUBJECTS, WHOLE
+from models.risk.lexicon import ENDINGS, FORMS, LANGUAGES, LITTLE, SUBJECTS, WHOLE
+from models.risk.phrases import PHRASES
 
-_WINDOW = re.compile(r"_(?:next_)?(\d+)(d|h|min)(?=_|$)")
+WINDOW = re.compile(r"_(?:next_)?(\d+)(d|h|min)(?=_|$)")
 _OPERATIONS = (
     "since_last_days", "since_first_days", "gap_elapsed", "gap_days", "age_days", "count", "sum",
     "mean", "share", "distinct", "largest", "smallest", "last", "rate", "now", "over",
 )  # fmt: skip
 _CALLED = {"tickets_complaint": "complaints", "usage": "uses", "usage_errors": "errors met"}
 """Subjects whose usual English word is another than filter and source."""
+NEW_DAYS = 90
+"""A customer of fewer days is a new one."""
 
 
 def subject(name: str) -> str:
     """What the feature is about: its name without windows and operations."""
-    left = _WINDOW.sub("", name)
+    left = WINDOW.sub("", name)
     for operation in _OPERATIONS:
         left = re.sub(rf"_{operation}(?=_|$)", "", left)
     return left or name
@@ -56,7 +59,8 @@ def language_of(wanted: str | None) -> str:
 def sentence(
     name: str, value: object, language: str = "en", card: Mapping[str, Any] | None = None
 ) -> str:
-    """The value of a feature in plain words; an English note of its card is preferred to its name.
+    """The value of a feature in plain words; where English has no words for what it is about, by
+    the note of its card.
 
     Raises UsageError for a language that is not one of ``LANGUAGES``.
     """
@@ -65,22 +69,38 @@ def sentence(
     forms = FORMS[language]
     said = spoken(value, language)
     note = str((card or {}).get("note") or "").strip().rstrip(".")
-    window = _WINDOW.search(name)
+    window = WINDOW.search(name)
     within = forms["within"].format(window[1], forms[window[2]]) if window else ""
-    whole = WHOLE[language].get(_WINDOW.sub("", name))
+    bare = WINDOW.sub("", name)
+    whole = WHOLE[language].get(bare) or PHRASES.get(language, {}).get(bare)
     if whole is not None:
         return whole.format(said=said, percent=_percent(value, language), within=within)
-    if note and language == "en":
+    of = subject(name)
+    if note and language == "en" and of not in SUBJECTS["en"]:
         return f"{note}: {said}"
-    one, many = _nouns(subject(name), language)
+    one, many = _nouns(of, language)
     for ending in ENDINGS:
         if re.search(rf"_{ending}(?=_|$)", name):
             counted = f"{said} {one if said == '1' else many}"
             if ending == "count" and not window:
                 counted += forms["so_far"]
             share = _percent(value, language) if ending == "share" else said
-            return forms[ending].format(said=share, of=many, within=within, counted=counted)
+            return forms[ending].format(
+                said=share, of=many, one=one, within=within, counted=counted
+            )
     return f"{many}{within}: {said}"
+
+
+def untested(days: float | None, language: str = "en") -> str:
+    """That little is known of a customer of so many days (None: not known).
+
+    >>> untested(1.32)
+    'customer for 1.3 days: little is known yet'
+    """
+    new, old = LITTLE[language]
+    if days is None or not days <= NEW_DAYS:
+        return old
+    return new.format(said=spoken(round(days, 1), language))
 
 
 def spoken(value: object, language: str = "en") -> str:

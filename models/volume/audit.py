@@ -4,9 +4,10 @@
 
     combined = sum of weight x forecast over members   (holiday effect already in each)
     presage  = combined + moved by reconciliation
-    hi-80    = centre + quantile x unit                (lo-80, ... alike, never below 0)
+    hi-80    = centre + residual x unit                (lo-80, ... alike, never below 0)
 
-with ``unit = sqrt(f + phi f^2) x growth`` of the step, widened on special days.
+with ``unit = sqrt((f + phi f^2) x growth^2 + doubt^2 f^2)``, ``centre = f - f / (f + 10) x the
+median residual x unit``, f the forecast; trouble that may end early or late widens it by ``reach``.
 
 >>> from models.volume import train_volume
 >>> days = pd.date_range("2024-01-01", periods=70, freq="D")
@@ -26,7 +27,7 @@ import pandas as pd
 
 from data.errors import UsageError, did_you_mean
 from models.volume.context import VolumeContext
-from models.volume.intervals import PROBABILITIES, unit_of
+from models.volume.intervals import PROBABILITIES, centre_of, doubted, unit_of
 from models.volume.made import Made
 from models.volume.model import VolumeModel
 from models.volume.panel import Panel, long_frame, panel_of
@@ -34,10 +35,14 @@ from models.volume.panel import Panel, long_frame, panel_of
 
 @dataclass(frozen=True)
 class Audit:
-    """``members`` has ``member, forecast, weight, part`` of those that count; ``holiday_effect`` is
-    the factor that all of them carry, ``load`` the one that those with drivers carry beside it (1.0
-    where there are none); ``reconciled`` what adding up moved the number by;
-    ``quantiles`` has ``probability, count``; ``trials`` says on how many past origins it rests.
+    """``members`` has ``member, forecast, weight, part`` of those that count, the judge's
+    ``score``, of which weights are made, and their ``wape`` in the trials; ``holiday_effect`` is
+    the factor that all of them carry, ``event_effect`` that of the calendar's events, ``load`` the
+    one that those with drivers carry beside them (each 1.0 where there are none);
+    ``reconciled`` what adding up moved the number by; ``quantiles`` has ``probability, residual``
+    (in units) ``, count``; ``unit`` is made of ``phi``, the step's ``growth`` and on special days
+    and near events the ``doubt`` beyond phi; ``reach`` is how far (contacts) the early and the late
+    end of trouble are from the forecast; ``trials`` says on how many past origins it rests.
     """
 
     unique_id: str
@@ -45,11 +50,16 @@ class Audit:
     members: pd.DataFrame
     combined: float
     holiday_effect: float
+    event_effect: float
     load: float
     reconciled: float
     presage: float
     phi: float
+    growth: float
+    doubt: float
     unit: float
+    centre: float
+    reach: tuple[float, float]
     quantiles: pd.DataFrame
     trials: int
 
@@ -86,9 +96,22 @@ def audit(
             "forecast": told[counted],
             "weight": weight[counted],
             "part": told[counted] * weight[counted],
+            **{
+                name: _tried(model, unique_id, len(told), scores=name == "score")[counted]
+                for name in ("score", "wape")
+            },
         }
     ).sort_values("weight", ascending=False, ignore_index=True)
     quantiles = made.quantiles(PROBABILITIES.tolist())
+    mine = made.spread
+    bare = unit_of(made.mean, mine)
+    unit = doubted(bare, made.mean, mine, made.doubt)
+    growth = mine.growth[min(step, len(mine.growth) - 1)]
+    doubt = 0.0 if made.doubt is None else float(made.doubt[row, step])
+    away = (0.0, 0.0)
+    if made.paths is not None:
+        early, late = ((made.paths[:, row, step] - 1) * made.mean[row, step]).tolist()
+        away = (min(early, 0.0), max(late, 0.0))
     combined, mean = float(made.combined[row, step]), float(made.mean[row, step])
     return Audit(
         unique_id,
@@ -96,21 +119,42 @@ def audit(
         members,
         combined,
         float(made.effect[row, step]),
+        float(made.event[row, step]),
         1.0 if made.load is None else float(made.load[row, step]),
         mean - combined,
         mean,
-        float(made.spread.phi[row]),
-        float(unit_of(made.mean, made.spread)[row, step]),
-        pd.DataFrame({"probability": PROBABILITIES, "count": quantiles[:, row, step]}),
+        float(mine.phi[row]),
+        float(growth),
+        float(np.sqrt(max(doubt**2 - mine.phi[row], 0.0))) if doubt > 0 else 0.0,
+        float(unit[row, step]),
+        float(centre_of(made.mean, unit, mine)[row, step]),
+        away,
+        pd.DataFrame(
+            {
+                "probability": PROBABILITIES,
+                "residual": mine.quantiles[row],
+                "count": quantiles[:, row, step],
+            }
+        ),
         model.origins,
     )
+
+
+def _tried(model: VolumeModel, unique_id: str, members: int, *, scores: bool) -> np.ndarray:
+    """The members' scores or WAPE in the trials of one series; NaN where there was none."""
+    if model.tested is None or unique_id not in model.ids:
+        return np.full(members, np.nan)
+    told = model.tested.scores if scores else model.tested.members
+    out = np.full(members, np.nan)
+    out[: len(told)] = told[:members, model.ids.index(unique_id)]
+    return out
 
 
 def parts_of(panel: Panel, made: Made) -> pd.DataFrame:
     """What every number of a forecast is made of, one row a series and step, sorted by both.
 
-    ``unique_id, ds, combined, holiday_effect, load, reconciled``, and for each member that counts
-    anywhere ``NAME`` (what it says) and ``NAME weight`` (0 where it is silent), float32.
+    ``unique_id, ds, combined, holiday_effect, event_effect, load, reconciled``, and for each member
+    that counts anywhere ``NAME`` (what it says) and ``NAME weight`` (0 if silent), float32.
     """
     silent = np.isnan(made.members)
     weight = np.where(silent, 0.0, made.weight[:, :, None])
@@ -120,6 +164,7 @@ def parts_of(panel: Panel, made: Made) -> pd.DataFrame:
     columns = {
         "combined": made.combined,
         "holiday_effect": made.effect,
+        "event_effect": made.event,
         "load": load,
         "reconciled": made.mean - made.combined,
     }

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from data.errors import UsageError
@@ -38,12 +39,15 @@ class Issue:
     context: VolumeContext
 
 
-def explain_change(before: Issue, after: Issue, horizon: int) -> pd.DataFrame:
+def explain_change(
+    before: Issue, after: Issue, horizon: int, made: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """``unique_id, ds, before, corrected, calendar, new_counts, drivers, model, after`` of the
     ``horizon`` steps after the later history; the five parts add up to ``after - before``.
 
-    Series that the earlier history did not have are left out: nothing of theirs changed. Raises
-    UsageError where the steps differ, or the later history ends before the earlier one.
+    Series that the earlier history did not have are left out: nothing of theirs changed. ``made``
+    is the later forecast where it is there already, of these steps. Raises UsageError where the
+    steps differ, or the later history ends before the earlier one.
     """
     if before.model.freq != after.model.freq:
         raise UsageError(
@@ -61,29 +65,56 @@ def explain_change(before: Issue, after: Issue, horizon: int) -> pd.DataFrame:
         )
     last = earlier.grid.ds(earlier.index[-1:])[0]
     corrected = after.history[after.history["ds"] <= last]
-    held = after.context
+    if _alike(before.history, corrected):
+        corrected = before.history
+    told = after.context
+    now = later.grid.ds(later.future(1))[0]
+    if before.context is told and _no_news(told, earlier.grid.ds(earlier.future(1))[0], now):
+        announced = told
+    else:
+        announced = replace(told, calendar_known=now)
+    held = announced
     if held.drivers is not None:
         begun = earlier.grid.days(earlier.future(1)).astype("int64")[0]
         held = replace(held, drivers=held.drivers.held(int(begun)))
     stages = [
-        Issue(before.model, before.history, before.context),
-        Issue(before.model, corrected, before.context),
-        Issue(before.model, corrected, held),
-        Issue(before.model, after.history, held),
-        Issue(before.model, after.history, after.context),
-        Issue(after.model, after.history, after.context),
+        (before.model, before.history, before.context),
+        (before.model, corrected, before.context),
+        (before.model, corrected, announced if announced is told else held),
+        (before.model, after.history, held),
+        (before.model, after.history, held if told.drivers is None else told),
+        (after.model, after.history, held if told.drivers is None else told),
     ]
     steps = [passed + horizon] * 3 + [horizon] * 3
-    made = [_means(stage, count) for stage, count in zip(stages, steps, strict=True)]
-    common = made[0].index
-    for one in made[1:]:
+    of_after = 3 if told.drivers is None else 4
+    means: list[pd.Series] = []
+    for place, (stage, count) in enumerate(zip(stages, steps, strict=True)):
+        if place and all(a is b for a, b in zip(stage, stages[place - 1], strict=True)):
+            means.append(means[-1])
+        elif made is not None and stage[0] is after.model and place >= of_after:
+            means.append(made.set_index(["unique_id", "ds"])["presage"])
+        else:
+            means.append(_means(Issue(*stage), count))
+    common = means[0].index
+    for one in means[1:]:
         common = common.intersection(one.index)
-    values = [one.loc[common] for one in made]
+    values = [one.loc[common] for one in means]
     out = {"before": values[0]}
     for name, old, new in zip(PARTS, values, values[1:], strict=False):
         out[name] = new - old
     out["after"] = values[-1]
     return pd.DataFrame(out).reset_index().sort_values(["unique_id", "ds"], ignore_index=True)
+
+
+def _no_news(context: VolumeContext, then: np.datetime64, now: np.datetime64) -> bool:
+    """Whether the calendar says now what it said then."""
+    return context.events(then).equals(context.events(now))
+
+
+def _alike(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether two histories hold the same counts, in whatever order."""
+    a, b = (part.set_index(["unique_id", "ds"])["y"].sort_index() for part in (one, other))
+    return a.equals(b)
 
 
 def _means(issue: Issue, steps: int) -> pd.Series:

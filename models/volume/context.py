@@ -28,7 +28,11 @@ class VolumeContext:
     ``announced_at`` < as of, so the whole table may be handed over. ``local_days``: daily steps
     begin at local midnights (as series counted from tickets do); None: found from the counts.
     ``drivers``: the tables behind orders overdue, errors and open tickets, for series counted from
-    tickets; of these, too, only what was known at the cutoff enters.
+    tickets; of these, too, only what was known at the cutoff enters. ``calendar_known``: events
+    announced by this moment count even where the counts end before it, so that news of the calendar
+    can be told from news of counts. The others say what is counted: at most ``history_days`` back
+    (0: all), tickets ``split_by`` other columns too, and bots' hand-overs without a ticket as
+    contacts of ``handed_over_channel`` ("": not).
     """
 
     country: tuple[str, ...] = ()
@@ -37,9 +41,26 @@ class VolumeContext:
     calendar: pd.DataFrame | None = None
     local_days: bool | None = None
     drivers: DriverSource | None = None
+    calendar_known: np.datetime64 | None = None
+    history_days: int = 0
+    split_by: tuple[str, ...] = ()
+    handed_over_channel: str = ""
 
     def events(self, as_of: np.datetime64) -> pd.DataFrame:
-        """Calendar events announced before ``as_of`` (naive UTC), or an empty frame."""
+        """Calendar events as known at ``as_of`` (naive UTC): announced before, the newest version
+        recorded by then, none that was taken back; an empty frame if there is no calendar.
+        """
         if self.calendar is None or self.calendar.empty:
             return pd.DataFrame(columns=["name", "kind", "starts_at", "ends_at"])
-        return self.calendar[self.calendar["announced_at"] < pd.Timestamp(as_of)]
+        if self.calendar_known is not None:
+            as_of = max(as_of, self.calendar_known)
+        rows, moment = self.calendar, pd.Timestamp(as_of)
+        rows = rows[rows["announced_at"] < moment]
+        if "recorded_at" in rows.columns:
+            recorded = rows["recorded_at"].fillna(rows["announced_at"])
+            rows = rows[recorded <= moment].sort_values("recorded_at", kind="stable")
+        if "event_id" in rows.columns:
+            rows = rows.drop_duplicates("event_id", keep="last")
+        if "deleted" in rows.columns:
+            rows = rows[~rows["deleted"].to_numpy(dtype=bool, na_value=False)]
+        return rows.sort_index()

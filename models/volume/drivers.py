@@ -26,7 +26,7 @@ from models.coherence import is_node
 from models.volume.grid import Times
 from models.volume.panel import Floats, Panel
 from models.volume.projection import MOST_STEPS, Projection, project, usual_weekdays
-from models.volume.series import node
+from models.volume.series import TOTAL, node
 from models.volume.stocks import Company, Stocks
 
 ROUNDS = 25
@@ -145,12 +145,15 @@ def loads_at(source: DriverSource, panel: Panel) -> Loads | None:
 
 
 def _members(ids: Sequence[str], cells: Sequence[tuple[object, object]]) -> Floats:
-    """Which channel and topic belongs to which series (series x cells); all to other ids."""
+    """Which channel and topic belongs to which series (series x cells); all to other ids. What else
+    a series is split by is not looked at: it has the loads of its channel and topic.
+    """
     out = np.ones((len(ids), len(cells)))
     names = [{node(channel=c, topic=t), node(channel=c), node(topic=t), node()} for c, t in cells]
     for row, one in enumerate(ids):
         if is_node(one):
-            out[row] = [one in of for of in names]
+            parts = [part for part in one.split("/") if part.startswith(("channel=", "topic="))]
+            out[row] = [("/".join(parts) or TOTAL) in of for of in names]
     return out
 
 

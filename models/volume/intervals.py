@@ -11,7 +11,7 @@ distribution widens the normal's. Nothing else is assumed about their shape.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -146,10 +146,38 @@ def _unknown(n: int, horizon: int) -> Spread:
     return Spread(np.full(n, GUESS_PHI), np.ones(horizon), np.tile(_guess(), (n, 1)))
 
 
+def reaching(spread: Spread, seen: int, horizon: int) -> Spread:
+    """The spread for steps further ahead than the history is long (``seen`` steps): wider by the
+    root of how many times further, as the level of a random walk is. Up to there it is as it was.
+    """
+    if horizon <= seen:
+        return spread
+    ahead = np.arange(1, horizon + 1)
+    growth = spread.growth[np.minimum(ahead, len(spread.growth)) - 1]
+    return replace(spread, growth=growth * np.sqrt(np.maximum(ahead / seen, 1.0)))
+
+
 def unit_of(forecast: Floats, spread: Spread) -> Floats:
     """The size of one scaled residual (series x steps): the noise that the forecast expects."""
     steps = np.minimum(np.arange(forecast.shape[1]), len(spread.growth) - 1)
     return scale(forecast, spread.phi) * spread.growth[steps][None, :]
+
+
+def doubted(unit: Floats, forecast: Floats, spread: Spread, doubt: Floats | None) -> Floats:
+    """The unit with the relative error of special days and events beside it."""
+    if doubt is None:
+        return unit
+    more = np.where(doubt > 0, np.maximum(doubt**2 - spread.phi[:, None], 0.0), 0.0)
+    return np.asarray(np.sqrt(unit**2 + more * forecast**2))
+
+
+def centre_of(forecast: Floats, unit: Floats, spread: Spread) -> Floats:
+    """What scaled residuals are added to: the forecast, less the trials' median where it is noise.
+
+    The median differs from the forecast where small counts are skewed; elsewhere it is noise.
+    """
+    skewed = 1 / (1 + forecast / SKEWED_BELOW)
+    return np.asarray(forecast - (1 - skewed) * spread.quantiles[:, [MIDDLE]] * unit)
 
 
 def apply_spread(
@@ -167,14 +195,9 @@ def apply_spread(
     median as independent errors are.
     Quantiles never cross and are never negative; where the forecast is 0 (closed) all are 0.
     """
-    unit = unit_of(forecast, spread)
-    if doubt is not None:
-        more = np.where(doubt > 0, np.maximum(doubt**2 - spread.phi[:, None], 0.0), 0.0)
-        unit = np.sqrt(unit**2 + more * forecast**2)
+    unit = doubted(unit_of(forecast, spread), forecast, spread, doubt)
     wanted = np.array([np.interp(probabilities, PROBABILITIES, row) for row in spread.quantiles])
-    # the median differs from the forecast where small counts are skewed; elsewhere it is noise
-    skewed = 1 / (1 + forecast / SKEWED_BELOW)
-    centre = forecast - (1 - skewed) * spread.quantiles[:, [MIDDLE]] * unit
+    centre = centre_of(forecast, unit, spread)
     quantiles = centre[None] + wanted.T[:, :, None] * unit[None]
     if paths is not None:
         middle = centre + spread.quantiles[:, [MIDDLE]] * unit

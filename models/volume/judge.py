@@ -19,6 +19,7 @@ from models.volume.context import VolumeContext
 from models.volume.drivers import Loads, loads_at
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
 from models.volume.panel import Bools, Floats, Panel
+from models.volume.prepare import without_closures
 from models.volume.trees import TreeModel
 
 MOST_ORIGINS = 12
@@ -118,11 +119,12 @@ class Workbench:
         n = len(past.ids)
         forecast = np.full((len(origins), len(NAMES), n, self.horizon), np.nan)
         actual = np.full((len(origins), n, self.horizon), np.nan)
+        came = without_closures(past, past.y, self.context) if n else past.y
         for place, origin in enumerate(origins):
             made = self.trial(int(origin))
             forecast[place, :, : made.shape[1]] = made
             first = int(origin) + 1 - past.start
-            known = past.y[:, first : first + self.horizon]
+            known = came[:, first : first + self.horizon]
             actual[place, :, : known.shape[1]] = known
         spacing = int(origins[1] - origins[0]) if len(origins) > 1 else self.horizon
         return Trials(forecast, actual, spacing)
@@ -221,7 +223,22 @@ def weights_of(trials: Trials) -> Floats:
 
 def weigh(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
     """The weights by the errors at some of the trials' origins."""
-    members, n = told.error.shape[1:]
+    score = score_of(told, origins)
+    members, n = score.shape
+    best = score.min(axis=0)
+    weight = np.zeros((members, n))
+    fine = np.isfinite(best)
+    floor = np.where(fine, np.maximum(best, FAULTLESS), 1.0)
+    relative = np.where(fine, np.maximum(score, FAULTLESS) / floor, np.inf)
+    weight = np.where(relative <= GATE, np.exp(-(relative - 1) / NEARNESS), 0.0)
+    weight[:, ~fine] = untried(int((~fine).sum()))
+    return weight / weight.sum(axis=0)
+
+
+def score_of(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
+    """Each member's error over the reference's at some origins, the series' own pulled to that of
+    all series (members x series; infinite for a member that failed or was never tried).
+    """
     age = FORGET ** (len(told.error) - 1 - origins.astype("float64"))
     total = np.einsum("o,omn->mn", age, told.error[origins])
     failed = told.failed.any(axis=0)
@@ -237,15 +254,7 @@ def weigh(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
     tried = told.tried[origins].sum(axis=0).astype("float64")
     own = np.where(np.isnan(ratio), 0.0, ratio) * tried
     pulled = (own + SHRINK_ORIGINS * everyone[:, None]) / (tried * judged + SHRINK_ORIGINS)
-    score = np.where(failed, np.inf, np.where(np.isnan(pulled), np.inf, pulled))
-    best = score.min(axis=0)
-    weight = np.zeros((members, n))
-    fine = np.isfinite(best)
-    floor = np.where(fine, np.maximum(best, FAULTLESS), 1.0)
-    relative = np.where(fine, np.maximum(score, FAULTLESS) / floor, np.inf)
-    weight = np.where(relative <= GATE, np.exp(-(relative - 1) / NEARNESS), 0.0)
-    weight[:, ~fine] = untried(int((~fine).sum()))
-    return weight / weight.sum(axis=0)
+    return np.where(failed, np.inf, np.where(np.isnan(pulled), np.inf, pulled))
 
 
 def tried(trials: Trials) -> Floats:

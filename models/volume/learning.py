@@ -13,6 +13,7 @@ from models.volume.model import Driven, VolumeModel
 from models.volume.panel import Floats
 from models.volume.paths import scores_of
 from models.volume.series import TOTAL
+from models.volume.tested import Tested
 
 
 def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = None) -> VolumeModel:
@@ -21,13 +22,14 @@ def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = N
     weight = weights_of(trials)
     past = bench.panel.until(cutoff)
     combined = tried(trials)
-    driven = None
+    driven, tested = None, Tested.of(combined, trials)
     if beside is not None:
         others = beside.trials(cutoff)
         with_drivers = tried(others)
         share = share_of(combined, with_drivers, trials.actual)
         combined = combined + share[None, :, None] * (with_drivers - combined)
         driven = Driven(weights_of(others), beside.model(cutoff), share)
+        tested = Tested.of(combined, trials, others)
     spread = learn_spread(combined, trials.actual, trials.windows)
     return VolumeModel(
         freq,
@@ -40,6 +42,7 @@ def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = N
         scores_of(combined, trials.actual, spread),
         driven,
         _record_of(past.ids, combined, trials.actual, trials.windows),
+        tested,
     )
 
 

@@ -16,16 +16,17 @@ from models.volume.panel import Floats
 @dataclass(frozen=True)
 class Made:
     """One forecast before its quantiles are read off: ``members`` (members x series x steps, the
-    special days' ``effect`` in them; with drivers each twice, the second time on what drivers leave
-    and multiplied by ``load``), ``weight`` (members x series), what they ``combined`` to and
-    the reconciled ``mean`` (series x steps), ``spread`` and special days' ``doubt``; ``rows`` are
-    the series' places in the model, -1 for new ones. ``paths`` (paths x series x steps): what the
-    forecast is times if trouble ends early, and late.
+    special days' ``effect`` and the calendar's ``event`` in them; with drivers each twice, the
+    second time on what drivers leave and multiplied by ``load``), ``weight`` (members x series),
+    what they ``combined`` to and the reconciled ``mean`` (series x steps), ``spread`` and special
+    days' and events' ``doubt``; ``rows`` are the series' places in the model, -1 for new ones.
+    ``paths`` (paths x series x steps): what the forecast is times if trouble ends early, and late.
     """
 
     members: Floats
     weight: Floats
     effect: Floats
+    event: Floats
     combined: Floats
     mean: Floats
     spread: Spread

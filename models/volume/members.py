@@ -16,11 +16,13 @@ import numpy as np
 from models.volume import classical, regression, trees
 from models.volume.baselines import same_slots
 from models.volume.context import VolumeContext
+from models.volume.events import Effects, events_of, learn_events, near_events, without_events
 from models.volume.panel import Bools, Floats, Panel
 from models.volume.prepare import (
     Problem,
     closed_by_calendar,
     day_problem,
+    ended,
     settled,
     step_problem,
 )
@@ -50,7 +52,9 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Origin:
-    """A panel up to one step, brought into the form that members read."""
+    """A panel up to one step, brought into the form that members read: without what ``events``
+    made of its counts.
+    """
 
     panel: Panel
     open: Bools
@@ -58,6 +62,7 @@ class Origin:
     ordinary: Floats
     share: Floats | None
     bend: Floats | None = None
+    events: Effects | None = None
 
     @property
     def steps_in_problem(self) -> int:
@@ -68,8 +73,17 @@ class Origin:
 def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
     """Prepare a panel for the members: zeros, closures, closed slots, day totals, special days."""
     ready, open_slots = settled(panel, context)
+    plain = _ordinary(ready, open_slots, horizon, context)
+    effects = _events(plain, context)
+    if effects is None:
+        return plain
+    bare = _ordinary(without_events(ready, effects), open_slots, horizon, context)
+    return replace(bare, events=effects)
+
+
+def _ordinary(ready: Panel, open_slots: Bools, horizon: int, context: VolumeContext) -> Origin:
     bend = None
-    if panel.grid.frequency.unit == "minute":
+    if ready.grid.frequency.unit == "minute":
         share, bend = _profile(ready, open_slots, context)
         problem = day_problem(ready, open_slots, horizon, share)
     else:
@@ -79,6 +93,21 @@ def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
         special = kinds_of(problem.days, context.country)[0] > 0
         ordinary = np.where(special[None, :], np.nan, problem.y)
     return Origin(ready, open_slots, problem, ordinary, share, bend)
+
+
+def _events(origin: Origin, context: VolumeContext) -> Effects | None:
+    """What the calendar's events do to the counts; None where there are none to learn from."""
+    problem, panel = origin.problem, origin.panel
+    if problem.unit != "day" or problem.y.shape[1] < LEAST_STEPS:
+        return None
+    events = events_of(context, panel.grid.ds(np.array([panel.end + 1]))[0])
+    if not events:
+        return None
+    near = near_events(events, problem.days)
+    y = np.where(near[None, :], np.nan, origin.ordinary)
+    base = run(y, problem.slot, problem.slots, SMOOTH["smooth"])
+    first = min(2 * problem.slots, problem.y.shape[1])
+    return learn_events(problem.ids, origin.ordinary, base.expected, problem.days, events, first)
 
 
 def _profile(
@@ -135,7 +164,22 @@ def forecasts_at(
     stepwise = spread(effect, shares=False)
     for name, count in SAME_SLOTS.items():
         out[NAMES.index(name)] = same_slots(origin.panel, horizon, count) * stepwise
+    events = events_at(origin, horizon)
+    if events is not None:
+        out *= events[0]
     return _closed_to_zero(origin, out, horizon, context)
+
+
+def events_at(origin: Origin, horizon: int) -> tuple[Floats, Floats] | None:
+    """What the calendar's events multiply the forecast with, and their relative error beside the
+    usual one (each series x horizon; 1 and 0 where none is near). None without events.
+    """
+    if origin.events is None:
+        return None
+    days = origin.panel.grid.days(origin.panel.future(horizon))
+    unique, of_day = np.unique(days, return_inverse=True)
+    factor, doubt = origin.events.on(unique)
+    return factor[:, of_day], doubt[:, of_day]
 
 
 def _special(origin: Origin, context: VolumeContext, base: SmoothState) -> SpecialDays | None:
@@ -200,6 +244,7 @@ def _closed_to_zero(origin: Origin, out: Floats, horizon: int, context: VolumeCo
     closed = ~origin.open[:, slot]
     as_of = panel.grid.ds(future[:1])[0]
     closed |= closed_by_calendar(panel, future, context, as_of, kinds=("closure",))
+    closed |= ended(panel, context)[:, None]
     return np.where(closed[None], 0.0, out)
 
 

@@ -20,15 +20,18 @@ from models.coherence import reconcile, sums_of
 from models.one_number import Record
 from models.volume.context import VolumeContext
 from models.volume.drivers import loads_at
-from models.volume.intervals import Spread, unit_of
+from models.volume.intervals import Spread, reaching, unit_of
 from models.volume.judge import combine, untried
 from models.volume.made import Made
-from models.volume.members import NAMES, forecasts_at, origin_of, special_at
+from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
 from models.volume.panel import Floats, Panel, long_frame, panel_of
 from models.volume.paths import TAILS, Paths, copula, draw
+from models.volume.prepare import closed_by_calendar, with_wholes
+from models.volume.tested import Tested
 from models.volume.trees import TreeModel, series_codes
 
 LEVELS = (80, 95)
+LOOSE = 1e4
 NEVER_TRIED = Record()
 
 
@@ -48,7 +51,8 @@ class VolumeModel:
     """Weights (members x series), spread and trees for the series ``ids``, of one frequency.
 
     ``horizon`` is the number of steps that was tried; longer forecasts keep the last step's
-    spread. ``record``: what the trials said of the total of a whole horizon, and what came.
+    spread. ``record``: what the trials said of the total of a whole horizon, and what came;
+    ``tested``: how far off they were for each series.
     """
 
     freq: str
@@ -61,6 +65,7 @@ class VolumeModel:
     scores: npt.NDArray[np.float32]
     driven: Driven | None = None
     record: Record = NEVER_TRIED
+    tested: Tested | None = None
 
     def forecast(
         self,
@@ -115,16 +120,20 @@ class VolumeModel:
         horizon: int | None = None,
         context: VolumeContext | None = None,
         whole: bool = True,
+        scale: float = 1.0,
     ) -> Paths:
-        """``count`` joint sample paths of the next steps: see ``models.volume.paths``."""
+        """``count`` joint sample paths of the next steps, times ``scale``: see
+        ``models.volume.paths``.
+        """
         steps = self.horizon if horizon is None else horizon
         check(steps, ())
         panel = panel_of(history, self.freq, context)
         made = self.made(panel, steps, context or VolumeContext())
         rng = np.random.default_rng(seed)
         normal = copula(self.scores, made.rows, steps, count, rng)
-        quantiles = made.quantiles(list(TAILS))
-        counts = draw(normal, quantiles, sums_of(panel.ids, panel.y), whole=whole)
+        quantiles, mean = scale * made.quantiles(list(TAILS)), scale * made.mean
+        sums = sums_of(panel.ids, panel.y)
+        counts = draw(normal, quantiles, mean, sums, rng, whole=whole)
         return Paths(panel.ids, panel.grid.ds(panel.future(steps)), counts)
 
     def made(self, panel: Panel, horizon: int, context: VolumeContext) -> Made:
@@ -136,7 +145,7 @@ class VolumeModel:
         members = forecasts_at(ready, horizon, context, self.trees, codes)
         new = self._newcomers(len(rows), self.weight)
         weight = np.where(rows >= 0, self.weight[:, rows], new)
-        spread = self._spread_of(rows)
+        spread = reaching(self._spread_of(rows), panel.y.shape[1], horizon)
         load = paths = None
         if self.driven is not None and context.drivers is not None:
             loads = loads_at(context.drivers, panel)
@@ -157,14 +166,28 @@ class VolumeModel:
             paths = np.where(combined > 0, paths / np.where(combined > 0, combined, 1.0), 1.0)
         special = special_at(ready, horizon, context)
         effect, doubt = special if special is not None else (np.ones_like(combined), None)
-        mean = self._coherent(panel, combined, spread)
-        return Made(members, weight, effect, combined, mean, spread, doubt, rows, load, paths)
+        events = events_at(ready, horizon)
+        event = np.ones_like(combined) if events is None else events[0]
+        if events is not None:
+            doubt = events[1] if doubt is None else np.hypot(doubt, events[1])
+        mean = self._coherent(panel, combined, spread, context)
+        return Made(
+            members, weight, effect, event, combined, mean, spread, doubt, rows, load, paths
+        )
 
     def weights(self) -> pd.DataFrame:
         """Who counts how much: ``unique_id``, then a column per member (rows add up to 1)."""
         frame = pd.DataFrame(self.weight.T, columns=list(NAMES))
         frame.insert(0, "unique_id", list(self.ids))
         return frame
+
+    def accuracy(self) -> pd.DataFrame:
+        """How far off each series' trials were, beside two plain rules: see ``Tested.table``. Empty
+        for a model that was saved before that was kept.
+        """
+        if self.tested is None:
+            return Tested.none(0).table((), 0)
+        return self.tested.table(self.ids, self.origins)
 
     def save(self, folder: Path) -> None:
         """Write the model as a bundle: see ``stored``."""
@@ -187,11 +210,19 @@ class VolumeModel:
             np.where(known[:, None], old.quantiles[rows], old.quantiles.mean(axis=0)),
         )
 
-    def _coherent(self, panel: Panel, mean: Floats, spread: Spread) -> Floats:
+    def _coherent(
+        self, panel: Panel, mean: Floats, spread: Spread, context: VolumeContext
+    ) -> Floats:
         sums = sums_of(panel.ids, panel.y)
         if not sums:
             return mean
-        return reconcile(mean, unit_of(mean, spread) ** 2, sums)
+        variance = unit_of(mean, spread) ** 2
+        future = panel.future(mean.shape[1])
+        as_of = panel.grid.ds(future[:1])[0]
+        shut = closed_by_calendar(panel, future, context, as_of, kinds=("closure",))
+        if shut.any():  # a total does not know of it, its open parts do not take the others' work
+            variance = np.where(with_wholes(shut, sums), LOOSE * variance, variance)
+        return reconcile(mean, variance, sums)
 
 
 def _low(level: int) -> float:

@@ -11,6 +11,7 @@ array([[ 1., nan,  3.]])
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -160,3 +161,24 @@ def long_frame(ids: tuple[str, ...], ds: Times, **values: npt.NDArray[np.floatin
     for name, matrix in values.items():
         frame[name] = matrix.reshape(-1)
     return frame
+
+
+def whole_contacts(frame: pd.DataFrame) -> pd.DataFrame:
+    """A forecast with its median rounded and its intervals out to whole contacts, so that none
+    holds less than before; the mean, which adds up, as it is.
+
+    >>> one = {"presage": 0.4, "presage-median": 0.6, "presage-lo-80": 0.2, "presage-hi-80": 1.1}
+    >>> whole_contacts(pd.DataFrame([one])).iloc[0].tolist()
+    [0.4, 1.0, 0.0, 2.0]
+    """
+    ways: dict[str, Callable[[pd.Series], pd.Series]] = {
+        "presage-median": np.round,
+        "presage-lo": np.floor,
+        "presage-hi": np.ceil,
+    }
+    out = frame.copy()
+    for name in map(str, frame.columns):
+        way = ways.get(name) or ways.get(name.rpartition("-")[0])
+        if way is not None:  # what stands a hair beside a whole number is it
+            out[name] = way(frame[name].round(6))
+    return out

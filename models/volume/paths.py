@@ -4,8 +4,8 @@ Intervals say how far each number may be off, not whether Monday's surprise last
 comes in every channel. The trials know: their residuals, as normal scores (origins x series x
 steps), are mixed with random weights, which gives paths with the trials' own correlations (a
 Gaussian copula), a share ``OWN`` of each left to itself because trials are few. Each path's scores
-are then read off the forecast's own quantiles. Parts add up to their totals in every path: totals
-are summed from the smallest parts.
+are then read off the forecast's own quantiles, scaled so that their mean is the forecast's. Parts
+add up to their totals in every path: totals are summed from the smallest parts.
 
 >>> scores = np.repeat(np.array([[-1.0], [0.0], [1.0]]), 2, axis=1)[:, :, None]
 >>> drawn = copula(scores, np.array([0, 1]), 1, 2000, np.random.default_rng(0))[:, :, 0]
@@ -82,10 +82,20 @@ def copula(
     return np.asarray(np.sqrt(share) * mixed + np.sqrt(1 - share) * alone)
 
 
-def draw(normal: Floats, quantiles: Floats, sums: tuple[Sum, ...], *, whole: bool) -> Floats:
-    """Counts (paths x series x steps): scores read off ``quantiles`` (TAILS x series x steps).
+def draw(
+    normal: Floats,
+    quantiles: Floats,
+    mean: Floats,
+    sums: tuple[Sum, ...],
+    rng: np.random.Generator,
+    *,
+    whole: bool,
+) -> Floats:
+    """Counts (paths x series x steps): scores read off ``quantiles`` (TAILS x series x steps),
+    which are scaled so that the paths' mean is the forecast's ``mean`` (series x steps).
 
-    ``whole``: round to whole contacts, up or down. Totals are then the sums of their parts.
+    ``whole``: whole contacts, up or down by chance, so that a mean of 0.2 is one contact in five
+    paths and not none. Totals are then the sums of their parts.
     """
     from scipy.stats import norm
 
@@ -94,8 +104,12 @@ def draw(normal: Floats, quantiles: Floats, sums: tuple[Sum, ...], *, whole: boo
     for row in range(normal.shape[1]):
         for step in range(normal.shape[2]):
             counts[:, row, step] = np.interp(uniform[:, row, step], TAILS, quantiles[:, row, step])
+    # quantiles are cut at 0 and seen in few trials: their own mean is not quite the forecast's
+    own = np.trapezoid(quantiles, TAILS, axis=0)
+    own += quantiles[0] * TAILS[0] + quantiles[-1] * (1 - TAILS[-1])
+    counts = np.where(own > 0, counts * (mean / np.where(own > 0, own, 1.0)), mean)
     if whole:
-        counts = np.round(counts)
+        counts = np.floor(counts + rng.random(counts.shape))
     if not sums:
         return counts
     return np.stack([add_up(one, sums) for one in counts])

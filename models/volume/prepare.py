@@ -8,24 +8,31 @@ A step without a row is one of three things, decided per series from the past al
   rows are missing about as often as a count of that size would be zero);
 - **a gap**: everything else; it is left out.
 
+A busy series that has been silent for two weeks has **ended**, rows or not, and is forecast as 0.
+
 Steps shorter than a day become daily totals here (``day_problem``); how a day falls into its
 slots is ``models.volume.profile``'s part.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.coherence import Sum, sums_of
 from models.volume.context import VolumeContext
 from models.volume.grid import Ints, Times
 from models.volume.panel import Bools, Floats, Panel
+from models.volume.series import escape
 from models.volume.slots import cube_of
 
 WEEKS_FOR_CLOSED = 8
 SPARSE_MEAN = 6.0
 LEAST_SHARE_OF_A_DAY = 0.5
+DAYS_TO_END, LEAST_TO_END = 14, 6.0
+"""A series with more contacts a day than this that has none for so many days has ended."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ def settled(panel: Panel, context: VolumeContext) -> tuple[Panel, Bools]:
     The second value is (series x slots of the cycle), all True for weeks and months.
     """
     y = _fill_zeros(panel.y)
-    y = _blank_closures(panel, y, context)
+    y = without_closures(panel, y, context)
     return replace(panel, y=y), _open_slots(panel, y)
 
 
@@ -80,10 +87,47 @@ def _fill_zeros(y: Floats) -> Floats:
     return np.where(fill, 0.0, y) if fill.any() else y
 
 
-def _blank_closures(panel: Panel, y: Floats, context: VolumeContext) -> Floats:
+def without_closures(panel: Panel, y: Floats, context: VolumeContext) -> Floats:
+    """The counts without those of closures and outages announced by the panel's end (NaN)."""
     as_of = panel.grid.ds(np.array([panel.end + 1]))[0]
     shut = closed_by_calendar(panel, panel.index, context, as_of, kinds=("closure", "outage"))
-    return np.where(shut, np.nan, y) if shut.any() else y
+    if not shut.any():
+        return y
+    return np.where(with_wholes(shut, sums_of(panel.ids, panel.y)), np.nan, y)
+
+
+def with_wholes(shut: Bools, sums: Sequence[Sum]) -> Bools:
+    """Where a node or one of its parts is shut (series x steps): a total without the telephone is
+    no usual total.
+    """
+    out, before = shut.copy(), -1
+    while out.sum() > before:
+        before = int(out.sum())
+        for one in sums:
+            out[one.whole] |= out[list(one.parts)].any(axis=0)
+    return out
+
+
+def ended(panel: Panel, context: VolumeContext) -> Bools:
+    """Busy series without a contact in the last ``DAYS_TO_END`` days, none of them closed by the
+    calendar: a channel that was given up, or goes by another name now.
+    """
+    frequency = panel.grid.frequency
+    steps = DAYS_TO_END * frequency.per_day
+    nobody = np.zeros(len(panel.ids), dtype=bool)
+    if frequency.unit in ("week", "month") or panel.y.shape[1] <= steps:
+        return nobody
+    quiet: Bools = np.asarray((np.nan_to_num(panel.y[:, -steps:]) == 0).all(axis=1))
+    if not quiet.any():
+        return nobody
+    before = panel.y[:, :-steps]
+    known = (~np.isnan(before)).sum(axis=1) / frequency.per_day
+    busy = np.nansum(before, axis=1) > LEAST_TO_END * np.maximum(known, 1.0)
+    as_of = panel.grid.ds(np.array([panel.end + 1]))[0]
+    kinds = ("closure", "outage")
+    shut = closed_by_calendar(panel, panel.index[-steps:], context, as_of, kinds=kinds)
+    shut = with_wholes(shut, sums_of(panel.ids))
+    return np.asarray(quiet & busy & ~shut.any(axis=1))
 
 
 def closed_by_calendar(
@@ -101,10 +145,8 @@ def closed_by_calendar(
         stop = ends[-1] if ends_at is None or ends_at != ends_at else np.datetime64(ends_at, "us")
         channel = getattr(event, "channel", None)
         everywhere = channel is None or channel != channel
-        rows = [
-            everywhere or name == f"channel={channel}" or name.startswith(f"channel={channel}/")
-            for name in panel.ids
-        ]
+        shut = None if everywhere else f"channel={escape(str(channel))}"
+        rows = [everywhere or shut in name.split("/") for name in panel.ids]
         covered |= np.array(rows)[:, None] & ((begins >= start) & (ends <= stop))[None, :]
     return covered
 

@@ -1,6 +1,7 @@
 """Counts per channel and topic from the ticket log, or from a table of volumes, as of a moment.
 
-Nodes are ``total``, ``channel=email``, ``topic=billing`` and ``channel=email/topic=billing``;
+Nodes are ``total``, ``channel=email``, ``topic=billing`` and ``channel=email/topic=billing``, and
+the same with further columns that contacts are split by (``channel=email/region=north``);
 ``/``, ``=`` and ``%`` in values are percent-escaped and a topic not given is ``topic=``.
 
 >>> node(channel="e/mail", topic=None)
@@ -10,11 +11,13 @@ Nodes are ``total``, ``channel=email``, ``topic=billing`` and ``channel=email/to
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from data.errors import NotEnoughHistory
+from data.contract import table
+from data.errors import NotEnoughHistory, SettingsError, did_you_mean
 from data.tables import Tables
 from features.asof import as_of_view
 from features.calendar import local_times
@@ -23,7 +26,7 @@ from models.volume.grid import DAY_US, MINUTE_US, Frequency, Grid, parse_frequen
 
 MICROSECOND = timedelta(microseconds=1)
 TOTAL = "total"
-_ABSENT = object()
+NOT_SPLIT_BY = ("ticket_id", "customer_id", "text", "name", "vulnerable", "issue_id", "deleted")
 
 
 def escape(value: str) -> str:
@@ -35,13 +38,12 @@ def escape(value: str) -> str:
     return value.replace("%", "%25").replace("/", "%2F").replace("=", "%3D")
 
 
-def node(*, channel: object = _ABSENT, topic: object = _ABSENT) -> str:
+def node(**values: object) -> str:
     """The id of a node; leave out what it is not split by, null is the empty value."""
     parts = []
-    for name, value in (("channel", channel), ("topic", topic)):
-        if value is not _ABSENT:
-            null = value is None or value != value or value is pd.NA
-            parts.append(f"{name}={'' if null else escape(str(value))}")
+    for name, value in values.items():
+        null = value is None or value != value or value is pd.NA
+        parts.append(f"{name}={'' if null else escape(str(value))}")
     return "/".join(parts) or TOTAL
 
 
@@ -77,20 +79,18 @@ def series_from_tickets(
 ) -> pd.DataFrame:
     """Offered contacts per node and step, as known at ``as_of``: ``unique_id, ds, y``.
 
-    Counts every ticket by ``opened_at``, machines' left out, on the company's local steps from
-    the first ticket's to the last that ended by ``as_of``; a step without a ticket is 0. Parts
-    add up to their totals in every step. Raises NotEnoughHistory where no step is complete.
+    Counts every ticket by ``opened_at``, machines' left out, and bots' hand-overs that led to none
+    by ``handed_over_at``, on the company's local steps from the first contact's to the last that
+    ended by ``as_of``; a step without a contact is 0. Parts add up to their totals in every step.
+    Raises NotEnoughHistory where no step is complete.
     """
     context = context or VolumeContext()
     frequency = parse_frequency(freq)
-    columns = ["opened_at", "channel", "topic", "is_machine"]
-    tickets = as_of_view(tables, "tickets", as_of, columns)
-    machine = tickets["is_machine"].to_numpy(dtype=bool, na_value=False)
-    tickets = tickets[~machine & tickets["opened_at"].notna().to_numpy()]
-    if tickets.empty:
+    contacts = _contacts(tables, as_of, context)
+    if contacts.empty:
         raise NotEnoughHistory(f"tickets has no contact before {as_of}; a forecast needs some.")
     grid = company_grid(frequency, context.time_zone, as_of)
-    opened = tickets["opened_at"].to_numpy().astype("datetime64[us]")
+    opened = contacts["opened_at"].to_numpy().astype("datetime64[us]")
     index = grid.index(opened)
     end = int(grid.index(np.array([as_of], dtype="datetime64[us]"))[0])
     start = _first_whole_step(grid, index, opened)
@@ -99,8 +99,59 @@ def series_from_tickets(
             f"tickets holds no complete step of {freq!r} before {as_of}; the first contact is at "
             f"{opened.min()}. Give a shorter --freq or a later --as-of."
         )
+    if context.history_days:
+        oldest = np.array([as_of - timedelta(days=context.history_days)], dtype="datetime64[us]")
+        start = min(max(start, int(grid.index(oldest)[0])), end - 1)
     inside = (index >= start) & (index < end)
-    return _nodes(tickets[inside], index[inside] - start, grid.ds(np.arange(start, end)))
+    by = ("channel", "topic", *context.split_by)
+    ds = grid.ds(np.arange(start, end))
+    return _nodes(contacts.loc[inside, list(by)], index[inside] - start, ds)
+
+
+def _contacts(tables: Tables, as_of: datetime, context: VolumeContext) -> pd.DataFrame:
+    """``opened_at, channel, topic`` and what they are split by, a row for each contact."""
+    split = context.split_by
+    kinds = {name: _table_of(tables, name) for name in split}
+    own = [name for name in split if kinds[name] == "tickets"]
+    columns = ["ticket_id", "customer_id", "opened_at", "channel", "topic", "is_machine", *own]
+    tickets = as_of_view(tables, "tickets", as_of, list(dict.fromkeys(columns)))
+    machine = tickets["is_machine"].to_numpy(dtype=bool, na_value=False)
+    made = tickets[~machine & tickets["opened_at"].notna().to_numpy()]
+    if context.handed_over_channel and tables.has("bot_sessions"):
+        columns = ["customer_id", "handed_over_at", "ticket_id", "topic"]
+        bots = as_of_view(tables, "bot_sessions", as_of, columns)
+        alone = bots["handed_over_at"].notna() & ~bots["ticket_id"].isin(tickets["ticket_id"])
+        # where no session names a ticket, nobody can tell which tickets began with a bot
+        alone &= bool(bots["ticket_id"].notna().any())
+        over = bots[alone].rename(columns={"handed_over_at": "opened_at"})
+        if len(over):
+            over = over.assign(channel=context.handed_over_channel)
+            made = pd.concat([made, over.drop(columns="ticket_id")], ignore_index=True)
+    others = [name for name in split if kinds[name] == "customers"]
+    if others:
+        about = as_of_view(tables, "customers", as_of, ["customer_id", *others])
+        made = made.merge(about, on="customer_id", how="left")
+    return made
+
+
+def _table_of(tables: Tables, name: str) -> str:
+    """``tickets`` or ``customers``: where a column to split by stands."""
+    known = {
+        kind: [
+            column
+            for column in (*table(kind).names, *(tables.attributes if kind == "customers" else ()))
+            if column not in NOT_SPLIT_BY and not column.endswith("_at")
+        ]
+        for kind in ("tickets", "customers")
+    }
+    for kind, columns in known.items():
+        if name in columns and name not in ("channel", "topic"):
+            return kind
+    every = sorted({*known["tickets"], *known["customers"]} - {"channel", "topic"})
+    raise SettingsError(
+        f"[volume] split_by: {name!r} is no column of tickets or customers to split contacts by."
+        f"{did_you_mean(name, every)}"
+    )
 
 
 def _first_whole_step(grid: Grid, index: np.ndarray, opened: np.ndarray) -> int:
@@ -112,28 +163,22 @@ def _first_whole_step(grid: Grid, index: np.ndarray, opened: np.ndarray) -> int:
     return first + 1 if late else first
 
 
-def _nodes(tickets: pd.DataFrame, step: np.ndarray, ds: np.ndarray) -> pd.DataFrame:
-    channel = tickets["channel"].to_numpy(dtype=object)
-    topic = tickets["topic"].to_numpy(dtype=object)
-    keys = pd.DataFrame({"channel": channel, "topic": topic})
-    pairs = keys.drop_duplicates()
-    names = {
-        (_key(row.channel), _key(row.topic)): (
-            node(channel=row.channel),
-            node(topic=row.topic),
-            node(channel=row.channel, topic=row.topic),
-        )
-        for row in pairs.itertuples()
-    }
-    code, unique = pd.factorize(
-        pd.Series([(_key(c), _key(t)) for c, t in zip(channel, topic, strict=True)], dtype=object)
-    )
+def _nodes(values: pd.DataFrame, step: np.ndarray, ds: np.ndarray) -> pd.DataFrame:
+    """Counts of every combination of ``values`` (contacts x what they are split by), of all sums
+    over some of these, and of the total.
+    """
+    names = list(values.columns)
+    rows = list(zip(*(map(_key, values[name].to_numpy(object)) for name in names), strict=True))
+    whole = pd.Series(rows, dtype=object)
+    code, unique = pd.factorize(whole)
     cells = np.zeros((len(unique), len(ds)))
     np.add.at(cells, (code, step), 1.0)
-    sums: dict[str, np.ndarray] = {TOTAL: cells.sum(axis=0)}
-    for row, pair in enumerate(unique):
-        for name in names[pair]:
-            sums[name] = sums.get(name, 0.0) + cells[row]
+    sums: dict[str, np.ndarray] = {}
+    for size in range(len(names) + 1):
+        for kept in combinations(range(len(names)), size):
+            for row, combination in enumerate(unique):
+                name = node(**{names[place]: combination[place] for place in kept})
+                sums[name] = sums.get(name, 0.0) + cells[row]
     ids = sorted(sums)
     return pd.DataFrame(
         {
@@ -159,6 +204,8 @@ def series_from_volumes(
     parse_frequency(freq)
     # a row is seen from just after its step's end; a step that ends at as_of is complete
     rows = as_of_view(tables, "volumes", as_of + MICROSECOND, ["unique_id", "ds", "y"])
+    if context.history_days:
+        rows = rows[rows["ds"] >= as_of - timedelta(days=context.history_days)]
     if rows.empty:
         raise NotEnoughHistory(f"volumes has no complete step before {as_of}.")
     return rows.sort_values(["unique_id", "ds"], ignore_index=True)

@@ -14,6 +14,7 @@ from models.volume import intervals
 from models.volume.intervals import Spread
 from models.volume.members import NAMES
 from models.volume.model import Driven, VolumeModel
+from models.volume.tested import Tested
 from models.volume.trees import TreeModel
 
 KIND = "volume"
@@ -35,6 +36,11 @@ def save_volume(model: VolumeModel, folder: Path) -> None:
         },
         "scores.npy": model.scores,
     }
+    if model.tested is not None:
+        one = model.tested
+        files["tested.npy"] = np.vstack(
+            [one.mean[None], one.presage[None], one.members, one.scores]
+        )
     golden = {}
     driven = None if model.driven is None else model.driven.trees
     for prefix, trees in (("", model.trees), ("driven-", driven)):
@@ -68,6 +74,7 @@ def load_volume(folder: Path) -> VolumeModel:
         )
     ids = tuple(judge["ids"])
     said, came, windows = bundle.meta["record"]
+    tested = bundle.arrays.get("tested.npy")
     driven = None
     if "driven.json" in bundle.documents:
         told = bundle.documents["driven.json"]
@@ -91,6 +98,7 @@ def load_volume(folder: Path) -> VolumeModel:
         bundle.arrays["scores.npy"],
         driven,
         Record(tuple(said), tuple(came), windows),
+        None if tested is None else Tested(tested[0], tested[1], *np.split(tested[2:], 2)),
     )
 
 

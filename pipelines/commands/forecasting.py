@@ -10,6 +10,7 @@ import typer
 from pipelines.console import Result, progress
 from pipelines.verb import AsOf, Debug, Dir, Json, Out, parse_days, parse_time, parse_times, verb
 
+Whole = Annotated[bool, typer.Option("--whole", help="Median and intervals in whole contacts.")]
 Horizons = Annotated[str, typer.Option(help="Days ahead, separated by commas.")]
 RequiredOut = Annotated[
     Path, typer.Option("--out", metavar="FILE", help="Write here: .csv, .parquet, .xlsx or .jsonl.")
@@ -84,10 +85,15 @@ def register(app: typer.Typer) -> None:
     def forecast(
         directory: Dir,
         as_of: AsOf = None,
-        horizon: Annotated[str, typer.Option(help="How far: 28d, 48h.")] = "28d",
+        horizon: Annotated[
+            str | None,
+            typer.Option(help="How far: 28d, 48h. Default: [volume] horizon_days, 28d."),
+        ] = None,
         freq: Annotated[
             str | None,
-            typer.Option(help="Interval: h, D, 30min, W, MS. Default: h, or that of volumes."),
+            typer.Option(
+                help="Interval: h, D, 30min, W, MS. Default: that of volumes, else [volume] freq."
+            ),
         ] = None,
         why: Annotated[
             str | None,
@@ -100,6 +106,7 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option(metavar="FILE", help="Write joint sample paths here.")
         ] = None,
         number: Annotated[int, typer.Option(help="How many sample paths.", min=1)] = 100,
+        whole: Whole = False,
         out: Out = None,
         as_json: Json = False,
         debug: Debug = False,
@@ -128,6 +135,7 @@ def register(app: typer.Typer) -> None:
                 ds=step,
                 paths=paths,
                 count=number,
+                whole=whole,
             )
 
     backtests = typer.Typer(
@@ -166,6 +174,7 @@ def register(app: typer.Typer) -> None:
         freq: Annotated[str, typer.Option(help="Interval: h, D, 30min, W, MS.")],
         out: RequiredOut,
         level: Annotated[str, typer.Option(help="Intervals in percent.")] = "80,95",
+        whole: Whole = False,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
@@ -190,6 +199,7 @@ def register(app: typer.Typer) -> None:
                 freq=freq,
                 levels=levels,
                 out=out,
+                whole=whole,
             )
 
     @verb(app, "models")

@@ -4,6 +4,7 @@ may come."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,83 +13,180 @@ import numpy as np
 import pandas as pd
 
 from data.errors import NotEnoughHistory
-from models.volume import Issue, VolumeContext, VolumeModel, audit, explain_change
-from models.volume.change import PARTS
-from models.volume.grid import grid_of, parse_frequency
+from data.store import Store, publications, read_forecast
+from models.volume import Audit, Issue, VolumeContext, VolumeModel, explain_change
 from pipelines.console import table
 from pipelines.output import write_frame
 
-YESTERDAY = timedelta(days=1)
 WORDS = {
+    "model": "trained again",
     "corrected": "counts corrected",
     "calendar": "newly announced",
     "new_counts": "counts since",
     "drivers": "orders, errors, open tickets since",
-    "model": "trained again",
+    "today": "what today brought so far",
+    "one_number": "the customers' expected tickets",
 }
+NUMBERS = ("before", *WORDS, "after")
+CHANGE = ("unique_id", "ds", *NUMBERS)
 
 
-def why(
+@dataclass(frozen=True)
+class Earlier:
+    """A forecast that was issued as of ``as_of``: its rows and what the one number multiplied them
+    by; None for both where none was kept, and today's model says what it would have said.
+    """
+
+    as_of: datetime
+    frame: pd.DataFrame | None = None
+    scale: float = 1.0
+
+
+def earlier_forecast(store: Store, as_of: datetime, freq: str) -> Earlier:
+    """The newest forecast of these steps as of a day before ``as_of`` or earlier."""
+    yesterday = as_of - timedelta(days=1)
+    for one in publications(store, "forecast"):
+        if one.as_of <= yesterday and one.meta.get("freq") == freq:
+            found = read_forecast(store, one.issued_at)
+            frame = None if found is None else found[1]
+            return Earlier(one.as_of, frame, float(one.meta.get("scale", 1.0)))
+    return Earlier(yesterday)
+
+
+def what_changed(
     model: VolumeModel,
     history_at: Callable[[datetime], pd.DataFrame],
     context: VolumeContext,
     as_of: datetime,
-    unique_id: str,
-    ds: datetime | None,
+    alone: pd.DataFrame,
+    published: pd.DataFrame,
     scale: float,
-) -> tuple[dict[str, Any], list[str]]:
-    """One number taken apart, and what moved it since the day before; as data and as lines.
+    earlier: Earlier,
+) -> pd.DataFrame:
+    """``CHANGE`` for every series and step of both forecasts: the parts (``WORDS``) add up to
+    ``after - before``. No rows where there was nothing to forecast from then.
 
-    ``ds``: the step, default the next; ``history_at``: the counts as known at a moment; ``scale``:
-    what the one number (models/one_number.py) multiplies all forecasts by. UsageError for a
-    series or step that was not forecast.
+    ``alone``: what the model says; ``published``: the same after today's counts and the one number,
+    which multiplied it by ``scale``.
     """
-    history = history_at(as_of)
-    last = np.array([history["ds"].max()], dtype="datetime64[us]")
-    grid = grid_of(
-        history["ds"].to_numpy().astype("datetime64[us]"),
-        parse_frequency(model.freq),
-        context.time_zone,
-        context.local_days,
-    )
-    step = grid.ds(grid.index(last) + 1)[0] if ds is None else np.datetime64(ds, "us")
-    told = audit(model, history, unique_id, pd.Timestamp(step), context)
+    try:
+        then = history_at(earlier.as_of)
+    except NotEnoughHistory:
+        return pd.DataFrame(columns=list(CHANGE))
+    now, steps = history_at(as_of), int(alone["ds"].nunique())
+    moved = explain_change(Issue(model, then, context), Issue(model, now, context), steps, alone)
+    key = ["unique_id", "ds"]
+    told = published[[*key, "presage"]].rename(columns={"presage": "published"})
+    told["ds"] = told["ds"].astype(moved["ds"].dtype)
+    moved = moved.merge(told, on=key)
+    said = moved["before"]
+    if earlier.frame is not None:
+        then_said = earlier.frame[[*key, "presage"]].rename(columns={"presage": "said"})
+        then_said["ds"] = then_said["ds"].astype(moved["ds"].dtype)
+        moved = moved.merge(then_said, on=key)
+        said = moved["said"]
+    unscaled = said / earlier.scale if earlier.scale > 0 else said
+    bare = moved["published"] / scale if scale > 0 else moved["after"]
+    return moved.assign(
+        model=moved["before"] - unscaled,
+        before=said,
+        today=bare - moved["after"],
+        one_number=(moved["published"] - bare) - (said - unscaled),
+        after=moved["published"],
+    )[list(CHANGE)]
+
+
+def why(
+    told: Audit, published: float, scale: float, change: pd.DataFrame, earlier: Earlier, zone: str
+) -> tuple[dict[str, Any], list[str]]:
+    """One number taken apart, and what moved it since the forecast before; as data and as lines.
+
+    ``published``: the number as it was told; ``scale``: what the one number (models/one_number.py)
+    multiplied it by; ``change``: of ``what_changed`` since ``earlier``.
+    """
+    alone = told.presage * scale
+    today = published / alone if alone > 0 else 1.0
+    local = pd.Timestamp(told.ds, tz="UTC").tz_convert(zone)
     data: dict[str, Any] = {
-        "unique_id": unique_id,
+        "unique_id": told.unique_id,
         "ds": told.ds,
         "members": told.members.to_dict("records"),
         "combined": told.combined,
         "holiday_effect": told.holiday_effect,
+        "event_effect": told.event_effect,
         "load": told.load,
         "reconciled": told.reconciled,
         "scale": scale,
-        "presage": told.presage * scale,
+        "today": today,
+        "presage": published,
         "trials": told.trials,
+        "interval": {
+            "phi": told.phi,
+            "growth": told.growth,
+            "doubt": told.doubt,
+            "unit": told.unit,
+            "centre": told.centre,
+            "reach": list(told.reach),
+            "quantiles": told.quantiles.to_dict("records"),
+        },
     }
     rows = [
-        [row.member, f"{row.forecast:.2f}", f"{row.weight:.1%}", f"{row.part:.2f}"]
+        [
+            row.member,
+            _n(row.forecast),
+            f"{row.weight:.1%}",
+            _n(row.part),
+            "-" if row.score != row.score else f"{row.score:.4f}",
+            "-" if row.wape != row.wape else f"{row.wape:.1%}",
+        ]
         for row in told.members.itertuples()
     ]
+    of_all = f"one number x {scale:.3f}" + (f", today so far x {today:.3f}" if today != 1 else "")
     lines = [
-        f"why {unique_id} at {told.ds}: {told.presage * scale:.2f}",
-        *table(["member", "says", "weight", "part"], rows),
-        f"together {told.combined:.2f} (holidays x {told.holiday_effect:.2f} in each, drivers x "
-        f"{told.load:.2f} in those with drivers), {told.reconciled:+.2f} to add up, one number x "
-        f"{scale:.3f}; judged by {told.trials} trials",
+        f"why {told.unique_id} at {told.ds} UTC ({local:%a %d %b %H:%M} local): {_n(published)}",
+        *table(["member", "says", "weight", "part", "score", "off in trials"], rows),
+        f"together {_n(told.combined)} (holidays x {told.holiday_effect:.3f} and events x "
+        f"{told.event_effect:.3f} in each, drivers x {told.load:.3f} in those with drivers), "
+        f"{told.reconciled:+.3f} to add up, {of_all}; judged by {told.trials} trials",
+        *_interval_lines(told, published),
     ]
-    try:
-        before = history_at(as_of - YESTERDAY)
-    except NotEnoughHistory:
-        return data | {"change": None}, [*lines, "there is no forecast of the day before"]
-    ahead = int((grid.index(np.array([step])) - grid.index(last))[0])
-    moved = explain_change(Issue(model, before, context), Issue(model, history, context), ahead)
-    moved = moved[(moved["unique_id"] == unique_id) & (moved["ds"] == told.ds)]
+    moved = change[(change["unique_id"] == told.unique_id) & (change["ds"] == told.ds)]
     if moved.empty:
-        return data | {"change": None}, [*lines, "the series is new since the day before"]
-    change = {name: float(moved[name].iloc[0]) for name in ("before", *PARTS, "after")}
-    parts = ", ".join(f"{WORDS[name]} {change[name]:+.2f}" for name in PARTS)
-    lines.append(f"a day ago {change['before']:.2f}; {parts}; now {change['after']:.2f}")
-    return data | {"change": change}, lines
+        return data | {"change": None}, [*lines, "there is no forecast of it of the day before"]
+    parts = {name: float(moved[name].iloc[0]) for name in NUMBERS}
+    shown = [f"{words} {parts[name]:+.3f}" for name, words in WORDS.items() if parts[name]]
+    was = "it was" if earlier.frame is not None else "today's model says it was"
+    lines.append(
+        f"as of {earlier.as_of} UTC {was} {_n(parts['before'])}; "
+        + (", ".join(shown) or "nothing has changed")
+        + f"; now {_n(parts['after'])}"
+    )
+    return data | {"change": {"since": earlier.as_of, **parts}}, lines
+
+
+def _n(value: float) -> str:
+    """A number of contacts with digits enough to redo a sum by hand."""
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+
+
+def _interval_lines(told: Audit, published: float) -> list[str]:
+    """How the interval is made, in the shares that are written."""
+    times = published / told.presage if told.presage > 0 else 1.0
+    wanted = told.quantiles[told.quantiles["probability"].isin([0.025, 0.1, 0.5, 0.9, 0.975])]
+    rows = [
+        [f"{share:.1%}", f"{residual:+.3f}", _n(count * times)]
+        for share, residual, count in wanted[["probability", "residual", "count"]].to_numpy()
+    ]
+    f = max(told.presage, 0.25)
+    more = f" + ({told.doubt:.4f} x {told.presage:.3f})^2" if told.doubt else ""
+    early, late = told.reach
+    widened = f"; wider by trouble that ends early ({early:+.2f}) or late ({late:+.2f})"
+    return [
+        f"its interval: unit {told.unit:.3f} = root(({f:.3f} + {told.phi:.5f} x "
+        f"{told.presage:.3f}^2) x {told.growth:.4f}^2{more}), then ({told.centre:.3f} + residual x "
+        f"unit) x {times:.3f}, not below 0{widened if early or late else ''}",
+        *table(["of outcomes below", "residual", "contacts"], rows),
+    ]
 
 
 def write_paths(
@@ -101,20 +199,17 @@ def write_paths(
     scale: float,
     out: Path,
 ) -> int:
-    """Write ``path, unique_id, ds, y``: joint sample paths; the number of rows.
-
-    Whole contacts, unless the one number scales them.
+    """Write ``path, unique_id, ds, y``: joint sample paths in whole contacts, their mean the
+    forecast's times ``scale``; the number of rows.
     """
-    made = model.paths(
-        history, count, seed=seed, horizon=steps, context=context, whole=scale == 1.0
-    )
+    made = model.paths(history, count, seed=seed, horizon=steps, context=context, scale=scale)
     paths, series, length = made.counts.shape
     frame = pd.DataFrame(
         {
             "path": np.repeat(np.arange(paths), series * length),
             "unique_id": np.tile(np.repeat(np.array(made.ids, dtype=object), length), paths),
             "ds": np.tile(made.ds, paths * series),
-            "y": made.counts.reshape(-1) * scale,
+            "y": made.counts.reshape(-1),
         }
     )
     frame["unique_id"] = frame["unique_id"].astype("str")

@@ -50,7 +50,8 @@ def join_published(
     now = _again(workspace, "forecast", frame, forecast, made, made.forecast_scale)
     with open_store(workspace) as store:
         version = forecast.about["model_version"]
-        save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=version)
+        told = {"freq": forecast.about.get("freq"), "scale": made.forecast_scale}
+        save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=version, meta=told)
     return made, (
         f"one number: {made.total:.0f} contacts in {made.days:g} days, {made.customers:.0f} of "
         f"them by the customers scored (series x {made.forecast_scale:.3f}, customers x "

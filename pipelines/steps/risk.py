@@ -17,6 +17,7 @@ from data.snapshot import Snapshot, open_snapshot
 from data.workspace import Workspace
 from features.spine import customers_at
 from models.risk.evidence import rows_behind, with_rows
+from models.risk.words import language_of
 from pipelines.console import Progress, Result, say, table
 from pipelines.output import write_frame
 from pipelines.steps.one_number import join_published
@@ -44,10 +45,15 @@ def score_customers(
     if spine.empty:
         raise NotEnoughHistory(f"no customer is signed up and not closed as of {as_of}")
     report(f"scoring {len(spine)} customers")
+    language = language_of(opened.settings.risk.reasons_language)
     frame = predictor.score(
-        spine, predictor.history(tables), reasons_for=REASONS_FOR, num_threads=2
+        spine,
+        predictor.history(tables),
+        reasons_for=REASONS_FOR,
+        num_threads=2,
+        language=language,
     )
-    frame["reasons"] = _told_with_rows(frame, tables, as_of)
+    frame["reasons"] = _told_with_rows(frame, tables, as_of, language)
     publish(
         opened.state_dir,
         "scores",
@@ -90,10 +96,12 @@ def score_customers(
     )
 
 
-def _told_with_rows(frame: pd.DataFrame, tables: Snapshot, as_of: datetime) -> pd.Series:
+def _told_with_rows(
+    frame: pd.DataFrame, tables: Snapshot, as_of: datetime, language: str
+) -> pd.Series:
     """The reasons, each naming the rows behind it: which order is late, which ticket is open."""
     told = frame["reasons"] != "[]"
-    behind = rows_behind(tables, as_of, frame.loc[told, "customer_id"].tolist())
+    behind = rows_behind(tables, as_of, frame.loc[told, "customer_id"].tolist(), language)
     texts = [
         json.dumps(with_rows(json.loads(reasons), customer, behind), ensure_ascii=False)
         if reasons != "[]"

@@ -20,20 +20,27 @@ from models.champion import champion
 from models.volume import (
     VolumeContext,
     VolumeModel,
+    audit,
     load_volume,
     train_volume,
+    whole_contacts,
 )
 from models.volume.drivers import DriverSource
 from models.volume.intraday import reforecast
 from pipelines.console import Progress, Result, say
 from pipelines.console import table as text_table
 from pipelines.output import write_frame
-from pipelines.steps.explaining import why, write_paths
+from pipelines.steps.explaining import earlier_forecast, what_changed, why, write_paths
 from pipelines.steps.one_number import join_published
 from serving.overrides import overridden
 from serving.published import newest, publish
 
 SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+OFF = {
+    "presage": "this forecast",
+    "seasonal_naive": "the season before",
+    "mean_of_8": "mean of 8 same slots",
+}
 ACTUAL_DAYS = 28
 """Days of counts that are published beside a forecast, for the page."""
 
@@ -41,18 +48,20 @@ ACTUAL_DAYS = 28
 @dataclass(frozen=True)
 class Asked:
     """What a planner asks besides: ``why`` a series' number at ``ds`` (default: the next step),
-    and ``count`` sample paths, written to ``paths``.
+    and ``count`` sample paths, written to ``paths``; ``whole``: write median and intervals in whole
+    contacts.
     """
 
     why: str | None = None
     ds: datetime | None = None
     paths: Path | None = None
     count: int = 100
+    whole: bool = False
 
 
 def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
     """What a forecast may know besides the counts, from settings and tables."""
-    company = workspace.settings.company
+    company, volume = workspace.settings.company, workspace.settings.volume
     return VolumeContext(
         country=company.country,
         time_zone=company.time_zone,
@@ -60,6 +69,9 @@ def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
         calendar=tables.frame("calendar") if tables.has("calendar") else None,
         local_days=None if tables.has("volumes") else True,
         drivers=drivers_of(workspace, tables),
+        history_days=volume.history_days,
+        split_by=volume.split_by,
+        handed_over_channel=volume.handed_over_channel,
     )
 
 
@@ -88,15 +100,37 @@ def native_freq(tables: Tables) -> str | None:
     """The step of the ``volumes`` table, by its most frequent gap; None without such a table."""
     if not tables.has("volumes"):
         return None
+    gaps = _gaps(tables)
+    return None if gaps.empty else _named(gaps.mode().iloc[0])
+
+
+def _gaps(tables: Tables) -> pd.Series:
+    """The time between neighbouring rows of each series of ``volumes``."""
     rows = tables.frame("volumes", ["unique_id", "ds"]).drop_duplicates()
-    gaps = rows.sort_values(["unique_id", "ds"]).groupby("unique_id")["ds"].diff().dropna()
-    if gaps.empty:
-        return None
-    minutes = round(gaps.mode().iloc[0].total_seconds() / 60)
+    return rows.sort_values(["unique_id", "ds"]).groupby("unique_id")["ds"].diff().dropna()
+
+
+def _named(gap: timedelta) -> str:
+    minutes = round(gap.total_seconds() / 60)
     named = {60: "h", 1440: "D", 10_080: "W"}
     if 28 * 1440 <= minutes <= 31 * 1440:
         return "MS"
     return named.get(minutes, f"{minutes}min")
+
+
+def refuse_finer(tables: Tables, freq: str) -> None:
+    """UsageError where not even two counts of ``volumes`` are as near as a step is long."""
+    from models.volume.grid import parse_frequency
+
+    if not tables.has("volumes"):
+        return
+    frequency, gaps = parse_frequency(freq), _gaps(tables)
+    step = timedelta(minutes=frequency.count if frequency.unit == "minute" else 1440)
+    if not gaps.empty and gaps.min() > step and frequency.unit in ("minute", "day"):
+        raise UsageError(
+            f"--freq {freq} is finer than volumes: no two counts of a series are nearer than "
+            f"{gaps.min()}. Give --freq {_named(gaps.min())}"
+        )
 
 
 def horizon_steps(horizon: str, freq: str) -> int:
@@ -125,7 +159,7 @@ def forecast_volume(
     workspace: Path,
     snapshot: Path,
     as_of: datetime,
-    horizon: str,
+    horizon: str | None,
     freq: str | None,
     out: Path | None,
     report: Progress,
@@ -138,15 +172,17 @@ def forecast_volume(
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     context = context_of(opened, tables)
-    freq = freq or native_freq(tables) or "h"
+    freq = freq or native_freq(tables) or opened.settings.volume.freq
+    refuse_finer(tables, freq)
+    horizon = horizon or f"{opened.settings.volume.horizon_days:g}d"
     steps = horizon_steps(horizon, freq)
     report("counting contacts")
     history, source = series_of(tables, as_of, freq, context)
     report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
     model, model_version = model_for(opened, history, steps, freq, context)
     levels, record = opened.settings.volume.levels, model.record
-    frame, parts = model.told(history, horizon=steps, context=context, levels=levels)
-    frame, today = reforecast(model, history, context, frame)
+    alone, parts = model.told(history, horizon=steps, context=context, levels=levels)
+    frame, today = reforecast(model, history, context, alone)
     if today is not None:
         report("the rest of today is adjusted by what came so far")
     now = SYSTEM.now()
@@ -162,10 +198,20 @@ def forecast_volume(
         record={"said": record.said, "came": record.came, "windows": record.windows},
     )
     publish(opened.state_dir, "parts", parts, as_of=as_of, now=now, freq=freq)
+    tested = model.accuracy()
+    publish(opened.state_dir, "accuracy", tested, as_of=as_of, now=now, freq=freq)
     recent = history[history["ds"] >= as_of - timedelta(days=ACTUAL_DAYS)]
     publish(opened.state_dir, "actuals", recent, as_of=as_of, now=now, freq=freq)
     with open_store(opened) as store:
-        save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=model_version)
+        earlier = earlier_forecast(store, as_of, freq)
+        save_forecast(
+            store,
+            frame,
+            as_of=as_of,
+            issued_at=now,
+            model_version=model_version,
+            meta={"freq": freq, "scale": 1.0},
+        )
     joined, told = join_published(opened, tables, as_of)
     if joined is not None:
         published = newest(opened.state_dir, "forecast")
@@ -176,17 +222,29 @@ def forecast_volume(
     if changes:
         frame = frame.assign(overridden=overridden(frame, changes))
     if out is not None:
-        write_frame(frame, out)
+        write_frame(whole_contacts(frame) if asked.whole else frame, out)
     scale = 1.0 if joined is None else joined.forecast_scale
+    report("comparing with the forecast before")
+
+    def history_at(moment: datetime) -> pd.DataFrame:
+        return series_of(tables, moment, freq, context)[0]
+
+    change = what_changed(model, history_at, context, as_of, alone, frame, scale, earlier)
+    publish(
+        opened.state_dir, "change", change, as_of=as_of, now=now, since=earlier.as_of.isoformat()
+    )
     extra: dict[str, Any] = {}
     if asked.why is not None:
-
-        def history_at(moment: datetime) -> pd.DataFrame:
-            return series_of(tables, moment, freq, context)[0]
-
-        extra["why"], lines = why(model, history_at, context, as_of, asked.why, asked.ds, scale)
+        step = frame["ds"].min() if asked.ds is None else pd.Timestamp(asked.ds)
+        parts_of_it = audit(model, history, asked.why, step, context)
+        row = frame[(frame["unique_id"] == asked.why) & (frame["ds"] == step)]
+        if row.empty:
+            raise UsageError(f"{step} is after the last step of --horizon {horizon}")
+        number = float(row["presage"].iloc[0])
+        zone = opened.settings.company.time_zone
+        extra["why"], lines = why(parts_of_it, number, scale, change, earlier, zone)
     else:
-        lines = forecast_lines(frame, opened)
+        lines = forecast_lines(frame, opened, tested)
     if asked.paths is not None:
         seed = opened.settings.volume.seed
         rows = write_paths(model, history, context, steps, asked.count, seed, scale, asked.paths)
@@ -201,14 +259,15 @@ def forecast_volume(
             "out": str(out) if out else None,
             "model_version": model_version,
             "one_number": None if joined is None else asdict(joined),
+            "accuracy": tested.to_dict("records"),
             **extra,
         },
         [*lines, told, *([f"written to {out}"] if out else [])],
     )
 
 
-def forecast_lines(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
-    """The next seven days of the widest nodes, by local day."""
+def forecast_lines(frame: pd.DataFrame, workspace: Workspace, tested: pd.DataFrame) -> list[str]:
+    """The next seven days of the widest nodes, by local day, and how far off each was in trials."""
     nodes = frame["unique_id"].unique()
     shown = [n for n in nodes if n == "total" or (n.startswith("channel=") and "/" not in n)]
     zone = workspace.settings.company.time_zone
@@ -221,7 +280,30 @@ def forecast_lines(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
         [name, *(f"{v:.0f}" for v in row)]
         for name, row in zip(wide.index, wide.values, strict=True)
     ]
-    return ["contacts expected, by local day:", *text_table(["series", *wide.columns], rows)]
+    trials = int(tested["trials"].max()) if len(tested) else 0
+    if not len(tested):
+        off = ["how far off it was in trials is not known of this model: train it again"]
+    elif not trials:
+        off = [
+            "no trial was possible with so short a history: the mean of the same slots, and "
+            "intervals that are a guess, 30 % beside chance"
+        ]
+    else:
+        own = tested.set_index("unique_id").reindex(wide.index)[list(OFF)]
+        off = [
+            f"off in {trials} trials (sum of errors over sum of contacts, step by step):",
+            *table_of_errors(own),
+        ]
+    return ["contacts expected, by local day:", *text_table(["series", *wide.columns], rows), *off]
+
+
+def table_of_errors(errors: pd.DataFrame) -> list[str]:
+    """Errors (columns ``OFF``) of the series in the index, in percent, as lines."""
+    rows = [
+        [str(name), *("-" if value != value else f"{value:.1%}" for value in row)]
+        for name, row in zip(errors.index, errors.to_numpy(dtype="float64"), strict=True)
+    ]
+    return text_table(["series", *(OFF[name] for name in errors.columns)], rows)
 
 
 def model_for(

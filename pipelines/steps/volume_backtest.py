@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +20,11 @@ from models.volume import (
     forecast,
     mean_of_same_slots,
     seasonal_naive,
+    whole_contacts,
 )
-from pipelines.console import Progress, Result
+from pipelines.console import Progress, Result, table
 from pipelines.output import write_frame
-from pipelines.steps.volume import context_of, series_of
+from pipelines.steps.volume import context_of, refuse_finer, series_of
 
 
 def backtest_volume_model(
@@ -33,12 +36,18 @@ def backtest_volume_model(
     levels: tuple[int, ...],
     out: Path,
     report: Progress,
+    whole: bool = False,
 ) -> Result:
-    """Forecast at each cutoff with what was known then, beside the two baselines."""
+    """Forecast at each cutoff with what was known then, beside the two baselines; ``whole``: median
+    and intervals in whole contacts.
+    """
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     context = context_of(opened, tables)
-    final, _ = series_of(tables, end_of(opened, tables), freq, context)
+    refuse_finer(tables, freq)
+    # what came is compared with, however short a history is learned from
+    unlimited = replace(context, history_days=0)
+    final, _ = series_of(tables, end_of(opened, tables), freq, unlimited)
     known = {cutoff: known_at(tables, cutoff, freq, context) for cutoff in cutoffs}
     report(f"{len(cutoffs)} cutoffs of {final['unique_id'].nunique()} series")
     made = backtest_as_known(
@@ -50,10 +59,13 @@ def backtest_volume_model(
         levels=levels,
         seed=opened.settings.volume.seed,
     )
+    made = whole_contacts(made) if whole else made
     frame = with_baselines(made, known, horizon, freq, context)
     write_frame(frame, out)
     data, lines = accuracy(frame)
-    return Result({"rows": len(frame), "out": str(out), **data}, [*lines, f"written to {out}"])
+    short = too_short(known, freq, context)
+    data = {"rows": len(frame), "out": str(out), "too_short": short, **data}
+    return Result(data, [*short, *lines, f"written to {out}"])
 
 
 def end_of(workspace: Workspace, tables: Snapshot) -> datetime:
@@ -153,23 +165,22 @@ def with_baselines(
     return frame.merge(baselines, on=["unique_id", "ds", "cutoff"], how="left")
 
 
-def accuracy(frame: pd.DataFrame) -> tuple[dict[str, object], list[str]]:
-    """WAPE beside the baselines, and the coverage of each interval, over rows with an actual."""
-    from models.metrics import wape
+MEMBERS = {
+    "presage-median": "presage",
+    "seasonal_naive": "the seasonal naive",
+    "mean_of_same_slots": "the mean of 8 same slots",
+}
+MOST_SHOWN = 12
 
+
+def accuracy(frame: pd.DataFrame) -> tuple[dict[str, object], list[str]]:
+    """WAPE beside the baselines, of all series and of each (the busiest as lines), and the coverage
+    of each interval, over rows with an actual.
+    """
     known = frame[frame["y"].notna()]
-    if known.empty or not known["y"].abs().sum():
-        return {"rows_with_actuals": len(known)}, ["no actuals to compare with yet"]
+    if known.empty:
+        return {"rows_with_actuals": 0}, ["no actuals to compare with yet"]
     y = known["y"].to_numpy(float)
-    scores = {
-        name: wape(y, known[column].to_numpy(float))
-        for name, column in (
-            ("presage", "presage-median"),
-            ("the seasonal naive", "seasonal_naive"),
-            ("the mean of 8 same slots", "mean_of_same_slots"),
-        )
-        if known[column].notna().all()
-    }
     levels = [c.rpartition("-")[2] for c in known.columns if c.startswith("presage-lo-")]
     inside = {
         level: float(
@@ -177,6 +188,57 @@ def accuracy(frame: pd.DataFrame) -> tuple[dict[str, object], list[str]]:
         )
         for level in levels
     }
+    covered = [f"inside the {level} % interval: {share:.1%}" for level, share in inside.items()]
+    told = {"coverage": inside, "rows_with_actuals": len(known)}
+    if not y.sum():
+        nothing = [f"none of the {len(known)} steps had a contact: there is no WAPE", *covered]
+        return told, nothing
+    scores = _wapes(known)
+    single = []
+    for name, part in known.groupby("unique_id"):
+        if part["y"].sum() > 0:
+            mean = float(part["y"].mean())
+            single.append({"unique_id": str(name), "mean_count": mean, **_wapes(part)})
     lines = [f"WAPE of {name}: {value:.4f}" for name, value in scores.items()]
-    lines += [f"inside the {level} % interval: {share:.1%}" for level, share in inside.items()]
-    return {"wape": scores, "coverage": inside, "rows_with_actuals": len(known)}, lines
+    if len(single) > 1:
+        busiest = sorted(single, key=lambda one: -one["mean_count"])[:MOST_SHOWN]
+        rows = [
+            [
+                one["unique_id"],
+                f"{one['mean_count']:.1f}",
+                *(f"{one[name]:.4f}" if name in one else "-" for name in MEMBERS.values()),
+            ]
+            for one in busiest
+        ]
+        lines += table(["WAPE of", "mean count", *MEMBERS.values()], rows)
+        if len(single) > len(busiest):
+            lines.append(f"and {len(single) - len(busiest)} less busy series, in --json")
+    return {"wape": scores, "series": single, **told}, [*lines, *covered]
+
+
+def _wapes(known: pd.DataFrame) -> dict[str, Any]:
+    """WAPE of each method that has an answer for every row."""
+    from models.metrics import wape
+
+    y = known["y"].to_numpy(float)
+    return {
+        name: wape(y, known[column].to_numpy(float))
+        for column, name in MEMBERS.items()
+        if known[column].notna().all()
+    }
+
+
+def too_short(known: dict[datetime, pd.DataFrame], freq: str, context: VolumeContext) -> list[str]:
+    """A line for each cutoff before which no trial was possible."""
+    from models.volume.judge import inner_origins
+    from models.volume.panel import panel_of
+
+    lines = []
+    for cutoff, past in known.items():
+        panel = panel_of(past, freq, context)
+        if not len(inner_origins(panel)):
+            lines.append(
+                f"cutoff {cutoff}: {panel.y.shape[1]} steps of {freq} are too few for a trial; the "
+                "forecast is the mean of the same slots, its intervals a guess, 30 % beside chance"
+            )
+    return lines

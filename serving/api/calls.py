@@ -105,6 +105,18 @@ CALLS = (
     ),
     Route(
         "GET",
+        "/v1/accuracy",
+        planning.see_accuracy,
+        "How far off each series was in trials, beside two plain rules",
+        "forecasts",
+        Rows,
+        "planning",
+        parameters=(SERIES, AFTER, LIMIT),
+        csv=True,
+        problems=(400, 404, 406, 409),
+    ),
+    Route(
+        "GET",
         "/v1/actuals",
         planning.see_actuals,
         "Contacts that came, up to the newest forecast",

@@ -147,11 +147,29 @@ class Before(Struct):
     issued_at: datetime
 
 
+class Change(Struct):
+    """What moved a number ``since`` an earlier forecast's as-of time: all between ``before`` and
+    ``after`` adds up to their difference.
+    """
+
+    since: datetime
+    before: float
+    model: float
+    corrected: float
+    calendar: float
+    new_counts: float
+    drivers: float
+    today: float
+    one_number: float
+    after: float
+
+
 class Explained(Struct):
     """One number taken apart. The members' parts add up to ``combined``; with ``reconciled`` (what
     adding up moved it by) and times ``adjusted`` (the one number, today so far) it is ``presage``.
-    ``holiday_effect`` is in every member, ``load`` in those with drivers. ``before``: the same step
-    in the forecast that was in force a day before this one's as-of time, or null.
+    ``holiday_effect`` and ``event_effect`` are in every member, ``load`` in those with drivers.
+    ``before``: the same step in the forecast that was in force a day before this one's as-of time,
+    or null. ``change``: what moved it since the forecast before, or null.
     """
 
     unique_id: str
@@ -159,11 +177,13 @@ class Explained(Struct):
     presage: float
     combined: float
     holiday_effect: float
+    event_effect: float
     load: float
     reconciled: float
     adjusted: float
     members: list[Member]
     before: Before | None
+    change: Change | None
 
 
 class NewOverride(Struct, forbid_unknown_fields=True):

@@ -142,7 +142,7 @@ function drawHeat() {
         button.style.background = `color-mix(in srgb, var(--blue) ${Math.round(
           70 * count / most)}%, transparent)`;
         button.setAttribute("aria-pressed", String(day === $("day").value && time === $("hour").value));
-        button.onclick = () => { $("day").value = day; $("hour").value = time; drawAnswer(); drawHeat(); };
+        button.onclick = () => { $("day").value = day; $("hour").value = time; drawAnswer(); drawHeat(); guarded(drawWhy)(); };
         td.append(button);
       }
       tr.append(td);
@@ -152,13 +152,51 @@ function drawHeat() {
   $("heat").replaceChildren(head, ...body);
 }
 
+// What moves a number from one forecast to the next: the parts of `change`, in words.
+const CAUSES = { model: "trained again", corrected: "counts corrected", calendar: "newly announced",
+  new_counts: "counts since", drivers: "orders, errors, open tickets since",
+  today: "what today brought so far", one_number: "the customers' expected tickets" };
+
+async function drawWhy() {
+  const day = $("day").value, time = $("hour").value, out = $("why");
+  const at = (state.ahead || []).filter((row) => `${row.day} ${row.time}` <= `${day} ${time}`).pop();
+  out.textContent = "";
+  if (!at) return;
+  const query = `unique_id=${encodeURIComponent(at.unique_id)}&ds=${encodeURIComponent(at.ds)}`;
+  const told = await ask(`/v1/forecasts/explain?${query}`).catch(() => null);
+  if (!told || $("day").value !== day || $("hour").value !== time) return;
+  const small = (value) => number(value, Math.abs(value) < 10 ? 2 : 1);
+  const factors = [["holidays", told.holiday_effect], ["events", told.event_effect],
+    ["orders, errors and open tickets", told.load]].filter(([, by]) => Math.abs(by - 1) > 0.005);
+  let text = ` contacts expected, by ${told.members.slice(0, 3).map((one) =>
+    `${one.member.replaceAll("_", " ")} (${percent(one.weight)})`).join(", ")} and others`;
+  if (factors.length) text += `, with ${factors.map(([name, by]) => `${name} × ${number(by, 2)}`).join(", ")}`;
+  text += ". ";
+  if (told.change) {
+    const parts = Object.keys(CAUSES).filter((name) => Math.abs(told.change[name]) >= 0.005)
+      .map((name) => `${CAUSES[name]} ${told.change[name] > 0 ? "+" : "−"}${small(Math.abs(told.change[name]))}`);
+    const since = local(told.change.since);
+    text += `As of ${dayName(since.day)} ${since.time} it was ${small(told.change.before)}: ` +
+      `${parts.join(", ") || "nothing has moved it"}.`;
+  }
+  const of = at.unique_id === "total" ? "All channels" : at.unique_id.replace("channel=", "");
+  out.replaceChildren(`${of}, ${dayName(at.day)} at ${at.time}: `, bold(small(told.presage)), text);
+}
+
 async function drawChart() {
   const channel = $("channel").value;
   const id = channel ? `channel=${encode(channel)}` : "total";
   const query = `unique_id=${encodeURIComponent(id)}`;
   const [ahead, past] = await Promise.all([
     all(`/v1/forecasts?${query}`), all(`/v1/actuals?${query}`)]);
+  state.ahead = ahead.map((row) => ({ ...row, ...local(row.ds) }));
   $("chart").replaceChildren(chart(past, ahead));
+  await drawWhy();
+  const [tested] = await all(`/v1/accuracy?${query}`).catch(() => []);
+  $("accuracy").textContent = !tested || tested.presage === null ? "Not tested yet: too little history." :
+    `Off by ${percent(tested.presage)} in ${tested.trials} trials, interval by interval (sum of ` +
+    `errors over contacts); the season before by ${percent(tested.seasonal_naive)}, the mean of ` +
+    `the last 8 same slots by ${percent(tested.mean_of_8)}.`;
 }
 // the contract escapes / = and % in values
 const encode = (text) => text.replace(/[%/=]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -198,6 +236,8 @@ function chart(past, ahead) {
     points: rows.map((r) => `${x(at(r))},${y(r[value])}`).join(" ") }));
   draw(past, "y", "actual");
   draw(ahead, "presage", "median");
+  if (ahead.some((r) => r.overridden !== null && r.overridden !== undefined))
+    draw(ahead.map((r) => ({ ...r, now: r.overridden ?? r.presage })), "now", "changed");
   if (ahead.length) svg.append(node("line", { class: "now", x1: x(at(ahead[0])), x2: x(at(ahead[0])),
     y1: top, y2: H - bottom }));
   return svg;
@@ -231,7 +271,8 @@ $("key-form").onsubmit = guarded(async () => {
   try { await load(); } catch (error) { sessionStorage.removeItem(KEY); throw error; }
 });
 $("sign-out").onclick = () => { sessionStorage.removeItem(KEY); location.reload(); };
-for (const id of ["day", "hour"]) $(id).onchange = guarded(async () => { drawAnswer(); drawHeat(); });
+for (const id of ["day", "hour"]) $(id).onchange = guarded(async () => {
+  drawAnswer(); drawHeat(); await drawWhy(); });
 $("channel").onchange = guarded(show);
 $("plan-csv").onclick = guarded(() => download("/v1/staffing", "staffing.csv"));
 $("forecast-csv").onclick = guarded(() => download("/v1/forecasts", "forecast.csv"));

@@ -10,7 +10,29 @@ from hypothesis import strategies as st
 
 from models.volume import VolumeContext, backtest
 
-CONTEXT = VolumeContext(country=("GB",), time_zone="Europe/London")
+
+def context(seed: int, known_by: pd.Timestamp | None = None) -> VolumeContext:
+    """Campaigns of many sizes, some announced late, some moved later; or those rows of the calendar
+    alone that were there by a moment.
+    """
+    rng = np.random.default_rng(seed)
+    starts = pd.Timestamp("2024-02-05") + pd.to_timedelta(np.arange(0, 90, 9), "D")
+    told = starts - pd.to_timedelta(rng.integers(-6, 20, len(starts)), "D")
+    names = [f"e{number}" for number in range(len(starts))]
+    calendar = pd.DataFrame({"event_id": names, "kind": "campaign", "starts_at": starts})
+    calendar = calendar.assign(
+        announced_at=told,
+        recorded_at=told,
+        ends_at=starts + pd.Timedelta(days=3),
+        size=rng.choice([1.0, 2.0, 5.0], len(starts)),
+    )
+    moved = calendar.assign(
+        recorded_at=told + pd.Timedelta(days=8), starts_at=starts - pd.Timedelta(days=2)
+    )
+    calendar = pd.concat([calendar, moved[::3]], ignore_index=True)
+    if known_by is not None:
+        calendar = calendar[calendar["recorded_at"] <= known_by]
+    return VolumeContext(country=("GB",), time_zone="Europe/London", calendar=calendar)
 
 
 def world(seed: int, freq: str) -> pd.DataFrame:
@@ -42,9 +64,11 @@ def test_the_future_changes_no_forecast(freq, seed):
     )
     newcomer = pd.DataFrame({"unique_id": "a new one", "ds": history["ds"].max(), "y": [9.0]})
     worlds = [past, history, pd.concat([other, newcomer], ignore_index=True)]
+    contexts = [context(seed, days + pd.Timedelta(1, freq))]
+    contexts += [context(seed)] * 2
     made = [
-        backtest(table, cutoffs=[days], horizon=5, freq=freq, context=CONTEXT).drop(columns="y")
-        for table in worlds
+        backtest(table, cutoffs=[days], horizon=5, freq=freq, context=known).drop(columns="y")
+        for table, known in zip(worlds, contexts, strict=True)
     ]
     pd.testing.assert_frame_equal(made[0], made[1], check_exact=True)
     pd.testing.assert_frame_equal(made[0], made[2], check_exact=True)

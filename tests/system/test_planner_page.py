@@ -73,6 +73,8 @@ def test_a_planner_sees_people_and_chart(page: Any, service: Service, tmp_path: 
     assert "As of" in page.inner_text("#freshness")
     for kind in (".actual", ".median", ".band", ".wide"):
         assert page.locator(f"#chart svg {kind}").count() == 1
+    assert "trials" in page.inner_text("#accuracy")
+    page.wait_for_function("document.querySelector('#why').textContent.includes('expected, by')")
     page.screenshot(path=str(tmp_path / "page.png"), full_page=True)
 
     channel = page.locator("#channel option").all()[1].get_attribute("value")

@@ -20,7 +20,7 @@ from serving.desk import Desk
 from serving.overrides import overridden, value_added
 from serving.published import Published, pointer
 
-PART_COLUMNS = ("combined", "holiday_effect", "load", "reconciled")
+PART_COLUMNS = ("combined", "holiday_effect", "event_effect", "load", "reconciled")
 
 
 def see_forecasts(desk: Desk, call: Call) -> Answer:
@@ -57,12 +57,27 @@ def explain_forecast(desk: Desk, call: Call) -> Answer:
             "unique_id": name,
             "ds": ds.isoformat() + "Z",
             "presage": float(number["presage"]),
-            **{key: float(parts[key]) for key in PART_COLUMNS},
+            **{key: float(parts.get(key, 1.0)) for key in PART_COLUMNS},
             "adjusted": float(number["presage"]) / alone if alone > 0 else 1.0,
             "members": members_in(parts),
             "before": _before(desk, name, ds, published.as_of - timedelta(days=1)),
+            "change": _change(desk, name, ds, published.as_of),
         }
     )
+
+
+def _change(desk: Desk, name: str, ds: datetime, as_of: datetime) -> dict[str, Any] | None:
+    """What moved the number since the forecast before, in parts that add up; None where that said
+    nothing of it.
+    """
+    if pointer(desk.workspace.state_dir, "change") is None:
+        return None
+    told = desk.published("change")
+    rows = told.frame[(told.frame["unique_id"] == name) & (told.frame["ds"] == ds)]
+    if told.as_of != as_of or rows.empty:
+        return None
+    parts = rows.iloc[0].drop(["unique_id", "ds"])
+    return {"since": told.about["since"] + "Z", **{key: float(parts[key]) for key in parts.index}}
 
 
 def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[str, Any] | None:
@@ -74,6 +89,11 @@ def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[st
         return None
     told = {"presage": float(rows["presage"].iloc[0])}
     return {**told, "issued_at": found[0].issued_at.isoformat() + "Z"}
+
+
+def see_accuracy(desk: Desk, call: Call) -> Answer:
+    """How far off the model was in its trials, series by series, beside two plain rules."""
+    return _rows(desk.published("accuracy"), "unique_id", None, call)
 
 
 def see_actuals(desk: Desk, call: Call) -> Answer:
@@ -173,7 +193,7 @@ def publish_scenario(desk: Desk, call: Call) -> Answer:
     raise NotBuiltYet("scenarios are not built yet; nothing was published")
 
 
-def _rows(published: Published, name: str, time: str, call: Call) -> Answer:
+def _rows(published: Published, name: str, time: str | None, call: Call) -> Answer:
     frame = published.frame
     wanted = call.parameters.get(name)
     if wanted:
@@ -183,7 +203,7 @@ def _rows(published: Published, name: str, time: str, call: Call) -> Answer:
             told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
             raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
         frame = found
-    return answer_rows(between(frame, time, call), published, call)
+    return answer_rows(frame if time is None else between(frame, time, call), published, call)
 
 
 def _vintage(desk: Desk, call: Call) -> Published:

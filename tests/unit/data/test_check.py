@@ -294,3 +294,14 @@ def test_a_report_lists_so_many_and_counts_all(workspace: Workspace) -> None:
     assert report.counts == {("usage", "customer_id", "null"): number}
     quarantined = pd.read_parquet(workspace.state_dir / "quarantine" / "usage.parquet")
     assert len(quarantined) == number
+
+
+def test_a_wrong_count_names_its_series_and_row(tmp_path: Path) -> None:
+    workspace = init(tmp_path)
+    (tmp_path / "tables").mkdir(exist_ok=True)
+    rows = ["unique_id,ds,y", "calls,2024-01-01,5", "calls,2024-01-02,-4", "mails,2024-01-02,"]
+    (tmp_path / "tables" / "volumes.csv").write_text("\n".join([*rows, rows[1]]))
+    told = [str(violation) for violation in check(workspace).errors]
+    assert any(line.startswith("volumes.csv row 2 (series 'calls'): y: minimum") for line in told)
+    assert any(line.startswith("volumes.csv row 3 (series 'mails'): y: null") for line in told)
+    assert any("row 1 (series 'calls'): unique_id: duplicate key" in line for line in told)

@@ -70,6 +70,19 @@ def test_a_model_that_is_too_sure_or_at_the_wrong_level_is_refused(world):
     assert [line.split(" ")[0] for line in high.refusals] == ["observed"]
 
 
+def test_a_level_that_is_off_by_chance_perhaps_is_not_called_right(world):
+    """Of few rows, most of whom complained by chance: the interval reaches in, the figure not."""
+    p, evaluation = world
+    few = np.flatnonzero(p > np.quantile(p, 0.9))[:40]
+    y = np.zeros(len(few))
+    y[:3] = 1
+    told = np.full(len(few), 0.14)
+    part = replace(evaluation, y=y, groups=np.arange(len(few)), baselines={})
+    lines = gate_fallback(told, None, part, at_work="learned").reasons
+    (line,) = [one for one in lines if one.startswith("observed over predicted")]
+    assert "is not surely outside of" in line
+
+
 def test_predictions_that_are_not_finite_are_refused_first(world):
     p, evaluation = world
     broken = p.copy()

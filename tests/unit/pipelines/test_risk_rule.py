@@ -72,6 +72,18 @@ def test_the_rule_is_served_and_says_what_is_missing(
     assert ((risk > 0) & (risk < 1)).all() and (np.diff(risk, axis=1) >= 0).all()
 
 
+@pytest.mark.parametrize(("tag", "word"), [("en", "complaint"), ("es", "queja"), ("nb", "klage")])
+def test_reasons_are_told_in_the_agents_language(tag: str, word: str, tmp_path: Path) -> None:
+    folder = company(tmp_path / "w", 40, 20)
+    (folder / "presage.toml").write_text(f'[risk]\nreasons_language = "{tag}"\n')
+    _, snapshot, moment = trained(folder)
+    out = tmp_path / "scores.csv"
+    score_customers(folder, snapshot, moment, None, out, silent)
+    told = pd.read_csv(out)["reasons"]
+    assert (told != "[]").any()
+    assert told[told != "[]"].str.contains(word).all()
+
+
 def test_without_one_complaint_there_is_no_rate_to_serve(tmp_path: Path) -> None:
     folder = company(tmp_path / "w", 3, 60, complaints=False)
     with pytest.raises(NotEnoughHistory, match="one class only"):

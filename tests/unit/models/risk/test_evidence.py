@@ -36,6 +36,8 @@ def test_overdue_orders_are_named_with_their_days() -> None:
     assert found[("a", "orders_open")] == ["soon", "later", "late"]
     assert found[("a", "orders_late_delivered")] == ["done"]
     assert ("b", "orders_overdue") not in found
+    today = rows_behind(TABLES, datetime(2026, 1, 7, 12), ["a"])
+    assert today[("a", "orders_overdue")][0] == "later: due today"
 
 
 def test_what_was_not_known_at_the_time_is_not_told() -> None:

@@ -87,7 +87,7 @@ def test_reasons_gather_columns_of_one_subject(trained: RiskModel, make_world: W
     [said] = trained.reasons(row)
     assert said[0]["feature"] == "orders_overdue_now"
     assert said[0]["value"] == row["orders_overdue_now"].iloc[0]
-    assert said[0]["text"].startswith("orders past their promised day: ")
+    assert said[0]["text"] == f"{said[0]['value']:.0f} overdue orders now"
     assert 0 < said[-1]["contribution"] <= said[0]["contribution"] and len(said) <= 3
     subjects = [reason["feature"].split("_since")[0].split("_count")[0] for reason in said]
     assert len(set(subjects)) == len(subjects)

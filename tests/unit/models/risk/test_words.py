@@ -14,7 +14,9 @@ from features.complaint import complaint_predicate
 from features.views import all_features
 from models.risk.lexicon import FORMS, LANGUAGES, SUBJECTS, WHOLE
 from models.risk.model import RiskModel
-from models.risk.words import sentence
+from models.risk.phrases import PHRASES
+from models.risk.reasons import AGE, reasons
+from models.risk.words import WINDOW, sentence, subject, untested
 
 World = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 
@@ -39,7 +41,7 @@ TOLD: list[tuple[str, object, tuple[str, str, str]]] = [
         "orders_since_last_days",
         12.44,
         (
-            "12.4 days since the last of orders",
+            "the latest order was 12.4 days ago",
             "12,4 días desde lo último: pedidos",
             "12,4 dager siden sist: ordrer",
         ),
@@ -48,7 +50,7 @@ TOLD: list[tuple[str, object, tuple[str, str, str]]] = [
         "tickets_csat_last",
         None,
         (
-            "last csat tickets: not known",
+            "latest rating: not known",
             "satisfacción, último valor: desconocido",
             "tilfredshet, siste verdi: ikke kjent",
         ),
@@ -72,6 +74,44 @@ def test_a_value_is_a_sentence_in_every_language(
     assert tuple(sentence(name, value, of) for of in LANGUAGES) == told
 
 
+def test_an_order_is_overdue_in_plain_english_and_what_has_no_words_is_told_by_its_note() -> None:
+    card = {"note": "orders already due, not yet delivered, cancelled, returned or refunded"}
+    assert sentence("orders_overdue_now", 2.0, card=card) == "2 overdue orders now"
+    due = {"note": "orders due in the next 3 days, not yet delivered"}
+    assert sentence("orders_due_next_3d", 1.0, card=due) == f"{due['note']}: 1"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_not_there_is_one_reason_and_names_a_new_customer(language: str) -> None:
+    names = [
+        AGE,
+        "usage_errors_sum",
+        "orders_count_28d",
+        "tickets_complaint_count",
+        "carrier_share",
+    ]
+    rows = pd.DataFrame(
+        {
+            AGE: [2.0, 400.0],
+            "usage_errors_sum": [0.0, 0.001],
+            "orders_count_28d": [0.0, 3.0],
+            "tickets_complaint_count": [2.0, 0.0],
+            "carrier_share": [0.0, 0.0],
+        }
+    )
+    amounts = np.array([[0.1, 0.3, 0.2, 0.4, 0.05], [-0.1, 0.3, 0.2, -0.4, 0.05]])
+    young, old = reasons(names, {}, rows, amounts, None, language)
+    assert [round(one["contribution"], 9) for one in young] == [0.6, 0.4, 0.05]
+    assert young[0]["text"] == untested(2.0, language) and "2" in young[0]["text"]
+    assert young[0]["feature"] == "usage_errors_sum"
+    assert [round(one["contribution"], 9) for one in old] == [0.3, 0.2, 0.05, -0.1, -0.4]
+    assert old[0]["text"] == untested(400.0, language) != young[0]["text"]
+    # a complaint that never was lowers the risk, and says so
+    assert "0" in old[-1]["text"]
+    [first] = reasons(names, {}, rows[:1], amounts[:1], 1, language)
+    assert first == young[:1]
+
+
 def test_every_feature_can_be_said_in_every_language() -> None:
     for feature in all_features(complaint_predicate(Complaint())):
         for language in LANGUAGES:
@@ -80,8 +120,23 @@ def test_every_feature_can_be_said_in_every_language() -> None:
                 assert said and "{" not in said and "nan" not in said.split()
 
 
+def test_no_feature_is_told_in_english_words_in_another_language() -> None:
+    names = [feature.name for feature in all_features(complaint_predicate(Complaint()))]
+    assert len(names) > 250
+    for language in ("es", "no"):
+        known = {**WHOLE[language], **PHRASES[language]}
+        missing = [
+            name
+            for name in names
+            if WINDOW.sub("", name) not in known and subject(name) not in SUBJECTS[language]
+        ]
+        assert missing == []
+    said = sentence("open_carrier_orders_late_share_largest_7d", 0.5, "es")
+    assert said == "retrasos del peor transportista de sus pedidos en 7 días: 50 %"
+
+
 def test_languages_have_the_same_words() -> None:
-    assert set(SUBJECTS["es"]) == set(SUBJECTS["no"])
+    assert set(SUBJECTS["en"]) == set(SUBJECTS["es"]) == set(SUBJECTS["no"])
     for language in LANGUAGES:
         assert set(FORMS[language]) == set(FORMS["en"])
         assert set(WHOLE[language]) == set(WHOLE["en"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from data.errors import UsageError
-from models.volume import VolumeContext, VolumeModel, audit, train_volume
+from models.volume import Audit, VolumeContext, VolumeModel, audit, train_volume
 from models.volume.audit import members_in
 from models.volume.special_days import HOLIDAY, kinds_of
 
@@ -44,6 +44,32 @@ def test_parts_and_reconciliation_add_up_to_what_is_published(model, history, da
         quantiles = told.quantiles.set_index("probability")["count"]
         assert quantiles[0.9] == pytest.approx(published["presage-hi-80"])
         assert quantiles[0.025] == pytest.approx(published["presage-lo-95"])
+
+
+def by_hand(told: Audit, residual: float, share: float) -> float:
+    """A quantile with pencil and paper, as docs/volume.md says."""
+    f = told.presage
+    unit = ((max(f, 0.25) + told.phi * f**2) * told.growth**2 + told.doubt**2 * f**2) ** 0.5
+    middle = told.quantiles.set_index("probability").loc[0.5, "residual"]
+    centre = f - f / (f + 10) * middle * unit
+    assert unit == pytest.approx(told.unit)
+    assert centre == pytest.approx(told.centre)
+    away = told.reach[0] if share < 0.5 else told.reach[1]
+    own, reach = (residual - middle) * unit, min(abs(share - 0.5) / 0.4, 1.0) * away
+    far = np.sign(share - 0.5) * (np.hypot(own, reach) - abs(own))
+    return max(centre + residual * unit + far, 0.0)
+
+
+@pytest.mark.parametrize("day", ["2024-12-25", "2024-12-30"])
+def test_an_interval_can_be_redone_by_hand(model, history, day):
+    table = model.forecast(history, context=CONTEXT).set_index(["unique_id", "ds"])
+    told = audit(model, history, "channel=a", pd.Timestamp(day), CONTEXT)
+    published = table.loc[("channel=a", pd.Timestamp(day))]
+    residual = told.quantiles.set_index("probability")["residual"]
+    for column, share in (("lo-95", 0.025), ("lo-80", 0.1), ("median", 0.5), ("hi-80", 0.9)):
+        made = by_hand(told, residual[share], share)
+        assert made == pytest.approx(published[f"presage-{column}"]), column
+    assert (told.doubt > 0) == (day == "2024-12-25")
 
 
 def test_a_holidays_effect_is_shown_and_an_ordinary_days_is_one(model, history):

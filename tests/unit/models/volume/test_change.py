@@ -73,6 +73,34 @@ def test_an_announced_closure_is_the_calendars(model):
     assert made.loc["2024-05-03", "calendar"] == 0
 
 
+def test_news_of_a_calendar_handed_over_whole_are_the_calendars(model):
+    """As the verb does: one calendar, in which the event is announced between the two."""
+    closed = pd.DataFrame(
+        {
+            "kind": ["closure"],
+            "announced_at": [pd.Timestamp("2024-04-30T12:00")],
+            "starts_at": [pd.Timestamp("2024-05-03")],
+            "ends_at": [pd.Timestamp("2024-05-04")],
+        }
+    )
+    context = VolumeContext(calendar=closed)
+    made = parts(Issue(model, counts(120), context), Issue(model, counts(121), context))
+    made = made.set_index("ds")
+    assert made.loc["2024-05-03", "calendar"] == -made.loc["2024-05-03", "before"]
+    assert made.loc["2024-05-03", "new_counts"] == 0
+    assert made.loc["2024-05-04", "new_counts"] != 0
+
+
+def test_a_forecast_that_is_there_already_is_not_made_again(model):
+    before, after = Issue(model, counts(120), PLAIN), Issue(model, counts(121), PLAIN)
+    made = model.forecast(counts(121), horizon=7)
+    pd.testing.assert_frame_equal(
+        explain_change(before, after, 7, made), explain_change(before, after, 7)
+    )
+    moved = explain_change(before, after, 7, made.assign(presage=1.0))
+    assert (moved["after"] == 1.0).all()
+
+
 def test_training_again_is_the_models(model):
     again = train_volume(counts(120), horizon=7, freq="D", seed=5)
     made = parts(Issue(model, counts(120), PLAIN), Issue(again, counts(120), PLAIN))

@@ -25,6 +25,8 @@ from models.volume.judge import LOST, share_of
 from models.volume.panel import panel_of
 from models.volume.stocks import DRIVERS
 
+from .test_audit import by_hand
+
 FIRST = pd.Timestamp("2024-01-01")
 DAYS = 140
 STRIKE = 136
@@ -164,6 +166,11 @@ def test_the_audit_shows_what_drivers_multiply_by(tables, driven, model):
     driven_part = told.members[told.members["member"].str.endswith("with drivers")]
     share = model.driven.share[model.ids.index("topic=delivery")]
     assert driven_part["weight"].sum() == pytest.approx(share)
+    assert told.reach[0] < 0 < told.reach[1], "a strike may end early or late"
+    residual = told.quantiles.set_index("probability")["residual"]
+    counted = told.quantiles.set_index("probability")["count"]
+    for share in (0.1, 0.9):
+        assert by_hand(told, residual[share], share) == pytest.approx(counted[share])
 
 
 def test_what_was_learned_of_orders_is_told_apart_from_counts(tables, driven, model):

@@ -117,6 +117,18 @@ def test_a_short_history_widens():
     assert width(short) > 1.3 * width(long)
 
 
+def test_a_horizon_longer_than_the_history_widens_with_each_history_more():
+    history = table(a=weekly(20), b=weekly(20, seed=1))
+    out = forecast(history, horizon=80, freq="D")
+    honest(out)
+    width = (out["presage-hi-80"] - out["presage-lo-80"])[out["unique_id"] == "a"].to_numpy()
+    # the same weekday, within the history's length, twice it and four times it
+    assert width[20 + 7] > 1.1 * width[13]
+    assert width[76] > 1.7 * width[13]
+    short = forecast(history, horizon=20, freq="D")
+    assert np.allclose(width[:20], (short["presage-hi-80"] - short["presage-lo-80"])[:20])
+
+
 def test_a_level_shift_is_followed():
     y = np.concatenate([weekly(80), weekly(35, seed=5) * 3])
     out = forecast(table(a=y), horizon=7, freq="D")

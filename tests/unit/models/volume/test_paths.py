@@ -47,6 +47,27 @@ def test_parts_add_up_in_every_path_in_whole_contacts(model, history):
     assert (made.counts >= 0).all()
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.3])
+def test_paths_of_rare_contacts_have_the_forecasts_mean(scale):
+    """Twelve topics of one contact in five days each: their week must not become three."""
+    rng = np.random.default_rng(0)
+    parts = {f"topic={place}": rng.poisson(0.2, 150).astype(float) for place in range(12)}
+    parts["total"] = sum(parts.values())
+    ds = pd.date_range("2024-01-01", periods=150)
+    frames = [pd.DataFrame({"unique_id": k, "ds": ds, "y": y}) for k, y in parts.items()]
+    rare = pd.concat(frames, ignore_index=True)
+    model = train_volume(rare, horizon=7, freq="D")
+    made = model.paths(rare, 1000, seed=1, scale=scale)
+    told = model.forecast(rare).groupby("unique_id")["presage"].sum() * scale
+    week = made.counts.sum(axis=2)
+    assert (made.counts == np.round(made.counts)).all()
+    assert week[:, made.ids.index("total")].mean() == pytest.approx(told["total"], rel=0.06)
+    for name in ("topic=1", "topic=7"):
+        assert week[:, made.ids.index(name)].mean() == pytest.approx(told[name], rel=0.25)
+    # as uneven as rare contacts are at least
+    assert week[:, made.ids.index("total")].var() > 0.7 * told["total"]
+
+
 def test_a_busy_week_is_busy_on_all_its_days_and_in_both_channels(model, history):
     made = model.paths(history, 4000, seed=3, whole=False)
     a = made.counts[:, made.ids.index("channel=a")]

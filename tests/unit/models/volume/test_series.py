@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.errors import NotEnoughHistory
+from data.errors import NotEnoughHistory, SettingsError
 from data.tables import MemoryTables
 from models.volume.context import VolumeContext
 from models.volume.series import series_from_tickets, series_from_volumes
@@ -90,3 +90,79 @@ def test_volumes_end_with_the_step_that_ends_at_as_of():
     made = series_from_volumes(tables, datetime(2024, 1, 1, 10, 59), "h")
     assert made["ds"].max() == pd.Timestamp("2024-01-01T09:00")
     assert made["y"].tolist() == list(np.arange(10.0))
+
+
+def counts(made: pd.DataFrame) -> dict[str, float]:
+    return {str(name): float(y) for name, y in made.groupby("unique_id")["y"].sum().items() if y}
+
+
+def test_hand_overs_without_a_ticket_are_contacts_once_they_happened():
+    tickets = log(50)
+    bots = pd.DataFrame(
+        {
+            "session_id": ["with", "without", "lost", "later", "contained"],
+            "started_at": FIRST + timedelta(days=2),
+            "handed_over_at": [
+                *[FIRST + timedelta(days=2, hours=1)] * 3,
+                FIRST + timedelta(days=14),
+                pd.NaT,
+            ],
+            "ticket_id": ["7", None, "of nobody", None, None],
+            "topic": ["billing", "billing", None, "billing", "billing"],
+        }
+    )
+    as_of = datetime(2024, 1, 15)
+    tables = MemoryTables({"tickets": tickets, "bot_sessions": bots})
+    without = counts(series_from_tickets(tables, as_of, "D", VolumeContext()))
+    context = VolumeContext(handed_over_channel="chat")
+    made = counts(series_from_tickets(tables, as_of, "D", context))
+    assert made["total"] == without["total"] + 2
+    assert made["channel=chat"] == 2
+    assert made["channel=chat/topic=billing"] == made["channel=chat/topic="] == 1
+    later = counts(series_from_tickets(tables, FIRST + timedelta(days=15), "D", context))
+    assert later["channel=chat"] == 3
+    unlinked = MemoryTables({"tickets": tickets, "bot_sessions": bots.assign(ticket_id=None)})
+    assert counts(series_from_tickets(unlinked, as_of, "D", context)) == without
+
+
+def test_contacts_are_split_by_columns_of_tickets_and_customers_too():
+    rng = np.random.default_rng(1)
+    tickets = log(300).assign(
+        customer_id=rng.choice(np.array(["a", "b", "c", None], dtype=object), 300),
+        priority=rng.choice(["high", "low"], 300),
+    )
+    customers = pd.DataFrame(
+        {"customer_id": ["a", "b"], "signed_up_at": FIRST - timedelta(days=9), "region": ["n", "s"]}
+    )
+    tables = MemoryTables({"tickets": tickets, "customers": customers})
+    context = VolumeContext(split_by=("region", "priority"))
+    made = counts(series_from_tickets(tables, datetime(2024, 1, 15), "D", context))
+    seen = tickets[(tickets["opened_at"] < "2024-01-15") & (tickets["is_machine"] != True)]  # noqa: E712
+    region = seen["customer_id"].map({"a": "n", "b": "s"})
+    assert made["region=n"] == (region == "n").sum()
+    assert made["region="] == region.isna().sum()
+    both = (region == "s") & (seen["priority"] == "low") & (seen["channel"] == "phone")
+    assert made["channel=phone/region=s/priority=low"] == both.sum()
+    assert (
+        made["channel=phone/topic=billing/region=s/priority=low"]
+        == (both & (seen["topic"] == "billing")).sum()
+    )
+    assert made["priority=high"] + made["priority=low"] == made["total"]
+    for wrong in ("regoin", "opened_at", "text", "channel"):
+        with pytest.raises(SettingsError, match=r"\[volume\] split_by"):
+            series_from_tickets(
+                tables, datetime(2024, 1, 15), "D", VolumeContext(split_by=(wrong,))
+            )
+
+
+def test_history_is_no_longer_than_asked():
+    tables = MemoryTables({"tickets": log(300)})
+    as_of = datetime(2024, 1, 15)
+    whole = series_from_tickets(tables, as_of, "D", VolumeContext())
+    short = series_from_tickets(tables, as_of, "D", VolumeContext(history_days=5))
+    assert short["ds"].nunique() == 5
+    same = whole[whole["unique_id"].isin(short["unique_id"]) & (whole["ds"] >= "2024-01-10")]
+    pd.testing.assert_frame_equal(short, same.reset_index(drop=True))
+    volumes = MemoryTables({"volumes": whole})
+    made = series_from_volumes(volumes, as_of, "D", VolumeContext(history_days=5))
+    assert made["ds"].min() == pd.Timestamp("2024-01-10")

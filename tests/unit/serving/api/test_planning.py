@@ -177,6 +177,23 @@ def test_an_override_that_cannot_be_meant_is_refused(wrong: dict[str, object], a
     assert ask("GET", "/v1/overrides").json()["items"] == []
 
 
+def test_how_far_off_each_series_was_is_told(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    from serving.published import publish
+
+    assert ask("GET", "/v1/accuracy").status_code == 503
+    rows = {"unique_id": ["total", "channel=email"], "trials": 12, "mean_count": [9.0, None]}
+    rows |= {"presage": [0.2, None], "seasonal_naive": [0.3, None], "mean_of_8": [0.25, None]}
+    about = {"as_of": datetime(2026, 3, 2), "now": datetime(2026, 3, 2)}
+    publish(desk_and_client[0].workspace.state_dir, "accuracy", pd.DataFrame(rows), **about)
+    (total,) = ask("GET", "/v1/accuracy?unique_id=total").json()["items"]
+    assert total == {name: value if name == "trials" else value[0] for name, value in rows.items()}
+    (email,) = ask("GET", "/v1/accuracy?unique_id=channel%3Demail").json()["items"]
+    assert email["presage"] is None
+    assert ask("GET", "/v1/accuracy?unique_id=totl").status_code == 404
+
+
 def test_a_number_is_taken_apart(ask: Ask, desk_and_client: tuple[Desk, TestClient]) -> None:
     from serving.published import publish
 
@@ -193,8 +210,14 @@ def test_a_number_is_taken_apart(ask: Ask, desk_and_client: tuple[Desk, TestClie
     assert sum(one["part"] for one in told["members"]) == pytest.approx(told["combined"])
     said = (told["combined"] + told["reconciled"]) * told["adjusted"]
     assert said == pytest.approx(told["presage"])
-    # a day before the forecast's as-of time none had been issued
+    # a day before the forecast's as-of time none had been issued, and nothing was compared
     assert told["before"] is None
+    assert told["change"] is None
+    parts = {"before": 3.0, "model": 0.5, "new_counts": 1.0, "one_number": 0.5, "after": 5.0}
+    moved = {"unique_id": "total", "ds": [datetime(2026, 3, 2, 5)], **parts}
+    since = "2026-03-01T00:00:00"
+    publish(desk.workspace.state_dir, "change", pd.DataFrame(moved), since=since, **about)
+    assert ask("GET", path).json()["change"] == {"since": since + "Z", **parts}
     assert ask("GET", path.replace("total", "totl")).status_code == 404
     assert ask("GET", path.replace("T05", "T06")).status_code == 404
     assert ask("GET", "/v1/forecasts/explain?unique_id=total").status_code == 400
