@@ -54,10 +54,11 @@ LEAST_DAYS = 28
 """Usual days without which nothing is known of a usual week."""
 AROUND_DAYS = 28
 """Usual days so near on either side tell how many complaints were to be expected of a day."""
-OF_HOLIDAYS, OF_DAYS_NEAR, OF_EQUAL = 4.0, 20.0, 10.0
-"""Complaints' worth of belief that holidays are usual days, that the days about them are, and that
-those of one name are like those of all: half a day more or less would be no surprise of holidays, a
-quarter of the days about them, a third of one name."""
+OF_HOLIDAYS, OF_ONE = 4.0, 10.0
+"""Complaints' worth of belief that holidays are usual days, and one holiday is like the others:
+half a day, and a third, more or less would be no surprise."""
+OF_DAYS_NEAR, OF_ONE_NEAR = 20.0, 40.0
+"""The same of the open days about them: a quarter, and a sixth."""
 ONCE = 0.1
 """Days' worth of belief that whether it is shut is as usual for days so far from a holiday."""
 LEAST_EXPECTED = 10.0
@@ -327,9 +328,8 @@ def _worths(
             if as_far == off and other != name
             for day in of
         ]
-        drawn_to = _Worth(1.0, 1.0).told(
-            evidence, others, 1.0, OF_DAYS_NEAR if off else OF_HOLIDAYS
-        )
-        found |= dict.fromkeys(days, drawn_to.told(evidence, days, ONCE, OF_EQUAL).worth)
+        of_all, of_one = (OF_DAYS_NEAR, OF_ONE_NEAR) if off else (OF_HOLIDAYS, OF_ONE)
+        drawn_to = _Worth(1.0, 1.0).told(evidence, others, 1.0, of_all)
+        found |= dict.fromkeys(days, drawn_to.told(evidence, days, ONCE, of_one).worth)
     shut = _Worth(CLOSED, 1.0).told(evidence, sorted(closed), 1.0, OF_HOLIDAYS).worth
     return found | dict.fromkeys(closed, shut)
