@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import argparse
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -89,7 +89,7 @@ def real(root: Path) -> Iterator[Case]:
     yield Case(
         "online retail",
         MemoryTables(shop.tables),
-        Settings(risk=Risk(active_within_days=180)),
+        Settings(risk=Risk(active_within_days=180), company=_place(shop.settings)),
         [datetime(2010, 12, 1), *(datetime(2011, month, 1) for month in (1, 2, 3, 4))],
         (7, 14, 30),
         _moment(shop.settings["data.complete_to"]),
@@ -102,6 +102,13 @@ def real(root: Path) -> Iterator[Case]:
         [datetime(2016, 4, 18), datetime(2016, 5, 2), datetime(2016, 5, 16)],
         (7, 14),
         _moment(desk.settings["data.complete_to"]),
+    )
+
+
+def _place(settings: Mapping[str, object]) -> Place:
+    """Where the export says that its company is: whose holidays count, and whose days."""
+    return Place(
+        country=(str(settings["company.country"]),), time_zone=str(settings["company.time_zone"])
     )
 
 
@@ -122,6 +129,7 @@ def judged(case: Case, seed: int) -> pd.DataFrame:
         baselines=BASELINES,
         seed=seed,
         time_zone=case.settings.company.time_zone,
+        countries=case.settings.company.country,
     )
     print(f"{case.name}: {len(frame)} rows in {time.perf_counter() - began:.0f} s", flush=True)
     keys = ["customer_id", "cutoff"]

@@ -24,6 +24,7 @@ from features.spec import FeatureView
 from features.spine import customers_at
 from features.views import default_view
 from models.risk.baselines import fit_baselines
+from models.risk.days import learn_days
 from models.risk.fallback import fall_back
 from models.risk.model import RiskModel
 from models.risk.population import RiskCase, TrainingSet, training_set, training_times
@@ -49,17 +50,18 @@ def backtest_risk(
     texts: Texts = "no",
     by_text: bool = False,
     time_zone: str = "UTC",
+    countries: Sequence[str] = (),
 ) -> pd.DataFrame:
     """One row per customer and cutoff: ``customer_id, cutoff, risk_7d, label_7d, ...``.
 
     Also ``{baseline}_7d`` for each of ``baselines`` (rule, logistic, lightgbm), learned from the
     same rows and labels. Labels are NaN where the window is not complete by ``known_as_of``
     (default: the newest ticket's time, up to which outcomes can be known). ``texts``, ``by_text``:
-    whether features, and labels, are made of texts too (features/messages.py), read as on that
-    day. ``topic`` and ``channel`` (str) are the likeliest of the next complaint, null if none was
-    ever seen; ``model`` is ``learned``, or ``rule`` where history was too short by a cutoff
-    (models/risk/fallback.py), which ``warn`` is told. Raises DataError, and NotEnoughHistory where
-    not even a rule can be had, the message naming the cutoff.
+    whether features, and labels, are made of texts too (features/messages.py), read as on that day.
+    ``countries``: whose holidays count. ``topic`` and ``channel`` (str) are the likeliest of the
+    next complaint, null if none was ever seen; ``model`` is ``learned``, or ``rule`` where history
+    was too short by a cutoff (models/risk/fallback.py), which ``warn`` is told. Raises DataError,
+    and NotEnoughHistory where not even a rule can be had, the message naming the cutoff.
     """
     tell = say or (lambda message: None)
     lengths = tuple(sorted(set(horizons)))
@@ -68,7 +70,17 @@ def backtest_risk(
     for cutoff in sorted(cutoffs):
         tell(f"cutoff {cutoff}: learning from what was known then")
         model, view, learned, read = _learned_at(
-            tables, cutoff, lengths, case, settings, seed, texts, by_text, time_zone, warn or tell
+            tables,
+            cutoff,
+            lengths,
+            case,
+            settings,
+            seed,
+            texts,
+            by_text,
+            time_zone,
+            countries,
+            warn or tell,
         )
         spine = customers_at(tables, [cutoff], case.risk.active_within_days)
         now = compute(view, spine, read.features)
@@ -105,6 +117,7 @@ def _learned_at(
     texts: Texts,
     by_text: bool,
     time_zone: str,
+    countries: Sequence[str],
     warn: Say,
 ) -> tuple[RiskModel, FeatureView, TrainingSet, Reading]:
     """The model of one cutoff, its features, the rows it learned from, the tables as it reads."""
@@ -121,6 +134,14 @@ def _learned_at(
             settings=settings or risk_settings(case.risk),
             cards=view.cards(),
             gap_days=case.risk.gap_days,
+            days=learn_days(
+                read.labels,
+                cutoff,
+                case.complaint,
+                countries=countries,
+                time_zone=time_zone,
+                gap_days=case.risk.gap_days,
+            ),
         )
         return model, view, learned, read
     except NotEnoughHistory as missing:

@@ -224,10 +224,7 @@ WHOLE: dict[str, dict[str, str]] = {
         "region_orders_late_share": "{percent} of deliveries in this region were late{within}",
         "carrier_orders_late_share": "{percent} of this carrier's deliveries were late{within}",
         "product_orders_returned_share": "{percent} of orders of this product came back{within}",
-        "held_lot_trouble_sum": "{said} items that came{within} are probably of a bad lot",
         "under_way_lot_trouble_sum": "{said} items under way are probably of a bad lot",
-        "unshipped_lot_trouble_sum": "{said} items to be shipped are probably of a bad lot",
-        "ever_lot_trouble_sum": "{said} items so far were probably of a bad lot",
         "open_route_trouble_sum": "{said} open orders are probably on routes that stand still",
         "overdue_route_trouble_sum": (
             "{said} overdue orders are probably on routes that stand still"
@@ -275,17 +272,8 @@ WHOLE: dict[str, dict[str, str]] = {
         "product_orders_returned_share": (
             "{percent} de los pedidos de este producto se devolvieron{within}"
         ),
-        "held_lot_trouble_sum": (
-            "{said} artículos llegados{within} son probablemente de un lote defectuoso"
-        ),
         "under_way_lot_trouble_sum": (
             "{said} artículos en camino son probablemente de un lote defectuoso"
-        ),
-        "unshipped_lot_trouble_sum": (
-            "{said} artículos por enviar son probablemente de un lote defectuoso"
-        ),
-        "ever_lot_trouble_sum": (
-            "{said} artículos hasta ahora fueron probablemente de un lote defectuoso"
         ),
         "open_route_trouble_sum": "{said} pedidos abiertos van probablemente por rutas paradas",
         "overdue_route_trouble_sum": "{said} pedidos atrasados van probablemente por rutas paradas",
@@ -320,10 +308,7 @@ WHOLE: dict[str, dict[str, str]] = {
         "region_orders_late_share": "{percent} av leveringene i regionen kom for sent{within}",
         "carrier_orders_late_share": "{percent} av transportørens leveringer kom for sent{within}",
         "product_orders_returned_share": "{percent} av ordrene på produktet kom i retur{within}",
-        "held_lot_trouble_sum": "{said} varer som kom{within}, er trolig av et dårlig parti",
         "under_way_lot_trouble_sum": "{said} varer underveis er trolig av et dårlig parti",
-        "unshipped_lot_trouble_sum": "{said} varer som skal sendes, er trolig av et dårlig parti",
-        "ever_lot_trouble_sum": "{said} varer til nå var trolig av et dårlig parti",
         "open_route_trouble_sum": "{said} åpne ordrer går trolig på ruter som står stille",
         "overdue_route_trouble_sum": "{said} forsinkede ordrer går trolig på ruter som står stille",
         "due_route_trouble_sum": (

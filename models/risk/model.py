@@ -22,11 +22,13 @@ from scipy.special import expit
 
 from data.errors import DataError
 from models.risk.choice import Choice, choice_from_json
+from models.risk.days import Days, days_from_json, shifted
 from models.risk.encode import Encoder, Matrix, encoder_from_json
 from models.risk.hazards import Hazards, hazards_from_json
 from models.risk.linear import Linear, linear_from_json
 from models.risk.mixture import Mixture
 from models.risk.repeat import RepeatModel, repeat_from_json
+from models.risk.rows import microseconds
 from models.risk.tables import RuleTable, table_from_json
 from models.risk.trees import contributions, raw_score
 
@@ -137,6 +139,7 @@ class RiskModel:
     golden: Matrix
     notes: Mapping[str, Any]
     repeat: RepeatModel | None = None
+    days: Days | None = None
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -160,12 +163,24 @@ class RiskModel:
         """
         chunks = []
         for start in range(0, max(len(features), 1), CHUNK):
-            matrix = self.encoder.matrix(features.iloc[start : start + CHUNK])
-            chunks.append(self._predict(matrix, num_threads, choices))
+            chunk = features.iloc[start : start + CHUNK]
+            matrix, worth = self.encoder.matrix(chunk), self._worth(chunk)
+            chunks.append(self._predict(matrix, worth, num_threads, choices))
         return pd.concat(chunks, ignore_index=True)
 
-    def _predict(self, matrix: Matrix, num_threads: int, choices: bool) -> pd.DataFrame:
-        odds, _ = self.log_odds(matrix, num_threads=num_threads)
+    def _worth(self, features: pd.DataFrame) -> Mapping[int, Array]:
+        """Per horizon what the days of each row's window are worth; empty if all are the same."""
+        if self.days is None:
+            return {}
+        if "as_of" not in features.columns:
+            raise DataError("this model knows holidays and closures: rows need their as_of")
+        as_of = microseconds(features["as_of"])
+        return {h: self.days.worth(as_of, h) for h in self.horizons}
+
+    def _predict(
+        self, matrix: Matrix, worth: Mapping[int, Array], num_threads: int, choices: bool
+    ) -> pd.DataFrame:
+        odds, _ = self.log_odds(matrix, worth, num_threads=num_threads)
         out: dict[str, Any] = {f"risk_{h}d": expit(odds[h]) for h in self.horizons}
         within = [h for h in self.horizons if h <= TICKET_DAYS]
         expected = self.tickets.expected(matrix, num_threads)
@@ -194,15 +209,20 @@ class RiskModel:
         return self.repeat.chance(features)
 
     def log_odds(
-        self, matrix: Matrix, *, num_threads: int = 1
+        self, matrix: Matrix, worth: Mapping[int, Array], *, num_threads: int = 1
     ) -> tuple[dict[int, Array], dict[int, npt.NDArray[np.int64]]]:
-        """Per horizon: the log odds of every row, and the horizon whose mixture set them."""
+        """Per horizon: the log odds of every row, and the horizon whose mixture set them.
+
+        ``worth``: what the days of the rows' windows are worth, empty where all are the same.
+        """
         scores = scores_of(self.parts, self.mixtures.values(), matrix, num_threads)
         odds: dict[int, Array] = {}
         setter: dict[int, npt.NDArray[np.int64]] = {}
         below, by = np.full(len(matrix), -np.inf), np.zeros(len(matrix), dtype=np.int64)
         for horizon in self.horizons:
             own = self.mixtures[horizon].score(scores)
+            if worth:
+                own = shifted(own, worth[horizon])
             by = np.where(own >= below, horizon, by)
             below = np.maximum(own, below)
             odds[horizon], setter[horizon] = below, by
@@ -229,12 +249,13 @@ class RiskModel:
 
         ``base + contributions.sum(axis=1)`` is the logit of ``risk_{horizon}d``, up to rounding.
         Trees' contributions are exact Shapley values, the regression's its terms; both are taken
-        times the part's share in the mixture, so calibration is inside.
+        times the part's share in the mixture, so calibration is inside. What the days of the window
+        are worth is in the base: it is the same news for everybody.
         """
         if horizon not in self.mixtures:
             raise DataError(f"this model has no horizon of {horizon} days, only {self.horizons}")
-        matrix = self.encoder.matrix(features)
-        _, setter = self.log_odds(matrix, num_threads=num_threads)
+        matrix, worth = self.encoder.matrix(features), self._worth(features)
+        _, setter = self.log_odds(matrix, worth, num_threads=num_threads)
         amounts = np.zeros(matrix.shape)
         base = np.zeros(len(matrix))
         explained: dict[int, Array] = {}
@@ -247,6 +268,9 @@ class RiskModel:
                     explained[at] = self.parts[at].explained(matrix, num_threads)
                 amounts[rows] += mixture.shares[at] * explained[at][rows, :-1]
                 base[rows] += mixture.shares[at] * explained[at][rows, -1]
+            if worth:
+                odds = base[rows] + amounts[rows].sum(axis=1)
+                base[rows] += shifted(odds, worth[int(own)][rows]) - odds
         return amounts, base
 
     def reasons(
@@ -306,6 +330,7 @@ class RiskModel:
             "channel": self.channel.to_json() if self.channel else None,
             "cards": {name: dict(card) for name, card in self.cards.items()},
             "repeat": self.repeat.to_json() if self.repeat else None,
+            "days": self.days.to_json() if self.days else None,
         }
         meta = {"kind": "risk", "horizons": list(self.horizons), "notes": dict(self.notes)}
         return write_bundle(folder, files, meta, golden=golden)
@@ -334,7 +359,7 @@ def load_risk(folder: Path) -> RiskModel:
         else:
             read = readers.get(kind, linear_from_json)
             parts.append(Part(kind, int(horizon), read(found["linear"][name])))
-    table, repeat = found["tickets"].get("table"), found.get("repeat")
+    table, repeat, days = found["tickets"].get("table"), found.get("repeat"), found.get("days")
     return RiskModel(
         horizons=tuple(bundle.meta["horizons"]),
         encoder=encoder_from_json(found["encoder"]),
@@ -355,6 +380,7 @@ def load_risk(folder: Path) -> RiskModel:
         golden=bundle.arrays["golden.npy"].astype(np.float32),
         notes=bundle.meta["notes"],
         repeat=repeat_from_json(repeat) if repeat else None,
+        days=days_from_json(days) if days else None,
     )
 
 

@@ -24,6 +24,7 @@ import pandas as pd
 
 from data.errors import DataError
 from models.risk.choice import learn_choice
+from models.risk.days import Days, shifted
 from models.risk.encode import feature_columns, learn_encoder, varying
 from models.risk.enough import check_history, check_rows
 from models.risk.fit import (
@@ -62,12 +63,14 @@ def train_risk(
     settings: RiskSettings | None = None,
     cards: Sequence[Mapping[str, Any]] = (),
     gap_days: float = 0.0,
+    days: Days | None = None,
 ) -> RiskModel:
     """Learn P(complaint in [T + gap, T + gap + h)) for every h of ``horizons`` (days).
 
     ``features``: what ``features.compute`` returns; ``labels``: what ``features.labels`` returns,
     row by row the same customers and times. ``cards``: the view's, for the reasons' words and for
-    what each feature can be among causes (``role``); without them there are no hazards.
+    what each feature can be among causes (``role``); without them there are no hazards. ``days``:
+    what the days of windows are worth (models/risk/days.py); None: all the same.
 
     Raises NotEnoughHistory, naming horizon, days and complaints missing, for too little history;
     DataError for labels of one class, for features that never vary, and for rows that do not match.
@@ -94,7 +97,7 @@ def train_risk(
     ]
     tickets, *learned, topic, channel = together(fits, settings.num_threads)
     parts = [part for of_horizon in learned for part in of_horizon]
-    mixtures, level = _levels(rows, parts, mixtures, wanted, settings)
+    mixtures, level = _levels(rows, parts, mixtures, wanted, settings, days)
     alarms = leaks(rows, tried, wanted, settings)
     return RiskModel(
         horizons=wanted,
@@ -108,6 +111,7 @@ def train_risk(
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
         notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days)
         | {"level": level},
+        days=days,
     )
 
 
@@ -181,8 +185,13 @@ def _levels(
     mixtures: Mapping[int, Mixture],
     horizons: Sequence[int],
     settings: RiskSettings,
+    days: Days | None,
 ) -> tuple[dict[int, Mixture], dict[str, float]]:
-    """The mixtures with their level set as it stands now (models/risk/level.py), and its track."""
+    """The mixtures with their level set as it stands now (models/risk/level.py), and its track.
+
+    Each window's log odds are told as of what its days were worth, so that a closure in the past is
+    no fall of the level.
+    """
     kept, counts = _few(rows, horizons[0], settings.most_rows_levelled)
     matrix = rows.matrix if kept.all() else rows.matrix[kept]
     scores = scores_of(parts, mixtures.values(), matrix, settings.num_threads)
@@ -192,9 +201,12 @@ def _levels(
         known = rows.known(h)[kept]
         y, count = rows.y[h][kept][known], counts[known]
         weights = rows.weights[kept][known] * count
+        as_of = rows.as_of[kept][known]
+        worth = np.ones(len(y)) if days is None else days.worth(as_of, h)
         score = Mixture(0.0, mixtures[h].shares).score(scores[known])
-        starts[h] = levelled(score, y, weights, strength=0.0)
-        labelled[h] = Labelled(rows.as_of[kept][known], score + starts[h], y, weights, count)
+        starts[h] = levelled(shifted(score, worth), y, weights, strength=0.0)
+        score = shifted(score + starts[h], worth)
+        labelled[h] = Labelled(as_of, score, y, weights, count)
     steps, found = levels(labelled, strength=settings.level_prior)
     told = {"now": found.now, "drift": found.drift, "noise": found.noise}
     return {h: Mixture(starts[h] + steps[h], mixtures[h].shares) for h in horizons}, told

@@ -143,6 +143,7 @@ def backtest_risk_model(
         texts=opened.settings.risk.texts,
         by_text=opened.settings.complaint.by_text,
         time_zone=opened.settings.company.time_zone,
+        countries=opened.settings.company.country,
     )
     write_frame(frame, out)
     data, lines = accuracy(frame, horizons)

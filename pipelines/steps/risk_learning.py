@@ -14,10 +14,12 @@ import pandas as pd
 from data.errors import DataError, NotEnoughHistory
 from data.settings import Settings
 from data.snapshot import Snapshot
+from data.tables import Tables
 from data.workspace import Workspace
 from features.messages import Reading, label_set, reading
 from features.spec import FeatureView
 from features.views import default_view
+from models.risk.days import learn_days
 from models.risk.model import RiskModel
 from models.risk.population import TrainingSet, known_by, training_set, training_times
 from models.risk.repeat import repeat_of
@@ -92,9 +94,13 @@ def learn(
             say=report,
         )
         learner = searched.settings
-        twin = with_view(_trained(known, settings, view, horizons, learner), view, read.model)
+        twin = with_view(
+            _trained(known, read.labels, settings, view, horizons, learner), view, read.model
+        )
     report(f"training on {len(rows.features)} rows, {len(view.names)} features")
-    model = with_view(_trained(rows, settings, view, horizons, learner), view, read.model)
+    model = with_view(
+        _trained(rows, read.labels, settings, view, horizons, learner), view, read.model
+    )
     model = replace(model, repeat=repeat_of(rows, read.labels))
     return Learned(model, twin, judged, rows, horizons, view, read, searched)
 
@@ -125,11 +131,14 @@ def _longest_possible(
 
 def _trained(
     learned: TrainingSet,
+    tables: Tables,
     settings: Settings,
     view: FeatureView,
     horizons: tuple[int, ...],
     learner: RiskSettings,
 ) -> RiskModel:
+    """The model of what was known when the rows were; ``tables``: whose tickets say what
+    complaints are."""
     return train_risk(
         learned.features,
         learned.labels,
@@ -138,6 +147,14 @@ def _trained(
         settings=learner,
         cards=view.cards(),
         gap_days=settings.risk.gap_days,
+        days=learn_days(
+            tables,
+            learned.known_as_of,
+            settings.complaint,
+            countries=settings.company.country,
+            time_zone=settings.company.time_zone,
+            gap_days=settings.risk.gap_days,
+        ),
     )
 
 
@@ -170,7 +187,7 @@ def _twin(
         try:
             known = known_by(learned, since, read.labels, HORIZONS, settings)
             usual = risk_settings(settings.risk, num_threads=THREADS)
-            twin = _trained(known, settings, view, horizons, usual)
+            twin = _trained(known, read.labels, settings, view, horizons, usual)
             return with_view(twin, view, read.model), judged
         except DataError as error:
             refusal = error
