@@ -17,7 +17,7 @@ FORMS: dict[str, dict[str, str]] = {
     "en": {
         "within": " in {} {}", "d": "days", "h": "hours", "min": "minutes", "so_far": " so far",
         "unknown": "not known", "yes": "yes", "no": "no",
-        "late": "{} days late", "today": "due today",
+        "late": "{} days late", "new": " (new: not seen before)", "today": "due today",
         "since_last_days": "the latest {one} was {said} days ago",
         "since_first_days": "the first {one} was {said} days ago",
         "gap_days": "{said} days between {of} on average",
@@ -37,6 +37,7 @@ FORMS: dict[str, dict[str, str]] = {
         "within": " en {} {}", "d": "días", "h": "horas", "min": "minutos",
         "so_far": " hasta ahora", "unknown": "desconocido", "yes": "sí", "no": "no",
         "late": "{} días de retraso", "today": "previsto para hoy",
+        "new": " (nuevo: no visto antes)",
         "since_last_days": "{said} días desde lo último: {of}",
         "since_first_days": "{said} días desde lo primero: {of}",
         "gap_days": "{of}: cada {said} días de media",
@@ -55,7 +56,7 @@ FORMS: dict[str, dict[str, str]] = {
     "no": {
         "within": " på {} {}", "d": "dager", "h": "timer", "min": "minutter",
         "so_far": " til nå", "unknown": "ikke kjent", "yes": "ja", "no": "nei",
-        "late": "{} dager forsinket", "today": "skulle kommet i dag",
+        "late": "{} dager forsinket", "new": " (ny: ikke sett før)", "today": "skulle kommet i dag",
         "since_last_days": "{said} dager siden sist: {of}",
         "since_first_days": "{said} dager siden første gang: {of}",
         "gap_days": "{of}: i snitt hver {said}. dag",

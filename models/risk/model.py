@@ -294,7 +294,15 @@ class RiskModel:
         for start in range(0, len(features), CHUNK // 10):
             chunk = features.iloc[start : start + CHUNK // 10]
             amounts, _ = self.explain(chunk, chosen, num_threads=num_threads)
-            found += reasons(self.encoder.columns, self.cards, chunk, amounts, top, language)
+            found += reasons(
+                self.encoder.columns,
+                self.cards,
+                chunk,
+                amounts,
+                top,
+                language,
+                self.encoder.categories,
+            )
         return found
 
     def save(self, folder: Path) -> Any:

@@ -19,12 +19,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.risk.lexicon import FORMS
 from models.risk.words import NEW_DAYS, sentence, subject, untested
 
 Array = npt.NDArray[np.float64]
@@ -41,13 +43,15 @@ def reasons(
     amounts: Array,
     top: int | None,
     language: str = "en",
+    categories: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[list[dict[str, Any]]]:
     """Per row its groups, those that raise the risk most first.
 
     ``amounts``: rows × ``columns``, log odds. With ``top`` only that many, and only groups that
     raise the risk; with None every group that moves it at all. Each is ``feature`` (the column that
     speaks for the group), ``value`` (None if not known), ``text`` (in
-    ``language``, models/risk/words.py), ``contribution`` (the group's).
+    ``language``, models/risk/words.py), ``contribution`` (the group's). Of a column in
+    ``categories`` (the values that the model learned from) any other value is said to be new.
     """
     names = [str(cards.get(name, {}).get("group") or subject(name)) for name in columns]
     groups = list(dict.fromkeys(names))
@@ -56,6 +60,8 @@ def reasons(
     totals = np.zeros((len(amounts), len(groups)))
     for at, group in enumerate(of_column):
         totals[:, group] += amounts[:, at]
+    of_group = [np.flatnonzero(of_column == group) for group in range(len(groups))]
+    counted = {name for name in columns if AMOUNT.search(name)}
     values = {name: features[name].tolist() for name in columns}
     found: list[list[dict[str, Any]]] = []
     for row in range(len(amounts)):
@@ -64,46 +70,47 @@ def reasons(
         said: list[dict[str, Any]] = []
         missing: dict[str, Any] | None = None
         for group in chosen:
-            members = np.flatnonzero(of_column == group)
+            members = of_group[group]
             own = amounts[row, members]
-            speaker = int(members[own.argmax() if totals[row, group] > 0 else own.argmin()])
+            speaker = members[own.argmax() if totals[row, group] > 0 else own.argmin()]
             name = columns[speaker]
-            value = values[name][row]
-            reason: dict[str, Any] = {
+            reason = {
                 "feature": name,
-                "value": _plain(value),
+                "value": _plain(values[name][row]),
                 "text": "",
                 "contribution": float(totals[row, group]),
             }
-            if reason["contribution"] > 0 and _is_nothing(name, value):
-                if missing is None:
-                    missing = reason
-                    age = _plain(values[AGE][row]) if AGE in values else None
-                    days = float(age) if isinstance(age, int | float) else None
-                    reason["text"] = untested(days, language)
-                else:
+            if reason["contribution"] > 0 and _is_nothing(name, reason["value"], name in counted):
+                if missing is not None:
                     missing["contribution"] += reason["contribution"]
                     continue
-            else:
-                reason["text"] = sentence(name, value, language, cards.get(name))
+                missing = reason
             said.append(reason)
         said.sort(key=lambda one: -one["contribution"])
-        found.append(said if top is None else said[:top])
+        for reason in said[:top]:
+            name, value = reason["feature"], reason["value"]
+            if reason is missing:
+                age = _plain(values[AGE][row]) if AGE in values else None
+                reason["text"] = untested(age if isinstance(age, float | int) else None, language)
+                continue
+            reason["text"] = sentence(name, value, language, cards.get(name))
+            if name in categories and value is not None and str(value) not in categories[name]:
+                reason["text"] += FORMS[language]["new"]
+        found.append(said[:top])
     return found
 
 
-def _is_nothing(name: str, value: object) -> bool:
+def _is_nothing(name: str, value: object, counted: bool) -> bool:
     """Whether it is about what is not there: a number that is not known, an amount of 0 (or so
-    small that nobody would say it happened), few days as a customer.
+    small that nobody would say it happened), few days as a customer; ``counted``: is it an amount.
     """
-    known = _plain(value)
-    if known is None:
+    if value is None:
         return not name.startswith("customer_")
-    if not isinstance(known, int | float):
+    if not isinstance(value, int | float):
         return False
     if name == AGE:
-        return known <= NEW_DAYS
-    return AMOUNT.search(name) is not None and abs(known) < NOTHING
+        return value <= NEW_DAYS
+    return counted and abs(value) < NOTHING
 
 
 def _plain(value: object) -> object:

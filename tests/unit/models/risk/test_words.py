@@ -152,3 +152,13 @@ def test_reasons_differ_in_their_text_only(trained: RiskModel, make_world: World
     assert english != spanish
     with pytest.raises(UsageError, match="no language 'xx'; reasons are told in en, es, no"):
         trained.reasons(features, None, language="xx")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_category_that_nothing_was_learned_of_is_said_to_be_new(language: str) -> None:
+    rows = pd.DataFrame({"customer_region": ["mars", "north"], "orders_count_28d": [1.0, 1.0]})
+    amounts = np.array([[0.2, 0.1], [0.2, 0.1]])
+    seen = {"customer_region": ("north", "south")}
+    new, known = reasons(list(rows), {}, rows, amounts, None, language, seen)
+    assert new[0]["text"].endswith(FORMS[language]["new"]) and "mars" in new[0]["text"]
+    assert FORMS[language]["new"] not in new[1]["text"] + known[0]["text"] + known[1]["text"]
