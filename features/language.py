@@ -26,7 +26,6 @@ from features.relations import (
     count_since,
     decayed,
     elevated,
-    least,
     of,
     of_all,
     of_each,
@@ -44,7 +43,7 @@ from features.spec import Combine, Constant, Feature, Node, Term
 __all__ = [
     "Compare", "In", "Is", "Joint", "Minus", "Null", "Past", "Period", "active_days", "age",
     "change", "count", "count_since", "customer", "decayed", "distinct", "due", "elevated", "gap",
-    "largest", "last", "least", "mean", "now", "of", "of_all", "of_each", "overdue_ratio", "plus",
+    "largest", "last", "mean", "now", "of", "of_all", "of_each", "overdue_ratio", "plus",
     "rate", "share", "shrunk_daily_rate", "shrunk_rate", "since_first", "since_last",
     "smallest", "still_active", "times", "total", "total_age", "trend", "until_next", "worth",
 ]  # fmt: skip

@@ -43,11 +43,6 @@ def plus(one: Feature, other: Feature, name: str) -> Feature:
     return _feature(Combine("plus", (one.node, other.node)), name)
 
 
-def least(one: Feature, other: Feature, name: str) -> Feature:
-    """The smaller of both; null where either is."""
-    return _feature(Combine("least", (one.node, other.node)), name)
-
-
 def times(one: Feature, other: Feature, name: str) -> Feature:
     """One times the other, such as uses times errors per use; null where either is."""
     return _feature(Combine("times", (one.node, other.node)), name)

@@ -21,7 +21,7 @@ def role_of(feature: Feature) -> str:
     """``now``: an amount of something that is there, or was of late; ``ever``: of all there has
     been; ``tenure``: days as a customer; empty: no amount."""
     node = feature.node
-    if feature.name in ("customers_since_first_days", "tickets_observed_days"):
+    if feature.name == "customers_since_first_days":
         return "tenure"
     if not _amount(node):
         return ""

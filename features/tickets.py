@@ -19,7 +19,6 @@ from features.language import (
     gap,
     largest,
     last,
-    least,
     mean,
     now,
     of_all,
@@ -46,10 +45,6 @@ UNHAPPY = Compare("<=", TICKETS["csat"], 2).named("unhappy")
 FIRST_RESPONSE = Minus(TICKETS["first_response_at"], TICKETS["opened_at"], "first_response")
 RESOLUTION = Minus(TICKETS["resolved_at"], TICKETS["opened_at"], "resolution")
 
-OBSERVED = least(
-    since_first(CUSTOMERS), of_all(since_first(TICKETS, by="")), "tickets_observed_days"
-).named("tickets_observed_days", "days in which a contact of his would have been seen")
-
 
 def ticket_features(complaint: Predicate, time_zone: str = "UTC") -> tuple[Feature, ...]:
     """The features of tickets, given which of them are complaints; days are of ``time_zone``."""
@@ -62,7 +57,6 @@ def ticket_features(complaint: Predicate, time_zone: str = "UTC") -> tuple[Featu
         since_last(TICKETS, where=complaint),
         since_first(TICKETS),
         since_first(TICKETS, where=complaint),
-        OBSERVED,
         gap(TICKETS, where=complaint),
         overdue_ratio(TICKETS, where=complaint),
         trend(count(TICKETS, days=28), count(TICKETS, days=180)),

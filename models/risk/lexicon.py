@@ -241,7 +241,6 @@ WHOLE: dict[str, dict[str, str]] = {
             "{said} active days{within}, as far as the customer still comes"
         ),
         "orders_count_if_active": "{said} orders{within}, as far as the customer still comes",
-        "tickets_observed_days": "{said} days in which a contact would have been seen",
         "usage_still_active": "{percent} chance that the customer still comes",
     },
     "es": {
@@ -289,7 +288,6 @@ WHOLE: dict[str, dict[str, str]] = {
         "usage_count_if_active": "{said} usos{within}, si el cliente sigue viniendo",
         "usage_active_days_if_active": "{said} días activos{within}, si el cliente sigue viniendo",
         "orders_count_if_active": "{said} pedidos{within}, si el cliente sigue viniendo",
-        "tickets_observed_days": "{said} días en los que se habría visto una consulta suya",
         "usage_still_active": "{percent} de probabilidad de que el cliente siga viniendo",
     },
     "no": {
@@ -323,7 +321,6 @@ WHOLE: dict[str, dict[str, str]] = {
             "{said} aktive dager{within}, så langt kunden fortsatt kommer"
         ),
         "orders_count_if_active": "{said} ordrer{within}, så langt kunden fortsatt kommer",
-        "tickets_observed_days": "{said} dager der en henvendelse ville vært sett",
         "usage_still_active": "{percent} sjanse for at kunden fortsatt kommer",
     },
 }
