@@ -8,7 +8,8 @@ A step without a row is one of three things, decided per series from the past al
   rows are missing about as often as a count of that size would be zero);
 - **a gap**: everything else; it is left out.
 
-A busy series that has been silent for two weeks has **ended**, rows or not, and is forecast as 0.
+A busy series that has been silent for two weeks has **ended**, rows or not, and is forecast as 0,
+as long as any other has had a contact.
 
 Steps shorter than a day become daily totals here (``day_problem``); how a day falls into its
 slots is ``models.volume.profile``'s part.
@@ -110,7 +111,8 @@ def with_wholes(shut: Bools, sums: Sequence[Sum]) -> Bools:
 
 def ended(panel: Panel, context: VolumeContext) -> Bools:
     """Busy series without a contact in the last ``DAYS_TO_END`` days, none of them closed by the
-    calendar: a channel that was given up, or goes by another name now.
+    calendar: a channel that was given up, or goes by another name now. Where nobody at all wrote,
+    none has: counts are missing, or the company was shut.
     """
     frequency = panel.grid.frequency
     steps = DAYS_TO_END * frequency.per_day
@@ -118,7 +120,7 @@ def ended(panel: Panel, context: VolumeContext) -> Bools:
     if frequency.unit in ("week", "month") or panel.y.shape[1] <= steps:
         return nobody
     quiet: Bools = np.asarray((np.nan_to_num(panel.y[:, -steps:]) == 0).all(axis=1))
-    if not quiet.any():
+    if not quiet.any() or quiet.all():
         return nobody
     before = panel.y[:, :-steps]
     known = (~np.isnan(before)).sum(axis=1) / frequency.per_day

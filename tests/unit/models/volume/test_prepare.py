@@ -183,6 +183,13 @@ def test_a_channel_that_goes_by_another_name_has_ended_and_the_new_one_has_its_l
     assert short.groupby("unique_id")["presage"].mean()["channel=old"] > 0
 
 
+def test_where_nobody_wrote_for_a_fortnight_nothing_has_ended():
+    table = two_channels()
+    table.loc[table["ds"] >= table["ds"].max() - pd.Timedelta(days=14), "y"] = 0.0
+    made = forecast(table, horizon=7, freq="D").groupby("unique_id")["presage"].mean()
+    assert (made > 0).all()
+
+
 def test_a_closed_fortnight_is_no_end_and_its_zeros_are_nobodys_error():
     table = two_channels()
     table.loc[(table["unique_id"] == "channel=email") & (table["ds"] >= "2024-03-26"), "y"] = 0.0
