@@ -11,6 +11,7 @@ yet.
 
 from __future__ import annotations
 
+from features.context import USAGE_OF_CUSTOMERS
 from features.language import (
     active_days,
     count,
@@ -27,7 +28,6 @@ from features.predicate import In
 from features.sources import CALENDAR, CUSTOMERS, ORDERS, USAGE
 from features.spec import Feature
 
-USAGE_OF_CUSTOMERS = USAGE.with_customer()
 RELEASE = In(CALENDAR["kind"], ("release",)).named("release")
 
 

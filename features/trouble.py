@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from features.context import ORDERS_OF_CUSTOMERS
 from features.expression import Joint, Minus, Period
 from features.language import (
     count,
@@ -30,12 +31,11 @@ from features.language import (
     total,
     total_age,
 )
-from features.orders import ENDS
+from features.orders import ENDS, UNSHIPPED
 from features.predicate import Compare, In, Predicate
 from features.sources import CUSTOMERS, ORDERS, TICKETS, TICKETS_OF_ORDERS
 from features.spec import Feature
 
-ORDERS_OF_CUSTOMERS = ORDERS.with_customer()
 LOT = "half_month"
 """A product that was shipped in one of these is taken to be of one lot."""
 BAD_LOTS = 0.02
@@ -100,7 +100,7 @@ def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[F
         found.append(of_each(trouble, his, "sum", f"held_{days}d_"))
     under_way = distinct(ORDERS, shipped, since="shipped_at", until=ENDS)
     # what has not been shipped will be of the lot that is shipped now
-    unshipped = distinct(ORDERS, ordered, until=("shipped_at", *ENDS))
+    unshipped = distinct(ORDERS, ordered, until=UNSHIPPED)
     return (
         *found,
         of_each(trouble, under_way, "sum", "under_way_"),
@@ -152,16 +152,13 @@ def _standing(route: Joint) -> Feature:
         source, since="shipped_at", until=ENDS, label="under_way", at_most=SEEN_DAYS, by=route
     )
 
-    def a_day(by: Joint | str) -> Feature:
-        """Deliveries per day under way, as is usual."""
+    def delivered(by: Joint | str) -> tuple[Feature, Feature]:
+        """How many of late, and the days that they were under way."""
         done = count(source, since="delivered_at", days=56, by=by)
-        return rate(done, total(source, TRANSIT, since="delivered_at", days=56, by=by), "a_day")
+        return done, total(source, TRANSIT, since="delivered_at", days=56, by=by)
 
-    done, took = (
-        count(source, since="delivered_at", days=56, by=route),
-        total(source, TRANSIT, since="delivered_at", days=56, by=route),
-    )
-    usual = shrunk_rate(done, took, of_all(a_day("")), 20.0, "usual")
+    of_everybody = of_all(rate(*delivered(""), "a_day"))
+    usual = shrunk_rate(*delivered(route), of_everybody, 20.0, "usual")
     # the day of a delivery is a day on which it could come, too
     evidence = (came, plus(waited, came, "exposure"), usual, STANDING)
     return elevated((evidence,), BAD_ROUTES, "standing").named(
