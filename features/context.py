@@ -71,20 +71,20 @@ def _per_customer(by: str, link: Feature, complaint: Predicate) -> tuple[Feature
     )
 
 
-def _complaints_per_order(complaint: Predicate, days: int, label: str) -> Feature:
-    """A product's complaints per order, drawn to that of all products."""
+def _complaints_per_item(complaint: Predicate, items: Source, days: int) -> Feature:
+    """A product's complaints per item sold, drawn to that of all products."""
     return shrunk_rate(
         count(TICKETS, where=complaint, days=days, by="product_id"),
-        count(ITEMS, days=days, by="product_id"),
+        count(items, days=days, by="product_id"),
         of_all(
             rate(
                 count(TICKETS, where=complaint, days=days, by=""),
-                count(ITEMS, days=days, by=""),
+                count(items, days=days, by=""),
                 "complaints_per_item",
             )
         ),
         20.0,
-        label,
+        f"product_complaints_per_item_{days}d",
     )
 
 
@@ -111,15 +111,16 @@ def _late_share(by: str, days: int) -> Feature:
     return rate(late, done, f"{group}_orders_late_share_{days}d")
 
 
-def context_features(complaint: Predicate) -> tuple[Feature, ...]:
-    """The features of groups, given which tickets are complaints."""
+def context_features(complaint: Predicate, items: Source = ITEMS) -> tuple[Feature, ...]:
+    """The features of groups, given which tickets are complaints and which rows tell what was
+    bought: those of ``items``, or of orders where orders name their one product."""
     region = customer(CUSTOMERS["region"])
     platform = customer(CUSTOMERS["platform"])
     plan = customer(CUSTOMERS["plan"])
     carrier = last(ORDERS, "carrier")
     category = last(ORDERS, "product_category")
     product = last(ORDERS, "product_id")
-    bought = distinct(ITEMS, "product_id", days=28)
+    bought = distinct(items, "product_id", days=28)
     carriers = distinct(ORDERS, "carrier", until=ENDS)
     awaited = distinct(ORDERS, "product_id", until=ENDS)
     orders_in_category = count(ORDERS, days=28, by="product_category")
@@ -136,16 +137,16 @@ def context_features(complaint: Predicate) -> tuple[Feature, ...]:
         _trend(TICKETS, "product_id", product, complaint, "product"),
         _trend(TICKETS, "product_id", last(TICKETS, "product_id"), complaint, "ticket_product"),
         _trend(TICKETS, "topic", last(TICKETS, "topic"), complaint, "ticket_topic"),
-        of_each(_complaints_per_order(complaint, 28, "product_complaints_per_item_28d"), bought),
+        of_each(_complaints_per_item(complaint, items, 28), bought),
         of_each(
-            _complaints_per_order(complaint, 28, "product_complaints_per_item_28d"),
+            _complaints_per_item(complaint, items, 28),
             bought,
             "largest",
         ),
-        of_each(_complaints_per_order(complaint, 180, "product_complaints_per_item_180d"), bought),
+        of_each(_complaints_per_item(complaint, items, 180), bought),
         of_each(
-            _complaints_per_order(complaint, 28, "product_complaints_per_item_28d"),
-            distinct(ITEMS, "product_id", days=60),
+            _complaints_per_item(complaint, items, 28),
+            distinct(items, "product_id", days=60),
             "largest",
             "lately_",
         ),
@@ -169,7 +170,7 @@ def context_features(complaint: Predicate) -> tuple[Feature, ...]:
         of_each(_late_share("carrier", 7), carriers, "largest", "open_"),
         of_each(_late_share("product_id", 28), awaited, "largest", "open_"),
         of_each(
-            _complaints_per_order(complaint, 28, "product_complaints_per_item_28d"),
+            _complaints_per_item(complaint, items, 28),
             awaited,
             "largest",
             "open_",

@@ -1,8 +1,9 @@
 """Which features a model sees.
 
-``default_view`` takes every definition whose tables and columns are there. What it decides is
-decided once, when a model is trained: the view travels with the model as JSON, so serving computes
-the same features whatever its tables look like by then.
+``default_view`` takes every definition that can vary with the tables and columns that are there,
+without what the others would add (features/reduced.py). What it decides is decided once, when a
+model is trained: the view travels with the model as JSON, so serving computes the same features
+whatever its tables look like by then.
 
 >>> import pandas as pd
 >>> from data.settings import Settings
@@ -17,7 +18,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -38,8 +39,9 @@ from features.language import count, customer, since_first, since_last
 from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
 from features.predicate import Is, Named, Predicate
-from features.sources import CUSTOMERS, ORDERS, TICKETS, USAGE, attribute
-from features.spec import Feature, FeatureView
+from features.reduced import reduced
+from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, USAGE, Source, attribute
+from features.spec import Feature, FeatureView, Node
 from features.tickets import ticket_features
 from features.trouble import trouble_features
 from features.usage import usage_features
@@ -63,10 +65,13 @@ class ViewSettings(Protocol):
 
 
 def all_features(
-    complaint: Predicate, time_zone: str = "UTC", goods: Sequence[str] = ()
+    complaint: Predicate,
+    time_zone: str = "UTC",
+    goods: Sequence[str] = (),
+    items: Source = ITEMS,
 ) -> tuple[Feature, ...]:
-    """Every definition there is, given which tickets are complaints and which topics are about
-    the goods (``goods_topics``); days are of ``time_zone``."""
+    """Every definition there is, given which tickets are complaints, which topics are about
+    the goods (``goods_topics``) and which rows tell what was bought; days are of ``time_zone``."""
     return (
         *CUSTOMER_FEATURES,
         *ORDER_FEATURES,
@@ -77,7 +82,7 @@ def all_features(
         *FEEDBACK_FEATURES,
         *ARTICLE_FEATURES,
         *TREATMENT_FEATURES,
-        *context_features(complaint),
+        *context_features(complaint, items),
         *trouble_features(complaint, time_zone, goods),
         *ahead_features(time_zone),
     )
@@ -89,24 +94,61 @@ def default_view(
     as_of: datetime | None = None,
     time_zone: str = "UTC",
 ) -> FeatureView:
-    """Every feature that can have a value: its tables have rows and its columns a value.
+    """Every feature that can vary with the columns that have a value, without the other columns.
 
     The attributes that ``[data] attributes`` names and that are there are added, and of
     ``WithTexts`` the features of what was written. With ``as_of``
     only what was recorded by then decides. ``time_zone`` is the company's: its days are counted.
     """
+    absent = absent_columns(tables, settings.complaint, as_of)
+    features = candidates(tables, settings, as_of, time_zone, absent)
+    return FeatureView(without(features, absent))
+
+
+def candidates(
+    tables: Tables,
+    settings: ViewSettings,
+    as_of: datetime | None,
+    time_zone: str,
+    absent: Collection[tuple[str, str]],
+) -> list[Feature]:
+    """Every definition there is for these tables, whatever columns they lack."""
     complaint = complaint_predicate(settings.complaint)
-    features = list(all_features(complaint, time_zone, goods_topics(tables, as_of)))
+    # where nobody keeps items, an order that names its product is one
+    items = ORDERS if ("order_items", "product_id") in absent else ITEMS
+    features = [*all_features(complaint, time_zone, goods_topics(tables, as_of), items)]
     features += [customer(attribute(tables, name)) for name in tables.attributes]
     if isinstance(tables, WithTexts):
         features += text_features(tables)
-    # what tells a complaint may be null in every row; that the rest decides is the point
-    told = {(column.table, column.name) for column in complaint.columns}
-    empty = _without_values(tables, as_of) - (told if tables.has("tickets") else set())
-    empty |= {(table, name) for table, names in DERIVED.items() for name in names
-              if (table, "text") in empty}  # fmt: skip
-    features = [f for f in features if not _columns(f) & empty]
-    return FeatureView(tuple(features))
+    return features
+
+
+def without(
+    features: Sequence[Feature], absent: Collection[tuple[str, str]]
+) -> tuple[Feature, ...]:
+    """What is left of them; of several that come to the same without these columns the first."""
+    left: dict[Node, Feature] = {}
+    for feature in features:
+        found = reduced(feature, absent)
+        if found is not None:
+            left.setdefault(found.node, found)
+    return tuple(left.values())
+
+
+def absent_columns(
+    tables: Tables, complaint: ComplaintRule, as_of: datetime | None = None
+) -> frozenset[tuple[str, str]]:
+    """The (table, column) pairs without a value, recorded by ``as_of`` if given.
+
+    Columns that tell what a complaint is are never among them: what they leave unsaid is said by
+    the rest of the rule.
+    """
+    absent = _without_values(tables, as_of)
+    if tables.has("tickets"):
+        absent -= {(c.table, c.name) for c in complaint_predicate(complaint).columns}
+    absent |= {(table, name) for table, names in DERIVED.items() for name in names
+               if (table, "text") in absent}  # fmt: skip
+    return frozenset(absent)
 
 
 def recency_frequency_names(view: FeatureView) -> tuple[str, ...]:
@@ -123,16 +165,6 @@ def recency_frequency_names(view: FeatureView) -> tuple[str, ...]:
     wanted.append(since_last(TICKETS, where=complaint))
     wanted += [count(TICKETS, where=complaint, days=days) for days in (28, 90, 365)]
     return tuple(feature.name for feature in wanted if feature.name in view.names)
-
-
-def _columns(feature: Feature) -> set[tuple[str, str]]:
-    read = {(c.table, c.name) for term in feature.node.terms() for c in term.columns}
-    births = {
-        (name, TABLES[name].birth or TABLES[name].key[0])
-        for term in feature.node.terms()
-        for name in term.source.tables
-    }
-    return read | births
 
 
 def _without_values(tables: Tables, as_of: datetime | None) -> set[tuple[str, str]]:
