@@ -24,8 +24,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from companies import companies, options_of, tables_of
 from drivers_ideal import ideal
+from simulated import companies, options_of, tables_of
 
 from data.tables import MemoryTables
 from models.volume import VolumeContext, backtest, series_from_tickets

@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
-from companies import companies, options_of, tables_of
+from simulated import companies, options_of, tables_of
 
 from data.tables import MemoryTables
 from data.workspace import Workspace

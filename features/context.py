@@ -111,9 +111,12 @@ def _late_share(by: str, days: int) -> Feature:
     return rate(late, done, f"{group}_orders_late_share_{days}d")
 
 
-def context_features(complaint: Predicate, items: Source = ITEMS) -> tuple[Feature, ...]:
-    """The features of groups, given which tickets are complaints and which rows tell what was
-    bought: those of ``items``, or of orders where orders name their one product."""
+def context_features(
+    complaint: Predicate, items: Source = ITEMS, tickets: Source = TICKETS_OF_ORDERS
+) -> tuple[Feature, ...]:
+    """The features of groups, given which tickets are complaints, which rows tell what was
+    bought (``items``, or orders where these name their one product), and ``tickets`` beside the
+    order that they are about."""
     region = customer(CUSTOMERS["region"])
     platform = customer(CUSTOMERS["platform"])
     plan = customer(CUSTOMERS["plan"])
@@ -124,9 +127,7 @@ def context_features(complaint: Predicate, items: Source = ITEMS) -> tuple[Featu
     carriers = distinct(ORDERS, "carrier", until=ENDS)
     awaited = distinct(ORDERS, "product_id", until=ENDS)
     orders_in_category = count(ORDERS, days=28, by="product_category")
-    complaints_in_category = count(
-        TICKETS_OF_ORDERS, where=complaint, days=28, by="product_category"
-    )
+    complaints_in_category = count(tickets, where=complaint, days=28, by=ORDERS["product_category"])
     errors = total(USAGE_OF_CUSTOMERS, "errors", days=3, by="platform")
     return (
         *_deliveries(ORDERS_OF_CUSTOMERS, "region", region, "region"),

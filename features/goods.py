@@ -2,7 +2,9 @@
 
 What a ticket is about decides what it says of others: a complaint about an order that is late says
 something of its carrier, one about what was in the parcel of all who hold the same. Topics are
-every company's own words; when their tickets come tells which are which.
+every company's own words; when their tickets come tells which are which: after the delivery of the
+order that they name; or, where tickets name none, far oftener in the week after a delivery to
+their customer than in a week before one.
 
 >>> import pandas as pd
 >>> from data.tables import MemoryTables
@@ -30,6 +32,9 @@ SHARE = 0.8
 """Of a topic's tickets that name an order, so many must come after it was delivered."""
 FEW = 20
 """A topic with fewer tickets that name an order is none of these."""
+OFTENER = 2.0
+"""Tickets in the week after deliveries, over those in a week before, of a topic about goods."""
+WEEK = pd.Timedelta(days=7)
 LOOKED_AT = 20_000
 """So many tickets that name an order are looked at, the last in the table."""
 
@@ -40,7 +45,7 @@ def goods_topics(tables: Tables, as_of: datetime | None = None) -> tuple[str, ..
         return ()
     told = _tickets(tables, as_of)
     if told.empty:
-        return ()
+        return _after_deliveries(tables, as_of)
     orders = _orders(tables, as_of, set(told["order_id"]))
     delivered = told["order_id"].map(orders.groupby("order_id")["delivered_at"].max())
     if as_of is not None:
@@ -48,6 +53,33 @@ def goods_topics(tables: Tables, as_of: datetime | None = None) -> tuple[str, ..
     after = (told["opened_at"] > delivered).groupby(told["topic"].astype("str"))
     enough = after.mean()[after.size() >= FEW]
     return tuple(sorted(str(topic) for topic in enough[enough >= SHARE].index))
+
+
+def _after_deliveries(tables: Tables, as_of: datetime | None) -> tuple[str, ...]:
+    """The same where tickets name no order."""
+    names = ["customer_id", "topic", "opened_at"]
+    tickets = _recorded(tables, "tickets", names, as_of).dropna(subset=names).tail(LOOKED_AT)
+    orders = _recorded(tables, "orders", ["customer_id", "delivered_at"], as_of).dropna()
+    if as_of is not None:
+        orders = orders[orders["delivered_at"] < pd.Timestamp(as_of)]
+    both = tickets.merge(orders, on="customer_id")
+    since = both["opened_at"] - both["delivered_at"]
+    topic = both["topic"].astype("str")
+    after = topic[(since > 0 * WEEK) & (since <= WEEK)].value_counts()
+    before = topic[(since > -2 * WEEK) & (since <= -WEEK)].value_counts()
+    before = before.reindex(after.index, fill_value=0)
+    found = after[(after >= FEW) & (after >= OFTENER * (before + 1))]
+    return tuple(sorted(map(str, found.index)))
+
+
+def _recorded(
+    tables: Tables, name: str, columns: list[str], as_of: datetime | None
+) -> pd.DataFrame:
+    """A table's rows that were recorded by then."""
+    frame = tables.frame(name, [*columns, "recorded_at"])
+    if as_of is not None:
+        frame = frame[times_of(frame["recorded_at"]) <= microseconds(as_of)]
+    return frame[columns]
 
 
 def _tickets(tables: Tables, as_of: datetime | None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from features.expression import Column, Day, Expression, Joint, Minus, Period
+from features.expression import Column, Day, Expression, Joint, Key, Minus, Period
 from features.lengths import DAY, span_text
 from features.naming import feature as _feature
 from features.naming import name_of, since_of, span, term
@@ -56,7 +56,7 @@ def count(
     since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """How many rows; 0 where none."""
     node = term(source, "count", where=where, since=since, days=days, hours=hours, by=by)
@@ -71,7 +71,7 @@ def total(
     since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """The sum of a value; 0 where no row has one. Durations in days."""
     node = term(source, "sum", value, where=where, since=since, days=days, hours=hours, by=by)
@@ -86,7 +86,7 @@ def mean(
     since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """The mean of a value over the rows that have it; null where none. Durations in days."""
     node = term(source, "sum", value, where=where, since=since, days=days, hours=hours, by=by)
@@ -116,7 +116,7 @@ def share(
     since: str | None = None,
     days: float | None = None,
     hours: float | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """The share of the rows that are ``of``; null where there are none."""
     every = term(source, "count", where=where, since=since, days=days, hours=hours, by=by)
@@ -126,7 +126,7 @@ def share(
 
 def distinct(
     source: Source,
-    value: str | Joint,
+    value: str | Key,
     *,
     where: Predicate | None = None,
     since: str | None = None,
@@ -134,7 +134,7 @@ def distinct(
     days: float | None = None,
     hours: float | None = None,
     ahead_days: float | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """How many different texts; 0 where none. With ``until`` only of rows that have not ended,
     with ``ahead_days`` of those whose ``since`` will come within them."""
@@ -204,7 +204,7 @@ def since_last(
     *,
     where: Predicate | None = None,
     since: str | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """Days since the latest row; null where none."""
     node = term(source, "last_time", where=where, since=since, by=by)
@@ -216,7 +216,7 @@ def since_first(
     *,
     where: Predicate | None = None,
     since: str | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """Days since the first row; null where none."""
     node = term(source, "first_time", where=where, since=since, by=by)
@@ -250,7 +250,7 @@ def now(
     label: str,
     since: str | None = None,
     where: Predicate | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """How many rows are in a state at T: from ``since`` on until the first of ``until``."""
     node = term(source, "count", where=where, since=since, until=until, by=by)
@@ -294,7 +294,7 @@ def total_age(
     until: str | tuple[str, ...] | None = None,
     at_most: float,
     where: Predicate | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Feature:
     """The days for which all rows in a state have been in it, added up, ``at_most`` so many for
     each; 0 where none is. Without ``until`` a row stays in its state: its age stops growing."""
@@ -328,7 +328,7 @@ def due(
     until: str | tuple[str, ...] | None = None,
     days: float,
     label: str,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
     where: Predicate | None = None,
 ) -> Feature:
     """How many rows have a planned time in the next days, and have not ended."""

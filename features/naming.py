@@ -47,10 +47,10 @@ def _checked(source: object) -> Source:
     raise DefinitionError(f"{source!r} is no source.{near}")
 
 
-def _key(source: Source, by: str | Joint | None) -> Key | None:
+def _key(source: Source, by: str | Key | None) -> Key | None:
     if by == "":
         return None
-    return by if isinstance(by, Joint) else source[by or "customer_id"]
+    return by if isinstance(by, Column | Joint) else source[by or "customer_id"]
 
 
 def _value(source: Source, value: str | Expression) -> Expression:
@@ -75,7 +75,7 @@ def term(
     days: float | None = None,
     hours: float | None = None,
     ahead_days: float | None = None,
-    by: str | Joint | None = None,
+    by: str | Key | None = None,
 ) -> Term:
     """One number per (key, T). ``by``: the key's column, customer_id if not given, "" for all."""
     source = _checked(source)

@@ -191,7 +191,10 @@ class _Reader:
             other = self._seen(source.beside, columns, source)
             link = source.link
             other = other.rename({f"beside_{c}": c for c in other.columns})
-            both = own.inner_join(other, own[link] == other[f"beside_{link}"])
+            if source.latest:
+                both = _beside_latest(source, own, other)
+            else:
+                both = own.inner_join(other, own[link] == other[f"beside_{link}"])
             starts = [both.start, both.beside_start]
             known = TABLES[source.table].column(link).known_at
             if known is not None:
@@ -224,6 +227,9 @@ class _Reader:
             fact = contract.column(source.link).known_at
             facts |= {fact} if fact else set()
         wanted = {c.name for c in own} | facts | ({source.link} if source.link else set())
+        if source.latest:
+            more = (*contract.key, source.latest) if name == source.beside else (source.time.name,)
+            wanted |= set(more)
         late, versions = self._shape(name)
         table = self._within(name) if name == source.table else self.files.table(name)
         recorded = _microseconds(table.recorded_at)
@@ -281,6 +287,31 @@ class _Reader:
         ends = pd.DataFrame({"row": ended.index, "ended": ended.to_numpy()})
         self.files.put(f"ends_{name}", ends)
         return True
+
+
+def _beside_latest(source: Source, own: Any, other: Any) -> Any:
+    """Rows with the versions of the other table's row that was the latest when they came."""
+    import ibis
+
+    [key] = TABLES[source.beside].key
+    when = other[f"beside_{source.latest}"]
+    seen = [
+        own[source.link] == other[f"beside_{source.link}"],
+        when < own[source.time.name],
+        other.beside_start <= own.start,
+        own.start < other.beside_end,
+    ]
+    pairs = own.inner_join(other, seen)
+    place = ibis.row_number().over(
+        ibis.window(
+            group_by=pairs[ROW],
+            order_by=[pairs[f"beside_{source.latest}"].desc(), pairs[f"beside_{ROW}"].desc()],
+        )
+    )
+    latest = pairs.mutate(place=place)
+    latest = latest.filter(latest.place == 0).select(own_row=ROW, latest_key=f"beside_{key}")
+    named = own.inner_join(latest, own[ROW] == latest.own_row)
+    return named.inner_join(other, named.latest_key == other[f"beside_{key}"])
 
 
 def _any_groups(terms: Iterable[Term]) -> bool:

@@ -4,7 +4,8 @@ A missing column costs only what that column knows. An order is open until it is
 cancelled, returned or refunded; where nobody records refunds, it is open until one of the others.
 So columns without a value are taken out of a definition:
 
-- of the times that end a state (``until``), as long as the first of them, its usual end, is there;
+- of the times that end a state (``until``), as long as the first of them, its usual end, is there
+  or the state begins with a fact and lasts for a window (what was delivered of late is held);
 - of the parts of a joint, as long as a text is left to group by;
 - of alternatives in a filter; a filter that can never be true leaves nothing to count;
 - of sums and differences, whose other side stays.
@@ -88,9 +89,11 @@ def _term(term: Term, absent: Absent) -> Node | None:
         key = left
     until = term.until
     if until is not None:
-        if until.times[0] in _lost(until.times, absent):
+        left = tuple(time for time in until.times if not _gone(time, absent))
+        begun = term.since is not None and term.since.known_at is not None
+        if until.times[0] not in left and not (begun and term.window is not None):
             return none  # its usual end is not recorded: nobody knows what is in that state
-        until = Earliest(tuple(t for t in until.times if not _gone(t, absent)))
+        until = Earliest(left) if left else None
     return replace(term, value=value, where=where, key=key, until=until)
 
 

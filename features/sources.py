@@ -35,7 +35,9 @@ from features.expression import Column, Joint, Key, Value, joined, read_columns
 class Source:
     """A table to count in; with ``beside``, its rows know the row of that table that they name.
 
-    ``link`` is the column, of the same name in both tables, by which they know it. ``label``
+    ``link`` is the column, of the same name in both tables, by which they know it. With ``latest``,
+    a time of the other table, rows do not name one: it is the one of the same ``link`` whose time
+    passed last before the row's own moment, as was known then. ``label``
     begins the names of features; ``time`` is the column of the row's moment, its birth.
     """
 
@@ -43,13 +45,15 @@ class Source:
     label: str = ""
     beside: str = ""
     link: str = ""
+    latest: str = ""
 
     def __post_init__(self) -> None:
         for name in (self.table, *((self.beside,) if self.beside else ())):
             if name not in TABLES:
                 raise DefinitionError(f"there is no table {name!r}.{did_you_mean(name, TABLES)}")
         if self.beside and (
-            TABLES[self.beside].key != (self.link,) or self.link not in TABLES[self.table].names
+            (TABLES[self.beside].key != (self.link,) and not self.latest)
+            or self.link not in TABLES[self.table].names
         ):
             raise DefinitionError(
                 f"{self.table} does not name a row of {self.beside} by {self.link!r}"
@@ -98,6 +102,8 @@ TREATMENTS = Source("treatments")
 SIGHTINGS = (ORDERS, USAGE, TICKETS)
 """Where customers are seen first when there is no table of them."""
 TICKETS_OF_ORDERS = Source("tickets", "tickets", "orders", "order_id")
+TICKETS_AFTER_ORDERS = Source("tickets", "tickets", "orders", "customer_id", "delivered_at")
+"""Where tickets name no order: beside what their customer received last before they wrote."""
 
 
 @dataclass
@@ -162,6 +168,8 @@ def _read_columns(tables: Tables, needed: Mapping[Source, set[Column]]) -> dict[
             per_table.setdefault(column.table, set()).add(column)
         for name in source.tables if source.beside else ():
             per_table.setdefault(name, set()).add(Column(name, source.link))
+        if source.latest:
+            per_table[source.beside] |= _of_latest(source)
     whole = {name: _read(tables, name, columns) for name, columns in per_table.items()}
     out: dict[Source, Rows] = {}
     for source, columns in wanted.items():
@@ -172,10 +180,20 @@ def _read_columns(tables: Tables, needed: Mapping[Source, set[Column]]) -> dict[
         left, right = Column(source.table, source.link), Column(source.beside, source.link)
         mine = own.only({c for c in columns if c.table == source.table} | {left})
         theirs = whole[source.beside].only(
-            {c for c in columns if c.table == source.beside} | {right}
+            {c for c in columns if c.table == source.beside} | {right} | _of_latest(source)
         )
-        out[source] = _side_by_side(mine, theirs, left, right)
+        if source.latest:
+            out[source] = _beside_latest(source, mine, theirs)
+        else:
+            out[source] = _side_by_side(mine, theirs, left, right)
     return out
+
+
+def _of_latest(source: Source) -> set[Column]:
+    """The columns of the other table that tell which of its rows was the latest."""
+    if not source.latest:
+        return set()
+    return {Column(source.beside, name) for name in (*TABLES[source.beside].key, source.latest)}
 
 
 def _read(tables: Tables, name: str, columns: set[Column]) -> Rows:
@@ -237,23 +255,67 @@ def _value(values: pd.Series, known: Int64 | None) -> Value:
 def _side_by_side(own: Rows, other: Rows, left: Column, right: Column) -> Rows:
     """Each row of ``own`` with every version of the row of ``other`` that it names, for the time
     in which both are seen."""
-    mine, theirs = own.values[left], other.values[right]
+    named = _codes_in(other.values[right], own.values[left])
+    start = own.start
+    known_link = own.values[left].known
+    if known_link is not None:
+        start = np.maximum(start, known_link)
+    return _versions(own, other, start, named, other.values[right].data.astype(np.int64))
+
+
+def _codes_in(theirs: Value, mine: Value) -> Int64:
+    """The other side's code of each text of this side; -1 where it is null or not there."""
     assert mine.categories is not None and theirs.categories is not None
     place = pd.Index(theirs.categories).get_indexer(pd.Index(mine.categories))
-    named = np.append(place, -1)[mine.data.astype(np.int64)]
-    order = np.argsort(theirs.data, kind="stable")
-    grouped = theirs.data[order]
+    return np.append(place, -1)[mine.data.astype(np.int64)].astype(np.int64)
+
+
+def _versions(own: Rows, other: Rows, start: Int64, named: Int64, codes: Int64) -> Rows:
+    """Each row of ``own`` with every row of ``other`` of the code that it names (-1: none), from
+    ``start`` on, as long as both are seen."""
+    order = np.argsort(codes, kind="stable")
+    grouped = codes[order]
     first = np.searchsorted(grouped, named, "left")
     count = np.where(named < 0, 0, np.searchsorted(grouped, named, "right") - first)
     at = np.repeat(np.arange(own.size), count)
     step = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
     beside = order[np.repeat(first, count) + step]
     joined, versions = own.take(at), other.take(beside)
-    start = np.maximum(joined.start, versions.start)
-    end = np.minimum(joined.end, versions.end)
-    known_link = joined.values[left].known
-    if known_link is not None:
-        start = np.maximum(start, known_link)
-    both = np.flatnonzero(start < end)
-    out = Rows(start, end, joined.position, {**joined.values, **versions.values})
-    return out.take(both)
+    out = Rows(
+        np.maximum(start[at], versions.start),
+        np.minimum(joined.end, versions.end),
+        joined.position,
+        {**joined.values, **versions.values},
+    )
+    return out.take(np.flatnonzero(out.start < out.end))
+
+
+def _beside_latest(source: Source, own: Rows, other: Rows) -> Rows:
+    """Each row of ``own`` with the versions of the row of ``other`` that was the latest when it
+    came: of the same link, its time passed, as it was seen at that moment."""
+    link, key = (
+        Column(source.beside, source.link),
+        Column(source.beside, *TABLES[source.beside].key),
+    )
+    who = other.values[link].data.astype(np.int64)
+    when = other.values[Column(source.beside, source.latest)].data.astype(np.int64)
+    codes = other.values[key].data.astype(np.int64)
+    mine = _codes_in(other.values[link], own.values[Column(source.table, source.link)])
+    born = own.values[source.time].data.astype(np.int64)
+    passed = np.flatnonzero((when != NEVER) & (who >= 0))
+    passed = passed[np.lexsort((other.position[passed], when[passed], who[passed]))]
+    # one number that orders by who, then when
+    times = np.unique(when[passed])
+    rank = np.searchsorted(times, when[passed]) + who[passed] * (len(times) + 1)
+    asked = np.searchsorted(times, born) + mine * (len(times) + 1)
+    at = np.searchsorted(rank, asked, "left") - 1
+    named = np.full(own.size, -1)
+    open_ = np.flatnonzero((mine >= 0) & (at >= 0))
+    while len(open_):
+        row = passed[at[open_]]
+        same = who[row] == mine[open_]
+        there = (other.start[row] <= own.start[open_]) & (own.start[open_] < other.end[row])
+        named[open_[same & there]] = codes[row[same & there]]
+        at[open_] -= 1  # a version that was not seen then: the one before
+        open_ = open_[same & ~there & (at[open_] >= 0)]
+    return _versions(own, other, own.start, named, codes)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from features.context import ORDERS_OF_CUSTOMERS
-from features.expression import Joint, Minus, Period
+from features.expression import Joint, Key, Minus, Period
 from features.language import (
     count,
     distinct,
@@ -31,13 +31,16 @@ from features.language import (
     total,
     total_age,
 )
+from features.lengths import DAY
 from features.orders import ENDS, UNSHIPPED
 from features.predicate import Compare, In, Predicate
-from features.sources import CUSTOMERS, ORDERS, TICKETS, TICKETS_OF_ORDERS
+from features.sources import CUSTOMERS, ORDERS, TICKETS, TICKETS_OF_ORDERS, Source
 from features.spec import Feature
 
 LOT = "half_month"
 """A product that was shipped in one of these is taken to be of one lot."""
+PERIODS_OF_GOODS = ("week", "half_month")
+"""Goods of one kind ordered in one of these share their faults."""
 BAD_LOTS = 0.02
 """The share of lots that give trouble, before anything is seen of one."""
 HELD = 21
@@ -52,14 +55,66 @@ TRANSIT = Minus(ORDERS["delivered_at"], ORDERS["shipped_at"], "transit")
 
 
 def trouble_features(
-    complaint: Predicate, time_zone: str = "UTC", goods: Sequence[str] = ()
+    complaint: Predicate,
+    time_zone: str = "UTC",
+    goods: Sequence[str] = (),
+    tickets: Source = TICKETS_OF_ORDERS,
 ) -> tuple[Feature, ...]:
-    """The features of lots and routes, given which tickets are complaints and which topics are
-    about the goods (features/goods.py); days are of ``time_zone``."""
-    return (*_lots(complaint, goods, time_zone), *_routes())
+    """The features of goods, lots and routes, given which tickets are complaints, which topics are
+    about the goods (features/goods.py), and ``tickets`` beside the order that they are about; days
+    are of ``time_zone``."""
+    return (
+        *_goods(complaint, goods, time_zone, tickets),
+        *_lots(complaint, goods, time_zone, tickets),
+        *_routes(),
+    )
 
 
-def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[Feature, ...]:
+def _goods(
+    complaint: Predicate, goods: Sequence[str], time_zone: str, tickets: Source
+) -> tuple[Feature, ...]:
+    """What others complain of who were delivered goods of the same product or category: of late,
+    and ordered in the same week or half month, since what is bad is bad for a while."""
+    if goods:
+        about: Predicate = complaint & In(TICKETS["topic"], tuple(goods))
+    else:
+        held = Minus(TICKETS["opened_at"], ORDERS["delivered_at"], "held")
+        about = complaint & Compare("<=", held, float(7 * DAY)) & Compare(">", held, 0.0)
+    about = about.named("about_goods")
+
+    def per_delivery(by: Key, name: str, days: int | None = None) -> Feature:
+        """Complaints per delivery, drawn to those of all goods."""
+
+        def both(by: Key | str, days: int | None) -> tuple[Feature, Feature]:
+            return (
+                count(tickets, where=about, days=days, by=by),
+                count(ORDERS, since="delivered_at", days=days, by=by),
+            )
+
+        usual = of_all(rate(*both("", days or 90), "usual"))
+        return shrunk_rate(*both(by, days), usual, 5.0, f"{name}_goods_complaints_per_delivery")
+
+    found = []
+    for key in ("product_id", "product_category"):
+        group = key.removesuffix("_id").removeprefix("product_")
+        for length in PERIODS_OF_GOODS:
+            lot = Joint((ORDERS[key], Period(ORDERS["ordered_at"], length, time_zone)), "lot")
+            of_lot = per_delivery(lot, f"{group}_of_{length}")
+            for days in (3, 7, 14):
+                rows = distinct(ORDERS, lot, since="delivered_at", days=days)
+                found.append(of_each(of_lot, rows, "sum", f"held_{days}d_"))
+            found.append(of_each(of_lot, distinct(ORDERS, lot, until=ENDS), "sum", "open_"))
+        lately = per_delivery(ORDERS[key], f"{group}_28d", 28)
+        for days in (7, 14):
+            rows = distinct(ORDERS, key, since="delivered_at", days=days)
+            found.append(of_each(lately, rows, "sum", f"held_{days}d_"))
+        found.append(of_each(lately, distinct(ORDERS, key, until=ENDS), "sum", "open_"))
+    return tuple(found)
+
+
+def _lots(
+    complaint: Predicate, goods: Sequence[str], time_zone: str, tickets: Source
+) -> tuple[Feature, ...]:
     """Whether what he holds, or is about to get, is of a lot that gives others trouble."""
     shipped, ordered = (
         Joint((ORDERS["product_id"], Period(ORDERS[time], LOT, time_zone)), "lot")
@@ -76,7 +131,7 @@ def _lots(complaint: Predicate, goods: Sequence[str], time_zone: str) -> tuple[F
         return count(ORDERS, since="returned_at", by=by)
 
     def complainers(by: Joint | str) -> Feature:
-        return distinct(TICKETS_OF_ORDERS, "customer_id", where=about, by=by)
+        return distinct(tickets, "customer_id", where=about, by=by)
 
     def evidence(
         of: Callable[[Joint | str], Feature], raised: float

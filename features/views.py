@@ -40,7 +40,17 @@ from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
 from features.predicate import Is, Named, Predicate
 from features.reduced import reduced
-from features.sources import CUSTOMERS, ITEMS, ORDERS, TICKETS, USAGE, Source, attribute
+from features.sources import (
+    CUSTOMERS,
+    ITEMS,
+    ORDERS,
+    TICKETS,
+    TICKETS_AFTER_ORDERS,
+    TICKETS_OF_ORDERS,
+    USAGE,
+    Source,
+    attribute,
+)
 from features.spec import Feature, FeatureView, Node
 from features.tickets import ticket_features
 from features.trouble import trouble_features
@@ -69,9 +79,11 @@ def all_features(
     time_zone: str = "UTC",
     goods: Sequence[str] = (),
     items: Source = ITEMS,
+    tickets: Source = TICKETS_OF_ORDERS,
 ) -> tuple[Feature, ...]:
     """Every definition there is, given which tickets are complaints, which topics are about
-    the goods (``goods_topics``) and which rows tell what was bought; days are of ``time_zone``."""
+    the goods (``goods_topics``), which rows tell what was bought, and ``tickets`` beside the orders
+    that they are about; days are of ``time_zone``."""
     return (
         *CUSTOMER_FEATURES,
         *ORDER_FEATURES,
@@ -82,8 +94,8 @@ def all_features(
         *FEEDBACK_FEATURES,
         *ARTICLE_FEATURES,
         *TREATMENT_FEATURES,
-        *context_features(complaint, items),
-        *trouble_features(complaint, time_zone, goods),
+        *context_features(complaint, items, tickets),
+        *trouble_features(complaint, time_zone, goods, tickets),
         *ahead_features(time_zone),
     )
 
@@ -116,7 +128,10 @@ def candidates(
     complaint = complaint_predicate(settings.complaint)
     # where nobody keeps items, an order that names its product is one
     items = ORDERS if ("order_items", "product_id") in absent else ITEMS
-    features = [*all_features(complaint, time_zone, goods_topics(tables, as_of), items)]
+    # where tickets name no order, they are about what their customer received last
+    tickets = TICKETS_AFTER_ORDERS if ("tickets", "order_id") in absent else TICKETS_OF_ORDERS
+    goods = goods_topics(tables, as_of)
+    features = [*all_features(complaint, time_zone, goods, items, tickets)]
     features += [customer(attribute(tables, name)) for name in tables.attributes]
     if isinstance(tables, WithTexts):
         features += text_features(tables)

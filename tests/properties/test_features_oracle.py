@@ -28,6 +28,7 @@ from features.asof import as_of_view
 from features.complaint import complaint_predicate
 from features.compute import compute
 from features.labels import labels
+from features.sources import ORDERS, TICKETS_AFTER_ORDERS
 from features.spec import Combine, Constant, FeatureView, Of, OfEach, Term
 from features.spine import customers_at
 from features.views import all_features
@@ -38,7 +39,17 @@ DAY = timedelta(days=1)
 RULE = Complaint(topics=("billing",), priorities=("high",), csat_at_most=2)
 ZONE = "Europe/Oslo"
 """Its clocks go forward in the night in which the histories lie."""
-VIEW = FeatureView(all_features(complaint_predicate(RULE), ZONE))
+EVERY = all_features(complaint_predicate(RULE), ZONE)
+LATEST = all_features(
+    complaint_predicate(RULE), ZONE, goods=("billing",), items=ORDERS, tickets=TICKETS_AFTER_ORDERS
+)
+"""The same where nobody keeps items, and tickets name no order."""
+VIEW = FeatureView(
+    (
+        *EVERY,
+        *(f.named(f"{f.name}_latest") for f in LATEST if f.node not in {e.node for e in EVERY}),
+    )
+)
 
 # ---------------------------------------------------------------- the oracle
 
@@ -88,10 +99,31 @@ def source_rows(world: dict[str, list[Row]], source: Any, t: datetime) -> list[d
         if not source.beside:
             out.append(mine)
             continue
+        if source.latest:
+            named = latest_order(world, source, row, t)
+            found = [other for other in others if other["order_id"] == named]
+            out += [{**mine, **{(source.beside, k): v for k, v in o.items()}} for o in found]
+            continue
         for other in others:
             if row[source.link] is not None and other[source.link] == row[source.link]:
                 out.append({**mine, **{(source.beside, k): v for k, v in other.items()}})
     return out
+
+
+def latest_order(world: dict[str, list[Row]], source: Any, row: Row, t: datetime) -> Any:
+    """The order that the customer received last before a ticket, as was known when it came."""
+    born = row[TABLES[source.table].birth]
+    came = max(row["_learned"], born + US)
+    then = [
+        order
+        for order in rows_as_of(world, source.beside, came)
+        if row[source.link] is not None
+        and order[source.link] == row[source.link]
+        and order[source.latest] is not None
+        and order[source.latest] < born
+    ]
+    newest = max(then, key=lambda o: (o[source.latest], o["_row"]), default=None)
+    return newest and newest["order_id"]
 
 
 def value_of(node: Any, row: dict[Any, Any]) -> Any:

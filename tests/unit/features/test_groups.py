@@ -21,6 +21,7 @@ from features.language import (
     elevated,
     last,
     now,
+    of,
     of_all,
     of_each,
     plus,
@@ -30,7 +31,7 @@ from features.language import (
     total,
     total_age,
 )
-from features.sources import ORDERS, TICKETS, USAGE
+from features.sources import ORDERS, TICKETS, TICKETS_AFTER_ORDERS, USAGE
 from features.spec import Feature, FeatureView
 
 LOT = Joint((ORDERS["product_id"], Period(ORDERS["shipped_at"], "half_month")), "lot")
@@ -220,3 +221,32 @@ def test_topics_about_goods_come_after_delivery(tables: MemoryTables) -> None:
     assert goods_topics(both) == ("broken",)
     assert goods_topics(both, at("05-24").to_pydatetime()) == ()  # no such ticket then
     assert goods_topics(MemoryTables({"orders": orders})) == ()
+
+
+def test_topics_about_goods_come_in_the_week_after_a_delivery(tables: MemoryTables) -> None:
+    """Where tickets name no order: 24 wrote about what broke in the days after, others any day."""
+    orders = tables.frame("orders").drop(columns="product_id")
+    days = ["05-18", "05-19", "05-22"]
+    tickets = pd.DataFrame(
+        {"ticket_id": [str(n) for n in range(96)], "channel": "email", "customer_id": "a",
+         "topic": ["broken"] * 24 + ["where"] * 72,
+         "opened_at": [at(d) for d in days] * 8 + [at("05-05")] * 48 + [at("05-19")] * 24}
+    )  # fmt: skip
+    both = MemoryTables({"orders": orders, "tickets": tickets})
+    assert goods_topics(both) == ("broken",)
+    assert goods_topics(both, at("05-18").to_pydatetime()) == ()
+
+
+def test_a_ticket_that_names_no_order_stands_beside_the_last_delivered(
+    tables: MemoryTables,
+) -> None:
+    tickets = pd.DataFrame(
+        {"ticket_id": ["1", "2", "3"], "channel": "email", "customer_id": ["a", "b", "c"],
+         "opened_at": [at("05-21"), at("05-17"), at("05-22")]}
+    )  # fmt: skip
+    both = MemoryTables({"orders": tables.frame("orders"), "tickets": tickets})
+    beside = count(TICKETS_AFTER_ORDERS, by=ORDERS["product_id"])
+    mine = last(ORDERS, "product_id")
+    # a's and b's tickets follow deliveries of p; nothing was ever delivered to c
+    assert values(both, of(beside, mine), "06-01")[0] == 2.0
+    assert values(both, of(beside, mine), "05-18")[0] == 1.0
