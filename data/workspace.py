@@ -19,7 +19,7 @@ be rebuilt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -142,17 +142,18 @@ def init(path: Path | str) -> Workspace:
     return Workspace.open(folder)
 
 
-def set_setting(path: Path | str, name: str, value: object) -> None:
+def set_setting(path: Path | str, name: str | Sequence[str], value: object) -> None:
     """Write ``section.key = value`` into presage.toml, comments kept; refused if it is not valid.
 
-    Lists may be tuples; None takes the key away.
+    ``name``: parts joined by dots, or a list of them where a part has a dot of its own, such as
+    the channel ``x.com``. Lists may be tuples; None takes the key away.
     """
     import tomlkit
     from tomlkit.items import Table as TomlTable
 
     file = Path(path) / FILE
     document = tomlkit.parse(file.read_text("utf-8") if file.exists() else "")
-    *sections, key = name.split(".")
+    *sections, key = name.split(".") if isinstance(name, str) else name
     if not sections:
         raise SettingsError(f"{name!r} names no setting; they are section.key")
     place: tomlkit.TOMLDocument | TomlTable = document

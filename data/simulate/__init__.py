@@ -2,10 +2,11 @@
 
 ``simulate`` writes a workspace with the truth beside it; ``Company`` is the same company stepped by
 the day, fed with outreach and staffing, and cloned to be run on from any moment as often as needed.
-docs/simulation.md tells what is in it.
+``make_of`` draws another kind of company. docs/simulation.md tells what is in it.
 """
 
 from data.simulate.company import Company
+from data.simulate.makes import Make, make_of
 from data.simulate.outcome import DayOutcome
 from data.simulate.population import posterior
 from data.simulate.rates import Rates
@@ -15,9 +16,11 @@ from data.simulate.writing import simulate
 __all__ = [
     "Company",
     "DayOutcome",
+    "Make",
     "Rates",
     "best_actions",
     "expected_volume",
+    "make_of",
     "posterior",
     "simulate",
     "true_effects",

@@ -29,14 +29,17 @@ from data.simulate import staffing as staffed
 from data.simulate.channels import channel_mix
 from data.simulate.draws import Draws, Floats, Ints
 from data.simulate.expectation import expected as expected_tickets
-from data.simulate.hazard import SEGMENT_COMPLAINTS, Hazard, hazard, ticket_share
+from data.simulate.hazard import Hazard, hazard, ticket_share
 from data.simulate.incidents import begin_day, make_incidents, redraw_lots
+from data.simulate.makes import make_of
 from data.simulate.outcome import DayOutcome, service
 from data.simulate.population import make_population
 from data.simulate.rates import Rates
 from data.simulate.record import Record
+from data.simulate.recording import Recording
 from data.simulate.state import State, World, first_state
 from data.simulate.timeline import RUN_ON_DAYS, Timeline
+from data.simulate.words import Words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +51,10 @@ class Company:
     """A simulated company of ``customers`` who sign up before ``days`` days have passed.
 
     ``days`` is what is meant to be recorded; it can be stepped ``RUN_ON_DAYS`` further. ``seed``
-    decides everything. ``hazard_every``: every how many days the truth keeps each customer's
-    hazards (0: never). ``own_outreach``: whether the company runs its weekly randomised outreach on
-    days on which no actions are fed in.
+    decides everything that happens, ``make`` what kind of company it is (``makes.py``; None: the
+    usual one, or that of ``rates``). ``hazard_every``: every how many days the truth keeps each
+    customer's hazards (0: never). ``own_outreach``: whether the company runs its weekly randomised
+    outreach on days on which no actions are fed in.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Company:
         seed: int,
         start: date = START,
         *,
+        make: int | None = None,
         rates: Rates | None = None,
         hazard_every: int = 7,
         own_outreach: bool = True,
@@ -68,12 +73,16 @@ class Company:
             raise UsageError(
                 f"a company needs at least one customer and one day; found {customers} and {days}."
             )
-        self.rates = rates or Rates()
+        if make is not None and rates is not None:
+            raise UsageError("a make draws its own rates; give a make or rates, not both.")
+        self.make = None if make is None else make_of(make)
+        self.recording = self.make.recording if self.make else Recording()
+        self.rates = self.make.rates if self.make else rates or Rates()
         self.seed, self.days, self.customers = seed, days, customers
         self.hazard_every, self.own_outreach = hazard_every, own_outreach
         self.draws = Draws(seed)
         self.archive = self.draws  # what only the export draws (texts, reviews, late rows)
-        line = Timeline(start, days)
+        line = Timeline(start, days, self.rates)
         people = make_population(customers, days, self.draws, self.rates)
         catalogue = orders.make_catalogue(customers, self.draws)
         self.world = World(
@@ -82,9 +91,10 @@ class Company:
             people=people,
             catalogue=catalogue,
             everyone=np.arange(people.size),
-            segment_complaints=np.array(SEGMENT_COMPLAINTS)[people.segment],
+            segment_complaints=np.array(self.rates.segment_complaints)[people.segment],
             ticket_share=ticket_share(self.rates),
             channel_mix=channel_mix(self.rates),
+            words=self.make.words if self.make else Words(),
         )
         incidents = make_incidents(line, catalogue.size, self.draws, self.rates)
         self.state = first_state(self.world, incidents)
@@ -104,6 +114,7 @@ class Company:
         made.days, made.customers = max(day, world.timeline.days), world.people.written
         made.hazard_every, made.own_outreach = 0, True
         made.record, made.day, made.suppress = None, day, suppress
+        made.make, made.recording = None, Recording()
         return made
 
     @property
@@ -266,14 +277,19 @@ class Company:
             offered=came,
             events=events,
             handle_seconds=seconds,
+            words=self.world.words,
         )
 
     def service(self) -> pd.DataFrame:
         """Every contact so far and what became of it, as the truth knows it (``outcome.py``)."""
-        return service(self.record, int(self.world.timeline.midnight[self.day]))
+        end = int(self.world.timeline.midnight[self.day])
+        return service(self.record, end, self.world.words)
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The contract's tables as of ``now``: nothing recorded later, no later fact."""
+        """The contract's tables as of ``now``: nothing recorded later, no later fact.
+
+        Of a make only what it records (``recording.py``).
+        """
         from data.simulate.export import tables
 
         return tables(self)

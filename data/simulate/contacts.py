@@ -22,10 +22,6 @@ from data.simulate.record import Record
 from data.simulate.state import State, World
 from data.simulate.timeline import SECOND
 
-GENERAL = np.array([0.06, 0.08, 0.12, 0.18, 0.26, 0.06, 0.16, 0.08])
-"""Topic of the complaints of no particular cause. Columns as TOPICS."""
-PUBLIC = np.array([0.16, 0.02, 0.06, 0.04, 0.10, 0.04, 0.40, 0.18])
-"""Topic of contacts of people unknown to us."""
 BOT_SECONDS = 150
 MOST_A_DAY = 16
 """Key room for contacts of one customer and kind on one day."""
@@ -102,7 +98,7 @@ def _complaints(world: World, state: State, draws: Draws, day: int, now: Hazard)
     who, key = _spread(counts, keys, 0)
     cause = pick(np.cumsum(now.complaints[:, who], axis=0).T, draws.uniform("cause", day, key))
     topic = np.array([TOPICS.index(c if c in TOPICS else "other") for c in CAUSES])[cause]
-    general = pick(np.cumsum(GENERAL), draws.uniform("general", day, key))
+    general = pick(np.cumsum(world.rates.general_topics), draws.uniform("general", day, key))
     topic = np.where(cause == CAUSES.index("general"), general, topic)
     topic = np.where(cause == CAUSES.index("unmet_need"), state.unmet_topic[who], topic)
     oldest = oldest_open(world, state, day)
@@ -262,7 +258,7 @@ def _public(world: World, draws: Draws, day: int) -> Contacts:
     j = np.arange(known + made)
     key = (day * world.entities + world.size + j) * 2 * MOST_A_DAY
     machine = j >= known
-    topic = pick(np.cumsum(PUBLIC), draws.uniform("public topic", day, j))
+    topic = pick(np.cumsum(rates.public_topics), draws.uniform("public topic", day, j))
     topic = np.where(machine, TOPICS.index("other"), topic)
     mix = np.cumsum(public_mix(world, day), axis=1)
     channel = np.where(machine, EMAIL, pick(mix[topic], draws.uniform("public channel", day, j)))

@@ -9,15 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from data.simulate.channels import CHAT, EMAIL, mix_on, public_mix
-from data.simulate.contacts import (
-    GENERAL,
-    PUBLIC,
-    oldest_open,
-    public_mean,
-)
+from data.simulate.contacts import oldest_open, public_mean
 from data.simulate.draws import Floats
 from data.simulate.hazard import QUESTION_TOPIC, Hazard
-from data.simulate.rates import CAUSES, CHANNELS, TOPICS
+from data.simulate.rates import CAUSES, CHANNELS, TOPICS, Rates
 from data.simulate.state import State, World
 
 
@@ -30,7 +25,8 @@ def expected(world: World, state: State, day: int, now: Hazard) -> Floats:
         weight = now.complaints[cause]
         if name == "general":
             total = np.bincount(people.channel, weight, groups)
-            by_preference += total[:, None] * GENERAL / GENERAL.sum()
+            general = np.array(rates.general_topics)
+            by_preference += total[:, None] * general / general.sum()
         elif name in ("open_ticket", "unmet_need"):
             topic = state.unmet_topic
             if name == "open_ticket":
@@ -55,9 +51,17 @@ def expected(world: World, state: State, day: int, now: Hazard) -> Floats:
     to_chat = float(shares[world.timeline.is_open[day, CHAT]].sum())
     volume[CHAT] += handed * to_chat
     volume[EMAIL] += handed * (1 - to_chat)
-    public = public_mean(world, day) * PUBLIC / PUBLIC.sum()
+    topics = np.array(rates.public_topics)
+    public = public_mean(world, day) * topics / topics.sum()
     by_channel: Floats = volume + (public[:, None] * public_mix(world, day)).T
     return by_channel
+
+
+def general_shares(rates: Rates) -> Floats:
+    """The share of each topic in the complaints of no particular cause."""
+    general = np.array(rates.general_topics)
+    shares: Floats = general / general.sum()
+    return shares
 
 
 def complaint_topics(world: World, state: State, day: int, complaints: Floats) -> Floats:
@@ -69,7 +73,7 @@ def complaint_topics(world: World, state: State, day: int, complaints: Floats) -
     for cause, name in enumerate(CAUSES):
         weight = complaints[cause]
         if name == "general":
-            topics += (GENERAL / GENERAL.sum())[:, None] * weight
+            topics += general_shares(world.rates)[:, None] * weight
         elif name == "open_ticket":
             topics[again, everyone] += weight
         elif name == "unmet_need":

@@ -66,7 +66,7 @@ def concat(parts: list[pa.Table]) -> pa.Table:
 
 def usage(company: Company, rows: dict[str, Any], end: int) -> pa.Table:
     """Usage rows; 2 % of those without error or payment are synchronised days late."""
-    draws, key = company.archive, rows["key"]
+    draws, key, spoken = company.archive, rows["key"], company.world.words
     plain = (rows["errors"] == 0) & (rows["feature"] < names.FEATURES.index("payment"))
     late = plain & (draws.uniform("usage late", 0, key) < 0.02)
     wait = (86_400e6 * (0.5 + 3.5 * draws.uniform("usage wait", 0, key))).astype(np.int64)
@@ -77,11 +77,11 @@ def usage(company: Company, rows: dict[str, Any], end: int) -> pa.Table:
             "event_id": ids("u", key),
             "used_at": times(rows["at"], end),
             "customer_id": customers_of(rows["customer"]),
-            "feature": words(names.FEATURES, rows["feature"]),
+            "feature": words(spoken.features, rows["feature"]),
             "quantity": rows["quantity"].astype(np.float64),
             "errors": rows["errors"].astype(np.float64),
             "duration_seconds": pa.array(seconds, mask=seconds == 0),
-            "platform": words(names.PLATFORMS, rows["platform"]),
+            "platform": words(spoken.platforms, rows["platform"]),
             "version": pc.binary_join_element_wise(
                 "3",
                 (pa.array(rows["version"] // 10)).cast(pa.string()),
@@ -100,7 +100,7 @@ def tables(company: Company) -> dict[str, pd.DataFrame]:
 
 
 def arrow_tables(company: Company, skip: tuple[str, ...] = ()) -> dict[str, pa.Table]:
-    """All tables of the company but those to skip, as Arrow tables."""
+    """All tables that the company records but those to skip, as Arrow tables."""
     from data.errors import UsageError
     from data.simulate import export_company, export_contacts, export_orders
 
@@ -122,7 +122,9 @@ def arrow_tables(company: Company, skip: tuple[str, ...] = ()) -> dict[str, pa.T
         "agents": export_company.agents,
         "treatments": export_contacts.treatments,
     }
-    return {name: make(company, end) for name, make in makers.items() if name not in skip}
+    recording = company.recording
+    wanted = {n: m for n, m in makers.items() if n not in skip and not recording.lacks(n)}
+    return {name: recording.cut(name, make(company, end)) for name, make in wanted.items()}
 
 
 __all__ = ["Floats", "arrow_tables", "concat", "customers_of", "ids", "table", "tables", "times"]

@@ -65,6 +65,7 @@ def customers(company: Company, end: int) -> pa.Table:
     )
     full = [f"{f} {s}" for f in FIRST for s in LAST]
     zones = ("Europe/London", "Europe/Oslo", "Europe/Madrid")
+    spoken = company.world.words
 
     def consent(values: Ints) -> pa.Array:
         return pa.array([CONSENT[v] for v in values[who].tolist()], pa.bool_())
@@ -73,13 +74,13 @@ def customers(company: Company, end: int) -> pa.Table:
         {
             "customer_id": customers_of(who),
             "signed_up_at": times(born[who], end),
-            "region": words(names.REGIONS, region),
-            "segment": words(names.SEGMENTS, people.segment[who]),
-            "plan": words(names.PLANS, plan),
-            "platform": words(names.PLATFORMS, people.platform[who]),
+            "region": words(spoken.regions, region),
+            "segment": words(spoken.segments, people.segment[who]),
+            "plan": words(spoken.plans, plan),
+            "platform": words(spoken.platforms, people.platform[who]),
             "language": words(names.LANGUAGES, people.language[who]),
             "time_zone": words(zones, people.language[who]),
-            "preferred_channel": words(names.CHANNELS, people.channel[who]),
+            "preferred_channel": words(spoken.channels, people.channel[who]),
             "name": words(full, given[who] * len(LAST) + family[who]),
             "value": people.value[who],
             "email_consent": consent(people.email_consent),
@@ -95,19 +96,20 @@ def customers(company: Company, end: int) -> pa.Table:
 
 def articles(company: Company, end: int) -> pa.Table:
     """Two articles a topic and language, one good, one poor, all older than the history."""
-    count = len(names.TOPICS) * len(names.LANGUAGES) * 2
+    topics = company.world.words.topics
+    count = len(topics) * len(names.LANGUAGES) * 2
     number = np.arange(count)
     topic, language = number // (2 * len(names.LANGUAGES)), number // 2 % len(names.LANGUAGES)
     start = int(company.world.timeline.midnight[0])
     titles = [
-        f"{names.TOPICS[t]}: {'step by step' if n % 2 == 0 else 'general advice'}"
+        f"{topics[t]}: {'step by step' if n % 2 == 0 else 'general advice'}"
         for n, t in zip(number.tolist(), topic.tolist(), strict=True)
     ]
     return table(
         {
             "article_id": ids("a", number, 3),
             "published_at": times(np.full(count, start - 90 * DAY), NEVER),
-            "topic": words(names.TOPICS, topic),
+            "topic": words(topics, topic),
             "language": words(names.LANGUAGES, language),
             "title": pa.array(titles, pa.string()),
         }
@@ -116,7 +118,8 @@ def articles(company: Company, end: int) -> pa.Table:
 
 def calendar(company: Company, end: int) -> pa.Table:
     """Holidays and campaigns known ahead, releases, and outages that are announced too late."""
-    line = company.world.timeline
+    line, spoken = company.world.timeline, company.world.words
+    app_error, product = (spoken.topics[names.TOPICS.index(t)] for t in ("app_error", "product"))
     rows: list[dict[str, Any]] = []
     midnight = [int(m) for m in line.midnight]
     last = min(company.day + AHEAD_DAYS, line.total)
@@ -134,13 +137,13 @@ def calendar(company: Company, end: int) -> pa.Table:
         platform = release_on(day, company.rates)
         if platform is not None:
             at = int(line.utc(day, 6 * 3600.0))
-            which = names.PLATFORMS[platform]
-            of_it: dict[str, Any] = {"topic": "app_error", "platform": which}
+            which = spoken.platforms[platform]
+            of_it: dict[str, Any] = {"topic": app_error, "platform": which}
             add(f"{which} release", "release", midnight[day] - 10 * DAY, at, at, **of_it)
     for each in line.campaigns:
         starts, ends = midnight[each.first], midnight[each.last + 1]
         announced = starts - 21 * DAY
-        add(each.name, "campaign", announced, starts, ends, topic="product", size=each.size)
+        add(each.name, "campaign", announced, starts, ends, topic=product, size=each.size)
     for happening in company.state.incidents.history:
         if happening.kind == "outage":
             starts, ends = (
@@ -148,7 +151,7 @@ def calendar(company: Company, end: int) -> pa.Table:
             )
             told = min(starts + 40 * 60 * SECOND, ends)
             guess = told + 7200 * SECOND  # until it is over nobody knows when it ends
-            add("service disrupted", "outage", told, starts, guess, topic="app_error")
+            add("service disrupted", "outage", told, starts, guess, topic=app_error)
             rows.append(rows[-1] | {"ends_at": ends, "recorded_at": ends})
     rows = [row for row in rows if row["announced_at"] < end and row["recorded_at"] < end]
     columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
@@ -181,12 +184,14 @@ def agents(company: Company, end: int) -> pa.Table:
     number = np.arange(count)
     start = int(company.world.timeline.midnight[0])
     u = company.archive.uniform("agent", 0, number)
+    spoken = dict(zip(names.CHANNELS, company.world.words.channels, strict=True))
+    able = [[spoken[channel] for channel in skills] for skills in SKILLS]
     left = np.where(number % 9 == 8, start + ((end - start) * u).astype(np.int64), NEVER)
     return table(
         {
             "agent_id": ids("g", number, 4),
             "hired_at": times(start - (DAY * (30 + 900 * u)).astype(np.int64), NEVER),
-            "skills": pa.array([SKILLS[n % 4] for n in number.tolist()], pa.list_(pa.string())),
+            "skills": pa.array([able[n % 4] for n in number.tolist()], pa.list_(pa.string())),
             "hours_per_week": np.where(number % 4 == 2, 24.0, 37.5),
             "hourly_cost": np.round(26 + 8 * u, 2),
             "time_zone": pa.array([TIME_ZONE] * count, pa.string()),

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from data.simulate import rates as names
+from data.simulate.channels import EMAIL
 from data.simulate.export import concat, customers_of, ids, table, times, words
 from data.simulate.export_company import agent_of
 from data.simulate.texts import PER_CELL, pool, text_number
@@ -32,6 +33,7 @@ def _record(company: Company) -> Record:
 def tickets(company: Company, end: int) -> pa.Table:
     """Tickets; a few are filed under a wrong topic first, a few machine ones deleted later."""
     log, draws = _record(company).tickets.columns(), company.archive
+    spoken = company.world.words
     key, opened, machine = log["key"], log["opened_at"], log["machine"]
     variant = (draws.uniform("text", 0, key) * PER_CELL).astype(np.int64)
     number = text_number(
@@ -47,8 +49,8 @@ def tickets(company: Company, end: int) -> pa.Table:
         "ticket_id": ids("t", key),
         "opened_at": times(opened, end),
         "customer_id": customers_of(log["customer"]),
-        "channel": words(names.CHANNELS, log["channel"]),
-        "topic": words(names.TOPICS, np.where(machine, -1, log["topic"])),
+        "channel": words(spoken.channels, log["channel"]),
+        "topic": words(spoken.topics, np.where(machine, -1, log["topic"])),
         "is_complaint": pa.array(log["complaint"]),
         "priority": words(("low", "normal", "high"), np.digitize(priority, (0.3, 0.95))),
         "order_id": ids("o", log["order"]),
@@ -78,7 +80,7 @@ def tickets(company: Company, end: int) -> pa.Table:
     again["recorded_at"] = times(later, NEVER)
     again["deleted"] = gone
     columns["topic"] = words(
-        names.TOPICS, np.where(machine, -1, np.where(wrong, OTHER, log["topic"]))
+        spoken.topics, np.where(machine, -1, np.where(wrong, OTHER, log["topic"]))
     )
     return concat([table(columns), table(again, wrong | gone)])
 
@@ -91,7 +93,7 @@ def bot_sessions(company: Company, end: int) -> pa.Table:
             "session_id": ids("b", log["key"]),
             "started_at": times(log["started_at"], end),
             "customer_id": customers_of(log["customer"]),
-            "topic": words(names.TOPICS, log["topic"]),
+            "topic": words(company.world.words.topics, log["topic"]),
             "ended_at": times(log["ended_at"], end),
             "contained": pa.array(log["contained"], mask=log["ended_at"] >= end),
             "handed_over_at": times(log["handed_over_at"], end),
@@ -127,6 +129,6 @@ def treatments(company: Company, end: int) -> pa.Table:
             "arm": words(("holdout", "treat"), log["treated"]),
             "propensity": pa.array(share, mask=np.isnan(share)),
             "action": words(record.actions, log["action"]),
-            "channel": pa.array(["email"] * len(share), pa.string()),
+            "channel": pa.array([company.world.words.channels[EMAIL]] * len(share), pa.string()),
         }
     )

@@ -28,17 +28,17 @@ def _log(company: Company) -> dict[str, np.ndarray]:
 def orders(company: Company, end: int) -> pa.Table:
     """Orders; the amount of a few was wrong first and is corrected by a later version."""
     log, draws = _log(company), company.archive
-    key, product = log["key"], log["product"]
+    key, product, spoken = log["key"], log["product"], company.world.words
     columns = {
         "order_id": ids("o", key),
         "ordered_at": times(log["ordered_at"], end),
         "customer_id": customers_of(log["customer"]),
         "product_id": ids("p", product, 3),
-        "product_category": words(names.CATEGORIES, company.world.catalogue.category[product]),
+        "product_category": words(spoken.categories, company.world.catalogue.category[product]),
         "quantity": log["quantity"].astype(np.float64),
         "amount": log["amount"],
         "currency": pa.array([CURRENCY] * len(key), pa.string()),
-        "carrier": words(names.CARRIERS, log["carrier"]),
+        "carrier": words(spoken.carriers, log["carrier"]),
         "promised_at": times(log["promised_at"], NEVER),
     }
     facts = ("shipped_at", "delivered_at", "cancelled_at", "returned_at", "refunded_at")
@@ -71,7 +71,7 @@ def order_items(company: Company, end: int) -> pa.Table:
                 "line": pa.array([str(number)] * len(key), pa.string()),
                 "product_id": ids("p", product, 3),
                 "product_category": words(
-                    names.CATEGORIES, company.world.catalogue.category[product]
+                    company.world.words.categories, company.world.catalogue.category[product]
                 ),
                 "quantity": log["quantity"].astype(np.float64) if number == 1 else 1.0 + 0 * amount,
                 "amount": amount,

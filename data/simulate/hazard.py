@@ -24,6 +24,8 @@ and y: waiting, due and overdue orders (delivery), items in hand (returns; more 
 bill (billing: failed, or charged yesterday), recent errors (app_error), account, product (more in
 campaigns), and q_outreach on the days after we contacted the customer (induced contact).
 
+All that stands beside the tendency G is most_complaints at most (no end but in makes).
+
 A complaint becomes a ticket. A question may meet a bot or an article first, with shares by topic
 (``contacts.py``), and becomes a ticket with probability ``ticket_share(topic)``: thinned Poisson.
 """
@@ -31,6 +33,7 @@ A complaint becomes a ticket. A question may meet a bot or an article first, wit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -38,7 +41,6 @@ from data.simulate.draws import Floats
 from data.simulate.rates import CAUSES, QUESTIONS, TOPICS, Rates
 from data.simulate.state import State, World
 
-SEGMENT_COMPLAINTS = (1.0, 1.15, 0.85)
 LATE_DAYS = 5
 MOST_UNMET = 2.0
 
@@ -144,6 +146,8 @@ def hazard(world: World, state: State, day: int) -> Hazard:
         * (1 + rates.c_dissatisfied * state.dissatisfaction)
     )
     x = causes(world, state, day) * each
+    if rates.most_complaints < inf:
+        x *= np.minimum(1.0, rates.most_complaints / np.maximum(x.sum(axis=0), 1e-12))
     y = question_causes(world, state, day) * (present * factor)
     complaints = x * people.complaint_tendency
     questions = y * people.inquiry_tendency

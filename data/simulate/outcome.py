@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from data.errors import UsageError
 from data.simulate.contacts import Contacts
 from data.simulate.draws import Bools, Floats, Ints
-from data.simulate.rates import CAUSES, CHANNELS, QUESTIONS, TOPICS
+from data.simulate.rates import CAUSES, QUESTIONS
 from data.simulate.record import Record
 from data.simulate.timeline import NEVER
+from data.simulate.words import Words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ class DayOutcome:
     offered: Contacts
     events: dict[str, Ints]
     handle_seconds: Floats
+    words: Words = field(default_factory=Words)
 
     def contacts(self) -> pd.DataFrame:
         """The day's contacts (machines aside), one row each, and what became of them that day.
@@ -63,8 +65,8 @@ class DayOutcome:
             {
                 "ticket_id": [f"t{k}" for k in got.key],
                 "customer_id": [f"c{c:06d}" if c >= 0 else None for c in got.customer],
-                "channel": np.array(CHANNELS)[got.channel],
-                "topic": np.array(TOPICS)[got.topic],
+                "channel": np.array(self.words.channels)[got.channel],
+                "topic": np.array(self.words.topics)[got.topic],
                 "is_complaint": got.complaint,
                 "opened_at": got.opened.astype("datetime64[us]"),
                 "answered_at": _times(begin),
@@ -78,7 +80,7 @@ class DayOutcome:
         )
 
 
-def service(record: Record | None, end: int) -> pd.DataFrame:
+def service(record: Record | None, end: int, words: Words) -> pd.DataFrame:
     """All contacts but the machines', one row each, as known at ``end`` (UTC microseconds).
 
     ``ticket_id, customer_id, channel, topic, cause, is_complaint, opened_at, answered_at,
@@ -97,8 +99,8 @@ def service(record: Record | None, end: int) -> pd.DataFrame:
     columns = {
         "ticket_id": [f"t{k}" for k in log["key"]],
         "customer_id": [f"c{c:06d}" if c >= 0 else None for c in log["customer"]],
-        "channel": np.array(CHANNELS)[log["channel"]],
-        "topic": np.array(TOPICS)[log["topic"]],
+        "channel": np.array(words.channels)[log["channel"]],
+        "topic": np.array(words.topics)[log["topic"]],
         "cause": np.array(causes)[log["cause"]],
         "is_complaint": log["complaint"],
     }

@@ -73,19 +73,19 @@ def make_population(customers: int, days: int, draws: Draws, rates: Rates) -> Po
         ]
     )
     n = len(signed_up)
-    segment = _choose(rng, n, 0.70, 0.16, 0.14)
-    plan = _choose(rng, n, 0.55, 0.30, 0.15)
-    channel = _choose(rng, n, 0.34, 0.32, 0.25, 0.09)
+    segment = _choose(rng, n, *rates.segment_shares)
+    plan = _choose(rng, n, *rates.plan_shares)
+    channel = _choose(rng, n, *rates.channel_shares)
     per_segment = np.array(SEGMENT_ORDERS)[segment]
     return Population(
         size=n,
         written=customers,
         signed_up=signed_up,
-        region=_choose(rng, n, 12, 10, 14, 15, 11, 9, 24, 5),
+        region=_choose(rng, n, *rates.region_shares),
         segment=segment,
         plan=plan,
-        platform=_choose(rng, n, 0.36, 0.38, 0.26),
-        language=_choose(rng, n, 0.48, 0.34, 0.18),
+        platform=_choose(rng, n, *rates.platform_shares),
+        language=_choose(rng, n, *rates.language_shares),
         channel=channel,
         email_consent=_choose(rng, n, 0.12, 0.80, 0.08),
         sms_consent=_choose(rng, n, 0.40, 0.50, 0.10),

@@ -1,12 +1,13 @@
 """Every rate of the simulated company, in one place, with its unit.
 
-``Rates()`` is the usual company; ``dataclasses.replace`` makes another one. The hazard that these
-numbers enter is stated in ``hazard.py``.
+``Rates()`` is the usual company; ``dataclasses.replace`` makes another one, and ``makes.py`` draws
+whole companies of other kinds. The hazard that these numbers enter is stated in ``hazard.py``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 CHANNELS = ("phone", "email", "chat", "social")
 REAL_TIME = ("phone", "chat")
@@ -29,7 +30,28 @@ FEATURES = ("browse", "search", "track_order", "wishlist", "payment", "payment_f
 class Rates:
     """The rates of the world. Shares are of one, rates a day unless the name says otherwise."""
 
-    # who: gamma tendencies of mean one; shape a means a variance of 1 / a
+    make: int | None = None
+    """The number of the make that these were drawn for; None: the usual company."""
+
+    # who: shares of each word (any sum), as in REGIONS, SEGMENTS, ...
+    region_shares: tuple[float, ...] = (12, 10, 14, 15, 11, 9, 24, 5)
+    segment_shares: tuple[float, ...] = (0.70, 0.16, 0.14)
+    plan_shares: tuple[float, ...] = (0.55, 0.30, 0.15)
+    platform_shares: tuple[float, ...] = (0.36, 0.38, 0.26)
+    language_shares: tuple[float, ...] = (0.48, 0.34, 0.18)
+    channel_shares: tuple[float, ...] = (0.34, 0.32, 0.25, 0.09)
+    segment_complaints: tuple[float, ...] = (1.0, 1.15, 0.85)
+
+    # when: factors of the weekdays from Monday on, and yearly waves, highest on a day of the year
+    weekday_contacts: tuple[float, ...] = (1.16, 1.10, 1.04, 1.02, 0.98, 0.62, 0.55)
+    weekday_orders: tuple[float, ...] = (1.05, 1.0, 0.98, 1.0, 1.02, 0.95, 1.1)
+    season_contacts: float = 0.06
+    season_contacts_day: int = 20
+    season_orders: float = 0.15
+    season_orders_day: int = 345
+    campaign_size: float = 1.0
+
+    # gamma tendencies of mean one; shape a means a variance of 1 / a
     complaint_shape: float = 0.8
     inquiry_shape: float = 1.5
     before_start_share: float = 0.65
@@ -90,6 +112,7 @@ class Rates:
     c_general: float = 0.0013
     c_dissatisfied: float = 0.25
     dissatisfaction_memory: float = 0.97
+    most_complaints: float = inf
     unmet_memory: float = 0.65
 
     # questions a day for a tendency of one
@@ -114,11 +137,14 @@ class Rates:
     article_quality: tuple[float, ...] = (0.72, 0.28)
     article_then_ticket: float = 0.55
 
-    # contacts
+    # contacts; topics as in TOPICS
+    general_topics: tuple[float, ...] = (0.06, 0.08, 0.12, 0.18, 0.26, 0.06, 0.16, 0.08)
+    public_topics: tuple[float, ...] = (0.16, 0.02, 0.06, 0.04, 0.10, 0.04, 0.40, 0.18)
     public: float = 0.0007
     public_complaint_share: float = 0.2
     machine: float = 0.0002
     preferred_share: float = 0.62
+    staffing_slack: float = 1.12
     patience_seconds: tuple[float, ...] = (240.0, 0.0, 420.0, 0.0)
     concurrency: tuple[int, ...] = (1, 1, 2, 1)
     handle_seconds: tuple[float, ...] = (400.0, 460.0, 620.0, 330.0)

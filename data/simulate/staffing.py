@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEARNING = 0.25
-SLACK, SAFETY = 1.12, 0.9
+SAFETY = 0.9
 
 
 def first_habit(world: World) -> Floats:
@@ -46,7 +46,7 @@ def own_staffing(world: World, state: State, day: int) -> Floats:
             hours = opened[c].sum()
             load[c] = load[c].sum() / hours
             load[c] += state.desks[c].waiting_work() / HOUR / hours / 3
-    agents = np.ceil(load * SLACK + SAFETY * np.sqrt(load))
+    agents = np.ceil(load * world.rates.staffing_slack + SAFETY * np.sqrt(load))
     return np.where(opened, np.maximum(agents, 1), 0)
 
 
@@ -60,11 +60,12 @@ def fed_staffing(world: World, day: int, staffing: Any, own: Floats) -> Floats:
     agents = own.copy()
     if hasattr(staffing, "columns"):
         staffing = _by_hour(world.timeline.hour_edges(day), staffing)
+    known = world.words.channels
     for channel, values in staffing.items():
-        if channel not in CHANNELS:
+        if channel not in known:
             raise DataError(
-                f"staffing: no channel {channel!r}.{did_you_mean(channel, CHANNELS)} "
-                f"The company has {', '.join(CHANNELS)}."
+                f"staffing: no channel {channel!r}.{did_you_mean(channel, known)} "
+                f"The company has {', '.join(known)}."
             )
         hours = np.asarray(values, dtype=np.float64)
         if hours.shape != (24,) or not np.isfinite(hours).all() or (hours < 0).any():
@@ -72,7 +73,7 @@ def fed_staffing(world: World, day: int, staffing: Any, own: Floats) -> Floats:
                 f"staffing of {channel!r}: 24 numbers of agents >= 0, one a local hour, are "
                 f"needed; found {values!r}."
             )
-        agents[CHANNELS.index(channel)] = hours
+        agents[known.index(channel)] = hours
     return np.rint(agents)
 
 

@@ -7,7 +7,7 @@ run the world on from a moment as often as one likes. What was recorded is not p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from data.simulate.population import Population
 from data.simulate.rates import CHANNELS, Rates
 from data.simulate.rows import Rows
 from data.simulate.timeline import Timeline
+from data.simulate.words import Words
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class World:
-    """All that is fixed: rates, calendar, customers, products, channel habits."""
+    """All that is fixed: rates, calendar, customers, products, channel habits, words."""
 
     rates: Rates
     timeline: Timeline
@@ -49,6 +50,7 @@ class World:
     segment_complaints: Floats
     ticket_share: Floats
     channel_mix: Floats
+    words: Words = field(default_factory=Words)
 
     @property
     def size(self) -> int:

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from data.simulate.draws import Draws, Floats, Ints
-from data.simulate.rates import CHANNELS, REAL_TIME
+from data.simulate.draws import Floats, Ints
+from data.simulate.rates import CHANNELS, REAL_TIME, Rates
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -44,8 +44,6 @@ _EVENING = [2, 1, 1, 1, 1, 1, 2, 4, 6, 7, 8, 8, 8, 8, 8, 8, 8, 8, 9, 10, 10, 9, 
 ARRIVALS = {"phone": _OFFICE, "email": _EVENING, "chat": _EVENING, "social": _EVENING}
 """How a channel's contacts spread over the local hours of a day, before closed hours are cut."""
 
-WEEKDAY_CONTACTS = (1.16, 1.10, 1.04, 1.02, 0.98, 0.62, 0.55)
-WEEKDAY_ORDERS = (1.05, 1.0, 0.98, 1.0, 1.02, 0.95, 1.1)
 HOLIDAY_CONTACTS = 0.55
 
 
@@ -60,18 +58,27 @@ class Campaign:
     size: float
 
 
+def _wave(days: Ints) -> Floats:
+    """A yearly wave, one at its highest day."""
+    wave: Floats = np.cos(2 * np.pi * days / 365.25)
+    return wave
+
+
 def _hours(text: str) -> range:
     first, last = text.split("-")
     return range(int(first[:2]), int(last[:2]))
 
 
 class Timeline:
-    """The calendar of ``days`` days from ``start``, and of ``RUN_ON_DAYS`` more."""
+    """The calendar of ``days`` days from ``start``, and of ``RUN_ON_DAYS`` more.
 
-    def __init__(self, start: date, days: int, draws: Draws | None = None) -> None:
+    ``rates``: the weekdays' factors, the seasons and the size of campaigns; None: the usual ones.
+    """
+
+    def __init__(self, start: date, days: int, rates: Rates | None = None) -> None:
         import holidays
 
-        self.start, self.days = start, days
+        self.start, self.days, self.rates = start, days, rates or Rates()
         self.total = days + RUN_ON_DAYS
         dates = [start + timedelta(days=n) for n in range(self.total + 1)]
         self.dates = dates
@@ -134,23 +141,25 @@ class Timeline:
                 first = (date(year, month, day) - self.start).days
                 if 0 <= first < self.total:
                     last = min(first + length - 1, self.total - 1)
+                    size *= self.rates.campaign_size
                     found.append(Campaign(f"{name} {year}", first, last, first - 21, size))
         return tuple(sorted(found, key=lambda campaign: campaign.first))
 
     def _factors(self) -> None:
+        rates = self.rates
         year_day = np.array([d.timetuple().tm_yday for d in self.dates])
         campaign = np.zeros(self.total + 1)
         for each in self.campaigns:
             campaign[each.first : each.last + 1] += each.size
-        contacts = np.array(WEEKDAY_CONTACTS)[self.weekday]
+        contacts = np.array(rates.weekday_contacts)[self.weekday]
         self.contact_factor: Floats = (
             contacts
-            * (1 + 0.06 * np.cos(2 * np.pi * (year_day - 20) / 365.25))
+            * (1 + rates.season_contacts * _wave(year_day - rates.season_contacts_day))
             * np.where(self.is_holiday, HOLIDAY_CONTACTS, 1.0)
         )
         self.order_factor: Floats = (
-            np.array(WEEKDAY_ORDERS)[self.weekday]
-            * (1 + 0.15 * np.cos(2 * np.pi * (year_day - 345) / 365.25))
+            np.array(rates.weekday_orders)[self.weekday]
+            * (1 + rates.season_orders * _wave(year_day - rates.season_orders_day))
             * (1 + campaign)
         )
         self.product_factor: Floats = 1 + 0.8 * campaign

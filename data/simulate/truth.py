@@ -19,6 +19,7 @@ import numpy as np
 
 from data.simulate.draws import Bools, Draws, Floats, SpreadDraws
 from data.simulate.rates import CHANNELS, TOPICS
+from data.simulate.words import Words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,12 +153,14 @@ def expected_volume(company: Company, days: int, runs: int = 8) -> pd.DataFrame:
         for step in range(days):
             total[step] += twin.step().expected
     starts = [company.moment(company.day + step) for step in range(days)]
-    return volume_frame(pd.DatetimeIndex(starts).as_unit("us"), total / runs)
+    return volume_frame(pd.DatetimeIndex(starts).as_unit("us"), total / runs, company.world.words)
 
 
-def volume_frame(starts: pd.DatetimeIndex, volume: Floats) -> pd.DataFrame:
+def volume_frame(starts: pd.DatetimeIndex, volume: Floats, words: Words) -> pd.DataFrame:
     """Days × channels × topics as a long frame."""
     import pandas as pd
 
-    index = pd.MultiIndex.from_product([starts, CHANNELS, TOPICS], names=["ds", "channel", "topic"])
+    index = pd.MultiIndex.from_product(
+        [starts, words.channels, words.topics], names=["ds", "channel", "topic"]
+    )
     return pd.DataFrame({"expected": volume.reshape(-1)}, index=index).reset_index()

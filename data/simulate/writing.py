@@ -18,10 +18,12 @@ Usage, the largest table, is written month by month while the company runs. The 
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,9 +33,12 @@ from data.contract import TABLES
 from data.errors import UsageError
 from data.simulate.company import Company
 from data.simulate.export import arrow_tables, customers_of, times, usage, words
-from data.simulate.rates import CHANNELS
+from data.simulate.rates import CARRIERS, CHANNELS, PLATFORMS, REGIONS
 from data.simulate.timeline import COUNTRY, NEVER, OPENING_HOURS, TIME_ZONE
 from data.simulate.truth import best_actions, true_effects, true_probabilities, volume_frame
+
+if TYPE_CHECKING:
+    from data.settings_tree import ServiceLevel
 
 CHUNK_DAYS = 30
 
@@ -45,18 +50,21 @@ def simulate(
     seed: int,
     progress: Callable[[str], None] | None = None,
     *,
+    make: int | None = None,
     hazard_every: int = 7,
     truth_runs: int = 2,
 ) -> Company:
     """Write a workspace of a simulated company; the company as it stands after its last day.
 
-    ``truth_runs``: runs of the world past the end for the effects and probabilities of ``truth/``
-    (0: neither file). UsageError if the folder already holds tables.
+    ``make``: the kind of company (``makes.py``), which is written to ``truth/make.json`` and into
+    the README beside it; None: the usual one. ``truth_runs``: runs of the world past the end for
+    the effects and probabilities of ``truth/`` (0: neither file). UsageError if the folder already
+    holds tables.
     """
     folder = Path(path)
     _refuse_occupied(folder)
     tell = progress or (lambda message: None)
-    company = Company(customers, days, seed, hazard_every=hazard_every)
+    company = Company(customers, days, seed, make=make, hazard_every=hazard_every)
     from data.workspace import init
 
     init(folder)
@@ -70,19 +78,24 @@ def simulate(
         company.step()
         if company.day % CHUNK_DAYS == 0 or company.day == days:
             rows = usage(company, company.record.usage.drain(), end)
-            writer = writer or pq.ParquetWriter(staged, rows.schema, compression="zstd")
-            writer.write_table(rows)
+            rows = company.recording.cut("usage", rows)
+            if not company.recording.lacks("usage"):
+                writer = writer or pq.ParquetWriter(staged, rows.schema, compression="zstd")
+                writer.write_table(rows)
             tell(f"simulated {company.day} of {days} days")
-    if writer is not None:
-        writer.close()
     tell("writing tables")
     for name, made in arrow_tables(company, skip=("usage",)).items():
         pq.write_table(made, folder / "tables" / f"{name}.parquet", compression="zstd")
-    staged.replace(folder / "tables" / "usage.parquet")
+    if writer is not None:
+        writer.close()
+        staged.replace(folder / "tables" / "usage.parquet")
     tell("writing the truth")
     for name, frame in truth_tables(company, truth_runs).items():
         pq.write_table(frame, truth / f"{name}.parquet", compression="zstd")
     (truth / "README.md").write_text(_readme(company), "utf-8")
+    if company.make is not None:
+        drawn = json.dumps(company.make.as_dict(), indent=1, ensure_ascii=False)
+        (truth / "make.json").write_text(drawn + "\n", "utf-8")
     write_settings(folder, company)
     return company
 
@@ -101,14 +114,33 @@ def _refuse_occupied(folder: Path) -> None:
 
 def write_settings(folder: Path, company: Company) -> None:
     """Write presage.toml's company, data and opening hours."""
+    from data.files import write_whole
+    from data.settings import FILE
+    from data.settings_tree import DEFAULT_SERVICE_LEVELS
     from data.workspace import set_setting
 
     set_setting(folder, "company.country", [COUNTRY])
     set_setting(folder, "company.time_zone", TIME_ZONE)
     set_setting(folder, "company.currency", "EUR")
     set_setting(folder, "data.complete_to", company.now)
+    spoken = dict(zip(CHANNELS, company.world.words.channels, strict=True))
     for channel, hours in OPENING_HOURS.items():
-        set_setting(folder, f"opening_hours.{channel}", hours)
+        set_setting(folder, ("opening_hours", spoken[channel]), hours)
+    for channel, level in DEFAULT_SERVICE_LEVELS.items():
+        if spoken[channel] != channel:  # a channel by another name is promised the same
+            set_setting(folder, ("service_levels", spoken[channel]), _stated(level))
+    if company.make is not None:
+        file = folder / FILE
+        made = f"# A simulated company of make {company.make.number}"
+        comment = f"{made}; truth/make.json says what was drawn for it.\n"
+        write_whole(file, (comment + file.read_text("utf-8")).encode())
+
+
+def _stated(level: ServiceLevel) -> dict[str, Any]:
+    """The fields of a service level that are not what a level has by default."""
+    usual = type(level)()
+    values = {each.name: getattr(level, each.name) for each in fields(level)}
+    return {name: value for name, value in values.items() if value != getattr(usual, name)}
 
 
 def truth_tables(company: Company, runs: int) -> dict[str, pa.Table]:
@@ -130,7 +162,11 @@ def truth_tables(company: Company, runs: int) -> dict[str, pa.Table]:
         "contacts": pa.Table.from_pandas(company.service(), preserve_index=False),
         "incidents": _incidents(company),
         "expected_volume": pa.Table.from_pandas(
-            volume_frame(_moments(line.midnight[: company.day]), np.array(record.expected)),
+            volume_frame(
+                _moments(line.midnight[: company.day]),
+                np.array(record.expected),
+                company.world.words,
+            ),
             preserve_index=False,
         ),
         "hourly_shares": _by_hour(company, line.arrival_shares[: company.day], "share"),
@@ -160,7 +196,9 @@ def _by_hour(company: Company, values: Any, name: str) -> pa.Table:
         {
             "starts_at": times(starts, NEVER),
             "day": pa.array(np.array(company.world.timeline.dates, dtype="datetime64[D]")[day]),
-            "channel": words(CHANNELS, np.tile(np.repeat(np.arange(channels), hours), days)),
+            "channel": words(
+                company.world.words.channels, np.tile(np.repeat(np.arange(channels), hours), days)
+            ),
             "hour": np.tile(np.arange(hours), days * channels),
             name: values.reshape(-1),
         }
@@ -189,11 +227,16 @@ def _hazards(company: Company) -> pa.Table:
 
 
 def _incidents(company: Company) -> pa.Table:
-    line = company.world.timeline
+    line, spoken = company.world.timeline, company.world.words
+    carriers = dict(zip(CARRIERS, spoken.carriers, strict=True))
+    regions = dict(zip(REGIONS, spoken.regions, strict=True))
+    platforms = dict(zip(PLATFORMS, spoken.platforms, strict=True))
     rows: list[tuple[Any, ...]] = []
     for each in company.state.incidents.history:
         last = company.day - 1 if each.last is None else each.last
-        rows.append((each.kind, each.first, last, each.carrier, each.regions, each.platform, None))
+        where = ",".join(regions[name] for name in each.regions.split(",") if name)
+        carrier, platform = carriers.get(each.carrier), platforms.get(each.platform)
+        rows.append((each.kind, each.first, last, carrier, where, platform, None))
     defective = company.state.incidents.defective
     periods = np.array([line.half_month(day) for day in range(company.day)])
     for product, lot in np.argwhere(defective[:, : periods.max() + 1]):
@@ -225,7 +268,14 @@ def _readme(company: Company) -> str:
         "Presage never reads this folder; it is what forecasts are judged by.\n\n"
         + "\n".join((__doc__ or "").strip().splitlines()[5:])
         + "\n\nThe hazard itself is stated in data/simulate/hazard.py and docs/simulation.md.\n"
+        + _of_make(company)
     )
+
+
+def _of_make(company: Company) -> str:
+    if company.make is None:
+        return ""
+    return "\n".join(("", f"## Make {company.make.number}", "", *company.make.lines(), ""))
 
 
 __all__ = ["simulate", "truth_tables", "write_settings"]

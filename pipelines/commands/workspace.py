@@ -42,26 +42,39 @@ def register(app: typer.Typer) -> None:
         customers: Annotated[int, typer.Option(help="How many customers.", min=1)] = 2000,
         days: Annotated[int, typer.Option(help="How many days of history.", min=30)] = 540,
         seed: Annotated[int, typer.Option(help="Equal seeds, equal companies.")] = 0,
+        make: Annotated[
+            int | None,
+            typer.Option(
+                help="What kind of company: causes, rates, words and columns drawn from this "
+                "number. Without it the usual one.",
+                min=0,
+            ),
+        ] = None,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
         """Make a company with known truth (DIR/truth/): tables of the contract, as Parquet.
 
         Example: presage simulate company --customers 2000 --days 540 --seed 1
+
+        Example: presage simulate other --customers 2000 --days 540 --seed 1 --make 7
         """
         from data.simulate import simulate as run
 
         with progress(as_json) as report:
-            run(directory, customers, days, seed, progress=report)
+            company = run(directory, customers, days, seed, progress=report, make=make)
         from data.workspace import Workspace
 
         found = Workspace.open(directory)
+        drawn = company.make
         return Result(
-            {"workspace": str(directory), "complete_to": found.default_as_of()},
+            {"workspace": str(directory), "complete_to": found.default_as_of()}
+            | (drawn.as_dict() if drawn else {}),
             [
                 f"{directory}: {customers} customers over {days} days, "
                 f"complete to {found.default_as_of():%Y-%m-%d %H:%M} UTC; the truth is in "
                 f"{directory / 'truth'}.",
+                *((f"Make {drawn.number}.", *drawn.lines()) if drawn else ()),
                 f"Next: presage train {directory}",
             ],
         )

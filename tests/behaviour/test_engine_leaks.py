@@ -66,11 +66,12 @@ def test_the_publishers_resolved_at_is_caught(real_data: Callable[[str], Path]) 
     assert ("edited status", "resolved_share") in found
 
 
-def test_no_feature_there_is_alarms_on_a_simulated_company() -> None:
-    company = Company(300, 170, 3, hazard_every=0)
+@pytest.mark.parametrize("make", [None, 17])
+def test_no_feature_there_is_alarms_on_a_simulated_company(make: int | None) -> None:
+    company = Company(300, 170, 3, make=make, hazard_every=0)
     while company.day < 170:
         company.step()
     tables = MemoryTables(company.tables())
     given = asked(tables, company.now - timedelta(days=30, hours=7.3), Complaint(), 2)
-    assert len(given.view) > 200
+    assert len(given.view) > (200 if make is None else 100)
     assert alarms(given.view, given.spine, tables) == []

@@ -16,11 +16,12 @@ import numpy as np
 
 from data.simulate.channels import channel_mix
 from data.simulate.company import START
-from data.simulate.hazard import SEGMENT_COMPLAINTS, ticket_share
+from data.simulate.hazard import ticket_share
 from data.simulate.observer.ahead import Ahead, Beliefs, ahead
 from data.simulate.observer.habits import habits
 from data.simulate.observer.incidents import standing
 from data.simulate.observer.lots import lots
+from data.simulate.observer.refusal import refuse_makes
 from data.simulate.observer.replay import replay
 from data.simulate.observer.seen import Seen, seen
 from data.simulate.orders import popularity
@@ -48,10 +49,12 @@ def observer(
     error), ``topic_delivery, ...`` (P(the first complaint within the longest horizon has the
     topic)) and ``topic``, the likeliest. ``tables``: the contract's tables of a simulated company;
     they may reach past the as-of times, which are local midnights. ``rates`` and ``start``: the
-    mechanism, as the company was made. Deterministic given ``seed`` and ``runs``.
+    mechanism, as the company was made. Deterministic given ``seed`` and ``runs``. Companies of a
+    make are refused by name (``refusal.py``).
     """
     import pandas as pd
 
+    refuse_makes(tables, rates)
     frames = []
     for as_of in as_ofs:
         shown = seen(tables, as_of, start)
@@ -128,7 +131,7 @@ def known_world(shown: Seen, rates: Rates) -> World:
             carrier=np.ones((1, 1)),
         ),
         everyone=np.arange(n),
-        segment_complaints=np.array(SEGMENT_COMPLAINTS)[known["segment"]],
+        segment_complaints=np.array(rates.segment_complaints)[known["segment"]],
         ticket_share=ticket_share(rates),
         channel_mix=channel_mix(rates),
     )

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.simulate.contacts import GENERAL, oldest_open
+from data.simulate.contacts import oldest_open
 from data.simulate.draws import Bools, Floats, Ints
+from data.simulate.expectation import general_shares
 from data.simulate.hazard import causes
 from data.simulate.observer.columns import DEFECT, RETURNS
 from data.simulate.observer.seen import Seen
@@ -110,7 +111,7 @@ def notice(world: World, state: State, shown: Seen, rows: Ints, day: int) -> lis
         again = oldest[c] >= 0 and tickets["issue"][row] == state.tickets["issue"][oldest[c]]
         without, each = 1.0, 0.0
         if tickets["complaint"][row] and tickets["topic"][row] == DEFECT and not again:
-            without = x[_DEFECT, c] + x[_GENERAL, c] * GENERAL[DEFECT] / GENERAL.sum()
+            without = x[_DEFECT, c] + x[_GENERAL, c] * general_shares(rates)[DEFECT]
             without += x[_UNMET, c] * (state.unmet_topic[c] == DEFECT)
             each = rates.c_defective
         elif not tickets["complaint"][row] and tickets["topic"][row] == RETURNS:

@@ -144,3 +144,9 @@ def test_a_setting_that_would_not_load_is_not_written(tmp_path: Path) -> None:
 )
 def test_midnight_is_local(moment: datetime, zone: str, midnight: datetime) -> None:
     assert last_midnight(moment, zone) == midnight
+
+
+def test_a_setting_s_part_may_have_a_dot_of_its_own(tmp_path: Path) -> None:
+    init(tmp_path)
+    set_setting(tmp_path, ("opening_hours", "x.com"), {"mon": "08:00-16:00"})
+    assert Workspace.open(tmp_path).settings.opening_hours["x.com"] == {"mon": "08:00-16:00"}

@@ -14,7 +14,7 @@ from data.errors import DataError
 from data.simulate import Company, Rates, posterior
 from data.simulate.activity import ENGAGED, ORDERING
 from data.simulate.draws import Floats
-from data.simulate.hazard import SEGMENT_COMPLAINTS, Hazard
+from data.simulate.hazard import Hazard
 from data.simulate.incidents import SLOW, STRIKE, USUAL
 from data.simulate.observer import known_world, observer
 from data.simulate.observer.ahead import _later_office, _not_yet
@@ -64,7 +64,7 @@ def test_without_causes_the_chance_is_the_closed_form() -> None:
     tickets = tables["tickets"].drop_duplicates("ticket_id")
     complaints = tickets[tickets["is_complaint"]].dropna(subset=["customer_id"])
     n = np.bincount(complaints["customer_id"].str[1:].astype(int), minlength=people.size)[who]
-    weight = 0.02 * np.array(SEGMENT_COMPLAINTS)[people.segment[who]]
+    weight = 0.02 * np.array(Rates().segment_complaints)[people.segment[who]]
     since = people.signed_up[who] + 1
     lived = np.array([line.contact_factor[max(s, 0) : 40].sum() for s in since]) * weight
     a, b = posterior(rates.complaint_shape, n, lived)
