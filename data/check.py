@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,7 @@ from data.contract import TABLES, Table, table
 from data.engines import duckdb_connection, literal, quoted
 from data.errors import DataError, did_you_mean
 from data.files import replacing
+from data.sign_ups import REMEDY, suspect_sign_ups
 from data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def check(workspace: Workspace, now: datetime | None = None) -> Report:
         cleaned[name] = clean(con, workspace, name, limit, orders=orders)
         violations += cleaned[name].violations
         violations += unknown_references(name, cleaned)
+    violations += derived_sign_ups(cleaned, limit)
     return Report(
         tuple(violations),
         {key: n for one in cleaned.values() for key, n in one.counts.items()},
@@ -387,3 +389,21 @@ def unknown_references(name: str, cleaned: Mapping[str, Cleaned]) -> list[Violat
         return []
     text = f"{count} rows of {name} name a {column} that {to} does not have"
     return [Violation(name, name, None, column, "unknown reference", example, text, "warning")]
+
+
+def derived_sign_ups(cleaned: Mapping[str, Cleaned], limit: datetime) -> list[Violation]:
+    """A warning where customers seem to sign up with their first ticket (data/sign_ups.py)."""
+    births = []
+    for name, birth in (("customers", "signed_up_at"), ("tickets", "opened_at")):
+        rows = cleaned[name].relation if name in cleaned else None
+        if rows is None:
+            return []
+        there = rows.filter("customer_id IS NOT NULL AND NOT deleted")
+        births.append(there.aggregate(f"customer_id, min({birth}) AS {birth}", "customer_id"))
+    first = births[0].join(births[1], "customer_id").df()
+    newest = first["opened_at"].max() + timedelta(microseconds=1)
+    found = suspect_sign_ups(first, min(limit, newest.to_pydatetime())) if len(first) else None
+    if found is None:
+        return []
+    rule, who = f"derived sign-ups: {found}", found.customer_id
+    return [Violation("customers", "customers", None, "signed_up_at", rule, who, REMEDY, "warning")]

@@ -1,8 +1,8 @@
-"""What a customer is to meet if he goes on as usual: uses, errors, orders, releases of his app.
+"""What customers are to meet if they go on as usual: uses, errors, orders, releases of their app.
 
-Past counts tell it, as long as he still comes. Whether he does shows in how long he has been silent
-for somebody of his pace. The company's calendar tells of what will meet him that he has not met
-yet.
+Past counts tell it, as long as they still come. Whether they do shows in how long they have been
+silent for somebody of their pace. The company's calendar tells of what will meet them that they
+have not met yet.
 
 >>> names = [feature.name for feature in ahead_features()]
 >>> "usage_count_28d_if_active" in names, "usage_release_next_7d" in names
@@ -37,24 +37,25 @@ def ahead_features(time_zone: str = "UTC") -> tuple[Feature, ...]:
     active = still_active(USAGE, days=90, time_zone=time_zone)
 
     def if_active(feature: Feature) -> Feature:
-        """As much as before, as far as he is still there."""
+        """As much as before, as far as they are still there."""
         found = times(feature, active, f"{feature.name}_if_active")
-        return found.named(found.name, f"{note_of(feature.node)}, as far as he still comes")
+        return found.named(found.name, f"{note_of(feature.node)}, as far as they still come")
 
     uses = {days: if_active(count(USAGE, days=days)) for days in (28, 90)}
 
     def expected_errors(of_days: int, days: int) -> Feature:
-        """His uses times errors per use of everybody on his platform."""
+        """Their uses times errors per use of everybody on their platform."""
         errors = total(USAGE_OF_CUSTOMERS, "errors", days=days, by="platform")
         seen = count(USAGE_OF_CUSTOMERS, days=days, by="platform")
         per_use = of(rate(errors, seen, "per_use"), platform)
         name = f"usage_errors_expected_{of_days}d_as_in_{days}d"
         like = "the last day" if days == 1 else f"the last {days} days"
-        note = f"errors to expect in {of_days} days of his use, as in {like} of all on his platform"
+        what = f"errors to expect in {of_days} days of their use"
+        note = f"{what}, as in {like} of all on their platform"
         return times(uses[of_days], per_use, name).named(name, note)
 
     def release(days: int) -> Feature:
-        """His uses that a release will meet."""
+        """Their uses that a release will meet."""
         coming = due(
             CALENDAR, at="starts_at", days=days, label="release", by="platform", where=RELEASE
         )

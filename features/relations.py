@@ -90,14 +90,14 @@ def elevated(
 THERE = 0.93
 """The share of customers that are still there, before their silence is heard."""
 USUAL_PACE, PACE_DAYS = 0.1, 14.0
-"""Active days a day of somebody of whom nothing is known, believed like so many days of his."""
+"""Active days a day of somebody of whom nothing is known, believed like so many days of theirs."""
 
 
 def still_active(source: Source, *, days: float, time_zone: str = "UTC") -> Feature:
-    """The chance that a customer is still there, by how long he has been silent for somebody of his
-    pace: Bayes' rule with Poisson visits (at its simplest the P(alive) of Schmittlein, Morrison &
-    Colombo 1987). His pace: active days within ``days``, or since he signed up. Null where he never
-    came."""
+    """The chance that a customer is still there, by how long they have been silent for somebody of
+    their pace: Bayes' rule with Poisson visits (at its simplest the P(alive) of Schmittlein,
+    Morrison & Colombo 1987). Their pace: active days within ``days``, or since they signed up. Null
+    where they never came."""
     visits = term(source, "distinct", Day(source.time, time_zone), days=days)
     tenure = Combine("days_since", (term(CUSTOMERS, "first_time"),))
     exposure = Combine("least", (tenure, Constant(days)))
@@ -106,7 +106,7 @@ def still_active(source: Source, *, days: float, time_zone: str = "UTC") -> Feat
     odds = Constant(math.log(THERE / (1 - THERE)))
     node = Combine("chance", (Combine("minus", (odds, Combine("times", (silent, pace)))),))
     name = name_of(replace(visits, operation="count", value=None), "still_active")
-    note = f"chance that he still comes, by his silence and his pace in {source.label}"
+    note = f"chance that they still come, by their silence and their pace in {source.label}"
     return _feature(node, name, note)
 
 

@@ -1,7 +1,7 @@
 """Predictions between two nights: as published, and for customers with news as of now.
 
 Everybody's published score stands until the next one. A customer about whom something was posted
-since is scored again at the moment he is asked for, from the published snapshot and all posted
+since is scored again at the moment they are asked for, from the published snapshot and all posted
 events, by the same ``Predictor``; a score of the whole company at that moment would give the same
 bits. Whoever is in neither is unknown.
 """
@@ -188,6 +188,7 @@ class Live:
                 now_spine(here, now),
                 self._read_history(night, tables),
                 language=self.workspace.settings.risk.reasons_language,
+                time_zone=self.workspace.settings.company.time_zone,
             )
             found |= {row["customer_id"]: row for row in frame.to_dict("records")}
         return found

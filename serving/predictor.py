@@ -24,6 +24,7 @@ from features.messages import WithTexts
 from features.spec import FeatureView
 from features.text import TextModel
 from models.champion import champion
+from models.risk.evidence import evidence, read
 from models.risk.model import RiskModel, load_risk
 from models.risk.words import language_of
 
@@ -31,7 +32,7 @@ VIEW = "view"
 """The note of a risk model that holds its feature view as JSON text."""
 
 REPEAT = "repeat_contact_14d"
-"""The chance that he comes back about the same issue, in scores; null where he has none."""
+"""The chance that they come back about the same issue, in scores; null where they have none."""
 TEXT = "text"
 """The note that holds the text model whose answers are among its features, as JSON text."""
 
@@ -74,8 +75,8 @@ class Predictor:
         return tables if self.text is None else WithTexts(tables, self.text)
 
     def history(self, tables: Tables) -> History:
-        """The rows that the features need, read once, to be asked many times."""
-        return History.read(self.view, self.reads(tables)).keep()
+        """The rows that features and reasons need, read once, to be asked many times."""
+        return read(self.view, self.reads(tables))
 
     def score(
         self,
@@ -86,17 +87,19 @@ class Predictor:
         reasons_for: int | None = None,
         num_threads: int = 1,
         language: str = "en",
+        time_zone: str = "UTC",
     ) -> pd.DataFrame:
         """One row per row of ``spine`` (customer_id, as_of), in its order, with the columns of
         `presage score`; ``reasons`` as JSON text.
 
         ``reasons_for``: only so many of the riskiest get reasons (contributions cost a hundred
         times a score), the others an empty list; None: all do. ``language``: a BCP 47 tag, of
-        which en, es and nb are spoken.
+        which en, es and nb are spoken; ``time_zone``: whose days the reasons name. ``history``:
+        tables, or what ``history`` read of them.
         """
         wanted = self.check_horizons(horizons)
-        read = history if isinstance(history, History) else self.reads(history)
-        features = compute(self.view, spine, read)
+        rows = history if isinstance(history, History) else self.history(history)
+        features = compute(self.view, spine, rows)
         told = self.model.predict(features, num_threads=num_threads)
         middle = self.model.horizons[len(self.model.horizons) // 2]
         risk = told[f"risk_{middle}d"].to_numpy()
@@ -104,8 +107,12 @@ class Predictor:
         if reasons_for is not None and reasons_for < len(risk):
             told_why = np.sort(np.argsort(-risk, kind="stable")[:reasons_for])
         reasons: list[list[dict[str, Any]]] = [[] for _ in range(len(risk))]
+        explained, spoken = features.iloc[told_why], language_of(language)
         found = self.model.reasons(
-            features.iloc[told_why], num_threads=num_threads, language=language_of(language)
+            explained,
+            num_threads=num_threads,
+            language=spoken,
+            behind=evidence(self.view, explained, rows, spoken, time_zone),
         )
         for row, why in zip(told_why, found, strict=True):
             reasons[row] = why

@@ -1,109 +1,256 @@
-"""The rows behind a reason: which order is late, which ticket is open, as known at the time.
+"""The rows behind a reason: which order is late, which ticket waits, said in the agent's words.
 
-A model sees counts; an agent wants to open the order. For subjects that are about single rows, the
-rows of the customer that fit, newest first, are named in the reason's text, as known at T and by
-the rules that the features count by.
+A model sees counts; an agent wants to open the order. A ``Kind`` names the feature whose rows it
+tells. Its definition, as the model's view has it, picks them as of T, so a row is named if and only
+if the feature counts it: nothing after T can be, and what a company does not record is left out.
 
 >>> import pandas as pd
 >>> from datetime import datetime
 >>> from data.tables import MemoryTables
->>> orders = pd.DataFrame({"order_id": ["o-1"], "customer_id": ["a"], "ordered_at": ["2026-01-01"],
-...                        "promised_at": ["2026-01-05"]})
->>> found = rows_behind(MemoryTables({"orders": orders}), datetime(2026, 1, 8), ["a"])
->>> found[("a", "orders_overdue")]
-['o-1: 3 days late']
+>>> from features.orders import OPEN
+>>> orders = pd.DataFrame({"order_id": ["A17"], "customer_id": ["a"], "ordered_at": ["2026-07-08"],
+...                        "promised_at": ["2026-07-20"]})
+>>> view, spine = FeatureView((OPEN,)), pd.DataFrame({"customer_id": ["a"]})
+>>> spine["as_of"] = datetime(2026, 8, 7)
+>>> evidence(view, spine, read(view, MemoryTables({"orders": orders})))[0]["open_orders"]
+'Order A17 of 8 July has not arrived; it was due on 20 July (18 days late)'
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from data.tables import Tables
-from features.asof import as_of_view
-from features.orders import ENDS
-from models.risk.lexicon import FORMS
-from models.risk.words import subject
+from features.asof import Int64
+from features.calendar import local_times
+from features.expression import Column
+from features.history import History, Part, needed_columns
+from features.lengths import DAY
+from features.program import stream_of
+from features.sources import Source, read_rows
+from features.spec import FeatureView, OfEach, Term
+from models.risk.words import amount, say, spoken, words_of
 
 MOST = 3
 """Rows that a reason names at most."""
-
-Fits = Callable[[pd.DataFrame, pd.Timestamp], pd.Series]
-
-
-def _still(frame: pd.DataFrame, *ends: str) -> pd.Series:
-    return frame[list(ends)].isna().all(axis=1)
+LIKELY = 0.5
+"""From such a sum of chances on goods are said to be of a bad lot."""
 
 
-BEHIND: Mapping[str, tuple[str, Fits]] = {
-    "orders_overdue": (
-        "orders",
-        lambda rows, t: (rows["promised_at"] < t) & _still(rows, *ENDS),
-    ),
-    "orders_open": ("orders", lambda rows, t: _still(rows, *ENDS)),
-    "orders_unshipped": (
-        "orders",
-        lambda rows, t: (rows["promised_at"] < t) & _still(rows, "shipped_at", *ENDS),
-    ),
-    "orders_late_delivered": ("orders", lambda rows, t: rows["delivered_at"] > rows["promised_at"]),
-    "orders_returned": ("orders", lambda rows, t: rows["returned_at"].notna()),
-    "tickets_open": ("tickets", lambda rows, t: _still(rows, "resolved_at")),
-    "tickets_unanswered": (
-        "tickets",
-        lambda rows, t: _still(rows, "first_response_at", "resolved_at"),
-    ),
-    "tickets_reopened": ("tickets", lambda rows, t: rows["reopened_at"].notna()),
-}
-"""Subject → the table, and which of its rows (as known at T) the subject is about."""
+@dataclass(frozen=True)
+class Kind:
+    """Rows of one kind: a sentence of the lexicon for those that a feature counts.
 
-COLUMNS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
-    "orders": ("order_id", "ordered_at", ("promised_at", "shipped_at", *ENDS)),
-    "tickets": ("ticket_id", "opened_at", ("first_response_at", "resolved_at", "reopened_at")),
-}
-"""Table → its key, its birth, and the times that decide."""
-
-
-def rows_behind(
-    tables: Tables, as_of: datetime, customers: Sequence[str], language: str = "en"
-) -> dict[tuple[str, str], list[str]]:
-    """Per customer and subject the rows, newest first, ``MOST`` at most; none, no entry.
-
-    An overdue order says how many whole days it is late.
+    ``features``: the first of them that the view has picks the rows. Then columns: what the row is
+    called, when it was promised, what became of it when, what it is about, its number. ``noun``:
+    rows of one day and subject are counted in one sentence. ``at_least``: what the feature must be.
     """
-    found: dict[tuple[str, str], list[str]] = {}
-    moment = pd.Timestamp(as_of)
-    for name, (key, birth, times) in COLUMNS.items():
-        if not tables.has(name):
+
+    concern: str
+    sentence: str
+    features: tuple[str, ...]
+    id: str = ""
+    due: str = ""
+    then: str = ""
+    of: str = ""
+    number: str = ""
+    noun: str = ""
+    at_least: float = 0.0
+
+
+def _counts(subject: str, *days: int) -> tuple[str, ...]:
+    return tuple(f"{subject}_count_{each}d" for each in days)
+
+
+KINDS = (
+    Kind("open_orders", "undelivered", ("orders_open_now", "orders_overdue_now"), "order_id",
+         due="promised_at"),
+    Kind("late_orders", "late_delivered", _counts("orders_late_delivered", 28, 7, 90), "order_id",
+         then="delivered_at", due="promised_at"),
+    Kind("refunds", "refund_due", ("orders_awaiting_refund_now",), "order_id", then="returned_at"),
+    Kind("refunds", "returned", _counts("orders_returned", 90, 28), "order_id", then="returned_at"),
+    Kind("cancellations", "cancelled", _counts("orders_cancelled", 90, 28), "order_id",
+         then="cancelled_at"),
+    Kind("lots", "bad_lot", ("held_21d_lot_trouble_sum",), "order_id", at_least=LIKELY),
+    Kind("lots", "bad_lot", ("under_way_lot_trouble_sum",), "order_id", at_least=LIKELY),
+    Kind("errors", "met_errors", _counts("usage_with_errors", 28, 7, 3), of="feature",
+         number="errors", noun="usage_errors"),
+    Kind("payments", "payment_failed", _counts("usage_payment_failed", 28, 14, 7, 90, 3),
+         noun="usage_payment_failed"),
+    Kind("open_tickets", "waiting", ("tickets_unanswered_now",), "ticket_id"),
+    Kind("open_tickets", "unresolved", ("tickets_open_now",), "ticket_id"),
+    Kind("open_tickets", "reopened", _counts("tickets_reopened", 90), "ticket_id",
+         then="reopened_at"),
+    Kind("complaints", "complained", _counts("tickets_complaint", 180, 90, 56, 28, 14, 7, 365),
+         "ticket_id", of="topic"),
+    Kind("ratings", "rated", _counts("tickets_unhappy_csat", 60), "ticket_id", number="csat"),
+    Kind("bots", "bot_failed", _counts("bot_not_contained", 28, 7, 90)),
+    Kind("pages", "page_failed", _counts("articles_unhelpful", 28, 7, 3)),
+    Kind("reviews", "reviewed", _counts("feedback_poor", 180, 30), "feedback_id",
+         number="rating"),
+)  # fmt: skip
+CONCERNS = frozenset(kind.concern for kind in KINDS)
+"""What a person can act on: a row of the customer's is open, overdue, broken, or unanswered."""
+
+
+class _Row(NamedTuple):
+    """What is said of a row: lower ranks and later times come first, a key comes once."""
+
+    rank: int
+    time: int
+    key: str
+    text: str
+
+
+def read(view: FeatureView, tables: Tables) -> History:
+    """The rows that the view's features need and those that reasons name, to be asked many times;
+    a feature's value is that of a history without the latter."""
+    needed = needed_columns(term for feature in view.features for term in feature.node.terms())
+    for kind, _, term in _picked(view):
+        needed[term.source] |= set(_columns(kind, term.source).values())
+    return History(read_rows(tables, needed)).keep()
+
+
+def evidence(
+    view: FeatureView,
+    features: pd.DataFrame,
+    history: History,
+    language: str = "en",
+    time_zone: str = "UTC",
+) -> list[dict[str, str]]:
+    """Per row of ``features`` (customer_id, as_of, and columns of the view) what is said of each
+    concern, newest row first, ``MOST`` rows at most; none, no entry.
+
+    ``history``: what ``read`` gave. Days are those of ``time_zone``.
+    """
+    names = features["customer_id"].to_numpy(dtype=object)
+    moments = features["as_of"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    today = _days(moments, time_zone)
+    found: list[dict[str, list[_Row]]] = [{} for _ in names]
+    for rank, (kind, name, term) in enumerate(_picked(view)):
+        every = np.arange(len(names))
+        if kind.at_least:
+            every = np.flatnonzero(features[name].to_numpy() >= kind.at_least)
+        rows = history.select(term.source, term.source["customer_id"], names, every)
+        for at, time, parts in _counted(kind, term, rows, every, moments, time_zone):
+            said = _said(kind, parts, today[at], language)
+            if said is not None:
+                said = said._replace(rank=2 * rank + said.rank, time=time)
+                found[at].setdefault(kind.concern, []).append(said)
+    more = words_of(language)["more"]
+    return [{concern: _joined(rows, more) for concern, rows in one.items()} for one in found]
+
+
+def _picked(view: FeatureView) -> Iterator[tuple[Kind, str, Term]]:
+    """The kinds whose rows the view knows, the feature and the term that picks them."""
+    nodes = {feature.name: feature.node for feature in view.features}
+    for kind in KINDS:
+        name = next((name for name in kind.features if name in nodes), "")
+        node = nodes.get(name)
+        term = node.rows if isinstance(node, OfEach) else node
+        if isinstance(term, Term):
+            yield kind, name, term
+
+
+def _columns(kind: Kind, source: Source) -> dict[str, Column]:
+    """The columns to show, by the part of the sentence that each is."""
+    names = {"id": kind.id, "due": kind.due, "then": kind.then, "of": kind.of}
+    names["number"] = kind.number
+    return {"when": source.time} | {part: source[name] for part, name in names.items() if name}
+
+
+def _counted(
+    kind: Kind, term: Term, rows: Part, every: Int64, moments: Int64, time_zone: str
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """The rows that the term counts: place of the customer, the row's time, what is to be said."""
+    spells = rows.spells(*stream_of(term))
+    at = every[rows.line]
+    end = spells.hi if term.window is None else np.minimum(spells.hi, spells.at + term.window + 1)
+    chosen = np.flatnonzero((spells.lo <= moments[at]) & (moments[at] < end))
+    if not len(chosen):
+        return
+    at = at[chosen]
+    times = rows.column(term.source.time).data[chosen].astype(np.int64)
+    columns = _columns(kind, term.source)
+    shown = [_shown(rows, c, chosen, moments[at], time_zone) for c in columns.values()]
+    days: dict[tuple[object, ...], tuple[int, int, dict[str, Any]]] = {}
+    for place, time, *values in zip(at.tolist(), times.tolist(), *shown, strict=True):
+        parts = dict(zip(columns, values, strict=True))
+        if not kind.noun:
+            yield place, time, parts
             continue
-        rows = as_of_view(tables, name, as_of, [key, "customer_id", birth, *times])
-        rows = rows[rows["customer_id"].isin(list(customers))]
-        rows = rows.sort_values([birth, key], ascending=False, kind="stable")
-        for of, (table, fits) in BEHIND.items():
-            if table != name:
-                continue
-            few = rows[fits(rows, moment)].groupby("customer_id").head(MOST)
-            for row in few.to_dict("records"):
-                told = str(row[key])
-                if of == "orders_overdue":
-                    days = (moment - row["promised_at"]).days
-                    late = FORMS[language]["late" if days else "today"].format(days)
-                    told = f"{told}: {late}"
-                found.setdefault((str(row["customer_id"]), of), []).append(told)
-    return found
+        day = days.setdefault((place, parts["when"], parts.get("of")), (place, time, parts))
+        if day[2] is parts:
+            parts.setdefault("number", 1)
+        else:
+            day[2]["number"] += parts.get("number", 1)
+    yield from days.values()
 
 
-def with_rows(
-    reasons: Sequence[dict[str, Any]],
-    customer: str,
-    behind: Mapping[tuple[str, str], Sequence[str]],
-) -> list[dict[str, Any]]:
-    """The reasons with the rows behind each at the end of its text; all else as it was."""
-    out = []
-    for reason in reasons:
-        rows = behind.get((customer, subject(str(reason["feature"]))))
-        text = f"{reason['text']} ({', '.join(rows)})" if rows else reason["text"]
-        out.append({**reason, "text": text})
-    return out
+def _shown(
+    rows: Part, column: Column, chosen: Int64, moments: Int64, time_zone: str
+) -> list[object]:
+    """A column's values as known at ``moments``: days, texts, numbers; None for what is not."""
+    value = rows.column(column)
+    null = value.null()[chosen]
+    if value.known is not None:
+        null = null | (value.known[chosen] > moments)
+    data = value.data[chosen]
+    if value.categories is not None:
+        data = value.categories[data.astype(np.int64)] if len(value.categories) else data
+    elif column.kind == "time":
+        times = np.where(null, 0, data).astype(np.int64)
+        # a date is 00:00 UTC by the contract, and the same date in every zone
+        data = np.where(times % DAY == 0, _days(times, "UTC"), _days(times, time_zone))
+    return [None if gone else found for found, gone in zip(data.tolist(), null, strict=True)]
+
+
+def _days(times: Int64, time_zone: str) -> npt.NDArray[np.object_]:
+    """The days (``date``) of naive UTC microseconds."""
+    return local_times(times.astype("datetime64[us]"), time_zone).astype("M8[D]").astype(object)
+
+
+def _said(kind: Kind, parts: dict[str, Any], today: Any, language: str) -> _Row | None:
+    """A row's sentence; None for one that no agent would name."""
+    sentence, begin, end = kind.sentence, parts["when"], today
+    due: Any = parts.get("due")
+    then: Any = parts.get("then")
+    of, number = parts.get("of"), parts.get("number")
+    if sentence == "undelivered" and due is not None:
+        sentence = "due" if due > today else "overdue" if due < today else "due_today"
+        begin, then = due, due
+    elif sentence == "late_delivered":
+        if then <= due:
+            return None
+        begin, end = due, then
+    elif sentence == "met_errors" and of == "payment_failed":  # that is a concern of its own
+        return None
+    text = say(
+        f"{sentence}_about" if of else sentence,
+        language,
+        today=today,
+        id=parts.get("id"),
+        when=parts["when"],
+        then=then,
+        of=str(of).replace("_", " "),
+        number=spoken(number, language),
+        counted=amount(number or 0, kind.noun, language) if kind.noun else "",
+        days=max(0, (end - begin).days),
+    )
+    return _Row(int(sentence in ("due", "undelivered")), 0, str(parts.get("id") or text), text)
+
+
+def _joined(rows: list[_Row], more: str) -> str:
+    """Some rows' sentences as one text."""
+    once: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: (row.rank, -row.time, row.key)):
+        once.setdefault(row.key, row.text)
+    texts = list(once.values())
+    rest = [more.format(number=len(texts) - MOST)] if len(texts) > MOST else []
+    return ". ".join([*texts[:MOST], *rest])

@@ -281,11 +281,13 @@ class RiskModel:
         horizon: int | None = None,
         num_threads: int = 1,
         language: str = "en",
+        behind: Sequence[Mapping[str, str]] | None = None,
     ) -> list[list[dict[str, Any]]]:
-        """Why: per row the ``top`` groups of features that raise the risk most (None: all groups).
+        """Why: per row the ``top`` concerns that raise the risk most (None: all of them).
 
         Each is ``{feature, value, text, contribution}``, see models/risk/reasons.py. ``horizon``:
         by default the middle one. ``language``: en, es or no (``words.language_of`` picks one).
+        ``behind``: per row what its own rows say (models/risk/evidence.py).
         """
         from models.risk.reasons import reasons
 
@@ -302,6 +304,7 @@ class RiskModel:
                 top,
                 language,
                 self.encoder.categories,
+                None if behind is None else behind[start : start + CHUNK // 10],
             )
         return found
 

@@ -16,10 +16,13 @@ import pandas as pd
 
 from data.contract import TABLES
 from data.errors import NotEnoughHistory
+from data.sign_ups import suspect_in
 from data.tables import Tables
 from features.complaint import ComplaintRule
 from features.compute import Progress, compute
 from features.labels import labels as compute_labels
+from features.language import count, since_first
+from features.sources import CUSTOMERS, SIGHTINGS
 from features.spec import FeatureView
 from features.spine import customers_at
 from models.risk.settings import Growth
@@ -96,9 +99,13 @@ def training_set(
     """Features and labels of everybody at every training time, nothing later than known_as_of.
 
     ``labels_from``: tables whose tickets say what complaints are, if those of features do not.
+    Where sign-ups seem derived from first tickets, nobody is learned from in the first day of whom
+    nothing was seen yet: that they are there would tell that they are about to write.
     """
     times = training_times(tables, known_as_of, horizons, case.risk)
     spine = customers_at(tables, times, case.risk.active_within_days)
+    if suspect_in(tables, known_as_of) is not None:
+        spine = settled(spine, tables)
     if spine.empty:
         raise NotEnoughHistory(
             f"nobody was a customer at any of {len(times)} times from {times[0]} to {times[-1]}; "
@@ -113,6 +120,18 @@ def training_set(
         complaint=case.complaint,
     )
     return TrainingSet(compute(view, spine, tables, progress=progress), found, known_as_of)
+
+
+def settled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """The rows of customers who signed up a day before, or of whom an event was seen.
+
+    It asks only what is known at each row's time, so it leaves out nobody for what came of them.
+    """
+    seen = [count(source) for source in SIGHTINGS if tables.has(source.table)]
+    young = since_first(CUSTOMERS)
+    found = compute(FeatureView((young, *seen)), spine, tables)
+    there = (found[[feature.name for feature in seen]] > 0).any(axis=1)
+    return spine[there | (found[young.name] >= 1)].reset_index(drop=True)
 
 
 def known_by(

@@ -13,11 +13,9 @@ import pandas as pd
 
 from data.clock import SYSTEM
 from data.errors import NotEnoughHistory
-from data.snapshot import Snapshot, open_snapshot
+from data.snapshot import open_snapshot
 from data.workspace import Workspace
 from features.spine import customers_at
-from models.risk.evidence import rows_behind, with_rows
-from models.risk.words import language_of
 from pipelines.console import Progress, Result, say, table
 from pipelines.output import write_frame
 from pipelines.steps.one_number import join_published
@@ -45,15 +43,14 @@ def score_customers(
     if spine.empty:
         raise NotEnoughHistory(f"no customer is signed up and not closed as of {as_of}")
     report(f"scoring {len(spine)} customers")
-    language = language_of(opened.settings.risk.reasons_language)
     frame = predictor.score(
         spine,
         predictor.history(tables),
         reasons_for=REASONS_FOR,
         num_threads=2,
-        language=language,
+        language=opened.settings.risk.reasons_language,
+        time_zone=opened.settings.company.time_zone,
     )
-    frame["reasons"] = _told_with_rows(frame, tables, as_of, language)
     publish(
         opened.state_dir,
         "scores",
@@ -94,21 +91,6 @@ def score_customers(
             *([f"written to {out}"] if out else []),
         ],
     )
-
-
-def _told_with_rows(
-    frame: pd.DataFrame, tables: Snapshot, as_of: datetime, language: str
-) -> pd.Series:
-    """The reasons, each naming the rows behind it: which order is late, which ticket is open."""
-    told = frame["reasons"] != "[]"
-    behind = rows_behind(tables, as_of, frame.loc[told, "customer_id"].tolist(), language)
-    texts = [
-        json.dumps(with_rows(json.loads(reasons), customer, behind), ensure_ascii=False)
-        if reasons != "[]"
-        else reasons
-        for customer, reasons in zip(frame["customer_id"], frame["reasons"], strict=True)
-    ]
-    return pd.Series(texts, index=frame.index, dtype=frame["reasons"].dtype)
 
 
 def why(reasons: str) -> str:

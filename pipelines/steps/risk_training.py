@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import NotEnoughHistory
+from data.sign_ups import REMEDY, suspect_in
 from data.snapshot import Snapshot, open_snapshot
 from data.workspace import Workspace
 from features.messages import label_set
@@ -50,6 +51,9 @@ def train_risk_model(
     tables = open_snapshot(snapshot)
     if not tables.has("tickets"):
         raise NotEnoughHistory("risk is learned from past complaints; there is no tickets table")
+    suspect = suspect_in(tables, as_of)
+    if suspect is not None:
+        say(f"{suspect}. Nobody is learned from in their first day without an event; {REMEDY}")
     try:
         found = learn(opened, tables, as_of, search_minutes, report)
     except NotEnoughHistory as missing:

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from scipy.special import logit
 
 from data.settings import Complaint
+from models.risk.evidence import CONCERNS
 from models.risk.mixture import levelled, mix
 from models.risk.model import RiskModel
-from models.risk.reasons import reasons
+from models.risk.reasons import concern_of, reasons
 from models.risk.rule import FREQUENCY, RECENCY, train_rule
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
 from models.risk.trees import TreeSettings
-from models.risk.words import subject
 
 SETTINGS = RiskSettings(
     trees=TreeSettings(learning_rate=0.1, rounds=(20, 40)), penalties=(30.0,), slices=1
@@ -122,7 +122,7 @@ def test_reasons_of_any_row_add_up(model: RiskModel, frame: pd.DataFrame, horizo
     for at, said in enumerate(model.reasons(frame, None, horizon=horizon)):
         total = base[at] + sum(reason["contribution"] for reason in said)
         assert total == pytest.approx(logit(risk[at]), abs=1e-6)
-        ranks = [reason["contribution"] for reason in said]
+        ranks = [(one["contribution"] > 0 and _acts(one), one["contribution"]) for one in said]
         assert ranks == sorted(ranks, reverse=True)
 
 
@@ -178,11 +178,18 @@ def test_groups_hold_all_that_their_columns_hold(amounts: list[list[float]], top
     every = reasons(columns, {}, frame, given_amounts, None)
     for row, said in zip(given_amounts, every, strict=True):
         assert sum(r["contribution"] for r in said) == pytest.approx(row.sum(), abs=1e-9)
-        assert len({subject(r["feature"]) for r in said}) == len(said) <= 4
+        assert len({concern_of(r["feature"]) for r in said}) == len(said) <= 4
     for few, all_of_them in zip(
         reasons(columns, {}, frame, given_amounts, top), every, strict=True
     ):
         assert few == [r for r in all_of_them if r["contribution"] > 0][:top]
+
+
+def _acts(reason: dict[str, object]) -> bool:
+    """Whether a person can act on it: it is about a concern of those, and there."""
+    value = reason["value"]
+    there = isinstance(value, float) and abs(value) >= 0.005
+    return there and concern_of(str(reason["feature"])) in CONCERNS
 
 
 @settings(max_examples=50)

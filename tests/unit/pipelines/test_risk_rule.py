@@ -81,7 +81,7 @@ def test_reasons_are_told_in_the_agents_language(tag: str, word: str, tmp_path: 
     score_customers(folder, snapshot, moment, None, out, silent)
     told = pd.read_csv(out)["reasons"]
     assert (told != "[]").any()
-    assert told[told != "[]"].str.contains(word).all()
+    assert told[told != "[]"].str.contains(word, case=False).all()
 
 
 def test_without_one_complaint_there_is_no_rate_to_serve(tmp_path: Path) -> None:

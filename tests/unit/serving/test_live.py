@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -46,6 +47,31 @@ def test_a_snapshot_cleared_away_is_made_anew(live: Live) -> None:
     post_ticket(live, customer)
     (item,) = live.predict([customer])
     assert item["as_of"] > live.night().published.about["as_of"]
+
+
+def test_reasons_made_after_an_event_name_the_rows_it_brought(live: Live) -> None:
+    night = live.night()
+    start, now = night.published.as_of, live.clock.now()
+    found = list(night.rows)[:20]
+    for customer in found:
+        post_ticket(live, customer, f"t-{customer}")
+    row = {
+        "order_id": "o-late",
+        "customer_id": found[0],
+        "ordered_at": (start - timedelta(days=9)).isoformat(),
+        "promised_at": (start - timedelta(days=3)).isoformat(),
+    }
+    append_events(live.store, {"orders": [row]}, now)
+    items = live.predict(found)
+    texts = [" ".join(reason["text"] for reason in item["reasons"]) for item in items]
+    named = [f"t-{who}" in text for who, text in zip(found, texts, strict=True)]
+    assert sum(named) >= 15  # where what they wrote is among what raises the risk most
+    assert "Order o-late of " in texts[0] and "has not arrived; it was due on" in texts[0]
+    alone = live.predict([found[0]])[0]  # the clock has gone on by less than a second
+    assert [r["text"] for r in alone["reasons"]] == [r["text"] for r in items[0]["reasons"]]
+    # who has no news keeps the reasons of the night, which name rows as well
+    of_night = [json.loads(row["reasons"]) for row in night.rows.values()]
+    assert any("has not arrived" in r["text"] for reasons in of_night for r in reasons)
 
 
 def test_a_newer_night_takes_over(live: Live) -> None:

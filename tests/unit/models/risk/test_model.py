@@ -13,6 +13,7 @@ from scipy.special import logit
 from data.errors import DamagedFile, DataError
 from models.bundle import trial_load
 from models.risk.model import RiskModel, load_risk
+from models.risk.reasons import concern_of
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
 
@@ -81,7 +82,7 @@ def test_reasons_add_up_to_the_score(trained: RiskModel, make_world: World, hori
     assert (np.ptp(base) < 1e-9) == (len(np.unique(base.round(9))) == 1)
 
 
-def test_reasons_gather_columns_of_one_subject(trained: RiskModel, make_world: World) -> None:
+def test_reasons_gather_columns_of_one_concern(trained: RiskModel, make_world: World) -> None:
     features, _ = make_world(seed=6)
     row = features[(features["orders_overdue_now"] >= 2)][:1]
     [said] = trained.reasons(row)
@@ -89,8 +90,8 @@ def test_reasons_gather_columns_of_one_subject(trained: RiskModel, make_world: W
     assert said[0]["value"] == row["orders_overdue_now"].iloc[0]
     assert said[0]["text"] == f"{said[0]['value']:.0f} overdue orders now"
     assert 0 < said[-1]["contribution"] <= said[0]["contribution"] and len(said) <= 3
-    subjects = [reason["feature"].split("_since")[0].split("_count")[0] for reason in said]
-    assert len(set(subjects)) == len(subjects)
+    concerns = [concern_of(reason["feature"]) for reason in said]
+    assert len(set(concerns)) == len(concerns)
 
 
 def test_the_unseen_gets_a_finite_score(trained: RiskModel, make_world: World) -> None:
