@@ -61,9 +61,9 @@ def _node(node: Node, absent: Absent) -> Node | None:
         link = None if node.link is None else _term(node.link, absent)
         if inner is None or isinstance(inner, Constant):
             return inner
-        if node.link is not None and not isinstance(link, Term):
-            return None
-        return replace(node, node=inner, link=link)
+        if node.link is None:
+            return replace(node, node=inner)
+        return replace(node, node=inner, link=link) if isinstance(link, Term) else None
     rows = _term(node.rows, absent)
     if inner is None or isinstance(inner, Constant) or not isinstance(rows, Term):
         # so many times a constant: the count of his groups, which is a feature of its own
@@ -83,10 +83,10 @@ def _term(term: Term, absent: Absent) -> Node | None:
         return none
     key: Key | None = term.key
     if key is not None:
-        left = _expression(key, absent)
-        if not isinstance(left, Column | Joint):
+        found = _expression(key, absent)
+        if not isinstance(found, Column | Joint):
             return none
-        key = left
+        key = found
     until = term.until
     if until is not None:
         left = tuple(time for time in until.times if not _gone(time, absent))

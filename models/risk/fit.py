@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.risk.baselines import a_dozen
 from models.risk.encode import Encoder, Matrix
 from models.risk.hazards import Hazards, Roles, fit_hazards, roles_of
 from models.risk.linear import Linear, design, designed, fit_linear
@@ -147,10 +146,8 @@ def fit_trees(
     rounds: int,
     settings: RiskSettings,
     seed: int,
-    hazards: Hazards | None = None,
 ) -> Any:
-    """Trees for the log odds of a complaint within ``horizon`` days, from the rows ``kept``; with
-    ``hazards`` for what these leave to be said."""
+    """Trees for the log odds of a complaint within ``horizon`` days, from the rows ``kept``."""
     return grow(
         rows.matrix[kept],
         rows.y[horizon][kept],
@@ -160,7 +157,6 @@ def fit_trees(
         rounds=rounds,
         seed=seed,
         num_threads=settings.num_threads,
-        offset=None if hazards is None else hazards.score(rows.matrix[kept]),
     )
 
 
@@ -172,11 +168,9 @@ def try_trees(
     held: Mask,
     settings: RiskSettings,
     seed: int,
-    hazards: Hazards | None = None,
 ) -> dict[int, Array]:
     """Log odds of the rows ``held`` by number of trees, up to where two more numbers did not help
-    those rows; with ``hazards``, of both together."""
-    base = np.zeros(int(held.sum())) if hazards is None else hazards.score(rows.matrix[held])
+    those rows."""
     growth = growing(
         rows.matrix[kept],
         rows.y[horizon][kept],
@@ -186,14 +180,13 @@ def try_trees(
         rows.matrix[held],
         seed=seed,
         num_threads=settings.num_threads,
-        offset=None if hazards is None else hazards.score(rows.matrix[kept]),
     )
     y = rows.y[horizon][held]
     found: dict[int, Array] = {}
 
     def loss(count: int, score: Array) -> float:
-        found[count] = base + score
-        return recalibrated_loss(found[count], y, np.ones(len(y)))
+        found[count] = score
+        return recalibrated_loss(score, y, np.ones(len(y)))
 
     _patiently(growth, loss)
     return found
@@ -273,7 +266,7 @@ def fit_contacts(
     )
 
 
-def fit_whole(
+def fit_regressions(
     rows: Rows,
     kept: Mask,
     weights: Array,
@@ -296,17 +289,3 @@ def _fewer(kept: Mask, weights: Array, most: int) -> tuple[npt.NDArray[np.int64]
     positions = np.flatnonzero(kept)
     step = max(-(-len(positions) // most), 1)
     return positions[::step], weights[::step]
-
-
-def fit_core(
-    rows: Rows, kept: Mask, weights: Array, horizon: int, settings: RiskSettings
-) -> Linear:
-    """A regression on recency and frequency alone: little to see, so little to get wrong."""
-    names = a_dozen(rows.encoder.columns) or rows.encoder.columns
-    columns = [rows.encoder.columns.index(name) for name in names]
-    few, own = _fewer(kept, weights, settings.most_rows_of_regression)
-    terms = design(rows.matrix[few], rows.encoder, own, columns)
-    values = designed(rows.matrix[few], terms)
-    y = rows.y[horizon][few]
-    [core] = fit_linear(values, terms, y, own, penalties=(settings.core_penalty,))
-    return core

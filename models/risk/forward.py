@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
-from models.risk.fit import Rows, fit_causes, fit_core, fit_whole, together, training, try_trees
+from models.risk.fit import Rows, fit_causes, fit_regressions, together, training, try_trees
 from models.risk.hazards import Hazards, Roles
 from models.risk.mixture import Mixture, mix, recalibrated_loss
 from models.risk.rows import Slice, later_slices, with_both
@@ -24,9 +24,9 @@ from models.risk.settings import RiskSettings
 Array = npt.NDArray[np.float64]
 
 
-PRIORS = {False: (0.4, 0.3, 0.3), True: (0.4, 0.15, 0.05, 0.4)}
-"""Shares of trees, regression and core that the mixture is drawn to, within a horizon; and with
-hazards, on which the trees then stand, of these."""
+PRIORS = {False: (0.6, 0.4), True: (0.5, 0.5)}
+"""Shares that the mixture is drawn to within a horizon: of trees and regression; and, where causes
+add up, of trees and hazards."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class Trial:
         held = rows.matrix[part.judged]
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, dict[float, Array]] = {}
-        self.core: dict[int, Array] = {}
         self.hazards: dict[int, Array] = {}
         self.causes: dict[int, Hazards] = {}
         causes: Hazards | None = None
@@ -56,30 +55,23 @@ class Trial:
             causes = fit_causes(rows, kept, weights, h, settings, causes)
             if causes is not None:
                 self.causes[h], self.hazards[h] = causes, causes.score(held)
-            fitted = fit_whole(rows, kept, weights, h, settings.penalties, settings)
+            fitted = fit_regressions(rows, kept, weights, h, settings.penalties, settings)
             self.linear[h] = {
                 penalty: line.score(held)
                 for penalty, line in zip(settings.penalties, fitted, strict=True)
             }
-            core = fit_core(rows, kept, weights, h, settings)
-            self.core[h] = core.score(held)
 
     def grow(self, rows: Rows, horizon: int, settings: RiskSettings, seed: int) -> None:
-        """The horizon's trees, on the hazards where these are kept."""
-        before, causes = self.part.before[horizon], self.causes.get(horizon)
+        """The horizon's trees."""
+        before = self.part.before[horizon]
         kept, weights = training(rows, before, horizon, settings, settings.most_rows_tried)
-        self.trees[horizon] = try_trees(
-            rows, kept, weights, horizon, self.judged, settings, seed, causes
-        )
+        self.trees[horizon] = try_trees(rows, kept, weights, horizon, self.judged, settings, seed)
 
     def parts(self, horizon: int, chosen: Chosen) -> list[Array]:
         """The scores of a horizon's parts, in the order in which a model has them."""
-        found = [
-            self.trees[horizon][chosen.rounds],
-            self.linear[horizon][chosen.penalty],
-            self.core[horizon],
-        ]
-        return found + ([self.hazards[horizon]] if horizon in self.hazards else [])
+        if horizon in self.hazards:
+            return [self.trees[horizon][chosen.rounds], self.hazards[horizon]]
+        return [self.trees[horizon][chosen.rounds], self.linear[horizon][chosen.penalty]]
 
 
 def slices_of(
@@ -134,8 +126,8 @@ def trials(
 ) -> tuple[Rows, list[Trial]]:
     """The parts tried on the later slices; and the rows, without roles if hazards are of no use.
 
-    Causes do not add up everywhere. Where the later slices are told better by either regression
-    than by hazards, trees should not have to stand on these, and are tried without them.
+    Causes do not add up everywhere. Where a regression tells the later slices better than hazards
+    do, it takes their place beside the trees.
     """
     alone = replace(settings, num_threads=1)
     tried = together(
@@ -145,7 +137,6 @@ def trials(
         rows = replace(rows, roles=Roles((), (), None))
         for trial in tried:
             trial.hazards, trial.causes = {}, {}
-    # trees last: they are the dearest, and stand on what is kept
     growing = [partial(trial.grow, rows, h, alone, seed) for trial in tried for h in horizons]
     together(growing, settings.num_threads)
     return rows, tried
@@ -154,7 +145,7 @@ def trials(
 def _add_up(
     rows: Rows, tried: Sequence[Trial], horizons: Sequence[int], settings: RiskSettings
 ) -> bool:
-    """Whether hazards tell the later slices better than any regression does."""
+    """Whether hazards tell the later slices better than every regression does."""
 
     def loss(score: Callable[[Trial, int], Array]) -> float:
         return sum(
@@ -164,8 +155,7 @@ def _add_up(
             for y in [rows.y[h][trial.judged]]
         )
 
-    others = [loss(lambda trial, h: trial.core[h])]
-    others += [
+    others = [
         loss(lambda trial, h, penalty=penalty: trial.linear[h][penalty])  # type: ignore[misc]
         for penalty in settings.penalties
     ]

@@ -1,9 +1,10 @@
 """A trained risk model: feature frame in, calibrated risks out, with the reasons.
 
-Each horizon's risk is a mixture (models/risk/mixture.py) of hazards, trees and regressions, some
-of them trained on other horizons. A longer window holds a shorter one, so a horizon's log odds are
-at least those of every shorter horizon: that is part of the definition, not a repair afterwards,
-and the reasons follow it (they are the reasons of the horizon that set the value).
+Each horizon's risk is a mixture (models/risk/mixture.py) of trees and hazards, or trees and a
+regression where causes do not add up; those of other horizons may have a share. A longer window
+holds a shorter one, so a horizon's log odds are at least those of every shorter horizon: that is
+part of the definition, not a repair afterwards, and the reasons follow it (they are the reasons of
+the horizon that set the value).
 
 What a row gets does not depend, to the last bit, on the rows beside it.
 """
@@ -44,11 +45,11 @@ TICKET_DAYS = 30
 class Part:
     """One score, trained on the labels of one horizon.
 
-    ``trees``, ``linear`` (a regression on all features), ``core`` (one on recency and frequency),
-    ``hazards`` (causes that add up) or ``rule`` (a table, models/risk/rule.py).
+    ``trees``, ``hazards`` (causes that add up), ``linear`` (a regression on all features) or
+    ``rule`` (a table, models/risk/rule.py).
     """
 
-    kind: Literal["trees", "linear", "core", "hazards", "rule"]
+    kind: Literal["trees", "linear", "hazards", "rule"]
     horizon: int
     model: Any
 
@@ -62,14 +63,6 @@ class Part:
     def explained(self, matrix: Matrix, num_threads: int) -> Array:
         """Rows × (columns, then base); each row adds up to its score."""
         return _explained(self.model, matrix, num_threads)
-
-
-@dataclass(frozen=True)
-class Boosted:
-    """Trees, on hazards where there are some: the sum of both scores."""
-
-    booster: Any
-    hazards: Hazards | None = None
 
 
 def scores_of(
@@ -87,18 +80,12 @@ def _explained(model: Any, matrix: Matrix, num_threads: int) -> Array:
     if isinstance(model, Linear | Hazards | RuleTable):
         base = np.full((len(matrix), 1), model.intercept)
         return np.hstack([model.contributions(matrix), base])
-    if isinstance(model, Boosted):
-        own = contributions(model.booster, matrix, num_threads=num_threads)
-        return own if model.hazards is None else own + _explained(model.hazards, matrix, 1)
     return contributions(model, matrix, num_threads=num_threads)
 
 
 def _score(model: Any, matrix: Matrix, num_threads: int) -> Array:
     if isinstance(model, Linear | Hazards | RuleTable):
         return model.score(matrix)
-    if isinstance(model, Boosted):
-        own = raw_score(model.booster, matrix, num_threads=num_threads)
-        return own if model.hazards is None else model.hazards.score(matrix) + own
     return raw_score(model, matrix, num_threads=num_threads)
 
 
@@ -312,9 +299,7 @@ class RiskModel:
         """Write the model's bundle to ``folder`` (models/bundle.py); returns its manifest."""
         from models.bundle import write_bundle
 
-        files: dict[str, Any] = {
-            f"{p.name}.txt": p.model.booster for p in self.parts if p.kind == "trees"
-        }
+        files: dict[str, Any] = {f"{p.name}.txt": p.model for p in self.parts if p.kind == "trees"}
         table = self.tickets.scorer if isinstance(self.tickets.scorer, RuleTable) else None
         if table is None:
             files["tickets.txt"] = self.tickets.scorer
@@ -360,16 +345,18 @@ def load_risk(folder: Path) -> RiskModel:
         raise DataError(f"{folder} holds a model of kind {bundle.kind!r}, not of kind 'risk'")
     found = bundle.documents["risk.json"]
     parts = []
-    readers = {"rule": table_from_json, "hazards": hazards_from_json}
+    readers = {"rule": table_from_json, "hazards": hazards_from_json, "linear": linear_from_json}
     for kind, horizon in found["parts"]:
         name = f"{kind}_{horizon}d"
         if kind == "trees":
-            causes = found["linear"].get(f"hazards_{horizon}d")
-            made = hazards_from_json(causes) if causes else None
-            parts.append(Part(kind, int(horizon), Boosted(bundle.boosters[f"{name}.txt"], made)))
+            parts.append(Part(kind, int(horizon), bundle.boosters[f"{name}.txt"]))
+        elif kind in readers:
+            parts.append(Part(kind, int(horizon), readers[kind](found["linear"][name])))
         else:
-            read = readers.get(kind, linear_from_json)
-            parts.append(Part(kind, int(horizon), read(found["linear"][name])))
+            raise DataError(
+                f"{folder} holds a risk model of an earlier make, with a part {kind!r}: train it "
+                "again with `presage train --only risk`"
+            )
     table, repeat, days = found["tickets"].get("table"), found.get("repeat"), found.get("days")
     return RiskModel(
         horizons=tuple(bundle.meta["horizons"]),

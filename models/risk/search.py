@@ -30,7 +30,6 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "ridge": (1.0, 100.0),
     "min_rows_in_leaf": (20, 300),
     "feature_share": (0.1, 1.0),
-    "core_penalty": (1.0, 100.0),
     "half_life_days": (60.0, 720.0),
 }
 """What is tried, on a logarithmic scale; a range is stretched to the settings as they are."""
@@ -139,7 +138,6 @@ def as_chosen(settings: RiskSettings) -> dict[str, float]:
         "ridge": settings.trees.ridge,
         "min_rows_in_leaf": settings.trees.min_rows_in_leaf,
         "feature_share": settings.trees.feature_share,
-        "core_penalty": settings.core_penalty,
         "half_life_days": settings.half_life_days,
     }
 
@@ -160,7 +158,6 @@ def with_chosen(settings: RiskSettings, chosen: Mapping[str, float]) -> RiskSett
     return replace(
         settings,
         trees=trees,
-        core_penalty=chosen["core_penalty"],
         half_life_days=chosen["half_life_days"],
     )
 

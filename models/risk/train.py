@@ -32,9 +32,8 @@ from models.risk.fit import (
     drawn,
     fit_causes,
     fit_contacts,
-    fit_core,
+    fit_regressions,
     fit_trees,
-    fit_whole,
     gather,
     together,
     training,
@@ -44,7 +43,7 @@ from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slice
 from models.risk.hazards import Hazards
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
-from models.risk.model import Boosted, Part, RiskModel, Tickets, scores_of
+from models.risk.model import Part, RiskModel, Tickets, scores_of
 from models.risk.rows import Mask, age_weights, thinned
 from models.risk.settings import RiskSettings
 from models.risk.trees import raw_score
@@ -121,16 +120,15 @@ def _parts(
     """The parts of one horizon, learned from all rows; ``tried``: a trial to begin from."""
     h, known = horizon, rows.known(horizon)
     kept, weights = training(rows, known, h, settings, settings.most_rows)
+    trees = Part("trees", h, fit_trees(rows, kept, weights, h, chosen.rounds, settings, seed))
     more = training(
         rows, known, h, settings, settings.most_rows_of_hazards, settings.others_of_hazards
     )
     hazards = fit_causes(rows, *more, h, settings, tried.causes.get(h))
-    booster = fit_trees(rows, kept, weights, h, chosen.rounds, settings, seed, hazards)
-    [linear] = fit_whole(rows, kept, weights, h, (chosen.penalty,), settings)
-    core = fit_core(rows, kept, weights, h, settings)
-    parts = [Part("trees", h, Boosted(booster, hazards)), Part("linear", h, linear)]
-    parts.append(Part("core", h, core))
-    return parts if hazards is None else [*parts, Part("hazards", h, hazards)]
+    if hazards is not None:
+        return [trees, Part("hazards", h, hazards)]
+    [linear] = fit_regressions(rows, kept, weights, h, (chosen.penalty,), settings)
+    return [trees, Part("linear", h, linear)]
 
 
 def forward_loss(

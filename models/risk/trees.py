@@ -102,14 +102,13 @@ def growing(
     objective: str = "binary",
     seed: int,
     num_threads: int,
-    offset: Array | None = None,
 ) -> Iterator[tuple[int, Array]]:
     """A number of trees and the raw scores of ``held`` after so many, for each number of trees in
     ``settings.rounds`` that is asked for: trees that nobody looks at are not grown."""
     import lightgbm
 
     parameters = settings.parameters(objective, matrix.shape[1], seed, num_threads)
-    booster = lightgbm.Booster(parameters, _dataset(matrix, y, weights, categorical, offset))
+    booster = lightgbm.Booster(parameters, _dataset(matrix, y, weights, categorical, None))
     total = np.zeros(len(held))
     for count in settings.rounds:
         done = booster.current_iteration()
