@@ -64,15 +64,13 @@ def one_cutoff(
     history = series_from_tickets(tables, time, "D", context)
     top = history["unique_id"].str.match("total$|topic=")
     made = forecast(history[top], horizon=SPAN_DAYS, freq="D", context=context)
-    tickets = as_of_view(tables, "tickets", time, ["opened_at", "customer_id", "is_machine"])
-    people = as_of_view(tables, "customers", time, ["customer_id", "signed_up_at"])
     later = as_of_view(tables, "tickets", time + SPAN, ["opened_at", "is_machine"])
     machine = later["is_machine"].fillna(False).astype(bool)
     return {
         "cutoff": time,
         "series": float(made.loc[made["unique_id"] == "total", "presage"].sum()),
         "customers": customers,
-        "others": others_expected(tickets, people, time),
+        "others": others_expected(tables, time),
         "came": float(((later["opened_at"] >= time) & ~machine).sum()),
     }
 

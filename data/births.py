@@ -11,22 +11,28 @@ from typing import TYPE_CHECKING
 
 from data.contract import Table
 from data.engines import quoted
-from data.tables import columns_of
+from data.tables import birth_times, columns_of
 
 if TYPE_CHECKING:
     import duckdb
 
 
 def finished(
+    con: duckdb.DuckDBPyConnection,
     good: duckdb.DuckDBPyRelation,
     contract: Table,
     attributes: Sequence[str],
     orders: duckdb.DuckDBPyRelation | None,
+    time_zone: str,
 ) -> duckdb.DuckDBPyRelation:
-    """The columns of data/tables.py, in order, with recorded_at and deleted filled."""
+    """The columns of data/tables.py, in order, with recorded_at and deleted filled.
+
+    ``orders``: from which order_items take their births; ``time_zone``: in which steps of volumes
+    end.
+    """
     relation, birth = good, quoted(contract.birth) if contract.birth else "born"
     if contract.name == "volumes":
-        relation = _with_ends_of_intervals(good)
+        relation = _with_ends_of_intervals(con, good, time_zone)
     elif contract.name == "order_items":
         if orders is None:
             relation = good.project("*, CAST(NULL AS TIMESTAMP) AS born")
@@ -51,24 +57,25 @@ def finished(
     return relation.project(", ".join(parts))
 
 
-def _with_ends_of_intervals(good: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """``born``, one step after ``ds``; the step as in data.tables.birth_times."""
-    gaps = (
-        good.project("unique_id AS series, ds")
-        .distinct()
-        .project(
-            "series, epoch_us(ds) - lag(epoch_us(ds)) OVER (PARTITION BY series ORDER BY ds) AS gap"
-        )
-    )
-    day = 86_400_000_000
-    least = gaps.aggregate("min(gap)").fetchall()[0][0] or day
-    steps = gaps.aggregate(f"series, coalesce(min(gap), {least}) AS step", "series")
+def _with_ends_of_intervals(
+    con: duckdb.DuckDBPyConnection, good: duckdb.DuckDBPyRelation, time_zone: str
+) -> duckdb.DuckDBPyRelation:
+    """``born``, when the next step begins; a row per series and step fits in memory."""
+    import pyarrow as pa
+
+    steps = good.project("unique_id, ds").distinct().to_arrow_table().to_pandas()
+    ends = {
+        "series": steps["unique_id"],
+        "start": steps["ds"],
+        "born": birth_times("volumes", steps, time_zone),
+    }
+    con.register("ends_of_intervals", pa.table({k: pa.array(v) for k, v in ends.items()}))
     return (
         good.set_alias("v")
-        .join(steps.set_alias("s"), "v.unique_id = s.series", how="left")
-        .project(
-            f"*, CASE WHEN step BETWEEN {28 * day} AND {31 * day} THEN ds + INTERVAL 1 MONTH "
-            "ELSE make_timestamp(epoch_us(ds) + step) END AS born"
+        .join(
+            con.table("ends_of_intervals").set_alias("s"),
+            "v.unique_id = s.series AND v.ds = s.start",
+            how="left",
         )
         .order("_row")
     )

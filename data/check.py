@@ -218,7 +218,7 @@ def clean(
     kept = int(good.count("*").fetchall()[0][0]) if errors or doubled is not None else offset
     return Cleaned(
         name,
-        finished(good, contract, attributes, orders),
+        finished(con, good, contract, attributes, orders, workspace.settings.company.time_zone),
         tuple(notes),
         counts,
         offset,

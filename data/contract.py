@@ -46,8 +46,9 @@ class Column:
 class Table:
     """One table: its key, the column of its birth, and its columns in order.
 
-    ``birth`` is None for ``order_items`` (born with their order) and for ``volumes`` (born one
-    step after ``ds``). ``key`` is empty for ``article_events``, whose rows are all distinct.
+    ``birth`` is None for ``order_items`` (born with their order) and for ``volumes`` (born when
+    the step that ``ds`` begins is over). ``key`` is empty for ``article_events``, whose rows are
+    all distinct.
     """
 
     name: str
@@ -292,7 +293,7 @@ VOLUMES = _table(
     _id("unique_id", required=True),
     Column("ds", "timestamp", required=True, note="the interval's start"),
     Column("y", "float", required=True, minimum=0, note="the interval's count"),
-    note="born one step after ds; for those without a ticket log",
+    note="born when the next step begins, in local time; for those without a ticket log",
 )
 
 AGENTS = _table(

@@ -326,6 +326,8 @@ def _identity(workspace: Workspace, posted: Mapping[str, pd.DataFrame]) -> str:
             digest.update(f"|{where}:{sha256_of(path)}".encode())
         if name in posted:
             digest.update(posted[name].to_json(orient="split").encode())
+        if name == "volumes" and (name in posted or workspace.sources(name)):
+            digest.update(f"|{workspace.settings.company.time_zone}".encode())  # days end by it
     return digest.hexdigest()[:32]
 
 

@@ -183,34 +183,51 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
     return done
 
 
-def birth_times(name: str, frame: pd.DataFrame) -> pd.Series:
+def birth_times(name: str, frame: pd.DataFrame, time_zone: str = "UTC") -> pd.Series:
     """Each row's birth, from a typed frame; all null for order_items (born with their order).
 
-    A row of volumes is born one step after ``ds``. The step of a series is the least distance
-    between two of its times (the table's least, for a series of one row); steps of 28 to 31 days
-    are calendar months. A table with a single row is taken as daily.
+    A row of volumes is born when the next step begins. The step of a series is the least distance
+    between two of its times (the table's least, for a series of one row; a day, for a table of one
+    row). Days, months, quarters and years are those of ``time_zone`` where more of the times are
+    midnights there than in UTC.
     """
     contract: Table = table(name)
     if contract.birth is not None:
         return frame[contract.birth]
     if name == "volumes":
-        return _ends_of_intervals(frame)
+        return _ends_of_intervals(frame, time_zone)
     return pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us]")
 
 
-def _ends_of_intervals(frame: pd.DataFrame) -> pd.Series:
+HOUR, DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
+MONTHS = {1: (28, 31), 3: (89, 92), 12: (365, 366)}
+"""Between how many days so many calendar months take."""
+
+
+def _ends_of_intervals(frame: pd.DataFrame, time_zone: str) -> pd.Series:
     if frame.empty:
         return frame["ds"]
     ordered = frame[["unique_id", "ds"]].drop_duplicates().sort_values(["unique_id", "ds"])
     distance = ordered.groupby("unique_id", sort=False)["ds"].diff()
     least = distance.groupby(ordered["unique_id"]).min()
-    of_table = distance.min() if distance.notna().any() else pd.Timedelta(days=1)
+    of_table = distance.min() if distance.notna().any() else DAY
     step = frame["unique_id"].map(least).fillna(of_table).astype("timedelta64[us]")
-    ends = (frame["ds"] + step).astype("datetime64[us]")
-    month = (step >= pd.Timedelta(days=28)) & (step <= pd.Timedelta(days=31))
-    if month.any():
-        ends = ends.where(~month, (frame["ds"] + pd.DateOffset(months=1)).astype("datetime64[us]"))
-    return ends
+    days = (step / DAY).round()
+    whole = (days > 0) & ((step - days * DAY).abs() <= HOUR)  # a clock change adds or takes one
+    start, zone = frame["ds"], time_zone
+    local = start.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+    if (local == local.dt.normalize()).sum() <= (start == start.dt.normalize()).sum():
+        local, zone = start, "UTC"
+    end = local + days * DAY
+    for months, (fewest, most) in MONTHS.items():
+        chosen = whole & days.between(fewest, most)
+        last = bool(local[chosen].dt.is_month_end.all())  # months named by their last day
+        ahead = pd.offsets.MonthEnd(months) if last else pd.DateOffset(months=months)
+        end = end.mask(chosen, (local[chosen] + ahead).astype("datetime64[us]"))
+    first = np.ones(len(end), dtype=bool)
+    end = end.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    end = end.dt.tz_convert("UTC").dt.tz_localize(None)
+    return end.where(whole, start + step).astype("datetime64[us]")
 
 
 def _born_with_order(items: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:

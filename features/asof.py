@@ -25,7 +25,7 @@ half-open intervals of T, which the kernel counts with. No file but this and lab
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -73,15 +73,20 @@ def times_of(values: pd.Series) -> Int64:
     return np.where(raw == np.iinfo(np.int64).min, NEVER, raw)
 
 
-def spans(frame: pd.DataFrame, name: str) -> Spans:
+def spans(frame: pd.DataFrame, name: str, births: Int64 | None = None) -> Spans:
     """When each row of a normalised frame is seen; births included, known-from facts not.
 
     Needs the table's key columns, its birth column, ``recorded_at``, ``deleted`` and ``_row``.
     Rows of order_items are born with their order, which the caller adds (``order_births``).
+    ``births`` (microseconds) stand in for those of ``volumes``, which are a guess.
     """
     contract = table(name)
     recorded = times_of(frame["recorded_at"])
-    births = _births(frame, contract)
+    guess = _births(frame, contract)
+    if births is None or guess is None:
+        births = guess
+    else:  # what stands as recorded when it was guessed to be born was not said to be recorded
+        recorded = np.where(recorded == guess, births, recorded)
     start = recorded if births is None else np.maximum(recorded, births + 1)
     end = np.full(len(frame), NEVER)
     if contract.key:
@@ -125,12 +130,17 @@ def _end_at_newer_version(
 
 
 def as_of_view(
-    tables: Tables, name: str, as_of: datetime, columns: Sequence[str] | None = None
+    tables: Tables,
+    name: str,
+    as_of: datetime,
+    columns: Sequence[str] | None = None,
+    births: Callable[[pd.DataFrame], Int64] | None = None,
 ) -> pd.DataFrame:
     """The table as it was known at ``as_of``: a row per key, facts not yet known are null.
 
     Columns: the contract's (and the attributes of customers) without ``deleted``, or those named;
     rows in the order of their sources, numbered from 0. An item is seen while its order is.
+    ``births``: as in ``spans``, from the frame that is read.
     Raises DataError for an unknown table or column, or an ``as_of`` with a time zone.
     """
     contract = table(name)
@@ -149,7 +159,7 @@ def as_of_view(
         needed |= {"ds"}
     needed |= {fact for fact in known_at.values() if fact}
     frame = tables.frame(name, sorted(needed))
-    seen = spans(frame, name)
+    seen = spans(frame, name, None if births is None else births(frame))
     now = seen.rows[(seen.start <= moment) & (moment < seen.end)]
     view = frame.iloc[now]
     if name == "order_items":

@@ -24,6 +24,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from data.tables import Tables
+from features.asof import as_of_view
+from features.spine import customers_at
+
 SPAN_DAYS = 30
 """The customers' expected tickets are those of so many days."""
 PRIOR_ERROR = 0.2
@@ -115,26 +119,25 @@ def join(
     )
 
 
-def others_expected(tickets: pd.DataFrame, customers: pd.DataFrame, as_of: datetime) -> float:
-    """Contacts of ``SPAN_DAYS`` days by nobody known or customers not yet there when they began.
+def others_expected(tables: Tables, as_of: datetime) -> float:
+    """Contacts of ``SPAN_DAYS`` days by nobody known or customers who were in no score when they
+    began.
 
-    The mean over the last ``WINDOWS`` whole spans, from the as-of views of both tables
-    (``opened_at, customer_id, is_machine`` and ``customer_id, signed_up_at``); spans before the
-    first ticket are left out.
+    The mean over the last ``WINDOWS`` whole spans of the tickets known at ``as_of`` (naive UTC), of
+    customers who were not known at the span's begin or had left; spans before the first ticket are
+    left out.
     """
+    tickets = as_of_view(tables, "tickets", as_of, ["opened_at", "customer_id", "is_machine"])
     told = tickets[~tickets["is_machine"].fillna(False).astype(bool)]
     if told.empty:
         return 0.0
-    since = customers.drop_duplicates("customer_id", keep="last").set_index("customer_id")
-    joined = told["customer_id"].map(since["signed_up_at"])
     opened = told["opened_at"]
+    begins = [as_of - timedelta(days=7 * week + SPAN_DAYS) for week in range(WINDOWS)]
+    begins = [begin for place, begin in enumerate(begins) if not place or begin >= opened.min()]
+    scored = customers_at(tables, begins)
     counts: list[int] = []
-    for week in range(WINDOWS):
-        end = as_of - timedelta(days=7 * week)
-        begin = end - timedelta(days=SPAN_DAYS)
-        if counts and begin < opened.min():
-            break
-        inside = (opened >= begin) & (opened < end)
-        unknown = joined.isna() | (joined >= begin)
-        counts.append(int((inside & unknown).sum()))
+    for begin in begins:
+        inside = told[(opened >= begin) & (opened < begin + timedelta(days=SPAN_DAYS))]
+        known = scored.loc[scored["as_of"] == begin, "customer_id"]
+        counts.append(int((~inside["customer_id"].isin(known)).sum()))
     return float(np.mean(counts))

@@ -22,11 +22,13 @@ Bools = npt.NDArray[np.bool_]
 
 FAR = np.int64(2**31)
 """A local day that never comes."""
+ENDS = ("delivered_at", "cancelled_at", "returned_at", "refunded_at")
+"""Each of them ends what an order waits for, the earliest first."""
 READ: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "orders": (("promised_at", "shipped_at", "delivered_at", "cancelled_at"), ("carrier",)),
+    "orders": (("promised_at", "shipped_at", *ENDS), ("carrier",)),
     "usage": ((), ("errors", "platform")),
     "tickets": (("resolved_at",), ("channel", "topic", "is_machine")),
-    "customers": (("closed_at",), ()),
+    "customers": (("closed_at",), ("region",)),
 }
 """Of each table the facts with times of their own, and the columns taken as they are."""
 
@@ -52,42 +54,47 @@ class Rows:
         return np.where(self.micros[name][rows] < moment, self.times[name][rows], FAR)
 
 
-def read_rows(tables: Tables, time_zone: str) -> tuple[dict[str, Rows], pd.Index]:
-    """The rows of every table in ``READ``, and the customers by number."""
-    customers = pd.Index(regions(tables).index)
-    made = {}
-    for name in READ:
-        made[name], customers = _read(tables, name, customers, time_zone)
-    return made, customers
+def read_rows(tables: Tables, time_zone: str) -> tuple[dict[str, Rows], int]:
+    """The rows of every table in ``READ``, and the number of customers.
+
+    Customers are numbered in order of their ids: whoever comes later changes no sum's order.
+    """
+    frames = {name: _frame(tables, name) for name in READ}
+    ids = [frame["customer_id"].dropna().unique() for frame in frames.values()]
+    customers = pd.Index(np.unique(np.concatenate(ids).astype(object)), dtype=object)
+    rows = {name: _rows(name, frame, customers, time_zone) for name, frame in frames.items()}
+    return rows, len(customers)
 
 
-def regions(tables: Tables) -> pd.Series:
-    """Each customer's newest region, null where not said."""
-    rows = tables.frame("customers", ["customer_id", "region", "recorded_at"])
-    rows = rows.sort_values("recorded_at", kind="stable")
-    return rows.drop_duplicates("customer_id", keep="last").set_index("customer_id")["region"]
+def numbers(values: npt.NDArray[np.object_]) -> Ints:
+    """Each text's place among all of them in order; 0 is null. Further texts change no order."""
+    text = pd.Series(values, dtype=object).fillna("").astype(str)
+    names = np.unique(np.append(text.unique().astype(object), ""))
+    return pd.Index(names, dtype=object).get_indexer(pd.Index(text)).astype("int64")
 
 
-def _read(tables: Tables, name: str, customers: pd.Index, time_zone: str) -> tuple[Rows, pd.Index]:
+def _frame(tables: Tables, name: str) -> pd.DataFrame:
     contract = table(name)
     assert contract.birth is not None
     times, others = READ[name]
     columns = {*contract.key, contract.birth, "customer_id", "recorded_at", "deleted", "_row"}
     wanted = sorted({*columns, *times, *others})
-    frame = _with_errors(tables, wanted) if name == "usage" else tables.frame(name, wanted)
+    return _with_errors(tables, wanted) if name == "usage" else tables.frame(name, wanted)
+
+
+def _rows(name: str, frame: pd.DataFrame, customers: pd.Index, time_zone: str) -> Rows:
+    times, others = READ[name]
     seen = spans(frame, name)
     rows = frame.iloc[seen.rows]
-    ids = rows["customer_id"].to_numpy(dtype=object)
-    known = customers.append(pd.Index(pd.unique(ids)).difference(customers).dropna())
     return Rows(
         seen.start,
         seen.end,
-        known.get_indexer(pd.Index(ids, dtype=object)).astype("int64"),
-        _days(rows[contract.birth], time_zone),
+        customers.get_indexer(pd.Index(rows["customer_id"], dtype=object)).astype("int64"),
+        _days(rows[table(name).birth], time_zone),
         {time: _days(rows[time], time_zone) for time in times},
         {time: times_of(rows[time]) for time in times},
         {other: rows[other].to_numpy(dtype=object) for other in others},
-    ), known
+    )
 
 
 def _with_errors(tables: Tables, columns: list[str]) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.tables import Tables
+from features.calendar import utc_times
 from models.coherence import is_node
 from models.volume.grid import Times
 from models.volume.panel import Floats, Panel
@@ -38,7 +39,8 @@ LEAST_LOAD = 0.05
 class Known:
     """What was known at the first moment of local day ``day``: ``exposure`` (days x drivers) and
     ``people`` (days) of the days ``first``..``day``, what is projected ``ahead`` from ``day`` on,
-    and ``rates`` (cells x (base, drivers)) in contacts a customer or unit and day.
+    and ``rates`` (cells x (base, drivers)) in contacts a customer or unit and day, of the channels
+    and topics of ``cells``; ``useful`` as in ``Stocks``.
     """
 
     day: int
@@ -47,6 +49,8 @@ class Known:
     people: Floats
     ahead: Projection
     rates: Floats
+    cells: list[tuple[object, object]]
+    useful: bool
 
 
 class DriverSource:
@@ -77,9 +81,15 @@ class DriverSource:
         day = day if self.not_after is None else min(day, self.not_after)
         if day not in self._kept:
             made = self.company.at(day)
-            rates = _rates(made, len(self.company.cells))
             self._kept[day] = Known(
-                day, made.first, made.exposure, made.people, project(made), rates
+                day,
+                made.first,
+                made.exposure,
+                made.people,
+                project(made),
+                _rates(made),
+                made.cells,
+                made.useful,
             )
         return self._kept[day]
 
@@ -116,6 +126,16 @@ class Loads:
         return whole[:, place]
 
 
+def known_after(source: DriverSource, panel: Panel) -> Known:
+    """What was known at the first moment of the local day on which the step after the panel begins,
+    or of the day before where that is later: where days come as dates, west of UTC.
+    """
+    end = panel.future(1)
+    day = panel.grid.days(end)
+    late = utc_times(day, source.time_zone) > panel.grid.ds(end)
+    return source.at(int(day.astype("int64")[0] - late[0]))
+
+
 def loads_at(source: DriverSource, panel: Panel) -> Loads | None:
     """The loads of a panel's series as known at its end; None where too little was seen.
 
@@ -123,10 +143,10 @@ def loads_at(source: DriverSource, panel: Panel) -> Loads | None:
     """
     if panel.grid.frequency.unit not in ("minute", "day"):
         return None
-    known = source.at(int(panel.grid.days(panel.future(1)).astype("int64")[0]))
-    if known.day - known.first < LEAST_DAYS:
+    known = known_after(source, panel)
+    if not known.useful or known.day - known.first < LEAST_DAYS:
         return None
-    rates = _members(panel.ids, source.company.cells) @ known.rates
+    rates = _members(panel.ids, known.cells) @ known.rates
     made = rates @ np.column_stack([known.people, known.exposure])[:-1].T
     middle = np.maximum(np.median(made, axis=1, keepdims=True), 1e-9)
     people = np.full(MOST_STEPS, known.people[-1])
@@ -157,20 +177,20 @@ def _members(ids: Sequence[str], cells: Sequence[tuple[object, object]]) -> Floa
     return out
 
 
-def _rates(known: Stocks, cells: int) -> Floats:
+def _rates(known: Stocks) -> Floats:
     """Each cell's rates (cells x (base, drivers)), by expectation maximisation."""
     factor = usual_weekdays(known.ticket_day)[(np.arange(known.first, known.day) + 3) % 7]
     held = np.column_stack([known.people, known.exposure])[:-1]
     total = np.maximum(factor @ held, 1e-9)
     x = np.column_stack([np.ones(len(known.ticket_day)), known.ticket_exposure])
+    cells = len(known.cells)
     share = np.bincount(known.ticket_cell, minlength=cells) / max(len(x), 1)
     everyone = _fit(x, total, np.full(len(total), 1e-6), prior=False)
-    return np.stack(
-        [
-            _fit(x[known.ticket_cell == cell], total, np.maximum(share[cell] * everyone, 1e-12))
-            for cell in range(cells)
-        ]
-    )
+    rates = np.zeros((cells, len(total)))
+    for cell in range(cells):
+        start = np.maximum(share[cell] * everyone, 1e-12)
+        rates[cell] = _fit(x[known.ticket_cell == cell], total, start)
+    return rates
 
 
 def _fit(x: Floats, total: Floats, start: Floats, *, prior: bool = True) -> Floats:

@@ -183,7 +183,8 @@ def grid_of(
     """The grid on which most of ``ds`` (not empty) stand.
 
     ``local_days``: whether days begin at local midnights rather than at one time of UTC; None:
-    whichever more of ``ds`` do, UTC if equally many (a winter in London).
+    whichever more of ``ds`` do; if equally many, UTC where that time is 00:00 (a winter in
+    London), else local (one in Oslo).
     """
     micros = ds.astype("datetime64[us]").astype("int64")
     if frequency.unit == "minute":
@@ -193,7 +194,7 @@ def grid_of(
     if time_zone != "UTC" and local_days is not False:
         local = local_times(ds, time_zone).astype("int64")
         fit, other = (local % DAY_US == 0).mean(), (micros % DAY_US == shift).mean()
-        instants = bool(fit > other or (local_days and fit == other))
+        instants = bool(fit > other or (fit == other and (local_days or shift)))
         if instants:
             micros, shift = local, 0
     day = (micros - shift) // DAY_US

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.volume.context import VolumeContext
-from models.volume.drivers import Loads, loads_at
+from models.volume.drivers import Loads, known_after, loads_at
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
 from models.volume.panel import Bools, Floats, Panel
 from models.volume.prepare import without_closures
@@ -78,6 +78,12 @@ class Workbench:
         if not self.driven or self.context.drivers is None or not past.ids:
             return past, None
         return past, loads_at(self.context.drivers, past)
+
+    def useful(self, last: int) -> bool:
+        """Whether drivers were known after step ``last``."""
+        past = self.panel.until(last)
+        source = self.context.drivers
+        return bool(past.ids) and source is not None and known_after(source, past).useful
 
     def model(self, last: int) -> TreeModel | None:
         """The tree member trained on everything up to step ``last``."""

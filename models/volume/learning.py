@@ -23,7 +23,7 @@ def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = N
     past = bench.panel.until(cutoff)
     combined = tried(trials)
     driven, tested = None, Tested.of(combined, trials)
-    if beside is not None:
+    if beside is not None and beside.useful(cutoff):
         others = beside.trials(cutoff)
         with_drivers = tried(others)
         share = share_of(combined, with_drivers, trials.actual)

@@ -19,12 +19,11 @@ import pandas as pd
 from data.contract import table
 from data.errors import NotEnoughHistory, SettingsError, did_you_mean
 from data.tables import Tables
-from features.asof import as_of_view
+from features.asof import Int64, as_of_view, times_of
 from features.calendar import local_times
 from models.volume.context import VolumeContext
-from models.volume.grid import DAY_US, MINUTE_US, Frequency, Grid, parse_frequency
+from models.volume.grid import DAY_US, MINUTE_US, Frequency, Grid, grid_of, parse_frequency
 
-MICROSECOND = timedelta(microseconds=1)
 TOTAL = "total"
 NOT_SPLIT_BY = ("ticket_id", "customer_id", "text", "name", "vulnerable", "issue_id", "deleted")
 
@@ -193,17 +192,36 @@ def _key(value: object) -> object:
     return None if value is None or value != value or value is pd.NA else value
 
 
+def volumes_grid(tables: Tables, as_of: datetime, freq: str, context: VolumeContext) -> Grid:
+    """The grid on which most of the ``volumes`` table's steps that begin before ``as_of`` stand.
+
+    Raises NotEnoughHistory where there is none.
+    """
+    ds = tables.frame("volumes", ["ds"])["ds"].to_numpy()
+    begun = ds[ds < np.datetime64(as_of, "us")]
+    if not len(begun):
+        raise NotEnoughHistory(f"volumes has no complete step before {as_of}.")
+    return grid_of(begun, parse_frequency(freq), context.time_zone, context.local_days)
+
+
 def series_from_volumes(
     tables: Tables, as_of: datetime, freq: str, context: VolumeContext | None = None
 ) -> pd.DataFrame:
     """The ``volumes`` table's rows whose step has ended by ``as_of``: ``unique_id, ds, y``.
 
-    Ids and times come as given; corrected counts count from when they were recorded.
+    A step ends where the next one of the grid begins: local days, months and quarters are as long
+    as they are. Ids and times come as given; corrected counts count from when they were recorded.
+    Raises NotEnoughHistory where no step is complete.
     """
     context = context or VolumeContext()
-    parse_frequency(freq)
-    # a row is seen from just after its step's end; a step that ends at as_of is complete
-    rows = as_of_view(tables, "volumes", as_of + MICROSECOND, ["unique_id", "ds", "y"])
+    grid = volumes_grid(tables, as_of, freq, context)
+
+    def last_moments(rows: pd.DataFrame) -> Int64:
+        """A row is seen from just after its birth: a step that ends at as_of is complete."""
+        ends = grid.ds(grid.index(rows["ds"].to_numpy()) + 1)
+        return times_of(pd.Series(ends)) - 1
+
+    rows = as_of_view(tables, "volumes", as_of, ["unique_id", "ds", "y"], births=last_moments)
     if context.history_days:
         rows = rows[rows["ds"] >= as_of - timedelta(days=context.history_days)]
     if rows.empty:

@@ -22,7 +22,7 @@ import pandas as pd
 from data.tables import Tables
 from features.asof import microseconds
 from features.calendar import utc_times
-from models.volume.driver_rows import FAR, read_rows, regions
+from models.volume.driver_rows import ENDS, FAR, numbers, read_rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -42,11 +42,10 @@ HISTORY_DAYS = 400
 @dataclass(frozen=True)
 class Orders:
     """Orders as known at a moment: local days on which each was ordered, promised, shipped, done
-    (delivered or cancelled; ``FAR`` where not yet), ``delivered`` of those done, the ``group``
-    (carrier and region) and customer by number.
+    (the first of ``ENDS``; ``FAR`` where not yet), ``delivered`` of those done, and the ``group``
+    (carrier and its customer's region) by number.
     """
 
-    customer: Ints
     group: Ints
     ordered: Ints
     promised: Ints
@@ -65,6 +64,8 @@ class Stocks:
     ``errors`` (platforms x days): errors of each of the days before ``day``. ``open_age``: how many
     tickets are open for 1, 2, ... days; ``open_flow`` (3,): of the last seven mornings the tickets
     open from the day before, those open at all, and how many of these were closed on the day.
+    ``cells``: channel and topic of each ``ticket_cell``; ``useful``: whether there are tickets to
+    learn from and at least one stock that drives them.
     """
 
     day: int
@@ -78,33 +79,25 @@ class Stocks:
     errors: Floats
     open_age: Floats
     open_flow: Floats
+    cells: list[tuple[object, object]]
+    useful: bool
 
 
 class Company:
-    """The rows behind the drivers, read once, with customers' regions and tickets' cells by number.
-
-    ``cells``: channel and topic of each ``ticket_cell``; ``useful``: whether there are tickets to
-    learn from and at least one stock that drives them.
+    """The rows behind the drivers, read once, with carriers, regions, channels and topics by
+    number. ``useful``: whether any moment's stocks may be.
     """
 
     def __init__(self, tables: Tables, time_zone: str) -> None:
         self.time_zone = time_zone
-        self.rows, customers = read_rows(tables, time_zone)
+        self.rows, self.customers = read_rows(tables, time_zone)
         orders, tickets = self.rows["orders"], self.rows["tickets"]
-        region = regions(tables).reindex(customers).fillna("").to_numpy(dtype=object)
-        carrier = pd.Series(orders.other["carrier"], dtype=object).fillna("").astype(str)
-        pairs = [f"{c}/{region[i]}" for c, i in zip(carrier, orders.customer, strict=True)]
-        groups = pd.factorize(np.array(pairs, dtype=object), sort=True)[0]
-        self.order_group = np.asarray(groups, dtype="int64")
-        numbers: dict[tuple[object, object], int] = {}
-        cell = []
-        for pair in zip(tickets.other["channel"], tickets.other["topic"], strict=True):
-            channel, topic = (None if pd.isna(value) else value for value in pair)
-            cell.append(numbers.setdefault((channel, topic), len(numbers)))
-        self.ticket_cell = np.array(cell, dtype="int64")
-        self.cells = list(numbers)
+        self.carrier = numbers(orders.other["carrier"])
+        self.region = numbers(self.rows["customers"].other["region"])
+        self.channel = numbers(tickets.other["channel"])
+        self.topic = numbers(tickets.other["topic"])
         promised = (orders.times["promised_at"] < FAR).any()
-        self.useful = bool(cell) and bool(promised or len(self.rows["usage"].start))
+        self.useful = bool(len(tickets.start)) and bool(promised or len(self.rows["usage"].start))
 
     def at(self, day: int) -> Stocks:
         """The stocks as known at the first moment of a local day (days since 1970)."""
@@ -147,18 +140,22 @@ def each_day(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
 
 
 def _stocks(source: Company, day: int, moment: int) -> Stocks:
-    first_seen = source.rows["tickets"].born
-    oldest = int(first_seen.min()) if len(first_seen) else day
+    raw = source.rows["tickets"]
+    seen = raw.seen(moment)
+    oldest = int(raw.born[seen].min()) if seen.any() else day
     first = max(oldest, day - HISTORY_DAYS)
     days = max(day - first + 1, 1)
-    orders = _orders(source, day, moment, first)
-    held = [*_order_stocks(orders, day), *_error_stock(source, day, moment, first)]
-    raw = source.rows["tickets"]
+    orders, buyer = _orders(source, day, moment, first)
+    failed = _failed(source, day, moment, first)
+    held = [*_order_stocks(orders, buyer, day), _error_stock(source, failed, day)]
     machine = pd.array(raw.other["is_machine"], dtype="boolean").fillna(False).to_numpy(bool)
-    rows = np.flatnonzero(raw.seen(moment) & ~machine & (raw.born >= first) & (raw.born < day))
+    rows = np.flatnonzero(seen & ~machine & (raw.born >= first) & (raw.born < day))
     opened, who = raw.born[rows], raw.customer[rows]
-    closed = np.minimum(raw.day("resolved_at", rows, moment), day)
-    at, when = each_day(opened + 1, np.minimum(closed, opened + OLD_DAYS))
+    resolved = raw.day("resolved_at", rows, moment)
+    # a source that does not say when tickets are resolved says nothing of those that are open
+    last = opened + OLD_DAYS * bool((resolved < FAR).any())
+    closed = np.minimum(resolved, day)
+    at, when = each_day(opened + 1, np.minimum(closed, last))
     age = when - opened[at]
     named = who[at] >= 0
     held.append(
@@ -168,74 +165,108 @@ def _stocks(source: Company, day: int, moment: int) -> Stocks:
     now = when == day
     lately = (when >= day - 7) & (when < day)
     flow = [lately & (age == 1), lately, lately & (closed[at] == when)]
+    cell, cells = _cells(source, rows)
     return Stocks(
         day,
         first,
         exposure,
         _people(source, moment, first, days),
         opened,
-        source.ticket_cell[rows],
+        cell,
         np.column_stack([one.of(who, opened) for one in held]),
         orders,
-        _errors_by_platform(source, day, moment, first),
+        _errors_by_platform(source, failed, first, day),
         np.bincount(age[now], minlength=OLD_DAYS + 1)[1 : OLD_DAYS + 1].astype("float64"),
         np.array([each.sum() for each in flow], dtype="float64"),
+        cells,
+        bool(len(rows)) and bool(len(orders.ordered) or len(failed)),
     )
 
 
-def _orders(source: Company, day: int, moment: int, first: int) -> Orders:
+def _cells(source: Company, rows: Ints) -> tuple[Ints, list[tuple[object, object]]]:
+    """Of tickets (rows) the cell, by number, and the channel and topic of each cell."""
+    pair = source.channel[rows] * (source.topic.max(initial=0) + 1) + source.topic[rows]
+    _, place, cell = np.unique(pair, return_index=True, return_inverse=True)
+    names = [source.rows["tickets"].other[name][rows[place]] for name in ("channel", "topic")]
+    known = [[None if pd.isna(value) else value for value in each] for each in names]
+    return cell.astype("int64"), list(zip(*known, strict=True))
+
+
+def _orders(source: Company, day: int, moment: int, first: int) -> tuple[Orders, Ints]:
+    """Orders as known at the moment, and their customers by number.
+
+    None where no delivery is known: of such a source nobody can say which orders still wait.
+    """
     raw = source.rows["orders"]
-    kept = raw.seen(moment) & (raw.times["promised_at"] < FAR)
-    rows = np.flatnonzero(kept & (raw.born >= first - LOST_DAYS))
-    delivered = raw.day("delivered_at", rows, moment)
-    cancelled = raw.day("cancelled_at", rows, moment)
+    kept = raw.seen(moment) & (raw.times["promised_at"] < FAR) & (raw.born >= first - LOST_DAYS)
+    rows = np.flatnonzero(kept)
+    if not (raw.day("delivered_at", rows, moment) < FAR).any():
+        rows = rows[:0]
+    ends = {name: raw.day(name, rows, moment) for name in ENDS}
+    delivered, done = ends["delivered_at"], np.minimum.reduce(list(ends.values()))
     shipped = raw.day("shipped_at", rows, moment)
-    if not (raw.times["shipped_at"] < FAR).any():
+    if not (shipped < FAR).any():
         shipped = raw.born[rows]  # a source that does not say: on the way from the order on
+    buyer = raw.customer[rows]
     return Orders(
-        raw.customer[rows],
-        source.order_group[rows],
+        _groups(source, rows, buyer, moment),
         raw.born[rows],
         raw.times["promised_at"][rows],
         np.minimum(shipped, delivered),
-        np.minimum(delivered, cancelled),
-        np.asarray((delivered < FAR) & (delivered <= cancelled)),
-    )
+        done,
+        np.asarray((delivered < FAR) & (delivered == done)),
+    ), buyer
 
 
-def _order_stocks(orders: Orders, day: int) -> list[_Held]:
+def _groups(source: Company, rows: Ints, buyer: Ints, moment: int) -> Ints:
+    """The carrier of orders and the region in which their customers are known to be, by number."""
+    raw = source.rows["customers"]
+    there = np.flatnonzero(raw.seen(moment))
+    region = np.zeros(source.customers + 1, dtype="int64")  # the last: orders of nobody known
+    region[raw.customer[there]] = source.region[there]
+    pair = source.carrier[rows] * (source.region.max(initial=0) + 1) + region[buyer]
+    return np.unique(pair, return_inverse=True)[1].astype("int64")
+
+
+def _order_stocks(orders: Orders, buyer: Ints, day: int) -> list[_Held]:
     """Overdue, days late, came late, on the way."""
     done = np.minimum(orders.done, day)
     rows, when = each_day(orders.promised + 1, np.minimum(done, orders.promised + LOST_DAYS))
-    who, late = orders.customer[rows], when - orders.promised[rows]
+    who, late = buyer[rows], when - orders.promised[rows]
     overdue = _held(who, when, np.ones(len(rows)))
     days_late = _held(who, when, np.minimum(late, MOST_DAYS).astype("float64"))
     came = np.flatnonzero(orders.delivered & (orders.done > orders.promised))
     rows, when = each_day(
         orders.done[came] + 1, np.minimum(orders.done[came] + CAME_LATE_DAYS, day)
     )
-    came_late = _held(orders.customer[came][rows], when, np.ones(len(rows)))
+    came_late = _held(buyer[came][rows], when, np.ones(len(rows)))
     rows, when = each_day(orders.ordered + 1, np.minimum(done, orders.promised))
-    return [overdue, days_late, came_late, _held(orders.customer[rows], when, np.ones(len(rows)))]
+    return [overdue, days_late, came_late, _held(buyer[rows], when, np.ones(len(rows)))]
 
 
-def _error_stock(source: Company, day: int, moment: int, first: int) -> list[_Held]:
+def _failed(source: Company, day: int, moment: int, first: int) -> Ints:
+    """The rows of usage that are known to have failed."""
     raw = source.rows["usage"]
-    rows = np.flatnonzero(raw.seen(moment) & (raw.born >= first - ERROR_DAYS) & (raw.born < day))
+    seen = raw.seen(moment) & (raw.born >= first - ERROR_DAYS) & (raw.born < day)
+    return np.flatnonzero(seen & (np.asarray(raw.other["errors"], dtype="float64") > 0))
+
+
+def _error_stock(source: Company, rows: Ints, day: int) -> _Held:
+    raw = source.rows["usage"]
     errors = np.asarray(raw.other["errors"], dtype="float64")[rows]
     at, when = each_day(raw.born[rows] + 1, np.minimum(raw.born[rows] + ERROR_DAYS, day))
     faded = errors[at] * ERROR_MEMORY ** (when - raw.born[rows][at] - 1)
-    return [_held(raw.customer[rows][at], when, faded, MOST_ERRORS)]
+    return _held(raw.customer[rows][at], when, faded, MOST_ERRORS)
 
 
-def _errors_by_platform(source: Company, day: int, moment: int, first: int) -> Floats:
+def _errors_by_platform(source: Company, rows: Ints, first: int, day: int) -> Floats:
     raw = source.rows["usage"]
-    rows = np.flatnonzero(raw.seen(moment) & (raw.born >= first) & (raw.born < day))
+    rows = rows[raw.born[rows] >= first]
     days = max(day - first, 1)
     if not len(rows):
         return np.zeros((1, days))
     errors = np.asarray(raw.other["errors"], dtype="float64")[rows]
-    code, names = pd.factorize(pd.Series(raw.other["platform"][rows], dtype=object).fillna(""))
+    names, code = np.unique(numbers(raw.other["platform"][rows]), return_inverse=True)
     flat = np.bincount(code * days + raw.born[rows] - first, errors, len(names) * days)
     return flat.reshape(len(names), days).astype("float64")
 

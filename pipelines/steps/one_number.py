@@ -16,7 +16,6 @@ from data.clock import SYSTEM
 from data.store import open_store, save_forecast
 from data.tables import Tables
 from data.workspace import Workspace
-from features.asof import as_of_view
 from models.champion import champion
 from models.one_number import SPAN_DAYS, OneNumber, Record, join, others_expected
 from models.volume.series import TOTAL
@@ -77,11 +76,7 @@ def _joined(
     inside = rows["ds"] < as_of + timedelta(days=SPAN_DAYS)
     steps = rows["ds"].diff().median() if len(rows) > 1 else pd.Timedelta(days=1)
     days = float(min(inside.sum() * (steps / pd.Timedelta(days=1)), SPAN_DAYS))
-    others = others_expected(
-        as_of_view(tables, "tickets", as_of, ["opened_at", "customer_id", "is_machine"]),
-        as_of_view(tables, "customers", as_of, ["customer_id", "signed_up_at"]),
-        as_of,
-    )
+    others = others_expected(tables, as_of)
     series = float(rows.loc[inside, "presage"].sum()) / (scale if scale > 0 else 1.0)
     told: dict[str, Any] = forecast.about.get("record", {})
     return join(

@@ -112,10 +112,11 @@ def _gaps(tables: Tables) -> pd.Series:
 
 def _named(gap: timedelta) -> str:
     minutes = round(gap.total_seconds() / 60)
-    named = {60: "h", 1440: "D", 10_080: "W"}
-    if 28 * 1440 <= minutes <= 31 * 1440:
-        return "MS"
-    return named.get(minutes, f"{minutes}min")
+    days = round(minutes / 1440)
+    if days and abs(minutes - days * 1440) <= 60:  # a clock change adds an hour or takes one
+        months = {**dict.fromkeys(range(28, 32), "MS"), **dict.fromkeys(range(89, 93), "QS")}
+        return {1: "D", 7: "W", **months}.get(days, f"{minutes}min")
+    return "h" if minutes == 60 else f"{minutes}min"
 
 
 def refuse_finer(tables: Tables, freq: str) -> None:
@@ -125,8 +126,9 @@ def refuse_finer(tables: Tables, freq: str) -> None:
     if not tables.has("volumes"):
         return
     frequency, gaps = parse_frequency(freq), _gaps(tables)
-    step = timedelta(minutes=frequency.count if frequency.unit == "minute" else 1440)
-    if not gaps.empty and gaps.min() > step and frequency.unit in ("minute", "day"):
+    minutes = {"minute": 1, "day": 1500, "week": 10_140, "month": 44_700}[frequency.unit]
+    longest = timedelta(minutes=minutes * frequency.count)  # with the hour of a clock change
+    if not gaps.empty and gaps.min() > longest:
         raise UsageError(
             f"--freq {freq} is finer than volumes: no two counts of a series are nearer than "
             f"{gaps.min()}. Give --freq {_named(gaps.min())}"

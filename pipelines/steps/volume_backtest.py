@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,24 +78,26 @@ def end_of(workspace: Workspace, tables: Snapshot) -> datetime:
 
 def known_at(tables: Tables, cutoff: datetime, freq: str, context: VolumeContext) -> pd.DataFrame:
     """The counts as they were known when the step that begins at ``cutoff`` had ended."""
-    as_of = step_after(cutoff, freq, context)
+    as_of = step_after(tables, cutoff, freq, context)
     history, _ = series_of(tables, as_of, freq, context)
     return history[history["ds"] <= cutoff].reset_index(drop=True)
 
 
-def step_after(cutoff: datetime, freq: str, context: VolumeContext) -> datetime:
-    """The end of the step that begins at ``cutoff``, by the company's local days and months."""
-    from models.volume.grid import grid_of, parse_frequency
+def step_after(tables: Tables, cutoff: datetime, freq: str, context: VolumeContext) -> datetime:
+    """The end of the step that begins at ``cutoff``: where the next one of the counts' grid does.
 
-    frequency = parse_frequency(freq)
-    grid = grid_of(
-        np.array([cutoff], dtype="datetime64[us]"),
-        frequency,
-        context.time_zone,
-        context.local_days,
-    )
-    (index,) = grid.index(np.array([cutoff], dtype="datetime64[us]"))
-    end: datetime = grid.ds(np.array([index + 1])).astype("datetime64[us]")[0].item()
+    Raises NotEnoughHistory for a cutoff before the first count of ``volumes``.
+    """
+    from models.volume.grid import grid_of, parse_frequency
+    from models.volume.series import volumes_grid
+
+    begin = np.array([cutoff], dtype="datetime64[us]")
+    if tables.has("volumes"):
+        grid = volumes_grid(tables, cutoff + timedelta(microseconds=1), freq, context)
+    else:
+        frequency = parse_frequency(freq)
+        grid = grid_of(begin, frequency, context.time_zone, context.local_days)
+    end: datetime = grid.ds(grid.index(begin) + 1).astype("datetime64[us]")[0].item()
     return end
 
 

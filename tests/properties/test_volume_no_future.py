@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.tables import MemoryTables
 from models.volume import VolumeContext, backtest
+from models.volume.series import series_from_volumes
+from pipelines.steps.volume_backtest import known_at
 
 
 def context(seed: int, known_by: pd.Timestamp | None = None) -> VolumeContext:
@@ -72,3 +75,74 @@ def test_the_future_changes_no_forecast(freq, seed):
     ]
     pd.testing.assert_frame_equal(made[0], made[1], check_exact=True)
     pd.testing.assert_frame_equal(made[0], made[2], check_exact=True)
+
+
+ZONES = ["UTC", "Europe/Oslo", "Europe/London", "America/New_York", "Asia/Kolkata"]
+STEPS = {"h": 9000, "D": 700, "W-MON": 100, "MS": 26, "QS": 10}
+
+
+def counted(freq: str, zone: str) -> tuple[MemoryTables, pd.DatetimeIndex]:
+    """A company's own steps as instants of UTC, through both clock changes; where each begins."""
+    local = pd.date_range("2023-07-01", periods=STEPS[freq], freq=freq, tz=zone)
+    ds = local.tz_convert("UTC").tz_localize(None)
+    rows = pd.DataFrame({"unique_id": "calls", "ds": ds, "y": np.arange(float(len(ds)))})
+    return MemoryTables({"volumes": rows}), ds
+
+
+@pytest.mark.parametrize("freq", STEPS)
+@pytest.mark.parametrize("zone", ZONES)
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_a_count_is_known_once_the_next_step_begins_and_no_sooner(freq, zone, data):
+    tables, ds = counted(freq, zone)
+    # clock changes are where a step's length is not that of the others
+    length = pd.Series(ds[1:] - ds[:-1])
+    odd = np.flatnonzero(length != length.mode()[0]) if freq != "h" else []
+    places = st.integers(2, len(ds) - 2)
+    place = data.draw(st.one_of(places, st.sampled_from(list(odd))) if len(odd) else places)
+    place = max(place, 2)
+    away = data.draw(st.sampled_from([0, -1, 1, -3_600_000_000, 1_800_000_000]))
+    as_of = ds[place + 1] + pd.Timedelta(microseconds=away)
+    context = VolumeContext(time_zone=zone)
+    known = series_from_volumes(tables, as_of.to_pydatetime(), freq, context)
+    over = np.flatnonzero(ds[1:] <= as_of)
+    assert known["ds"].tolist() == ds[over].tolist()
+    rows = tables.frame("volumes")
+    past = MemoryTables({"volumes": rows[rows["ds"] <= ds[over[-1]]]})
+    again = series_from_volumes(past, as_of.to_pydatetime(), freq, context)
+    pd.testing.assert_frame_equal(known, again, check_exact=True)
+
+
+@pytest.mark.parametrize("freq", STEPS)
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_cutoff_knows_what_was_recorded_by_the_end_of_its_step(freq, zone):
+    tables, ds = counted(freq, zone)
+    rows = tables.frame("volumes")[["unique_id", "ds", "y"]]
+    length = pd.Series(ds[1:] - ds[:-1])
+    places = {
+        2,
+        5,
+        len(ds) - 3,
+        *(np.flatnonzero(length == length.min())[:2]),
+        int(length.argmax()),
+    }
+    for place in sorted(places - {0}):
+        end = ds[place + 1]
+        late = rows.iloc[[place - 1, place]].assign(
+            y=[-1.0, -2.0], recorded_at=[end, end + pd.Timedelta(minutes=1)]
+        )
+        both = MemoryTables({"volumes": pd.concat([rows, late], ignore_index=True)})
+        context = VolumeContext(time_zone=zone)
+        known = known_at(both, ds[place].to_pydatetime(), freq, context)
+        assert known["ds"].tolist() == ds[: place + 1].tolist()
+        assert known["y"].tolist()[-2:] == [-1.0, float(place)]
+
+
+def test_dates_end_where_the_next_date_begins_wherever_the_company_is():
+    days = pd.date_range("2024-03-01", periods=60)
+    tables = MemoryTables({"volumes": pd.DataFrame({"unique_id": "a", "ds": days, "y": 1.0})})
+    for zone in ZONES:
+        context = VolumeContext(time_zone=zone)
+        for as_of in (days[40], days[40] - pd.Timedelta(microseconds=1)):
+            known = series_from_volumes(tables, as_of.to_pydatetime(), "D", context)
+            assert known["ds"].max() == as_of.floor("D") - pd.Timedelta(days=1)

@@ -285,6 +285,19 @@ def test_default_as_of_is_the_last_local_midnight_of_what_is_known(workspace: Wo
     assert Workspace.open(workspace.path, {}).default_as_of() == datetime(2026, 2, 1)
 
 
+@pytest.mark.parametrize("zone", ["Europe/Oslo", "America/New_York"])
+def test_the_default_as_of_is_the_end_of_the_last_quarter_counted(
+    zone: str, tmp_path: Path
+) -> None:
+    folder = init(tmp_path / "counts").path
+    begins = pd.date_range("2022-01-01", "2023-10-01", freq="QS", tz=zone)
+    begins = begins.tz_convert("UTC").tz_localize(None)
+    rows = pd.DataFrame({"unique_id": "m", "ds": begins[:-1], "y": 1.0})
+    write_tables(folder, {"volumes": rows})
+    set_setting(folder, "company.time_zone", zone)
+    assert Workspace.open(folder, {}).default_as_of() == begins[-1]
+
+
 def test_an_empty_workspace_has_no_default_as_of(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="orders, usage, tickets and volumes have no rows"):
         init(tmp_path / "empty").default_as_of()

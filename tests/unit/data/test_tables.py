@@ -10,7 +10,7 @@ import pytest
 
 from data.contract import TABLES
 from data.errors import DataError
-from data.tables import MemoryTables, empty, normalise
+from data.tables import MemoryTables, birth_times, empty, normalise
 
 FORM = {
     "string": "str",
@@ -74,6 +74,23 @@ def test_a_missing_column_and_an_unknown_table_are_named() -> None:
         normalise("orders", order().rename(columns={"customer_id": "customerid"}))
     with pytest.raises(DataError, match='Did you mean "orders"'):
         MemoryTables({"order": order()})
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo", "America/New_York", "Asia/Kolkata"])
+@pytest.mark.parametrize("freq", ["h", "D", "W-MON", "MS", "ME", "QS"])
+def test_a_step_ends_where_the_next_one_begins_in_local_time(zone: str, freq: str) -> None:
+    local = pd.date_range("2023-02-01", "2025-02-10", freq=freq, tz=zone)
+    ds = pd.Series(local.tz_convert("UTC").tz_localize(None)).astype("datetime64[us]")
+    rows = pd.DataFrame({"unique_id": "a", "ds": ds})
+    born = birth_times("volumes", rows, zone)
+    assert born.tolist()[:-1] == ds.tolist()[1:]
+    assert born.iloc[-1] > ds.iloc[-1]
+
+
+def test_dates_end_a_day_later_wherever_the_company_is() -> None:
+    ds = pd.Series(pd.date_range("2024-03-01", "2024-04-10")).astype("datetime64[us]")
+    born = birth_times("volumes", pd.DataFrame({"unique_id": "a", "ds": ds}), "Europe/Oslo")
+    assert (born - ds).unique().tolist() == [pd.Timedelta(days=1)]
 
 
 def test_normalising_twice_changes_nothing() -> None:

@@ -12,6 +12,7 @@ from data.clock import SYSTEM
 from data.store import open_store, read_forecast
 from data.tables import MemoryTables
 from data.workspace import Workspace, init
+from models.one_number import others_expected
 from pipelines.steps.one_number import join_published
 from serving.published import newest, publish
 
@@ -54,6 +55,25 @@ def publish_forecast(workspace: Workspace) -> None:
         model_version="v1",
         record={"said": [300.0] * 4, "came": [300.0] * 4, "windows": 4.0},
     )
+
+
+def test_others_are_those_who_were_in_no_score_when_a_span_began():
+    """One contact a day each: of a customer who was always there, of one whose row came late, of
+    one who closed his account, of one who was forgotten since, and of nobody."""
+    days = pd.date_range("2024-01-01", "2024-05-31")
+    who = ["always", "late", "closed", "forgotten", None]
+    tickets = pd.DataFrame({"opened_at": days.repeat(5), "customer_id": who * len(days)})
+    tickets = tickets.assign(ticket_id=tickets.index.astype(str), channel="email")
+    customers = pd.DataFrame({"customer_id": who[:4], "signed_up_at": "2023-01-01"})
+    customers = customers.assign(
+        recorded_at=["2023-01-01", "2024-05-20", "2023-01-01", "2023-01-01"],
+        closed_at=[None, None, "2024-02-01", None],
+    )
+    gone = customers.iloc[[3]].assign(recorded_at="2024-05-31", deleted=True)
+    again = customers.iloc[[0]].assign(recorded_at="2024-05-30", region="north")
+    versions = pd.concat([customers, gone, again], ignore_index=True)
+    tables = MemoryTables({"tickets": tickets, "customers": versions})
+    assert others_expected(tables, AS_OF) == 30 * 3
 
 
 @pytest.mark.parametrize("first", ["scores", "forecast"])

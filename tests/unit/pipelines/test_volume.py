@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from data.errors import UsageError
+from data.tables import MemoryTables
 from data.workspace import init, write_tables
 from pipelines.console import Result, silent
 from pipelines.steps.inputs import resolve_as_of, take_snapshot
-from pipelines.steps.volume import forecast_volume
+from pipelines.steps.volume import forecast_volume, native_freq, refuse_finer
 from pipelines.steps.volume_backtest import backtest_volume_model
 
 FIRST = pd.Timestamp("2024-01-01")
@@ -127,6 +128,19 @@ def test_steps_finer_than_the_counts_are_refused(tmp_path: Path) -> None:
     snapshot = take_snapshot(tmp_path / "w", silent)
     with pytest.raises(UsageError, match="Give --freq D"):
         forecast_volume(tmp_path / "w", snapshot, datetime(2024, 2, 1), "48h", "h", None, silent)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo", "America/New_York"])
+@pytest.mark.parametrize("freq", ["h", "D", "W", "MS", "QS"])
+def test_the_step_of_a_table_is_named_through_clock_changes(zone: str, freq: str) -> None:
+    ds = pd.date_range("2023-07-03", periods=12, freq=freq.replace("W", "W-MON"), tz=zone)
+    rows = {"unique_id": "a", "ds": ds.tz_convert("UTC").tz_localize(None), "y": 1.0}
+    tables = MemoryTables({"volumes": pd.DataFrame(rows)})
+    assert native_freq(tables) == freq
+    refuse_finer(tables, freq)
+    finer = {"h": "30min", "D": "h", "W": "D", "MS": "W", "QS": "MS"}[freq]
+    with pytest.raises(UsageError, match="Give --freq"):
+        refuse_finer(tables, finer)
 
 
 def test_intervals_in_whole_contacts_hold_no_less(tmp_path: Path) -> None:
