@@ -42,7 +42,7 @@ NOTHING = 0.005
 AMOUNT = re.compile(r"_(?:count|sum|now|distinct)(?=_|$)")
 ABOUT = (
     (TENURE, r"customers_"),
-    ("lots", r".*lot_trouble"),
+    ("lots", r".*lot_trouble|.*goods_complaints"),
     ("products", r".*product_complaints|(product|category|ticket_product)_"),
     ("everybody", r"all_"),
     ("open_orders", r"(open|overdue|due)_|orders_(open|overdue|due|promised|unshipped|not_ship)"),
