@@ -103,7 +103,15 @@ def aged(
         complaint=case.settings.complaint,
     )
     told = model.predict(features, choices=False)
-    beside = judged_baselines(rows, features, (case.horizon,), BASELINES, seed)
+    beside = judged_baselines(
+        case.tables,
+        rows,
+        features,
+        (case.horizon,),
+        BASELINES,
+        complaint=case.settings.complaint,
+        seed=seed,
+    )
     if say:
         print(f"{case.name}: learned as of {learned_at}, {len(rows.features)} rows", flush=True)
     return pd.DataFrame(

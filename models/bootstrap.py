@@ -66,10 +66,37 @@ def bootstrap(
     """
     rows = _Rows(metric, y, prediction)
     estimate = rows.value(np.ones(rows.size))
-    values = []
-    for weights in _draws(groups, rows.size, seed, resamples):
-        values.append(rows.value_or_nan(weights))
-    return _interval(estimate, np.array(values), level)
+    drawn = _draws(groups, rows.size, seed, resamples)
+    return _interval(estimate, np.array([rows.value_or_nan(weights) for weights in drawn]), level)
+
+
+def resampled(
+    metric: Metric,
+    y: npt.ArrayLike,
+    prediction: Prediction,
+    *,
+    groups: npt.ArrayLike | None = None,
+    seed: int = 0,
+    resamples: int = 300,
+) -> Array:
+    """``metric`` on all rows, then on each resample, NaN where undefined: (1 + resamples,).
+
+    Equal seeds, groups and rows draw alike, so figures that are made of several such (a mean over
+    horizons, a ratio of two models) have their values side by side; ``interval`` sums them up.
+    """
+    rows = _Rows(metric, y, prediction)
+    drawn = _draws(groups, rows.size, seed, resamples)
+    ones = np.ones(rows.size)
+    return np.array([rows.value_or_nan(ones), *(rows.value_or_nan(weights) for weights in drawn)])
+
+
+def interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """What ``resampled`` returns, or a figure made of several such, as an interval.
+
+    Raises DataError as ``bootstrap`` does.
+    """
+    figures = np.asarray(values, dtype=np.float64)
+    return _interval(float(figures[0]), figures[1:], level)
 
 
 def paired_bootstrap(

@@ -3,7 +3,8 @@
 A candidate passes if all of this holds; each line of the verdict says what was found:
 
 - its predictions are finite;
-- it beats every simple baseline; whether beyond the noise of the sample, is said;
+- it beats every simple baseline: a risk model over all its horizons and beyond the noise of the
+  sample (``models/floor.py`` has the rule), others on the mean, and whether beyond noise is said;
 - it is not worse than the champion: better on the mean, or behind by no more than ``tolerance``
   and by no more than noise explains;
 - its calibration slope and its level, or the coverage of its intervals, are not out of bounds by
@@ -33,6 +34,7 @@ import numpy.typing as npt
 
 from data.errors import DataError
 from models.bootstrap import Prediction
+from models.floor import Floor, compared
 from models.metrics import (
     Interval,
     average_precision,
@@ -71,7 +73,7 @@ class Rules:
     tolerance: float = 0.02
     """How far behind the champion, as a share of the champion's metric, when noise explains it."""
     confidence: float = 0.9
-    """One-sided, that the candidate beats a baseline."""
+    """That the candidate beats a baseline: one-sided, or shared by a floor's two gains."""
     slope: tuple[float, float] | None = None
     level: tuple[float, float] | None = None
     """Observed over predicted."""
@@ -100,9 +102,11 @@ def gate(
     champion: npt.ArrayLike | None,
     evaluation: Evaluation,
     rules: Rules = RISK,
+    floor: Floor | None = None,
 ) -> GateDecision:
     """Judge the candidate's predictions against the champion's (None: there is none) on the rows.
 
+    ``floor``: what it and the baselines say at every horizon; these must be beaten beyond noise.
     A figure that is not defined (one class only, say) raises DataError, as the metrics do: nobody
     can be promoted on rows that cannot judge.
     """
@@ -110,7 +114,7 @@ def gate(
     predicted = np.asarray(candidate, dtype=np.float64)
     if not _all_finite(verdict, predicted):
         return verdict.decision()
-    if not evaluation.baselines and champion is None:
+    if not evaluation.baselines and floor is None and champion is None:
         raise DataError("a first model needs a baseline to be compared with; give one at least")
     value = rules.metric(evaluation.y, predicted)
     verdict.numbers[_key(rules.name)] = value
@@ -124,6 +128,10 @@ def gate(
             verdict.say(True, f"{what} beats {name}'s {other:.4g} (difference {gain}{noise})")
         else:
             verdict.say(False, f"{what} does not beat {name}'s {other:.4g} (difference {gain})")
+    for against in compared(floor, rules.confidence) if floor is not None else ():
+        verdict.say(against.cleared, str(against))
+        verdict.note(f"gain over {against.name}", against.precision_gain)
+        verdict.note(f"log loss gain over {against.name}", against.loss_gain)
     if champion is not None:
         _against_champion(verdict, rules, evaluation, predicted, champion, value)
     _in_bounds(verdict, rules, evaluation, predicted)
@@ -147,18 +155,19 @@ def gate_fallback(
     evaluation: Evaluation | None,
     *,
     at_work: Literal["nothing", "rule", "learned"],
+    called: str = "a rule, served until there is enough to learn from",
     rules: Rules = RISK,
 ) -> GateDecision:
-    """Judge a rule that stands in where history is too short to learn from.
+    """Judge a simple baseline that stands in where no model could be learned, or none passed.
 
-    It is the baseline, so there is none for it to beat: its predictions must be finite. Where a
+    It is a baseline, so there is none for it to beat: its predictions must be finite. Where a
     model is at work already (``at_work``), it must also not be worse than the ``champion``'s
     predictions on the same rows, and its level not be out of bounds by more than noise explains;
     in the place of a model that has learned it takes rows to show that. In the place of nothing it
     is better than that, and its level is told. ``evaluation`` is None where no row can judge.
     """
     verdict = _Verdict()
-    verdict.say(True, "a rule, served until there is enough to learn from: it has none to beat")
+    verdict.say(True, f"{called}: it has none to beat")
     predicted = np.asarray(candidate, dtype=np.float64)
     if not _all_finite(verdict, predicted):
         return verdict.decision()

@@ -17,6 +17,7 @@ import pandas as pd
 
 from data.errors import NotEnoughHistory
 from data.tables import Tables
+from features.complaint import ComplaintRule
 from features.compute import compute
 from features.labels import labels as compute_labels
 from features.messages import Reading, Texts, reading
@@ -27,6 +28,7 @@ from models.risk.baselines import fit_baselines
 from models.risk.days import learn_days
 from models.risk.fallback import fall_back
 from models.risk.model import RiskModel
+from models.risk.plain import plain_rows
 from models.risk.population import RiskCase, TrainingSet, training_set, training_times
 from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
@@ -55,9 +57,10 @@ def backtest_risk(
     """One row per customer and cutoff: ``customer_id, cutoff, risk_7d, label_7d, ...``.
 
     Also ``{baseline}_7d`` for each of ``baselines`` (rule, logistic, lightgbm), learned from the
-    same rows and labels. Labels are NaN where the window is not complete by ``known_as_of``
-    (default: the newest ticket's time, up to which outcomes can be known). ``texts``, ``by_text``:
-    whether features, and labels, are made of texts too (features/messages.py), read as on that day.
+    same customers, moments and labels, but from the tables, not the view (models/risk/plain.py).
+    Labels are NaN where the window is not complete by ``known_as_of`` (default: the newest ticket's
+    time, up to which outcomes can be known). ``texts``, ``by_text``: whether features, and labels,
+    are made of texts too (features/messages.py), read as on that day.
     ``countries``: whose holidays count. ``topic`` and ``channel`` (str) are the likeliest of the
     next complaint, null if none was ever seen; ``model`` is ``learned``, or ``rule`` where history
     was too short by a cutoff (models/risk/fallback.py), which ``warn`` is told. Raises DataError,
@@ -86,7 +89,16 @@ def backtest_risk(
         now = compute(view, spine, read.features)
         out: dict[str, Any] = {"customer_id": spine["customer_id"], "cutoff": spine["as_of"]}
         told = model.predict(now)
-        beside = judged_baselines(learned, now, lengths, baselines, seed, told)
+        beside = judged_baselines(
+            read.features,
+            learned,
+            now,
+            lengths,
+            baselines,
+            complaint=case.complaint,
+            seed=seed,
+            otherwise=told,
+        )
         actual = compute_labels(
             spine,
             read.labels,
@@ -155,27 +167,37 @@ def _learned_at(
 
 
 def judged_baselines(
+    tables: Tables,
     learned: TrainingSet,
     now: pd.DataFrame,
     horizons: Sequence[int],
     which: Sequence[str],
+    *,
+    complaint: ComplaintRule,
     seed: int = 0,
     otherwise: pd.DataFrame | None = None,
 ) -> dict[str, np.ndarray]:
-    """``{baseline}_{h}d`` for the rows of ``now``, learned from the training set.
+    """``{baseline}_{h}d`` for the customers and moments of ``now``, row by row.
 
-    A horizon with labels of one class, or none, has nothing to learn from: there each baseline says
-    what ``otherwise`` (a model's predictions for ``now``) does; without that, DataError.
+    Learned from those of the training set and its labels; what is known of them is computed here
+    from the tables (``plain_rows``), so neither set's features have a say. A horizon with labels of
+    one class, or none, has nothing to learn from: there each baseline says what ``otherwise`` (a
+    model's predictions for ``now``) does; without that, DataError.
     """
     out: dict[str, np.ndarray] = {}
+    if not which:
+        return out
+    keys = ["customer_id", "as_of"]
+    past = plain_rows(tables, learned.features[keys], complaint)
+    present = plain_rows(tables, now[keys], complaint)
     for h in horizons:
         y = learned.labels[f"label_{h}d"].to_numpy(dtype=np.float64)
         known = ~np.isnan(y)
         if otherwise is not None and len(np.unique(y[known])) < 2:
             out |= {f"{name}_{h}d": otherwise[f"risk_{h}d"].to_numpy() for name in which}
             continue
-        fitted = fit_baselines(learned.features[known], y[known], which, seed=seed)
-        out |= {f"{name}_{h}d": model(now) for name, model in fitted.items()}
+        fitted = fit_baselines(past[known], y[known], which, seed=seed)
+        out |= {f"{name}_{h}d": model(present) for name, model in fitted.items()}
     return out
 
 

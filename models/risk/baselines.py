@@ -1,8 +1,9 @@
 """What any risk model must beat: a rule of thumb, a logistic regression, a usual LightGBM.
 
-They were written and committed before the models that are judged against them, see the same rows
-and the same labels, and get an honest chance: the rule's cells are shrunk, the regression's penalty
-and the trees' number are chosen on the newest as-of times of their own training rows.
+They learn from the rows of models/risk/plain.py, which come from the tables and not from a model's
+view: whatever a model is shown, the baselines are the ordinary ones. They get an honest chance: the
+rule's cells are shrunk, the regression's penalty and the trees' number are chosen on the newest
+as-of times of their own training rows.
 
 The **rule** knows two numbers of a customer: days since the last complaint and how many complaints
 there were. Each cell of the two predicts its own rate, shrunk to the rate of its recency, which is
@@ -20,8 +21,8 @@ array([0.48, 0.02])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,11 @@ import pandas as pd
 
 from data.errors import DataError
 from models.metrics import log_loss
+from models.risk.plain import amounts, attributes
 
 Array = npt.NDArray[np.float64]
 
+BASELINES = ("rule", "logistic", "lightgbm")
 RECENCY_EDGES = (3.0, 7.0, 14.0, 28.0, 56.0, 112.0, 224.0)
 """Days since the last complaint; a customer who never complained has a cell of his own."""
 FREQUENCY_EDGES = (1.0, 2.0, 3.0, 5.0, 9.0, 17.0)
@@ -93,10 +96,12 @@ class Fitted:
 
     columns: tuple[str, ...]
     score: Callable[[Array], Array]
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values of each category, by their codes; others are not known."""
 
     def predict(self, frame: pd.DataFrame) -> Array:
         """P(complaint) per row of ``frame``, which must have the columns learned from."""
-        return self.score(_matrix(frame, self.columns))
+        return self.score(_matrix(frame, self.columns, self.words))
 
 
 def logistic_regression(
@@ -104,19 +109,21 @@ def logistic_regression(
 ) -> Fitted:
     """Logistic regression on ``columns`` after log1p and standardising.
 
-    Counts and days enter as log(1 + x). A missing number of days means "never" and takes the
-    largest seen; each column's means and deviations are the training rows'. The penalty is the
-    best by log loss on the newest fifth of the as-of times, then all rows are fitted with it.
+    Counts and days enter as log(1 + x). Missing days since something (``since_*``) mean "never" and
+    take the most seen, what else is missing is 0; each column's means and deviations are the
+    training rows'. The penalty is the best by log loss on the newest fifth of the as-of times, then
+    all rows are fitted with it.
     """
     from sklearn.linear_model import LogisticRegression
 
     labels = _labels("logistic regression", y)
-    raw = _matrix(frame, columns)
-    with np.errstate(invalid="ignore"):
-        largest = np.array([_largest(column) for column in raw.T])
+    raw = _matrix(frame, columns, {})
+    instead = np.array(
+        [_most(raw[:, at]) if name.startswith("since_") else 0.0 for at, name in enumerate(columns)]
+    )
 
     def logs(values: Array) -> Array:
-        return np.log1p(np.maximum(np.where(np.isnan(values), largest, values), 0.0))
+        return np.log1p(np.maximum(np.where(np.isnan(values), instead, values), 0.0))
 
     centre, spread = logs(raw).mean(axis=0), logs(raw).std(axis=0)
     spread[spread == 0] = 1.0
@@ -125,7 +132,8 @@ def logistic_regression(
         return (logs(values) - centre) / spread
 
     def fit(rows: npt.NDArray[np.bool_], penalty: float) -> Any:
-        return LogisticRegression(C=penalty, max_iter=500).fit(ready(raw[rows]), labels[rows])
+        model = LogisticRegression(C=penalty, max_iter=100, solver="newton-cholesky")
+        return model.fit(ready(raw[rows]), labels[rows])
 
     early, late = _newest_fifth(labels, as_of)
     chosen = PENALTIES[-2]
@@ -159,7 +167,9 @@ def usual_lightgbm(
     import lightgbm
 
     labels = _labels("the usual LightGBM", y)
-    raw = _matrix(frame, columns)
+    texts = [c for c in columns if isinstance(frame[c].dtype, pd.CategoricalDtype)]
+    words = {c: tuple(sorted(str(word) for word in frame[c].dropna().unique())) for c in texts}
+    raw = _matrix(frame, columns, words)
     parameters = {
         "objective": "binary",
         "learning_rate": 0.05,
@@ -183,6 +193,7 @@ def usual_lightgbm(
     return Fitted(
         tuple(columns),
         lambda values: np.asarray(booster.predict(values, num_threads=num_threads)),
+        words,
     )
 
 
@@ -215,26 +226,27 @@ def _labels(who: str, y: npt.ArrayLike) -> Array:
     return labels
 
 
-def _matrix(frame: pd.DataFrame, columns: Sequence[str]) -> Array:
-    """The columns as float64, categories as codes (missing as NaN)."""
+def _matrix(
+    frame: pd.DataFrame, columns: Sequence[str], words: Mapping[str, Sequence[str]]
+) -> Array:
+    """The columns as float64; those of ``words`` as positions there, NaN for any other value."""
     out = np.empty((len(frame), len(columns)), dtype=np.float64)
     for at, name in enumerate(columns):
-        values = frame[name]
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            codes = values.cat.codes.to_numpy(dtype=np.float64)
+        if name in words:
+            codes = pd.Categorical(frame[name], categories=list(words[name])).codes
             out[:, at] = np.where(codes < 0, np.nan, codes)
         else:
-            out[:, at] = values.to_numpy(dtype=np.float64, na_value=np.nan)
+            out[:, at] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
     return out
 
 
-def _largest(column: Array) -> float:
+def _most(column: Array) -> float:
     known = column[~np.isnan(column)]
     return float(known.max()) if known.size else 0.0
 
 
 def a_dozen(columns: Sequence[str]) -> list[str]:
-    """The dozen recency and frequency features of a view that the regression gets.
+    """The dozen recency and frequency features of a view that a model's core regression gets.
 
     How long ago and how often the customer complained, ordered and used; where some of that does
     not exist, the rest gets more windows. ``columns``: the features there are.
@@ -263,72 +275,34 @@ def a_dozen(columns: Sequence[str]) -> list[str]:
     return [name for name in wanted if name in columns]
 
 
-def usual_forty(columns: Sequence[str]) -> list[str]:
-    """The features, at most forty, that such a model usually gets: RFM, attributes, open tickets.
-
-    >>> usual_forty(["orders_count_28d", "region_orders_late_share_7d", "customer_plan"])
-    ['customer_plan', 'orders_count_28d']
-    """
-    ends = ("_since_last_days", "_count_7d", "_count_28d", "_count_90d", "_count_365d")
-    wanted = ["customers_since_first_days"]
-    wanted += [f"customer_{name}" for name in ("region", "segment", "plan", "platform", "value")]
-    wanted += [
-        f"{stream}{end}"
-        for stream in ("tickets_complaint", "tickets", "orders", "usage")
-        for end in ends
-    ]
-    wanted += [
-        "orders_amount_sum_28d",
-        "orders_amount_sum_90d",
-        "orders_amount_sum_365d",
-        "orders_amount_last",
-        "orders_gap_days",
-        "orders_overdue_now",
-        "orders_returned_count_90d",
-        "usage_errors_sum_28d",
-        "tickets_open_now",
-        "tickets_csat_mean_365d",
-        "tickets_csat_last",
-        "tickets_topic_last",
-        "tickets_channel_last",
-        "tickets_complaint_gap_days",
-    ]
-    return [name for name in wanted if name in columns][:40]
-
-
 def fit_baselines(
-    features: pd.DataFrame,
+    rows: pd.DataFrame,
     y: npt.ArrayLike,
-    which: Sequence[str] = ("rule", "logistic", "lightgbm"),
+    which: Sequence[str] = BASELINES,
     *,
     seed: int = 0,
 ) -> dict[str, Callable[[pd.DataFrame], Array]]:
-    """Each named baseline, learned from a feature frame (with ``as_of``) and its labels.
+    """Each named baseline, learned from ``plain_rows`` and their labels.
 
-    A baseline takes a feature frame and returns P(complaint) per row. Raises DataError for a name
-    that is not one of the three.
+    A baseline takes rows of the same kind and returns P(complaint) of each. Raises DataError for a
+    name that is not one of the three.
     """
     found: dict[str, Callable[[pd.DataFrame], Array]] = {}
-    columns = [str(name) for name in features.columns]
     for name in which:
         if name == "rule":
-            found[name] = _rule(features, y)
+            found[name] = _rule(rows, y)
         elif name == "logistic":
-            found[name] = logistic_regression(
-                features, y, features["as_of"], columns=a_dozen(columns)
-            ).predict
+            columns = amounts(rows)
+            found[name] = logistic_regression(rows, y, rows["as_of"], columns=columns).predict
         elif name == "lightgbm":
-            found[name] = usual_lightgbm(
-                features, y, features["as_of"], columns=usual_forty(columns), seed=seed
-            ).predict
+            columns = [*amounts(rows), *attributes(rows)]
+            found[name] = usual_lightgbm(rows, y, rows["as_of"], columns=columns, seed=seed).predict
         else:
-            raise DataError(f"no baseline {name!r}; there are rule, logistic and lightgbm")
+            raise DataError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
     return found
 
 
-def _rule(features: pd.DataFrame, y: npt.ArrayLike) -> Callable[[pd.DataFrame], Array]:
-    recency, frequency = "tickets_complaint_since_last_days", "tickets_complaint_count"
-    if recency not in features.columns or frequency not in features.columns:
-        raise DataError(f"the rule needs the features {recency} and {frequency}")
-    rule = recency_frequency_rule(features[recency], features[frequency], y)
-    return lambda frame: rule.predict(frame[recency], frame[frequency])
+def _rule(rows: pd.DataFrame, y: npt.ArrayLike) -> Callable[[pd.DataFrame], Array]:
+    recency, frequency = "since_complaint_days", "complaints_ever"
+    rule = recency_frequency_rule(rows[recency], rows[frequency], y)
+    return lambda others: rule.predict(others[recency], others[frequency])

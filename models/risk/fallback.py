@@ -1,9 +1,10 @@
-"""When there is too little to learn from: the rule in the model's place, and what is missing.
+"""When there is too little to learn from, or nothing passed: what stands in the model's place.
 
 Whoever trains tries ``train_risk`` first; what it raises as NotEnoughHistory comes here. The rule
 needs one complete label and one complaint. Where even the shortest horizon is not over anywhere, a
 day's labels stand in for it. Without tickets, or without one complaint, there is no rate to tell:
-that stays a refusal.
+that stays a refusal. Where a model learned and the gate refused it, the logistic regression of
+models/risk/standin.py can stand in as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from data.errors import NotEnoughHistory
 from data.tables import Tables
@@ -30,13 +32,15 @@ from models.risk.population import (
 from models.risk.repeat import repeat_of
 from models.risk.rule import rule_view, train_rule
 from models.risk.settings import RiskSettings
+from models.risk.standin import train_logistic, view_of_logistic
 
 A_DAY = 1
+Kind = Literal["rule", "logistic"]
 
 
 @dataclass(frozen=True)
 class Fallback:
-    """The rows that a rule learns from, its two features, and why there is nothing better."""
+    """The rows that a stand-in learns from, its features, and why there is nothing better."""
 
     rows: TrainingSet
     lengths: tuple[int, ...]
@@ -45,11 +49,20 @@ class Fallback:
     horizons: tuple[int, ...]
     case: RiskCase
     why: str
+    kind: Kind = "rule"
+
+    @property
+    def called(self) -> str:
+        """What it is, in words."""
+        if self.kind == "logistic":
+            return "logistic regression on recency, frequency and the state of orders"
+        return "shrunk rule of recency and frequency"
 
     def learn(self, rows: TrainingSet | None = None) -> RiskModel:
-        """The rule of these rows, or of others of the same kind (a twin's)."""
+        """The stand-in of these rows, or of others of the same kind (a twin's)."""
         of = self.rows if rows is None else rows
-        model = train_rule(
+        train = train_rule if self.kind == "rule" else train_logistic
+        model = train(
             of.features,
             of.labels,
             as_of_view(self.read.labels, "tickets", of.known_as_of, COLUMNS),
@@ -72,8 +85,9 @@ def fall_back(
     texts: Texts = "no",
     by_text: bool = False,
     why: str | None = None,
+    kind: Kind = "rule",
 ) -> Fallback:
-    """Everything that the rule needs, as of ``as_of``; ``missing`` is why nothing can be learned.
+    """Everything that a stand-in needs, as of ``as_of``; ``missing`` is why there is no model.
 
     ``why``: what is told of it; by default what ``missing`` says, and by when there is enough.
 
@@ -90,12 +104,12 @@ def fall_back(
         lengths = tuple(sorted({A_DAY, *wanted}))
         times = training_times(tables, as_of, lengths, case.risk)
     read = reading(tables, times, case.complaint, texts=texts, by_text=by_text)
-    view = rule_view(case.complaint, read.features)
+    view = (rule_view if kind == "rule" else view_of_logistic)(case.complaint, read.features)
     rows = training_set(read.features, view, as_of, lengths, case, labels_from=read.labels)
     span = (as_of - first_event(tables, as_of)) / timedelta(days=1)
     days = days_until_enough(rows.labels, span, case.risk.as_of_step_days, RiskSettings())
     told = why or warning(missing, as_of, days)
-    return Fallback(rows, lengths, view, read, wanted, case, told)
+    return Fallback(rows, lengths, view, read, wanted, case, told, kind)
 
 
 def warning(missing: NotEnoughHistory, as_of: datetime, days: float | None) -> str:

@@ -95,7 +95,7 @@ def measured(
 def _gain(y: Floats, p: Floats, q: Floats, groups: npt.ArrayLike) -> Interval | None:
     """Average precision of ``p`` less that of ``q``; None where complaints are too few."""
     try:
-        draws = _resamples(len(y))
+        draws = resamples(len(y))
         return paired_bootstrap(average_precision, y, p, q, groups=groups, resamples=draws)
     except DataError:
         return None
@@ -104,12 +104,13 @@ def _gain(y: Floats, p: Floats, q: Floats, groups: npt.ArrayLike) -> Interval | 
 def _with_interval(metric: Metric, y: Floats, p: Floats, groups: npt.ArrayLike) -> float | Interval:
     """The metric with its interval over customers; without one where resamples lack complaints."""
     try:
-        return bootstrap(metric, y, p, groups=groups, seed=0, resamples=_resamples(len(y)))
+        return bootstrap(metric, y, p, groups=groups, seed=0, resamples=resamples(len(y)))
     except DataError:
         return _or_nan(metric, y, p)
 
 
-def _resamples(rows: int) -> int:
+def resamples(rows: int) -> int:
+    """How often a metric of so many rows is resampled."""
     return min(RESAMPLES, max(ROWS_RESAMPLED // rows, 40))
 
 

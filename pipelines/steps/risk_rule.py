@@ -1,21 +1,27 @@
-"""Training where there is too little to learn from: the shrunk rule, registered like any model."""
+"""What stands in for a model: the shrunk rule or a logistic regression, registered like any model.
+
+The rule where there is too little to learn from; where a model learned and was refused, the better
+of the two.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from data.errors import NotEnoughHistory
+from data.errors import DataError, NotEnoughHistory
 from data.snapshot import Snapshot
 from data.workspace import Workspace
 from features.messages import label_set
 from models.champion import champion
+from models.floor import Floor, compared
 from models.gate import Evaluation, gate_fallback
 from models.metrics import Interval
-from models.risk.fallback import Fallback, fall_back
+from models.risk.fallback import Fallback, Kind, fall_back
 from models.risk.model import RiskModel
 from models.risk.page import Report, page
 from models.risk.population import known_by
@@ -27,6 +33,15 @@ from pipelines.steps.training import Candidate, champion_twin, cleared, register
 from serving.predictor import Predictor, with_view
 
 KIND = "risk"
+STAND_INS: dict[Kind, str] = {
+    "logistic": "the logistic regression, the best of the simple baselines,",
+    "rule": "the shrunk rule of recency and frequency",
+}
+"""What can stand in for a refused model, the better one first."""
+CALLED: dict[Kind, str] = {
+    "logistic": "a simple baseline, served until a model is worth more than it",
+    "rule": "a rule, served until there is enough to learn from",
+}
 
 
 def train_rule_model(
@@ -36,16 +51,53 @@ def train_rule_model(
     horizons: tuple[int, ...],
     missing: NotEnoughHistory,
     report: Progress,
-    why: str | None = None,
 ) -> Result:
     """Warn of what is missing; train, judge where rows can, register, gate and promote the rule.
 
-    ``why``: what is told of it, if not that ``missing`` is.
-
     Raises NotEnoughHistory where not even a rule can be had (models/risk/fallback.py).
     """
+    found = _fall_back(opened, tables, as_of, horizons, missing, "rule")
+    return _train(opened, tables, as_of, found, report)
+
+
+def train_stand_in(
+    opened: Workspace,
+    tables: Snapshot,
+    as_of: datetime,
+    horizons: tuple[int, ...],
+    report: Progress,
+) -> Result:
+    """The same where a model was refused: the logistic regression if it clears the rule's floor
+    on the judged rows, else the rule."""
+    for kind, called in STAND_INS.items():
+        why = (
+            "the model that learned was refused by the gate and no other that learned is at work: "
+            f"{called} stands in until one passes"
+        )
+        refused = NotEnoughHistory(why)
+        try:
+            found = _fall_back(opened, tables, as_of, horizons, refused, kind, why)
+            if kind == "logistic" and not _beats_rule(found, horizons[len(horizons) // 2]):
+                continue
+        except NotEnoughHistory:
+            if kind == "rule":
+                raise
+            continue
+        return _train(opened, tables, as_of, found, report)
+    raise AssertionError("the rule returns or raises")
+
+
+def _fall_back(
+    opened: Workspace,
+    tables: Snapshot,
+    as_of: datetime,
+    horizons: tuple[int, ...],
+    missing: NotEnoughHistory,
+    kind: Kind,
+    why: str | None = None,
+) -> Fallback:
     settings = opened.settings
-    found = fall_back(
+    return fall_back(
         tables,
         as_of,
         horizons,
@@ -54,7 +106,37 @@ def train_rule_model(
         texts=settings.risk.texts,
         by_text=settings.complaint.by_text,
         why=why,
+        kind=kind,
     )
+
+
+def _beats_rule(found: Fallback, horizon: int) -> bool:
+    """Whether its twin is worth more than the rule's on the rows that judge both."""
+    twin, judged = _twin(found, horizon)
+    rule, _ = _twin(replace(found, kind="rule"), horizon)
+    if twin is None or rule is None or judged is None:
+        return False
+    features = found.rows.features.loc[judged.index].reset_index(drop=True)
+    known = [h for h in found.horizons if judged[f"label_{h}d"].notna().all()]
+    said, beside = (m.predict(features, choices=False) for m in (twin, rule))
+    floor = Floor(
+        {h: judged[f"label_{h}d"] for h in known},
+        {h: said[f"risk_{h}d"] for h in known},
+        {"the rule": {h: beside[f"risk_{h}d"] for h in known}},
+        groups=judged["customer_id"].to_numpy(),
+        resamples=RESAMPLES,
+    )
+    try:
+        return all(against.cleared for against in compared(floor))
+    except DataError:  # nobody complained, or too few to resample
+        return False
+
+
+def _train(
+    opened: Workspace, tables: Snapshot, as_of: datetime, found: Fallback, report: Progress
+) -> Result:
+    """Train, judge where rows can, register, gate and promote."""
+    settings, horizons = opened.settings, found.horizons
     model = with_view(found.learn(), found.view, found.read.model)
     say(f"WARNING: {found.why}")
     middle = horizons[len(horizons) // 2]
@@ -70,7 +152,7 @@ def train_rule_model(
     at = found.rows.features.index if judged is None else judged.index
     features = found.rows.features.loc[at].reset_index(drop=True)
     told = twin.predict(features, choices=False)
-    before, evaluation, lines = None, None, ["  there is no row to judge the rule by yet"]
+    before, evaluation, lines = None, None, ["  there is no row to judge it by yet"]
     metrics: dict[str, float | Interval] = {}
     plots: dict[str, Any] = {}
     rates: dict[str, float] = {}
@@ -95,7 +177,8 @@ def train_rule_model(
         told[f"risk_{middle}d"].to_numpy(),
         before,
         evaluation,
-        at_work=_at_work(opened),
+        at_work=at_work(opened),
+        called=CALLED[found.kind],
     )
     of_repeats, repeat_lines = told_of_repeats(model.repeat)
     candidate = Candidate(
@@ -106,7 +189,7 @@ def train_rule_model(
         twin_as_of=twin_as_of,
         decision=decision,
         params={
-            "model": "shrunk rule of recency and frequency",
+            "model": found.called,
             "stands_in_because": found.why,
             "horizons": horizons,
             "as_ofs": found.rows.features["as_of"].nunique(),
@@ -162,7 +245,8 @@ def _twin(found: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame
     return None, None
 
 
-def _at_work(opened: Workspace) -> Literal["nothing", "rule", "learned"]:
+def at_work(opened: Workspace) -> Literal["nothing", "rule", "learned"]:
+    """What is at work: nothing, a stand-in (of either kind), or a model that has learned more."""
     found = champion(opened.state_dir, KIND)
     if found is None:
         return "nothing"

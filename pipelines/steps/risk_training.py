@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +18,10 @@ from data.workspace import Workspace
 from features.messages import label_set
 from models.champion import champion
 from models.figures import decay_plot
+from models.floor import Floor
 from models.gate import Evaluation, gate
-from models.risk.backtest import BASELINES, judged_baselines
+from models.risk.backtest import judged_baselines
+from models.risk.baselines import BASELINES
 from models.risk.model import TICKET_DAYS
 from models.risk.page import Report, page
 from models.risk.population import TrainingSet, known_by
@@ -27,13 +30,14 @@ from models.risk.report import ablation, decay, one_line, segments
 from models.risk.search import Found
 from models.risk.settings import RiskSettings
 from pipelines.console import Progress, Result, say
-from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
+from pipelines.steps.risk_evaluation import RESAMPLES, measured, resamples, said_before
 from pipelines.steps.risk_learning import HORIZONS, Learned, learn
-from pipelines.steps.risk_rule import KIND, train_rule_model
+from pipelines.steps.risk_rule import KIND, at_work, train_rule_model, train_stand_in
 from pipelines.steps.training import Candidate, champion_twin, cleared, register
+from serving.predictor import Predictor
 
-COMPARED = (*BASELINES, "lightgbm")
-"""What the report sets beside the model; the gate asks about the first ones only."""
+SOME = 5
+"""Features that are named where many are missing."""
 
 
 def train_risk_model(
@@ -59,17 +63,15 @@ def train_risk_model(
     except NotEnoughHistory as missing:
         return train_rule_model(opened, tables, as_of, HORIZONS, missing, report)
     result = _judge_and_register(opened, tables, as_of, found, report)
-    if result.exit_code == 0 or champion(opened.state_dir, KIND) is not None:
+    if result.exit_code == 0 or at_work(opened) == "learned":
         return result
-    # refused, and nothing is at work: as with too little history, a rule is better than nothing
-    why = (
-        "the model that learned was refused by the gate and none is at work: the shrunk rule of "
-        "recency and frequency stands in until one passes"
-    )
-    refused = NotEnoughHistory(why)
-    rule = train_rule_model(opened, tables, as_of, HORIZONS, refused, report, why)
+    # refused, and no model that learned is at work: a simple baseline is better than nothing, and
+    # one of today better than one of some time ago
+    stands_in = train_stand_in(opened, tables, as_of, HORIZONS, report)
     return Result(
-        {**result.data, "fallback": rule.data}, [*result.lines, *rule.lines], result.exit_code
+        {**result.data, "fallback": stands_in.data},
+        [*result.lines, *stands_in.lines],
+        result.exit_code,
     )
 
 
@@ -92,8 +94,15 @@ def _judge_and_register(
     twin.save(twin_bundle)
     twin_as_of: datetime = judged["as_of"].min().to_pydatetime()
     known = known_by(learned, twin_as_of, read.labels, HORIZONS, settings)
-    beside = judged_baselines(known, features, horizons, BASELINES)
-    beside |= judged_baselines(_fewer(known), features, horizons, ("lightgbm",))
+    beside = judged_baselines(
+        read.features,
+        _fewer(known),
+        features,
+        horizons,
+        BASELINES,
+        complaint=settings.complaint,
+        seed=settings.risk.seed,
+    )
     middle = horizons[len(horizons) // 2]
     before = None
     earlier = champion_twin(opened.state_dir, KIND, twin_as_of)
@@ -104,16 +113,18 @@ def _judge_and_register(
     decision = gate(
         told[f"risk_{middle}d"].to_numpy(),
         before,
-        Evaluation(
-            y,
+        Evaluation(y, groups=groups, seed=settings.risk.seed, resamples=RESAMPLES),
+        floor=Floor(
+            {h: judged[f"label_{h}d"].to_numpy(np.float64) for h in horizons},
+            {h: told[f"risk_{h}d"].to_numpy() for h in horizons},
+            {name: {h: beside[f"{name}_{h}d"] for h in horizons} for name in BASELINES},
             groups=groups,
-            baselines={name: beside[f"{name}_{middle}d"] for name in BASELINES},
             seed=settings.risk.seed,
-            resamples=RESAMPLES,
+            resamples=resamples(len(judged)),
         ),
     )
     metrics, plots, rates = measured(
-        judged, told, beside, COMPARED, horizons, settings.outreach.capacity_per_day
+        judged, told, beside, BASELINES, horizons, settings.outreach.capacity_per_day
     )
     risk = told[f"risk_{middle}d"].to_numpy()
     tables_of = {
@@ -171,7 +182,7 @@ def _judge_and_register(
                     one_line(y, risk, middle),
                     [judged_on, *(line.strip() for line in repeat_lines), *decision.reasons],
                     horizons,
-                    COMPARED,
+                    BASELINES,
                     metrics,
                     rates,
                     plots,
@@ -181,6 +192,7 @@ def _judge_and_register(
             )
         },
         summary=(
+            *fewer_features(opened, view.names),
             *_of_search(found.searched),
             f"  {judged_on}",
             *repeat_lines,
@@ -188,6 +200,22 @@ def _judge_and_register(
         ),
     )
     return register(opened, candidate, report)
+
+
+def fewer_features(opened: Workspace, names: Sequence[str]) -> list[str]:
+    """What the model at work was shown and the new one is not, as a line; none if nothing."""
+    found = champion(opened.state_dir, KIND)
+    if found is None:
+        return []
+    before = Predictor.of_bundle(found.folder, found.model_version).view.names
+    if len(names) >= len(before):
+        return []
+    gone = sorted(set(before) - set(names))
+    some = ", ".join(gone[:SOME]) + (", ..." if len(gone) > SOME else "")
+    return [
+        f"  {len(before) - len(names)} features fewer than the champion had: {some}; "
+        "has a column of the tables been lost?"
+    ]
 
 
 def _fewer(rows: TrainingSet) -> TrainingSet:
