@@ -6,10 +6,9 @@ Against each baseline two gains are measured on the judged rows, each the mean o
 - of **log loss**, how true its probabilities are: ``1 - model / baseline``.
 
 Their noise is that of resampled customers, drawn alike for both models and all horizons. The floor
-is cleared if one of the two gains is beyond noise and the other is not below zero. Either will do,
-so each is asked for at half the doubt that ``confidence`` leaves: a lower end at 0.95, one-sided,
-for 0.9. Both are asked, because log loss shows a gain on fewer complaints than average precision
-does, but alone would let a model pass that knows the level and ranks worse.
+is cleared if log loss gains beyond noise, with ``confidence`` on one side, and average precision
+does not lose beyond noise. Log loss is a proper score and shows a gain on fewer complaints, so it
+decides; alone it would let a model pass that knows the level and ranks worse.
 
 **Few complaints** must not refuse every model for ever: where the noise of average precision is
 wider than ``VISIBLE``, so that even a gain of a tenth could be lost in it, it is enough that both
@@ -73,9 +72,8 @@ class Against:
 
     @property
     def beyond_noise(self) -> bool:
-        """One gain beyond noise, the other not below zero."""
-        both = (self.precision_gain, self.loss_gain)
-        return any(g.low > 0 for g in both) and all(g.estimate >= 0 for g in both)
+        """Log loss gains beyond noise, and average precision does not lose beyond it."""
+        return self.loss_gain.low > 0 and self.precision_gain.high >= 0
 
     @property
     def few(self) -> bool:
@@ -105,7 +103,7 @@ class Against:
 def compared(floor: Floor, confidence: float = 0.9) -> list[Against]:
     """The candidate against each baseline, over all horizons in which anybody complained.
 
-    The interval of a gain holds ``confidence``, so its lower end leaves half of the doubt. Raises
+    The lower end of a gain's interval is passed with ``confidence``, one-sided. Raises
     DataError where no horizon has both classes, and where resamples often lack complaints.
     """
     labels = {h: np.asarray(y, dtype=np.float64) for h, y in floor.y.items()}
@@ -131,6 +129,7 @@ def compared(floor: Floor, confidence: float = 0.9) -> list[Against]:
         ])  # fmt: skip
 
     precision, loss = (values(metric, floor.candidate) for metric in (average_precision, log_loss))
+    level = 2 * confidence - 1
     found = []
     for name, said in floor.baselines.items():
         of_precision, of_loss = values(average_precision, said), values(log_loss, said)
@@ -140,8 +139,8 @@ def compared(floor: Floor, confidence: float = 0.9) -> list[Against]:
                 horizons,
                 tuple(precision[:, 0].tolist()),
                 tuple(of_precision[:, 0].tolist()),
-                interval((precision / of_precision - 1).mean(axis=0), confidence),
-                interval((1 - loss / of_loss).mean(axis=0), confidence),
+                interval((precision / of_precision - 1).mean(axis=0), level),
+                interval((1 - loss / of_loss).mean(axis=0), level),
             )
         )
     return found
