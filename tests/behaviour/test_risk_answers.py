@@ -21,6 +21,7 @@ from data.errors import DataError, NotEnoughHistory
 from data.workspace import Workspace, init, set_setting, write_tables
 from features.spec import FeatureView
 from features.views import default_view
+from models.floor import Floor
 from models.gate import Evaluation, GateDecision, gate
 from pipelines.console import Result, silent
 from pipelines.steps import risk_learning, risk_training
@@ -157,15 +158,16 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
         assert told == expected
 
 
-def test_where_a_first_model_is_refused_the_rule_goes_to_work(
+def test_where_a_first_model_is_refused_a_simple_baseline_goes_to_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = company(tmp_path / "w", seed=3)
 
     def beside_an_oracle(
-        candidate: npt.ArrayLike, before: npt.ArrayLike | None, rows: Evaluation
+        candidate: npt.ArrayLike, before: npt.ArrayLike | None, rows: Evaluation, floor: Floor
     ) -> GateDecision:
-        return gate(candidate, before, replace(rows, baselines={"an oracle": rows.y}))
+        oracle = replace(floor, baselines={"an oracle": floor.y})
+        return gate(candidate, before, rows, floor=oracle)
 
     monkeypatch.setattr(risk_training, "gate", beside_an_oracle)
     result = trained(folder)
@@ -176,9 +178,33 @@ def test_where_a_first_model_is_refused_the_rule_goes_to_work(
     model = Predictor.of_champion(state).model
     assert model.rule_because is not None and "until one passes" in model.rule_because
 
-    monkeypatch.undo()  # the same model, judged as usual: better than a rule on the same rows
+    monkeypatch.undo()  # the same model, judged as usual: there is nothing to learn here
     again = trained(folder)
     assert any("the champion's" in line for line in again.data["reasons"])
     promoted = Predictor.of_champion(state).model
     assert (promoted.rule_because is None) == again.data["promoted"]
-    assert "fallback" not in again.data
+    # what stands in is learned anew for as long as nothing passes
+    assert ("fallback" in again.data) == (not again.data["promoted"])
+
+
+def test_a_view_that_has_become_smaller_is_told_and_its_champion_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = company(tmp_path / "w", seed=4)
+    passes = GateDecision(True, ("let through",), (), {})
+    monkeypatch.setattr(risk_training, "gate", lambda *_, **__: passes)
+    first = trained(folder)
+    assert first.data["promoted"] and not any("fewer than the champion" in x for x in first.lines)
+
+    def smaller(*arguments: object) -> FeatureView:
+        whole = default_view(*arguments)
+        return whole.select([name for name in whole.names if "complaint" not in name])
+
+    monkeypatch.setattr(risk_learning, "default_view", smaller)
+    refuses = GateDecision(False, ("kept back",), ("kept back",), {})
+    monkeypatch.setattr(risk_training, "gate", lambda *_, **__: refuses)
+    second = trained(folder)
+    [line] = [x.strip() for x in second.lines if "fewer than the champion had" in x]
+    assert re.match(r"\d+ features fewer than the champion had: \w*complaint\w*, ", line)
+    assert "fallback" not in second.data  # a model that learned is at work
+    assert Predictor.of_champion(Workspace.open(folder).state_dir).model.rule_because is None
