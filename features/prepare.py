@@ -295,13 +295,9 @@ def _beside_latest(source: Source, own: Any, other: Any) -> Any:
 
     [key] = TABLES[source.beside].key
     when = other[f"beside_{source.latest}"]
-    seen = [
-        own[source.link] == other[f"beside_{source.link}"],
-        when < own[source.time.name],
-        other.beside_start <= own.start,
-        own.start < other.beside_end,
-    ]
-    pairs = own.inner_join(other, seen)
+    same = own[source.link] == other[f"beside_{source.link}"]
+    seen = [other.beside_start <= own.start, own.start < other.beside_end]
+    pairs = own.inner_join(other, [same, when < own[source.time.name], *seen])
     place = ibis.row_number().over(
         ibis.window(
             group_by=pairs[ROW],

@@ -168,3 +168,40 @@ def _combined(node: Combine, absent: Absent) -> Node | None:
     if all(number is not None for number in fixed):
         return NOTHING  # whatever constant it is
     return replace(node, parts=found)
+
+
+def switched_off(features: Collection[Feature], absent: Absent) -> list[tuple[str, int]]:
+    """What more there would be: each absent column, or table without rows, and how many of the
+    ``features`` it alone would bring back; the most first, those that bring none left out.
+
+    >>> from features.orders import ORDER_FEATURES
+    >>> absent = {("orders", "carrier"), ("orders", "product_category")}
+    >>> switched_off(ORDER_FEATURES, absent)
+    [('orders.product_category', 2), ('orders.carrier', 1)]
+    """
+    empty = {
+        name for name, table in TABLES.items() if (name, table.birth or table.key[0]) in absent
+    }
+    causes: dict[str, set[tuple[str, str]]] = {}
+    for table, column in absent:
+        causes.setdefault(table if table in empty else f"{table}.{column}", set()).add(
+            (table, column)
+        )
+    gone = [feature for feature in features if reduced(feature, absent) is None]
+    reads = {
+        feature.name: {(c.table, c.name) for term in feature.node.terms() for c in term.columns}
+        | {
+            (name, TABLES[name].birth or TABLES[name].key[0])
+            for term in feature.node.terms()
+            for name in term.source.tables
+        }
+        | {(term.source.table, term.source.link) for term in feature.node.terms()}
+        for feature in gone
+    }
+    found = []
+    for name, pairs in causes.items():
+        left = set(absent) - pairs
+        back = [f for f in gone if reads[f.name] & pairs and reduced(f, left) is not None]
+        if back:
+            found.append((name, len(back)))
+    return sorted(found, key=lambda one: (-one[1], one[0]))

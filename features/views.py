@@ -39,7 +39,7 @@ from features.language import count, customer, since_first, since_last
 from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
 from features.predicate import Is, Named, Predicate
-from features.reduced import reduced
+from features.reduced import reduced, switched_off
 from features.sources import (
     CUSTOMERS,
     ITEMS,
@@ -115,6 +115,18 @@ def default_view(
     absent = absent_columns(tables, settings.complaint, as_of)
     features = candidates(tables, settings, as_of, time_zone, absent)
     return FeatureView(without(features, absent))
+
+
+def what_is_missing(
+    tables: Tables,
+    settings: ViewSettings,
+    as_of: datetime | None = None,
+    time_zone: str = "UTC",
+) -> list[tuple[str, int]]:
+    """The columns (``orders.carrier``) and tables that are absent, each with the features more that
+    there would be with it; the most first."""
+    absent = absent_columns(tables, settings.complaint, as_of)
+    return switched_off(candidates(tables, settings, as_of, time_zone, absent), absent)
 
 
 def candidates(

@@ -128,13 +128,17 @@ def register(app: typer.Typer) -> None:
         from data.check import check as run
         from data.workspace import Workspace
         from pipelines.reports import check_result
+        from pipelines.steps.inputs import count_features
 
         workspace = Workspace.open(directory)
         with progress(as_json) as report:
             report("reading the tables")
             now = parse_time(clock, "--clock") if clock else None
             found = run(workspace, now=now)
-        return check_result(found, limit)
+            if not found.ok or not found.rows:
+                return check_result(found, limit)
+            names, missing = count_features(directory, report)
+        return check_result(found, limit, names, missing)
 
     @verb(app)
     def settings(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
@@ -177,7 +181,12 @@ def register(app: typer.Typer) -> None:
 
         Example: presage features company --write --times 12 --dry-run
         """
-        from pipelines.steps.inputs import describe_features, write_feature_sets
+        from pipelines.reports import features_line
+        from pipelines.steps.inputs import (
+            count_features,
+            describe_features,
+            write_feature_sets,
+        )
 
         if write or dry_run:
             moment = parse_time(as_of) if as_of else None
@@ -196,6 +205,7 @@ def register(app: typer.Typer) -> None:
             return Result(told, [*lines, *shown])
         with progress(as_json) as report:
             cards = describe_features(directory, report)
+            names, missing = count_features(directory, report)
         rows = [
             [
                 *(c[k] for k in ("name", "note", "source", "window", "cost", "null_share")),
@@ -204,6 +214,12 @@ def register(app: typer.Typer) -> None:
             for c in cards
         ]
         return Result(
-            {"features": cards},
-            table(["name", "is", "source", "window", "cost", "null share", "formula"], rows),
+            {
+                "features": cards,
+                "missing": [{"name": name, "features": count} for name, count in missing],
+            },
+            [
+                *table(["name", "is", "source", "window", "cost", "null share", "formula"], rows),
+                features_line(names, missing),
+            ],
         )

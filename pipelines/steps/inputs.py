@@ -42,6 +42,17 @@ def resolve_as_of(workspace: Path, snapshot: Path, as_of: datetime | None) -> da
     return moment
 
 
+def count_features(workspace: Path, report: Progress) -> tuple[int, list[tuple[str, int]]]:
+    """How many features the tables give, and what is missing that would give more."""
+    from features.views import default_view, what_is_missing
+
+    opened = Workspace.open(workspace)
+    tables = open_snapshot(take_snapshot(workspace, report))
+    zone = opened.settings.company.time_zone
+    view = default_view(tables, opened.settings, time_zone=zone)
+    return len(view.names), what_is_missing(tables, opened.settings, time_zone=zone)
+
+
 def describe_features(workspace: Path, report: Progress) -> list[dict[str, Any]]:
     """The cards of the default view, with the share of nulls at the default as-of time."""
     from features.compute import compute

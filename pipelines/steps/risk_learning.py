@@ -18,7 +18,7 @@ from data.tables import Tables
 from data.workspace import Workspace
 from features.messages import Reading, label_set, reading
 from features.spec import FeatureView
-from features.views import default_view
+from features.views import default_view, what_is_missing
 from models.risk.days import learn_days
 from models.risk.model import RiskModel
 from models.risk.population import TrainingSet, known_by, training_set, training_times
@@ -27,6 +27,7 @@ from models.risk.search import Found, search
 from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
 from pipelines.console import Progress, say
+from pipelines.reports import features_line
 from serving.predictor import with_view
 
 HORIZONS = (7, 14, 30)
@@ -70,6 +71,8 @@ def learn(
         by_text=settings.complaint.by_text,
     )
     view = default_view(read.features, settings, as_of, settings.company.time_zone)
+    missing = what_is_missing(read.features, settings, as_of, settings.company.time_zone)
+    say(features_line(len(view.names), missing))
     report(f"computing {len(view.names)} features")
     rows = training_set(read.features, view, as_of, HORIZONS, settings, labels_from=read.labels)
     horizons, twin, judged = _longest_possible(rows, read, settings, view, report)

@@ -9,7 +9,8 @@ from data.settings import Settings
 from data.tables import MemoryTables
 from features.compute import compute
 from features.spec import FeatureView
-from features.views import absent_columns, default_view, without
+from features.views import absent_columns, default_view, what_is_missing, without
+from pipelines.reports import features_line
 
 AT = pd.Timestamp("2026-03-01")
 OPTIONAL_ENDS = ("cancelled_at", "returned_at", "refunded_at", "shipped_at")
@@ -130,3 +131,16 @@ def test_nothing_is_left_of_what_reads_absent_columns_only() -> None:
     assert ("orders", "amount") in absent
     left = without(list(view_of(company()).features), absent)
     assert not [f.name for f in left if "amount" in f.name]
+
+
+def test_what_is_missing_is_named_with_what_it_would_bring() -> None:
+    tables = company(orders=("carrier",))
+    missing = dict(what_is_missing(tables, Settings(), AT.to_pydatetime()))
+    back = len(view_of(company()).names) - len(view_of(tables).names)
+    assert missing["orders.carrier"] > 0 and back > 0
+    assert missing["usage"] > 20  # the whole table, not each of its columns
+    assert not [name for name in missing if name.startswith("usage.")]
+    assert "orders.amount" not in missing
+    line = features_line(7, sorted(missing.items(), key=lambda one: -one[1]))
+    assert line.startswith("7 features from these tables; there would be ")
+    assert "more with usage" in line
