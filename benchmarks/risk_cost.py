@@ -7,6 +7,11 @@ them to explain; 230 features, six of which matter, the others as sparse as coun
 can be causes of the hazards. Features are not part of the seconds. ``--share`` makes everything so
 much smaller; seconds of CPU are printed beside the clock's, since a shared machine stretches the
 latter. Prints the table of docs/benchmarks.md.
+
+``--company 12000`` instead simulates a company of so many customers and 420 days, runs ``presage
+train --only risk`` on it, and sets its CPU seconds beside those of the usual LightGBM
+(models/risk/baselines.py) trained on the same rows, for the model and for the twin that judges it,
+at 7, 14 and 30 days; what the LightGBM's columns take is not counted.
 """
 
 from __future__ import annotations
@@ -19,14 +24,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import argparse
 import resource
+import tempfile
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from running import presage
 
+from data.snapshot import take
+from data.workspace import Workspace
+from features.labels import labels
+from features.spine import customers_at
+from models.risk.baselines import fit_baselines
 from models.risk.model import RiskModel
+from models.risk.plain import plain_rows
+from models.risk.population import training_times
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
 
@@ -101,11 +115,52 @@ def trained(customers: int, threads: int) -> tuple[RiskModel, list[str]]:
     )
 
 
+def beside_lightgbm(customers: int, days: int, folder: Path) -> list[list[str]]:
+    """Training of a whole company, and of the usual LightGBM on the same rows: CPU seconds."""
+    log = folder / "log"
+    place = folder / "company"
+    presage("simulate", place, "--customers", customers, "--days", days, "--seed", 1, log=log)
+    run = presage("train", place, "--only", "risk", log=log)
+    opened = Workspace.open(place)
+    tables = take(opened)
+    end, settings = opened.default_as_of(), opened.settings
+    spine = customers_at(tables, training_times(tables, end, HORIZONS, settings.risk))
+    rows = plain_rows(tables, spine, settings.complaint)
+    took = 0.0
+    for known in (end, end - pd.Timedelta(days=51)):  # the twin is judged on a month and 3 weeks
+        came = labels(
+            spine, tables, horizons=HORIZONS, known_as_of=known, complaint=settings.complaint
+        )
+        for horizon in HORIZONS:
+            y = came[f"label_{horizon}d"].to_numpy(np.float64)
+            there = ~np.isnan(y)
+            began = time.process_time()
+            fit_baselines(rows[there], y[there], ("lightgbm",))
+            took += time.process_time() - began
+    ratio = run.cpu_seconds / took
+    told = Path(log).read_text().splitlines()
+    print("\n".join(line for line in told if "features" in line or "rows" in line))
+    return [
+        ["presage train --only risk", f"{run.cpu_seconds:.0f}", f"{run.seconds:.0f}",
+         f"{run.peak_gib:.1f}", f"{ratio:.1f}"],
+        ["usual LightGBM, model and twin", f"{took:.0f}", "", "", "1.0"],
+    ]  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--company", type=int, help="customers of a company to train whole")
+    parser.add_argument("--days", type=int, default=420)
     options = parser.parse_args()
+    if options.company:
+        with tempfile.TemporaryDirectory() as scratch:
+            found = beside_lightgbm(options.company, options.days, Path(scratch))
+        header = ["what", "CPU seconds", "seconds", "peak GiB", "ratio"]
+        for line in (header, ["---"] * len(header), *found):
+            print("| " + " | ".join(line) + " |")
+        return
     threads, lines = options.threads, []
     customers = int(50_000 * options.share)
     model, told = trained(customers, threads)

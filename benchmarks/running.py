@@ -14,10 +14,11 @@ PRESAGE = Path(sys.executable).with_name("presage")
 
 @dataclass(frozen=True)
 class Run:
-    """Wall seconds and the peak resident memory of the process, in GiB."""
+    """Wall seconds, the peak resident memory of the process in GiB, and its CPU seconds."""
 
     seconds: float
     peak_gib: float
+    cpu_seconds: float
 
 
 def presage(*arguments: object, log: Path) -> Run:
@@ -34,4 +35,4 @@ def presage(*arguments: object, log: Path) -> Run:
     if process.returncode != 0:
         tail = "\n".join(log.read_text().splitlines()[-15:])
         raise SystemExit(f"presage {' '.join(command[1:])} exited {process.returncode}:\n{tail}")
-    return Run(seconds, usage.ru_maxrss / 2**20)
+    return Run(seconds, usage.ru_maxrss / 2**20, usage.ru_utime + usage.ru_stime)
