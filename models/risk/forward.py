@@ -15,18 +15,26 @@ import numpy.typing as npt
 
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
-from models.risk.fit import Rows, fit_causes, fit_regressions, together, training, try_trees
+from models.risk.fit import (
+    Rows,
+    fit_causes,
+    fit_core,
+    fit_regressions,
+    together,
+    training,
+    try_trees,
+)
 from models.risk.hazards import Hazards, Roles
-from models.risk.mixture import Mixture, mix, recalibrated_loss
+from models.risk.mixture import Mixture, mix, recalibrated_loss, recalibrated_losses
 from models.risk.rows import Slice, later_slices, with_both
 from models.risk.settings import RiskSettings
 
 Array = npt.NDArray[np.float64]
 
 
-PRIORS = {False: (0.6, 0.4), True: (0.5, 0.5)}
-"""Shares that the mixture is drawn to within a horizon: of trees and regression; and, where causes
-add up, of trees and hazards."""
+PRIORS = {False: (0.4, 0.3, 0.3), True: (0.35, 0.35, 0.3)}
+"""Shares that the mixture is drawn to within a horizon: of trees, regression and core; and, where
+causes add up, of trees, hazards and core. The core is left out where no column of it is there."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Trial:
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, dict[float, Array]] = {}
         self.hazards: dict[int, Array] = {}
+        self.core: dict[int, Array] = {}
         self.causes: dict[int, Hazards] = {}
         causes: Hazards | None = None
         for h in horizons:
@@ -60,6 +69,9 @@ class Trial:
                 penalty: line.score(held)
                 for penalty, line in zip(settings.penalties, fitted, strict=True)
             }
+            core = fit_core(rows, kept, weights, h, settings)
+            if core is not None:
+                self.core[h] = core.score(held)
 
     def grow(self, rows: Rows, horizon: int, settings: RiskSettings, seed: int) -> None:
         """The horizon's trees."""
@@ -69,9 +81,11 @@ class Trial:
 
     def parts(self, horizon: int, chosen: Chosen) -> list[Array]:
         """The scores of a horizon's parts, in the order in which a model has them."""
+        beside = self.linear[horizon][chosen.penalty]
         if horizon in self.hazards:
-            return [self.trees[horizon][chosen.rounds], self.hazards[horizon]]
-        return [self.trees[horizon][chosen.rounds], self.linear[horizon][chosen.penalty]]
+            beside = self.hazards[horizon]
+        core = [self.core[horizon]] if horizon in self.core else []
+        return [self.trees[horizon][chosen.rounds], beside, *core]
 
 
 def slices_of(
@@ -127,7 +141,7 @@ def trials(
     """The parts tried on the later slices; and the rows, without roles if hazards are of no use.
 
     Causes do not add up everywhere. Where a regression tells the later slices better than hazards
-    do, it takes their place beside the trees.
+    do, beyond noise, it takes their place beside the trees.
     """
     alone = replace(settings, num_threads=1)
     tried = together(
@@ -145,21 +159,24 @@ def trials(
 def _add_up(
     rows: Rows, tried: Sequence[Trial], horizons: Sequence[int], settings: RiskSettings
 ) -> bool:
-    """Whether hazards tell the later slices better than every regression does."""
+    """Whether hazards tell the later slices as well as the best regression, up to one standard
+    error: where complaints are few, the better of two is a matter of chance."""
 
-    def loss(score: Callable[[Trial, int], Array]) -> float:
-        return sum(
-            recalibrated_loss(score(trial, h), y, np.ones(len(y))) * len(y)
+    def losses(score: Callable[[Trial, int], Array]) -> Array:
+        return np.concatenate([
+            recalibrated_losses(score(trial, h), y, np.ones(len(y)))
             for trial in tried
             for h in horizons
             for y in [rows.y[h][trial.judged]]
-        )
+        ])  # fmt: skip
 
     others = [
-        loss(lambda trial, h, penalty=penalty: trial.linear[h][penalty])  # type: ignore[misc]
+        losses(lambda trial, h, penalty=penalty: trial.linear[h][penalty])  # type: ignore[misc]
         for penalty in settings.penalties
     ]
-    return loss(lambda trial, h: trial.hazards[h]) < min(others)
+    best = min(others, key=lambda of: float(of.mean()))
+    worse = losses(lambda trial, h: trial.hazards[h]) - best
+    return float(worse.mean()) < float(worse.std()) / np.sqrt(len(worse))
 
 
 def choose(rows: Rows, tried: Sequence[Trial], horizon: int, settings: RiskSettings) -> Chosen:
@@ -199,7 +216,9 @@ def mixtures_of(
     mixtures, forward = {}, {}
     for at, h in enumerate(horizons):
         y = np.concatenate([rows.y[h][trial.judged] for trial in tried])
-        shares = PRIORS[bool(tried[0].hazards)]
+        shares: tuple[float, ...] = PRIORS[bool(tried[0].hazards)]
+        if not tried[0].core:
+            shares = shares[:2]
         prior = np.zeros(scores.shape[1])
         prior[len(shares) * at : len(shares) * (at + 1)] = shares
         ones = np.ones(len(y))

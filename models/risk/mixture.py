@@ -98,9 +98,14 @@ def levelled(score: Array, y: Array, weights: Array, *, strength: float) -> floa
 
 def recalibrated_loss(score: Array, y: Array, weights: Array) -> float:
     """Log loss (nats a row) of a score after the best intercept and slope; ranks candidates."""
+    return float(np.average(recalibrated_losses(score, y, weights), weights=weights))
+
+
+def recalibrated_losses(score: Array, y: Array, weights: Array) -> Array:
+    """The same row by row."""
     if float(np.ptp(score)) < 1e-9:
         rate = float(np.average(y, weights=weights))
-        return -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
+        return -(y * np.log(rate) + (1 - y) * np.log(1 - rate))
     best = mix(score[:, None], y, weights, prior=np.array([1.0]), strength=1.0)
     eta = best.score(score[:, None])
-    return float(np.average(np.logaddexp(0.0, eta) - y * eta, weights=weights))
+    return np.logaddexp(0.0, eta) - y * eta

@@ -1,7 +1,8 @@
 """A trained risk model: feature frame in, calibrated risks out, with the reasons.
 
-Each horizon's risk is a mixture (models/risk/mixture.py) of trees and hazards, or trees and a
-regression where causes do not add up; those of other horizons may have a share. A longer window
+Each horizon's risk is a mixture (models/risk/mixture.py) of trees, hazards (a regression on all
+features where causes do not add up) and a core regression on a few; those of other horizons may
+have a share. A longer window
 holds a shorter one, so a horizon's log odds are at least those of every shorter horizon: that is
 part of the definition, not a repair afterwards, and the reasons follow it (they are the reasons of
 the horizon that set the value).
@@ -45,11 +46,11 @@ TICKET_DAYS = 30
 class Part:
     """One score, trained on the labels of one horizon.
 
-    ``trees``, ``hazards`` (causes that add up), ``linear`` (a regression on all features) or
-    ``rule`` (a table, models/risk/rule.py).
+    ``trees``, ``hazards`` (causes that add up), ``linear`` (a regression on all features),
+    ``core`` (one on the few of models/risk/columns.py) or ``rule`` (a table, models/risk/rule.py).
     """
 
-    kind: Literal["trees", "linear", "hazards", "rule"]
+    kind: Literal["trees", "linear", "core", "hazards", "rule"]
     horizon: int
     model: Any
 
@@ -345,7 +346,12 @@ def load_risk(folder: Path) -> RiskModel:
         raise DataError(f"{folder} holds a model of kind {bundle.kind!r}, not of kind 'risk'")
     found = bundle.documents["risk.json"]
     parts = []
-    readers = {"rule": table_from_json, "hazards": hazards_from_json, "linear": linear_from_json}
+    readers = {
+        "rule": table_from_json,
+        "hazards": hazards_from_json,
+        "linear": linear_from_json,
+        "core": linear_from_json,
+    }
     for kind, horizon in found["parts"]:
         name = f"{kind}_{horizon}d"
         if kind == "trees":

@@ -34,7 +34,9 @@ class RiskSettings:
     trees: TreeSettings = field(default_factory=TreeSettings)
     penalties: tuple[float, ...] = (1000.0, 100.0, 10.0)
     """Ridge penalties of the regression to choose from, in pseudo-rows."""
-    half_life_days: float = 180.0
+    core_penalty: float = 10.0
+    """Ridge penalty of the regression on the few columns that any company has."""
+    half_life_days: float = 720.0
     """A row this much older than the newest weighs half."""
     others_per_complaint: float = 10.0
     """Rows without a complaint that are kept for each with one (they weigh more instead)."""

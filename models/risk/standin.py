@@ -6,8 +6,8 @@ computes features of a view. Here the same columns are told in the language of f
 refused model saw. It knows recency and frequency, and the state of orders, tickets and use; what it
 expects of contacts, topic and channel is the rule's (models/risk/rule.py).
 
->>> RECENCY in COLUMNS, FREQUENCY in COLUMNS, "orders_overdue_now" in COLUMNS
-(True, True, True)
+>>> "orders_overdue_now" in COLUMNS
+True
 """
 
 from __future__ import annotations
@@ -23,42 +23,14 @@ from data.tables import Tables
 from features.complaint import ComplaintRule, complaint_predicate
 from features.spec import FeatureView
 from features.views import absent_columns, all_features, without
+from models.risk.columns import COLUMNS
 from models.risk.encode import Encoder
 from models.risk.enough import check_history
 from models.risk.linear import design, designed, fit_linear
 from models.risk.model import Part, RiskModel
-from models.risk.rule import FREQUENCY, RECENCY, rule_view, train_rule
+from models.risk.rule import rule_view, train_rule
 from models.risk.settings import RiskSettings
 
-WINDOWS = {
-    "tickets_complaint": (7, 28, 90, 365),
-    "tickets": (7, 28, 90, 365),
-    "orders": (7, 28, 90, 365),
-    "usage": (7, 28, 90),
-}
-COLUMNS = (
-    RECENCY,
-    FREQUENCY,
-    "customers_since_first_days",
-    *(f"{of}_since_last_days" for of in WINDOWS if of != "tickets_complaint"),
-    *(f"{of}_count_{days}d" for of, windows in WINDOWS.items() for days in windows),
-    "tickets_open_now",
-    "tickets_open_age_days",
-    "tickets_unanswered_now",
-    "tickets_unanswered_age_days",
-    "orders_open_now",
-    "orders_open_age_days",
-    "orders_overdue_now",
-    "orders_overdue_age_days",
-    "orders_delivered_count_7d",
-    "orders_late_delivered_count_28d",
-    "orders_late_delivered_count_90d",
-    "orders_amount_sum_90d",
-    "usage_errors_sum_7d",
-    "usage_errors_sum_28d",
-    "usage_payment_failed_count_28d",
-)
-"""What the regression knows; the first two are what the rule's tables are read by."""
 PENALTY = 10.0
 """Ridge penalty, in pseudo-rows."""
 

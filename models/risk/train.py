@@ -32,6 +32,7 @@ from models.risk.fit import (
     drawn,
     fit_causes,
     fit_contacts,
+    fit_core,
     fit_regressions,
     fit_trees,
     gather,
@@ -125,10 +126,12 @@ def _parts(
         rows, known, h, settings, settings.most_rows_of_hazards, settings.others_of_hazards
     )
     hazards = fit_causes(rows, *more, h, settings, tried.causes.get(h))
+    core = fit_core(rows, kept, weights, h, settings)
+    few = [Part("core", h, core)] if core is not None else []
     if hazards is not None:
-        return [trees, Part("hazards", h, hazards)]
+        return [trees, Part("hazards", h, hazards), *few]
     [linear] = fit_regressions(rows, kept, weights, h, (chosen.penalty,), settings)
-    return [trees, Part("linear", h, linear)]
+    return [trees, Part("linear", h, linear), *few]
 
 
 def forward_loss(
