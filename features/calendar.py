@@ -24,6 +24,8 @@ from data.errors import SettingsError, did_you_mean
 
 Days = npt.NDArray[np.datetime64]
 
+LANGUAGE = "en_US"
+"""Of the names of holidays: by default they would follow the process's locale."""
 FAR_FROM_HOLIDAY = 9
 """``days_from_holiday`` where no holiday lies within three days."""
 
@@ -66,7 +68,10 @@ def _country_year(country: str, year: int) -> Mapping[np.datetime64, str]:
             f"[company] country {country!r} is not known to the holiday calendar; "
             f'give an ISO 3166 code such as "US".' + did_you_mean(code, known)
         )
-    found = holidays.country_holidays(code, subdiv=subdivision or None, years=year)
+    # one language whatever the locale of the process, or trained and served names would differ
+    found = holidays.country_holidays(
+        code, subdiv=subdivision or None, years=year, language=LANGUAGE
+    )
     return MappingProxyType({np.datetime64(day, "D"): str(name) for day, name in found.items()})
 
 

@@ -93,7 +93,8 @@ class Timeline:
         )
         self.midnight: Ints = self._night
         self.weekday: Ints = np.array([d.weekday() for d in dates], dtype=np.int64)
-        known = holidays.country_holidays(COUNTRY, years=range(start.year, dates[-1].year + 1))
+        years = range(start.year, dates[-1].year + 1)
+        known = holidays.country_holidays(COUNTRY, years=years, language="en_US")
         self.holidays = [str(known[d]) if d in known else "" for d in dates]
         self.is_holiday = np.array([bool(name) for name in self.holidays])
         self.is_workday = (self.weekday != 6) & ~self.is_holiday
