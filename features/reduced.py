@@ -99,9 +99,18 @@ def _term(term: Term, absent: Absent) -> Node | None:
 
 def _has_rows(source: Source, absent: Absent) -> bool:
     """Whether its tables have rows, and those of two tables name each other."""
-    births = {(name, TABLES[name].birth or TABLES[name].key[0]) for name in source.tables}
+    return not _needs(source) & set(absent)
+
+
+def _birth(name: str) -> tuple[str, str]:
+    """The column that every row of a table has, so that its absence is the table's."""
+    return name, TABLES[name].birth or TABLES[name].key[0]
+
+
+def _needs(source: Source) -> set[tuple[str, str]]:
+    """The columns without which a source has no rows: births, and the link of two tables."""
     links = {(source.table, source.link)} if source.beside else set()
-    return not (births | links) & set(absent)
+    return {_birth(name) for name in source.tables} | links
 
 
 def _lost(columns: Collection[Column], absent: Absent) -> set[Column]:
@@ -188,16 +197,11 @@ def switched_off(features: Collection[Feature], absent: Absent) -> list[tuple[st
             (table, column)
         )
     gone = [feature for feature in features if reduced(feature, absent) is None]
-    reads = {
-        feature.name: {(c.table, c.name) for term in feature.node.terms() for c in term.columns}
-        | {
-            (name, TABLES[name].birth or TABLES[name].key[0])
-            for term in feature.node.terms()
-            for name in term.source.tables
-        }
-        | {(term.source.table, term.source.link) for term in feature.node.terms()}
-        for feature in gone
-    }
+    reads: dict[str, set[tuple[str, str]]] = {feature.name: set() for feature in gone}
+    for feature in gone:
+        for term in feature.node.terms():
+            reads[feature.name] |= {(column.table, column.name) for column in term.columns}
+            reads[feature.name] |= _needs(term.source)
     found = []
     for name, pairs in causes.items():
         left = set(absent) - pairs

@@ -245,36 +245,6 @@ def _most(column: Array) -> float:
     return float(known.max()) if known.size else 0.0
 
 
-def a_dozen(columns: Sequence[str]) -> list[str]:
-    """The dozen recency and frequency features of a view that a model's core regression gets.
-
-    How long ago and how often the customer complained, ordered and used; where some of that does
-    not exist, the rest gets more windows. ``columns``: the features there are.
-
-    >>> a_dozen(["tickets_complaint_since_last_days", "tickets_complaint_count_28d", "plan"])
-    ['tickets_complaint_since_last_days', 'tickets_complaint_count_28d']
-    """
-    streams = [
-        s for s in ("tickets_complaint", "orders", "usage") if f"{s}_since_last_days" in columns
-    ]
-    windows = {
-        3: ("_count_28d", "_count_90d", "_count_365d"),
-        2: ("_count_7d", "_count_28d", "_count_90d", "_count_180d", "_count_365d"),
-    }.get(
-        len(streams),
-        (
-            "_since_first_days",
-            "_gap_days",
-            *(f"_count_{days}d" for days in (7, 14, 28, 56, 90, 180, 365)),
-            "_count",
-        ),
-    )
-    wanted = [f"{stream}{end}" for stream in streams for end in ("_since_last_days", *windows)]
-    if len(streams) < 2:
-        wanted.append("customers_since_first_days")
-    return [name for name in wanted if name in columns]
-
-
 def fit_baselines(
     rows: pd.DataFrame,
     y: npt.ArrayLike,

@@ -31,9 +31,6 @@ from models.risk.model import Part, RiskModel
 from models.risk.rule import rule_view, train_rule
 from models.risk.settings import RiskSettings
 
-PENALTY = 10.0
-"""Ridge penalty, in pseudo-rows."""
-
 
 def view_of_logistic(complaint: ComplaintRule, tables: Tables) -> FeatureView:
     """Those of ``COLUMNS`` that these tables can tell, and what else the rule's view has."""
@@ -76,6 +73,6 @@ def train_logistic(
         rows, weights = matrix[few], np.ones(len(few))
         terms = design(rows, encoder, weights)
         values = designed(rows, terms)
-        [linear] = fit_linear(values, terms, y[few], weights, penalties=(PENALTY,))
+        [linear] = fit_linear(values, terms, y[few], weights, penalties=(settings.core_penalty,))
         parts.append(Part("linear", horizon, linear))
     return replace(rule, encoder=encoder, parts=tuple(parts), golden=matrix[:1])

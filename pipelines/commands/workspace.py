@@ -182,11 +182,7 @@ def register(app: typer.Typer) -> None:
         Example: presage features company --write --times 12 --dry-run
         """
         from pipelines.reports import features_line
-        from pipelines.steps.inputs import (
-            count_features,
-            describe_features,
-            write_feature_sets,
-        )
+        from pipelines.steps.inputs import describe_features, write_feature_sets
 
         if write or dry_run:
             moment = parse_time(as_of) if as_of else None
@@ -204,8 +200,7 @@ def register(app: typer.Typer) -> None:
             shown = table(["as of", "customers", "folder"], made) if made else []
             return Result(told, [*lines, *shown])
         with progress(as_json) as report:
-            cards = describe_features(directory, report)
-            names, missing = count_features(directory, report)
+            cards, missing = describe_features(directory, report)
         rows = [
             [
                 *(c[k] for k in ("name", "note", "source", "window", "cost", "null_share")),
@@ -220,6 +215,6 @@ def register(app: typer.Typer) -> None:
             },
             [
                 *table(["name", "is", "source", "window", "cost", "null share", "formula"], rows),
-                features_line(names, missing),
+                features_line(len(cards), missing),
             ],
         )

@@ -53,12 +53,15 @@ def count_features(workspace: Path, report: Progress) -> tuple[int, list[tuple[s
     return len(view.names), what_is_missing(tables, opened.settings, time_zone=zone)
 
 
-def describe_features(workspace: Path, report: Progress) -> list[dict[str, Any]]:
-    """The cards of the default view, with the share of nulls at the default as-of time."""
+def describe_features(
+    workspace: Path, report: Progress
+) -> tuple[list[dict[str, Any]], list[tuple[str, int]]]:
+    """The cards of the default view, with the share of nulls at the default as-of time; and what is
+    missing that would give more features."""
     from features.compute import compute
     from features.messages import reading
     from features.spine import customers_at
-    from features.views import default_view
+    from features.views import default_view, what_is_missing
 
     opened = Workspace.open(workspace)
     path = take_snapshot(workspace, report)
@@ -70,10 +73,11 @@ def describe_features(workspace: Path, report: Progress) -> list[dict[str, Any]]
     spine = customers_at(tables, [moment], settings.risk.active_within_days)
     report(f"computing {len(view.names)} features of {len(spine)} customers")
     found = compute(view, spine, seen)
-    return [
+    cards = [
         {**card, "null_share": round(float(found[card["name"]].isna().mean()), 4)}
         for card in view.cards()
     ]
+    return cards, what_is_missing(seen, settings, time_zone=settings.company.time_zone)
 
 
 def write_feature_sets(
