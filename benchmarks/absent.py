@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import argparse
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from risk import Case, real, simulated
+from running import show
 
 from data.contract import TABLES
 from data.errors import DataError, NotEnoughHistory
@@ -137,19 +137,14 @@ def main() -> None:
         cases += [c for c in real(Path(data)) if options.only in (None, c.name)]
     lines = []
     for case in cases:
-        case = replace(case, tables=MemoryTables({
-            name: case.tables.frame(name).drop(columns=["_row"], errors="ignore")
-            for name in READ if case.tables.has(name)
-        }))  # fmt: skip
         for what, removed in variants(case.tables, options.subsets, options.seed):
             found = row(case, what, removed)
             if found is not None:
                 lines.append(found)
                 print("| " + " | ".join(found) + " |", flush=True)
     header = ["company", "without", "AP", "AP usual LightGBM", "ratio", "difference (95 %)"]
-    print("\n| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
-    for found in sorted(lines, key=lambda line: float(line[4])):
-        print("| " + " | ".join(found) + " |")
+    print()
+    show(header, sorted(lines, key=lambda line: float(line[4])))
     below = [line for line in lines if float(line[4]) < 1]
     surely = [line for line in below if float(line[5].split(", ")[1].rstrip(")")) < 0]
     print(f"\n{len(lines)} times judged: {len(below)} below 1, {len(surely)} beyond noise.")

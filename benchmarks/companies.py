@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from running import presage
+from running import presage, show
 
 from models.metrics import average_precision, calibration_slope, ece, log_loss
 
@@ -81,8 +81,8 @@ def judged(source: Path, scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table(found: pd.DataFrame) -> list[list[str]]:
-    """The lines of the table: each company and horizon, then the mean of each horizon."""
+def table(found: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """The header and the lines: each company and horizon, then the mean of each horizon."""
     names = [c.removeprefix("ap ") for c in found.columns if c.startswith("ap ")]
     means = found.groupby("horizon").mean(numeric_only=True).reset_index()
     means["company"] = "mean"
@@ -105,13 +105,7 @@ def table(found: pd.DataFrame) -> list[list[str]]:
         )
     header = ["company", "horizon", "rate", "AP", *(f"AP {name[2:]}" for name in names)]
     header += ["AP / best peer", "skill", "skill ideal", "skill best peer", "ECE", "slope"]
-    return [header, *lines]
-
-
-def show(lines: list[list[str]]) -> None:
-    """Prints a table in Markdown; the first line is its header."""
-    for line in (lines[0], ["---"] * len(lines[0]), *lines[1:]):
-        print("| " + " | ".join(line) + " |")
+    return header, lines
 
 
 def main() -> None:
@@ -137,7 +131,7 @@ def main() -> None:
             seconds.append(took)
             print(f"{source.name}: trained in {took:.0f} s", flush=True)
     every = pd.concat(found, ignore_index=True)
-    show(table(every))
+    show(*table(every))
     print(f"\nTraining took {np.mean(seconds):.0f} s a company on the mean.")
 
 

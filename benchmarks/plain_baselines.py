@@ -16,6 +16,7 @@ from pathlib import Path
 # beside this file lies features.py, which is not the room of that name
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
+from running import show
 
 from data.settings import Settings
 from data.tables import MemoryTables
@@ -103,14 +105,12 @@ def spine_at(moment: datetime, who: pd.Index) -> pd.DataFrame:
     return pd.DataFrame({"customer_id": who.to_numpy(), "as_of": when})
 
 
-def show(header: list[str], lines: list[list[str]]) -> None:
-    """Print a table in Markdown."""
-    for line in (header, ["---"] * len(header), *lines):
-        print("| " + " | ".join(line) + " |")
-
-
 def main() -> None:
-    root = Path(os.environ["PRESAGE_DATA"])
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    data = os.environ.get("PRESAGE_DATA")
+    if not data:
+        raise SystemExit("PRESAGE_DATA is not set: it names the folder of the data sets")
+    root = Path(data)
     lines = [line for folder in sorted((root / "companies").glob("?")) for line in company(folder)]
     for h in HORIZONS:
         own = np.array([line[2:] for line in lines if line[1] == f"{h} d"], dtype=float)

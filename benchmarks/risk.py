@@ -29,6 +29,7 @@ from xml.etree import ElementTree
 import ideal
 import numpy as np
 import pandas as pd
+from running import show
 
 from data.adapters import adapter
 from data.settings import Complaint, Risk, Settings
@@ -263,12 +264,6 @@ def main() -> None:
     if beside:
         print("\nSimulated companies beside the ideal observer, against soft labels:\n")
         show(ideal.HEADER, [line for lines in beside for line in lines])
-
-
-def show(header: list[str], table: list[list[str]]) -> None:
-    """Print a table in Markdown."""
-    for line in (header, ["---"] * len(header), *table):
-        print("| " + " | ".join(line) + " |")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from running import presage
+from running import presage, show
 
 from data.snapshot import take
 from data.workspace import Workspace
@@ -158,8 +158,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             found = beside_lightgbm(options.company, options.days, Path(scratch))
         header = ["what", "CPU seconds", "seconds", "peak GiB", "ratio"]
-        for line in (header, ["---"] * len(header), *found):
-            print("| " + " | ".join(line) + " |")
+        show(header, found)
         return
     threads, lines = options.threads, []
     customers = int(50_000 * options.share)
@@ -172,8 +171,7 @@ def main() -> None:
     _, told = timed(lambda: model.reasons(riskiest, num_threads=threads))
     lines.append([f"reasons: the {len(riskiest)} riskiest", "60 s", *told])
     header = ["what", "bar", "seconds", "CPU seconds", "peak GiB of the process so far"]
-    for line in (header, ["---"] * len(header), *lines):
-        print("| " + " | ".join(line) + " |")
+    show(header, lines)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run a command as a user types it, and tell its seconds and peak memory."""
+"""What benchmarks share: a command as a user types it, with what it took; a table in Markdown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,3 +37,9 @@ def presage(*arguments: object, log: Path) -> Run:
         tail = "\n".join(log.read_text().splitlines()[-15:])
         raise SystemExit(f"presage {' '.join(command[1:])} exited {process.returncode}:\n{tail}")
     return Run(seconds, usage.ru_maxrss / 2**20, usage.ru_utime + usage.ru_stime)
+
+
+def show(header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """Print a table in Markdown."""
+    for line in (header, ["---"] * len(header), *lines):
+        print("| " + " | ".join(line) + " |")

@@ -66,7 +66,7 @@ def _node(node: Node, absent: Absent) -> Node | None:
         return replace(node, node=inner, link=link) if isinstance(link, Term) else None
     rows = _term(node.rows, absent)
     if inner is None or isinstance(inner, Constant) or not isinstance(rows, Term):
-        # so many times a constant: the count of his groups, which is a feature of its own
+        # so many times a constant: the count of the groups, which is a feature of its own
         return None if node.how != "sum" else NOTHING
     return replace(node, node=inner, rows=rows)
 
@@ -188,9 +188,7 @@ def switched_off(features: Collection[Feature], absent: Absent) -> list[tuple[st
     >>> switched_off(ORDER_FEATURES, absent)
     [('orders.product_category', 2), ('orders.carrier', 1)]
     """
-    empty = {
-        name for name, table in TABLES.items() if (name, table.birth or table.key[0]) in absent
-    }
+    empty = {name for name in TABLES if _birth(name) in absent}
     causes: dict[str, set[tuple[str, str]]] = {}
     for table, column in absent:
         causes.setdefault(table if table in empty else f"{table}.{column}", set()).add(
