@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,35 @@ class Progress(Protocol):
 
 def silent(message: str, share: float | None = None) -> None:
     """Progress that nobody watches."""
+
+
+class Timed:
+    """Progress that remembers how long each stage took.
+
+    >>> watched = Timed(silent)
+    >>> watched("computing features")
+    >>> watched.ended()[0].split(" of CPU")[1]
+    ' computing features'
+    """
+
+    def __init__(self, report: Progress) -> None:
+        self._report = report
+        self._stages: list[tuple[str, float, float]] = []
+
+    def __call__(self, message: str, share: float | None = None) -> None:
+        if not self._stages or message != self._stages[-1][0]:
+            self._stages.append((message, time.perf_counter(), time.process_time()))
+        self._report(message, share)
+
+    def ended(self) -> list[str]:
+        """Where the time went: a line for each stage, in their order."""
+        ends = [*self._stages[1:], ("", time.perf_counter(), time.process_time())]
+        return [
+            f"  {until - since:4.0f} s, {cpu_until - cpu_since:4.0f} s of CPU {message}"
+            for (message, since, cpu_since), (_, until, cpu_until) in zip(
+                self._stages, ends, strict=True
+            )
+        ]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +31,7 @@ import pandas as pd
 from data.errors import DataError
 from models.metrics import log_loss
 from models.risk.plain import amounts, attributes
+from models.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -131,22 +131,20 @@ def logistic_regression(
     def ready(values: Array) -> Array:
         return (logs(values) - centre) / spread
 
-    def fit(rows: npt.NDArray[np.bool_], penalty: float) -> Any:
-        model = LogisticRegression(C=penalty, max_iter=100, solver="newton-cholesky")
-        return model.fit(ready(raw[rows]), labels[rows])
-
     early, late = _newest_fifth(labels, as_of)
+    x = ready(raw)
+    # each penalty begins where the last one ended
+    model = LogisticRegression(max_iter=100, solver="newton-cholesky", warm_start=True)
     chosen = PENALTIES[-2]
     if late.any():
-        losses = [
-            log_loss(
-                labels[late],
-                np.clip(fit(early, c).predict_proba(ready(raw[late]))[:, 1], GUARD, 1 - GUARD),
-            )
-            for c in PENALTIES
-        ]
+        losses = []
+        first, held = x[early], x[late]
+        for penalty in PENALTIES:
+            model.set_params(C=penalty).fit(first, labels[early])
+            risk = np.clip(model.predict_proba(held)[:, 1], GUARD, 1 - GUARD)
+            losses.append(log_loss(labels[late], risk))
         chosen = PENALTIES[int(np.argmin(losses))]
-    model = fit(np.ones(len(labels), dtype=bool), chosen)
+    model.set_params(C=chosen).fit(x, labels)
     return Fitted(tuple(columns), lambda values: model.predict_proba(ready(values))[:, 1])
 
 
@@ -245,6 +243,7 @@ def _most(column: Array) -> float:
     return float(known.max()) if known.size else 0.0
 
 
+@one_thread
 def fit_baselines(
     rows: pd.DataFrame,
     y: npt.ArrayLike,

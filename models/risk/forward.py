@@ -6,7 +6,7 @@ it says how the parts do on customers' futures, not how well they remember their
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,8 +25,8 @@ from models.risk.fit import (
     try_trees,
 )
 from models.risk.hazards import Hazards, Roles
-from models.risk.mixture import Mixture, mix, recalibrated_loss, recalibrated_losses
-from models.risk.rows import Slice, later_slices, with_both
+from models.risk.mixture import Mixture, mix, recalibrated_losses
+from models.risk.rows import Mask, Slice, later_slices, with_both
 from models.risk.settings import RiskSettings
 
 Array = npt.NDArray[np.float64]
@@ -37,14 +37,6 @@ PRIORS = {False: (0.4, 0.3, 0.3), True: (0.35, 0.35, 0.3)}
 causes add up, of trees, hazards and core. The core is left out where no column of it is there."""
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What the later slices chose for one horizon: number of trees, the regression's penalty."""
-
-    rounds: int
-    penalty: float
-
-
 class Trial:
     """The parts trained before one later slice, and their scores on it, for every candidate."""
 
@@ -52,40 +44,57 @@ class Trial:
         self, rows: Rows, part: Slice, horizons: Sequence[int], settings: RiskSettings
     ) -> None:
         self.part, self.judged = part, part.judged
-        held = rows.matrix[part.judged]
         self.trees: dict[int, dict[int, Array]] = {}
-        self.linear: dict[int, dict[float, Array]] = {}
+        self.linear: dict[int, Array] = {}
         self.hazards: dict[int, Array] = {}
         self.core: dict[int, Array] = {}
         self.causes: dict[int, Hazards] = {}
+        held = rows.matrix[part.judged]
         causes: Hazards | None = None
         for h in horizons:
-            kept, weights = training(rows, part.before[h], h, settings, settings.most_rows_tried)
+            kept, weights = self._rows(rows, h, settings)
             causes = fit_causes(rows, kept, weights, h, settings, causes)
             if causes is not None:
                 self.causes[h], self.hazards[h] = causes, causes.score(held)
-            fitted = fit_regressions(rows, kept, weights, h, settings.penalties, settings)
-            self.linear[h] = {
-                penalty: line.score(held)
-                for penalty, line in zip(settings.penalties, fitted, strict=True)
-            }
             core = fit_core(rows, kept, weights, h, settings)
             if core is not None:
                 self.core[h] = core.score(held)
 
+    def _rows(self, rows: Rows, horizon: int, settings: RiskSettings) -> tuple[Mask, Array]:
+        return training(
+            rows, self.part.before[horizon], horizon, settings, settings.most_rows_tried
+        )
+
+    def regress(
+        self, rows: Rows, horizon: int, penalties: Sequence[float], settings: RiskSettings
+    ) -> list[Array]:
+        """The scores of a horizon's regression under each penalty."""
+        kept, weights = self._rows(rows, horizon, settings)
+        fitted = fit_regressions(rows, kept, weights, horizon, penalties, settings)
+        held = rows.matrix[self.judged]
+        return [line.score(held) for line in fitted]
+
     def grow(self, rows: Rows, horizon: int, settings: RiskSettings, seed: int) -> None:
         """The horizon's trees."""
-        before = self.part.before[horizon]
-        kept, weights = training(rows, before, horizon, settings, settings.most_rows_tried)
+        kept, weights = self._rows(rows, horizon, settings)
         self.trees[horizon] = try_trees(rows, kept, weights, horizon, self.judged, settings, seed)
 
-    def parts(self, horizon: int, chosen: Chosen) -> list[Array]:
+    def parts(self, horizon: int, rounds: int) -> list[Array]:
         """The scores of a horizon's parts, in the order in which a model has them."""
-        beside = self.linear[horizon][chosen.penalty]
-        if horizon in self.hazards:
-            beside = self.hazards[horizon]
+        beside = self.hazards if horizon in self.hazards else self.linear
         core = [self.core[horizon]] if horizon in self.core else []
-        return [self.trees[horizon][chosen.rounds], beside, *core]
+        return [self.trees[horizon][rounds], beside[horizon], *core]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """``trials`` on the later slices, and what they chose: the rows' roles (none if hazards are of
+    no use), the regression's penalty, and by horizon the number of trees."""
+
+    rows: Rows
+    trials: Sequence[Trial]
+    penalty: float
+    rounds: Mapping[int, int]
 
 
 def slices_of(
@@ -131,93 +140,98 @@ def _bounded(rows: Rows, part: Slice, horizons: Sequence[int], settings: RiskSet
     return part if share >= 1 else Slice(part.before, part.judged & (rows.drawn < share))
 
 
-def trials(
+def try_parts(
     rows: Rows,
     slices: Sequence[Slice],
     horizons: Sequence[int],
     settings: RiskSettings,
     seed: int,
-) -> tuple[Rows, list[Trial]]:
-    """The parts tried on the later slices; and the rows, without roles if hazards are of no use.
+) -> Trials:
+    """The parts tried on the later slices.
 
     Causes do not add up everywhere. Where a regression tells the later slices better than hazards
-    do, beyond noise, it takes their place beside the trees.
+    do, beyond noise, it takes their place beside the trees. It costs more than all else, so the
+    middle horizon decides, and chooses the penalty, for all.
     """
-    alone = replace(settings, num_threads=1)
-    tried = together(
-        [partial(Trial, rows, part, horizons, alone) for part in slices], settings.num_threads
+    alone, threads = replace(settings, num_threads=1), settings.num_threads
+    trials = together([partial(Trial, rows, part, horizons, alone) for part in slices], threads)
+    middle = horizons[len(horizons) // 2]
+    scores = together(
+        [partial(trial.regress, rows, middle, settings.penalties, alone) for trial in trials],
+        threads,
     )
-    if tried[0].hazards and not _add_up(rows, tried, horizons, settings):
-        rows = replace(rows, roles=Roles((), (), None))
-        for trial in tried:
-            trial.hazards, trial.causes = {}, {}
-    growing = [partial(trial.grow, rows, h, alone, seed) for trial in tried for h in horizons]
-    together(growing, settings.num_threads)
-    return rows, tried
-
-
-def _add_up(
-    rows: Rows, tried: Sequence[Trial], horizons: Sequence[int], settings: RiskSettings
-) -> bool:
-    """Whether hazards tell the later slices as well as the best regression, up to one standard
-    error: where complaints are few, the better of two is a matter of chance."""
-
-    def losses(score: Callable[[Trial, int], Array]) -> Array:
-        return np.concatenate([
-            recalibrated_losses(score(trial, h), y, np.ones(len(y)))
-            for trial in tried
-            for h in horizons
-            for y in [rows.y[h][trial.judged]]
-        ])  # fmt: skip
-
-    others = [
-        losses(lambda trial, h, penalty=penalty: trial.linear[h][penalty])  # type: ignore[misc]
-        for penalty in settings.penalties
+    losses = [
+        _losses(rows, trials, middle, [of_slice[at] for of_slice in scores])
+        for at in range(len(settings.penalties))
     ]
-    best = min(others, key=lambda of: float(of.mean()))
-    worse = losses(lambda trial, h: trial.hazards[h]) - best
+    best = int(np.argmin([float(of.mean()) for of in losses]))
+    penalty = settings.penalties[best]
+    if trials[0].hazards and not _add_up(rows, trials, middle, losses[best]):
+        rows = replace(rows, roles=Roles((), (), None))
+        for trial in trials:
+            trial.hazards, trial.causes = {}, {}
+    if not trials[0].hazards:
+        others = [h for h in horizons if h != middle]
+        for trial, of_slice in zip(trials, scores, strict=True):
+            trial.linear[middle] = of_slice[best]
+        regressions = [(trial, h) for trial in trials for h in others]
+        found = together(
+            [partial(trial.regress, rows, h, (penalty,), alone) for trial, h in regressions],
+            threads,
+        )
+        for (trial, h), [score] in zip(regressions, found, strict=True):
+            trial.linear[h] = score
+    together([partial(t.grow, rows, h, alone, seed) for t in trials for h in horizons], threads)
+    rounds = {h: _rounds(rows, trials, h, settings) for h in horizons}
+    return Trials(rows, trials, penalty, rounds)
+
+
+def _losses(rows: Rows, trials: Sequence[Trial], horizon: int, scores: Sequence[Array]) -> Array:
+    """Row by row the losses of the slices' scores, recalibrated."""
+    found = []
+    for trial, score in zip(trials, scores, strict=True):
+        y = rows.y[horizon][trial.judged]
+        found.append(recalibrated_losses(score, y, np.ones(len(y))))
+    return np.concatenate(found)
+
+
+def _add_up(rows: Rows, trials: Sequence[Trial], horizon: int, regression: Array) -> bool:
+    """Whether hazards tell the later slices as well as the best regression, whose losses are given,
+    up to one standard error: where complaints are few, the better of two is a matter of chance."""
+    worse = (
+        _losses(rows, trials, horizon, [trial.hazards[horizon] for trial in trials]) - regression
+    )
     return float(worse.mean()) < float(worse.std()) / np.sqrt(len(worse))
 
 
-def choose(rows: Rows, tried: Sequence[Trial], horizon: int, settings: RiskSettings) -> Chosen:
-    """Rounds and penalty with the least recalibrated loss, over the slices by their rows."""
-
-    def loss(of: str, candidate: float) -> float:
-        losses, sizes = [], []
-        for trial in tried:
-            score = getattr(trial, of)[horizon][candidate]
-            y = rows.y[horizon][trial.judged]
-            losses.append(recalibrated_loss(score, y, np.ones(len(y))))
-            sizes.append(len(y))
-        return float(np.average(losses, weights=sizes))
-
-    tried_by_all = [
-        count for count in settings.trees.rounds if all(count in t.trees[horizon] for t in tried)
+def _rounds(rows: Rows, trials: Sequence[Trial], horizon: int, settings: RiskSettings) -> int:
+    """The number of trees with the least recalibrated loss over the slices' rows."""
+    every = [
+        count for count in settings.trees.rounds if all(count in t.trees[horizon] for t in trials)
     ]
-    rounds = min(tried_by_all, key=lambda count: loss("trees", count))
-    penalty = min(settings.penalties, key=lambda value: loss("linear", value))
-    return Chosen(rounds, penalty)
+    loss = {
+        count: _losses(rows, trials, horizon, [t.trees[horizon][count] for t in trials]).mean()
+        for count in every
+    }
+    return min(every, key=lambda count: float(loss[count]))
 
 
 def mixtures_of(
-    rows: Rows,
-    tried: Sequence[Trial],
-    chosen: Mapping[int, Chosen],
-    horizons: Sequence[int],
-    settings: RiskSettings,
+    found: Trials, horizons: Sequence[int], settings: RiskSettings
 ) -> tuple[dict[int, Mixture], dict[int, dict[str, float]]]:
     """Per horizon the mixture of all parts, and how it did on the later slices."""
+    rows, trials = found.rows, found.trials
     scores = np.vstack(
         [
-            np.column_stack([score for h in horizons for score in trial.parts(h, chosen[h])])
-            for trial in tried
+            np.column_stack([score for h in horizons for score in trial.parts(h, found.rounds[h])])
+            for trial in trials
         ]
     )
     mixtures, forward = {}, {}
     for at, h in enumerate(horizons):
-        y = np.concatenate([rows.y[h][trial.judged] for trial in tried])
-        shares: tuple[float, ...] = PRIORS[bool(tried[0].hazards)]
-        if not tried[0].core:
+        y = np.concatenate([rows.y[h][trial.judged] for trial in trials])
+        shares: tuple[float, ...] = PRIORS[bool(trials[0].hazards)]
+        if not trials[0].core:
             shares = shares[:2]
         prior = np.zeros(scores.shape[1])
         prior[len(shares) * at : len(shares) * (at + 1)] = shares
@@ -241,14 +255,13 @@ def mixtures_of(
     return mixtures, forward
 
 
-def leaks(
-    rows: Rows, tried: Sequence[Trial], horizons: Sequence[int], settings: RiskSettings
-) -> list[str]:
+def leaks(found: Trials, horizons: Sequence[int], settings: RiskSettings) -> list[str]:
     """Alarms for single features that rank later complaints too well to be true."""
-    judged = np.logical_or.reduce([trial.judged for trial in tried])
+    rows = found.rows
+    judged = np.logical_or.reduce([trial.judged for trial in found.trials])
     every = rows.y[horizons[0]]
     y, past = every[judged], ~judged & ~np.isnan(every)
-    found = []
+    alarms = []
     for at, name in enumerate(rows.encoder.columns):
         values = rows.matrix[judged, at].astype(np.float64)
         if at in rows.encoder.categorical:  # a category ranks by its rate so far
@@ -257,11 +270,11 @@ def leaks(
         area = roc_auc(y, np.where(np.isnan(values), lowest - 1.0, values))
         area = max(area, 1 - area)
         if area >= settings.leak_auc:
-            found.append(
+            alarms.append(
                 f"the feature {name} alone ranks later complaints almost perfectly (AUC "
                 f"{area:.3f}): it probably knows the outcome; check when its values become known"
             )
-    return found
+    return alarms
 
 
 def _rates(codes: Array, y: Array, asked: Array) -> Array:

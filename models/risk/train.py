@@ -40,7 +40,7 @@ from models.risk.fit import (
     training,
     try_contacts,
 )
-from models.risk.forward import Chosen, Trial, choose, leaks, mixtures_of, slices_of, trials
+from models.risk.forward import Trials, leaks, mixtures_of, slices_of, try_parts
 from models.risk.hazards import Hazards
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
@@ -48,12 +48,14 @@ from models.risk.model import Part, RiskModel, Tickets, scores_of
 from models.risk.rows import Mask, age_weights, thinned
 from models.risk.settings import RiskSettings
 from models.risk.trees import raw_score
+from models.threads import one_thread
 
 Array = npt.NDArray[np.float64]
 
 CHOICES = ("next_topic", "next_channel")
 
 
+@one_thread
 def train_risk(
     features: pd.DataFrame,
     labels: pd.DataFrame,
@@ -83,22 +85,22 @@ def train_risk(
     sorted_labels = labels.iloc[order]
     contacts = _contacts(sorted_labels, wanted)
     slices = slices_of(rows, wanted, settings, gap_days)
-    rows, tried = trials(rows, slices, wanted, settings, seed)
-    chosen = {h: choose(rows, tried, h, settings) for h in wanted}
-    mixtures, forward = mixtures_of(rows, tried, chosen, wanted, settings)
+    found = try_parts(rows, slices, wanted, settings, seed)
+    rows, last = found.rows, found.trials[-1]
+    mixtures, forward = mixtures_of(found, wanted, settings)
 
     alone = replace(settings, num_threads=1)
     before, judged = slices[-1].before[wanted[-1]], slices[-1].judged
-    causes = tried[-1].causes.get(wanted[-1])
+    causes = last.causes.get(wanted[-1])
     fits: list[Callable[[], Any]] = [
         lambda: _tickets(rows, contacts, wanted[-1], before, judged, alone, seed),
-        *(partial(_parts, rows, chosen[h], h, tried[-1], alone, seed) for h in wanted),
+        *(partial(_parts, found, h, alone, seed) for h in wanted),
         *(partial(_next, rows, sorted_labels, of, causes, seed, alone) for of in CHOICES),
     ]
     tickets, *learned, topic, channel = together(fits, settings.num_threads)
     parts = [part for of_horizon in learned for part in of_horizon]
     mixtures, level = _levels(rows, parts, mixtures, wanted, settings, days)
-    alarms = leaks(rows, tried, wanted, settings)
+    alarms = leaks(found, wanted, settings)
     return RiskModel(
         horizons=wanted,
         encoder=encoder,
@@ -109,28 +111,26 @@ def train_risk(
         channel=channel,
         cards={str(card["name"]): _card(card) for card in cards if card["name"] in encoder.columns},
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
-        notes=_notes(rows, wanted, chosen, forward, alarms, settings, seed, gap_days)
-        | {"level": level},
+        notes=_notes(found, wanted, forward, alarms, settings, seed, gap_days) | {"level": level},
         days=days,
     )
 
 
-def _parts(
-    rows: Rows, chosen: Chosen, horizon: int, tried: Trial, settings: RiskSettings, seed: int
-) -> list[Part]:
-    """The parts of one horizon, learned from all rows; ``tried``: a trial to begin from."""
-    h, known = horizon, rows.known(horizon)
+def _parts(found: Trials, horizon: int, settings: RiskSettings, seed: int) -> list[Part]:
+    """The parts of one horizon, learned from all rows; hazards begin where the last trial's are."""
+    h, rows = horizon, found.rows
+    known = rows.known(h)
     kept, weights = training(rows, known, h, settings, settings.most_rows)
-    trees = Part("trees", h, fit_trees(rows, kept, weights, h, chosen.rounds, settings, seed))
-    more = training(
-        rows, known, h, settings, settings.most_rows_of_hazards, settings.others_of_hazards
-    )
-    hazards = fit_causes(rows, *more, h, settings, tried.causes.get(h))
+    trees = Part("trees", h, fit_trees(rows, kept, weights, h, found.rounds[h], settings, seed))
     core = fit_core(rows, kept, weights, h, settings)
     few = [Part("core", h, core)] if core is not None else []
-    if hazards is not None:
-        return [trees, Part("hazards", h, hazards), *few]
-    [linear] = fit_regressions(rows, kept, weights, h, (chosen.penalty,), settings)
+    start = found.trials[-1].causes.get(h)
+    if start is not None:
+        more = training(
+            rows, known, h, settings, settings.most_rows_of_hazards, settings.others_of_hazards
+        )
+        return [trees, Part("hazards", h, fit_causes(rows, *more, h, settings, start)), *few]
+    [linear] = fit_regressions(rows, kept, weights, h, (found.penalty,), settings)
     return [trees, Part("linear", h, linear), *few]
 
 
@@ -152,9 +152,8 @@ def forward_loss(
     wanted = tuple(sorted(set(horizons)))
     rows, _ = _rows(features, labels, wanted, settings, cards)
     slices = slices_of(rows, wanted, settings, gap_days)
-    rows, tried = trials(rows, slices, wanted, settings, seed)
-    chosen = {h: choose(rows, tried, h, settings) for h in wanted}
-    _, forward = mixtures_of(rows, tried, chosen, wanted, settings)
+    found = try_parts(rows, slices, wanted, settings, seed)
+    _, forward = mixtures_of(found, wanted, settings)
     return float(np.mean([forward[h]["log_loss"] for h in wanted]))
 
 
@@ -293,15 +292,15 @@ def _next(
 
 
 def _notes(
-    rows: Rows,
+    found: Trials,
     horizons: Sequence[int],
-    chosen: Mapping[int, Chosen],
     forward: Mapping[int, Mapping[str, float]],
     alarms: Sequence[str],
     settings: RiskSettings,
     seed: int,
     gap_days: float,
 ) -> dict[str, Any]:
+    rows = found.rows
     times = pd.to_datetime(np.unique(rows.as_of), unit="us")
     return {
         "rows": len(rows.matrix),
@@ -311,8 +310,8 @@ def _notes(
         "gap_days": gap_days,
         "seed": seed,
         "base_rates": {str(h): float(np.nanmean(rows.y[h])) for h in horizons},
-        "rounds": {str(h): chosen[h].rounds for h in horizons},
-        "penalties": {str(h): chosen[h].penalty for h in horizons},
+        "rounds": {str(h): found.rounds[h] for h in horizons},
+        "penalties": {str(h): found.penalty for h in horizons},
         "forward": {str(h): dict(forward[h]) for h in horizons},
         "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in _flat(settings).items()},
         "alarms": list(alarms),

@@ -29,7 +29,7 @@ from models.risk.repeat import told as told_of_repeats
 from models.risk.report import ablation, decay, one_line, segments
 from models.risk.search import Found
 from models.risk.settings import RiskSettings
-from pipelines.console import Progress, Result, say
+from pipelines.console import Progress, Result, Timed, say
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, resamples, said_before
 from pipelines.steps.risk_learning import HORIZONS, Learned, learn
 from pipelines.steps.risk_rule import KIND, at_work, train_rule_model, train_stand_in
@@ -51,6 +51,20 @@ def train_risk_model(
 
     ``search_minutes``: how long to search for better settings; None: as ``[risk]`` says.
     """
+    watched = Timed(report)
+    result = _trained(workspace, snapshot, as_of, watched, search_minutes)
+    return Result(
+        result.data, [*result.lines, "  where the time went:", *watched.ended()], result.exit_code
+    )
+
+
+def _trained(
+    workspace: Path,
+    snapshot: Path,
+    as_of: datetime,
+    report: Progress,
+    search_minutes: float | None,
+) -> Result:
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     if not tables.has("tickets"):
