@@ -66,13 +66,15 @@ def train_risk(
     cards: Sequence[Mapping[str, Any]] = (),
     gap_days: float = 0.0,
     days: Days | None = None,
+    choices: bool = True,
 ) -> RiskModel:
     """Learn P(complaint in [T + gap, T + gap + h)) for every h of ``horizons`` (days).
 
     ``features``: what ``features.compute`` returns; ``labels``: what ``features.labels`` returns,
     row by row the same customers and times. ``cards``: the view's, for the reasons' words and for
     what each feature can be among causes (``role``); without them there are no hazards. ``days``:
-    what the days of windows are worth (models/risk/days.py); None: all the same.
+    what the days of windows are worth (models/risk/days.py); None: all the same. ``choices``: learn
+    the next topic and channel too.
 
     Raises NotEnoughHistory, naming horizon, days and complaints missing, for too little history;
     DataError for labels of one class, for features that never vary, and for rows that do not match.
@@ -95,7 +97,10 @@ def train_risk(
     fits: list[Callable[[], Any]] = [
         lambda: _tickets(rows, contacts, wanted[-1], before, judged, alone, seed),
         *(partial(_parts, found, h, alone, seed) for h in wanted),
-        *(partial(_next, rows, sorted_labels, of, causes, seed, alone) for of in CHOICES),
+        *(
+            partial(_next, rows, sorted_labels, of if choices else None, causes, seed, alone)
+            for of in CHOICES
+        ),
     ]
     tickets, *learned, topic, channel = together(fits, settings.num_threads)
     parts = [part for of_horizon in learned for part in of_horizon]
@@ -269,14 +274,14 @@ def _dispersion(expected: Array, weights: Array, any_seen: float) -> float:
 def _next(
     rows: Rows,
     labels: pd.DataFrame,
-    column: str,
+    column: str | None,
     causes: Hazards | None,
     seed: int,
     settings: RiskSettings,
 ) -> Any:
-    """What the next complaint chooses; ``causes``: those of the longest horizon, as the last trial
-    learned them, so that later rows can tell whether they help."""
-    if column not in labels.columns:
+    """What the next complaint chooses in ``column``, None without; ``causes``: those of the longest
+    horizon, as the last trial learned them, so that later rows can tell whether they help."""
+    if column is None or column not in labels.columns:
         return None
     followed = drawn(rows, labels[column].notna().to_numpy(), settings.most_rows_of_choice)
     return learn_choice(

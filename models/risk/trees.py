@@ -36,7 +36,7 @@ class TreeSettings:
     feature_share: float = 0.25
     """Share of the features that a tree may use; at least ``LEAST_FEATURES`` of them."""
     ridge: float = 10.0
-    max_bins: int = 127
+    max_bins: int = 63
     rounds: tuple[int, ...] = (8, 15, 30, 53, 83, 120)
     """Numbers of trees to choose from."""
 

@@ -98,11 +98,11 @@ def learn(
         )
         learner = searched.settings
         twin = with_view(
-            _trained(known, read.labels, settings, view, horizons, learner), view, read.model
+            _trained(known, read.labels, settings, view, horizons, learner, False), view, read.model
         )
     report(f"training on {len(rows.features)} rows, {len(view.names)} features")
     model = with_view(
-        _trained(rows, read.labels, settings, view, horizons, learner), view, read.model
+        _trained(rows, read.labels, settings, view, horizons, learner, True), view, read.model
     )
     model = replace(model, repeat=repeat_of(rows, read.labels))
     return Learned(model, twin, judged, rows, horizons, view, read, searched)
@@ -139,9 +139,10 @@ def _trained(
     view: FeatureView,
     horizons: tuple[int, ...],
     learner: RiskSettings,
+    choices: bool,
 ) -> RiskModel:
     """The model of what was known when the rows were; ``tables``: whose tickets say what
-    complaints are."""
+    complaints are; ``choices``: with the next topic and channel, by which no twin is judged."""
     return train_risk(
         learned.features,
         learned.labels,
@@ -158,6 +159,7 @@ def _trained(
             time_zone=settings.company.time_zone,
             gap_days=settings.risk.gap_days,
         ),
+        choices=choices,
     )
 
 
@@ -171,7 +173,9 @@ def _twin(
 ) -> tuple[RiskModel, pd.DataFrame]:
     """A model that learned from what was known at E, and the labels from E on that judge it.
 
-    Four moments judge; in a short history one. The index of the judging rows is ``learned``'s.
+    The newest fifth of the moments judges, four to eight of them; in a short history one. (Four
+    weeks could not tell a model from the logistic regression where both months around them could.)
+    The index of the judging rows is ``learned``'s.
     """
     complete = learned.labels[f"label_{max(horizons)}d"].notna()
     times = sorted(learned.labels.loc[complete, "as_of"].unique())
@@ -181,7 +185,7 @@ def _twin(
             f"about {max(horizons)} more days of history are needed"
         )
     refusal: DataError | None = None
-    for count in (4, 1):
+    for count in (min(max(len(times) // 5, 4), 8), 1):
         if count > len(times):
             continue
         judged = learned.labels[learned.labels["as_of"].isin(times[-count:]) & complete]
@@ -190,7 +194,7 @@ def _twin(
         try:
             known = known_by(learned, since, read.labels, HORIZONS, settings)
             usual = risk_settings(settings.risk, num_threads=THREADS)
-            twin = _trained(known, read.labels, settings, view, horizons, usual)
+            twin = _trained(known, read.labels, settings, view, horizons, usual, False)
             return with_view(twin, view, read.model), judged
         except DataError as error:
             refusal = error
