@@ -195,6 +195,12 @@ def test_a_view_that_has_become_smaller_is_told_and_its_champion_stays(
     monkeypatch.setattr(risk_training, "gate", lambda *_, **__: passes)
     first = trained(folder)
     assert first.data["promoted"] and not any("fewer than the champion" in x for x in first.lines)
+    at = first.lines.index("  where the time went:")
+    seconds = [
+        re.fullmatch(r" +\d+ s, +\d+ s of CPU (\w+) .*|.*", x) for x in first.lines[at + 1 :]
+    ]
+    stages = {found[1] for found in seconds if found}
+    assert {"computing", "training"} <= stages
 
     def smaller(*arguments: object) -> FeatureView:
         whole = default_view(*arguments)
