@@ -45,4 +45,4 @@ lock:
 	  --all-extras --custom-compile-command "make lock" --quiet pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo
+	rm -rf .venv build mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo

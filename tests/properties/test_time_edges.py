@@ -3,7 +3,7 @@
 Histories come from a seeded generator that puts moments on the edges of windows, horizons and
 as-of times, and a microsecond to either side of them. The truth is a few lines of Python a case,
 over the rows that the contract's words leave at T; it shares nothing with the engine.
-``benchmarks/mutants.py`` runs this file against every mutant of the files that cut time.
+mutmut runs this file against every mutant of the files that cut time (pyproject.toml).
 """
 
 from __future__ import annotations
