@@ -1,6 +1,6 @@
 """Columns and tables that are missing: our average precision beside the usual LightGBM's.
 
-    PRESAGE_DATA=... .venv/bin/python benchmarks/absent.py [--only simulated] [--subsets 20]
+    PRESAGE_DATA=... .venv/bin/python -m benchmarks.absent [--only simulated] [--subsets 20]
 
 A company's optional columns and tables are removed, each in turn, then random subsets of them. Each
 time a model is learned as of one cutoff from what is left, and judged on the 14 days after it
@@ -10,20 +10,15 @@ probabilities, the real sets by what came. The last lines count how often ours w
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
-from risk import Case, real, simulated
-from running import show
 
+from benchmarks.risk import Case, real, simulated
+from benchmarks.running import show
 from data.contract import TABLES
 from data.errors import DataError, NotEnoughHistory
 from data.tables import MemoryTables

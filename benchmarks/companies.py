@@ -1,6 +1,6 @@
 """Companies of other makes: train and score each as a user would, and judge by soft labels.
 
-    PRESAGE_DATA=... .venv/bin/python benchmarks/companies.py [--only a,b] [--keep DIR]
+    PRESAGE_DATA=... .venv/bin/python -m benchmarks.companies [--only a,b] [--keep DIR]
 
 Below ``PRESAGE_DATA/companies`` lies one folder a company: tables as of a cutoff, the probability
 of a complaint by an observer who knows the mechanism (``ideal_7`` ...) and by the hidden state
@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from running import presage, show
 
+from benchmarks.running import presage, show
 from models.metrics import average_precision, calibration_slope, ece, log_loss
 
 HORIZONS = (7, 14, 30)

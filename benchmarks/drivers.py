@@ -1,6 +1,6 @@
 """What drivers are worth: volume forecasts of simulated companies around strikes, and in all weeks.
 
-    .venv/bin/python benchmarks/drivers.py [--customers 6000] [--days 420] [--seeds 21,22,23,24]
+    .venv/bin/python -m benchmarks.drivers [--customers 6000] [--days 420] [--seeds 21,22,23,24]
         [--cache FOLDER] [--every 14] [--runs 16]
 
 A company is simulated per seed. Around every strike of its truth, and once every so many days over
@@ -14,19 +14,14 @@ alone. Beside them stands what could be known at best: the company itself, run o
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from drivers_ideal import ideal
-from simulated import companies, options_of, tables_of
 
+from benchmarks.drivers_ideal import ideal
+from benchmarks.simulated import companies, options_of, tables_of
 from data.tables import MemoryTables
 from models.volume import VolumeContext, backtest, series_from_tickets
 from models.volume.drivers import DriverSource

@@ -1,8 +1,8 @@
 """What features cost: this engine beside SQL, Polars and pandas, on the same files in one run.
 
-    benchmarks/features.py                                 # 1 M customers, 36 M events
-    benchmarks/features.py --customers 20000 --events 700000 --only windows
-    benchmarks/features.py --only growth --events 64000000
+    .venv/bin/python -m benchmarks.features   # 1 M customers, 36 M events
+    .venv/bin/python -m benchmarks.features --customers 20000 --events 700000 --only windows
+    .venv/bin/python -m benchmarks.features --only growth --events 64000000
 
 Each engine runs in a process of its own: CPU seconds (imports and compilation apart), wall seconds,
 peak memory. Every engine's sixty columns must have the same sums, or the run fails. Parts:
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import shutil
 import subprocess
@@ -25,11 +24,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from benchmarks.feature_engines import ENGINES, checksums_of
 from benchmarks.feature_world import AS_OF, make_company, make_usage
 
+ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("windows", "default", "growth", "online")
 
 
@@ -143,11 +141,12 @@ def _child(engine: str, times: int, world: Path, arguments: argparse.Namespace) 
     python = sys.executable
     if engine == "polars":
         python = _polars_python(world.parent)
-    command = [python, __file__, "--engine", engine, "--times", str(times), "--world", str(world)]
-    told = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
-    if told.returncode:
-        sys.exit(f"{engine} failed:\n{told.stderr[-3000:]}")
-    return json.loads(told.stdout.strip().splitlines()[-1])
+    command = [python, "-m", "benchmarks.features", "--engine", engine]
+    command += ["--times", str(times), "--world", str(world.resolve())]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        sys.exit(f"{engine} failed:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def _polars_python(folder: Path) -> str:

@@ -1,6 +1,6 @@
 """The rest of today: the morning's forecast, one made now, and the morning's adjusted by today.
 
-    PRESAGE_DATA=... python benchmarks/intraday.py [--days 40]
+    PRESAGE_DATA=... .venv/bin/python -m benchmarks.intraday [--days 40]
 
 Calls of two banks by the hour. The model is trained once, before the last so many days; on each of
 them, at 10, 12, 14 and 16 o'clock, the hours that are left are forecast three ways from the counts
@@ -9,18 +9,12 @@ up to then. Intervals of the ratios: days drawn 2,000 times in pairs.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 
 import numpy as np
 import pandas as pd
-from volume_sets import Series, bank_hourly, technion_hourly
 
+from benchmarks.volume_sets import Series, bank_hourly, technion_hourly
 from models.volume import VolumeContext, train_volume
 from models.volume.intraday import rest_of_today
 from models.volume.panel import panel_of

@@ -1,6 +1,6 @@
 """A hundred planted leaks of eight kinds, and twenty clean sets: who is caught, who is accused?
 
-    .venv/bin/python benchmarks/leaks.py [--kinds "later event"] [--each N] [--clean N]
+    .venv/bin/python -m benchmarks.leaks [--kinds "later event"] [--each N] [--clean N]
 
 Each set is audited in every way that it allows: as a function that is run again in other worlds
 (``features.leaks.audit``) and as a finished table (``features.finished.audit_set``). Prints per
@@ -12,19 +12,13 @@ unless all are caught and nothing honest is accused.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
-# the project before this folder, which has a features.py of its own
-sys.path[:1] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).parent)]
-
-from planted import KINDS, Case, clean, planted  # noqa: E402
-
-from features.finished import audit_set  # noqa: E402
-from features.leaks import Alarm, audit  # noqa: E402
+from benchmarks.planted import KINDS, Case, clean, planted
+from features.finished import audit_set
+from features.leaks import Alarm, audit
 
 ANYTHING = "knows the outcome"
 """What a finished table can say of a column whose making is not known."""

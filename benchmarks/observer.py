@@ -1,4 +1,6 @@
-"""Proof of the ideal observer: ``python benchmarks/observer.py [--customers 8000] [--seeds 1,2]``.
+"""Proof of the ideal observer.
+
+    .venv/bin/python -m benchmarks.observer [--customers 8000] [--seeds 1,2]
 
 Simulated companies are stopped at several moments. At each, the observer tells every customer's
 chance of a complaint from the tables alone, and the truth tells it from the whole state (soft
@@ -11,12 +13,6 @@ noise cannot sort the rows.
 """
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import argparse
 import time

@@ -1,6 +1,6 @@
 """The one number beside each of its sources: contacts of thirty days on simulated companies.
 
-    .venv/bin/python benchmarks/one_number.py [--customers 2000] [--days 420] [--seeds 31,32]
+    .venv/bin/python -m benchmarks.one_number [--customers 2000] [--days 420] [--seeds 31,32]
         [--cutoffs 8] [--cache FOLDER]
 
 At cutoffs thirty days apart the company's contacts of the next thirty days are told three ways: by
@@ -13,18 +13,13 @@ answers are kept under --cache.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from simulated import companies, options_of, tables_of
 
+from benchmarks.simulated import companies, options_of, tables_of
 from data.tables import MemoryTables
 from data.workspace import Workspace
 from features.asof import as_of_view

@@ -1,6 +1,6 @@
 """What each part of the risk model is worth where we did not write the company.
 
-    PRESAGE_DATA=... .venv/bin/python benchmarks/parts.py [--companies a,b] [--real]
+    PRESAGE_DATA=... .venv/bin/python -m benchmarks.parts [--companies a,b] [--real]
 
 Every company below ``PRESAGE_DATA/companies`` is learned as of its cutoff, and judged by soft
 labels; ``--real`` adds online retail and incidents, each at all its cutoffs, judged by what came.
@@ -21,12 +21,6 @@ the log loss of the next complaint's topic. Texts are judged by ``benchmarks/tex
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import json
 import os
@@ -34,15 +28,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from risk import Case, real
-from running import show
 
+from benchmarks.risk import Case, real
+from benchmarks.running import show
 from data.settings import Settings
 from data.tables import MemoryTables
 from features.compute import compute
@@ -253,9 +248,7 @@ def gain(values: Sequence[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--companies", help="folders, with commas between"
-    )
+    parser.add_argument("--companies", help="folders, with commas between")
     parser.add_argument("--real", action="store_true", help="online retail and incidents too")
     options = parser.parse_args()
     data = os.environ.get("PRESAGE_DATA")

@@ -1,6 +1,6 @@
 """Are the simple baselines honest? Companies of other makes, beside peers that others trained.
 
-    PRESAGE_DATA=/path/to/data .venv/bin/python benchmarks/plain_baselines.py
+    PRESAGE_DATA=/path/to/data .venv/bin/python -m benchmarks.plain_baselines
 
 On each company of ``$PRESAGE_DATA/companies`` the three baselines learn from the training times of
 the cutoff and score its customers. Average precision against the hidden state's probabilities, as a
@@ -10,22 +10,17 @@ usual LightGBM. Then the issue tracker, at eight cutoffs, pooled, against what c
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import json
 import os
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from running import show
 
+from benchmarks.running import show
 from data.settings import Settings
 from data.tables import MemoryTables
 from features.labels import labels

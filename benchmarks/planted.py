@@ -573,7 +573,7 @@ def planted(kind: str, number: int) -> Case:
     """The leak of that number (from 0) and kind."""
     place = list(KINDS).index(kind)
     if kind not in RECOMPUTED or number >= RECOMPUTED[kind][1]:
-        from planted_sets import planted_set
+        from benchmarks.planted_sets import planted_set
 
         return planted_set(kind, number, np.random.default_rng([7, place, number]))
     for attempt in range(50):

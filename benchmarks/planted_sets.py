@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from planted import EVALUATION, HORIZON, Case, Draw, Flaw, finish, honest, seen, world
 
+from benchmarks.planted import EVALUATION, HORIZON, Case, Draw, Flaw, finish, honest, seen, world
 from features.finished import TrainingSet
 
 MICROSECOND = timedelta(microseconds=1)

@@ -1,6 +1,6 @@
 """Import, train, backtest, score and forecast the real data sets, as a person would type it.
 
-    PRESAGE_DATA=... .venv/bin/python benchmarks/real.py [--only incidents] [--keep DIR]
+    PRESAGE_DATA=... .venv/bin/python -m benchmarks.real [--only incidents] [--keep DIR]
 
 Prints the two tables of docs/benchmarks.md. Average precision and AUC are pooled over the cutoffs;
 the intervals are of the paired difference in average precision, resampled by customer. WAPE is of
@@ -10,21 +10,16 @@ eight same slots.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import os
 import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from running import Run, presage
 
+from benchmarks.running import Run, presage
 from data.workspace import Workspace
 from models.metrics import average_precision, calibration_slope, paired_bootstrap, roc_auc, wape
 

@@ -1,6 +1,6 @@
 """Risk against the simple baselines: simulated companies with known truth, and the real data sets.
 
-    .venv/bin/python benchmarks/risk.py [--only simulated] [--customers 3000] [--seeds 1,2,3,4]
+    .venv/bin/python -m benchmarks.risk [--only simulated] [--customers 3000] [--seeds 1,2,3,4]
 
 Prints the tables of docs/benchmarks.md: average precision pooled over cutoffs, its paired gain on
 each baseline with the 95 % interval over resampled customers, log loss, calibration slope, and
@@ -12,25 +12,20 @@ seeds. The real data sets are read below PRESAGE_DATA and left out where that is
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from xml.etree import ElementTree
 
-import ideal
 import numpy as np
 import pandas as pd
-from running import show
 
+from benchmarks import ideal
+from benchmarks.running import show
 from data.adapters import adapter
 from data.settings import Complaint, Risk, Settings
 from data.settings_tree import Company as Place

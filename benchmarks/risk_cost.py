@@ -1,6 +1,6 @@
 """What risk costs: training, scoring and reasons on made-up features of the usual shape.
 
-    .venv/bin/python benchmarks/risk_cost.py [--share 0.1] [--threads 2]
+    .venv/bin/python -m benchmarks.risk_cost [--share 0.1] [--threads 2]
 
 50,000 customers at 26 as-of times to train on, 1,000,000 customers to score, the 50,000 riskiest of
 them to explain; 230 features, six of which matter, the others as sparse as counts are; two thirds
@@ -16,23 +16,18 @@ at 7, 14 and 30 days; what the LightGBM's columns take is not counted.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import resource
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from running import presage, show
 
+from benchmarks.running import presage, show
 from data.snapshot import take
 from data.workspace import Workspace
 from features.labels import labels

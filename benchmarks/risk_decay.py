@@ -1,6 +1,6 @@
 """How long is a risk model good? One model, judged by scores that it gives 1 to 26 weeks later.
 
-    .venv/bin/python benchmarks/risk_decay.py [--only simulated] [--customers 3000] [--retrain]
+    .venv/bin/python -m benchmarks.risk_decay [--only simulated] [--customers 3000] [--retrain]
 
 The model learns once, as of half a year before the last complete label; features stay as of each
 week's own moment, so only the model ages. Beside it stand the rule and the logistic regression,
@@ -13,18 +13,13 @@ retail is read below PRESAGE_DATA and left out where that is not set; the incide
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,6 @@
-"""Seconds and peak memory of the simulated company: ``python benchmarks/simulate.py``.
+"""Seconds and peak memory of the simulated company.
+
+    .venv/bin/python -m benchmarks.simulate
 
 Makes 50,000 customers over 730 days (``--customers``, ``--days``) in a temporary folder, counts the
 rows written, and says what the truth knows of them: the base rate of a complaint within 7 days, the
@@ -7,16 +9,11 @@ average precision of the true probabilities and of the recency-frequency rule on
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import resource
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from running import presage
 
+from benchmarks.running import presage
 from data.tables import MemoryTables
 
 

@@ -1,6 +1,6 @@
 """Volume on the simulated company, beside its two baselines, over several seeds.
 
-    .venv/bin/python benchmarks/simulated_volume.py [--customers 3000] [--days 420] [--seeds 11,12]
+    .venv/bin/python -m benchmarks.simulated_volume [--customers 3000] [--days 420] [--seeds 11,12]
 
 A company is simulated per seed and daily volume is backtested four weeks ahead from four cutoffs,
 by the command line. Risk on simulated companies is in benchmarks/risk.py.
@@ -8,19 +8,14 @@ by the command line. Risk on simulated companies is in benchmarks/risk.py.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import tempfile
+from pathlib import Path
 
 import pandas as pd
-from real import MEMBERS, bottom_series, markdown
-from running import presage
 
+from benchmarks.real import MEMBERS, bottom_series, markdown
+from benchmarks.running import presage
 from data.workspace import Workspace
 from models.metrics import wape
 

@@ -1,6 +1,6 @@
 """How well a plan's confidence agrees with a queue played contact by contact.
 
-    python benchmarks/staffing.py
+    .venv/bin/python -m benchmarks.staffing
 
 For four sizes of company: two weeks planned, played 40 times; `planned` is the plan's mean
 confidence of a day, `kept` the share of played days that keep the promise, `kept, 7 % fewer` the
@@ -8,12 +8,6 @@ same with every seventh of a hundred agents taken away (never the last of an int
 """
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import pandas as pd

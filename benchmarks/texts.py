@@ -1,6 +1,6 @@
 """What reading texts is worth: how well they are read, what it costs, and what risk gains by it.
 
-    .venv/bin/python benchmarks/texts.py [--customers 3000] [--days 400] [--seeds 1,2,3]
+    .venv/bin/python -m benchmarks.texts [--customers 3000] [--days 400] [--seeds 1,2,3]
 
 On simulated companies, whose texts are made from templates: easier than what people write. The
 model is fitted half a year before the end and reads what is recorded later; "never seen" are later
@@ -12,16 +12,11 @@ and against the true probabilities ("soft").
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.risk import Case, simulated
 from features.messages import Texts, WithTexts

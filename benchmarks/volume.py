@@ -1,6 +1,6 @@
 """Volume forecasts on real series: ours and the named peers, on the same cutoffs.
 
-    PRESAGE_DATA=... python benchmarks/volume.py --cache FOLDER [SET ...] [--cutoffs 12]
+    PRESAGE_DATA=... .venv/bin/python -m benchmarks.volume --cache FOLDER [SET ...] [--cutoffs 12]
         [--peers none|ours|all] [--plots FOLDER]
 
 Prints a line per data set and method: WAPE of the median, mean pinball loss over the mean count,
@@ -14,22 +14,18 @@ also keeps their answers.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from volume_environment import peer_forecasts
-from volume_scores import Scores, geometric, paired_interval, scores_of, sparse_pit
-from volume_sets import SETS, Series, cutoffs_of
 
+from benchmarks.volume_environment import peer_forecasts
+from benchmarks.volume_scores import Scores, geometric, paired_interval, scores_of, sparse_pit
+from benchmarks.volume_sets import SETS, Series, cutoffs_of
 from models.volume import VolumeContext, backtest, mean_of_same_slots
 
 EIGHT = "mean of 8 slots"

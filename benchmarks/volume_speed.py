@@ -1,6 +1,6 @@
 """How long volume forecasts take, and what memory: each case in a process of its own.
 
-    .venv/bin/python benchmarks/volume_speed.py [daily] [hourly] [wide]
+    .venv/bin/python -m benchmarks.volume_speed [daily] [hourly] [wide]
 
 - daily: 40 daily series of two years, one cutoff, 28 steps (at most 20 s)
 - hourly: one hourly series of two years, one cutoff, 168 steps (at most 15 s)
@@ -13,24 +13,21 @@ not counted in the seconds, but are in the peak of resident memory.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-# beside this file lies features.py, which is not the room of that name
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import argparse
 import json
 import os
 import resource
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from models.volume import VolumeContext, forecast
 
+ROOT = Path(__file__).resolve().parents[1]
 BARS = {"daily": (20.0, None), "hourly": (15.0, None), "wide": (600.0, 4.0)}
 CONTEXT = VolumeContext(country=("US",))
 START = "2023-01-01"
@@ -98,9 +95,9 @@ def main() -> None:
     print("| case | series | wall s | CPU s | at most s | peak GiB | at most GB |")
     print("|---|---|---|---|---|---|---|")
     for case in options.cases or BARS:
-        command = [sys.executable, __file__, "--measure", case]
+        command = [sys.executable, "-m", "benchmarks.volume_speed", "--measure", case]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
         if done.returncode:
             raise SystemExit(f"{case}: exited {done.returncode}:\n{done.stderr[-2000:]}")
         told = json.loads(done.stdout.splitlines()[-1])

@@ -1,13 +1,11 @@
 """Planted leaks are caught and named, clean sets accused of nothing; a few of each kind.
 
-The hundred of eight kinds and the twenty clean sets are ``benchmarks/leaks.py``.
+The hundred of eight kinds and the twenty clean sets: ``python -m benchmarks.leaks``.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import planted
 from data.contract import TABLES
 from data.errors import DataError
 from data.tables import MemoryTables
@@ -25,7 +24,6 @@ from features.fitted import confession
 from features.futures import futures, shuffled_ids
 from features.leaks import KINDS, audit
 
-BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 FEW = {
     "later event": (1, 11), "edited status": (12,), "current attribute": (3,),
     "encoder fitted on everything": (0, 8), "label overlap": (1, 9), "entity across folds": (4, 7),
@@ -33,19 +31,9 @@ FEW = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def plants() -> Iterator[Any]:
-    """The module that plants leaks."""
-    sys.path.append(str(BENCHMARKS))
-    import planted
-
-    yield planted
-    sys.path.remove(str(BENCHMARKS))
-
-
 @pytest.mark.parametrize(("kind", "number"), [(k, n) for k, ns in FEW.items() for n in ns])
-def test_a_planted_leak_is_caught(plants: Any, kind: str, number: int) -> None:
-    case = plants.planted(kind, number)
+def test_a_planted_leak_is_caught(kind: str, number: int) -> None:
+    case = planted.planted(kind, number)
     found = audit_set(case.finished)
     if case.make is not None:
         few = case.spine.iloc[::3].reset_index(drop=True)
@@ -56,19 +44,19 @@ def test_a_planted_leak_is_caught(plants: Any, kind: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [0])
-def test_a_clean_set_is_accused_of_nothing(plants: Any, number: int) -> None:
-    case = plants.clean(number)
+def test_a_clean_set_is_accused_of_nothing(number: int) -> None:
+    case = planted.clean(number)
     few = case.spine.iloc[::3].reset_index(drop=True)
     alarms = [*audit(case.make, few, case.tables), *audit_set(case.finished)]
     assert not alarms, list(map(str, alarms))
 
 
 def test_the_example_of_the_documentation_raises_its_alarm(
-    plants: Any, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    page = (BENCHMARKS.parent / "docs" / "leaks.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "leaks.md").read_text()
     (example,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    tables, spine = plants.world(3)
+    tables, spine = planted.world(3)
     exec(example, {"spine": spine.head(200), "tables": tables})  # noqa: S102
     assert "days_since_delivery: edited status: customer " in capsys.readouterr().out
 
@@ -89,10 +77,10 @@ def test_an_alarm_shows_who_when_and_both_values() -> None:
     assert (first.as_of, first.value, first.without) == (datetime(2026, 1, 3), 2.0, 1.0)
 
 
-def test_worlds_with_another_future_have_the_same_past(plants: Any) -> None:
+def test_worlds_with_another_future_have_the_same_past() -> None:
     """By the rule of time, whose code the worlds do not use: every table as of T, to the cell."""
-    tables, _ = plants.world(3)
-    t = plants.EVALUATION[0]
+    tables, _ = planted.world(3)
+    t = planted.EVALUATION[0]
     before = {name: as_of_view(tables, name, t) for name in tables.names}
     for future in futures(tables, t, seed=5):
         changed = False
@@ -105,8 +93,8 @@ def test_worlds_with_another_future_have_the_same_past(plants: Any) -> None:
         assert changed, f"{future.change}: nothing differs at all"
 
 
-def test_shuffled_ids_keep_who_did_what(plants: Any) -> None:
-    tables, spine = plants.world(3)
+def test_shuffled_ids_keep_who_did_what() -> None:
+    tables, spine = planted.world(3)
     other, renamed = shuffled_ids(tables, spine, seed=2)
     assert set(renamed["customer_id"]) == set(spine["customer_id"])
     counts = [t.frame("orders").groupby("customer_id").size() for t in (tables, other)]
@@ -199,5 +187,5 @@ def test_a_fit_on_all_rows_confesses_and_one_on_training_rows_does_not(word: str
     assert confession(fit(training), y, training) is None
 
 
-def test_every_kind_has_a_remedy(plants: Any) -> None:
-    assert set(plants.KINDS) < set(KINDS) and sum(plants.KINDS.values()) == 100
+def test_every_kind_has_a_remedy() -> None:
+    assert set(planted.KINDS) < set(KINDS) and sum(planted.KINDS.values()) == 100

@@ -3,19 +3,12 @@ wrong ones."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import poisson
 
-sys.path.append(str(Path(__file__).resolve().parents[4] / "benchmarks"))
-
-from volume_scores import sparse_pit
-
-sys.path.pop()
+from benchmarks.volume_scores import sparse_pit
 
 LEVELS = (20, 40, 60, 80, 90, 95, 98)
 
