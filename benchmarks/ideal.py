@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.simulate.observer import observer
+from lab.observer import observer
 from models.bootstrap import Interval, Metric, bootstrap
 from models.metrics import (
     average_precision,

@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.leaks [--kinds "later event"] [--each N] [--clean N]
 
 Each set is audited in every way that it allows: as a function that is run again in other worlds
-(``features.leaks.audit``) and as a finished table (``features.finished.audit_set``). Prints per
+(``lab.leaks.audit``) and as a finished table (``lab.finished.audit_set``). Prints per
 kind how many were planted, caught (an alarm for the planted column), caught as the kind that they
 are, and how many alarms accuse a column that is honest; for the clean sets every alarm. Exits 1
 unless all are caught and nothing honest is accused.
@@ -16,9 +16,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks.planted import KINDS, Case, clean, planted
-from features.finished import audit_set
-from features.leaks import Alarm, audit
+from lab.finished import audit_set
+from lab.leaks import Alarm, audit
+from lab.planted import KINDS, Case, clean, planted
 
 ANYTHING = "knows the outcome"
 """What a finished table can say of a column whose making is not known."""

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.simulate import Company, true_probabilities
-from data.simulate.observer import observer
+from lab.observer import observer
 from models.metrics import average_precision, calibration_slope, ece, log_loss
 
 Floats = npt.NDArray[np.float64]

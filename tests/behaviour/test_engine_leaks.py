@@ -16,10 +16,10 @@ from data.settings import Complaint
 from data.simulate import Company
 from data.tables import MemoryTables, Tables
 from features.compute import compute
-from features.leaks import audit
 from features.spec import FeatureView
 from features.spine import customers_at
 from features.views import default_view
+from lab.leaks import audit
 
 SETS = {
     "online-retail": ("online_retail", datetime(2011, 3, 1, 12), Complaint(), 29),

@@ -17,13 +17,13 @@ import pytest
 from scipy import stats
 
 from data.simulate import Company, Rates, true_probabilities
-from data.simulate.observer import known_world, observer
-from data.simulate.observer.habits import habits
-from data.simulate.observer.incidents import standing
-from data.simulate.observer.lots import lots, review_evidence
-from data.simulate.observer.replay import replay
-from data.simulate.observer.seen import seen
 from data.simulate.rates import TOPICS
+from lab.observer import known_world, observer
+from lab.observer.habits import habits
+from lab.observer.incidents import standing
+from lab.observer.lots import lots, review_evidence
+from lab.observer.replay import replay
+from lab.observer.seen import seen
 
 
 @dataclasses.dataclass

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data.tables import MemoryTables, Tables
 from features.calendar import utc_times
-from features.futures import futures
+from lab.futures import futures
 from models.volume import VolumeContext, forecast, series_from_tickets
 from models.volume.drivers import DriverSource
 from models.volume.stocks import DRIVERS, Company, Stocks

@@ -20,10 +20,10 @@ from data.errors import DataError, UsageError
 from data.simulate import Company, Rates, make_of, simulate
 from data.simulate.export import arrow_tables
 from data.simulate.make_rates import MOST_COMPLAINTS, RANGE, acting
-from data.simulate.observer import observer
 from data.simulate.recording import Recording
 from data.simulate.words import Words
 from data.workspace import Workspace, init
+from lab.observer import observer
 
 pytestmark = pytest.mark.xdist_group("makes")
 MAKES = range(30)

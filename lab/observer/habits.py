@@ -19,10 +19,10 @@ from scipy.stats import gamma
 
 from data.simulate.activity import ENGAGED, ORDERING
 from data.simulate.draws import Floats, Ints
-from data.simulate.observer.seen import Seen
 from data.simulate.population import ACTIVE_SHAPE, ORDER_SHAPE, SEGMENT_ORDERS
 from data.simulate.rates import Rates
 from data.simulate.state import World
+from lab.observer.seen import Seen
 
 ACTIVE_CELLS, ORDER_CELLS = 20, 9
 TAIL = 5e-4

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from features.leaks import FITTED_ON_EVERYTHING, Alarm
+from lab.leaks import FITTED_ON_EVERYTHING, Alarm
 
 Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

@@ -10,14 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from features.catalogue import catalogue
+from lab.catalogue import catalogue
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "features.md"
 
 
 def test_the_page_is_not_stale() -> None:
-    assert PAGE.read_text() == catalogue(), "run: python -m features.catalogue > docs/features.md"
+    assert PAGE.read_text() == catalogue(), "run: python -m lab.catalogue > docs/features.md"
 
 
 def test_the_examples_of_the_page_answer_as_it_says() -> None:
@@ -31,7 +31,7 @@ import sys
 import pandas as pd
 from data.settings import Complaint, Settings
 from data.tables import MemoryTables
-from features.catalogue import catalogue
+from lab.catalogue import catalogue
 from features.compute import compute
 from features.views import default_view
 name = sys.argv[1]

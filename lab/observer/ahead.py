@@ -33,16 +33,16 @@ from data.simulate.company import Company
 from data.simulate.draws import Draws, Floats, Ints, SpreadDraws
 from data.simulate.expectation import complaint_topics
 from data.simulate.hazard import Hazard
-from data.simulate.observer.habits import Habits
-from data.simulate.observer.incidents import REPAIRED, Standing
-from data.simulate.observer.lots import Lots
-from data.simulate.observer.replay import Replayed
-from data.simulate.observer.seen import Seen
 from data.simulate.orders import CARRIER_SHARES
 from data.simulate.population import posterior
 from data.simulate.rates import CARRIERS, PLATFORMS, REGIONS, TOPICS
 from data.simulate.state import Catalogue, State, World
 from data.simulate.timeline import NEVER, SECOND
+from lab.observer.habits import Habits
+from lab.observer.incidents import REPAIRED, Standing
+from lab.observer.lots import Lots
+from lab.observer.replay import Replayed
+from lab.observer.seen import Seen
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,13 @@ import numpy as np
 from scipy.stats import norm
 
 from data.simulate.draws import Bools, Floats, Ints
-from data.simulate.observer.columns import DAY, DEFECT
-from data.simulate.observer.hints import Hint
-from data.simulate.observer.replay import Replayed
-from data.simulate.observer.seen import Seen
 from data.simulate.rates import Rates
 from data.simulate.state import FAR, World
 from data.simulate.timeline import NEVER
+from lab.observer.columns import DAY, DEFECT
+from lab.observer.hints import Hint
+from lab.observer.replay import Replayed
+from lab.observer.seen import Seen
 
 SETTLED = 14.0
 """Log odds past which a lot is taken as decided (odds of a million to one)."""

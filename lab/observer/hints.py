@@ -22,11 +22,11 @@ from data.simulate.contacts import oldest_open
 from data.simulate.draws import Bools, Floats, Ints
 from data.simulate.expectation import general_shares
 from data.simulate.hazard import causes
-from data.simulate.observer.columns import DEFECT, RETURNS
-from data.simulate.observer.seen import Seen
 from data.simulate.outreach import PROBLEM_CAUSES
 from data.simulate.rates import CAUSES
 from data.simulate.state import State, World
+from lab.observer.columns import DEFECT, RETURNS
+from lab.observer.seen import Seen
 
 _DEFECT, _UNMET, _GENERAL = (CAUSES.index(c) for c in ("defect", "unmet_need", "general"))
 

@@ -17,17 +17,17 @@ import numpy as np
 from data.simulate.channels import channel_mix
 from data.simulate.company import START
 from data.simulate.hazard import ticket_share
-from data.simulate.observer.ahead import Ahead, Beliefs, ahead
-from data.simulate.observer.habits import habits
-from data.simulate.observer.incidents import standing
-from data.simulate.observer.lots import lots
-from data.simulate.observer.refusal import refuse_makes
-from data.simulate.observer.replay import replay
-from data.simulate.observer.seen import Seen, seen
 from data.simulate.orders import popularity
 from data.simulate.population import Population, known_receptivity
 from data.simulate.rates import CATEGORIES, TOPICS, Rates
 from data.simulate.state import Catalogue, World
+from lab.observer.ahead import Ahead, Beliefs, ahead
+from lab.observer.habits import habits
+from lab.observer.incidents import standing
+from lab.observer.lots import lots
+from lab.observer.refusal import refuse_makes
+from lab.observer.replay import replay
+from lab.observer.seen import Seen, seen
 
 if TYPE_CHECKING:
     import pandas as pd

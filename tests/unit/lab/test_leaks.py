@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import planted
 from data.contract import TABLES
 from data.errors import DataError
 from data.tables import MemoryTables
 from features.asof import as_of_view
-from features.finished import TrainingSet, audit_set, cleaned
-from features.fitted import confession
-from features.futures import futures, shuffled_ids
-from features.leaks import KINDS, audit
+from lab import planted, planted_world
+from lab.finished import TrainingSet, audit_set, cleaned
+from lab.fitted import confession
+from lab.futures import futures, shuffled_ids
+from lab.leaks import KINDS, audit
 
 FEW = {
     "later event": (1, 11), "edited status": (12,), "current attribute": (3,),
@@ -56,7 +56,7 @@ def test_the_example_of_the_documentation_raises_its_alarm(
 ) -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "leaks.md").read_text()
     (example,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    tables, spine = planted.world(3)
+    tables, spine = planted_world.world(3)
     exec(example, {"spine": spine.head(200), "tables": tables})  # noqa: S102
     assert "days_since_delivery: edited status: customer " in capsys.readouterr().out
 
@@ -79,8 +79,8 @@ def test_an_alarm_shows_who_when_and_both_values() -> None:
 
 def test_worlds_with_another_future_have_the_same_past() -> None:
     """By the rule of time, whose code the worlds do not use: every table as of T, to the cell."""
-    tables, _ = planted.world(3)
-    t = planted.EVALUATION[0]
+    tables, _ = planted_world.world(3)
+    t = planted_world.EVALUATION[0]
     before = {name: as_of_view(tables, name, t) for name in tables.names}
     for future in futures(tables, t, seed=5):
         changed = False
@@ -94,7 +94,7 @@ def test_worlds_with_another_future_have_the_same_past() -> None:
 
 
 def test_shuffled_ids_keep_who_did_what() -> None:
-    tables, spine = planted.world(3)
+    tables, spine = planted_world.world(3)
     other, renamed = shuffled_ids(tables, spine, seed=2)
     assert set(renamed["customer_id"]) == set(spine["customer_id"])
     counts = [t.frame("orders").groupby("customer_id").size() for t in (tables, other)]

@@ -23,8 +23,6 @@ import numpy as np
 
 from data.errors import DataError
 from data.simulate.draws import Bools, Floats, Ints
-from data.simulate.observer import columns
-from data.simulate.observer.columns import Columns
 from data.simulate.rates import (
     FEATURES,
     PLANS,
@@ -32,6 +30,8 @@ from data.simulate.rates import (
     REGIONS,
 )
 from data.simulate.timeline import Timeline
+from lab.observer import columns
+from lab.observer.columns import Columns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from benchmarks.planted import EVALUATION, HORIZON, Case, Draw, Flaw, finish, honest, seen, world
-from features.finished import TrainingSet
+from lab.finished import TrainingSet
+from lab.planted_world import EVALUATION, HORIZON, Case, Draw, Flaw, finish, honest, seen, world
 
 MICROSECOND = timedelta(microseconds=1)
 Spoil = Callable[[TrainingSet, Draw], TrainingSet]

@@ -16,16 +16,16 @@ from data.simulate.activity import ENGAGED, ORDERING
 from data.simulate.draws import Floats
 from data.simulate.hazard import Hazard
 from data.simulate.incidents import SLOW, STRIKE, USUAL
-from data.simulate.observer import known_world, observer
-from data.simulate.observer.ahead import _later_office, _not_yet
-from data.simulate.observer.habits import chain, habits
-from data.simulate.observer.hints import Hint
-from data.simulate.observer.incidents import BROKEN, REPAIRED, carriers, platforms
-from data.simulate.observer.lots import _Chain, lots
-from data.simulate.observer.replay import Replayed, replay
-from data.simulate.observer.seen import Seen, seen
 from data.simulate.rates import CARRIERS, REGIONS
 from data.simulate.state import FAR
+from lab.observer import known_world, observer
+from lab.observer.ahead import _later_office, _not_yet
+from lab.observer.habits import chain, habits
+from lab.observer.hints import Hint
+from lab.observer.incidents import BROKEN, REPAIRED, carriers, platforms
+from lab.observer.lots import _Chain, lots
+from lab.observer.replay import Replayed, replay
+from lab.observer.seen import Seen, seen
 
 START = date(2024, 1, 1)
 DAY = 86_400_000_000

@@ -32,7 +32,7 @@ import pandas as pd
 
 from data.errors import DataError
 from data.tables import Tables
-from features.futures import (
+from lab.futures import (
     CURRENT_ATTRIBUTE,
     EDITED_STATUS,
     LATER_EVENT,

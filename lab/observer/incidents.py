@@ -19,9 +19,9 @@ import numpy as np
 
 from data.simulate.draws import Bools, Floats, Ints
 from data.simulate.incidents import SLOW, STRIKE, USUAL, release_on
-from data.simulate.observer.seen import Seen
 from data.simulate.rates import CARRIERS, PLATFORMS, REGIONS
 from data.simulate.state import FAR, World
+from lab.observer.seen import Seen
 
 SOUND, BROKEN, REPAIRED = range(3)
 

@@ -1,4 +1,4 @@
-"""docs/features.md, made from the definitions: ``python -m features.catalogue > docs/features.md``.
+"""docs/features.md, made from the definitions: ``python -m lab.catalogue > docs/features.md``.
 
 >>> page = catalogue()
 >>> "| `orders_count_28d` | orders in the last 28 days |" in page
@@ -28,7 +28,7 @@ from features.views import CUSTOMER_FEATURES, all_features
 
 TOP = """# Features
 
-Made from the definitions by `python -m features.catalogue > docs/features.md`; a test fails when it
+Made from the definitions by `python -m lab.catalogue > docs/features.md`; a test fails when it
 is stale. `presage features DIR` lists those that a workspace's tables can fill, with the share of
 customers for whom each is null.
 

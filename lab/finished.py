@@ -27,16 +27,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.errors import DataError, did_you_mean
-from features.fitted import fitted_on_everything
-from features.futures import LATER_EVENT, RECORDED_LATER
-from features.leaks import (
+from lab.fitted import fitted_on_everything
+from lab.futures import LATER_EVENT, RECORDED_LATER
+from lab.leaks import (
     ENTITY_ACROSS_FOLDS,
     KINDS,
     LABEL_OVERLAP,
     ORDER_OF_IDS,
     Alarm,
 )
-from features.suspicion import following, order_knows, residuals, too_good, words_of_ids
+from lab.suspicion import following, order_knows, residuals, too_good, words_of_ids
 
 Mask = npt.NDArray[np.bool_]
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from features.leaks import KNOWS_THE_OUTCOME, Alarm
+from lab.leaks import KNOWS_THE_OUTCOME, Alarm
 
 Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

@@ -17,14 +17,14 @@ from data.simulate.centre import SETTLED_DAYS
 from data.simulate.draws import Floats, Ints
 from data.simulate.hazard import hazard
 from data.simulate.incidents import Incidents
-from data.simulate.observer.hints import Hint, consider, notice
-from data.simulate.observer.seen import Seen
 from data.simulate.outreach import ANSWERS, problem
 from data.simulate.rates import CAUSES, CHANNELS
 from data.simulate.rows import Rows
 from data.simulate.staffing import first_habit, learn
 from data.simulate.state import FAR, State, World, first_state
 from data.simulate.timeline import HOUR, NEVER
+from lab.observer.hints import Hint, consider, notice
+from lab.observer.seen import Seen
 
 DAY = 24 * HOUR
 REOPEN_WITHIN = 3 * DAY
