@@ -32,8 +32,8 @@ from data.contract import TABLES, Table, table
 from data.engines import duckdb_connection, literal, quoted
 from data.errors import DataError, did_you_mean
 from data.files import replacing
+from data.folder import Folder
 from data.sign_ups import REMEDY, suspect_sign_ups
-from data.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,7 +108,7 @@ class Cleaned:
     fatal: tuple[str, ...] = ()
 
 
-def check(workspace: Workspace, now: datetime | None = None) -> Report:
+def check(workspace: Folder, now: datetime | None = None) -> Report:
     """Every violation of the contract in the workspace's tables, and quarantine brought up to date.
 
     ``now`` (naive UTC) is the moment after which nothing can have happened; default: the clock.
@@ -134,13 +134,13 @@ def check(workspace: Workspace, now: datetime | None = None) -> Report:
     )
 
 
-def newest_possible(workspace: Workspace, now: datetime | None = None) -> datetime:
+def newest_possible(workspace: Folder, now: datetime | None = None) -> datetime:
     """Nothing is born after the clock's now, or after ``complete_to`` where that is later."""
     moment = SYSTEM.now() if now is None else now
     return max(moment, workspace.settings.data.complete_to or moment)
 
 
-def engine(workspace: Workspace) -> duckdb.DuckDBPyConnection:
+def engine(workspace: Folder) -> duckdb.DuckDBPyConnection:
     """The workspace's engine, which sees its state and its tables."""
     workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
     return duckdb_connection(
@@ -150,7 +150,7 @@ def engine(workspace: Workspace) -> duckdb.DuckDBPyConnection:
 
 def clean(
     con: duckdb.DuckDBPyConnection,
-    workspace: Workspace,
+    workspace: Folder,
     name: str,
     limit: datetime,
     posted: Source | None = None,
@@ -319,7 +319,7 @@ def _doubled(
 
 
 def _quarantine(
-    workspace: Workspace,
+    workspace: Folder,
     relation: duckdb.DuckDBPyRelation,
     name: str,
     errors: Sequence[Rule],
@@ -349,11 +349,11 @@ def _quarantine_row(name: str, column: str, rule: str) -> str:
     )
 
 
-def _quarantine_file(workspace: Workspace, name: str) -> Path:
+def _quarantine_file(workspace: Folder, name: str) -> Path:
     return workspace.state_dir / "quarantine" / f"{name}.parquet"
 
 
-def _forget_quarantine(workspace: Workspace, name: str) -> None:
+def _forget_quarantine(workspace: Folder, name: str) -> None:
     _quarantine_file(workspace, name).unlink(missing_ok=True)
 
 

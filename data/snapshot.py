@@ -39,9 +39,9 @@ from data.clean import Source
 from data.contract import TABLES, table
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
+from data.folder import Folder
 from data.known import known, seen_from_birth, versioned
 from data.tables import MemoryTables, Tables, columns_of, empty, normalise
-from data.workspace import Workspace
 
 if TYPE_CHECKING:
     import duckdb
@@ -167,7 +167,7 @@ class Snapshot:
 
 
 def take(
-    workspace: Workspace,
+    workspace: Folder,
     progress: Callable[[str], None] | None = None,
     now: datetime | None = None,
 ) -> Snapshot:
@@ -236,7 +236,7 @@ def _reusable(place: Path) -> Snapshot | None:
 
 
 def _fill(
-    workspace: Workspace,
+    workspace: Folder,
     staged: Path,
     identity: str,
     limit: datetime,
@@ -316,7 +316,7 @@ def _seal(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def _identity(workspace: Workspace, posted: Mapping[str, pd.DataFrame]) -> str:
+def _identity(workspace: Folder, posted: Mapping[str, pd.DataFrame]) -> str:
     """32 hexadecimal digits over the sources' content, the events, and what shapes the result."""
     digest = hashlib.sha256()
     digest.update(f"{FORMAT}|{TABLES!r}|{workspace.settings.data.attributes}".encode())
@@ -331,7 +331,7 @@ def _identity(workspace: Workspace, posted: Mapping[str, pd.DataFrame]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _first_future(workspace: Workspace, limit: datetime) -> str | None:
+def _first_future(workspace: Folder, limit: datetime) -> str | None:
     """The moment at which the first of the rows refused as future stops being so."""
     import duckdb
 
@@ -346,7 +346,7 @@ def _first_future(workspace: Workspace, limit: datetime) -> str | None:
     return min(later).isoformat() if later else None
 
 
-def _posted_events(workspace: Workspace) -> Mapping[str, pd.DataFrame]:
+def _posted_events(workspace: Folder) -> Mapping[str, pd.DataFrame]:
     """The store's events as frames of text, by table; empty without a store."""
     from data.store import event_frames, has_store, open_store
 

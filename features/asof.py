@@ -30,14 +30,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Ints
 from data.contract import Table, table
 from data.errors import DataError, did_you_mean
 from data.tables import ROW, Tables, birth_times
-
-Int64 = npt.NDArray[np.int64]
 
 NEVER = np.int64(2**62)
 """A moment (microseconds since 1970) that no T reaches; half of the range, so sums cannot wrap."""
@@ -51,9 +49,9 @@ class Spans(NamedTuple):
     ``rows`` (n,) positions; ``start`` and ``end`` (n,) microseconds: seen for start <= T < end.
     """
 
-    rows: Int64
-    start: Int64
-    end: Int64
+    rows: Ints
+    start: Ints
+    end: Ints
 
 
 def microseconds(moment: datetime) -> int:
@@ -67,13 +65,13 @@ def microseconds(moment: datetime) -> int:
     return int(np.datetime64(moment, "us").astype("int64"))
 
 
-def times_of(values: pd.Series) -> Int64:
+def times_of(values: pd.Series) -> Ints:
     """A time column as microseconds since 1970, ``NEVER`` where null."""
     raw = values.to_numpy().astype("datetime64[us]").astype(np.int64)
     return np.where(raw == np.iinfo(np.int64).min, NEVER, raw)
 
 
-def spans(frame: pd.DataFrame, name: str, births: Int64 | None = None) -> Spans:
+def spans(frame: pd.DataFrame, name: str, births: Ints | None = None) -> Spans:
     """When each row of a normalised frame is seen; births included, known-from facts not.
 
     Needs the table's key columns, its birth column, ``recorded_at``, ``deleted`` and ``_row``.
@@ -96,7 +94,7 @@ def spans(frame: pd.DataFrame, name: str, births: Int64 | None = None) -> Spans:
     return Spans(keep, start[keep], end[keep])
 
 
-def _births(frame: pd.DataFrame, contract: Table) -> Int64 | None:
+def _births(frame: pd.DataFrame, contract: Table) -> Ints | None:
     if contract.birth is not None:
         return times_of(frame[contract.birth])
     if contract.name == "volumes":
@@ -105,7 +103,7 @@ def _births(frame: pd.DataFrame, contract: Table) -> Int64 | None:
 
 
 def _end_at_newer_version(
-    frame: pd.DataFrame, contract: Table, recorded: Int64, start: Int64, end: Int64
+    frame: pd.DataFrame, contract: Table, recorded: Ints, start: Ints, end: Ints
 ) -> None:
     """Writes into ``end`` the first moment at which a newer version of the row is there."""
     keys = frame[contract.key[0]] if len(contract.key) == 1 else None
@@ -134,7 +132,7 @@ def as_of_view(
     name: str,
     as_of: datetime,
     columns: Sequence[str] | None = None,
-    births: Callable[[pd.DataFrame], Int64] | None = None,
+    births: Callable[[pd.DataFrame], Ints] | None = None,
 ) -> pd.DataFrame:
     """The table as it was known at ``as_of``: a row per key, facts not yet known are null.
 

@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Times
 from data.errors import SettingsError, did_you_mean
-
-Days = npt.NDArray[np.datetime64]
 
 LANGUAGE = "en_US"
 """Of the names of holidays: by default they would follow the process's locale."""
@@ -92,7 +91,7 @@ def holiday_names(
     return dict(sorted(named.items()))
 
 
-def day_frame(days: Days, countries: Sequence[str] = ()) -> pd.DataFrame:
+def day_frame(days: Times, countries: Sequence[str] = ()) -> pd.DataFrame:
     """One row per local day (datetime64[D]), in the given order: its place in week, month, year.
 
     Columns: ``weekday`` (0 Monday), ``day_of_month``, ``days_to_month_end``, ``business_day``

@@ -1,8 +1,9 @@
-"""A feature's card: what a person asks before he trusts a number.
+"""A feature's card: what people ask before they trust a number.
 
 >>> from features.language import count
 >>> from features.sources import ORDERS
->>> found = card(count(ORDERS, days=28))
+>>> feature = count(ORDERS, days=28)
+>>> found = card(feature.name, feature.node)
 >>> found["name"], found["window"], found["note"]
 ('orders_count_28d', '28d', 'orders in the last 28 days')
 """
@@ -15,7 +16,7 @@ from types import MappingProxyType
 from features.lengths import span_text
 from features.notes import note_of
 from features.roles import role_of
-from features.spec import Feature
+from features.terms import Node
 
 COSTS: Mapping[str, int] = MappingProxyType(
     {
@@ -32,20 +33,20 @@ COSTS: Mapping[str, int] = MappingProxyType(
 """Passes over the rows that an operation takes, a count being one; measured in benchmarks."""
 
 
-def card(feature: Feature) -> dict[str, object]:
+def card(name: str, node: Node, note: str = "") -> dict[str, object]:
     """Name, formula, source, window, cost, role (features/roles.py) and note, the feature's own or
     derived."""
-    terms = set(feature.node.terms())
+    terms = set(node.terms())
     windows = sorted({t.window for t in terms if t.window is not None})
     ahead = sorted({t.ahead for t in terms if t.ahead is not None})
     sources = sorted({name for t in terms for name in t.source.tables})
     shown = [span_text(w) for w in windows] + [f"next {span_text(a)}" for a in ahead]
     return {
-        "name": feature.name,
-        "formula": feature.formula,
+        "name": name,
+        "formula": node.text,
         "source": "+".join(sources),
         "window": " ".join(shown) or "-",
         "cost": sum(COSTS[t.operation] for t in terms),
-        "note": feature.note or note_of(feature.node),
-        "role": role_of(feature),
+        "note": note or note_of(node),
+        "role": role_of(name, node),
     }

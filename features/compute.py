@@ -27,11 +27,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats, Ints, Values
 from data.errors import DataError
 from data.tables import Tables
-from features.asof import Int64
-from features.evaluate import Float64, Own, Shared
-from features.expression import Array, Column
+from features.evaluate import Own, Shared
+from features.expression import Column
 from features.history import History
 from features.online import Online
 from features.program import Program, program_of
@@ -97,10 +97,10 @@ def _one_by_one(
     view: FeatureView,
     program: Program,
     history: History,
-    names: Array,
-    codes: Int64,
-    when: Int64,
-) -> Iterator[tuple[Int64, Int64, Float64]]:
+    names: Values,
+    codes: Ints,
+    when: Ints,
+) -> Iterator[tuple[Ints, Ints, Floats]]:
     """The same for few rows, each by itself."""
     online = Online.of(view, history)
     found = np.full((program.size, len(codes)), np.nan)
@@ -113,11 +113,11 @@ def _one_by_one(
 def _pieces(
     program: Program,
     history: History,
-    names: Array,
-    codes: Int64,
-    when: Int64,
+    names: Values,
+    codes: Ints,
+    when: Ints,
     memory_limit: int | None,
-) -> Iterator[tuple[Int64, Int64, Float64]]:
+) -> Iterator[tuple[Ints, Ints, Floats]]:
     """Piece by piece: rows of the spine, the slot of each, and the values at the slots."""
     size = _slots_at_a_time(memory_limit, program)
     times = np.unique(when)
@@ -151,7 +151,7 @@ class _Numbers:
     def __init__(self, size: int) -> None:
         self._values = np.full(size, np.nan, dtype=np.float32)
 
-    def put(self, at: Int64, found: Float64) -> None:
+    def put(self, at: Ints, found: Floats) -> None:
         self._values[at] = found
 
     def finished(self) -> npt.NDArray[np.float32]:
@@ -161,11 +161,11 @@ class _Numbers:
 class _Texts:
     """A column of texts in the making: codes into ``categories``, -1 for null."""
 
-    def __init__(self, size: int, categories: Array) -> None:
+    def __init__(self, size: int, categories: Values) -> None:
         self._codes = np.full(size, -1, dtype=np.int64)
         self._categories = categories
 
-    def put(self, at: Int64, found: Float64) -> None:
+    def put(self, at: Ints, found: Floats) -> None:
         self._codes[at] = found
 
     def finished(self) -> pd.Categorical:
@@ -187,7 +187,7 @@ def _column(feature: Feature, history: History, size: int) -> _Numbers | _Texts:
     return _Texts(size, history.categories(term.source, term.value))
 
 
-def _spine_columns(spine: pd.DataFrame) -> tuple[pd.Series, Int64]:
+def _spine_columns(spine: pd.DataFrame) -> tuple[pd.Series, Ints]:
     for column in ("customer_id", "as_of"):
         if column not in spine.columns:
             raise DataError(f"the spine has no column {column!r}, only {list(spine.columns)}")

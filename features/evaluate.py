@@ -26,11 +26,11 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Floats, Ints, Values
 from features import kernel
-from features.asof import NEVER, Int64
-from features.expression import Array, Column, Expression, Key
+from features.asof import NEVER
+from features.expression import Column, Expression, Key
 from features.history import SCALES, History, Part
 from features.kernel import Cut, Grid, Spells, Window
 from features.lengths import DAY
@@ -39,36 +39,34 @@ from features.sources import Source
 from features.spec import Term
 from features.timeline import Timeline
 
-Float64 = npt.NDArray[np.float64]
-
 ADDED = ("count", "sum")
 UNORDERED = ("largest", "smallest", "first_time", "distinct")
 """What does not depend on the order of rows."""
-EVERYBODY: Array = np.array(["all"], dtype=object)
+EVERYBODY: Values = np.array(["all"], dtype=object)
 NOW = np.zeros(1, dtype=np.int64)
 
 
 class Asked(NamedTuple):
     """Lines that are asked about: keys ``names[chosen]``, at ``own`` times or at shared ones."""
 
-    names: Array
-    chosen: Int64
-    own: Int64 | None
+    names: Values
+    chosen: Ints
+    own: Ints | None
 
 
 class Histories(Protocol):
     """Where rows come from: ``History``, or the shards of a large one."""
 
-    def categories(self, source: Source, column: Key) -> Array:
+    def categories(self, source: Source, column: Key) -> Values:
         """The texts that a column's codes stand for."""
 
-    def select(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
+    def select(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
         """The rows of some keys, in order."""
 
-    def loose(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
+    def loose(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
         """The rows of some keys, in any order."""
 
-    def parts(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Iterable[Part]:
+    def parts(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Iterable[Part]:
         """The rows of some keys, in pieces of any order."""
 
 
@@ -78,10 +76,10 @@ class Evaluation(Protocol):
     @property
     def history(self) -> Histories: ...
     def grid(self, lines: int) -> Grid: ...
-    def times(self, asked: Asked) -> Int64: ...
+    def times(self, asked: Asked) -> Ints: ...
     def group_values(
-        self, term: Term | None, program: Program, codes: Int64, slots: Int64, asked: Asked
-    ) -> Float64: ...
+        self, term: Term | None, program: Program, codes: Ints, slots: Ints, asked: Asked
+    ) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -89,24 +87,24 @@ class Shared:
     """All lines at the same ``times``, ascending; what is found of groups serves all calls."""
 
     history: Histories
-    moments: Int64
-    groups: dict[Hashable, Float64] = field(default_factory=dict)
+    moments: Ints
+    groups: dict[Hashable, Floats] = field(default_factory=dict)
     everybody: Histories | None = None
     """Where groups' rows are, if ``history`` has some customers' only."""
 
-    def values(self, program: Program, names: Array, chosen: Int64) -> Float64:
+    def values(self, program: Program, names: Values, chosen: Ints) -> Floats:
         """A row per part of the program, a column per slot: line 0 at each time, line 1, ..."""
         return _run(self, program, Asked(names, chosen, None))
 
     def grid(self, lines: int) -> Grid:
         return Grid(lines, self.moments)
 
-    def times(self, asked: Asked) -> Int64:
+    def times(self, asked: Asked) -> Ints:
         return np.tile(self.moments, len(asked.chosen))
 
     def group_values(
-        self, term: Term | None, program: Program, codes: Int64, slots: Int64, asked: Asked
-    ) -> Float64:
+        self, term: Term | None, program: Program, codes: Ints, slots: Ints, asked: Asked
+    ) -> Floats:
         """The groups' values; of every group at every time once, then looked up."""
         if (term, program) not in self.groups:
             whole = self if self.everybody is None else replace(self, history=self.everybody)
@@ -124,20 +122,20 @@ class Own:
 
     history: History
 
-    def values(self, program: Program, names: Array, chosen: Int64, times: Int64) -> Float64:
+    def values(self, program: Program, names: Values, chosen: Ints, times: Ints) -> Floats:
         """A row per part of the program, a column per line."""
         return _run(self, program, Asked(names, chosen, times))
 
     def grid(self, lines: int) -> Grid:
         return Grid(lines, NOW)
 
-    def times(self, asked: Asked) -> Int64:
+    def times(self, asked: Asked) -> Ints:
         assert asked.own is not None
         return asked.own
 
     def group_values(
-        self, term: Term | None, program: Program, codes: Int64, slots: Int64, asked: Asked
-    ) -> Float64:
+        self, term: Term | None, program: Program, codes: Ints, slots: Ints, asked: Asked
+    ) -> Floats:
         """The groups' values, each distinct (group, T) once."""
         assert asked.own is not None
         when = asked.own[slots]
@@ -153,7 +151,7 @@ class Own:
         return np.append(every, np.full((len(every), 1), np.nan), axis=1)[:, place]
 
 
-def _run(how: Evaluation, program: Program, asked: Asked) -> Float64:
+def _run(how: Evaluation, program: Program, asked: Asked) -> Floats:
     times = how.times(asked)
     values = np.empty((program.size, len(times)))
     for row, number in program.constants:
@@ -170,7 +168,7 @@ def _run(how: Evaluation, program: Program, asked: Asked) -> Float64:
     return values
 
 
-def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Float64) -> None:
+def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Floats) -> None:
     """The terms of one stream."""
     term = stream.term
     measures = list(stream.measures)
@@ -207,16 +205,14 @@ def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Float64) -> Non
             values[[row for _, row in measure.windows]] /= SCALES[measure.value.kind]
 
 
-def _measure(
-    cut: Cut, part: Part, term: Term, measure: Measure, values: Float64, add: bool
-) -> None:
+def _measure(cut: Cut, part: Part, term: Term, measure: Measure, values: Floats, add: bool) -> None:
     """One measure, window by window, into its rows; added to what is there, for a further part.
 
     Sums are of integers here, and scaled when all parts are in.
     """
     operation, value = measure.operation, measure.value
     windows = [window for window, _ in measure.windows]
-    found: dict[Window, Array]
+    found: dict[Window, Values]
     if operation == "count":
         found = dict(cut.sums(None, windows))
     elif operation == "sum":
@@ -244,17 +240,17 @@ def _measure(
             values[row] = found[window].reshape(-1)
 
 
-def _extreme(best: Int64, scale: float, found: Int64) -> Float64:
+def _extreme(best: Ints, scale: float, found: Ints) -> Floats:
     return np.where(found == -NEVER, np.nan, best.astype(np.float64) / scale)
 
 
 def _latest(
     cut: Cut, part: Part, term: Term, value: Expression | None, windows: list[Window]
-) -> dict[Window, Array]:
+) -> dict[Window, Values]:
     """The latest row's value, a text as its code, or its moment; null where there is none."""
     since = term.since or term.source.time
     at = part.column(since).data.astype(np.int64, copy=False)
-    order: Int64 | None = None
+    order: Ints | None = None
     if since != term.source.time:  # rows stand by the source's own time
         order = np.lexsort((part.position, at, part.line))
         lo, hi, moments = (v[order] for v in (cut.spells.lo, cut.spells.hi, cut.spells.at))
@@ -265,7 +261,7 @@ def _latest(
     return {window: answers[position] for window, position in cut.latest(windows).items()}
 
 
-def latest_values(part: Part, since: Column, value: Expression | None) -> tuple[Float64, float]:
+def latest_values(part: Part, since: Column, value: Expression | None) -> tuple[Floats, float]:
     """What each row tells if it is the latest: its value, a text as its code, or its moment; and
     what is told where there is none."""
     if value is None:
@@ -276,7 +272,7 @@ def latest_values(part: Part, since: Column, value: Expression | None) -> tuple[
     return np.where(told.null(), none, told.data.astype(np.float64)), none
 
 
-def _shifted(spells: Spells, line: Int64, own: Int64 | None) -> Spells:
+def _shifted(spells: Spells, line: Ints, own: Ints | None) -> Spells:
     """Moments told from each line's own T."""
     if own is None:
         return spells
@@ -290,7 +286,7 @@ def _of_customer(key: Key | None) -> bool:
 
 
 def _from_timeline(
-    history: History, term: Term, measure: Measure, asked: Asked, values: Float64
+    history: History, term: Term, measure: Measure, asked: Asked, values: Floats
 ) -> None:
     """A group's sums at few moments."""
     keyed = history.keyed(term.source, term.key)
@@ -313,7 +309,7 @@ def _from_timeline(
             values[row] /= SCALES[value.kind]
 
 
-def _look_up(how: Evaluation, lookup: Lookup, asked: Asked, values: Float64) -> None:
+def _look_up(how: Evaluation, lookup: Lookup, asked: Asked, values: Floats) -> None:
     slots = np.arange(values.shape[1])
     if lookup.link is None:
         codes = np.zeros(len(slots), dtype=np.int64)
@@ -323,7 +319,7 @@ def _look_up(how: Evaluation, lookup: Lookup, asked: Asked, values: Float64) -> 
     values[list(lookup.into)] = found[list(lookup.found)]
 
 
-def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Float64) -> None:
+def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Floats) -> None:
     """The mean, largest or sum over the groups that a line's rows name."""
     term = spread.term
     assert term.value is not None
@@ -349,7 +345,7 @@ def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Float64) -> N
             values[into] = np.where(count == 0, np.nan, best)
 
 
-def group_names(history: Histories, term: Term | None) -> Array:
+def group_names(history: Histories, term: Term | None) -> Values:
     """The texts that a link's codes stand for."""
     if term is None:
         return EVERYBODY
@@ -357,7 +353,7 @@ def group_names(history: Histories, term: Term | None) -> Array:
     return history.categories(term.source, term.value)
 
 
-def combine(how: str, parts: list[Float64], times: Int64) -> Float64:
+def combine(how: str, parts: list[Floats], times: Ints) -> Floats:
     """One step of arithmetic, element by element; see ``COMBINATIONS``."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if how == "ratio":

@@ -27,12 +27,11 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Ints, Values
 from data.contract import TABLES
 from data.errors import DefinitionError, did_you_mean
-from features.asof import NEVER, Int64
+from features.asof import NEVER
 from features.calendar import local_times
-
-Array = npt.NDArray[np.generic]
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -60,9 +59,9 @@ class Value(NamedTuple):
     flags float64 (1, 0, NaN), text int64 codes (-1 is null). ``known``: first T at which it is
     known, None for always. ``categories``: the texts behind the codes."""
 
-    data: Array
-    known: Int64 | None = None
-    categories: Array | None = None
+    data: Values
+    known: Ints | None = None
+    categories: Values | None = None
 
     def null(self) -> npt.NDArray[np.bool_]:
         """True where there is no value."""
@@ -345,7 +344,7 @@ class Joint:
 def joined(joint: Joint, rows: RowColumns) -> Value:
     """The texts of a joint, made of its parts' values: percent-escaped, a slash between them."""
     values = [part.value(rows) for part in joint.parts]
-    known: Int64 | None = None
+    known: Ints | None = None
     null = np.zeros(rows.size, dtype=bool)
     for value in values:
         known = latest(known, value.known)
@@ -377,7 +376,7 @@ def read_columns(columns: Iterable[Key]) -> set[Column]:
     return {part for column in columns for part in column.columns}
 
 
-def latest(left: Int64 | None, right: Int64 | None) -> Int64 | None:
+def latest(left: Ints | None, right: Ints | None) -> Ints | None:
     if left is None or right is None:
         return right if left is None else left
     return np.maximum(left, right)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.asof import Int64
+from data.arrays import Ints
 from features.spec import Combine, Constant, Node, Of, OfEach, Term
 
 
@@ -47,8 +47,8 @@ class FlatStep(NamedTuple):
     """One kind of arithmetic: rows ``into`` are made of rows ``parts``."""
 
     how: str
-    into: Int64
-    parts: tuple[Int64, ...]
+    into: Ints
+    parts: tuple[Ints, ...]
 
 
 class FlatSpread(NamedTuple):

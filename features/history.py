@@ -29,10 +29,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Ints, Values
 from data.errors import DataError
 from data.tables import Tables
-from features.asof import ALWAYS, NEVER, Int64
-from features.expression import Array, Expression, Joint, Key, Value
+from features.asof import ALWAYS, NEVER
+from features.expression import Expression, Joint, Key, Value
 from features.kernel import Spells
 from features.predicate import Given
 from features.sources import Rows, Source, read_rows
@@ -68,7 +69,7 @@ class Keyed(Loose):
 
     def __init__(self, rows: Rows, source: Source, key: Key | None, kept: bool) -> None:
         if key is None:
-            self.categories: Array = np.array(["all"], dtype=object)
+            self.categories: Values = np.array(["all"], dtype=object)
             codes = np.zeros(rows.size, dtype=np.int64)
         else:
             value = rows.column(key)
@@ -91,7 +92,7 @@ class Keyed(Loose):
         """All rows, each key a line."""
         return Part(self, slice(None), self.codes)
 
-    def part(self, codes: Int64) -> Part:
+    def part(self, codes: Ints) -> Part:
         """The rows of some keys (-1: none); line i has the rows of ``codes[i]``."""
         known = np.flatnonzero(codes >= 0)
         chosen = codes[known]
@@ -107,7 +108,7 @@ class Keyed(Loose):
 class Part:
     """Rows by ``line``; columns, and what follows from them, are made when first asked for."""
 
-    def __init__(self, keyed: Loose, at: slice | Int64, line: Int64) -> None:
+    def __init__(self, keyed: Loose, at: slice | Ints, line: Ints) -> None:
         self._keyed, self._at, self.line = keyed, at, line
         self._made: dict[Hashable, Any] = {}
 
@@ -116,15 +117,15 @@ class Part:
         return len(self.line)
 
     @cached_property
-    def start(self) -> Int64:
+    def start(self) -> Ints:
         return self._keyed.rows.start[self._at]
 
     @cached_property
-    def end(self) -> Int64:
+    def end(self) -> Ints:
         return self._keyed.rows.end[self._at]
 
     @property
-    def position(self) -> Int64:
+    def position(self) -> Ints:
         return self._keyed.rows.position[self._at]
 
     def column(self, column: Key) -> Value:
@@ -153,7 +154,7 @@ class Part:
         made = self._make(value, lambda part: tuple(value.value(part)[:2]))
         return Value(made[0], made[1])
 
-    def whole_numbers(self, value: Expression) -> Int64:
+    def whole_numbers(self, value: Expression) -> Ints:
         """The value as an integer of ``SCALES``, 0 where null."""
         return self._make((value, "whole"), lambda part: (_whole(value, part),))[0]
 
@@ -177,7 +178,7 @@ class History:
         self._rows = MappingProxyType(dict(rows))
         self.kept = kept
         self._keyed: dict[tuple[Source, Key | None], Keyed] = {}
-        self._codes: dict[tuple[Source, Key, int], tuple[Array, Int64]] = {}
+        self._codes: dict[tuple[Source, Key, int], tuple[Values, Ints]] = {}
         self._loose: dict[tuple[Source, Key | None], Part] = {}
         self.cache: dict[Hashable, Any] = {}
 
@@ -195,7 +196,7 @@ class History:
         """All rows of the source."""
         return self._rows[source]
 
-    def categories(self, source: Source, column: Key) -> Array:
+    def categories(self, source: Source, column: Key) -> Values:
         """The texts that a column's codes stand for."""
         found = self._rows[source].column(column).categories
         assert found is not None
@@ -207,14 +208,14 @@ class History:
             self._keyed[source, key] = Keyed(self._rows[source], source, key, self.kept)
         return self._keyed[source, key]
 
-    def select(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
+    def select(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
         """The rows of the keys ``names[chosen]``, by line: line i has those of chosen[i].
 
         Without a key every line has all rows.
         """
         return self.keyed(source, key).part(self.codes(source, key, names, chosen))
 
-    def codes(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Int64:
+    def codes(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Ints:
         """The key codes of ``names[chosen]``, -1 for a key that has no rows."""
         keyed = self.keyed(source, key)
         if key is None:
@@ -233,7 +234,7 @@ class History:
             self._codes[place] = (names, keyed.names.get_indexer(pd.Index(names, dtype=object)))
         return self._codes[place][1][chosen]
 
-    def loose(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
+    def loose(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
         """``select``, but as the rows lie where all keys are asked for and they were not sorted
         yet."""
         rows = self._rows[source]
@@ -245,16 +246,16 @@ class History:
         if (source, key) not in self._loose:
             line = value.data.astype(np.int64)
             known = line >= 0
-            at: slice | Int64 = slice(None) if known.all() else np.flatnonzero(known)
+            at: slice | Ints = slice(None) if known.all() else np.flatnonzero(known)
             self._loose[source, key] = Part(Loose(rows), at, line[at])
         return self._loose[source, key]
 
-    def parts(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Iterator[Part]:
+    def parts(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Iterator[Part]:
         """``loose`` piece by piece: of a history in memory there is one piece."""
         yield self.loose(source, key, names, chosen)
 
 
-def _order(codes: Int64, times: Int64, position: Int64) -> Int64:
+def _order(codes: Ints, times: Ints, position: Ints) -> Ints:
     """Positions by code, time and position; those of code -1 are left out."""
     at = np.arange(len(codes))
     if not _in_time(times, position):
@@ -269,7 +270,7 @@ def _order(codes: Int64, times: Int64, position: Int64) -> Int64:
     return order[int(np.count_nonzero(codes < 0)) :]
 
 
-def _in_time(times: Int64, position: Int64) -> bool:
+def _in_time(times: Ints, position: Ints) -> bool:
     later = (times[1:] > times[:-1]) | ((times[1:] == times[:-1]) & (position[1:] > position[:-1]))
     return bool(later.all())
 
@@ -318,7 +319,7 @@ def _spells(part: Part, term: Term, value: Expression | None) -> tuple[Any, ...]
     return lo, hi, moments, bool(((lo == moments + 1) & (hi == NEVER)).all())
 
 
-def _whole(value: Expression, part: Part) -> Int64:
+def _whole(value: Expression, part: Part) -> Ints:
     found = part.value(value)
     scaled = np.where(found.null(), 0.0, found.data.astype(np.float64)) * SCALES[value.kind]
     if np.isinf(scaled).any() or (np.abs(scaled) >= 2.0**62).any():

@@ -24,8 +24,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Ints
 from data.errors import DataError
-from features.asof import NEVER, Int64
+from features.asof import NEVER
 
 EXACT = 2.0**53
 """Below it every integer is a float64; sums that could pass it are added in 64-bit integers."""
@@ -43,10 +44,10 @@ class Spells(NamedTuple):
     Rows stand by ``line``, ascending. ``at`` is the moment from which windows count. A row with
     ``lo >= hi`` never counts."""
 
-    line: Int64
-    lo: Int64
-    hi: Int64
-    at: Int64
+    line: Ints
+    lo: Ints
+    hi: Ints
+    at: Ints
     plain: bool = False
     """Whether all rows are known to be there from just after ``at`` on, for ever."""
 
@@ -59,7 +60,7 @@ class Grid(NamedTuple):
     """``lines`` counted from 0, each at the same as-of ``times``, ascending and distinct."""
 
     lines: int
-    times: Int64
+    times: Ints
 
     @property
     def width(self) -> int:
@@ -71,7 +72,7 @@ class Grid(NamedTuple):
         """The places of all lines."""
         return self.lines * self.width
 
-    def by_line(self, places: Int64) -> Int64:
+    def by_line(self, places: Ints) -> Ints:
         """Places as lines x times, the place behind them left out."""
         return places.reshape(self.lines, self.width)[:, :-1]
 
@@ -80,9 +81,9 @@ class Active(NamedTuple):
     """Rows that count at one T or more: ``rows`` positions, and of each the places ``first <=
     place < stop`` at which it counts."""
 
-    rows: Int64
-    first: Int64
-    stop: Int64
+    rows: Ints
+    first: Ints
+    stop: Ints
 
 
 class Cut:
@@ -99,14 +100,14 @@ class Cut:
         self.plain = None if plain is None or plain.all() else plain
 
     @cached_property
-    def cells(self) -> Int64:
+    def cells(self) -> Ints:
         """The cell of each plain row: its line's, and in it the first whose edge lies after it."""
         line, at = self.spells.line, self.spells.at
         if self.plain is not None:
             line, at = line[self.plain], at[self.plain]
         return line * self.width + np.searchsorted(self.edges, at, side="right")
 
-    def sums(self, weights: Int64 | None, windows: Windows) -> dict[Window, Int64]:
+    def sums(self, weights: Ints | None, windows: Windows) -> dict[Window, Ints]:
         """The sums of the weights (1 without them) of the rows that count, exact.
 
         Raises DataError where a sum could pass 64 bits.
@@ -116,7 +117,7 @@ class Cut:
         table = self._by_line(cells)
         np.cumsum(table, axis=1, out=table)
         now = table[:, self.now]
-        out: dict[Window, Int64] = {}
+        out: dict[Window, Ints] = {}
         for window in windows:
             found = now if window is None else now - table[:, self._begin(window)]
             if self.plain is not None:
@@ -129,7 +130,7 @@ class Cut:
             out[window] = found
         return out
 
-    def latest(self, windows: Windows) -> dict[Window, Int64]:
+    def latest(self, windows: Windows) -> dict[Window, Ints]:
         """The position of the latest row that counts, -1 where none does.
 
         Rows must be in the order of ``at`` within their line; of equal moments the later row wins.
@@ -142,7 +143,7 @@ class Cut:
         np.maximum.accumulate(table, axis=1, out=table)
         newest = table[:, self.now]
         moments = np.append(self.spells.at, -NEVER)
-        out: dict[Window, Int64] = {}
+        out: dict[Window, Ints] = {}
         for window in windows:
             found = newest
             if window is not None:
@@ -152,12 +153,12 @@ class Cut:
             out[window] = found
         return out
 
-    def largest(self, values: Int64, windows: Windows) -> dict[Window, Int64]:
+    def largest(self, values: Ints, windows: Windows) -> dict[Window, Ints]:
         """The greatest value of the rows that count, ``-NEVER`` where none does."""
         cells = np.full(self.grid.lines * self.width, -NEVER)
         np.maximum.at(cells, self.cells, self._plain(values))
         table = self._by_line(cells)
-        out: dict[Window, Int64] = {}
+        out: dict[Window, Ints] = {}
         for window in windows:
             if window is None:
                 found = np.maximum.accumulate(table, axis=1)[:, self.now]
@@ -170,13 +171,13 @@ class Cut:
             out[window] = found
         return out
 
-    def _begin(self, window: int) -> Int64:
+    def _begin(self, window: int) -> Ints:
         return np.searchsorted(self.edges, self.grid.times - window)
 
-    def _by_line(self, cells: Int64) -> Int64:
+    def _by_line(self, cells: Ints) -> Ints:
         return cells.reshape(self.grid.lines, self.width)
 
-    def _plain(self, values: Int64) -> Int64:
+    def _plain(self, values: Ints) -> Ints:
         return values if self.plain is None else values[self.plain]
 
     def _others(self, window: Window) -> Active:
@@ -186,7 +187,7 @@ class Cut:
         some = active(self.grid, self.spells.only(~self.plain), window)
         return Active(which[some.rows], some.first, some.stop)
 
-    def _largest_other(self, window: Window, values: Int64) -> Int64:
+    def _largest_other(self, window: Window, values: Ints) -> Ints:
         """Of the rows that are not plain: those that stay are carried forward by a running
         maximum, the others written out T by T."""
         some = self._others(window)
@@ -216,7 +217,7 @@ def active(grid: Grid, spells: Spells, window: Window) -> Active:
     return Active(here[some], first[some], stop[some])
 
 
-def distinct(grid: Grid, spells: Spells, values: Int64, window: Window) -> Int64:
+def distinct(grid: Grid, spells: Spells, values: Ints, window: Window) -> Ints:
     """How many different values (>= 0) the rows that count have: lines x times."""
     some = active(grid, spells, window)
     line, chosen = spells.line[some.rows], values[some.rows]
@@ -236,7 +237,7 @@ def distinct(grid: Grid, spells: Spells, values: Int64, window: Window) -> Int64
     return grid.by_line(np.cumsum(change))
 
 
-def pairs(grid: Grid, spells: Spells, window: Window) -> tuple[Int64, Int64]:
+def pairs(grid: Grid, spells: Spells, window: Window) -> tuple[Ints, Ints]:
     """Every (slot, row) in which the row counts, slot = line * times + time, in that order."""
     some = active(grid, spells, window)
     places, owner = _written_out(some, np.arange(len(some.rows)))
@@ -246,7 +247,7 @@ def pairs(grid: Grid, spells: Spells, window: Window) -> tuple[Int64, Int64]:
     return slot[order], row[order]
 
 
-def _add(into: Int64, place: Int64, weights: Int64 | None, sign: int = 1) -> None:
+def _add(into: Ints, place: Ints, weights: Ints | None, sign: int = 1) -> None:
     """Adds ``sign`` times the weights (1 without them) at places, exactly."""
     few = len(place) * 8 < len(into)
     if weights is None:
@@ -264,7 +265,7 @@ def _add(into: Int64, place: Int64, weights: Int64 | None, sign: int = 1) -> Non
         into += sign * np.bincount(place, weights, minlength=len(into)).astype(np.int64)
 
 
-def _written_out(some: Active, piece: npt.NDArray[np.intp]) -> tuple[Int64, Int64]:
+def _written_out(some: Active, piece: npt.NDArray[np.intp]) -> tuple[Ints, Ints]:
     length = some.stop[piece] - some.first[piece]
     owner = np.repeat(piece, length)
     begin = np.repeat(some.first[piece], length)

@@ -28,9 +28,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Ints
 from data.errors import DataError
 from data.tables import Tables
-from features.asof import Int64, as_of_view, microseconds
+from features.asof import as_of_view, microseconds
 from features.complaint import ComplaintRule, is_complaint
 from features.lengths import DAY
 
@@ -111,22 +112,22 @@ class Timeline:
         self.grid = np.unique(when)
         self.pairs = self._pair(who[self.order].astype(np.int64), when[self.order])
 
-    def _pair(self, who: Int64, moment: Int64) -> Int64:
+    def _pair(self, who: Ints, moment: Ints) -> Ints:
         return who * (len(self.grid) + 1) + np.searchsorted(self.grid, moment)
 
-    def between(self, who: Int64, begin: Int64, stop: Int64) -> Int64:
+    def between(self, who: Ints, begin: Ints, stop: Ints) -> Ints:
         """How many events of each customer lie in [begin, stop)."""
         first = np.searchsorted(self.pairs, self._pair(who, begin))
         return np.searchsorted(self.pairs, self._pair(who, stop)) - first
 
-    def first(self, who: Int64, begin: Int64, stop: Int64) -> Int64:
+    def first(self, who: Ints, begin: Ints, stop: Ints) -> Ints:
         """The position of the first event in [begin, stop), -1 if there is none."""
         at = np.searchsorted(self.pairs, self._pair(who, begin))
         found = self.between(who, begin, stop) > 0
         return np.append(self.order, -1)[np.where(found, at, len(self.order))]
 
 
-def _taken(values: pd.Series, at: Int64) -> pd.Series:
+def _taken(values: pd.Series, at: Ints) -> pd.Series:
     found = values.reset_index(drop=True).reindex(np.where(at < 0, len(values), at))
     return found.reset_index(drop=True).astype("str")
 

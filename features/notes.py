@@ -19,7 +19,7 @@ from types import MappingProxyType
 from features.expression import Column, Earliest
 from features.lengths import DAY, HOUR
 from features.predicate import And, Given, In, Is, Named, Past, Predicate
-from features.spec import Combine, Constant, Node, Of, OfEach, Term
+from features.terms import Combine, Constant, Node, Of, OfEach, Term
 
 NOUNS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

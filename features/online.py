@@ -27,11 +27,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
-from features.asof import NEVER, Int64
-from features.evaluate import Float64, Own, combine, group_names, latest_values
+from features.asof import NEVER
+from features.evaluate import Own, combine, group_names, latest_values
 from features.expression import Expression
 from features.flat import Flat, Group, Leaf
 from features.history import SCALES, History, Keyed
@@ -39,8 +39,6 @@ from features.kernel import Spells
 from features.program import program_of, stream_of
 from features.spec import FeatureView, Term
 from features.timeline import Timeline
-
-Flags = npt.NDArray[np.bool_]
 
 MANY = 20_000
 """A customer with more rows of one source than this is computed like a batch of one."""
@@ -68,7 +66,7 @@ class Online:
         made: Online = history.cache[view.fingerprint]
         return made
 
-    def values(self, customer_id: str, as_of: int) -> Float64:
+    def values(self, customer_id: str, as_of: int) -> Floats:
         """The features as float64 in the view's order, texts as codes (-1 for null).
 
         ``as_of`` in microseconds since 1970. Codes count through the categories of the column.
@@ -105,7 +103,7 @@ class _Table:
             self.constant[row] = number
         self.result = np.array(flat.results)
 
-    def values(self, customer_id: str, as_of: int) -> Float64 | None:
+    def values(self, customer_id: str, as_of: int) -> Floats | None:
         """The results, None where a sheet has too many rows for this."""
         values = self.constant.copy()
         for sheet in self.sheets:
@@ -131,10 +129,10 @@ class _Sheet:
         time = leaves[0].term.source.time
         self.kinds: dict[str, slice] = {}
         spells: dict[tuple[Term, Expression | None, bool], int] = {}
-        table: list[tuple[Int64, Int64, Int64]] = []
-        order_of: dict[int, Int64 | None] = {}
+        table: list[tuple[Ints, Ints, Ints]] = []
+        order_of: dict[int, Ints | None] = {}
         which, windows, self.into = [], [], np.array([leaf.row for leaf in _sorted(leaves)])
-        values: list[Float64 | Int64] = []
+        values: list[Floats | Ints] = []
         empty = []
         self.scale = np.ones(len(leaves))
         begin = 0
@@ -181,7 +179,7 @@ class _Sheet:
         self.extremes = np.stack(by_kind["extreme"]) if by_kind["extreme"] else None
         self.codes = np.stack(by_kind["distinct"]) if by_kind["distinct"] else None
 
-    def fill(self, values: Float64, customer_id: str, as_of: int) -> bool:
+    def fill(self, values: Floats, customer_id: str, as_of: int) -> bool:
         """Writes the leaves' values; False if there are too many rows to look at at once."""
         try:
             code = self.keyed.names.get_loc(customer_id)
@@ -239,9 +237,7 @@ def _sorted(leaves: Sequence[Leaf]) -> list[Leaf]:
     return [leaf for kind in KINDS for leaf in leaves if _kind(leaf.term) == kind]
 
 
-def _leaf_values(
-    term: Term, keyed: Keyed, kind: str
-) -> tuple[Float64 | Int64 | None, float, float]:
+def _leaf_values(term: Term, keyed: Keyed, kind: str) -> tuple[Floats | Ints | None, float, float]:
     """What a row adds to a leaf, the leaf's value without rows, and its scale."""
     part, value = keyed.whole, term.value
     if kind == "count":
@@ -272,7 +268,7 @@ def _lines_of(group: Group, term: Term, history: History) -> list[int]:
     return np.append(codes, -1).tolist()
 
 
-def _counted(spells: Spells, rows: slice, window: int | np.int64, as_of: int) -> Flags:
+def _counted(spells: Spells, rows: slice, window: int | np.int64, as_of: int) -> Bools:
     """Which of the rows count at T."""
     hi = np.minimum(spells.hi[rows], spells.at[rows] + (window + 1))
     return (spells.lo[rows] <= as_of) & (hi > as_of)
@@ -293,7 +289,7 @@ class _GroupStream:
         ]
         self.into = np.array([leaf.row for leaf in leaves])
 
-    def _running(self, term: Term, keyed: Keyed) -> tuple[Int64, Int64 | None, float]:
+    def _running(self, term: Term, keyed: Keyed) -> tuple[Ints, Ints | None, float]:
         weights, scale = None, 1.0
         name: tuple[str, Expression | None] = ("count", None)
         if term.operation == "sum":
@@ -303,7 +299,7 @@ class _GroupStream:
         begun, ended = self.timeline.running(name, weights, term.window)
         return begun, ended, scale
 
-    def fill(self, values: Float64, code: int, as_of: int) -> None:
+    def fill(self, values: Floats, code: int, as_of: int) -> None:
         line = self.code[code]
         if line < 0:
             values[self.into] = 0.0
@@ -338,7 +334,7 @@ class _GroupDistinct:
         self.window = UNBOUNDED if leaf.term.window is None else leaf.term.window
         self.code = _lines_of(group, term, history)
 
-    def fill(self, values: Float64, code: int, as_of: int) -> None:
+    def fill(self, values: Floats, code: int, as_of: int) -> None:
         line = self.code[code]
         if line < 0:
             values[self.row] = 0.0
@@ -364,7 +360,7 @@ class _GroupLeaves:
             *(_GroupDistinct(leaf, group, history) for leaf in distinct),
         ]
 
-    def fill(self, values: Float64, code: int, as_of: int) -> None:
+    def fill(self, values: Floats, code: int, as_of: int) -> None:
         for stream in self.streams:
             stream.fill(values, 0 if self.everybody else code, as_of)
 
@@ -396,7 +392,7 @@ class _Spread:
 
     def fill(
         self,
-        values: Float64,
+        values: Floats,
         into: Sequence[int],
         how: Sequence[str],
         customer_id: str,

@@ -22,16 +22,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Ints
 from data.errors import DefinitionError
-from features.asof import ALWAYS, NEVER, Int64
+from features.asof import ALWAYS, NEVER
 from features.expression import Column, Expression, RowColumns, latest
 
 
 class Truth(NamedTuple):
     """The first T at which a predicate is true, and at which it is false, per row."""
 
-    true_from: Int64
-    false_from: Int64
+    true_from: Ints
+    false_from: Ints
 
 
 class Predicate:
@@ -391,7 +392,7 @@ def _bracketed(part: Predicate) -> str:
 
 
 def _truth(
-    holds: npt.NDArray[np.bool_], null: npt.NDArray[np.bool_], known: Int64 | None, size: int
+    holds: npt.NDArray[np.bool_], null: npt.NDArray[np.bool_], known: Ints | None, size: int
 ) -> Truth:
     when = np.full(size, ALWAYS) if known is None else known
     return Truth(np.where(holds & ~null, when, NEVER), np.where(~holds & ~null, when, NEVER))

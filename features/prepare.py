@@ -18,14 +18,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Ints, Values
 from data.contract import TABLES
 from data.engines import connect
 from data.errors import DataError
 from data.settings_tree import Engine
 from data.snapshot import Snapshot
 from data.tables import ROW
-from features.asof import NEVER, Int64, spans
-from features.expression import Array, Column, Joint, Key, Value, joined
+from features.asof import NEVER, spans
+from features.expression import Column, Joint, Key, Value, joined
 from features.history import needed_columns
 from features.sources import SIGHTINGS, Rows, Source
 from features.spec import Node, Term
@@ -39,12 +40,12 @@ class Prepared:
     """What ``prepare`` left in a folder: a file per source and shard, and what its codes mean."""
 
     folder: Path
-    names: Array
+    names: Values
     lines: int
     """Customers in a shard; the last has fewer."""
     sources: Mapping[Source, tuple[Key, ...]]
     """What is there of each: columns, then joints."""
-    categories: Mapping[Key, Array]
+    categories: Mapping[Key, Values]
     rows: Mapping[Source, int]
 
     @property
@@ -88,7 +89,7 @@ class Files:
         return str(self._con.compile(expression))
 
 
-def customers_of(files: Files) -> Array:
+def customers_of(files: Files) -> Values:
     """Every customer there is, in order: of the customers table, or seen in orders, usage,
     tickets where there is none."""
     tables = files.snapshot
@@ -109,8 +110,8 @@ def customers_of(files: Files) -> Array:
 def prepare(
     nodes: Sequence[Node],
     files: Files,
-    times: Int64,
-    names: Array,
+    times: Ints,
+    names: Values,
     folder: Path,
     *,
     lines: int,
@@ -126,7 +127,7 @@ def prepare(
     needed = needed_columns(terms)
     sources = {source: tuple(sorted(cols, key=_by_name)) for source, cols in needed.items()}
     every = {column for columns in sources.values() for column in columns}
-    categories: dict[Key, Array] = {column: names for column in every if column.name == CUSTOMER}
+    categories: dict[Key, Values] = {column: names for column in every if column.name == CUSTOMER}
     texts: dict[Key, dict[str, int]] = {
         column: {} for column in every if column.kind == "text" and column.name != CUSTOMER
     }
@@ -148,7 +149,7 @@ def _by_name(column: Key) -> tuple[str, str]:
     return (column.table if isinstance(column, Column) else "~", column.name)
 
 
-def _bounds(terms: Iterable[Term], times: Int64) -> tuple[int | None, int]:
+def _bounds(terms: Iterable[Term], times: Ints) -> tuple[int | None, int]:
     """From when (>=) and until when (<) a row's moment can matter at any of the times."""
     earliest: int | None = int(times[0])
     longest = 0
@@ -161,7 +162,7 @@ def _bounds(terms: Iterable[Term], times: Int64) -> tuple[int | None, int]:
     return (None if earliest is None else earliest - longest), int(times[-1])
 
 
-def _limits(terms: Sequence[Term], times: Int64) -> dict[str, tuple[int | None, int]]:
+def _limits(terms: Sequence[Term], times: Ints) -> dict[str, tuple[int | None, int]]:
     """``_bounds`` of each table that is counted in, over all sources that it is in."""
     by_table: dict[str, list[Term]] = {}
     for term in terms:
@@ -416,7 +417,7 @@ def _filled(array: Any, null: Any) -> npt.NDArray[Any]:
     return filled.to_numpy(zero_copy_only=False)
 
 
-def _codes_table(texts: Array) -> Any:
+def _codes_table(texts: Values) -> Any:
     import pyarrow as pa
 
     codes = pa.array(np.arange(len(texts), dtype=np.int32))

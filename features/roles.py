@@ -4,24 +4,24 @@ Two open orders are twice as much to complain about as one, so amounts can be ad
 of its own; a share, a mean or the days since something cannot. What has been there since ever tells
 how much a customer bore without, or with, complaining.
 
->>> from features.language import count, mean, now, since_last
+>>> from features.language import count, now, since_last
 >>> from features.sources import ORDERS
->>> role_of(now(ORDERS, until="delivered_at", label="open")), role_of(count(ORDERS))
-('now', 'ever')
->>> role_of(since_last(ORDERS)), role_of(mean(ORDERS, "amount", days=28))
-('', '')
+>>> for one in (now(ORDERS, until="delivered_at", label="open"), count(ORDERS), since_last(ORDERS)):
+...     print([role_of(one.name, one.node)])
+['now']
+['ever']
+['']
 """
 
 from __future__ import annotations
 
-from features.spec import Combine, Constant, Feature, Node, OfEach, Term
+from features.terms import Combine, Constant, Node, OfEach, Term
 
 
-def role_of(feature: Feature) -> str:
+def role_of(name: str, node: Node) -> str:
     """``now``: an amount of something that is there, or was of late; ``ever``: of all there has
     been; ``tenure``: days as a customer; empty: no amount."""
-    node = feature.node
-    if feature.name == "customers_since_first_days":
+    if name == "customers_since_first_days":
         return "tenure"
     if not _amount(node):
         return ""

@@ -21,14 +21,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats, Ints, Values
 from data.errors import DamagedFile, DataError
 from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
 from data.settings_tree import Engine
 from data.snapshot import Snapshot
 from data.tables import columns_of
-from features.asof import Int64, microseconds
-from features.evaluate import Float64, Shared
-from features.expression import Array, Column
+from features.asof import microseconds
+from features.evaluate import Shared
+from features.expression import Column
 from features.prepare import Files, customers_of, prepare
 from features.program import Program, compiled
 from features.shards import Shards
@@ -252,7 +253,7 @@ def _write(
             _Writer(view, shards, program, folder, t)
             for folder, t in zip(staged, as_ofs, strict=True)
         ]
-        groups: dict[Any, Float64] = {}
+        groups: dict[Any, Floats] = {}
         for shard in range(prepared.shards):
             history, customers = shards.history(shard)
             shared = Shared(history, times, groups, everybody=shards)
@@ -266,7 +267,7 @@ def _write(
             publish(folder, places[t])
 
 
-def _slots(engine: Engine, program: Program, times: Int64) -> int:
+def _slots(engine: Engine, program: Program, times: Ints) -> int:
     """Customers at a time within a shard."""
     return max(64, int(_working_bytes(engine) / (VALUE_BYTES * program.size * len(times))))
 
@@ -275,7 +276,7 @@ def _shard(
     shared: Shared,
     program: Program,
     who: Membership,
-    customers: Array,
+    customers: Values,
     writers: Sequence[_Writer],
     lines: int,
 ) -> None:
@@ -305,7 +306,7 @@ class _Writer:
         self.rows = 0
 
     def put(
-        self, customers: Array, found: npt.NDArray[np.float32], here: npt.NDArray[np.intp]
+        self, customers: Values, found: npt.NDArray[np.float32], here: npt.NDArray[np.intp]
     ) -> None:
         """Adds customers with the columns ``here`` of ``found`` (features x customers)."""
         import pyarrow as pa

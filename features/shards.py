@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.asof import NEVER, Int64
-from features.expression import Array, Joint, Key, Value, latest
+from data.arrays import Ints, Values
+from features.asof import NEVER
+from features.expression import Joint, Key, Value, latest
 from features.history import History, Loose, Part
 from features.prepare import CUSTOMER, Prepared
 from features.sources import Rows, Source
@@ -26,12 +27,12 @@ class Shards:
 
     prepared: Prepared
 
-    def customers(self, shard: int) -> Array:
+    def customers(self, shard: int) -> Values:
         """The names of a shard's customers, in order."""
         lines = self.prepared.lines
         return self.prepared.names[shard * lines : (shard + 1) * lines]
 
-    def history(self, shard: int) -> tuple[History, Array]:
+    def history(self, shard: int) -> tuple[History, Values]:
         """The rows of a shard's customers, and their names."""
         names = self.customers(shard)
         low = shard * self.prepared.lines
@@ -41,19 +42,19 @@ class Shards:
                 rows[source] = _of_shard(self._rows(source, shard), low, names)
         return History(rows), names
 
-    def categories(self, source: Source, column: Key) -> Array:
+    def categories(self, source: Source, column: Key) -> Values:
         return self.prepared.categories[column]
 
-    def select(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
+    def select(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
         """The rows of some keys, of all shards together."""
         pieces = [self._rows(source, shard) for shard in range(self.prepared.shards)]
         return History({source: _joined(pieces)}).select(source, key, names, chosen)
 
-    def loose(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Part:
+    def loose(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
         """The same: of all shards together."""
         return self.select(source, key, names, chosen)
 
-    def parts(self, source: Source, key: Key | None, names: Array, chosen: Int64) -> Iterator[Part]:
+    def parts(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Iterator[Part]:
         """The rows of some keys, shard by shard, in no order."""
         for shard in range(self.prepared.shards):
             rows = self._rows(source, shard)
@@ -107,7 +108,7 @@ class Shards:
         return Rows(start, end, table.get("position", np.arange(len(moments))), values)
 
 
-def _of_shard(rows: Rows, low: int, names: Array) -> Rows:
+def _of_shard(rows: Rows, low: int, names: Values) -> Rows:
     """Customers' codes counted within the shard."""
     values = dict(rows.values)
     for column, value in rows.values.items():

@@ -24,10 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Ints
 from data.contract import TABLES
 from data.errors import DataError, DefinitionError, did_you_mean
 from data.tables import ROW, Tables
-from features.asof import NEVER, Int64, spans, times_of
+from features.asof import NEVER, spans, times_of
 from features.expression import Column, Joint, Key, Value, joined, read_columns
 
 
@@ -110,9 +111,9 @@ TICKETS_AFTER_ORDERS = Source("tickets", "tickets", "orders", "customer_id", "de
 class Rows:
     """A source's rows. ``start`` <= T < ``end`` is when each is seen; ``position`` breaks ties."""
 
-    start: Int64
-    end: Int64
-    position: Int64
+    start: Ints
+    end: Ints
+    position: Ints
     values: dict[Key, Value]
 
     @property
@@ -131,7 +132,7 @@ class Rows:
         values = {column: self.values[column] for column in columns}
         return Rows(self.start, self.end, self.position, values)
 
-    def take(self, at: Int64) -> Rows:
+    def take(self, at: Ints) -> Rows:
         """The rows at some positions, in that order."""
         values = {
             column: Value(
@@ -242,7 +243,7 @@ def attribute(tables: Tables, name: str) -> Column:
     return Column("customers", name, _kind(tables.frame("customers", [name])[name]))
 
 
-def _value(values: pd.Series, known: Int64 | None) -> Value:
+def _value(values: pd.Series, known: Ints | None) -> Value:
     kind = _kind(values)
     if kind == "time":
         return Value(times_of(values), known)
@@ -263,14 +264,14 @@ def _side_by_side(own: Rows, other: Rows, left: Column, right: Column) -> Rows:
     return _versions(own, other, start, named, other.values[right].data.astype(np.int64))
 
 
-def _codes_in(theirs: Value, mine: Value) -> Int64:
+def _codes_in(theirs: Value, mine: Value) -> Ints:
     """The other side's code of each text of this side; -1 where it is null or not there."""
     assert mine.categories is not None and theirs.categories is not None
     place = pd.Index(theirs.categories).get_indexer(pd.Index(mine.categories))
     return np.append(place, -1)[mine.data.astype(np.int64)].astype(np.int64)
 
 
-def _versions(own: Rows, other: Rows, start: Int64, named: Int64, codes: Int64) -> Rows:
+def _versions(own: Rows, other: Rows, start: Ints, named: Ints, codes: Ints) -> Rows:
     """Each row of ``own`` with every row of ``other`` of the code that it names (-1: none), from
     ``start`` on, as long as both are seen."""
     order = np.argsort(codes, kind="stable")

@@ -23,10 +23,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from data.errors import DataError
 from data.tables import Tables
 from features.asof import microseconds
-from features.evaluate import Float64, Shared
+from features.evaluate import Shared
 from features.history import History
 from features.language import count, now
 from features.program import Program, compiled
@@ -97,13 +98,13 @@ class Membership:
         """The same as features, to be read."""
         return tuple(Feature(f"member_{at}", node) for at, node in enumerate(self.nodes))
 
-    def there(self, program: Program, values: Float64) -> npt.NDArray[np.bool_]:
+    def there(self, program: Program, values: Floats) -> npt.NDArray[np.bool_]:
         """Who is one at each slot, from the values of a program with these nodes."""
         keep = self._any(self.here, program, values)
         return keep if self.active is None else keep & self._any(self.active, program, values)
 
     def _any(
-        self, nodes: tuple[Term, ...], program: Program, values: Float64
+        self, nodes: tuple[Term, ...], program: Program, values: Floats
     ) -> npt.NDArray[np.bool_]:
         keep = np.zeros(values.shape[1], dtype=bool)
         for node in nodes:

@@ -32,9 +32,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from data.errors import DamagedFile
-
-Array = npt.NDArray[np.float64]
 
 FORMAT = 1
 BUCKETS = 2**15
@@ -56,7 +55,7 @@ class Question:
     weights: npt.NDArray[np.float32]
     intercepts: npt.NDArray[np.float32]
 
-    def margins(self, hashed: Any) -> Array:
+    def margins(self, hashed: Any) -> Floats:
         """Texts × rows of weights, log odds."""
         found = hashed @ self.weights.T.astype(np.float64)
         return np.asarray(found) + self.intercepts.astype(np.float64)
@@ -193,11 +192,11 @@ def hashed_runs(texts: Sequence[str]) -> Any:
     return reader.transform(whole)
 
 
-def _chance(margin: Array) -> Array:
+def _chance(margin: Floats) -> Floats:
     return 1 / (1 + np.exp(-np.clip(margin, -50, 50)))
 
 
-def _likeliest(classes: Sequence[str], margins: Array) -> npt.NDArray[np.object_]:
+def _likeliest(classes: Sequence[str], margins: Floats) -> npt.NDArray[np.object_]:
     """The likeliest class, None where it has less than an even chance."""
     if len(classes) == 2:
         margins = np.column_stack([-margins[:, 0], margins[:, 0]])

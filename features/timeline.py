@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data.arrays import Ints
 from data.errors import DataError
-from features.asof import NEVER, Int64
+from features.asof import NEVER
 from features.expression import Expression
 from features.history import History
 from features.kernel import Spells, Window
@@ -29,8 +30,8 @@ from features.spec import Term
 class Moments(NamedTuple):
     """Moments sorted within each line, and the rows in that order."""
 
-    when: Int64
-    order: Int64
+    when: Ints
+    order: Ints
 
 
 class Timeline:
@@ -44,7 +45,7 @@ class Timeline:
         )
         self.starts = self._sorted(spells.lo)
         self._ends: dict[Window, Moments] = {}
-        self._running: dict[tuple[Hashable, Hashable], Int64] = {}
+        self._running: dict[tuple[Hashable, Hashable], Ints] = {}
 
     @classmethod
     def of(cls, history: History, stream: Term, needs: Expression | None) -> Timeline:
@@ -61,7 +62,7 @@ class Timeline:
         a, b = int(self.begin[line]), int(self.begin[line + 1])
         return a, a + int(self.starts.when[a:b].searchsorted(as_of, side="right"))
 
-    def begun_at(self, line: int, moments: Int64) -> Int64:
+    def begun_at(self, line: int, moments: Ints) -> Ints:
         """``begun`` at several moments."""
         a, b = self.begin[line], self.begin[line + 1]
         return a + self.starts.when[a:b].searchsorted(moments, side="right")
@@ -72,8 +73,8 @@ class Timeline:
         return a + int(self._ended(window).when[a:b].searchsorted(as_of, side="right"))
 
     def running(
-        self, name: Hashable, weights: Int64 | None, window: Window
-    ) -> tuple[Int64, Int64 | None]:
+        self, name: Hashable, weights: Ints | None, window: Window
+    ) -> tuple[Ints, Ints | None]:
         """Running sums of weights in the order of the beginnings, and of the ends (None where a
         row ends a window after it began)."""
         begun = self._running_sums(name, None, self.starts, weights)
@@ -84,11 +85,11 @@ class Timeline:
     def sums(
         self,
         name: Hashable,
-        weights: Int64 | None,
+        weights: Ints | None,
         windows: Sequence[Window],
-        lines: Int64,
-        times: Int64,
-    ) -> dict[Window, Int64]:
+        lines: Ints,
+        times: Ints,
+    ) -> dict[Window, Ints]:
         """Per window the sum of weights (1 without them) at each (line, T), -1 being no line.
 
         ``name`` stands for the weights: equal names must mean equal weights.
@@ -96,7 +97,7 @@ class Timeline:
         begun = self._until(self.starts, lines, times)
         total = self._running_sums(name, None, self.starts, weights)[begun]
         base = self._running_sums(name, None, self.starts, weights)[self.begin[lines]]
-        out: dict[Window, Int64] = {}
+        out: dict[Window, Ints] = {}
         for window in windows:
             if window is None and self.plain:
                 found = total - base
@@ -121,7 +122,7 @@ class Timeline:
             self._ends[window] = self._sorted(np.maximum(hi, self.spells.lo))
         return self._ends[window]
 
-    def _sorted(self, moments: Int64) -> Moments:
+    def _sorted(self, moments: Ints) -> Moments:
         line = self.spells.line
         if len(line) < 2 or np.all((moments[1:] >= moments[:-1]) | (line[1:] != line[:-1])):
             return Moments(moments, np.arange(len(moments)))
@@ -129,8 +130,8 @@ class Timeline:
         return Moments(moments[order], order)
 
     def _running_sums(
-        self, name: Hashable, of: Hashable, moments: Moments, weights: Int64 | None
-    ) -> Int64:
+        self, name: Hashable, of: Hashable, moments: Moments, weights: Ints | None
+    ) -> Ints:
         if (name, of) not in self._running:
             chosen = np.ones(len(moments.order), np.int64) if weights is None else weights
             if len(chosen) and float(np.abs(chosen).max()) * len(chosen) >= 2.0**62:
@@ -140,7 +141,7 @@ class Timeline:
             self._running[name, of] = sums
         return self._running[name, of]
 
-    def _until(self, moments: Moments, lines: Int64, times: Int64) -> Int64:
+    def _until(self, moments: Moments, lines: Ints, times: Ints) -> Ints:
         """Where in the order the moments <= T of each line end."""
         out = np.empty(len(lines), dtype=np.int64)
         order = np.argsort(lines, kind="stable")

@@ -6,9 +6,9 @@ definition is made again too.
 >>> from features.language import count
 >>> from features.sources import ORDERS
 >>> feature = count(ORDERS, days=7)
->>> written(feature)["node"]["window"]
+>>> written(feature.node)["window"]
 604800000000
->>> read(written(feature)) == feature
+>>> read(written(feature.node)) == feature.node
 True
 """
 
@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from data.errors import DefinitionError
-from features import expression, predicate, spec
+from features import expression, predicate, terms
 from features.sources import Source
 
 PARTS: Mapping[str, type] = MappingProxyType(
@@ -28,12 +28,11 @@ PARTS: Mapping[str, type] = MappingProxyType(
         part.__name__: part
         for part in (
             Source,
-            spec.Term,
-            spec.Constant,
-            spec.Combine,
-            spec.Of,
-            spec.OfEach,
-            spec.Feature,
+            terms.Term,
+            terms.Constant,
+            terms.Combine,
+            terms.Of,
+            terms.OfEach,
             expression.Column,
             expression.Minus,
             expression.Earliest,
@@ -64,13 +63,17 @@ def written(value: Any) -> Any:
     return [written(part) for part in value] if isinstance(value, tuple) else value
 
 
-def read(value: Any) -> Any:
-    """What ``written`` wrote; DefinitionError for a part that there is not, or a wrong one."""
+def read(value: Any, also: Mapping[str, type] = MappingProxyType({})) -> Any:
+    """What ``written`` wrote; DefinitionError for a part that there is not, or a wrong one.
+
+    ``also``: parts beside ``PARTS``, by name.
+    """
     if isinstance(value, list):
-        return tuple(read(part) for part in value)
+        return tuple(read(part, also) for part in value)
     if not isinstance(value, dict):
         return value
-    parts = {name: read(part) for name, part in value.items() if name != "is"}
-    if value.get("is") not in PARTS:
+    parts = {name: read(part, also) for name, part in value.items() if name != "is"}
+    known = {**PARTS, **also}
+    if value.get("is") not in known:
         raise DefinitionError(f"a view names the unknown part {value.get('is')!r}")
-    return PARTS[value["is"]](**parts)
+    return known[value["is"]](**parts)

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools
 from data.errors import DataError, did_you_mean
 from lab.fitted import fitted_on_everything
 from lab.futures import LATER_EVENT, RECORDED_LATER
@@ -37,8 +38,6 @@ from lab.leaks import (
     Alarm,
 )
 from lab.suspicion import following, order_knows, residuals, too_good, words_of_ids
-
-Mask = npt.NDArray[np.bool_]
 
 RARE = 0.001
 """A value that at most this share of the rows has (or four) says something about who a row is."""
@@ -59,8 +58,8 @@ class TrainingSet:
 
     frame: pd.DataFrame
     label: npt.NDArray[np.int64] | npt.NDArray[np.float64]
-    training: Mask
-    evaluation: Mask
+    training: Bools
+    evaluation: Bools
     horizon: timedelta
     gap: timedelta = timedelta(0)
     embargo: timedelta = timedelta(0)
@@ -213,8 +212,8 @@ def _twins(given: TrainingSet) -> Iterator[Alarm]:
 
 
 def _alike(
-    given: TrainingSet, signs: pd.DataFrame, rows: Mask, left: Mask | None = None,
-    right: Mask | None = None,
+    given: TrainingSet, signs: pd.DataFrame, rows: Bools, left: Bools | None = None,
+    right: Bools | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Rows (``place``) that judge with one that trains (``place_twin``), of another customer and
     with the same signs; or those of two other folds."""

@@ -22,10 +22,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from data.arrays import Bools, Floats
 from lab.leaks import FITTED_ON_EVERYTHING, Alarm
-
-Float64 = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 EXACT = 1e-6
 """Relative difference up to which a sum counts as met (columns may be float32)."""
@@ -36,8 +34,8 @@ MOST_GROUPS = 400
 
 
 def fitted_on_everything(
-    frame: pd.DataFrame, names: Sequence[str], label: npt.ArrayLike, training: Mask,
-    evaluation: Mask,
+    frame: pd.DataFrame, names: Sequence[str], label: npt.ArrayLike, training: Bools,
+    evaluation: Bools,
 ) -> Iterator[Alarm]:  # fmt: skip
     """An alarm for every column that only all rows together explain."""
     used = training | evaluation
@@ -62,7 +60,7 @@ def _few(values: pd.Series) -> bool:
 
 
 def confession(
-    values: pd.Series, label: npt.ArrayLike, training: Mask,
+    values: pd.Series, label: npt.ArrayLike, training: Bools,
     groups: Mapping[str, pd.Series] | None = None,
 ) -> str | None:  # fmt: skip
     """What gives a column away as fitted on all rows; None where nothing does."""
@@ -78,11 +76,11 @@ def confession(
     return said
 
 
-def _scale(x: Float64) -> float:
+def _scale(x: Floats) -> float:
     return float(np.nanstd(x)) or 1.0
 
 
-def _centred(x: Float64, training: Mask) -> str | None:
+def _centred(x: Floats, training: Bools) -> str | None:
     """Standardised, or a principal component."""
     off, own = float(np.nanmean(x)), float(np.nanmean(x[training]))
     if abs(off) <= EXACT * _scale(x) and abs(own) > APART * _scale(x) and not _integers(x):
@@ -90,7 +88,7 @@ def _centred(x: Float64, training: Mask) -> str | None:
     return None
 
 
-def _stretched(x: Float64, training: Mask) -> str | None:
+def _stretched(x: Floats, training: Bools) -> str | None:
     """Between 0 and 1, each reached once, and one of them by a row of the evaluation."""
     known = x[~np.isnan(x)]
     if known.min() != 0 or abs(known.max() - 1) > EXACT or len(np.unique(known)) < 30:
@@ -105,7 +103,7 @@ def _stretched(x: Float64, training: Mask) -> str | None:
     )
 
 
-def _shares(x: Float64) -> bool:
+def _shares(x: Floats) -> bool:
     """Ratios of small counts, which reach 0 and 1 by themselves."""
     small = np.zeros(len(x), dtype=bool)
     for parts in range(1, 41):
@@ -113,17 +111,17 @@ def _shares(x: Float64) -> bool:
     return float(small.mean()) > 0.9
 
 
-def _steps(x: Float64, parts: int) -> bool:
+def _steps(x: Floats, parts: int) -> bool:
     """Even steps, as ranks among so many rows have, of whichever rows."""
     return bool((np.abs(x * parts - np.rint(x * parts)) < 1e-5 * parts).all())
 
 
-def _integers(x: Float64) -> bool:
+def _integers(x: Floats) -> bool:
     known = x[~np.isnan(x)]
     return bool((known == np.rint(known)).all())
 
 
-def _ranked(x: Float64, training: Mask) -> str | None:
+def _ranked(x: Floats, training: Bools) -> str | None:
     """Ranks over all rows, as counts or shares."""
     known = ~np.isnan(x)
     size = int(known.sum())
@@ -138,7 +136,7 @@ def _ranked(x: Float64, training: Mask) -> str | None:
     return None
 
 
-def _filled(x: Float64, training: Mask) -> str | None:
+def _filled(x: Floats, training: Bools) -> str | None:
     """One value, again and again, that is the mean (or median) of all the others."""
     known = x[~np.isnan(x)]
     found, counts = np.unique(known, return_counts=True)
@@ -160,7 +158,7 @@ def _filled(x: Float64, training: Mask) -> str | None:
     return None
 
 
-def _binned(x: Float64, training: Mask) -> str | None:
+def _binned(x: Floats, training: Bools) -> str | None:
     """Bins that are equally full over all rows, and not over those that train."""
     known = ~np.isnan(x)
     if not _integers(x):
@@ -177,7 +175,7 @@ def _binned(x: Float64, training: Mask) -> str | None:
     return None
 
 
-def _means_of_outcome(x: Float64, y: Float64, training: Mask) -> str | None:
+def _means_of_outcome(x: Floats, y: Floats, training: Bools) -> str | None:
     """A value per category that is the (smoothed) share of the outcome in its own rows.
 
     With a prior p of the weight of m rows the value v of n rows, s of them with the outcome, has
@@ -189,7 +187,7 @@ def _means_of_outcome(x: Float64, y: Float64, training: Mask) -> str | None:
         return None
     at = np.searchsorted(found, x[usable])
 
-    def tally(rows: Mask) -> tuple[Float64, Float64]:
+    def tally(rows: Bools) -> tuple[Floats, Floats]:
         counted = np.bincount(at[rows], minlength=len(found)).astype(np.float64)
         outcomes = np.bincount(at[rows], y[usable][rows], minlength=len(found))
         return counted, outcomes.astype(np.float64)
@@ -207,7 +205,7 @@ def _means_of_outcome(x: Float64, y: Float64, training: Mask) -> str | None:
     return None
 
 
-def _on_a_line(v: Float64, n: Float64, s: Float64) -> bool:
+def _on_a_line(v: Floats, n: Floats, s: Floats) -> bool:
     there = n > 0
     v, n, s = v[there], n[there], s[there]
     if len(v) < 4:
@@ -221,7 +219,7 @@ def _on_a_line(v: Float64, n: Float64, s: Float64) -> bool:
     return bool((error <= 1e-4 * np.maximum(1.0, np.abs(v * n) + np.abs(s)) / 10).all())
 
 
-def _by_log_odds(v: Float64, n: Float64, s: Float64) -> bool:
+def _by_log_odds(v: Floats, n: Floats, s: Floats) -> bool:
     there = n > 0
     v, n, s = v[there], n[there], s[there]
     for added in (0.0, 0.5, 1.0):
@@ -234,7 +232,7 @@ def _by_log_odds(v: Float64, n: Float64, s: Float64) -> bool:
     return False
 
 
-def _counts(x: Float64, training: Mask) -> str | None:
+def _counts(x: Floats, training: Bools) -> str | None:
     """A value per category that is the number (or share) of its own rows.
 
     Categories of equal size share a value v, so the rows that have it are a multiple of v.
@@ -260,9 +258,7 @@ def _counts(x: Float64, training: Mask) -> str | None:
     return None
 
 
-def _left_one_out(
-    x: Float64, y: Float64, training: Mask, texts: pd.Series, name: str
-) -> str | None:
+def _left_one_out(x: Floats, y: Floats, training: Bools, texts: pd.Series, name: str) -> str | None:
     """The mean of the outcome in the other rows of the category: lower where the row has it."""
     usable = ~np.isnan(x) & ~np.isnan(y)
     rows = pd.DataFrame({"text": texts.to_numpy(), "x": x, "y": y})[usable]

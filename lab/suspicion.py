@@ -17,10 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from data.arrays import Bools, Floats
 from lab.leaks import KNOWS_THE_OUTCOME, Alarm
-
-Float64 = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 ALONE = 0.96
 """A column that ranks the outcome so well (AUC) is too good whatever the others do."""
@@ -37,7 +35,7 @@ FEWEST = 15
 """Rows of a slice, positives and negatives of a fold: with fewer nothing is said."""
 
 
-def auc(y: npt.ArrayLike, score: Float64) -> float:
+def auc(y: npt.ArrayLike, score: Floats) -> float:
     """The area under the ROC curve, ties counting half; 0.5 where one class is missing."""
     positive = np.asarray(y) > 0
     ones, zeros = int(positive.sum()), int((~positive).sum())
@@ -47,14 +45,14 @@ def auc(y: npt.ArrayLike, score: Float64) -> float:
     return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-def design(frame: pd.DataFrame, limit: int = 12) -> tuple[Float64, list[str]]:
+def design(frame: pd.DataFrame, limit: int = 12) -> tuple[Floats, list[str]]:
     """Columns as numbers for a linear model, and the column that each is of: ranks, their squares,
     where they are null; the commonest texts as flags."""
-    parts: list[Float64] = []
+    parts: list[Floats] = []
     owners: list[str] = []
     for name in frame.columns:
         values = frame[name]
-        made: list[Float64] = []
+        made: list[Floats] = []
         if _numeric(values):
             numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
             null = np.isnan(numbers)
@@ -76,7 +74,7 @@ def _numeric(values: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(values.dtype))
 
 
-def ridge(matrix: Float64, y: Float64, rows: Mask, strength: float = 3.0) -> Float64:
+def ridge(matrix: Floats, y: Floats, rows: Bools, strength: float = 3.0) -> Floats:
     """Least squares with a penalty, fitted on ``rows``; its prediction for every row."""
     mean = matrix[rows].mean(axis=0) if matrix.shape[1] else np.zeros(0)
     scale = matrix[rows].std(axis=0) + 1e-9
@@ -87,7 +85,7 @@ def ridge(matrix: Float64, y: Float64, rows: Mask, strength: float = 3.0) -> Flo
     return np.asarray(base + scaled @ weights)
 
 
-def residuals(frame: pd.DataFrame, label: npt.ArrayLike, training: Mask) -> Float64:
+def residuals(frame: pd.DataFrame, label: npt.ArrayLike, training: Bools) -> Floats:
     """The outcome less what the features say of it (fitted on all labelled rows); NaN where there
     is no label. Columns that follow the places of the rows themselves do not take part."""
     y = np.asarray(label, dtype=np.float64)
@@ -113,7 +111,7 @@ def following(frame: pd.DataFrame) -> list[str]:
     return found
 
 
-def order_knows(values: Sequence[Float64]) -> str | None:
+def order_knows(values: Sequence[Floats]) -> str | None:
     """Whether neighbours (or early and late) in an order share what the features leave unexplained.
 
     ``values``: residuals in that order, of one or several independent sets of rows that tell the
@@ -144,7 +142,7 @@ def order_knows(values: Sequence[Float64]) -> str | None:
     return None
 
 
-def words_of_ids(left: Float64, ids: pd.Series) -> str | None:
+def words_of_ids(left: Floats, ids: pd.Series) -> str | None:
     """Whether the letters of an id (its length, ends, parity) tell what features do not."""
     rows = pd.DataFrame({"id": ids.to_numpy(), "left": left}).dropna()
     per_id = rows.groupby("id")["left"].mean()
@@ -178,8 +176,8 @@ def words_of_ids(left: Float64, ids: pd.Series) -> str | None:
 
 
 def too_good(
-    frame: pd.DataFrame, names: Sequence[str], label: npt.ArrayLike, training: Mask,
-    evaluation: Mask,
+    frame: pd.DataFrame, names: Sequence[str], label: npt.ArrayLike, training: Bools,
+    evaluation: Bools,
 ) -> Iterator[Alarm]:  # fmt: skip
     """Columns that tell the outcome of the evaluation as no honest column does."""
     y = np.asarray(label, dtype=np.float64)
@@ -195,7 +193,7 @@ def too_good(
         alone = auc(y[judge], scores[name][judge])
         in_training = auc(y[train], scores[name][train])
         best = min(max(alone, 1 - alone), max(in_training, 1 - in_training))
-        expected: Float64 | None = None
+        expected: Floats | None = None
         if best >= NOTED:
             expected = _others(matrix, owner, filled, train, name)
             others = auc(y[judge], expected[judge])
@@ -227,8 +225,8 @@ def too_good(
 
 
 def _others(
-    matrix: Float64, owner: npt.NDArray[np.object_], y: Float64, train: Mask, name: str
-) -> Float64:
+    matrix: Floats, owner: npt.NDArray[np.object_], y: Floats, train: Bools, name: str
+) -> Floats:
     """What the other columns say; those that are nearly the same column are not others."""
     own = matrix[:, owner == name]
     rest = np.flatnonzero(owner != name)
@@ -240,7 +238,7 @@ def _others(
     return ridge(matrix[:, rest], y, train)
 
 
-def _score(values: pd.Series, y: Float64, train: Mask) -> Float64:
+def _score(values: pd.Series, y: Floats, train: Bools) -> Floats:
     """A column as one number a row: itself, or the outcome's share per text among training rows."""
     if _numeric(values):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -255,7 +253,7 @@ def _score(values: pd.Series, y: Float64, train: Mask) -> Float64:
     return texts.map(means).fillna(base).to_numpy(dtype=np.float64)
 
 
-def _slices(values: pd.Series) -> Iterator[tuple[Mask, str]]:
+def _slices(values: pd.Series) -> Iterator[tuple[Bools, str]]:
     """Parts of the rows that a column can point at: a value, a null, either tail."""
     null = values.isna().to_numpy()
     if null.any():

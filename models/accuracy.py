@@ -14,8 +14,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Floats
 from data.errors import DataError
-from models.checked import Array, checked
+from models.checked import checked
 
 
 def wape(y: npt.ArrayLike, f: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> float:
@@ -147,7 +148,7 @@ def _interval(
     low: npt.ArrayLike,
     high: npt.ArrayLike,
     weights: npt.ArrayLike | None,
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Floats, Floats, Floats, Floats]:
     actual, lower, w = checked(name, y, low, weights)
     _, upper, _ = checked(name, y, high, weights)
     crossed = upper < lower
@@ -160,7 +161,7 @@ def _interval(
     return actual, lower, upper, w
 
 
-def _total(name: str, y: Array, w: Array) -> float:
+def _total(name: str, y: Floats, w: Floats) -> float:
     total = float((w * y).sum())
     if not total > 0:
         raise DataError(

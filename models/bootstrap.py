@@ -25,9 +25,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from data.errors import DataError
 
-Array = npt.NDArray[np.float64]
 Metric = Callable[..., float]
 """``metric(y, *predictions, weights=array) -> float``, and blind to the order of the rows."""
 Prediction = npt.ArrayLike | tuple[npt.ArrayLike, ...]
@@ -78,7 +78,7 @@ def resampled(
     groups: npt.ArrayLike | None = None,
     seed: int = 0,
     resamples: int = 300,
-) -> Array:
+) -> Floats:
     """``metric`` on all rows, then on each resample, NaN where undefined: (1 + resamples,).
 
     Equal seeds, groups and rows draw alike, so figures that are made of several such (a mean over
@@ -144,17 +144,17 @@ class _Rows:
         self._parts = [part[self._order] for part in arrays]
         self._metric = metric
 
-    def value(self, weights: Array) -> float:
+    def value(self, weights: Floats) -> float:
         return self._metric(self._y, *self._parts, weights=weights[self._order])
 
-    def value_or_nan(self, weights: Array) -> float:
+    def value_or_nan(self, weights: Floats) -> float:
         try:
             return self.value(weights)
         except DataError:
             return float("nan")
 
 
-def _draws(groups: npt.ArrayLike | None, size: int, seed: int, resamples: int) -> Iterator[Array]:
+def _draws(groups: npt.ArrayLike | None, size: int, seed: int, resamples: int) -> Iterator[Floats]:
     """Weights per row, one array a resample: how often the row's group was drawn."""
     if resamples < 20:
         raise DataError(f"{resamples} resamples say nothing about an interval; take 200 or more")
@@ -173,7 +173,7 @@ def _draws(groups: npt.ArrayLike | None, size: int, seed: int, resamples: int) -
         yield drawn if codes is None else drawn[codes]
 
 
-def _interval(estimate: float, values: Array, level: float) -> Interval:
+def _interval(estimate: float, values: Floats, level: float) -> Interval:
     if not 0 < level < 1:
         raise DataError(f"level is {level}; it is the share inside the interval, e.g. 0.95")
     defined = values[np.isfinite(values)]

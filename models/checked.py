@@ -12,14 +12,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Floats
 from data.errors import DataError
-
-Array = npt.NDArray[np.float64]
 
 
 def checked(
     name: str, y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None
-) -> tuple[Array, Array, Array]:
+) -> tuple[Floats, Floats, Floats]:
     """The three as float64 of one length, finite, weights not negative and not all zero."""
     actual, predicted = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
     w = np.ones(actual.shape) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -44,7 +43,7 @@ def checked(
 
 def labelled(
     name: str, y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None
-) -> tuple[Array, Array, Array]:
+) -> tuple[Floats, Floats, Floats]:
     actual, predicted, w = checked(name, y, p, weights)
     _within(name, "labels", actual)
     return actual, predicted, w
@@ -52,13 +51,13 @@ def labelled(
 
 def probabilities(
     name: str, y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None
-) -> tuple[Array, Array, Array]:
+) -> tuple[Floats, Floats, Floats]:
     actual, predicted, w = labelled(name, y, p, weights)
     _within(name, "predictions", predicted)
     return actual, predicted, w
 
 
-def _within(name: str, what: str, values: Array) -> None:
+def _within(name: str, what: str, values: Floats) -> None:
     if values.min() < 0 or values.max() > 1:
         raise DataError(
             f"{name}: {what} lie in [{values.min():.4g}, {values.max():.4g}]; they are "
@@ -66,7 +65,7 @@ def _within(name: str, what: str, values: Array) -> None:
         )
 
 
-def needs_both(name: str, y: Array, w: Array, *, absences: bool = True) -> None:
+def needs_both(name: str, y: Floats, w: Floats, *, absences: bool = True) -> None:
     """Refuse labels of one class only, counting rows of weight zero as absent."""
     if not (w * y).sum() > 0:
         raise DataError(f"{name}: every one of the {y.size} labels is 0; {_ONE_CLASS}")
@@ -77,6 +76,6 @@ def needs_both(name: str, y: Array, w: Array, *, absences: bool = True) -> None:
 _ONE_CLASS = "both complaints and their absence are needed: take a longer period or more customers"
 
 
-def ends_of_ties(sorted_values: Array) -> npt.NDArray[np.int64]:
+def ends_of_ties(sorted_values: Floats) -> npt.NDArray[np.int64]:
     """Position of the last row of every run of equal values."""
     return np.flatnonzero(np.append(sorted_values[1:] != sorted_values[:-1], True))

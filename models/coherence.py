@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from data.arrays import Floats
 
 MOST_ROUNDS = 60
 RIDGE = 1e-9

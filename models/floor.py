@@ -30,11 +30,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Floats
 from data.errors import DataError
 from models.bootstrap import Interval, Metric, interval, resampled
 from models.metrics import average_precision, log_loss
-
-Array = npt.NDArray[np.float64]
 
 VISIBLE = 0.1
 """A gain of average precision that the judged rows should be able to show."""
@@ -114,7 +113,7 @@ def compared(floor: Floor, confidence: float = 0.9) -> list[Against]:
             "model ranks them; wait for more labels"
         )
 
-    def values(metric: Metric, of: Mapping[int, npt.ArrayLike]) -> Array:
+    def values(metric: Metric, of: Mapping[int, npt.ArrayLike]) -> Floats:
         """On all rows, then on each resample: (horizons, 1 + resamples)."""
         return np.array([
             resampled(

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlog1py, xlogy
 
+from data.arrays import Floats
 from data.errors import DataError
 from models.accuracy import (
     bias,
@@ -38,7 +39,7 @@ from models.accuracy import (
     winkler,
 )
 from models.bootstrap import Interval, bootstrap, paired_bootstrap
-from models.checked import Array, ends_of_ties, labelled, needs_both, probabilities
+from models.checked import ends_of_ties, labelled, needs_both, probabilities
 from models.reliability import (
     Calibration,
     calibration,
@@ -199,7 +200,7 @@ def observed_over_predicted(
     return _top(y, p, w, share) / predicted
 
 
-def _cumulative(y: Array, p: Array, w: Array) -> tuple[Array, Array]:
+def _cumulative(y: Floats, p: Floats, w: Floats) -> tuple[Floats, Floats]:
     """Complaints and rows at and above each distinct score, from the highest down."""
     order = np.argsort(-p, kind="stable")
     ends = ends_of_ties(p[order])
@@ -207,7 +208,7 @@ def _cumulative(y: Array, p: Array, w: Array) -> tuple[Array, Array]:
     return np.cumsum(weight * y[order])[ends], np.cumsum(weight)[ends]
 
 
-def _top(values: Array, p: Array, w: Array, share: float) -> float:
+def _top(values: Floats, p: Floats, w: Floats, share: float) -> float:
     """Weighted sum of ``values`` over the ``share`` of weight with the highest ``p``."""
     if not 0 < share <= 1:
         raise DataError(f"share is {share}; it is a share of the rows, above 0 and at most 1")

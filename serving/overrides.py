@@ -20,13 +20,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from data.store.overrides import Override
 from models.coherence import Sum, add_up, is_node, sums_of
 
-Floats = npt.NDArray[np.float64]
 ALIKE = 1e-9
 
 

@@ -97,6 +97,21 @@ def test_every_module_teaches_its_idea_first() -> None:
     assert not silent, "modules without a docstring"
 
 
+def test_no_modules_import_each_other() -> None:
+    """Neither at once nor inside a function: a circle cannot be read from one end."""
+    from benchmarks.house import circles, imports_of, modules
+
+    known = modules()
+    assert len(known) > 200
+    assert not circles({name: imports_of(name, known) for name in known})
+
+
+def test_a_circle_is_found() -> None:
+    from benchmarks.house import circles
+
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
 def test_files_stay_one_subject_long() -> None:
     """About 300 lines are the aim; past 450 a file is two subjects."""
     long = {

@@ -35,7 +35,7 @@ def run_import(
     Nothing is written unless the whole export could be read. Raises UsageError, NotBuiltYet for
     the adapter's name and options, DataError for what the file holds.
     """
-    from data.adapters import adapter
+    from data.adapters.registry import adapter
 
     say = progress or (lambda _: None)
     chosen = adapter(name)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.simulate.draws import Bools, Draws, Floats, Ints
+from data.arrays import Bools, Floats, Ints
+from data.simulate.draws import Draws
 from data.simulate.rates import FEATURES, PLANS, REGIONS
 from data.simulate.record import Record
 from data.simulate.state import State, World

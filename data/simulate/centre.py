@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from data.arrays import Bools, Floats, Ints
 from data.simulate.contacts import Contacts
-from data.simulate.draws import Bools, Draws, Floats, Ints
+from data.simulate.draws import Draws
 from data.simulate.rates import CHANNELS, REAL_TIME, Rates
 from data.simulate.record import Record
 from data.simulate.staffing import learn

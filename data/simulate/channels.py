@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.simulate.draws import Floats
+from data.arrays import Floats
 from data.simulate.rates import CHANNELS, Rates
 from data.simulate.state import World
 

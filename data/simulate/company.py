@@ -5,9 +5,7 @@ may be fed with outreach actions and with staffing. ``clone()`` gives an indepen
 same moment: with the same seed it repeats the same draws (so two twins that differ in one action
 differ in what that action touches), with another seed it is another future of the same past.
 
-The order within a day: incidents begin and end; what the company learned in the night counts;
-outreach on the morning; the day's hazards, from all that is known by then; contacts and their
-lines; orders, usage, payments; who fades, changes or leaves.
+``running.py`` says what happens within a day.
 
 >>> company = Company(customers=300, days=30, seed=1)
 >>> company.step().day
@@ -18,36 +16,20 @@ datetime.date(2024, 1, 2)
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from datetime import date
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from data.errors import DataError, UsageError
-from data.simulate import activity, centre, contacts, orders, outreach
-from data.simulate import staffing as staffed
-from data.simulate.channels import channel_mix
-from data.simulate.draws import Draws, Floats, Ints
-from data.simulate.expectation import expected as expected_tickets
-from data.simulate.hazard import Hazard, hazard, ticket_share
-from data.simulate.incidents import begin_day, make_incidents, redraw_lots
-from data.simulate.makes import make_of
-from data.simulate.outcome import DayOutcome, service
-from data.simulate.population import make_population
+from data.errors import UsageError
+from data.simulate.export import tables
+from data.simulate.makes import Make, make_of
 from data.simulate.rates import Rates
-from data.simulate.record import Record
-from data.simulate.recording import Recording
-from data.simulate.state import State, World, first_state
-from data.simulate.timeline import RUN_ON_DAYS, Timeline
-from data.simulate.words import Words
+from data.simulate.running import START, RunningCompany
 
 if TYPE_CHECKING:
     import pandas as pd
 
-START = date(2024, 1, 1)
 
-
-class Company:
+class Company(RunningCompany):
     """A simulated company of ``customers`` who sign up before ``days`` days have passed.
 
     ``days`` is what is meant to be recorded; it can be stepped ``RUN_ON_DAYS`` further. ``seed``
@@ -56,6 +38,8 @@ class Company:
     customer's hazards (0: never). ``own_outreach``: whether the company runs its weekly randomised
     outreach on days on which no actions are fed in.
     """
+
+    make: Make | None = None
 
     def __init__(
         self,
@@ -69,227 +53,24 @@ class Company:
         hazard_every: int = 7,
         own_outreach: bool = True,
     ) -> None:
-        if customers < 1 or days < 1:
-            raise UsageError(
-                f"a company needs at least one customer and one day; found {customers} and {days}."
-            )
         if make is not None and rates is not None:
             raise UsageError("a make draws its own rates; give a make or rates, not both.")
         self.make = None if make is None else make_of(make)
-        self.recording = self.make.recording if self.make else Recording()
-        self.rates = self.make.rates if self.make else rates or Rates()
-        self.seed, self.days, self.customers = seed, days, customers
-        self.hazard_every, self.own_outreach = hazard_every, own_outreach
-        self.draws = Draws(seed)
-        self.archive = self.draws  # what only the export draws (texts, reviews, late rows)
-        line = Timeline(start, days, self.rates)
-        people = make_population(customers, days, self.draws, self.rates)
-        catalogue = orders.make_catalogue(customers, self.draws)
-        self.world = World(
-            rates=self.rates,
-            timeline=line,
-            people=people,
-            catalogue=catalogue,
-            everyone=np.arange(people.size),
-            segment_complaints=np.array(self.rates.segment_complaints)[people.segment],
-            ticket_share=ticket_share(self.rates),
-            channel_mix=channel_mix(self.rates),
-            words=self.make.words if self.make else Words(),
+        super().__init__(
+            customers,
+            days,
+            seed,
+            start,
+            rates=self.make.rates if self.make else rates or Rates(),
+            words=self.make.words if self.make else None,
+            recording=self.make.recording if self.make else None,
+            hazard_every=hazard_every,
+            own_outreach=own_outreach,
         )
-        incidents = make_incidents(line, catalogue.size, self.draws, self.rates)
-        self.state = first_state(self.world, incidents)
-        self.state.habit = staffed.first_habit(self.world)
-        self.record: Record | None = Record()
-        self.day = 0
-        self.suppress = ""
-
-    @classmethod
-    def standing(
-        cls, world: World, state: State, day: int, draws: Draws, suppress: str = ""
-    ) -> Self:
-        """A company that stands before ``day`` in a given world and state; it keeps no tables."""
-        made = cls.__new__(cls)
-        made.rates, made.world, made.state = world.rates, world, state
-        made.seed, made.draws, made.archive = draws.seed, draws, draws
-        made.days, made.customers = max(day, world.timeline.days), world.people.written
-        made.hazard_every, made.own_outreach = 0, True
-        made.record, made.day, made.suppress = None, day, suppress
-        made.make, made.recording = None, Recording()
-        return made
-
-    @property
-    def today(self) -> date:
-        """The local date of the day that ``step`` runs next."""
-        return self.world.timeline.dates[self.day]
-
-    @property
-    def now(self) -> datetime:
-        """The first moment of that day, UTC: as of then everything stepped is known."""
-        return self.moment(self.day)
-
-    def moment(self, day: int) -> datetime:
-        """The UTC time of local midnight before a day, counted from the start."""
-        return datetime(1970, 1, 1) + timedelta(microseconds=int(self.world.timeline.midnight[day]))
-
-    def clone(
-        self, seed: int | Draws | None = None, *, record: bool = False, suppress: str = ""
-    ) -> Company:
-        """An independent twin from this moment.
-
-        ``seed``: None repeats this company's draws, a number (or draws: ``SpreadDraws`` for runs
-        that are averaged) is another future. ``record``: keep the tables too (needed for
-        ``tables()``; costs a copy). ``suppress``: ``"complaint"`` or ``"contact"``: such contacts
-        of customers still stand in line, but leave no trace in the customer's state, so that
-        exp(-Σ hazard) along the path is his chance of having had none (``truth.py``).
-        """
-        if suppress not in ("", "complaint", "contact"):
-            raise UsageError(f"suppress is 'complaint', 'contact' or empty; found {suppress!r}.")
-        twin = Company.__new__(Company)
-        twin.__dict__.update(self.__dict__)
-        twin.state = self.state.copy()
-        twin.record = self.record.copy() if record and self.record is not None else None
-        twin.suppress = suppress
-        if seed is not None:
-            twin.draws = seed if isinstance(seed, Draws) else Draws(seed)
-            twin.seed = twin.draws.seed
-            future = self.world.timeline.half_month(self.day) + 1
-            redraw_lots(twin.state.incidents, future, twin.draws, self.rates)
-        return twin
-
-    def hazard(self) -> Hazard:
-        """The intensities of the day that comes next, should nobody be contacted that morning."""
-        ahead = self.clone()
-        ahead._begin()
-        return hazard(self.world, ahead.state, self.day)
-
-    def _intensities(self) -> Hazard:
-        """The day's hazards, after what the night and the morning brought."""
-        return hazard(self.world, self.state, self.day)
-
-    def _begin(self) -> None:
-        begin_day(self.state.incidents, self.day, self.world.timeline, self.draws, self.rates)
-        centre.begin_day(self.world, self.state, self.day)
-
-    def step(self, actions: pd.DataFrame | None = None, staffing: Any = None) -> DayOutcome:
-        """Run the next day.
-
-        ``actions``: a frame with ``customer_id`` and ``action``: contacted at 07:00 local.
-        ``staffing``: see ``staffing.fed_staffing``; None is the company's own habit.
-        """
-        day, world, state, record = self.day, self.world, self.state, self.record
-        if day >= self.days + RUN_ON_DAYS - 12:
-            raise UsageError(
-                f"the company has been run {day} days, made for {self.days} and "
-                f"{RUN_ON_DAYS - 12} more; make it with more days."
-            )
-        self._begin()
-        if actions is not None:
-            self._contact(actions)
-        elif self.own_outreach:
-            outreach.habit(world, state, self.draws, day, record)
-
-        now = self._intensities()
-        expected = expected_tickets(world, state, day, now)
-        came = contacts.draw_contacts(world, state, self.draws, day, now, record)
-        agents = staffed.own_staffing(world, state, day)
-        if staffing is not None:
-            agents = staffed.fed_staffing(world, day, staffing, agents)
-        seconds, events, load = centre.answer(world, state, self.draws, day, came, agents)
-        known = came.customer >= 0
-        ghost = known & (
-            came.complaint
-            if self.suppress == "complaint"
-            else np.full(len(came), bool(self.suppress))
-        )
-        centre.open_tickets(world, state, day, came, seconds, record, ghost)
-        centre.settle(world, state, self.draws, events, record)
-
-        orders.move_orders(world, state, self.draws, day, record)
-        engaged = activity.ordering(state)
-        orders.place_orders(world, state, self.draws, day, engaged, record)
-        activity.use(world, state, self.draws, day, record)
-        activity.move_on(world, state, self.draws, day, record)
-        if record is not None:
-            self._remember(now, expected, agents)
-        self.day += 1
-        return self._outcome(day, now, expected, agents, load, came, events, seconds)
-
-    def _contact(self, actions: pd.DataFrame) -> None:
-        for column in ("customer_id", "action"):
-            if column not in actions.columns:
-                raise DataError(
-                    f"actions: column {column!r} is missing; found {list(actions.columns)}."
-                )
-        who = outreach.known_customers(list(actions["customer_id"]), self.world.size)
-        if len(np.unique(who)) < len(who):
-            raise DataError("actions: a customer is named twice; one contact a morning.")
-        outreach.contact(
-            self.world,
-            self.state,
-            self.day,
-            who,
-            list(actions["action"]),
-            self.record,
-            "outreach",
-            np.nan,
-            self.day * self.world.entities + who,
-        )
-
-    def _remember(self, now: Hazard, expected: Floats, agents: Floats) -> None:
-        assert self.record is not None
-        self.record.expected.append(expected)
-        self.record.expected_causes.append(now.complaints.sum(axis=1))
-        self.record.staffed.append(agents)
-        if self.hazard_every and self.day % self.hazard_every == 0 and self.day < self.days:
-            self.record.hazards.append(
-                (self.day, now.complaint.astype(np.float32), now.contact.astype(np.float32))
-            )
-
-    def _outcome(
-        self,
-        day: int,
-        now: Hazard,
-        expected: Floats,
-        agents: Floats,
-        load: Floats,
-        came: contacts.Contacts,
-        events: dict[str, Ints],
-        seconds: Floats,
-    ) -> DayOutcome:
-        known = came.customer >= 0
-        complained = np.zeros(self.world.size, dtype=bool)
-        complained[came.customer[known & came.complaint]] = True
-        contacted = np.zeros(self.world.size, dtype=bool)
-        contacted[came.customer[known]] = True
-        return DayOutcome(
-            day=self.world.timeline.dates[day],
-            starts_at=self.moment(day),
-            ends_at=self.moment(day + 1),
-            complaints=int(came.complaint.sum()),
-            tickets=int((~came.machine).sum()),
-            complained=complained,
-            contacted=contacted,
-            complaint_hazard=now.complaint,
-            contact_hazard=now.contact,
-            expected=expected,
-            agents=agents,
-            load=load,
-            offered=came,
-            events=events,
-            handle_seconds=seconds,
-            words=self.world.words,
-        )
-
-    def service(self) -> pd.DataFrame:
-        """Every contact so far and what became of it, as the truth knows it (``outcome.py``)."""
-        end = int(self.world.timeline.midnight[self.day])
-        return service(self.record, end, self.world.words)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The contract's tables as of ``now``: nothing recorded later, no later fact.
 
         Of a make only what it records (``recording.py``).
         """
-        from data.simulate.export import tables
-
         return tables(self)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Bools, Floats, Ints
 from data.simulate.channels import CHAT, EMAIL, mix_on, public_mix
-from data.simulate.draws import Bools, Draws, Floats, Ints, pick, poisson
+from data.simulate.draws import Draws, pick, poisson
 from data.simulate.hazard import QUESTION_TOPIC, Hazard, is_open
 from data.simulate.rates import CAUSES, CHANNELS, LANGUAGES, QUESTIONS, TOPICS
 from data.simulate.record import Record

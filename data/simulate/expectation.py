@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from data.arrays import Floats
 from data.simulate.channels import CHAT, EMAIL, mix_on, public_mix
 from data.simulate.contacts import oldest_open, public_mean
-from data.simulate.draws import Floats
 from data.simulate.hazard import QUESTION_TOPIC, Hazard
 from data.simulate.rates import CAUSES, CHANNELS, TOPICS, Rates
 from data.simulate.state import State, World

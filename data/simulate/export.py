@@ -14,57 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data.errors import UsageError
+from data.simulate import export_company, export_contacts, export_orders
 from data.simulate import rates as names
-from data.simulate.draws import Bools, Floats, Ints
+from data.simulate.columns import customers_of, ids, table, times, words
+from data.simulate.running import RunningCompany
 from data.simulate.timeline import NEVER
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from data.simulate.company import Company
 
-Columns = dict[str, Any]
-
-
-def ids(prefix: str, numbers: Any, width: int = 0) -> pa.Array:
-    """Ids as text: the prefix and the number; negative numbers are null."""
-    values = np.asarray(numbers, dtype=np.int64)
-    text = pa.array(values).cast(pa.string())
-    if width:
-        text = pc.utf8_lpad(text, width, padding="0")
-    text = pc.binary_join_element_wise(prefix, text, "")
-    return pc.if_else(pa.array(values >= 0), text, pa.scalar(None, pa.string()))
-
-
-def customers_of(numbers: Any) -> pa.Array:
-    """Customer ids."""
-    return ids("c", numbers, 6)
-
-
-def words(table: tuple[str, ...] | list[str], numbers: Any) -> pa.Array:
-    """Positions as words; negative positions are null."""
-    values = np.asarray(numbers, dtype=np.int64)
-    taken = pa.array(values, mask=values < 0)
-    return pa.array(list(table), pa.string()).take(taken)
-
-
-def times(values: Ints, end: int) -> pa.Array:
-    """UTC microseconds as timestamps; those not before ``end`` are null."""
-    return pa.array(values, mask=values >= end).cast(pa.timestamp("us"))
-
-
-def table(columns: Columns, keep: Bools | None = None) -> pa.Table:
-    """A table of the columns, and of the rows to keep."""
-    made = pa.table(columns)
-    return made if keep is None else made.filter(pa.array(keep))
-
-
-def concat(parts: list[pa.Table]) -> pa.Table:
-    """Tables below each other; columns that one lacks are null there."""
-    return pa.concat_tables(parts, promote_options="default")
-
-
-def usage(company: Company, rows: dict[str, Any], end: int) -> pa.Table:
+def usage(company: RunningCompany, rows: dict[str, Any], end: int) -> pa.Table:
     """Usage rows; 2 % of those without error or payment are synchronised days late."""
     draws, key, spoken = company.archive, rows["key"], company.world.words
     plain = (rows["errors"] == 0) & (rows["feature"] < names.FEATURES.index("payment"))
@@ -94,16 +55,13 @@ def usage(company: Company, rows: dict[str, Any], end: int) -> pa.Table:
     )
 
 
-def tables(company: Company) -> dict[str, pd.DataFrame]:
+def tables(company: RunningCompany) -> dict[str, pd.DataFrame]:
     """All tables of the company as frames, as they stand at ``company.now``."""
     return {name: made.to_pandas() for name, made in arrow_tables(company).items()}
 
 
-def arrow_tables(company: Company, skip: tuple[str, ...] = ()) -> dict[str, pa.Table]:
+def arrow_tables(company: RunningCompany, skip: tuple[str, ...] = ()) -> dict[str, pa.Table]:
     """All tables that the company records but those to skip, as Arrow tables."""
-    from data.errors import UsageError
-    from data.simulate import export_company, export_contacts, export_orders
-
     record = company.record
     if record is None:
         raise UsageError("this clone keeps no tables; make it with clone(record=True).")
@@ -125,6 +83,3 @@ def arrow_tables(company: Company, skip: tuple[str, ...] = ()) -> dict[str, pa.T
     recording = company.recording
     wanted = {n: m for n, m in makers.items() if n not in skip and not recording.lacks(n)}
     return {name: recording.cut(name, make(company, end)) for name, make in wanted.items()}
-
-
-__all__ = ["Floats", "arrow_tables", "concat", "customers_of", "ids", "table", "tables", "times"]

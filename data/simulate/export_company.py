@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from data.arrays import Ints
 from data.simulate import rates as names
-from data.simulate.draws import Ints
-from data.simulate.export import customers_of, ids, table, times, words
+from data.simulate.columns import customers_of, ids, table, times, words
 from data.simulate.incidents import release_on
 from data.simulate.population import CONSENT
 from data.simulate.timeline import NEVER, SECOND, TIME_ZONE
 
 if TYPE_CHECKING:
-    from data.simulate.company import Company
+    from data.simulate.running import RunningCompany
 
 DAY = 86_400_000_000
 FIRST = ("Ada", "Bo", "Carla", "Dag", "Eva", "Finn", "Gro", "Hugo", "Ines", "Jon", "Kari", "Luis")
@@ -36,7 +36,7 @@ SKILLS = (["phone", "email"], ["chat", "social"], ["phone"], ["email", "chat"])
 AHEAD_DAYS = 120
 
 
-def signed_up_at(company: Company) -> Ints:
+def signed_up_at(company: RunningCompany) -> Ints:
     """Each customer's moment of signing up, UTC microseconds."""
     line, people = company.world.timeline, company.world.people
     u = company.archive.uniform("signed up", 0, company.world.everyone)
@@ -45,7 +45,7 @@ def signed_up_at(company: Company) -> Ints:
     return moment + np.minimum(people.signed_up, 0) * DAY
 
 
-def customers(company: Company, end: int) -> pa.Table:
+def customers(company: RunningCompany, end: int) -> pa.Table:
     """Customers with a version for every change of plan or region."""
     record, people = company.record, company.world.people
     assert record is not None
@@ -94,7 +94,7 @@ def customers(company: Company, end: int) -> pa.Table:
     )
 
 
-def articles(company: Company, end: int) -> pa.Table:
+def articles(company: RunningCompany, end: int) -> pa.Table:
     """Two articles a topic and language, one good, one poor, all older than the history."""
     topics = company.world.words.topics
     count = len(topics) * len(names.LANGUAGES) * 2
@@ -116,7 +116,7 @@ def articles(company: Company, end: int) -> pa.Table:
     )
 
 
-def calendar(company: Company, end: int) -> pa.Table:
+def calendar(company: RunningCompany, end: int) -> pa.Table:
     """Holidays and campaigns known ahead, releases, and outages that are announced too late."""
     line, spoken = company.world.timeline, company.world.words
     app_error, product = (spoken.topics[names.TOPICS.index(t)] for t in ("app_error", "product"))
@@ -171,14 +171,14 @@ def _empty_calendar() -> pa.Table:
     return pa.table(fields | {name: pa.array([], pa.timestamp("us")) for name in moments})
 
 
-def agent_count(company: Company) -> int:
+def agent_count(company: RunningCompany) -> int:
     """How many agents the company has ever had: the busiest hour's, and half as many again."""
     assert company.record is not None
     peak = max((float(day.sum(axis=0).max()) for day in company.record.staffed), default=4.0)
     return max(int(1.5 * peak), 8)
 
 
-def agents(company: Company, end: int) -> pa.Table:
+def agents(company: RunningCompany, end: int) -> pa.Table:
     """The agents, their channels, hours and cost; one in nine has left."""
     count = agent_count(company)
     number = np.arange(count)
@@ -200,7 +200,7 @@ def agents(company: Company, end: int) -> pa.Table:
     )
 
 
-def agent_of(company: Company, log: dict[str, Any]) -> pa.Array:
+def agent_of(company: RunningCompany, log: dict[str, Any]) -> pa.Array:
     """The agent to whom each ticket was routed: one with the skill; machines' to nobody."""
     count = agent_count(company)
     able = [

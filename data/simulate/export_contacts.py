@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from data.simulate import rates as names
 from data.simulate.channels import EMAIL
-from data.simulate.export import concat, customers_of, ids, table, times, words
+from data.simulate.columns import concat, customers_of, ids, table, times, words
 from data.simulate.export_company import agent_of
 from data.simulate.texts import PER_CELL, pool, text_number
 from data.simulate.timeline import NEVER
 
 if TYPE_CHECKING:
-    from data.simulate.company import Company
     from data.simulate.record import Record
+    from data.simulate.running import RunningCompany
 
 DAY = 86_400_000_000
 MISFILED = 0.012
@@ -25,12 +25,12 @@ SILENT = (0.45, 0.02, 0.02, 0.0)
 OTHER = names.TOPICS.index("other")
 
 
-def _record(company: Company) -> Record:
+def _record(company: RunningCompany) -> Record:
     assert company.record is not None
     return company.record
 
 
-def tickets(company: Company, end: int) -> pa.Table:
+def tickets(company: RunningCompany, end: int) -> pa.Table:
     """Tickets; a few are filed under a wrong topic first, a few machine ones deleted later."""
     log, draws = _record(company).tickets.columns(), company.archive
     spoken = company.world.words
@@ -85,7 +85,7 @@ def tickets(company: Company, end: int) -> pa.Table:
     return concat([table(columns), table(again, wrong | gone)])
 
 
-def bot_sessions(company: Company, end: int) -> pa.Table:
+def bot_sessions(company: RunningCompany, end: int) -> pa.Table:
     """Sessions with the bot: contained, handed over to a ticket, or given up."""
     log = _record(company).bots.columns()
     return table(
@@ -102,7 +102,7 @@ def bot_sessions(company: Company, end: int) -> pa.Table:
     )
 
 
-def article_events(company: Company, end: int) -> pa.Table:
+def article_events(company: RunningCompany, end: int) -> pa.Table:
     """Views of articles and whether they helped."""
     log = _record(company).views.columns()
     return table(
@@ -115,7 +115,7 @@ def article_events(company: Company, end: int) -> pa.Table:
     )
 
 
-def treatments(company: Company, end: int) -> pa.Table:
+def treatments(company: RunningCompany, end: int) -> pa.Table:
     """Past outreach: the coin's arm, its probability, the action."""
     record = _record(company)
     log = record.treatments.columns()

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from data.simulate import rates as names
-from data.simulate.export import concat, customers_of, ids, table, times, words
+from data.simulate.columns import concat, customers_of, ids, table, times, words
 from data.simulate.timeline import NEVER
 
 if TYPE_CHECKING:
-    from data.simulate.company import Company
+    from data.simulate.running import RunningCompany
 
 DAY = 86_400_000_000
 CURRENCY = "EUR"
@@ -20,12 +20,12 @@ SECOND_LINE = 0.15
 CORRECTED = 0.005
 
 
-def _log(company: Company) -> dict[str, np.ndarray]:
+def _log(company: RunningCompany) -> dict[str, np.ndarray]:
     assert company.record is not None
     return company.record.orders.columns()
 
 
-def orders(company: Company, end: int) -> pa.Table:
+def orders(company: RunningCompany, end: int) -> pa.Table:
     """Orders; the amount of a few was wrong first and is corrected by a later version."""
     log, draws = _log(company), company.archive
     key, product, spoken = log["key"], log["product"], company.world.words
@@ -56,7 +56,7 @@ def orders(company: Company, end: int) -> pa.Table:
     return concat([table(columns), right])
 
 
-def order_items(company: Company, end: int) -> pa.Table:
+def order_items(company: RunningCompany, end: int) -> pa.Table:
     """One line an order, for some a second with a fifth of the amount."""
     log, draws = _log(company), company.archive
     key, products = log["key"], company.world.catalogue.size
@@ -83,7 +83,7 @@ def order_items(company: Company, end: int) -> pa.Table:
     return concat([first, line(2, other, second, two)])
 
 
-def feedback(company: Company, end: int) -> pa.Table:
+def feedback(company: RunningCompany, end: int) -> pa.Table:
     """Reviews of delivered items: worse if late, much worse if defective; some recorded late."""
     log, draws = _log(company), company.archive
     key, delivered = log["key"], log["delivered_at"]

@@ -37,7 +37,7 @@ from math import inf
 
 import numpy as np
 
-from data.simulate.draws import Floats
+from data.arrays import Floats
 from data.simulate.rates import CAUSES, QUESTIONS, TOPICS, Rates
 from data.simulate.state import State, World
 

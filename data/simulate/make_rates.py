@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from data.simulate.draws import Floats
+from data.arrays import Floats
 from data.simulate.rates import Rates
+from data.simulate.running import RunningCompany
 
 LEVELS = (0.007, 0.035)
 """Between which shares of customers who complain within 7 days the level of a make is drawn."""
@@ -202,9 +203,7 @@ def at_level(rates: Rates, level: float, seed: int) -> Rates:
 
 def _pilot(rates: Rates, seed: int) -> Floats:
     """A small company's weekly sums of complaint intensities, of all customers in all weeks."""
-    from data.simulate.company import Company
-
-    company = Company(PILOT_CUSTOMERS, PILOT_DAYS, seed, rates=rates, hazard_every=0)
+    company = RunningCompany(PILOT_CUSTOMERS, PILOT_DAYS, seed, rates=rates, hazard_every=0)
     company.record = None
     weeks: list[Floats] = []
     week = np.zeros(company.world.size)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.simulate.draws import Draws, Floats, Ints, pick
+from data.arrays import Floats, Ints
+from data.simulate.draws import Draws, pick
 from data.simulate.incidents import SLOW, STRIKE
 from data.simulate.rates import CATEGORIES, REGIONS
 from data.simulate.record import Record

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import UsageError
 from data.simulate.contacts import Contacts
-from data.simulate.draws import Bools, Floats, Ints
 from data.simulate.rates import CAUSES, QUESTIONS
 from data.simulate.record import Record
 from data.simulate.timeline import NEVER

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from data.arrays import Floats, Ints
 from data.errors import DataError
-from data.simulate.draws import Draws, Floats, Ints
+from data.simulate.draws import Draws
 from data.simulate.hazard import causes
 from data.simulate.rates import CAUSES
 from data.simulate.record import Record

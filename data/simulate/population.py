@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from data.simulate.draws import Draws, Floats, Ints
+from data.arrays import Floats, Ints
+from data.simulate.draws import Draws
 from data.simulate.rates import Rates
 from data.simulate.timeline import RUN_ON_DAYS
 

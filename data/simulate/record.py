@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
-from data.simulate.draws import Floats
+from data.arrays import Floats
 from data.simulate.rows import Log
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from data.arrays import Anything
 
 
 class Rows:
@@ -21,25 +20,25 @@ class Rows:
     """
 
     def __init__(self, **dtypes: str) -> None:
-        self.columns: dict[str, Array] = {k: np.empty(0, dtype=v) for k, v in dtypes.items()}
+        self.columns: dict[str, Anything] = {k: np.empty(0, dtype=v) for k, v in dtypes.items()}
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> Anything:
         return self.columns[name]
 
-    def __setitem__(self, name: str, values: Array) -> None:
+    def __setitem__(self, name: str, values: Anything) -> None:
         self.columns[name][:] = values
 
-    def add(self, **arrays: Array) -> None:
+    def add(self, **arrays: Anything) -> None:
         """Append rows; every column must be given."""
         self.columns = {
             k: np.concatenate([old, np.asarray(arrays[k], dtype=old.dtype)])
             for k, old in self.columns.items()
         }
 
-    def keep(self, mask: Array) -> None:
+    def keep(self, mask: Anything) -> None:
         """Drop the rows where ``mask`` is false."""
         self.columns = {k: v[mask] for k, v in self.columns.items()}
 
@@ -54,17 +53,17 @@ class Log:
     """Rows appended a day and corrected in place, stored with room to grow."""
 
     def __init__(self, **dtypes: str) -> None:
-        self._room: dict[str, Array] = {k: np.empty(256, dtype=v) for k, v in dtypes.items()}
+        self._room: dict[str, Anything] = {k: np.empty(256, dtype=v) for k, v in dtypes.items()}
         self.size = 0
 
     def __len__(self) -> int:
         return self.size
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> Anything:
         """A view of the column's rows so far; assigning through it corrects the log."""
         return self._room[name][: self.size]
 
-    def add(self, **arrays: Any) -> Array:
+    def add(self, **arrays: Any) -> Anything:
         """Append rows (arrays or scalars, every column) and return their row numbers."""
         count = max(np.size(v) for v in arrays.values())
         if any(np.ndim(v) and np.size(v) == 0 for v in arrays.values()):
@@ -80,13 +79,13 @@ class Log:
         self.size = end
         return rows
 
-    def drain(self) -> dict[str, Array]:
+    def drain(self) -> dict[str, Anything]:
         """All rows so far, taken out of the log."""
         taken = {k: v[: self.size].copy() for k, v in self._room.items()}
         self.size = 0
         return taken
 
-    def columns(self) -> dict[str, Array]:
+    def columns(self) -> dict[str, Anything]:
         """All rows so far, as views."""
         return {k: v[: self.size] for k, v in self._room.items()}
 

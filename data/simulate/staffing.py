@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.arrays import Floats, Ints
 from data.errors import DataError, did_you_mean
-from data.simulate.draws import Floats, Ints
 from data.simulate.rates import CHANNELS, REAL_TIME
 from data.simulate.state import State, World
 from data.simulate.timeline import HOUR

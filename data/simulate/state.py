@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Bools, Floats, Ints
 from data.simulate.answering import Desk
-from data.simulate.draws import Bools, Floats, Ints
 from data.simulate.incidents import Incidents
 from data.simulate.population import Population
 from data.simulate.rates import CHANNELS, Rates

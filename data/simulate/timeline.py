@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from data.simulate.draws import Floats, Ints
+from data.arrays import Floats, Ints
 from data.simulate.rates import CHANNELS, REAL_TIME, Rates
 
 SECOND = 1_000_000

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.simulate.draws import Bools, Draws, Floats, SpreadDraws
+from data.arrays import Bools, Floats
+from data.simulate.draws import Draws, SpreadDraws
 from data.simulate.rates import CHANNELS, TOPICS
 from data.simulate.words import Words
 

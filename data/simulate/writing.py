@@ -31,8 +31,9 @@ import pyarrow.parquet as pq
 
 from data.contract import TABLES
 from data.errors import UsageError
+from data.simulate.columns import customers_of, times, words
 from data.simulate.company import Company
-from data.simulate.export import arrow_tables, customers_of, times, usage, words
+from data.simulate.export import arrow_tables, usage
 from data.simulate.rates import CARRIERS, CHANNELS, PLATFORMS, REGIONS
 from data.simulate.timeline import COUNTRY, NEVER, OPENING_HOURS, TIME_ZONE
 from data.simulate.truth import best_actions, true_effects, true_probabilities, volume_frame

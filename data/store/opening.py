@@ -19,7 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from data.errors import PresageError, SettingsError
-from data.workspace import Workspace
+from data.folder import Folder
 
 FILE = "store.db"
 BUSY_SECONDS = 30
@@ -62,12 +62,12 @@ class Store:
         self.close()
 
 
-def has_store(workspace: Workspace) -> bool:
+def has_store(workspace: Folder) -> bool:
     """Whether there is a store to read; PostgreSQL is taken to be there."""
     return bool(workspace.settings.store.url) or (workspace.state_dir / FILE).exists()
 
 
-def open_store(workspace: Workspace) -> Store:
+def open_store(workspace: Folder) -> Store:
     """The workspace's store, created or migrated if need be.
 
     Raises SettingsError for a URL that cannot be used, PresageError if the database cannot be

@@ -18,14 +18,14 @@ from collections.abc import Mapping
 
 from data.errors import SettingsError
 from data.files import write_whole
+from data.folder import Folder
 from data.settings import secret_from_environment
-from data.workspace import Workspace
 
 FILE = "secrets"
 
 
 def read_secret(
-    workspace: Workspace, name: str, environ: Mapping[str, str] | None = None
+    workspace: Folder, name: str, environ: Mapping[str, str] | None = None
 ) -> str | None:
     """``PRESAGE_SECRET_<NAME>``, else the line in .presage/secrets, else None.
 
@@ -34,7 +34,7 @@ def read_secret(
     return secret_from_environment(name, environ) or _all(workspace).get(name)
 
 
-def put_secret(workspace: Workspace, name: str, value: str) -> None:
+def put_secret(workspace: Folder, name: str, value: str) -> None:
     """Keep a secret in .presage/secrets; SettingsError for a name or value of another form."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or "\n" in value or not value.strip():
         raise SettingsError(f"secret {name!r}: names are a-z, 0-9 and _, values one line")
@@ -43,7 +43,7 @@ def put_secret(workspace: Workspace, name: str, value: str) -> None:
     write_whole(workspace.state_dir / FILE, "".join(lines).encode(), mode=0o600)
 
 
-def _all(workspace: Workspace) -> dict[str, str]:
+def _all(workspace: Folder) -> dict[str, str]:
     path = workspace.state_dir / FILE
     if not path.exists():
         return {}

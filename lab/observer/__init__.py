@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.simulate.channels import channel_mix
-from data.simulate.company import START
 from data.simulate.hazard import ticket_share
 from data.simulate.orders import popularity
 from data.simulate.population import Population, known_receptivity
 from data.simulate.rates import CATEGORIES, TOPICS, Rates
+from data.simulate.running import START
 from data.simulate.state import Catalogue, World
 from lab.observer.ahead import Ahead, Beliefs, ahead
 from lab.observer.habits import habits

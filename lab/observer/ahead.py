@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import gammaincinv, ndtr, ndtri
 
+from data.arrays import Floats, Ints
 from data.simulate.centre import (
     DAY,
     OFFICE_SIGMA,
@@ -30,7 +31,7 @@ from data.simulate.centre import (
     scored,
 )
 from data.simulate.company import Company
-from data.simulate.draws import Draws, Floats, Ints, SpreadDraws
+from data.simulate.draws import Draws, SpreadDraws
 from data.simulate.expectation import complaint_topics
 from data.simulate.hazard import Hazard
 from data.simulate.orders import CARRIER_SHARES

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.simulate.draws import Ints
+from data.arrays import Ints
 from data.simulate.rates import (
     CARRIERS,
     CHANNELS,

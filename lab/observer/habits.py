@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import gamma
 
+from data.arrays import Floats, Ints
 from data.simulate.activity import ENGAGED, ORDERING
-from data.simulate.draws import Floats, Ints
 from data.simulate.population import ACTIVE_SHAPE, ORDER_SHAPE, SEGMENT_ORDERS
 from data.simulate.rates import Rates
 from data.simulate.state import World

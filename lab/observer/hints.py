@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.arrays import Bools, Floats, Ints
 from data.simulate.contacts import oldest_open
-from data.simulate.draws import Bools, Floats, Ints
 from data.simulate.expectation import general_shares
 from data.simulate.hazard import causes
 from data.simulate.outreach import PROBLEM_CAUSES

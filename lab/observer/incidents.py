@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.simulate.draws import Bools, Floats, Ints
+from data.arrays import Bools, Floats, Ints
 from data.simulate.incidents import SLOW, STRIKE, USUAL, release_on
 from data.simulate.rates import CARRIERS, PLATFORMS, REGIONS
 from data.simulate.state import FAR, World

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from data.simulate.draws import Bools, Floats, Ints
+from data.arrays import Bools, Floats, Ints
 from data.simulate.rates import Rates
 from data.simulate.state import FAR, World
 from data.simulate.timeline import NEVER

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from data.arrays import Floats, Ints
 from data.simulate.centre import SETTLED_DAYS
-from data.simulate.draws import Floats, Ints
 from data.simulate.hazard import hazard
 from data.simulate.incidents import Incidents
 from data.simulate.outreach import ANSWERS, problem

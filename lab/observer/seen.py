@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
-from data.simulate.draws import Bools, Floats, Ints
 from data.simulate.rates import (
     FEATURES,
     PLANS,

@@ -25,10 +25,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.errors import DataError
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Clock = Literal["opening", "calendar"]
 
 ROUNDING = 1e-9

@@ -24,12 +24,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
+from data.arrays import Floats
 from data.errors import DataError
-
-Floats = NDArray[np.float64]
 
 TINY = 1e-250
 """Below it an incomplete gamma function is taken by its series instead."""

@@ -27,12 +27,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.arrays import Floats, Ints
 from models.queueing.backlog import (
     ROUNDING,
     BacklogGrid,
     Clock,
-    Floats,
-    Ints,
     due_of_intervals,
     handled_by,
     limit_due,

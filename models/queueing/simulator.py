@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data.arrays import Floats
 from data.errors import DataError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Ints as Int64
 from data.tables import Tables
-from features.asof import Int64
 from features.calendar import local_times
 from features.expression import Column
 from features.history import History, Part, needed_columns

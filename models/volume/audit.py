@@ -28,9 +28,8 @@ import pandas as pd
 from data.errors import UsageError, did_you_mean
 from models.volume.context import VolumeContext
 from models.volume.intervals import PROBABILITIES, centre_of, doubted, unit_of
-from models.volume.made import Made
 from models.volume.model import VolumeModel
-from models.volume.panel import Panel, long_frame, panel_of
+from models.volume.panel import panel_of
 
 
 @dataclass(frozen=True)
@@ -148,47 +147,3 @@ def _tried(model: VolumeModel, unique_id: str, members: int, *, scores: bool) ->
     out = np.full(members, np.nan)
     out[: len(told)] = told[:members, model.ids.index(unique_id)]
     return out
-
-
-def parts_of(panel: Panel, made: Made) -> pd.DataFrame:
-    """What every number of a forecast is made of, one row a series and step, sorted by both.
-
-    ``unique_id, ds, combined, holiday_effect, event_effect, load, reconciled``, and for each member
-    that counts anywhere ``NAME`` (what it says) and ``NAME weight`` (0 if silent), float32.
-    """
-    silent = np.isnan(made.members)
-    weight = np.where(silent, 0.0, made.weight[:, :, None])
-    whole = weight.sum(axis=0)
-    weight = weight / np.where(whole > 0, whole, 1.0)
-    load = np.ones_like(made.mean) if made.load is None else made.load
-    columns = {
-        "combined": made.combined,
-        "holiday_effect": made.effect,
-        "event_effect": made.event,
-        "load": load,
-        "reconciled": made.mean - made.combined,
-    }
-    for place, name in enumerate(made.names):
-        if weight[place].any():
-            columns[name] = np.nan_to_num(made.members[place])
-            columns[f"{name} weight"] = weight[place]
-    ds = panel.grid.ds(panel.future(made.mean.shape[1]))
-    small = {name: values.astype("float32") for name, values in columns.items()}
-    frame = long_frame(panel.ids, ds, **small)
-    return frame.sort_values(["unique_id", "ds"], ignore_index=True)
-
-
-def members_in(parts: pd.Series) -> list[dict[str, float | str]]:
-    """The members of one row of ``parts_of``, the weightiest first: ``member, forecast, weight,
-    part``.
-    """
-    found: list[dict[str, float | str]] = []
-    for name in parts.index:
-        weight = float(parts[name]) if str(name).endswith(" weight") else 0.0
-        if weight > 0:
-            member = str(name).removesuffix(" weight")
-            said = float(parts[member])
-            found.append(
-                {"member": member, "forecast": said, "weight": weight, "part": said * weight}
-            )
-    return sorted(found, key=lambda one: -float(one["weight"]))

@@ -15,8 +15,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from models.volume.context import VolumeContext
-from models.volume.panel import Floats, Panel, long_frame, panel_of
+from models.volume.panel import Panel, long_frame, panel_of
 from models.volume.slots import cube_of, last_mean
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.volume.panel import Floats
+from data.arrays import Floats
 from models.volume.prepare import Problem
 
 LEAST_COUNTS = 10

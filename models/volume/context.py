@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from models.volume.drivers import DriverSource
+from models.volume.driver_source import DriverSource
 
 EMPTY: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 

@@ -14,12 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from models.volume.panel import Bools, Floats
+from data.arrays import Bools, Floats, Ints
 from models.volume.stocks import Orders, each_day
-
-Ints = npt.NDArray[np.int64]
 
 BELIEF = 1.5
 """So many deliveries as expected stand beside what was seen."""

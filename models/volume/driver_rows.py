@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Ints
 from data.contract import table
 from data.snapshot import Snapshot
 from data.tables import Tables
 from features.asof import spans, times_of
 from features.calendar import local_times
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 FAR = np.int64(2**31)
 """A local day that never comes."""

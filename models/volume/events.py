@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints, Times
 from features.calendar import local_times
 from models.volume.context import VolumeContext
-from models.volume.grid import Ints, Times
-from models.volume.panel import Bools, Floats, Panel
+from models.volume.panel import Panel
 from models.volume.series import escape
 
 PHASES = ("before", "during", "after")

@@ -17,12 +17,13 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from data.arrays import Bools, Floats
 from data.errors import NotEnoughHistory, UsageError
 from models.volume.context import VolumeContext
 from models.volume.judge import benches
 from models.volume.learning import learn
 from models.volume.model import LEVELS, VolumeModel, check
-from models.volume.panel import Bools, Floats, Panel, panel_of
+from models.volume.panel import Panel, panel_of
 
 
 def forecast(

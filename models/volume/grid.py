@@ -22,11 +22,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Ints, Times
 from data.errors import DataError, UsageError, did_you_mean
 from features.calendar import local_times, utc_times
 
-Ints = npt.NDArray[np.int64]
-Times = npt.NDArray[np.datetime64]
 Unit = Literal["minute", "day", "week", "month"]
 
 DAY_US = 86_400_000_000

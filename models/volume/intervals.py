@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.volume.panel import Bools, Floats
+from data.arrays import Bools, Floats
 from models.volume.projection import PATHS
 
 SHRINK_RESIDUALS = 60.0

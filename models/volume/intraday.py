@@ -22,10 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Bools, Floats
 from models.coherence import reconcile, sums_of
 from models.volume.context import VolumeContext
 from models.volume.model import VolumeModel
-from models.volume.panel import Bools, Floats, Panel, long_frame, panel_of
+from models.volume.panel import Panel, long_frame, panel_of
 
 GUESS_K = 30.0
 DAYS_TO_TRUST = 10.0

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Bools, Floats
 from models.volume.context import VolumeContext
 from models.volume.drivers import Loads, known_after, loads_at
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
-from models.volume.panel import Bools, Floats, Panel
+from models.volume.panel import Panel
 from models.volume.prepare import without_closures
 from models.volume.trees import TreeModel
 

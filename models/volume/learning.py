@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data.arrays import Floats
 from models.one_number import Record
 from models.volume.intervals import learn_spread
 from models.volume.judge import Workbench, share_of, tried, weights_of
 from models.volume.model import Driven, VolumeModel
-from models.volume.panel import Floats
 from models.volume.paths import scores_of
 from models.volume.series import TOTAL
 from models.volume.tested import Tested

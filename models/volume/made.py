@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Floats
 from models.volume.intervals import Spread, apply_spread
 from models.volume.members import NAMES
-from models.volume.panel import Floats
 
 
 @dataclass(frozen=True)

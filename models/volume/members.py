@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from data.arrays import Bools, Floats
 from models.volume import classical, regression, trees
 from models.volume.baselines import same_slots
 from models.volume.context import VolumeContext
 from models.volume.events import Effects, events_of, learn_events, near_events, without_events
-from models.volume.panel import Bools, Floats, Panel
+from models.volume.panel import Panel
 from models.volume.prepare import (
     Problem,
     closed_by_calendar,

@@ -10,26 +10,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from data.errors import UsageError
+from models.bundle import write_bundle
 from models.coherence import reconcile, sums_of
 from models.one_number import Record
 from models.volume.context import VolumeContext
 from models.volume.drivers import loads_at
-from models.volume.intervals import Spread, reaching, unit_of
+from models.volume.intervals import PROBABILITIES, Spread, reaching, unit_of
 from models.volume.judge import combine, untried
 from models.volume.made import Made
 from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
-from models.volume.panel import Floats, Panel, long_frame, panel_of
+from models.volume.panel import Panel, long_frame, panel_of
+from models.volume.parts import parts_of
 from models.volume.paths import TAILS, Paths, copula, draw
 from models.volume.prepare import closed_by_calendar, with_wholes
 from models.volume.tested import Tested
 from models.volume.trees import TreeModel, series_codes
 
+KIND = "volume"
 LEVELS = (80, 95)
 LOOSE = 1e4
 NEVER_TRIED = Record()
@@ -86,9 +91,7 @@ class VolumeModel:
         context: VolumeContext | None = None,
         levels: Sequence[int] = LEVELS,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The forecast, and what each of its numbers is made of: see ``audit.parts_of``."""
-        from models.volume.audit import parts_of
-
+        """The forecast, and what each of its numbers is made of: see ``parts.parts_of``."""
         steps = self.horizon if horizon is None else horizon
         check(steps, levels)
         panel = panel_of(history, self.freq, context)
@@ -190,10 +193,46 @@ class VolumeModel:
         return self.tested.table(self.ids, self.origins)
 
     def save(self, folder: Path) -> None:
-        """Write the model as a bundle: see ``stored``."""
-        from models.volume.stored import save_volume
-
-        save_volume(self, folder)
+        """Write the model as a bundle; ``stored.load_volume`` reads it."""
+        files: dict[str, Any] = {
+            "judge.json": {
+                "members": list(NAMES),
+                "ids": list(self.ids),
+                "weight": self.weight.tolist(),
+            },
+            "spread.json": {
+                "probabilities": PROBABILITIES.tolist(),
+                "phi": self.spread.phi.tolist(),
+                "growth": self.spread.growth.tolist(),
+                "quantiles": self.spread.quantiles.tolist(),
+            },
+            "scores.npy": self.scores,
+        }
+        if self.tested is not None:
+            one = self.tested
+            files["tested.npy"] = np.vstack(
+                [one.mean[None], one.presage[None], one.members, one.scores]
+            )
+        golden = {}
+        driven = None if self.driven is None else self.driven.trees
+        for prefix, trees in (("", self.trees), ("driven-", driven)):
+            if trees is not None:
+                both = f"{prefix}trees.txt", f"{prefix}trees-median.txt"
+                files[both[0]], files[both[1]] = trees.booster, trees.median
+                golden[both[0]] = golden[both[1]] = trees.golden
+        if self.driven is not None:
+            files["driven.json"] = {
+                "weight": self.driven.weight.tolist(),
+                "share": self.driven.share.tolist(),
+            }
+        meta = {
+            "kind": KIND,
+            "freq": self.freq,
+            "horizon": self.horizon,
+            "origins": self.origins,
+            "record": [list(self.record.said), list(self.record.came), self.record.windows],
+        }
+        write_bundle(folder, files, meta, golden=golden)
 
     def _newcomers(self, n: int, weight: Floats) -> Floats:
         """Weights of series that the model was not trained on: the mean of those it was."""

@@ -18,12 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints, Times
 from data.errors import DataError, NotEnoughHistory, did_you_mean
 from models.volume.context import VolumeContext
-from models.volume.grid import Grid, Ints, Times, grid_of, parse_frequency, require_on_grid
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from models.volume.grid import Grid, grid_of, parse_frequency, require_on_grid
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Bools, Floats, Ints, Times
 from models.coherence import Sum, add_up
-from models.volume.grid import Ints, Times
 from models.volume.intervals import Spread, unit_of
-from models.volume.panel import Bools, Floats
 
 OWN = 0.2
 MOST_SCORES = 4_000_000

@@ -22,10 +22,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from data.arrays import Bools, Floats, Ints, Times
 from models.coherence import Sum, sums_of
 from models.volume.context import VolumeContext
-from models.volume.grid import Ints, Times
-from models.volume.panel import Bools, Floats, Panel
+from models.volume.panel import Panel
 from models.volume.series import escape
 from models.volume.slots import cube_of
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.volume.grid import Ints
-from models.volume.panel import Bools, Floats, Panel
+from data.arrays import Bools, Floats, Ints
+from models.volume.panel import Panel
 from models.volume.slots import cube_of
 
 GAMMA = 0.12

@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats, Ints
 from models.volume.deliveries import OLDEST, Chances, chances, weekday_of
 from models.volume.driver_rows import FAR
-from models.volume.panel import Floats
 from models.volume.stocks import (
     CAME_LATE_DAYS,
     ERROR_MEMORY,
@@ -28,8 +27,6 @@ from models.volume.stocks import (
     Orders,
     Stocks,
 )
-
-Ints = npt.NDArray[np.int64]
 
 ERRORS_LAST = 0.87
 RECENT = 0.55

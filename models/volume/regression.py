@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.volume.grid import Ints, Times
-from models.volume.panel import Floats
+from data.arrays import Floats, Ints, Times
 from models.volume.prepare import Problem
 
 HALF_LIFE_CYCLES = {"day": 18.0, "week": 2.0, "month": 3.0}

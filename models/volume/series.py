@@ -16,10 +16,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from data.arrays import Ints
 from data.contract import table
 from data.errors import NotEnoughHistory, SettingsError, did_you_mean
 from data.tables import Tables
-from features.asof import Int64, as_of_view, times_of
+from features.asof import as_of_view, times_of
 from features.calendar import local_times
 from models.volume.context import VolumeContext
 from models.volume.grid import DAY_US, MINUTE_US, Frequency, Grid, grid_of, parse_frequency
@@ -216,7 +217,7 @@ def series_from_volumes(
     context = context or VolumeContext()
     grid = volumes_grid(tables, as_of, freq, context)
 
-    def last_moments(rows: pd.DataFrame) -> Int64:
+    def last_moments(rows: pd.DataFrame) -> Ints:
         """A row is seen from just after its birth: a step that ends at as_of is complete."""
         ends = grid.ds(grid.index(rows["ds"].to_numpy()) + 1)
         return times_of(pd.Series(ends)) - 1

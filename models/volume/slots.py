@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.volume.grid import Grid, Ints
-from models.volume.panel import Floats
+from data.arrays import Floats, Ints
+from models.volume.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.volume.grid import Ints
-from models.volume.panel import Floats
+from data.arrays import Floats, Ints
 
 CYCLES_TO_BEGIN = 4
 EDGE = 2.5

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.arrays import Bools, Floats, Ints, Times
 from features.calendar import FAR_FROM_HOLIDAY, day_frame, holiday_names
-from models.volume.grid import Ints, Times
-from models.volume.panel import Bools, Floats
 
 KINDS = ("ordinary", "holiday", "before", "after", "bridge")
 HOLIDAY = KINDS.index("holiday")

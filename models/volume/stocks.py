@@ -16,17 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.tables import Tables
 from features.asof import microseconds
 from features.calendar import utc_times
 from models.volume.driver_rows import ENDS, FAR, numbers, read_rows
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 DRIVERS = ("overdue", "days_late", "came_late", "on_the_way", "errors", "days_open")
 ERROR_MEMORY = 0.7

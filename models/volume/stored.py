@@ -1,66 +1,20 @@
-"""A volume model on disk: a bundle of LightGBM text, JSON and arrays, hashed, nothing pickled."""
+"""A volume model read from disk: a bundle of LightGBM text, JSON and arrays, hashed, nothing
+pickled. ``VolumeModel.save`` writes it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from data.errors import DamagedFile
-from models.bundle import Bundle, read_bundle, write_bundle
+from models.bundle import Bundle, read_bundle
 from models.one_number import Record
-from models.volume import intervals
 from models.volume.intervals import Spread
 from models.volume.members import NAMES
-from models.volume.model import Driven, VolumeModel
+from models.volume.model import KIND, Driven, VolumeModel
 from models.volume.tested import Tested
 from models.volume.trees import TreeModel
-
-KIND = "volume"
-
-
-def save_volume(model: VolumeModel, folder: Path) -> None:
-    """Write the model as a bundle."""
-    files: dict[str, Any] = {
-        "judge.json": {
-            "members": list(NAMES),
-            "ids": list(model.ids),
-            "weight": model.weight.tolist(),
-        },
-        "spread.json": {
-            "probabilities": intervals.PROBABILITIES.tolist(),
-            "phi": model.spread.phi.tolist(),
-            "growth": model.spread.growth.tolist(),
-            "quantiles": model.spread.quantiles.tolist(),
-        },
-        "scores.npy": model.scores,
-    }
-    if model.tested is not None:
-        one = model.tested
-        files["tested.npy"] = np.vstack(
-            [one.mean[None], one.presage[None], one.members, one.scores]
-        )
-    golden = {}
-    driven = None if model.driven is None else model.driven.trees
-    for prefix, trees in (("", model.trees), ("driven-", driven)):
-        if trees is not None:
-            both = f"{prefix}trees.txt", f"{prefix}trees-median.txt"
-            files[both[0]], files[both[1]] = trees.booster, trees.median
-            golden[both[0]] = golden[both[1]] = trees.golden
-    if model.driven is not None:
-        files["driven.json"] = {
-            "weight": model.driven.weight.tolist(),
-            "share": model.driven.share.tolist(),
-        }
-    meta = {
-        "kind": KIND,
-        "freq": model.freq,
-        "horizon": model.horizon,
-        "origins": model.origins,
-        "record": [list(model.record.said), list(model.record.came), model.record.windows],
-    }
-    write_bundle(folder, files, meta, golden=golden)
 
 
 def load_volume(folder: Path) -> VolumeModel:

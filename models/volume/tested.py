@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from models.volume.judge import Trials, score_of, tally
 from models.volume.members import NAMES
-from models.volume.panel import Floats
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.arrays import Floats, Ints, Times
 from features.calendar import day_frame
-from models.volume.grid import Ints, Times
-from models.volume.panel import Floats
 from models.volume.prepare import Problem
 from models.volume.smooth import CYCLES_TO_BEGIN, SmoothSettings, SmoothState, run
 

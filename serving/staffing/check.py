@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.errors import DataError
 from data.settings import ServiceLevel, Settings
 from models.queueing import BacklogGrid, due_seconds, simulate_queue
 from serving.staffing.hours import local_days
 from serving.staffing.workload import Workload, scenarios
 
-Floats = NDArray[np.float64]
 HANDLE_SPREAD = 0.8
 """Coefficient of variation of simulated handling times (lognormal)."""
 

@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from data.arrays import Floats
 from data.errors import DataError
 from data.settings import DAYS, opening_intervals
 from features.calendar import local_times, utc_times
 
-Floats = NDArray[np.float64]
-Times = NDArray[np.datetime64]
 SECOND = 1_000_000
 
 

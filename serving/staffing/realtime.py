@@ -14,11 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Floats, Ints
 from data.settings import ServiceLevel
 from models.queueing import QueueMeasures, agents_required, queue_measures
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 STEP = float(np.log(1.01))
 LOWEST, HIGHEST = -2000, 4000

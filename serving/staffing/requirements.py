@@ -12,16 +12,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from data.arrays import Floats
 from data.errors import DataError, did_you_mean
 from data.settings import ServiceLevel, Settings
 from serving.staffing.hours import local_days, open_seconds
 from serving.staffing.realtime import Answer, staff_real_time
 from serving.staffing.waiting_work import AFTER_SECONDS, staff_waiting_work
 from serving.staffing.workload import Workload, checked_paths, scenarios, workloads
-
-Floats = NDArray[np.float64]
 
 COLUMNS = (
     "channel",

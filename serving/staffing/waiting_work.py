@@ -9,12 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Floats, Ints
 from data.settings import ServiceLevel
 from models.queueing import BacklogGrid, clear, reachable, smallest_levels
 from serving.staffing.realtime import Answer
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 AFTER_SECONDS = 10 * 86_400.0
 """How far past the plan (and the last deadline) its last contacts are followed."""

@@ -23,10 +23,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from data.arrays import Floats
 from data.errors import DataError
 from serving.staffing.hours import local_days
-
-Floats = NDArray[np.float64]
 
 COMMON_SHARE = 0.5
 Z80 = 2 * 1.2815515655446004

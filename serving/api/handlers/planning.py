@@ -11,7 +11,7 @@ import numpy as np
 
 from data.errors import NotBuiltYet, NotEnoughHistory, did_you_mean
 from data.store import Override, overrides_of, read_forecast, save_override
-from models.volume.audit import members_in
+from models.volume.parts import members_in
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.api.schemas import NewOverride

@@ -241,7 +241,8 @@ def test_a_run_that_was_killed_leaves_nothing_behind(workspace: Workspace) -> No
         "import os, sys, data.snapshot as s\n"
         "s.publish = lambda *a: os._exit(9)\n"
         "from datetime import datetime\n"
-        "s.take(s.Workspace.open(sys.argv[1], {}), now=datetime(2026, 6, 1))\n"
+        "from data.workspace import Workspace\n"
+        "s.take(Workspace.open(sys.argv[1], {}), now=datetime(2026, 6, 1))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(workspace.path)], check=False)
     assert done.returncode == 9

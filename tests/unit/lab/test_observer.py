@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from data.arrays import Floats
 from data.errors import DataError
 from data.simulate import Company, Rates, posterior
 from data.simulate.activity import ENGAGED, ORDERING
-from data.simulate.draws import Floats
 from data.simulate.hazard import Hazard
 from data.simulate.incidents import SLOW, STRIKE, USUAL
 from data.simulate.rates import CARRIERS, REGIONS

@@ -8,7 +8,7 @@ import pytest
 
 from data.errors import UsageError
 from models.volume import Audit, VolumeContext, VolumeModel, audit, train_volume
-from models.volume.audit import members_in
+from models.volume.parts import members_in
 from models.volume.special_days import HOLIDAY, kinds_of
 
 CONTEXT = VolumeContext(country=("US",))

@@ -1,0 +1,117 @@
+"""How large the product is, how tangled, and how soon it answers.
+
+    .venv/bin/python -m benchmarks.house
+
+Lines of Python that are installed, the simulator apart; circles of imports (groups of modules that
+need each other, imports inside functions and for types included); seconds of ``presage --help``,
+the median of five.
+"""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.running import PRESAGE, show
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("presage", "data", "features", "models", "serving", "pipelines")
+SIMULATOR = ROOT / "data" / "simulate"
+
+
+def modules() -> dict[str, Path]:
+    """Every installed module by its name."""
+    found = {}
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports_of(name: str, known: Mapping[str, Path]) -> set[str]:
+    """The modules among ``known`` that a module imports anywhere in its file."""
+    found = set()
+    for node in ast.walk(ast.parse(known[name].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in known else node.module)
+    return {one for one in found if one in known and one != name}
+
+
+def circles(imports: Mapping[str, set[str]]) -> list[list[str]]:
+    """The groups of two and more modules that reach each other, by name (Tarjan's algorithm).
+
+    >>> circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()})
+    [['b', 'c']]
+    """
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    groups: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        order[name] = lowest[name] = len(order)
+        stack.append(name)
+        for other in sorted(imports[name]):
+            if other not in order:
+                visit(other)
+                lowest[name] = min(lowest[name], lowest[other])
+            elif other in stack:
+                lowest[name] = min(lowest[name], order[other])
+        if lowest[name] == order[name]:
+            group = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(group) > 1:
+                groups.append(sorted(group))
+
+    for name in imports:
+        if name not in order:
+            visit(name)
+    return sorted(groups)
+
+
+def lines_of(paths: list[Path]) -> int:
+    return sum(len(path.read_text().splitlines()) for path in paths)
+
+
+def help_seconds() -> float:
+    """Seconds until ``presage --help`` has answered, the median of five."""
+    taken = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([str(PRESAGE), "--help"], check=True, capture_output=True)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    known = modules()
+    paths = list(known.values())
+    simulator = [path for path in paths if path.is_relative_to(SIMULATOR)]
+    found = circles({name: imports_of(name, known) for name in known})
+    show(
+        ("what", "here"),
+        [
+            (
+                "product lines outside lab and simulator",
+                f"{lines_of(paths) - lines_of(simulator):,}",
+            ),
+            ("lines of the simulator", f"{lines_of(simulator):,}"),
+            ("import circles", str(len(found))),
+            ("`presage --help`, seconds", f"{help_seconds():.2f}"),
+        ],
+    )
+    for group in found:
+        print(" ".join(group))
+
+
+if __name__ == "__main__":
+    main()
