@@ -118,6 +118,20 @@ class FeatureView:
                 card["null_share"] = float(sample[card["name"]].isna().mean())
         return cards
 
+    def _repr_html_(self) -> str:
+        """A table of the features, as notebooks show it."""
+        from html import escape
+
+        shown = ("name", "note", "formula", "source", "window")
+        head = "".join(f"<th>{name}</th>" for name in shown)
+        rows = (
+            "".join(f"<td>{escape(str(card[name]))}</td>" for name in shown)
+            for card in self.cards()
+        )
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        count = f"{len(self.features)} feature{'' if len(self.features) == 1 else 's'}"
+        return f"<table><caption>{count}</caption><tr>{head}</tr>{body}</table>"
+
     def to_json(self) -> str:
         """The whole definition as JSON; ``from_json`` gives an equal view."""
         return json.dumps([written(feature) for feature in self.features], sort_keys=True)

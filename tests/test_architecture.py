@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("data", "features", "models", "serving", "pipelines", "lab")
+ROOMS = ("presage", "data", "features", "models", "serving", "pipelines", "lab")
 
 
 def _modules() -> Iterator[tuple[Path, ast.Module]]:

@@ -84,3 +84,22 @@ def test_every_room_that_the_design_draws_exists() -> None:
             names = re.findall(r"(?<![\w/])[a-z_]+(?:\.py|/)", line)
             missing += [room + n for n in names if not (ROOT / room / n).exists()]
     assert not missing, f"docs/DESIGN.md draws what is not there: {missing}"
+
+
+def test_the_python_page_says_what_happens() -> None:
+    """Every example of docs/python.md, one after another, and every name that it shows."""
+    import doctest
+
+    import presage as ps
+
+    page = ROOT / "docs" / "python.md"
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    text = page.read_text().replace("```", "")
+    test = doctest.DocTestParser().get_doctest(text, {"ps": ps}, "python.md", str(page), 0)
+    assert len(test.examples) > 20
+    runner = doctest.DocTestRunner(optionflags=flags)
+    said: list[str] = []
+    runner.run(test, out=said.append)
+    assert not runner.failures, "".join(said)
+    names = set(re.findall(r"\bps\.([A-Za-z_]+)", text)) - {"forcast", "PresageError"}
+    assert names <= set(ps.__all__)
