@@ -3,6 +3,8 @@
 ``load_settings`` starts from the defaults, lays presage.toml over them and the environment over
 both: ``PRESAGE_<SECTION>_<KEY>``, for example ``PRESAGE_COMPANY_TIME_ZONE=Europe/Oslo``. Whatever
 it does not know, it refuses by name and line. Secrets never belong in presage.toml.
+pydantic-settings reads the same two sources, but knows neither the line of a key nor a near miss in
+a section's name, and what takes the place of its messages is as long as this file.
 
 >>> from pathlib import Path
 >>> settings = load_settings(Path("no/such/presage.toml"), {"PRESAGE_RISK_SEED": "7"})

@@ -57,6 +57,23 @@ def test_a_soft_label_is_a_weighted_pair_of_hard_ones(rows, metric):
     assert metric(soft, p, weights=w) == pytest.approx(paired, rel=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (metrics.average_precision, average_precision_score),
+        (metrics.roc_auc, roc_auc_score),
+        (metrics.log_loss, sklearn_log_loss),
+    ],
+)
+def test_soft_labels_give_what_scikit_learn_gives_for_the_pairs(rows, ours, theirs):
+    _, p, w = rows
+    soft = np.random.default_rng(1).random(p.size)
+    both, twice = np.repeat([1.0, 0.0], p.size), np.tile(p, 2)
+    stacked = np.concatenate([w * soft, w * (1 - soft)])
+    expected = theirs(both, twice, sample_weight=stacked)
+    assert ours(soft, p, weights=w) == pytest.approx(expected, abs=1e-12)
+
+
 def test_soft_labels_cost_least_when_predicted_exactly():
     truth = np.random.default_rng(0).random(500)
     best = metrics.log_loss(truth, truth)
