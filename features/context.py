@@ -1,7 +1,7 @@
 """What happened to others: often the best sign of what will happen to this one.
 
 The same language keyed by region, product, category, platform or carrier, and looked up for the
-group that the customer belongs to, or for the products that he has bought of late.
+group that the customer belongs to, or for the products that they have bought of late.
 
 >>> from data.settings import Complaint
 >>> from features.complaint import complaint_predicate
@@ -167,7 +167,7 @@ def context_features(
             ),
             category,
         ),
-        # what he is waiting for
+        # what they are waiting for
         of_each(_late_share("carrier", 7), carriers, "largest", "open_"),
         of_each(_late_share("product_id", 28), awaited, "largest", "open_"),
         of_each(

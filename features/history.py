@@ -1,7 +1,7 @@
 """What was read for a view: each source's rows by key and in time, to be asked again and again.
 
 ``select`` gives the rows of some keys, which stand side by side: one customer out of a million
-costs what his own rows cost. A history that is kept to be asked many times (``keep``) also
+costs what their own rows cost. A history that is kept to be asked many times (``keep``) also
 remembers what follows from its rows alone: from when until when each counts.
 
 >>> import pandas as pd

@@ -142,10 +142,11 @@ def repeats(
 ) -> pd.Series:
     """Whether each row's customer came back about the same issue in ``[T, T + days)``.
 
-    float64 in the rows' order: 1 if he wrote again on the topic or the issue_id of a ticket that at
-    T was open or resolved for less than ``resolved_within_days``, or if such a ticket was reopened;
-    NaN where he had no such ticket, and where the window is not over by ``known_as_of``. An
-    unstated topic counts as one of its own. Machine tickets and anonymous ones do not count.
+    float64 in the rows' order: 1 if they wrote again on the topic or the issue_id of a ticket that
+    at T was open or resolved for less than ``resolved_within_days``, or if such a ticket was
+    reopened; NaN where they had no such ticket, and where the window is not over by
+    ``known_as_of``. An unstated topic counts as one of its own. Machine tickets and anonymous ones
+    do not count.
 
     >>> from data.tables import MemoryTables
     >>> tickets = pd.DataFrame({"ticket_id": ["1", "2"], "opened_at": ["2026-01-01", "2026-01-08"],

@@ -1,4 +1,4 @@
-"""Whether what he holds, or waits for, is in trouble: lots that are bad, routes that stand still.
+"""Whether what a customer holds, or waits for, is in trouble: bad lots, routes that stand still.
 
 Nobody says so. Returns and complaints of all who hold a lot do, days before this holder's own; so
 do the orders of a route (carrier and region) that should have arrived by now, days before promises
@@ -115,7 +115,7 @@ def _goods(
 def _lots(
     complaint: Predicate, goods: Sequence[str], time_zone: str, tickets: Source
 ) -> tuple[Feature, ...]:
-    """Whether what he holds, or is about to get, is of a lot that gives others trouble."""
+    """Whether what a customer holds, or is about to get, is of a lot that gives others trouble."""
     shipped, ordered = (
         Joint((ORDERS["product_id"], Period(ORDERS[time], LOT, time_zone)), "lot")
         for time in ("shipped_at", "ordered_at")
@@ -149,10 +149,10 @@ def _lots(
     )
     found = []
     for days in (7, 14, HELD):
-        his = distinct(
+        lots_held = distinct(
             ORDERS, shipped, since="delivered_at", days=days, until=("returned_at", "refunded_at")
         )
-        found.append(of_each(trouble, his, "sum", f"held_{days}d_"))
+        found.append(of_each(trouble, lots_held, "sum", f"held_{days}d_"))
     under_way = distinct(ORDERS, shipped, since="shipped_at", until=ENDS)
     # what has not been shipped will be of the lot that is shipped now
     unshipped = distinct(ORDERS, ordered, until=UNSHIPPED)
@@ -165,7 +165,7 @@ def _lots(
 
 
 def _routes() -> tuple[Feature, ...]:
-    """Whether orders still arrive where his must pass."""
+    """Whether orders still arrive where theirs must pass."""
     route = Joint((ORDERS["carrier"], CUSTOMERS["region"]), "route")
     source = ORDERS_OF_CUSTOMERS
     waiting = now(source, since="shipped_at", until=ENDS, label="under_way", by=route)
@@ -174,7 +174,7 @@ def _routes() -> tuple[Feature, ...]:
         "route_under_way_share_2d", "share of a route's orders that did not arrive within 2 days"
     )
     trouble = _standing(route)
-    his = {
+    of_customer = {
         "open": distinct(source, route, until=ENDS),
         "overdue": distinct(source, route, since="promised_at", until=ENDS),
         **{
@@ -186,14 +186,14 @@ def _routes() -> tuple[Feature, ...]:
     }
     late = total_age(ORDERS, since="promised_at", until=ENDS, label="overdue", at_most=7)
     return (
-        of_each(share, his["open"], "largest", "open_"),
-        times(late, of_each(trouble, his["overdue"], "mean"), "standing").named(
+        of_each(share, of_customer["open"], "largest", "open_"),
+        times(late, of_each(trouble, of_customer["overdue"], "mean"), "standing").named(
             "orders_overdue_age_standing_days",
             "days by which orders are overdue on routes that stand still",
         ),
         *(
             of_each(of, orders, "sum", f"{which}_")
-            for which, orders in his.items()
+            for which, orders in of_customer.items()
             for of in (share, trouble)
         ),
     )

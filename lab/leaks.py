@@ -52,7 +52,7 @@ KINDS = {
     LATER_EVENT: "rows born at T or later count: cut the table at birth < T",
     EDITED_STATUS: "a fact or version of after T is read: a *_at column, and what belongs to it, "
     "is null until its time has passed; of versions those recorded by T count",
-    CURRENT_ATTRIBUTE: "the customer is described as he became: take the version known at T",
+    CURRENT_ATTRIBUTE: "the customer is described as they became: take the version known at T",
     FITTED_ON_EVERYTHING: "values were learned from rows that judge: fit on the training rows only",
     LABEL_OVERLAP: "labels that train are not over when the evaluation begins: leave an embargo",
     ENTITY_ACROSS_FOLDS: "the same entity trains and judges: split by entity, once cleaned",

@@ -1,7 +1,7 @@
-"""Everything known of one customer: what happened, how he was served, what we foretold and did.
+"""Everything known of one customer: what happened, how they were served, what we foretold and did.
 
 The tables are read as of now, so nothing shows that was not known; beside them stands what the
-store holds: consent, past forecasts of his risk, outreach and what became of it.
+store holds: consent, past forecasts of their risk, outreach and what became of it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CONSENTS = ("email_consent", "sms_consent", "phone_consent", "do_not_contact")
 
 
 def is_known(tables: Tables, customer_id: str, now: datetime) -> bool:
-    """Whether there is (or was) such a customer; without a customers table: whether he was seen."""
+    """Whether there is (or was) such a customer; without a customers table: seen anywhere."""
     own = OfCustomers(tables, frozenset({customer_id}))
     places = ("customers",) if tables.has("customers") else SIGHTED_IN
     return any(len(as_of_view(own, n, now, ["customer_id"])) for n in places if tables.has(n))

@@ -70,7 +70,7 @@ def contact(
     propensity: float,
     key: Ints,
 ) -> None:
-    """Contact the customers on the day's morning, each with his action."""
+    """Contact the customers on the day's morning, each with their action."""
     answers = np.array(
         [CAUSES.index(ANSWERS[a]) if a in ANSWERS else -1 for a in actions], dtype=np.int64
     )

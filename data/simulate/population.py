@@ -105,7 +105,7 @@ def make_population(customers: int, days: int, draws: Draws, rates: Rates) -> Po
 
 
 def known_receptivity(rates: Rates, segment: Ints, channel: Ints) -> Floats:
-    """The part of a customer's answer to outreach that his attributes tell."""
+    """The part of a customer's answer to outreach that their attributes tell."""
     shift: Floats = (
         np.array(rates.effect_segment)[segment]
         + np.array(rates.effect_channel)[channel]

@@ -2,7 +2,7 @@
 
 The world is run on from a state many times. To say how probable a complaint within h days is, the
 runs need not be counted: in a run in which the customer's complaints are suppressed (they stand in
-line but leave no trace with him), exp(-Σ hazard) over the h days is exactly his chance of none
+line but leave no trace with them), exp(-Σ hazard) over the h days is exactly their chance of none
 along that path, and the mean over paths is the chance itself (the expectation of the product
 integral: Andersen, Borgan, Gill, Keiding, "Statistical Models Based on Counting Processes", II.6).
 A handful of runs tells a customer's probability to the third digit; the level of all of them needs

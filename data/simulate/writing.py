@@ -5,7 +5,7 @@ Usage, the largest table, is written month by month while the company runs. The 
 
 - ``hazards.parquet``: customer_id, day (local date), as_of (its first moment, UTC), complaint and
   contact (that day's intensities; the chance is 1 - exp(-intensity)), every ``hazard_every`` days
-- ``effects.parquet``: as of complete_to, the action that fits each customer, his chance of a
+- ``effects.parquet``: as of complete_to, the action that fits each customer, their chance of a
   complaint within 30 days without and with it, and the difference
 - ``probabilities.parquet``: as of complete_to, P(complaint) and P(contact) in 7, 14, 30 days
 - ``latents.parquet``: tendencies and habits of each customer

@@ -2,7 +2,7 @@
 
 Every run starts from a state in which all that the tables show is as they show it and all else is
 drawn from its posterior; then the mechanism itself runs on. The customer's own complaints leave no
-trace in a run, so given the run and n complaints under an exposure X so far, his chance of none
+trace in a run, so given the run and n complaints under an exposure X so far, their chance of none
 under a further exposure x is, the tendency being integrated out,
 
     (b / (b + x)) ^ (a + n),    b = a + X

@@ -1,8 +1,8 @@
-"""How often a customer orders and uses us, and whether he is still with us in his mind.
+"""How often a customer orders and uses us, and whether they are still with us in their mind.
 
 Engagement is a hidden Markov chain of three states; the rates of ordering and of use are gamma.
-What is seen is on which days he ordered and was active. The joint posterior is computed on a grid
-of both rates, each customer's own (geometric, between quantiles that his counts allow), with the
+What is seen is on which days they ordered and was active. The joint posterior is computed on a grid
+of both rates, each customer's own (geometric, between quantiles that their counts allow), with the
 forward filter of the chain in every cell: exact but for the width of the cells.
 
 >>> from data.simulate.rates import Rates

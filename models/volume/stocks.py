@@ -3,7 +3,7 @@
 A *driver* is a stock that makes contacts: orders overdue, their days late, orders that came late,
 orders on their way, recent errors, open tickets. ``Company`` reads the tables once; ``at(day)``
 gives what was known at that local day's first moment, by the one rule of time: each driver's total
-per day, and for every ticket how much of it its customer had on the day he wrote.
+per day, and for every ticket how much of it its customer had on the day they wrote.
 
 Exposures of a day are those at its first moment. Errors fade by ``ERROR_MEMORY`` a day and count at
 most ``MOST_ERRORS`` a customer; days late and days open count up to ``MOST_DAYS``. Orders later

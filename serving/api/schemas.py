@@ -31,8 +31,8 @@ class Reason(Struct):
 class Prediction(Struct):
     """One customer's risk; ``status`` is "scored", or "unknown" with everything else null.
 
-    ``repeat_contact_14d``: the probability that he comes back about the same issue within 14 days;
-    null unless he has a ticket that is open or was resolved within 7 days.
+    ``repeat_contact_14d``: the probability that they come back about the same issue within 14 days;
+    null unless they have a ticket that is open or was resolved within 7 days.
     """
 
     customer_id: str

@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Action:
-    """One thing that can be done for a customer before he writes.
+    """One thing that can be done for a customer before they write.
 
     ``words``: the parts of a topic that it answers. ``texts``: the message by language (BCP 47),
     with ``{name}`` as its only placeholder; English is always there.

@@ -4,8 +4,8 @@ Everybody eligible is ranked by value, ``uplift x complaint_cost - contact_cost`
 effect was ever measured). A share of the capacity explores: it goes to customers drawn at random
 among the eligible rest, so that the effect is known also for those whom the ranking leaves out.
 **Selection ignores the hold-out**: a selected customer is then left alone with probability
-``holdout_share`` (arm ``holdout``, with the action he would have had). So ``treat`` and ``holdout``
-differ by the draw alone, and ``propensity`` is P(treat) given everything else:
+``holdout_share`` (arm ``holdout``, with the action they would have had). So ``treat`` and
+``holdout`` differ by the draw alone, and ``propensity`` is P(treat) given everything else:
 
     ranked in       1 - holdout_share
     eligible rest   P(drawn to explore) x (1 - holdout_share)
@@ -129,7 +129,7 @@ def _reason(place: int, of: int, drawn: bool, selected: bool) -> str:
 def eligibility(
     candidates: pd.DataFrame, policy: Outreach, as_of: datetime
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
-    """The channel each customer may be contacted through, and why not ("" where he may).
+    """The channel each customer may be contacted through, and why not ("" where they may).
 
     The preferred channel where there is consent for it, else the first consented of e-mail, SMS
     and phone. Unknown consent is refused unless ``consent_when_unknown``.

@@ -1,4 +1,4 @@
-"""A customer with a million events costs his events, and gets what arithmetic says."""
+"""A customer with a million events costs their events, and gets what arithmetic says."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ from serving.published import earlier
 
 
 def known_tables(desk: Desk, customer_id: str) -> Tables:
-    """The tables with everything posted, in which the customer is; 404 where he is not."""
+    """The tables with everything posted, in which the customer is; 404 where they are not."""
     tables = desk.live.tables()
     if not is_known(tables, customer_id, desk.now()):
-        told = f"there is no customer {customer_id!r}; post him to /v1/events first"
+        told = f"there is no customer {customer_id!r}; post them to /v1/events first"
         raise Problem(404, "no-such-customer", told)
     return tables
 

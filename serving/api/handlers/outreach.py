@@ -67,7 +67,7 @@ def change_consent(desk: Desk, call: Call) -> Answer:
         raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
     tables = known_tables(desk, customer_id)
     for channel, granted in sorted(words.items(), key=lambda word: bool(word[1])):
-        # refusals first: whatever happens between two writes, nobody is contacted against his word
+        # refusals first: whatever happens between two writes, no refusal is passed over
         put_consent(
             desk.store, customer_id, channel, bool(granted), desk.now(), f"key {call.actor}"
         )

@@ -59,7 +59,7 @@ def publish_forecast(workspace: Workspace) -> None:
 
 def test_others_are_those_who_were_in_no_score_when_a_span_began():
     """One contact a day each: of a customer who was always there, of one whose row came late, of
-    one who closed his account, of one who was forgotten since, and of nobody."""
+    one who closed their account, of one who was forgotten since, and of nobody."""
     days = pd.date_range("2024-01-01", "2024-05-31")
     who = ["always", "late", "closed", "forgotten", None]
     tickets = pd.DataFrame({"opened_at": days.repeat(5), "customer_id": who * len(days)})

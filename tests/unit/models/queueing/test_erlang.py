@@ -51,7 +51,7 @@ def chain(rate: float, handle: float, n: int, patience: float, target: float) ->
     p = np.exp(log_p - log_p.max())
     p /= p.sum()
     ahead = np.arange(places)
-    # of a caller with j ahead: he leaves (1/patience) or the line moves (n/handle + j/patience)
+    # of a caller with j ahead: they leave (1/patience) or the line moves (n/handle + j/patience)
     moves = n / handle + ahead / patience
     step = 0.05
     state = np.eye(places)
