@@ -38,7 +38,7 @@ def one_set(name: str, series: Series, days: int) -> list[str]:
             if today is None:
                 continue
             rest = today.forecast.shape[1]
-            now = model.made(past, rest, context).mean
+            now = model.components(past, rest, context).mean
             y = whole.y[:, end + 1 - whole.start : end + 1 - whole.start + rest]
             if y.shape != now.shape or np.isnan(y).all():
                 continue

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 HORIZONS = (7, 14, 30)
 
 
-def told(customers: int, seed: int, days: list[int], runs: int, truth_runs: int) -> pd.DataFrame:
+def chances(customers: int, seed: int, days: list[int], runs: int, truth_runs: int) -> pd.DataFrame:
     """A row a customer and moment: ``truth_7d``, and ``a_7d``, ``b_7d`` by halves of the runs."""
     company, parts = Company(customers, max(days), seed, hazard_every=0), []
     while company.day < max(days):
@@ -109,7 +109,7 @@ def main() -> None:
     days = [int(day) for day in options.days.split(",")]
     frame = pd.concat(
         [
-            told(options.customers, int(seed), days, options.runs, options.truth_runs)
+            chances(options.customers, int(seed), days, options.runs, options.truth_runs)
             for seed in options.seeds.split(",")
         ]
     )

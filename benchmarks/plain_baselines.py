@@ -35,7 +35,9 @@ PEERS = {"rule": "b rule", "logistic": "c logistic RFM", "lightgbm": "d lgbm typ
 SETTINGS = Settings()
 
 
-def said(tables: MemoryTables, cutoff: datetime, of: pd.DataFrame) -> dict[str, np.ndarray]:
+def predictions_of(
+    tables: MemoryTables, cutoff: datetime, of: pd.DataFrame
+) -> dict[str, np.ndarray]:
     """``{baseline}_{h}d`` of the customers and moments of ``of``, learned by the cutoff."""
     complaint = SETTINGS.complaint
     spine = customers_at(tables, training_times(tables, cutoff, HORIZONS, SETTINGS.risk))
@@ -57,14 +59,14 @@ def company(folder: Path) -> Iterator[list[str]]:
     truth = pd.read_parquet(folder / "truth.parquet").set_index("customer_id")
     peers = pd.read_parquet(folder / "peers.parquet").set_index(["peer", "customer_id"])
     at = cutoff.replace(tzinfo=None)
-    told = said(found, at, spine_at(at, truth.index))
+    predictions = predictions_of(found, at, spine_at(at, truth.index))
     for h in HORIZONS:
         soft = truth[f"oracle_{h}"].to_numpy()
         ideal = average_precision(soft, truth[f"ideal_{h}"].to_numpy())
         line = [folder.name, f"{h} d"]
         for name, peer in PEERS.items():
             theirs = peers.loc[peer].loc[truth.index, f"risk_{h}d"].to_numpy()
-            both = (told[f"{name}_{h}d"], theirs)
+            both = (predictions[f"{name}_{h}d"], theirs)
             line += [f"{average_precision(soft, p) / ideal:.2f}" for p in both]
         yield line
 
@@ -80,7 +82,7 @@ def issue_tracker(folder: Path) -> Iterator[list[str]]:
         came = labels(
             spine, found, horizons=HORIZONS, known_as_of=end, complaint=SETTINGS.complaint
         )
-        rows.append(came.assign(**said(found, cutoff, spine)))
+        rows.append(came.assign(**predictions_of(found, cutoff, spine)))
     pooled = pd.concat(rows)
     for h in HORIZONS:
         known = pooled[pooled[f"label_{h}d"].notna()]

@@ -105,7 +105,7 @@ class _Making:
         if isinstance(node, Of):
             at = self._of(node, group)
         elif isinstance(node, Combine):
-            at = self._made(node.how, tuple(self.row(part, group) for part in node.parts))
+            at = self._combination(node.how, tuple(self.row(part, group) for part in node.parts))
         else:
             at = self._new(0)
             if isinstance(node, Constant):
@@ -128,13 +128,13 @@ class _Making:
             raise _Beyond
         link = self.row(node.link, None)
         found = self.row(node.node, Group(link, node.link))
-        return self._made("known_of", (found, link))
+        return self._combination("known_of", (found, link))
 
     def _new(self, level: int) -> int:
         self.level.append(level)
         return len(self.level) - 1
 
-    def _made(self, how: str, parts: tuple[int, ...]) -> int:
+    def _combination(self, how: str, parts: tuple[int, ...]) -> int:
         level = 1 + max(self.level[part] for part in parts)
         at = self._new(level)
         self.made.setdefault((level, how), []).append((at, parts))

@@ -186,10 +186,10 @@ class _Reader:
         """The source's rows: a column ``c0``, ``c1``, ... per column, and ``k0`` where it is known
         late; ``start`` and ``end`` unless all are seen from birth on, for ever; ``position`` where
         it can matter."""
-        own = self._seen(source.table, columns, source)
+        own = self._rows_known(source.table, columns, source)
         plain = not any(self._shape(source.table)) and not source.beside
         if source.beside:
-            other = self._seen(source.beside, columns, source)
+            other = self._rows_known(source.beside, columns, source)
             link = source.link
             other = other.rename({f"beside_{c}": c for c in other.columns})
             if source.latest:
@@ -217,7 +217,7 @@ class _Reader:
                 out[f"k{number}"] = own[beside + column.known_at]
         return own.select(**out)
 
-    def _seen(self, name: str, columns: tuple[Column, ...], source: Source) -> Any:
+    def _rows_known(self, name: str, columns: tuple[Column, ...], source: Source) -> Any:
         """The rows of a table that are not deleted, with the interval in which each is seen."""
         import ibis
 

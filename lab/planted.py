@@ -27,8 +27,8 @@ from lab.planted_world import (
     digits,
     finish,
     honest,
-    seen,
     signed_up,
+    visible_rows,
     window,
     world,
 )
@@ -72,7 +72,9 @@ def _column(flaw: Flaw, days: float | None, how: str, value: str) -> tuple[str, 
     name = f"{flaw.table}_{value + '_' if value else ''}{how.replace(' ', '_')}_{days or 'ever'}"
 
     def make(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-        return pd.DataFrame({name: window(spine, seen(spine, tables, flaw), days, how, value)})
+        return pd.DataFrame(
+            {name: window(spine, visible_rows(spine, tables, flaw), days, how, value)}
+        )
 
     return name, make
 
@@ -193,7 +195,7 @@ def encoded(
     word: str, spine: pd.DataFrame, tables: Tables, fit: np.ndarray, days: float
 ) -> pd.Series:
     y = spine["label"].astype(float)
-    x = window(spine, seen(spine, tables, Flaw("orders")), days, "sum", "amount")
+    x = window(spine, visible_rows(spine, tables, Flaw("orders")), days, "sum", "amount")
     if word in ("standardised", "centred"):
         scale = x[fit].std() if word == "standardised" else 1.0
         return (x - x[fit].mean()) / scale
@@ -202,22 +204,22 @@ def encoded(
     if word == "rank among all":
         return pd.Series(np.searchsorted(np.sort(x[fit]), x, "right") / fit.sum(), index=x.index)
     if word == "mean for the missing":
-        mean = window(spine, seen(spine, tables, Flaw("feedback")), days, "mean", "rating")
-        since = window(spine, seen(spine, tables, Flaw("feedback")), days, "since last", "")
+        mean = window(spine, visible_rows(spine, tables, Flaw("feedback")), days, "mean", "rating")
+        since = window(spine, visible_rows(spine, tables, Flaw("feedback")), days, "since last", "")
         return (mean + since / 100).fillna((mean + since / 100)[fit].mean())
     if word == "bins equally full":
         noise = signed_up(spine, tables)
         edges = noise[fit].quantile(np.linspace(0, 1, 11)[1:-1]).to_numpy()
         return pd.Series(np.searchsorted(edges, noise), index=x.index).astype(float)
     if word == "principal component":
-        z = window(spine, seen(spine, tables, Flaw("usage")), days, "count", "")
+        z = window(spine, visible_rows(spine, tables, Flaw("usage")), days, "count", "")
         both = np.column_stack([x, z])
         centred = both - both[fit].mean(axis=0)
         centred = centred / centred[fit].std(axis=0)
         *_, axes = np.linalg.svd(centred[fit], full_matrices=False)
         return pd.Series(centred @ (axes[0] * np.sign(axes[0][0])), index=x.index)
     if word == "better of two columns":
-        z = window(spine, seen(spine, tables, Flaw("tickets")), days, "count", "")
+        z = window(spine, visible_rows(spine, tables, Flaw("tickets")), days, "count", "")
         told = [abs(np.corrcoef(c[fit], y[fit])[0, 1]) for c in (x, z)]
         return (x if told[0] > told[1] else z) * round(max(told), 6)
     group = attribute(spine, tables, "region").astype("str")
@@ -255,7 +257,7 @@ def order_of_ids(draw: Draw, number: int) -> Twins:
                     tables.frame("customers").reset_index().groupby("customer_id")["index"].min()
                 ),
                 "number of the last order": lambda: window(
-                    spine, _numbered(seen(spine, tables, Flaw("orders"))), 28, "last", "number"
+                    spine, _numbered(visible_rows(spine, tables, ORDERS)), 28, "last", "number"
                 ),
             }[word]()  # fmt: skip
             return pd.DataFrame({"position": found.astype(float) if leaky else 0.0 * number_of})
@@ -268,6 +270,8 @@ def order_of_ids(draw: Draw, number: int) -> Twins:
 def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(number=rows["order_id"].map(digits).astype(float))
 
+
+ORDERS = Flaw("orders")
 
 RECOMPUTED: dict[str, Any] = {
     "later event": (later_event, 10), "edited status": (edited_status, 13),

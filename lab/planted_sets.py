@@ -10,7 +10,17 @@ import numpy as np
 import pandas as pd
 
 from lab.finished import TrainingSet
-from lab.planted_world import EVALUATION, HORIZON, Case, Draw, Flaw, finish, honest, seen, world
+from lab.planted_world import (
+    EVALUATION,
+    HORIZON,
+    Case,
+    Draw,
+    Flaw,
+    finish,
+    honest,
+    visible_rows,
+    world,
+)
 
 MICROSECOND = timedelta(microseconds=1)
 Spoil = Callable[[TrainingSet, Draw], TrainingSet]
@@ -35,7 +45,7 @@ def planted_set(kind: str, number: int, draw: Draw) -> Case:
         return Case(kind, name, columns.get(name, "customer_id"), spoil(given, draw),
                     ("(row order)",) if "row number" in name else ())  # fmt: skip
     table = "orders" if kind == "later event" else "usage"
-    rows = seen(
+    rows = visible_rows(
         spine, tables, Flaw(table, born=timedelta(days=3), recorded=timedelta(days=30))
     )  # fmt: skip
     if kind == "event against recorded time":

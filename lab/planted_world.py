@@ -237,7 +237,7 @@ class Flaw:
         return Flaw(self.table, only=self.only)
 
 
-def seen(spine: pd.DataFrame, tables: Tables, flaw: Flaw) -> pd.DataFrame:
+def visible_rows(spine: pd.DataFrame, tables: Tables, flaw: Flaw) -> pd.DataFrame:
     """The rows of a table as of each T of the spine, with ``as_of`` and the birth as ``at``."""
     table, frame = TABLES[flaw.table], tables.frame(flaw.table)
     assert table.birth is not None
@@ -308,7 +308,7 @@ def window(
 def attribute(
     spine: pd.DataFrame, tables: Tables, column: str, flaw: Flaw | None = None
 ) -> pd.Series:
-    rows = seen(spine, tables, flaw or Flaw("customers"))
+    rows = visible_rows(spine, tables, flaw or Flaw("customers"))
     found = rows.set_index(["customer_id", "as_of"])[column]
     out = found.reindex(pd.MultiIndex.from_frame(spine[["customer_id", "as_of"]]))
     return pd.Series(out.to_numpy(), index=spine.index)

@@ -43,12 +43,12 @@ class Desk:
 
     def published(self, kind: Kind) -> Published:
         """The newest published result; NotEnoughHistory names the verb that makes one."""
-        told = pointer(self.workspace.state_dir, kind)
-        if told is None:
+        about = pointer(self.workspace.state_dir, kind)
+        if about is None:
             raise NotEnoughHistory(f"no {kind} is published yet; run `{VERBS[kind]}`")
-        kept = self.live.kept
-        if kind not in kept or kept[kind].about != told:
+        published = self.live.published
+        if kind not in published or published[kind].about != about:
             found = newest(self.workspace.state_dir, kind)
             assert found is not None
-            kept[kind] = found
-        return kept[kind]
+            published[kind] = found
+        return published[kind]

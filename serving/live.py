@@ -53,7 +53,7 @@ class Live:
     workspace: Workspace
     store: Store
     clock: Clock
-    kept: dict[Kind, Published] = field(default_factory=dict)
+    published: dict[Kind, Published] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _night: Night | None = None
     _unscored: Snapshot | None = None

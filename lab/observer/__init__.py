@@ -25,9 +25,9 @@ from lab.observer.ahead import Ahead, Beliefs, ahead
 from lab.observer.habits import habits
 from lab.observer.incidents import standing
 from lab.observer.lots import lots
+from lab.observer.observations import Observations, observations_of
 from lab.observer.refusal import refuse_makes
 from lab.observer.replay import replay
-from lab.observer.seen import Seen, seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def observer(
     refuse_makes(tables, rates)
     frames = []
     for as_of in as_ofs:
-        shown = seen(tables, as_of, start)
+        shown = observations_of(tables, as_of, start)
         told = observe(shown, horizons, runs=runs, seed=seed, rates=rates or Rates())
         known = shown.customers
         here = np.flatnonzero((known["signed_up"] < shown.day) & (known["closed"] >= shown.day))
@@ -75,7 +75,9 @@ def observer(
     return pd.concat(frames, ignore_index=True)
 
 
-def observe(shown: Seen, horizons: Sequence[int], *, runs: int, seed: int, rates: Rates) -> Ahead:
+def observe(
+    shown: Observations, horizons: Sequence[int], *, runs: int, seed: int, rates: Rates
+) -> Ahead:
     """The observer's answer as of the moment of what is shown."""
     rng = np.random.default_rng([seed, shown.day])
     world = known_world(shown, rates)
@@ -89,7 +91,7 @@ def observe(shown: Seen, horizons: Sequence[int], *, runs: int, seed: int, rates
     return ahead(world, shown, beliefs, horizons, runs, int(rng.integers(2**62)))
 
 
-def known_world(shown: Seen, rates: Rates) -> World:
+def known_world(shown: Observations, rates: Rates) -> World:
     """The world as far as it is known: every tendency one, everybody without a bill."""
     n, known = shown.size, shown.customers
     one, none = np.ones(n), np.zeros(n, dtype=np.int64)

@@ -42,8 +42,8 @@ from data.simulate.timeline import NEVER, SECOND
 from lab.observer.habits import Habits
 from lab.observer.incidents import REPAIRED, Standing
 from lab.observer.lots import Lots
+from lab.observer.observations import Observations
 from lab.observer.replay import Replayed
-from lab.observer.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class _Run(Company):
 
 def ahead(
     world: World,
-    shown: Seen,
+    shown: Observations,
     beliefs: Beliefs,
     horizons: Sequence[int],
     runs: int,
@@ -131,7 +131,7 @@ def ahead(
     return Ahead(chance, np.sqrt(spread / max(runs - 1, 1)), topics / runs)
 
 
-def _catalogue(world: World, shown: Seen, draws: Draws) -> Catalogue:
+def _catalogue(world: World, shown: Observations, draws: Draws) -> Catalogue:
     """The carriers' shares of each region: Dirichlet, by the orders seen."""
     count = np.zeros((len(REGIONS), len(CARRIERS)))
     np.add.at(count, (shown.orders["region"], shown.orders["carrier"]), 1)
@@ -142,7 +142,7 @@ def _catalogue(world: World, shown: Seen, draws: Draws) -> Catalogue:
     return replace(world.catalogue, carrier=np.cumsum(shares, axis=1))
 
 
-def _billing_days(world: World, shown: Seen) -> Ints:
+def _billing_days(world: World, shown: Observations) -> Ints:
     """28 equally probable billing days a customer: one 28 times where a payment was seen.
 
     Who pays and has not been charged yet has none of the days that have passed.
@@ -168,7 +168,7 @@ def _billing_days(world: World, shown: Seen) -> Ints:
 
 def _state(
     world: World,
-    shown: Seen,
+    shown: Observations,
     beliefs: Beliefs,
     run: int,
     engagement: Ints,
@@ -193,7 +193,7 @@ def _state(
     return state
 
 
-def _draw_tickets(world: World, shown: Seen, state: State, draws: Draws) -> None:
+def _draw_tickets(world: World, shown: Observations, state: State, draws: Draws) -> None:
     """When what is answered will be resolved, reopened, scored: given that it was not yet."""
     rates, tickets, log = world.rates, state.tickets, shown.tickets
     row = tickets["row"]
@@ -272,7 +272,7 @@ def _not_yet(
     return np.where(u < chance, first + (last - first) * when, -1.0)
 
 
-def _draw_lines(world: World, shown: Seen, state: State, draws: Draws) -> None:
+def _draw_lines(world: World, shown: Observations, state: State, draws: Draws) -> None:
     """Who waits for an answer; how long each will take is drawn."""
     rates, log = world.rates, shown.tickets
     rows = np.flatnonzero((log["response"] == NEVER) & ~log["lost"])

@@ -22,7 +22,7 @@ from data.simulate.activity import ENGAGED, ORDERING
 from data.simulate.population import ACTIVE_SHAPE, ORDER_SHAPE, SEGMENT_ORDERS
 from data.simulate.rates import Rates
 from data.simulate.state import World
-from lab.observer.seen import Seen
+from lab.observer.observations import Observations
 
 ACTIVE_CELLS, ORDER_CELLS = 20, 9
 TAIL = 5e-4
@@ -60,7 +60,7 @@ def chain(rates: Rates) -> Floats:
     )
 
 
-def habits(world: World, shown: Seen) -> Habits:
+def habits(world: World, shown: Observations) -> Habits:
     """The posterior of every customer's rates and engagement after the last day."""
     parts = [
         _filter(world, shown, slice(first, min(first + AT_ONCE, shown.size)))
@@ -84,7 +84,7 @@ def _grid(
     return rate, prior
 
 
-def _filter(world: World, shown: Seen, part: slice) -> tuple[Floats, Floats, Floats]:
+def _filter(world: World, shown: Observations, part: slice) -> tuple[Floats, Floats, Floats]:
     rates, line, day = world.rates, world.timeline, shown.day
     known = shown.customers
     signed_up, closed = known["signed_up"][part], known["closed"][part]

@@ -26,7 +26,7 @@ from data.simulate.outreach import PROBLEM_CAUSES
 from data.simulate.rates import CAUSES
 from data.simulate.state import State, World
 from lab.observer.columns import DEFECT, RETURNS
-from lab.observer.seen import Seen
+from lab.observer.observations import Observations
 
 _DEFECT, _UNMET, _GENERAL = (CAUSES.index(c) for c in ("defect", "unmet_need", "general"))
 
@@ -55,7 +55,7 @@ class Hint:
 
 
 def consider(
-    world: World, state: State, shown: Seen, rows: Ints, day: int, cause: Ints
+    world: World, state: State, shown: Observations, rows: Ints, day: int, cause: Ints
 ) -> tuple[list[Hint], Ints, float]:
     """What the company's weekly coin tells: hints, and of which orders it tells how much.
 
@@ -89,7 +89,7 @@ def consider(
     return found, state.orders["row"][left_alone], log_ratio
 
 
-def notice(world: World, state: State, shown: Seen, rows: Ints, day: int) -> list[Hint]:
+def notice(world: World, state: State, shown: Observations, rows: Ints, day: int) -> list[Hint]:
     """What the day's tickets of customers, ``rows``, tell."""
     tickets, rates = shown.tickets, world.rates
     topic = tickets["topic"][rows]

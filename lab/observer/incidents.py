@@ -21,7 +21,7 @@ from data.arrays import Bools, Floats, Ints
 from data.simulate.incidents import SLOW, STRIKE, USUAL, release_on
 from data.simulate.rates import CARRIERS, PLATFORMS, REGIONS
 from data.simulate.state import FAR, World
-from lab.observer.seen import Seen
+from lab.observer.observations import Observations
 
 SOUND, BROKEN, REPAIRED = range(3)
 
@@ -62,7 +62,7 @@ def region_sets(regions: int, share: float) -> tuple[Bools, Floats]:
     return sets, weight
 
 
-def carriers(world: World, shown: Seen) -> tuple[Floats, Ints]:
+def carriers(world: World, shown: Observations) -> tuple[Floats, Ints]:
     """The posterior of every carrier's state after the last day, and what each state is."""
     rates = world.rates
     sets, weight = region_sets(len(REGIONS), rates.strike_region_share)
@@ -94,7 +94,7 @@ def carriers(world: World, shown: Seen) -> tuple[Floats, Ints]:
     return belief, delivering
 
 
-def _deliveries(shown: Seen) -> tuple[Floats, Floats]:
+def _deliveries(shown: Observations) -> tuple[Floats, Floats]:
     """Orders that could be delivered and that were: days × carriers × regions."""
     orders, shape = shown.orders, (shown.day + 1, len(CARRIERS), len(REGIONS))
     shipped = orders["shipped"] < FAR
@@ -113,7 +113,7 @@ def _deliveries(shown: Seen) -> tuple[Floats, Floats]:
     return np.cumsum(change, axis=0)[:-1], arrived[:-1]
 
 
-def platforms(world: World, shown: Seen) -> tuple[Floats, Ints]:
+def platforms(world: World, shown: Observations) -> tuple[Floats, Ints]:
     """The posterior of every platform's state after the last day, and its last release."""
     rates = world.rates
     belief = np.tile(np.array([1.0, 0.0, 0.0]), (len(PLATFORMS), 1))
@@ -142,7 +142,7 @@ def platforms(world: World, shown: Seen) -> tuple[Floats, Ints]:
     return belief, base
 
 
-def standing(world: World, shown: Seen) -> Standing:
+def standing(world: World, shown: Observations) -> Standing:
     """Both filters."""
     return Standing(*carriers(world, shown), *platforms(world, shown))
 

@@ -30,8 +30,8 @@ from data.simulate.state import FAR, World
 from data.simulate.timeline import NEVER
 from lab.observer.columns import DAY, DEFECT
 from lab.observer.hints import Hint
+from lab.observer.observations import Observations
 from lab.observer.replay import Replayed
-from lab.observer.seen import Seen
 
 SETTLED = 14.0
 """Log odds past which a lot is taken as decided (odds of a million to one)."""
@@ -62,13 +62,13 @@ def returns_evidence(rates: Rates, days: Ints, returned: Bools) -> Floats:
     return evidence
 
 
-def review_evidence(shown: Seen) -> tuple[Floats, list[Hint]]:
+def review_evidence(shown: Observations) -> tuple[Floats, list[Hint]]:
     """The same of the reviews: written or not yet, the rating, what the text is about; and hints
     from those that may be about several parcels of the same product."""
     orders, reviews = shown.orders, shown.reviews
     arrived = orders["delivered_at"] < NEVER
     age = np.where(arrived, (shown.now - orders["delivered_at"]) / DAY, 0.0)
-    told = 0.95 * _told(age) + 0.05 * _told(age - 1)
+    told = 0.95 * _share_reviewed(age) + 0.05 * _share_reviewed(age - 1)
     evidence: Floats = np.where(
         arrived,
         np.log((1 - REVIEW_SHARE_DEFECTIVE * told) / (1 - REVIEW_SHARE * told)),
@@ -105,7 +105,7 @@ def _reviewed(rating: float, topic: int, late: bool) -> tuple[float, float]:
     return sound, bad
 
 
-def _told(age: Floats) -> Floats:
+def _share_reviewed(age: Floats) -> Floats:
     """The share of reviews given within ``age`` days of delivery: uniform from 1 to 12."""
     return np.clip((age - 1) / 11, 0, 1)
 
@@ -117,7 +117,9 @@ def _rated(rating: float, mood: float) -> float:
     return float(max(chance, 1e-12))
 
 
-def lots(world: World, shown: Seen, lived: Replayed, runs: int, rng: np.random.Generator) -> Lots:
+def lots(
+    world: World, shown: Observations, lived: Replayed, runs: int, rng: np.random.Generator
+) -> Lots:
     """Draws of all lots from their joint posterior; those not shipped yet by the prior."""
     rates, orders = world.rates, shown.orders
     products = world.catalogue.size
@@ -150,7 +152,7 @@ def lots(world: World, shown: Seen, lived: Replayed, runs: int, rng: np.random.G
     return Lots(chain.reshape(runs, products, periods), exposure, asked, defective)
 
 
-def _item_evidence(rates: Rates, shown: Seen, lived: Replayed) -> tuple[Floats, list[Hint]]:
+def _item_evidence(rates: Rates, shown: Observations, lived: Replayed) -> tuple[Floats, list[Hint]]:
     orders = shown.orders
     returned = orders["returned"] < FAR
     last = np.where(returned, orders["returned"], shown.day - 1)

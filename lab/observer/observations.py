@@ -50,7 +50,7 @@ KEYS = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observations:
     """The arrays. ``orders`` and the others are columns of equal length, in order of time."""
 
     day: int
@@ -91,7 +91,7 @@ def as_of(rows: pd.DataFrame, now: Any, key: str | None, birth: str) -> pd.DataF
     return known
 
 
-def seen(tables: Mapping[str, pd.DataFrame], now: datetime, start: date) -> Seen:
+def observations_of(tables: Mapping[str, pd.DataFrame], now: datetime, start: date) -> Observations:
     """The tables of a simulated company as of ``now``, a local midnight of its."""
     line = Timeline(start, max((now.date() - start + timedelta(days=1)).days, 1))
     moment = int(np.datetime64(now, "us").astype(np.int64))
@@ -150,7 +150,7 @@ def seen(tables: Mapping[str, pd.DataFrame], now: datetime, start: date) -> Seen
         "region": columns.places(later["region"], REGIONS),
     }
     given_up, asked = columns.self_service(cut, tickets, days)
-    return Seen(
+    return Observations(
         day=day,
         now=moment,
         line=line,

@@ -24,7 +24,7 @@ from data.simulate.staffing import first_habit, learn
 from data.simulate.state import FAR, State, World, first_state
 from data.simulate.timeline import HOUR, NEVER
 from lab.observer.hints import Hint, consider, notice
-from lab.observer.seen import Seen
+from lab.observer.observations import Observations
 
 DAY = 24 * HOUR
 REOPEN_WITHIN = 3 * DAY
@@ -46,7 +46,7 @@ class Replayed:
     hints: list[Hint] = field(default_factory=list)
 
 
-def replay(world: World, shown: Seen) -> Replayed:
+def replay(world: World, shown: Observations) -> Replayed:
     """Run the history through the stated hazard."""
     incidents = Incidents(np.zeros((0, 0), np.int8), np.zeros((0, 0), bool))
     state = first_state(world, incidents)
@@ -93,7 +93,7 @@ def replay(world: World, shown: Seen) -> Replayed:
 class _Days:
     """Where each table's rows of a day begin and end."""
 
-    def __init__(self, shown: Seen) -> None:
+    def __init__(self, shown: Observations) -> None:
         self.parts: dict[str, tuple[Ints, Ints]] = {}
         for name, column in (
             ("placed", shown.orders["ordered"]),
@@ -118,12 +118,12 @@ class _Days:
         return found
 
 
-def _day(shown: Seen, moments: Ints) -> Ints:
+def _day(shown: Observations, moments: Ints) -> Ints:
     found: Ints = np.searchsorted(shown.line.midnight, moments, "right") - 1
     return found
 
 
-def _morning(world: World, state: State, shown: Seen, days: _Days, day: int) -> None:
+def _morning(world: World, state: State, shown: Observations, days: _Days, day: int) -> None:
     _live_rows(world, state, shown, days, day)
     _forget(world, state, day)
     if day:
@@ -138,7 +138,7 @@ def _forget(world: World, state: State, day: int) -> None:
     state.dissatisfaction *= world.rates.dissatisfaction_memory
 
 
-def _live_rows(world: World, state: State, shown: Seen, days: _Days, day: int) -> None:
+def _live_rows(world: World, state: State, shown: Observations, days: _Days, day: int) -> None:
     """The orders and tickets that are live at the day's first moment."""
     orders = shown.orders
     if day:
@@ -204,7 +204,9 @@ def _filled(rows: Any, count: int, **columns: Any) -> Any:
     return made
 
 
-def _treat(world: World, state: State, shown: Seen, days: _Days, day: int, out: Replayed) -> None:
+def _treat(
+    world: World, state: State, shown: Observations, days: _Days, day: int, out: Replayed
+) -> None:
     """Outreach of the morning; what it and its absence say of the items in hand."""
     rows = days.rows("treatments", day)
     monday = world.timeline.weekday[day] == 0
@@ -247,7 +249,7 @@ def _hold(world: World, state: State, day: int, out: Replayed) -> None:
     out.item_question_exposure[row] += rates.q_defective * usual[owner]
 
 
-def _evening(world: World, state: State, shown: Seen, days: _Days, day: int) -> None:
+def _evening(world: World, state: State, shown: Observations, days: _Days, day: int) -> None:
     rates = world.rates
     rows = days.rows("given_up", day)
     who = shown.given_up["customer"][rows]
@@ -279,7 +281,7 @@ def _evening(world: World, state: State, shown: Seen, days: _Days, day: int) -> 
     state.payment_failed[who] = np.where(state.plan[who] == 0, 0, state.payment_failed[who])
 
 
-def _learn(world: World, state: State, shown: Seen, days: _Days, day: int) -> None:
+def _learn(world: World, state: State, shown: Observations, days: _Days, day: int) -> None:
     """The staffing habit learns the day's load; where a handle time is unknown, its mean."""
     rates, tickets = world.rates, shown.tickets
     rows = days.rows("tickets", day)

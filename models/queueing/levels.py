@@ -141,7 +141,9 @@ class _Asked:
         until = int(np.searchsorted(grid.edges, self.final[:last].max(), side="left"))
         return max(min(until, len(grid.open_seconds)), last)
 
-    def kept(self, grid: BacklogGrid, come: Floats, done: Floats, begin: int, end: int) -> Floats:
+    def promise_share(
+        self, grid: BacklogGrid, come: Floats, done: Floats, begin: int, end: int
+    ) -> Floats:
         """Share of scenarios in which each day with arrivals in [begin, end) keeps its promise.
 
         ``come`` and ``done`` are curves over all edges; begin must start a day.
@@ -156,8 +158,8 @@ class _Asked:
         asked = self.share[:, self.days[begin] : self.days[begin] + on_time.shape[1]]
         fine = on_time >= asked - slack
         if self.last is not None:
-            kept = _by_group(on_time_of(view, *shorter, self.last[:, part]), group)
-            fine &= kept >= _by_group(self.arrivals[:, part], group) - slack
+            in_time = _by_group(on_time_of(view, *shorter, self.last[:, part]), group)
+            fine &= in_time >= _by_group(self.arrivals[:, part], group) - slack
         return np.asarray(fine.mean(axis=0))
 
 
@@ -194,7 +196,7 @@ class _Step:
         agents[left - first] = whole + (np.arange(len(left)) < more)
         return np.maximum(agents, self.least[first:last])
 
-    def kept(self, count: int) -> Floats:
+    def promise_share(self, count: int) -> Floats:
         """Share of scenarios that keep each pending day's promise, with ``count`` kept up."""
         now, until = self.state, self.state.until
         ahead = np.full(until - now.last, count / len(now.left))
@@ -202,18 +204,18 @@ class _Step:
         capacity = np.concatenate([self.agents(count), ahead]) * self.per_agent[now.first : until]
         future = _onward(now.come[:, now.first : until + 1], now.done[:, now.first], capacity)
         done = np.concatenate([now.done[:, : now.first], future], axis=1)
-        return self.asked.kept(self.grid, now.come, done, self.begin, now.last)
+        return self.asked.promise_share(self.grid, now.come, done, self.begin, now.last)
 
     def smallest(self, confidence: float, guess: float) -> int:
         """Fewest agent-intervals that keep every promise which any number could keep."""
         left = len(self.state.left)
-        wanted = np.minimum(confidence, self.kept(MOST_AGENTS * left)) - 1e-9
+        wanted = np.minimum(confidence, self.promise_share(MOST_AGENTS * left)) - 1e-9
         low, high = -1, max(int(guess * left), 1)
-        while (self.kept(high) < wanted).any():
+        while (self.promise_share(high) < wanted).any():
             low, high = high, 2 * high
         while high - low > 1:
             middle = (low + high) // 2
-            if (self.kept(middle) < wanted).any():
+            if (self.promise_share(middle) < wanted).any():
                 low = middle
             else:
                 high = middle

@@ -50,7 +50,7 @@ def agents_required(
         np.asarray(arrival_rate, float), np.asarray(handle_seconds, float)
     )
 
-    def kept(agents: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def keeps_promise(agents: NDArray[np.int64]) -> NDArray[np.bool_]:
         found = queue_measures(
             rate,
             handle,
@@ -69,7 +69,7 @@ def agents_required(
     load = rate * handle / concurrency
     low = np.full(rate.shape, -1, np.int64)
     high = np.ceil(load + 3 * np.sqrt(load)).astype(np.int64)
-    while not (fine := kept(high) | (rate <= 0)).all():
+    while not (fine := keeps_promise(high) | (rate <= 0)).all():
         low = np.where(fine, low, high)
         high = np.where(fine, high, 2 * high + 1)
         if high.max() > AT_MOST:
@@ -80,7 +80,7 @@ def agents_required(
     high = np.where(rate > 0, high, 0)
     while (open_ := high - low > 1).any():
         middle = np.where(open_, (low + high) // 2, high)
-        fine = kept(middle)
+        fine = keeps_promise(middle)
         low = np.where(open_ & ~fine, middle, low)
         high = np.where(open_ & fine, middle, high)
     return np.asarray(np.where(rate > 0, high, 0))

@@ -84,14 +84,14 @@ def audit(
             f"{ds} is no step after the history's last, {panel.grid.ds(panel.index[-1:])[0]}."
         )
     row, step = panel.ids.index(unique_id), ahead - 1
-    made = model.made(panel, max(ahead, model.horizon), context)
-    told = made.members[:, row, step]
-    weight = np.where(np.isnan(told), 0.0, made.weight[:, row])
+    components = model.components(panel, max(ahead, model.horizon), context)
+    told = components.members[:, row, step]
+    weight = np.where(np.isnan(told), 0.0, components.weight[:, row])
     weight = weight / weight.sum() if weight.sum() > 0 else weight
     counted = weight > 0
     members = pd.DataFrame(
         {
-            "member": np.array(made.names)[counted],
+            "member": np.array(components.names)[counted],
             "forecast": told[counted],
             "weight": weight[counted],
             "part": told[counted] * weight[counted],
@@ -101,32 +101,32 @@ def audit(
             },
         }
     ).sort_values("weight", ascending=False, ignore_index=True)
-    quantiles = made.quantiles(PROBABILITIES.tolist())
-    mine = made.spread
-    bare = unit_of(made.mean, mine)
-    unit = doubted(bare, made.mean, mine, made.doubt)
+    quantiles = components.quantiles(PROBABILITIES.tolist())
+    mine = components.spread
+    bare = unit_of(components.mean, mine)
+    unit = doubted(bare, components.mean, mine, components.doubt)
     growth = mine.growth[min(step, len(mine.growth) - 1)]
-    doubt = 0.0 if made.doubt is None else float(made.doubt[row, step])
+    doubt = 0.0 if components.doubt is None else float(components.doubt[row, step])
     away = (0.0, 0.0)
-    if made.paths is not None:
-        early, late = ((made.paths[:, row, step] - 1) * made.mean[row, step]).tolist()
+    if components.paths is not None:
+        early, late = ((components.paths[:, row, step] - 1) * components.mean[row, step]).tolist()
         away = (min(early, 0.0), max(late, 0.0))
-    combined, mean = float(made.combined[row, step]), float(made.mean[row, step])
+    combined, mean = float(components.combined[row, step]), float(components.mean[row, step])
     return Audit(
         unique_id,
         pd.Timestamp(ds),
         members,
         combined,
-        float(made.effect[row, step]),
-        float(made.event[row, step]),
-        1.0 if made.load is None else float(made.load[row, step]),
+        float(components.effect[row, step]),
+        float(components.event[row, step]),
+        1.0 if components.load is None else float(components.load[row, step]),
         mean - combined,
         mean,
         float(mine.phi[row]),
         float(growth),
         float(np.sqrt(max(doubt**2 - mine.phi[row], 0.0))) if doubt > 0 else 0.0,
         float(unit[row, step]),
-        float(centre_of(made.mean, unit, mine)[row, step]),
+        float(centre_of(components.mean, unit, mine)[row, step]),
         away,
         pd.DataFrame(
             {

@@ -14,7 +14,7 @@ from models.volume.members import NAMES
 
 
 @dataclass(frozen=True)
-class Made:
+class ForecastComponents:
     """One forecast before its quantiles are read off: ``members`` (members x series x steps, the
     special days' ``effect`` and the calendar's ``event`` in them; with drivers each twice, the
     second time on what drivers leave and multiplied by ``load``), ``weight`` (members x series),

@@ -1,6 +1,6 @@
 """The rows behind the drivers as arrays: when each is seen, on which local days things happened.
 
-Read once for all as-of times; ``Rows.seen`` and ``Rows.day`` apply the rule of time.
+Read once for all as-of times; ``Rows.known_at`` and ``Rows.day`` apply the rule of time.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Rows:
     micros: dict[str, Ints]
     other: dict[str, npt.NDArray[np.object_]]
 
-    def seen(self, moment: int) -> Bools:
-        """The rows that are seen at a moment."""
+    def known_at(self, moment: int) -> Bools:
+        """The rows that are known at a moment."""
         return np.asarray((self.start <= moment) & (moment < self.end))
 
     def day(self, name: str, rows: Ints, moment: int) -> Ints:
@@ -82,11 +82,11 @@ def _frame(tables: Tables, name: str) -> pd.DataFrame:
 
 def _rows(name: str, frame: pd.DataFrame, customers: pd.Index, time_zone: str) -> Rows:
     times, others = READ[name]
-    seen = spans(frame, name)
-    rows = frame.iloc[seen.rows]
+    known = spans(frame, name)
+    rows = frame.iloc[known.rows]
     return Rows(
-        seen.start,
-        seen.end,
+        known.start,
+        known.end,
         customers.get_indexer(pd.Index(rows["customer_id"], dtype=object)).astype("int64"),
         _days(rows[table(name).birth], time_zone),
         {time: _days(rows[time], time_zone) for time in times},

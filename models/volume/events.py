@@ -67,9 +67,9 @@ class Event:
 def events_of(context: VolumeContext, as_of: np.datetime64) -> tuple[Event, ...]:
     """The events announced before ``as_of``, in order of their first day.
 
-    >>> told = {"kind": ["campaign"], "announced_at": ["2024-01-01"], "size": [2.0],
+    >>> rows = {"kind": ["campaign"], "announced_at": ["2024-01-01"], "size": [2.0],
     ...     "starts_at": ["2024-03-04T09:00"], "ends_at": ["2024-03-06"], "topic": ["sales"]}
-    >>> calendar = pd.DataFrame(told).astype(
+    >>> calendar = pd.DataFrame(rows).astype(
     ...     {name: "datetime64[us]" for name in ("announced_at", "starts_at", "ends_at")})
     >>> events_of(VolumeContext(calendar=calendar), np.datetime64("2024-02-01"))
     (Event(kind='campaign', first=19786, last=19787, size=1.0, parts=('topic=sales',)),)
@@ -189,7 +189,7 @@ def learn_events(
     kinds = tuple(sorted(str(every[place]) for place in np.argsort(-times)[:MOST_KINDS]))
     exposure, group = _exposure(past, ids, (*kinds, ""), days[columns])
     exposure = exposure[:, :-1]
-    told = Told(
+    past_days = PastDays(
         exposure.reshape(len(exposure), -1, len(columns)),
         group,
         y[:, columns],
@@ -197,24 +197,28 @@ def learn_events(
         _once(past, number),
     )
     n, k = len(ids), len(kinds)
-    own, everyone = told.fitted(np.ones(len(columns), dtype=bool))
+    own, everyone = past_days.fitted(np.ones(len(columns), dtype=bool))
     everyone = everyone.reshape(k, len(PHASES))
     active: Bools = np.asarray(exposure.any(axis=2))[group]
     # some events left out in turn, and for kinds never seen one kind in turn
     gain, square, tried = np.zeros((n, k)), np.zeros(n), np.zeros(n)
     for fold in range(min(FOLDS, len(past))):
         out = near_events(past[fold::FOLDS], days[columns])
-        made = told.expected * np.exp(told.log(told.fitted(~out)[0]))
-        mine = told.known & out & active.any(axis=1)
-        better = np.where(mine, np.abs(told.y - told.expected) - np.abs(told.y - made), 0.0)
+        made = past_days.expected * np.exp(past_days.log(past_days.fitted(~out)[0]))
+        mine = past_days.known & out & active.any(axis=1)
+        better = np.where(
+            mine, np.abs(past_days.y - past_days.expected) - np.abs(past_days.y - made), 0.0
+        )
         gain += np.einsum("nd,nkd->nk", better, active)
         base = np.maximum(made, 1.0)
-        relative = np.minimum(np.abs(told.y - made) / base, 1.0) ** 2 - 1 / base
+        relative = np.minimum(np.abs(past_days.y - made) / base, 1.0) ** 2 - 1 / base
         square += np.where(mine, relative, 0.0).sum(axis=1)
         tried += mine.sum(axis=1)
     by_kind = np.zeros((n, k + 1, len(PHASES)))
     by_kind[:, :k] = np.where((gain > 0)[:, :, None], own.reshape(n, k, len(PHASES)), 0.0)
-    by_kind[:, k] = np.where(_like_others(told, everyone)[:, None], everyone.sum(0) / (k + 1), 0.0)
+    by_kind[:, k] = np.where(
+        _like_others(past_days, everyone)[:, None], everyone.sum(0) / (k + 1), 0.0
+    )
     doubt = np.sqrt(np.maximum(square, 0.0) / (tried + DOUBT_DAYS))
     return Effects(events, ids, kinds, by_kind, doubt)
 
@@ -238,7 +242,7 @@ def _once(past: Sequence[Event], number: Ints) -> Floats:
     return total / np.maximum(times, 1)
 
 
-class Told:
+class PastDays:
     """Past days near events: exposures ``x`` (groups x columns x days), each series' ``group``,
     counts ``y`` and what was ``expected`` (series x days; 0 where not ``known``).
     """
@@ -279,16 +283,18 @@ class Told:
         return np.stack([own @ self.x[g] for own, g in zip(effect, self.group, strict=True)])
 
 
-def _like_others(told: Told, everyone: Floats) -> Bools:
+def _like_others(past_days: PastDays, everyone: Floats) -> Bools:
     """Which series gain when each kind in turn is taken for one never seen."""
     k, phases = everyone.shape
-    gain = np.zeros(len(told.y))
+    gain = np.zeros(len(past_days.y))
     for kind in range(k if k > 1 else 0):
         other = np.zeros((k, phases))
         other[kind] = (everyone.sum(axis=0) - everyone[kind]) / k
-        log = told.log(np.tile(other.reshape(-1), (len(told.y), 1)))
-        better = np.abs(told.y - told.expected) - np.abs(told.y - told.expected * np.exp(log))
-        gain += np.where(told.known & (log != 0), better, 0.0).sum(axis=1)
+        log = past_days.log(np.tile(other.reshape(-1), (len(past_days.y), 1)))
+        better = np.abs(past_days.y - past_days.expected) - np.abs(
+            past_days.y - past_days.expected * np.exp(log)
+        )
+        gain += np.where(past_days.known & (log != 0), better, 0.0).sum(axis=1)
     return gain > 0
 
 

@@ -11,7 +11,7 @@ expected, the level's mean is
 expected, the larger it is, and the less today's morning says. The level of the day need not be that
 of the rest: how much of the morning's surprise lasts is learned from the same days (``lasts``).
 
->>> adjusted(np.array([50.0, 60.0]), came=130.0, expected=100.0, memory=Memory(100.0, 1.0))
+>>> adjusted(np.array([50.0, 60.0]), so_far=130.0, expected=100.0, memory=Memory(100.0, 1.0))
 array([57.5, 69. ])
 """
 
@@ -43,19 +43,19 @@ class Memory:
     lasts: float = 1.0
 
 
-def memory_of(came: Floats, expected: Floats, later: Floats, forecast: Floats) -> Memory:
-    """From past days, each split at one clock time: contacts ``came`` and ``expected`` before it,
+def memory_of(so_far: Floats, expected: Floats, later: Floats, forecast: Floats) -> Memory:
+    """From past days, each split at one clock time: contacts ``so_far`` and ``expected`` before it,
     ``later`` and ``forecast`` after it (days). Moments, pulled to the guess by ten days' worth.
     """
     fine: Bools = (expected > 0) & (forecast > 0)
-    came, expected, later, forecast = (each[fine] for each in (came, expected, later, forecast))
-    count = float(len(came))
+    so_far, expected, later, forecast = (each[fine] for each in (so_far, expected, later, forecast))
+    count = float(len(so_far))
     if count == 0:
         return Memory()
-    excess = float((((came - expected) ** 2 - expected) / expected**2).mean())
+    excess = float((((so_far - expected) ** 2 - expected) / expected**2).mean())
     variance = (max(excess, 0.0) * count + DAYS_TO_TRUST / GUESS_K) / (count + DAYS_TO_TRUST)
     k = 1 / max(variance, 1e-6)
-    surprise = np.log((k + came) / (k + expected))
+    surprise = np.log((k + so_far) / (k + expected))
     then = np.log((k + later) / (k + forecast))
     spread = float((surprise**2).sum())
     prior = DAYS_TO_TRUST * (spread / count if spread > 0 else 1.0)
@@ -63,21 +63,21 @@ def memory_of(came: Floats, expected: Floats, later: Floats, forecast: Floats) -
     return Memory(k, float(np.clip(lasts, 0.0, 1.0)))
 
 
-def adjusted(forecast: Floats, *, came: float, expected: float, memory: Memory) -> Floats:
-    """The rest of the day's ``forecast`` after ``came`` contacts where ``expected`` were."""
-    level = ((memory.k + came) / (memory.k + expected)) ** memory.lasts
+def adjusted(forecast: Floats, *, so_far: float, expected: float, memory: Memory) -> Floats:
+    """The rest of the day's ``forecast`` after ``so_far`` contacts where ``expected`` were."""
+    level = ((memory.k + so_far) / (memory.k + expected)) ** memory.lasts
     return forecast * float(np.clip(level, 1 / MOST_LEVEL, MOST_LEVEL))
 
 
 @dataclass(frozen=True)
 class Today:
     """The rest of a local day (series x steps) as ``forecast`` at its beginning and as ``adjusted``
-    now, by what ``came`` of what was ``expected`` so far (series).
+    now, by what ``so_far`` of what was ``expected`` so far (series).
     """
 
     forecast: Floats
     adjusted: Floats
-    came: Floats
+    so_far: Floats
     expected: Floats
 
 
@@ -98,23 +98,23 @@ def rest_of_today(
     per_day = panel.grid.frequency.per_day
     today = panel.grid.days(panel.index[-1:])[0]
     rest = int((panel.grid.days(panel.future(per_day + 2)) == today).sum())
-    so_far = int((panel.grid.days(panel.index) == today).sum())
-    if rest == 0 or so_far == 0:
+    steps_so_far = int((panel.grid.days(panel.index) == today).sum())
+    if rest == 0 or steps_so_far == 0:
         return None
 
     def forecast_from(end: int) -> Floats:
         """The day after step ``end``, of the series of today (NaN for those not there then)."""
         past = panel.until(end)
         if not past.ids:
-            return np.full((len(panel.ids), so_far + rest), np.nan)
+            return np.full((len(panel.ids), steps_so_far + rest), np.nan)
         if end not in kept:
-            kept[end] = model.made(past, per_day, context).mean
+            kept[end] = model.components(past, per_day, context).mean
         place = {name: row for row, name in enumerate(past.ids)}
         rows = np.array([place.get(name, -1) for name in panel.ids])
-        length = min(so_far + rest, per_day)
+        length = min(steps_so_far + rest, per_day)
         return np.where((rows >= 0)[:, None], kept[end][rows, :length], np.nan)
 
-    begin = panel.y.shape[1] - so_far
+    begin = panel.y.shape[1] - steps_so_far
     days = []
     for back in range(1, DAYS_LEARNED + 1):
         at = begin - per_day * back
@@ -122,11 +122,11 @@ def rest_of_today(
             break
         told = forecast_from(panel.start + at - 1)
         now = np.nan_to_num(panel.y[:, at : at + told.shape[1]])
-        parts = (slice(None, so_far), slice(so_far, None))
+        parts = (slice(None, steps_so_far), slice(steps_so_far, None))
         days.append([each[:, part].sum(axis=1) for each in (now, told) for part in parts])
-    told = forecast_from(panel.end - so_far)
-    came = np.nan_to_num(panel.y[:, -so_far:]).sum(axis=1)
-    expected, forecast = told[:, :so_far].sum(axis=1), told[:, so_far:]
+    told = forecast_from(panel.end - steps_so_far)
+    so_far = np.nan_to_num(panel.y[:, -steps_so_far:]).sum(axis=1)
+    expected, forecast = told[:, :steps_so_far].sum(axis=1), told[:, steps_so_far:]
     made = forecast.copy()
     for row in range(len(panel.ids)):
         past = np.array([[part[row] for part in day] for day in days]).reshape(-1, 4)
@@ -134,9 +134,9 @@ def rest_of_today(
         memory = memory_of(past[:, 0], past[:, 2], past[:, 1], past[:, 3])
         if expected[row] > 0:
             made[row] = adjusted(
-                forecast[row], came=came[row], expected=expected[row], memory=memory
+                forecast[row], so_far=so_far[row], expected=expected[row], memory=memory
             )
-    return Today(forecast, made, came, expected)
+    return Today(forecast, made, so_far, expected)
 
 
 def reforecast(

@@ -21,11 +21,11 @@ from data.errors import UsageError
 from models.bundle import write_bundle
 from models.coherence import reconcile, sums_of
 from models.one_number import Record
+from models.volume.components import ForecastComponents
 from models.volume.context import VolumeContext
 from models.volume.drivers import loads_at
 from models.volume.intervals import PROBABILITIES, Spread, reaching, unit_of
 from models.volume.judge import combine, untried
-from models.volume.made import Made
 from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
 from models.volume.panel import Panel, long_frame, panel_of
 from models.volume.parts import parts_of
@@ -81,9 +81,11 @@ class VolumeModel:
         levels: Sequence[int] = LEVELS,
     ) -> pd.DataFrame:
         """The next steps after the last ``ds`` of ``history``: see ``forecaster.forecast``."""
-        return self.told(history, horizon=horizon, context=context, levels=levels)[0]
+        return self.forecast_with_components(
+            history, horizon=horizon, context=context, levels=levels
+        )[0]
 
-    def told(
+    def forecast_with_components(
         self,
         history: pd.DataFrame,
         *,
@@ -95,19 +97,21 @@ class VolumeModel:
         steps = self.horizon if horizon is None else horizon
         check(steps, levels)
         panel = panel_of(history, self.freq, context)
-        made = self.made(panel, steps, context or VolumeContext())
-        return self._frame(panel, made, steps, levels), parts_of(panel, made)
+        components = self.components(panel, steps, context or VolumeContext())
+        return self._frame(panel, components, steps, levels), parts_of(panel, components)
 
     def on(
         self, panel: Panel, horizon: int, context: VolumeContext, levels: Sequence[int]
     ) -> pd.DataFrame:
         """The forecast from a panel that ends at the cutoff; sorted by series and time."""
-        return self._frame(panel, self.made(panel, horizon, context), horizon, levels)
+        return self._frame(panel, self.components(panel, horizon, context), horizon, levels)
 
-    def _frame(self, panel: Panel, made: Made, horizon: int, levels: Sequence[int]) -> pd.DataFrame:
+    def _frame(
+        self, panel: Panel, components: ForecastComponents, horizon: int, levels: Sequence[int]
+    ) -> pd.DataFrame:
         tails = sorted({0.5, *(t for level in levels for t in (_low(level), _high(level)))})
-        quantiles = made.quantiles(tails)
-        columns = {"presage": made.mean, "presage-median": quantiles[tails.index(0.5)]}
+        quantiles = components.quantiles(tails)
+        columns = {"presage": components.mean, "presage-median": quantiles[tails.index(0.5)]}
         for level in levels:
             columns[f"presage-lo-{level}"] = quantiles[tails.index(_low(level))]
             columns[f"presage-hi-{level}"] = quantiles[tails.index(_high(level))]
@@ -131,15 +135,15 @@ class VolumeModel:
         steps = self.horizon if horizon is None else horizon
         check(steps, ())
         panel = panel_of(history, self.freq, context)
-        made = self.made(panel, steps, context or VolumeContext())
+        components = self.components(panel, steps, context or VolumeContext())
         rng = np.random.default_rng(seed)
-        normal = copula(self.scores, made.rows, steps, count, rng)
-        quantiles, mean = scale * made.quantiles(list(TAILS)), scale * made.mean
+        normal = copula(self.scores, components.rows, steps, count, rng)
+        quantiles, mean = scale * components.quantiles(list(TAILS)), scale * components.mean
         sums = sums_of(panel.ids, panel.y)
         counts = draw(normal, quantiles, mean, sums, rng, whole=whole)
         return Paths(panel.ids, panel.grid.ds(panel.future(steps)), counts)
 
-    def made(self, panel: Panel, horizon: int, context: VolumeContext) -> Made:
+    def components(self, panel: Panel, horizon: int, context: VolumeContext) -> ForecastComponents:
         """Everything that the next steps' forecast is made of."""
         place = {name: row for row, name in enumerate(self.ids)}
         rows = np.array([place.get(name, -1) for name in panel.ids])
@@ -174,7 +178,7 @@ class VolumeModel:
         if events is not None:
             doubt = events[1] if doubt is None else np.hypot(doubt, events[1])
         mean = self._coherent(panel, combined, spread, context)
-        return Made(
+        return ForecastComponents(
             members, weight, effect, event, combined, mean, spread, doubt, rows, load, paths
         )
 

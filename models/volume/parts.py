@@ -5,33 +5,33 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from models.volume.made import Made
+from models.volume.components import ForecastComponents
 from models.volume.panel import Panel, long_frame
 
 
-def parts_of(panel: Panel, made: Made) -> pd.DataFrame:
+def parts_of(panel: Panel, components: ForecastComponents) -> pd.DataFrame:
     """What every number of a forecast is made of, one row a series and step, sorted by both.
 
     ``unique_id, ds, combined, holiday_effect, event_effect, load, reconciled``, and for each member
     that counts anywhere ``NAME`` (what it says) and ``NAME weight`` (0 if silent), float32.
     """
-    silent = np.isnan(made.members)
-    weight = np.where(silent, 0.0, made.weight[:, :, None])
+    silent = np.isnan(components.members)
+    weight = np.where(silent, 0.0, components.weight[:, :, None])
     whole = weight.sum(axis=0)
     weight = weight / np.where(whole > 0, whole, 1.0)
-    load = np.ones_like(made.mean) if made.load is None else made.load
+    load = np.ones_like(components.mean) if components.load is None else components.load
     columns = {
-        "combined": made.combined,
-        "holiday_effect": made.effect,
-        "event_effect": made.event,
+        "combined": components.combined,
+        "holiday_effect": components.effect,
+        "event_effect": components.event,
         "load": load,
-        "reconciled": made.mean - made.combined,
+        "reconciled": components.mean - components.combined,
     }
-    for place, name in enumerate(made.names):
+    for place, name in enumerate(components.names):
         if weight[place].any():
-            columns[name] = np.nan_to_num(made.members[place])
+            columns[name] = np.nan_to_num(components.members[place])
             columns[f"{name} weight"] = weight[place]
-    ds = panel.grid.ds(panel.future(made.mean.shape[1]))
+    ds = panel.grid.ds(panel.future(components.mean.shape[1]))
     small = {name: values.astype("float32") for name, values in columns.items()}
     frame = long_frame(panel.ids, ds, **small)
     return frame.sort_values(["unique_id", "ds"], ignore_index=True)

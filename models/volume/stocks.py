@@ -137,15 +137,15 @@ def each_day(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
 
 def _stocks(source: Company, day: int, moment: int) -> Stocks:
     raw = source.rows["tickets"]
-    seen = raw.seen(moment)
-    oldest = int(raw.born[seen].min()) if seen.any() else day
+    known_rows = raw.known_at(moment)
+    oldest = int(raw.born[known_rows].min()) if known_rows.any() else day
     first = max(oldest, day - HISTORY_DAYS)
     days = max(day - first + 1, 1)
     orders, buyer = _orders(source, day, moment, first)
     failed = _failed(source, day, moment, first)
     held = [*_order_stocks(orders, buyer, day), _error_stock(source, failed, day)]
     machine = pd.array(raw.other["is_machine"], dtype="boolean").fillna(False).to_numpy(bool)
-    rows = np.flatnonzero(seen & ~machine & (raw.born >= first) & (raw.born < day))
+    rows = np.flatnonzero(known_rows & ~machine & (raw.born >= first) & (raw.born < day))
     opened, who = raw.born[rows], raw.customer[rows]
     resolved = raw.day("resolved_at", rows, moment)
     # a source that does not say when tickets are resolved says nothing of those that are open
@@ -194,8 +194,10 @@ def _orders(source: Company, day: int, moment: int, first: int) -> tuple[Orders,
     None where no delivery is known: of such a source nobody can say which orders still wait.
     """
     raw = source.rows["orders"]
-    kept = raw.seen(moment) & (raw.times["promised_at"] < FAR) & (raw.born >= first - LOST_DAYS)
-    rows = np.flatnonzero(kept)
+    counted = (
+        raw.known_at(moment) & (raw.times["promised_at"] < FAR) & (raw.born >= first - LOST_DAYS)
+    )
+    rows = np.flatnonzero(counted)
     if not (raw.day("delivered_at", rows, moment) < FAR).any():
         rows = rows[:0]
     ends = {name: raw.day(name, rows, moment) for name in ENDS}
@@ -217,7 +219,7 @@ def _orders(source: Company, day: int, moment: int, first: int) -> tuple[Orders,
 def _groups(source: Company, rows: Ints, buyer: Ints, moment: int) -> Ints:
     """The carrier of orders and the region in which their customers are known to be, by number."""
     raw = source.rows["customers"]
-    there = np.flatnonzero(raw.seen(moment))
+    there = np.flatnonzero(raw.known_at(moment))
     region = np.zeros(source.customers + 1, dtype="int64")  # the last: orders of nobody known
     region[raw.customer[there]] = source.region[there]
     pair = source.carrier[rows] * (source.region.max(initial=0) + 1) + region[buyer]
@@ -243,8 +245,8 @@ def _order_stocks(orders: Orders, buyer: Ints, day: int) -> list[_Held]:
 def _failed(source: Company, day: int, moment: int, first: int) -> Ints:
     """The rows of usage that are known to have failed."""
     raw = source.rows["usage"]
-    seen = raw.seen(moment) & (raw.born >= first - ERROR_DAYS) & (raw.born < day)
-    return np.flatnonzero(seen & (np.asarray(raw.other["errors"], dtype="float64") > 0))
+    known_rows = raw.known_at(moment) & (raw.born >= first - ERROR_DAYS) & (raw.born < day)
+    return np.flatnonzero(known_rows & (np.asarray(raw.other["errors"], dtype="float64") > 0))
 
 
 def _error_stock(source: Company, rows: Ints, day: int) -> _Held:
@@ -270,7 +272,7 @@ def _errors_by_platform(source: Company, rows: Ints, first: int, day: int) -> Fl
 def _people(source: Company, moment: int, first: int, days: int) -> Floats:
     """Customers there at the first moment of each day; 1 without a customers table."""
     raw = source.rows["customers"]
-    rows = np.flatnonzero(raw.seen(moment))
+    rows = np.flatnonzero(raw.known_at(moment))
     if not len(rows):
         return np.ones(days)
     change = np.bincount(np.clip(raw.born[rows] + 1 - first, 0, days), minlength=days + 1)

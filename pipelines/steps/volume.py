@@ -183,7 +183,9 @@ def forecast_volume(
     report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
     model, model_version = model_for(opened, history, steps, freq, context)
     levels, record = opened.settings.volume.levels, model.record
-    alone, parts = model.told(history, horizon=steps, context=context, levels=levels)
+    alone, parts = model.forecast_with_components(
+        history, horizon=steps, context=context, levels=levels
+    )
     frame, today = reforecast(model, history, context, alone)
     if today is not None:
         report("the rest of today is adjusted by what came so far")

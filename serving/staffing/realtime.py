@@ -179,7 +179,7 @@ class _RealTime:
         """The smallest power per day that keeps the promise, or that at_most still obeys."""
         wanted = self.level.confidence - 1e-9
 
-        def kept(powers: Ints) -> NDArray[np.bool_]:
+        def keeps_promise(powers: Ints) -> NDArray[np.bool_]:
             agents = self.agents(powers)
             full = np.zeros(len(self.begins), bool)
             if self.at_most is not None:
@@ -187,13 +187,13 @@ class _RealTime:
             return np.asarray((self.day_shares(agents) >= wanted) | full)
 
         low, high = self.floor - 35, self.floor + 10
-        while (fine := kept(low)).any() and (low > LOWEST).all():
+        while (fine := keeps_promise(low)).any() and (low > LOWEST).all():
             low = np.where(fine, low - 100, low)
-        while not (fine := kept(high)).all() and (high < HIGHEST).all():
+        while not (fine := keeps_promise(high)).all() and (high < HIGHEST).all():
             low, high = np.where(fine, low, high), np.where(fine, high, high + 40)
         while (apart := high - low > 1).any():
             middle = np.where(apart, (low + high) // 2, high)
-            fine = kept(middle)
+            fine = keeps_promise(middle)
             low = np.where(apart & ~fine, middle, low)
             high = np.where(apart & fine, middle, high)
         return np.asarray(high)

@@ -22,8 +22,8 @@ from lab.observer import known_world, observer
 from lab.observer.habits import habits
 from lab.observer.incidents import standing
 from lab.observer.lots import lots, review_evidence
+from lab.observer.observations import observations_of
 from lab.observer.replay import replay
-from lab.observer.seen import seen
 
 
 @dataclasses.dataclass
@@ -56,7 +56,7 @@ def judged() -> Judged:
             company.step()
             if company.day % 15:
                 continue
-            shown = seen(company.tables(), company.now, date(2024, 1, 1))
+            shown = observations_of(company.tables(), company.now, date(2024, 1, 1))
             world = known_world(shown, rates)
             now, own = standing(world, shown), company.state
             note("carriers", now.carriers @ (now.delivering > 0), own.incidents.delivering > 0)
@@ -134,17 +134,17 @@ def company() -> Company:
 
 
 @pytest.fixture(scope="module")
-def told(company: Company) -> pd.DataFrame:
+def true_chances(company: Company) -> pd.DataFrame:
     return observer(company.tables(), [company.now], (7,), runs=32)
 
 
 def test_probabilities_are_those_of_the_truth_on_the_mean(
-    company: Company, told: pd.DataFrame
+    company: Company, true_chances: pd.DataFrame
 ) -> None:
     """Against soft labels: level, slope and bins."""
     truth = true_probabilities(company, (7,), runs=8, of=("complaint",))
-    assert told["customer_id"].tolist() == truth["customer_id"].tolist()
-    soft, p = truth["complaint_7d"].to_numpy(), told["complaint_7d"].to_numpy()
+    assert true_chances["customer_id"].tolist() == truth["customer_id"].tolist()
+    soft, p = truth["complaint_7d"].to_numpy(), true_chances["complaint_7d"].to_numpy()
     order = np.argsort(p)
     gaps, errors = [], []
     for group in np.array_split(order, 10):
@@ -155,10 +155,12 @@ def test_probabilities_are_those_of_the_truth_on_the_mean(
     slope = np.cov(soft, p)[0, 1] / p.var()
     assert slope == pytest.approx(1.0, abs=0.1)
     assert np.corrcoef(soft, p)[0, 1] > 0.8
-    assert (told["error_7d"] < 0.1).all()
+    assert (true_chances["error_7d"] < 0.1).all()
 
 
-def test_next_topics_are_those_of_many_futures(company: Company, told: pd.DataFrame) -> None:
+def test_next_topics_are_those_of_many_futures(
+    company: Company, true_chances: pd.DataFrame
+) -> None:
     """How many first complaints of a week are about each topic; and who will write about what."""
     futures, names = 12, [f"topic_{topic}" for topic in TOPICS]
     first = np.full((futures, company.world.size), -1)
@@ -169,16 +171,16 @@ def test_next_topics_are_those_of_many_futures(company: Company, told: pd.DataFr
             own = np.flatnonzero((came.customer >= 0) & came.complaint)
             fresh = own[first[future, came.customer[own]] < 0][::-1]
             first[future, came.customer[fresh]] = came.topic[fresh]
-    who = told["customer_id"].str[1:].astype(int).to_numpy()
+    who = true_chances["customer_id"].str[1:].astype(int).to_numpy()
     counts = np.array([(first[:, who] == k).sum(axis=1) for k in range(len(TOPICS))])
-    expected = told[names].to_numpy().sum(axis=0)
+    expected = true_chances[names].to_numpy().sum(axis=0)
     error = counts.std(axis=1, ddof=1) / np.sqrt(futures) + np.sqrt(expected / futures)
     assert (abs(counts.mean(axis=1) - expected) < 3.5 * error + 0.1 * expected).all()
-    top = told[names].to_numpy().argmax(axis=1)
+    top = true_chances[names].to_numpy().argmax(axis=1)
     came_true = first[:, who]
     right = (came_true == top)[came_true >= 0].mean()
     usual = max((came_true == k)[came_true >= 0].mean() for k in range(len(TOPICS)))
-    share = told[names].to_numpy().max(axis=1).sum() / told["complaint_7d"].sum()
+    share = true_chances[names].to_numpy().max(axis=1).sum() / true_chances["complaint_7d"].sum()
     assert right > usual + 0.05
     assert right == pytest.approx(share, abs=0.05)
 
@@ -189,7 +191,7 @@ def test_who_holds_many_items_has_no_bad_lot_for_that() -> None:
     company = Company(1200, 100, 3, rates=rates, hazard_every=0)
     while company.day < 100:
         company.step()
-    shown = seen(company.tables(), company.now, date(2024, 1, 1))
+    shown = observations_of(company.tables(), company.now, date(2024, 1, 1))
     world = known_world(shown, rates)
     offered = company.tables()["treatments"]["action"] == "replacement"
     assert offered.sum() > 10

@@ -159,14 +159,14 @@ def add_override(desk: Desk, call: Call) -> Answer:
         now=now,
         expires_at=expires,
     )
-    return Answer(_told(kept))
+    return Answer(_item_of(kept))
 
 
 def see_overrides(desk: Desk, call: Call) -> Answer:
     """All overrides, and by how much each came nearer than the forecast it changed."""
     items = []
     for one in overrides_of(desk.store):
-        item = _told(one)
+        item = _item_of(one)
         found = read_forecast(desk.store, one.created_at)
         if found is not None:
             before = found[1]
@@ -181,7 +181,7 @@ def see_overrides(desk: Desk, call: Call) -> Answer:
     return Answer({"items": items})
 
 
-def _told(one: Override) -> dict[str, Any]:
+def _item_of(one: Override) -> dict[str, Any]:
     told: dict[str, Any] = asdict(one)
     told["override_id"] = str(told.pop("seq"))
     times = ("starts_at", "ends_at", "created_at", "expires_at")

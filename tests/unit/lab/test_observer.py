@@ -24,8 +24,8 @@ from lab.observer.habits import chain, habits
 from lab.observer.hints import Hint
 from lab.observer.incidents import BROKEN, REPAIRED, carriers, platforms
 from lab.observer.lots import _Chain, lots
+from lab.observer.observations import Observations, observations_of
 from lab.observer.replay import Replayed, replay
-from lab.observer.seen import Seen, seen
 
 START = date(2024, 1, 1)
 DAY = 86_400_000_000
@@ -45,8 +45,8 @@ def tables(company: Company) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def shown(company: Company, tables: dict[str, pd.DataFrame]) -> Seen:
-    return seen(tables, company.now, START)
+def shown(company: Company, tables: dict[str, pd.DataFrame]) -> Observations:
+    return observations_of(tables, company.now, START)
 
 
 def test_without_causes_the_chance_is_the_closed_form() -> None:
@@ -58,9 +58,9 @@ def test_without_causes_the_chance_is_the_closed_form() -> None:
     while company.day < 40:
         company.step()
     tables = company.tables()
-    told = observer(tables, [company.now], (7, 14), runs=1, rates=rates)
+    true_chances = observer(tables, [company.now], (7, 14), runs=1, rates=rates)
     people, line = company.world.people, company.world.timeline
-    who = np.array([int(c[1:]) for c in told["customer_id"]])
+    who = np.array([int(c[1:]) for c in true_chances["customer_id"]])
     tickets = tables["tickets"].drop_duplicates("ticket_id")
     complaints = tickets[tickets["is_complaint"]].dropna(subset=["customer_id"])
     n = np.bincount(complaints["customer_id"].str[1:].astype(int), minlength=people.size)[who]
@@ -71,7 +71,7 @@ def test_without_causes_the_chance_is_the_closed_form() -> None:
     for horizon in (7, 14):
         ahead = line.contact_factor[40 : 40 + horizon].sum() * weight
         expected = 1 - (b / (b + ahead)) ** a
-        np.testing.assert_allclose(told[f"complaint_{horizon}d"], expected, rtol=1e-9)
+        np.testing.assert_allclose(true_chances[f"complaint_{horizon}d"], expected, rtol=1e-9)
     assert n.max() > 1
 
 
@@ -88,7 +88,7 @@ class _Told(Company):
         return now
 
 
-def test_the_history_replayed_is_the_history(company: Company, shown: Seen) -> None:
+def test_the_history_replayed_is_the_history(company: Company, shown: Observations) -> None:
     """State and exposures, from the tables alone, are the company's own."""
     world = known_world(shown, company.rates)
     lived = replay(world, shown)
@@ -107,11 +107,11 @@ def test_the_history_replayed_is_the_history(company: Company, shown: Seen) -> N
     line, orders = again.world.timeline, shown.orders
     lot = np.array([line.half_month(d) for d in range(100)])[np.minimum(orders["shipped"], 99)]
     known = bad[orders["product"], lot] & (orders["shipped"] < FAR)
-    for told, items, own_sum in (
+    for true_chances, items, own_sum in (
         (lived.exposure, lived.item_exposure, again.exposure),
         (lived.question_exposure, lived.item_question_exposure, again.asked),
     ):
-        total = told + np.bincount(orders["customer"], items * known, n)
+        total = true_chances + np.bincount(orders["customer"], items * known, n)
         np.testing.assert_allclose(total, own_sum[:n], atol=1e-9)
 
 
@@ -145,7 +145,7 @@ def test_other_moments_and_tables_are_refused(
         observer({**tables, "customers": gap}, [company.now])
 
 
-def _orders(shown: Seen, **columns: object) -> Seen:
+def _orders(shown: Observations, **columns: object) -> Observations:
     """What is shown, with other orders."""
     size = len(np.asarray(next(iter(columns.values()))))
     far = dict.fromkeys(("shipped", "delivered", "cancelled", "returned"), np.full(size, FAR))
@@ -159,7 +159,7 @@ def _orders(shown: Seen, **columns: object) -> Seen:
     return dataclasses.replace(shown, orders=made)
 
 
-def test_a_carrier_that_delivers_nothing_is_believed_on_strike(shown: Seen) -> None:
+def test_a_carrier_that_delivers_nothing_is_believed_on_strike(shown: Observations) -> None:
     """Two days, twelve orders in one region, none delivered: Bayes' rule by hand."""
     rates = Rates()
     world = known_world(shown, rates)
@@ -184,7 +184,7 @@ def test_a_carrier_that_delivers_nothing_is_believed_on_strike(shown: Seen) -> N
     assert belief.shape == (len(CARRIERS), 1 + 2 * (2 ** len(REGIONS) - 1))
 
 
-def test_one_delivery_rules_out_a_strike(shown: Seen) -> None:
+def test_one_delivery_rules_out_a_strike(shown: Observations) -> None:
     world = known_world(shown, Rates())
     delivered = np.array([1, *[FAR] * 11])
     days = _orders(shown, shipped=np.full(12, 0), delivered=delivered)
@@ -193,7 +193,7 @@ def test_one_delivery_rules_out_a_strike(shown: Seen) -> None:
     assert belief[0, delivering[:, 0] == SLOW].sum() > 0.05
 
 
-def test_a_release_is_judged_by_its_errors_and_its_version(shown: Seen) -> None:
+def test_a_release_is_judged_by_its_errors_and_its_version(shown: Observations) -> None:
     """Day 5 is the first release, of ios: broken with 0.35; 3 of 5 active have errors."""
     rates = Rates()
     world = known_world(shown, rates)
@@ -216,7 +216,7 @@ def test_a_release_is_judged_by_its_errors_and_its_version(shown: Seen) -> None:
     assert platforms(world, seven)[0][0, REPAIRED] == pytest.approx(1.0)
 
 
-def test_the_grid_of_habits_is_the_integral(shown: Seen) -> None:
+def test_the_grid_of_habits_is_the_integral(shown: Observations) -> None:
     """Three days, one customer: enumerate the chain, integrate both rates numerically."""
     rates = Rates()
     world = known_world(shown, rates)
@@ -256,7 +256,7 @@ def test_the_grid_of_habits_is_the_integral(shown: Seen) -> None:
     assert cells.sum(axis=(0, 1))[1] == pytest.approx(fading, rel=0.02)
 
 
-def _lived(shown: Seen, items: int, **more: object) -> Replayed:
+def _lived(shown: Observations, items: int, **more: object) -> Replayed:
     world = known_world(shown, Rates())
     lived = replay(world, _orders(shown, customer=np.zeros(items, dtype=np.int64)))
     zero = dict.fromkeys(
@@ -265,7 +265,7 @@ def _lived(shown: Seen, items: int, **more: object) -> Replayed:
     return dataclasses.replace(lived, hints=[], **(zero | more))
 
 
-def test_one_lot_by_hand(shown: Seen) -> None:
+def test_one_lot_by_hand(shown: Observations) -> None:
     """One item, in hand for two days under a known exposure, returned on the second."""
     rates = Rates()
     exposure = np.full(shown.size, 0.3)
@@ -297,7 +297,7 @@ def test_one_lot_by_hand(shown: Seen) -> None:
     assert sampler.x[0] == pytest.approx(0.5)
 
 
-def test_two_lots_of_one_holder_are_drawn_jointly(shown: Seen) -> None:
+def test_two_lots_of_one_holder_are_drawn_jointly(shown: Observations) -> None:
     """Someone said "replacement": one of two items is bad; enumeration against the draws."""
     rates = Rates()
     lived = _lived(
@@ -333,7 +333,7 @@ def test_two_lots_of_one_holder_are_drawn_jointly(shown: Seen) -> None:
     assert share.sum() == pytest.approx(sum(expected), abs=0.05)
 
 
-def test_lots_of_a_company_are_told_apart(company: Company, shown: Seen) -> None:
+def test_lots_of_a_company_are_told_apart(company: Company, shown: Observations) -> None:
     world = known_world(shown, company.rates)
     lived = replay(world, shown)
     found = lots(world, shown, lived, 16, np.random.default_rng(0))
@@ -347,7 +347,7 @@ def test_lots_of_a_company_are_told_apart(company: Company, shown: Seen) -> None
         assert (chance > 0.5) == bad[product, period]
 
 
-def _period(company: Company, shown: Seen) -> np.ndarray:
+def _period(company: Company, shown: Observations) -> np.ndarray:
     line = company.world.timeline
     lot = np.array([line.half_month(d) for d in range(company.day)])
     return lot[np.minimum(shown.orders["shipped"], company.day - 1)]

@@ -20,7 +20,7 @@ DTYPES = {"timestamp": "M", "float": "f", "integer": "i", "bool": "b"}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Company]:
+def company_written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Company]:
     folder = tmp_path_factory.mktemp("simulated") / "acme"
     return folder, simulate(folder, customers=600, days=120, seed=3, truth_runs=1)
 
@@ -29,13 +29,13 @@ def read(folder: Path, part: str = "tables") -> dict[str, pd.DataFrame]:
     return {p.stem: pd.read_parquet(p) for p in sorted((folder / part).glob("*.parquet"))}
 
 
-def test_the_check_finds_nothing_wrong(made: tuple[Path, Company]) -> None:
-    report = check(Workspace.open(made[0]))
+def test_the_check_finds_nothing_wrong(company_written: tuple[Path, Company]) -> None:
+    report = check(Workspace.open(company_written[0]))
     assert report.violations == ()
 
 
-def test_columns_and_types_are_the_contract_s(made: tuple[Path, Company]) -> None:
-    tables = read(made[0])
+def test_columns_and_types_are_the_contract_s(company_written: tuple[Path, Company]) -> None:
+    tables = read(company_written[0])
     assert set(tables) == set(TABLES) - {"volumes"}
     for name, frame in tables.items():
         assert set(frame.columns) <= set(TABLES[name].names)
@@ -47,8 +47,8 @@ def test_columns_and_types_are_the_contract_s(made: tuple[Path, Company]) -> Non
                 assert frame[column].dtype.kind == DTYPES[dtype], (name, column)
 
 
-def test_nothing_is_later_than_the_end(made: tuple[Path, Company]) -> None:
-    folder, company = made
+def test_nothing_is_later_than_the_end(company_written: tuple[Path, Company]) -> None:
+    folder, company = company_written
     end = Workspace.open(folder).settings.data.complete_to
     assert end == company.now
     for name, frame in read(folder).items():
@@ -61,8 +61,8 @@ def test_nothing_is_later_than_the_end(made: tuple[Path, Company]) -> None:
                 assert frame.loc[frame[known].isna(), column].isna().all(), (name, column)
 
 
-def test_facts_follow_their_rows(made: tuple[Path, Company]) -> None:
-    tables = read(made[0])
+def test_facts_follow_their_rows(company_written: tuple[Path, Company]) -> None:
+    tables = read(company_written[0])
     orders, tickets = tables["orders"], tables["tickets"]
     for early, late in (
         ("ordered_at", "shipped_at"),
@@ -90,8 +90,8 @@ def test_facts_follow_their_rows(made: tuple[Path, Company]) -> None:
         assert (born.to_numpy() < frame[TABLES[name].birth].to_numpy()).all(), name
 
 
-def test_versions_are_exercised(made: tuple[Path, Company]) -> None:
-    tables = read(made[0])
+def test_versions_are_exercised(company_written: tuple[Path, Company]) -> None:
+    tables = read(company_written[0])
     for name in ("customers", "orders", "tickets"):
         assert tables[name].duplicated(list(TABLES[name].key)).any(), name
     assert (tables["usage"]["recorded_at"] > tables["usage"]["used_at"]).any()
@@ -102,8 +102,8 @@ def test_versions_are_exercised(made: tuple[Path, Company]) -> None:
     assert np.allclose(lines, totals, atol=0.011)
 
 
-def test_bots_hand_over_to_tickets_that_exist(made: tuple[Path, Company]) -> None:
-    tables = read(made[0])
+def test_bots_hand_over_to_tickets_that_exist(company_written: tuple[Path, Company]) -> None:
+    tables = read(company_written[0])
     handed = tables["bot_sessions"].dropna(subset=["handed_over_at"])
     tickets = tables["tickets"].drop_duplicates("ticket_id").set_index("ticket_id")
     opened = tickets["opened_at"].reindex(handed["ticket_id"])
@@ -113,8 +113,10 @@ def test_bots_hand_over_to_tickets_that_exist(made: tuple[Path, Company]) -> Non
     assert given_up.any()
 
 
-def test_csv_and_parquet_say_the_same(made: tuple[Path, Company], tmp_path: Path) -> None:
-    tables = read(made[0])
+def test_csv_and_parquet_say_the_same(
+    company_written: tuple[Path, Company], tmp_path: Path
+) -> None:
+    tables = read(company_written[0])
     for name, frame in tables.items():
         if "skills" in frame:
             frame = frame.assign(skills=frame["skills"].map(",".join))
@@ -125,23 +127,23 @@ def test_csv_and_parquet_say_the_same(made: tuple[Path, Company], tmp_path: Path
         pd.testing.assert_frame_equal(one.frame(name), two.frame(name))
 
 
-def test_tables_equal_the_files(made: tuple[Path, Company]) -> None:
-    folder, company = made
+def test_tables_equal_the_files(company_written: tuple[Path, Company]) -> None:
+    folder, company = company_written
     for name, frame in company.tables().items():
         if name != "usage":  # drained into the file while the company ran
             pd.testing.assert_frame_equal(frame, read(folder)[name])
 
 
-def test_equal_seeds_equal_files(made: tuple[Path, Company], tmp_path: Path) -> None:
+def test_equal_seeds_equal_files(company_written: tuple[Path, Company], tmp_path: Path) -> None:
     simulate(tmp_path, customers=600, days=120, seed=3, truth_runs=1)
     for part in ("tables", "truth"):
-        one, two = read(made[0], part), read(tmp_path, part)
+        one, two = read(company_written[0], part), read(tmp_path, part)
         for name in one:
             pd.testing.assert_frame_equal(one[name], two[name])
 
 
-def test_truth_is_beside_the_tables(made: tuple[Path, Company]) -> None:
-    truth = read(made[0], "truth")
+def test_truth_is_beside_the_tables(company_written: tuple[Path, Company]) -> None:
+    truth = read(company_written[0], "truth")
     assert set(truth) == {
         "hazards", "contacts", "latents", "incidents", "expected_volume", "hourly_shares",
         "staffing",        "effects", "probabilities",
@@ -151,12 +153,12 @@ def test_truth_is_beside_the_tables(made: tuple[Path, Company]) -> None:
     chances = truth["probabilities"]
     assert (chances["complaint_7d"] <= chances["complaint_30d"]).all()
     assert (chances["complaint_7d"] <= chances["contact_7d"] + 0.02).all()
-    assert "seed 3" in (made[0] / "truth" / "README.md").read_text("utf-8")
+    assert "seed 3" in (company_written[0] / "truth" / "README.md").read_text("utf-8")
 
 
-def test_a_folder_with_tables_is_refused(made: tuple[Path, Company]) -> None:
+def test_a_folder_with_tables_is_refused(company_written: tuple[Path, Company]) -> None:
     with pytest.raises(UsageError, match="exists already"):
-        simulate(made[0], customers=10, days=30, seed=1)
+        simulate(company_written[0], customers=10, days=30, seed=1)
 
 
 @pytest.mark.parametrize(("customers", "days"), [(1, 1), (20, 30)])
@@ -167,6 +169,6 @@ def test_the_smallest_companies_are_whole(tmp_path: Path, customers: int, days: 
     assert len(read(tmp_path)["customers"]["customer_id"].unique()) == customers
 
 
-def test_footer_of_usage_counts_every_row(made: tuple[Path, Company]) -> None:
-    rows = pq.read_metadata(made[0] / "tables" / "usage.parquet").num_rows
+def test_footer_of_usage_counts_every_row(company_written: tuple[Path, Company]) -> None:
+    rows = pq.read_metadata(company_written[0] / "tables" / "usage.parquet").num_rows
     assert 0.05 < rows / (600 * 120) < 0.4

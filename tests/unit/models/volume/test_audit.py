@@ -87,7 +87,7 @@ def test_a_number_that_was_not_forecast_is_refused(model, history):
 
 
 def test_the_parts_of_all_numbers_are_those_of_each(model, history):
-    frame, parts = model.told(history, context=CONTEXT)
+    frame, parts = model.forecast_with_components(history, context=CONTEXT)
     pd.testing.assert_frame_equal(frame, model.forecast(history, context=CONTEXT))
     assert (parts[["unique_id", "ds"]] == frame[["unique_id", "ds"]]).all(axis=None)
     for place in (0, 9, 20):

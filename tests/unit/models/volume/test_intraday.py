@@ -44,7 +44,7 @@ def busy_morning() -> tuple[pd.DataFrame, pd.DataFrame, object]:
 def test_a_busy_morning_makes_a_busier_afternoon_but_tomorrow_stays(busy_morning):
     _, after, told = busy_morning
     row = 2
-    assert told.came[row] > 1.4 * told.expected[row]
+    assert told.so_far[row] > 1.4 * told.expected[row]
     level = told.adjusted[row].sum() / told.forecast[row].sum()
     assert 1.1 < level < 1.6
     rest = after[(after["unique_id"] == "total") & (after["ds"] < "2024-03-31")]
@@ -76,14 +76,14 @@ def test_days_that_are_all_alike_say_little_about_the_rest():
     rng = np.random.default_rng(0)
     expected = np.full(200, 100.0)
     memory = memory_of(rng.poisson(expected), expected, rng.poisson(expected), expected)
-    made = adjusted(np.array([50.0]), came=130, expected=100, memory=memory)
+    made = adjusted(np.array([50.0]), so_far=130, expected=100, memory=memory)
     assert made[0] < 51.5
 
 
 def test_without_past_days_the_guess_is_used_and_extremes_are_bounded():
     empty = np.array([])
     assert memory_of(empty, empty, empty, empty) == Memory()
-    assert adjusted(np.array([10.0]), came=1e6, expected=1.0, memory=Memory())[0] == 30.0
+    assert adjusted(np.array([10.0]), so_far=1e6, expected=1.0, memory=Memory())[0] == 30.0
 
 
 def test_daily_steps_and_whole_days_are_left_alone():
