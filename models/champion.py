@@ -23,20 +23,28 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from data.errors import DamagedFile, NotEnoughHistory
 from models.bundle import Bundle, Manifest, copy_bundle, read_bundle, trial_load, verify
 from models.sealed import holds, replace_file
 
 POINTER = "champion.json"
+MOVES = ("promoted", "rolled_back")
+"""The events of the registry's history after which a version is champion."""
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The model at work of one kind: its registry version, bundle, and when it was promoted."""
+    """The model at work of one kind: its registry version, bundle, and when it was promoted.
+
+    ``as_of``: it learned from what was known then (naive UTC); None where that was not written
+    down yet.
+    """
 
     kind: str
     version: str
@@ -44,6 +52,7 @@ class Champion:
     run_id: str
     promoted_at: datetime
     folder: Path
+    as_of: datetime | None = None
 
     @property
     def model_version(self) -> str:
@@ -75,6 +84,7 @@ def champion(state_dir: Path, kind: str) -> Champion | None:
             found["run_id"],
             datetime.fromisoformat(found["promoted_at"]),
             home / _folder_name(version, fingerprint),
+            _moment(found.get("as_of")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFile(
@@ -104,6 +114,7 @@ def install(
     *,
     run_id: str,
     promoted_at: datetime,
+    as_of: datetime | None = None,
 ) -> Champion:
     """Copy a bundle into the kind's folder, load it on trial, then point at it.
 
@@ -111,7 +122,9 @@ def install(
     DamagedFile otherwise. ``source`` may be the folder of an earlier champion.
     """
     folder = materialise(state_dir, kind, version, source)
-    return point_at(state_dir, kind, version, folder, run_id=run_id, promoted_at=promoted_at)
+    return point_at(
+        state_dir, kind, version, folder, run_id=run_id, promoted_at=promoted_at, as_of=as_of
+    )
 
 
 def materialise(state_dir: Path, kind: str, version: str, source: Path) -> Path:
@@ -131,7 +144,14 @@ def materialise(state_dir: Path, kind: str, version: str, source: Path) -> Path:
 
 
 def point_at(
-    state_dir: Path, kind: str, version: str, folder: Path, *, run_id: str, promoted_at: datetime
+    state_dir: Path,
+    kind: str,
+    version: str,
+    folder: Path,
+    *,
+    run_id: str,
+    promoted_at: datetime,
+    as_of: datetime | None = None,
 ) -> Champion:
     """Replace the pointer by one at ``folder``, which ``materialise`` returned."""
     fingerprint = verify(folder).fingerprint
@@ -141,10 +161,48 @@ def point_at(
         "fingerprint": fingerprint,
         "run_id": run_id,
         "promoted_at": promoted_at.isoformat(),
+        "as_of": None if as_of is None else as_of.isoformat(),
     }
     text = json.dumps(pointer, indent=1) + "\n"
     replace_file(models_folder(state_dir, kind) / POINTER, text.encode())
-    return Champion(kind, version, fingerprint, run_id, promoted_at, folder)
+    return Champion(kind, version, fingerprint, run_id, promoted_at, folder, as_of)
+
+
+def champion_at(
+    state_dir: Path, kind: str, moment: datetime, moves: Sequence[Mapping[str, Any]]
+) -> Champion | None:
+    """The model that was at work at ``moment`` (naive UTC); None where there was none.
+
+    ``moves``: the registry's history of this kind, the oldest first (data.store.registry_history).
+    Where history was loaded into Presage after it had happened, no model was promoted by then: the
+    newest champion that had learned from nothing after ``moment`` takes the place.
+    """
+    champions = [_moved(state_dir, kind, move) for move in moves if move["event"] in MOVES]
+    kept = [each for each in champions if each is not None and each.folder.is_dir()]
+    at_work = [each for each in kept if each.promoted_at <= moment]
+    learned = [each for each in kept if each.as_of is not None and each.as_of <= moment]
+    return next(reversed(at_work or learned), None)
+
+
+def _moved(state_dir: Path, kind: str, move: Mapping[str, Any]) -> Champion | None:
+    about = move["details"]
+    version, fingerprint = str(move["version"]), about.get("fingerprint")
+    if fingerprint is None:
+        return None
+    folder = models_folder(state_dir, kind) / _folder_name(version, fingerprint)
+    return Champion(
+        kind,
+        version,
+        fingerprint,
+        str(about.get("run_id")),
+        datetime.fromisoformat(about["at"]),
+        folder,
+        _moment(about.get("as_of")),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _folder_name(version: str, fingerprint: str) -> str:

@@ -55,7 +55,8 @@ LINE = "presage.champions"
 """Tag of a registered model: the versions that were champion, oldest first, the last one now."""
 
 Record = Callable[[dict[str, Any]], None]
-"""Takes one move of the alias: kind, version, previous, run_id, fingerprint, event, reasons, at."""
+"""Takes one move of the alias: kind, version, previous, run_id, fingerprint, as_of, event, reasons,
+at."""
 
 
 @dataclass(frozen=True)
@@ -251,6 +252,7 @@ def _move(
     found = _version(client, kind, version)
     before = champion(state_dir, kind)
     folder = materialise(state_dir, kind, version, version_bundle(state_dir, kind, version))
+    as_of = datetime.fromisoformat(found.tags["presage.as_of"])
     name = _registered_name(kind)
     client.set_registered_model_tag(name, LINE, ",".join(line[-200:]))
     client.set_registered_model_alias(name, ALIAS, version)
@@ -262,11 +264,14 @@ def _move(
             "previous": before.version if before else None,
             "run_id": found.run_id,
             "fingerprint": found.tags["presage.fingerprint"],
+            "as_of": as_of.isoformat(),
             "reasons": reasons,
             "at": at,
         }
     )
-    return point_at(state_dir, kind, version, folder, run_id=found.run_id, promoted_at=at)
+    return point_at(
+        state_dir, kind, version, folder, run_id=found.run_id, promoted_at=at, as_of=as_of
+    )
 
 
 def _log_model(

@@ -17,6 +17,8 @@ from typing import Any
 
 from pipelines.console import Progress, Result, say
 from pipelines.output import check_out
+from pipelines.run import open_run
+from pipelines.steps import forecast as volumes
 from pipelines.steps import (
     inputs,
     outreach,
@@ -24,7 +26,6 @@ from pipelines.steps import (
     risk_training,
     staffing,
     training,
-    volume,
     volume_backtest,
     volume_training,
 )
@@ -45,10 +46,12 @@ def train(
 
     ``search_minutes``: for better settings of the risk model; None: ``[risk] search_minutes``.
     """
-    snapshot = step(inputs.take_snapshot, workspace, report)
-    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
+    run = step(open_run, workspace, as_of, report)
+    snapshot, moment = run.snapshot.path, run.as_of
     results = []
-    if only in (None, "risk"):
+    if only is None and not run.snapshot.has("tickets"):
+        say("no risk model: it is learned from past complaints, and there is no tickets table")
+    elif only in (None, "risk"):
         results.append(
             step(
                 risk_training.train_risk_model, workspace, snapshot, moment, report, search_minutes
@@ -69,12 +72,13 @@ def score(
     as_of: datetime | None,
     horizons: tuple[int, ...] | None = None,
     out: Path | None = None,
+    publish: bool = False,
+    retrain: bool = False,
 ) -> Result:
-    """Snapshot, features of every customer, risks and reasons, published."""
+    """Snapshot, features of every customer, risks and reasons, published unless past."""
     check_out(out)
-    snapshot = step(inputs.take_snapshot, workspace, report)
-    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
-    return step(risk.score_customers, workspace, snapshot, moment, horizons, out, report)
+    run = step(open_run, workspace, as_of, report, publish, retrain)
+    return step(risk.score_customers, run, horizons, out)
 
 
 def forecast(
@@ -91,16 +95,16 @@ def forecast(
     paths: Path | None = None,
     count: int = 100,
     whole: bool = False,
+    publish: bool = False,
+    retrain: bool = False,
 ) -> Result:
-    """Snapshot, series, forecast of every node, published as a vintage; a planner's questions."""
+    """Snapshot, series, forecast of every node, published as a vintage unless past; a planner's
+    questions."""
     check_out(out)
     check_out(paths)
-    asked = volume.Asked(why, ds, paths, count, whole)
-    snapshot = step(inputs.take_snapshot, workspace, report)
-    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
-    return step(
-        volume.forecast_volume, workspace, snapshot, moment, horizon, freq, out, report, asked
-    )
+    asked = volumes.Asked(why, ds, paths, count, whole)
+    run = step(open_run, workspace, as_of, report, publish, retrain)
+    return step(volumes.forecast_volume, run, horizon, freq, out, asked)
 
 
 def backtest_risk(
@@ -153,16 +157,18 @@ def staff(
     *,
     workspace: Path,
     as_of: datetime | None,
-    horizon: str = "28d",
-    freq: str = "h",
+    horizon: str | None = None,
+    freq: str | None = None,
     out: Path | None = None,
+    publish: bool = False,
+    retrain: bool = False,
 ) -> Result:
-    """A forecast of each channel, then the people it takes, published."""
+    """The forecast of each channel, then the people it takes, published unless past."""
     check_out(out)
-    snapshot = step(inputs.take_snapshot, workspace, report)
-    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
-    step(volume.forecast_volume, workspace, snapshot, moment, horizon, freq, None, report)
-    return step(staffing.staff_channels, workspace, snapshot, moment, out, report)
+    run = step(open_run, workspace, as_of, report, publish, retrain)
+    step_length = staffing.planning_freq(run, freq)
+    forecast = step(volumes.forecast_of, run, horizon, step_length)
+    return step(staffing.staff_channels, run, forecast.frame, forecast.model_version, out)
 
 
 def decide(
@@ -173,13 +179,15 @@ def decide(
     as_of: datetime | None,
     commit: bool = False,
     out: Path | None = None,
+    publish: bool = False,
+    retrain: bool = False,
 ) -> Result:
-    """Scores as of now, then whom to contact; recorded only with ``commit``."""
+    """The scores of the moment, then whom to contact; recorded only with ``commit``."""
     check_out(out)
-    snapshot = step(inputs.take_snapshot, workspace, report)
-    moment = step(inputs.resolve_as_of, workspace, snapshot, as_of)
-    step(risk.score_customers, workspace, snapshot, moment, None, None, report)
-    return step(outreach.decide, workspace, snapshot, moment, commit, out, report)
+    run = step(open_run, workspace, as_of, report, publish, retrain)
+    outreach.check_commit(run, commit)
+    scores = step(risk.scores_of, run)
+    return step(outreach.decide, run, scores.frame, scores.model_version, commit, out)
 
 
 FLOWS: Mapping[str, Callable[..., Result]] = {
@@ -206,9 +214,14 @@ def run(name: str, report: Progress, **parameters: Any) -> Result:
     api = prefect_api()
     if api is None:
         say("no Prefect API is reachable: running without it (`presage up` starts one)")
-        return FLOWS[name](plain, report, **parameters)
+        return run_plainly(name, report, parameters)
     say(f"running as Prefect flow presage-{name} at {api}")
     return run_in_prefect(name, report, parameters)
+
+
+def run_plainly(name: str, report: Progress, parameters: dict[str, Any]) -> Result:
+    """The flow without Prefect."""
+    return FLOWS[name](plain, report, **parameters)
 
 
 def run_in_prefect(name: str, report: Progress, parameters: dict[str, Any]) -> Result:

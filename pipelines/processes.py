@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -24,8 +25,18 @@ from data.settings import child_environment
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 15.0
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""What -P says, for the processes that these processes start."""
+PACKAGES = Path(__file__).parents[1]
+"""The folder of our packages."""
 PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module as ``python -m`` does, without looking for modules in the
+    folder it works in: a ``random.py`` of the user's there is data."""
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 @dataclass
@@ -81,7 +92,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=child_environment(environ or {}),
+            env=child_environment({**(environ or {}), **SAFE_PATH}),
             cwd=folder,
             start_new_session=True,
             preexec_fn=_die_with_parent,

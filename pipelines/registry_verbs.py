@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from data.clock import SYSTEM
-from data.errors import UsageError, did_you_mean
+from data.errors import PresageError, UsageError, did_you_mean
 from data.store import open_store, registry_event, registry_history
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, table
+from pipelines.flows import run
+from serving.published import Kind, pointer
 
 ACTIONS = ("show", "promote", "rollback")
 KINDS = ("risk", "volume")
+PUBLISHED: dict[Kind, str] = {"forecast": "forecast", "staffing": "staff"}
+"""What stands on the volume model, and the verb that publishes it."""
 
 
 def act(directory: Path, action: str, kind: str, version: int | None, report: Progress) -> Result:
@@ -55,11 +59,28 @@ def act(directory: Path, action: str, kind: str, version: int | None, report: Pr
             done = rollback(state, kind, at=SYSTEM.now(), record=record)
     return Result(
         {"kind": kind, "version": done.version, "champion": done.model_version},
-        [
-            f"{kind} version {done.version} is champion; the next score, forecast or staff "
-            "publishes with it"
-        ],
+        [f"{kind} version {done.version} is champion", *_reached(workspace, kind, report)],
     )
+
+
+def _reached(workspace: Workspace, kind: str, report: Progress) -> list[str]:
+    """Whom the new champion reaches, as lines. A service scores by it from its next answer on; the
+    forecast and the plan that are published are built again here."""
+    if kind == "risk":
+        return [
+            "a running service answers with it from now on; `presage score` publishes everybody's "
+            "scores by it"
+        ]
+    published = [
+        verb for of, verb in PUBLISHED.items() if pointer(workspace.state_dir, of) is not None
+    ]
+    if not published:
+        return ["the next forecast is made with it"]
+    try:
+        run(published[-1], report, workspace=workspace.path, as_of=None)
+    except PresageError as error:
+        return [f"the published forecast is still the one before: {error}"]
+    return [f"presage {published[-1]} has published with it"]
 
 
 def _shown(kind: str, versions: list[dict[str, Any]], moves: list[dict[str, Any]]) -> Result:

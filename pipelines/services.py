@@ -7,16 +7,23 @@ least one key.
 from __future__ import annotations
 
 import ipaddress
-import sys
 from datetime import datetime
 from pathlib import Path
 
-import serving
-from data.errors import DataError, UsageError
+from data.errors import PresageError, UsageError
 from data.store import list_keys, open_store
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
-from pipelines.processes import Process, free_port, start, stop_all, until_signalled, watch
+from pipelines.processes import (
+    PACKAGES,
+    Process,
+    free_port,
+    python,
+    start,
+    stop_all,
+    until_signalled,
+    watch,
+)
 from pipelines.wiring import prefect_environment
 from serving.published import Kind, pointer
 
@@ -105,10 +112,8 @@ def up(
 
 def start_api(workspace: Workspace, host: str, port: int, clock: datetime | None) -> Process:
     """The BentoML service of ``serving.api.service``, as a process."""
-    # a folder that holds nothing but our packages: the user's own may have a data/ too
-    packages = Path(serving.__file__).parents[1]
-    command = [sys.executable, "-m", "bentoml", "serve", "serving.api.service:Presage"]
-    command += ["--host", host, "--port", str(port), "--working-dir", str(packages)]
+    command = python("bentoml", "serve", "serving.api.service:Presage")
+    command += ["--host", host, "--port", str(port), "--working-dir", str(PACKAGES)]
     environ = {
         **ONE_THREAD,
         "PRESAGE_WORKSPACE": str(workspace.path),
@@ -119,12 +124,12 @@ def start_api(workspace: Workspace, host: str, port: int, clock: datetime | None
     }
     log = workspace.state_dir / "logs" / "api.log"
     url = f"{address(host, port)}/livez"
-    return start("API", command, log, url=url, environ=environ, folder=workspace.path)
+    return start("API", command, log, url=url, environ=environ, folder=work_folder(workspace))
 
 
 def start_prefect(workspace: Workspace, port: int) -> Process:
     """Prefect's server and UI, its database below ``.presage/prefect``."""
-    command = [sys.executable, "-m", "prefect", "server", "start"]
+    command = python("prefect", "server", "start")
     command += ["--host", "127.0.0.1", "--port", str(port)]
     log = workspace.state_dir / "logs" / "prefect.log"
     environ = {
@@ -132,20 +137,20 @@ def start_prefect(workspace: Workspace, port: int) -> Process:
         "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
     }
     url = f"http://127.0.0.1:{port}/api/health"
-    return start("Prefect", command, log, url=url, environ=environ, folder=workspace.path)
+    return start("Prefect", command, log, url=url, environ=environ, folder=work_folder(workspace))
 
 
 def start_schedules(workspace: Workspace, prefect_port: int) -> Process:
     """The process that runs the nightly and weekly flows when they are due."""
-    command = [sys.executable, "-m", "pipelines.schedules", str(workspace.path)]
+    command = python("pipelines.schedules", str(workspace.path))
     log = workspace.state_dir / "logs" / "schedules.log"
     environ = {**ONE_THREAD, **prefect_environment(workspace.state_dir, prefect_port)}
-    return start("Schedules", command, log, environ=environ, folder=workspace.path)
+    return start("Schedules", command, log, environ=environ, folder=work_folder(workspace))
 
 
 def start_mlflow(workspace: Workspace, port: int) -> Process:
     """MLflow's UI over the workspace's registry."""
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command = python("mlflow", "server", "--workers", "1")
     command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{workspace.state_dir / 'mlflow.db'}"]
     command += ["--default-artifact-root", (workspace.state_dir / "mlartifacts").as_uri()]
@@ -157,26 +162,34 @@ def start_mlflow(workspace: Workspace, port: int) -> Process:
     }
     log = workspace.state_dir / "logs" / "mlflow.log"
     url = f"http://127.0.0.1:{port}/health"
-    return start("MLflow", command, log, url=url, environ=environ, folder=workspace.path)
+    return start("MLflow", command, log, url=url, environ=environ, folder=work_folder(workspace))
+
+
+def work_folder(workspace: Workspace) -> Path:
+    """Where the processes of a workspace work: a folder of our own, with no module in it."""
+    folder = workspace.state_dir / "work"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def publish_missing(workspace: Workspace, clock: datetime | None, report: Progress) -> None:
     """Score, forecast and staff where nothing is published yet, nothing later than ``clock``.
 
-    What cannot be made (no model yet, no service level) is said in a line: the rest is served.
+    What cannot be built (no model yet, no service level) is said in a line: the rest is served.
     """
     from pipelines.flows import run
 
-    flows: dict[Kind, str] = {"scores": "score", "staffing": "staff", "forecast": "forecast"}
+    flows: dict[Kind, str] = {"scores": "score", "forecast": "forecast", "staffing": "staff"}
     for kind, name in flows.items():
         if pointer(workspace.state_dir, kind) is not None:
             continue
         report(f"nothing is published of {kind}: running presage {name}")
         try:
-            # a replay starts from what was known at its clock
+            # a replay starts from what was known at its clock, and publishes that
             past = clock is not None and clock < workspace.default_as_of()
-            run(name, report, workspace=workspace.path, as_of=clock if past else None)
-        except DataError as error:
+            as_of = clock if past else None
+            run(name, report, workspace=workspace.path, as_of=as_of, publish=past)
+        except PresageError as error:
             say(f"no {kind} to serve yet: {error}")
 
 

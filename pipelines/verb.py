@@ -25,6 +25,14 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="T", help="UTC; default: [data] complete_to, or the last day."),
 ]
+Publish = Annotated[
+    bool,
+    typer.Option("--publish", help="Publish also what is past, or older than what is published."),
+]
+Retrain = Annotated[
+    bool,
+    typer.Option("--retrain", help="Train a model on what was known at --as-of, and use that."),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Write here: .csv, .parquet, .xlsx or .jsonl."),

@@ -27,6 +27,7 @@ from data.workspace import Workspace
 from features.asof import as_of_view
 from features.history import History
 from features.spine import customers_at
+from models.champion import Champion, champion
 from serving.of_customers import OfCustomers
 from serving.outreach.actions import action_for
 from serving.predictor import REPEAT, Predictor, now_spine
@@ -38,12 +39,19 @@ LIFETIME = timedelta(hours=36)
 
 @dataclass
 class Night:
-    """What was published: scores by customer, the model, the snapshot they were made from."""
+    """What was published: scores by customer, the model at work, the snapshot they were made from.
+
+    ``superseded``: another model was promoted since. Then everybody asked about is scored again by
+    that one, as of the same moment; ``again`` keeps these scores.
+    """
 
     published: Published
     rows: dict[str, dict[str, Any]]
     predictor: Predictor
     snapshot: Snapshot
+    at_work: Champion
+    superseded: bool
+    again: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,7 +72,7 @@ class Live:
     _history: History | None = None
 
     def night(self) -> Night:
-        """The newest published scores, read again when newer ones are there.
+        """The newest published scores and the model at work, read again when either has changed.
 
         Raises NotEnoughHistory where nothing was published yet.
         """
@@ -72,9 +80,14 @@ class Live:
             told = pointer(self.workspace.state_dir, "scores")
             if told is None:
                 raise NotEnoughHistory("nothing is published yet; run `presage score`")
-            if self._night is None or self._night.published.about["sha256"] != told["sha256"]:
+            night = self._night
+            if night is None or night.published.about["sha256"] != told["sha256"]:
                 self._night = self._read_night()
                 self._tables = self._history = None
+            elif champion(self.workspace.state_dir, "risk") != night.at_work:
+                self._night = self._with_model(night.published, night.rows, night.snapshot)
+                self._history = None  # another model may read other columns
+            assert self._night is not None
             return self._night
 
     def _read_night(self) -> Night:
@@ -83,12 +96,21 @@ class Live:
         place = self.workspace.state_dir / "snapshots" / published.about["snapshot"]
         snapshot = open_snapshot(place) if place.exists() else take(self.workspace)
         rows = {row["customer_id"]: row for row in published.frame.to_dict("records")}
-        return Night(
-            published,
-            rows,
-            Predictor.of_champion(self.workspace.state_dir),
-            snapshot,
+        return self._with_model(published, rows, snapshot)
+
+    def _with_model(
+        self, published: Published, rows: dict[str, dict[str, Any]], snapshot: Snapshot
+    ) -> Night:
+        at_work = champion(self.workspace.state_dir, "risk")
+        if at_work is None:
+            raise NotEnoughHistory("no risk model has been promoted yet; run `presage train` first")
+        predictor = Predictor.of_bundle(at_work.folder, at_work.model_version)
+        about = published.about
+        # a past moment may be published, scored by the model of then: that one stands
+        superseded = about.get("model_version") != at_work.model_version and (
+            at_work.promoted_at > datetime.fromisoformat(about["published_at"])
         )
+        return Night(published, rows, predictor, snapshot, at_work, superseded)
 
     def snapshot(self) -> Snapshot:
         """The snapshot that was scored; where nothing is published yet, the tables as they are."""
@@ -152,6 +174,8 @@ class Live:
                 if i not in night.rows or self._news.get(i, as_of) > as_of
             ]
             scored = self._score_now(fresh, tables, night) if fresh else {}
+            if night.superseded:
+                scored |= self._score_again([i for i in customer_ids if i not in scored], night)
             rows = [scored[i] if i in scored else night.rows[i] for i in customer_ids]
             absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
             left = self._were_customers(absent, tables) if absent else frozenset()
@@ -184,14 +208,26 @@ class Live:
         now = self.clock.now()
         here = customers_at(OfCustomers(tables, frozenset(known)), [now])["customer_id"].tolist()
         if here:
-            frame = night.predictor.score(
-                now_spine(here, now),
-                self._read_history(night, tables),
-                language=self.workspace.settings.risk.reasons_language,
-                time_zone=self.workspace.settings.company.time_zone,
-            )
-            found |= {row["customer_id"]: row for row in frame.to_dict("records")}
+            found |= self._scored(here, now, tables, night)
         return found
+
+    def _score_again(self, customer_ids: list[str], night: Night) -> dict[str, dict[str, Any]]:
+        """Published customers as of the published moment, by the model promoted since."""
+        missing = [i for i in dict.fromkeys(customer_ids) if i not in night.again]
+        if missing:
+            night.again |= self._scored(missing, night.published.as_of, self.tables(), night)
+        return {i: night.again[i] for i in customer_ids}
+
+    def _scored(
+        self, customer_ids: list[str], moment: datetime, tables: WithEvents, night: Night
+    ) -> dict[str, dict[str, Any]]:
+        frame = night.predictor.score(
+            now_spine(customer_ids, moment),
+            self._read_history(night, tables),
+            language=self.workspace.settings.risk.reasons_language,
+            time_zone=self.workspace.settings.company.time_zone,
+        )
+        return {row["customer_id"]: row for row in frame.to_dict("records")}
 
     def _item(
         self, customer_id: str, row: dict[str, Any], horizons: Sequence[int]

@@ -67,6 +67,11 @@ class Predictor:
         model = load_risk(folder)
         if VIEW not in model.notes:
             raise DamagedFile(f"{folder}: the model does not name its features; train it again")
+        return cls.of_model(model, model_version)
+
+    @classmethod
+    def of_model(cls, model: RiskModel, model_version: str) -> Predictor:
+        """A model that names its view (``with_view``), by a name for its predictions."""
         text = TextModel.from_json(model.notes[TEXT]) if TEXT in model.notes else None
         return cls(model, FeatureView.from_json(model.notes[VIEW]), model_version, text)
 
@@ -134,15 +139,16 @@ class Predictor:
 
     def check_horizons(self, horizons: Sequence[int] | None) -> tuple[int, ...]:
         """The horizons asked for; UsageError for one that the model was not trained on."""
-        if horizons is None:
-            return self.model.horizons
-        unknown = [h for h in horizons if h not in self.model.horizons]
-        if unknown:
-            known = ", ".join(map(str, self.model.horizons))
-            raise UsageError(
-                f"the model at work has horizons of {known} days, none of {unknown[0]}"
-            )
-        return tuple(horizons)
+        return check_horizons(self.model.horizons, horizons)
+
+
+def check_horizons(has: Sequence[int], wanted: Sequence[int] | None) -> tuple[int, ...]:
+    """``wanted``, or all that a model ``has`` (days); UsageError for one that it has not."""
+    unknown = [h for h in wanted or () if h not in has]
+    if unknown:
+        known = ", ".join(map(str, has))
+        raise UsageError(f"the model at work has horizons of {known} days, none of {unknown[0]}")
+    return tuple(has if wanted is None else wanted)
 
 
 def now_spine(customer_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from pipelines.console import Result, progress
-from pipelines.verb import AsOf, Debug, Dir, Json, Out, parse_days, parse_time, parse_times, verb
+from pipelines.verb import (
+    AsOf,
+    Debug,
+    Dir,
+    Json,
+    Out,
+    Publish,
+    Retrain,
+    parse_days,
+    parse_time,
+    parse_times,
+    verb,
+)
 
 Whole = Annotated[bool, typer.Option("--whole", help="Median and intervals in whole contacts.")]
 Horizons = Annotated[str, typer.Option(help="Days ahead, separated by commas.")]
@@ -66,11 +78,15 @@ def register(app: typer.Typer) -> None:
         horizons: Annotated[
             str | None, typer.Option(help="Days ahead; default: all that the model has.")
         ] = None,
+        publish: Publish = False,
+        retrain: Retrain = False,
         out: Out = None,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
         """One row per customer: risk, expected tickets, topic, channel and reasons.
+
+        As of a past moment the model at work then scores, and nothing is published.
 
         Example: presage score company --out scores.parquet
         """
@@ -79,7 +95,16 @@ def register(app: typer.Typer) -> None:
         moment = parse_time(as_of) if as_of else None
         days = parse_days(horizons) if horizons else None
         with progress(as_json) as report:
-            return run("score", report, workspace=directory, as_of=moment, horizons=days, out=out)
+            return run(
+                "score",
+                report,
+                workspace=directory,
+                as_of=moment,
+                horizons=days,
+                out=out,
+                publish=publish,
+                retrain=retrain,
+            )
 
     @verb(app)
     def forecast(
@@ -107,6 +132,8 @@ def register(app: typer.Typer) -> None:
         ] = None,
         number: Annotated[int, typer.Option(help="How many sample paths.", min=1)] = 100,
         whole: Whole = False,
+        publish: Publish = False,
+        retrain: Retrain = False,
         out: Out = None,
         as_json: Json = False,
         debug: Debug = False,
@@ -136,6 +163,8 @@ def register(app: typer.Typer) -> None:
                 paths=paths,
                 count=number,
                 whole=whole,
+                publish=publish,
+                retrain=retrain,
             )
 
     backtests = typer.Typer(

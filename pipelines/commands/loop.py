@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.console import Result, progress
-from pipelines.verb import AsOf, Debug, Dir, Json, Out, parse_time, verb
+from pipelines.verb import AsOf, Debug, Dir, Json, Out, Publish, Retrain, parse_time, verb
 
 Host = Annotated[str, typer.Option(help="The address to bind to.")]
 Port = Annotated[int, typer.Option(help="The port to bind to.", min=0, max=65535)]
@@ -30,9 +30,19 @@ def _decisions(app: typer.Typer) -> None:
         directory: Dir,
         as_of: AsOf = None,
         out: Out = None,
-        horizon: Annotated[str, typer.Option(help="How far: 28d, 48h.")] = "28d",
-        freq: Annotated[str, typer.Option(help="Interval: h, 30min, 15min.")] = "h",
+        horizon: Annotated[
+            str | None,
+            typer.Option(help="How far: 28d, 48h. Default: [volume] horizon_days, 28d."),
+        ] = None,
+        freq: Annotated[
+            str | None,
+            typer.Option(
+                help="Interval: h, 30min, 15min. Default: that of volumes, else [volume] freq."
+            ),
+        ] = None,
         shifts: Annotated[bool, typer.Option(help="Also a roster of shifts.")] = False,
+        publish: Publish = False,
+        retrain: Retrain = False,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
@@ -57,6 +67,8 @@ def _decisions(app: typer.Typer) -> None:
                 horizon=horizon,
                 freq=freq,
                 out=out,
+                publish=publish,
+                retrain=retrain,
             )
 
     @verb(app)
@@ -65,6 +77,8 @@ def _decisions(app: typer.Typer) -> None:
         as_of: AsOf = None,
         commit: Annotated[bool, typer.Option("--commit", help="Record the decisions.")] = False,
         yes: Annotated[bool, typer.Option("--yes", help="Do not ask before committing.")] = False,
+        publish: Publish = False,
+        retrain: Retrain = False,
         out: Out = None,
         as_json: Json = False,
         debug: Debug = False,
@@ -86,7 +100,14 @@ def _decisions(app: typer.Typer) -> None:
                 return Result({"committed": False}, ["nothing was recorded"])
         with progress(as_json) as report:
             return run(
-                "outreach", report, workspace=directory, as_of=moment, commit=commit, out=out
+                "outreach",
+                report,
+                workspace=directory,
+                as_of=moment,
+                commit=commit,
+                out=out,
+                publish=publish,
+                retrain=retrain,
             )
 
 

@@ -7,39 +7,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from data.snapshot import Snapshot, open_snapshot, take
-from data.workspace import Workspace, last_midnight
-from pipelines.console import Progress, say
+from data.snapshot import Snapshot, open_snapshot
+from data.workspace import Workspace
+from pipelines.console import Progress
+from pipelines.run import moment_of, snapshot_of
 
 
 def take_snapshot(workspace: Path, report: Progress) -> Path:
     """The workspace's tables and posted events as an immutable, verified folder."""
-    opened = Workspace.open(workspace)
-    report("reading the tables into a snapshot")
-    snapshot = take(opened, progress=lambda message: report(message))
-    for name, rows in snapshot.quarantined.items():
-        if rows:
-            say(
-                f"{name}: {rows} rows break the contract and are left out; "
-                f"`presage check {workspace}` lists them"
-            )
-    return snapshot.path
+    return snapshot_of(Workspace.open(workspace), report).path
 
 
 def resolve_as_of(workspace: Path, snapshot: Path, as_of: datetime | None) -> datetime:
     """``as_of``, or the default of the contract; said either way."""
-    opened = Workspace.open(workspace)
-    if as_of is None and opened.settings.data.complete_to is None:
-        newest = open_snapshot(snapshot).newest_birth
-        moment = (
-            opened.default_as_of()
-            if newest is None
-            else last_midnight(newest, opened.settings.company.time_zone)
-        )
-    else:
-        moment = as_of or opened.default_as_of()
-    say(f"as of {moment.isoformat(sep=' ')} UTC" + ("" if as_of else " (default)"))
-    return moment
+    return moment_of(Workspace.open(workspace), open_snapshot(snapshot), as_of)[0]
 
 
 def count_features(workspace: Path, report: Progress) -> tuple[int, list[tuple[str, int]]]:

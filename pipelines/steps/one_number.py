@@ -7,7 +7,9 @@ kept beside each (``raw`` over ``scale``), so joining again changes nothing.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,9 +21,11 @@ from data.workspace import Workspace
 from models.champion import champion
 from models.one_number import SPAN_DAYS, OneNumber, Record, join, others_expected
 from models.volume.series import TOTAL
-from serving.published import Published, newest, publish
+from serving.published import Kind, Published, newest, pointer, publish
 
 TICKETS = "expected_tickets_30d"
+WITHOUT_SCORES = "not reconciled with customer scores: run `presage score --as-of {}` first"
+WITHOUT_FORECAST = "not reconciled with the forecast: run `presage forecast --as-of {}` first"
 
 
 def join_published(
@@ -32,17 +36,18 @@ def join_published(
     None where there is nothing to join: either is not there as of this moment, or the forecast has
     no total of contacts.
     """
-    found = {kind: newest(workspace.state_dir, kind) for kind in ("scores", "forecast")}
-    scores, forecast = found["scores"], found["forecast"]
-    if scores is None or scores.as_of != as_of:
-        return None, "not joined with the customers: run `presage score` as of the same time"
-    if forecast is None or forecast.as_of != as_of:
-        return None, "not joined with the forecast: run `presage forecast` as of the same time"
+    state = workspace.state_dir
+    if not _is_as_of(state, "scores", as_of):
+        return None, WITHOUT_SCORES.format(as_of.isoformat())
+    if not _is_as_of(state, "forecast", as_of):
+        return None, WITHOUT_FORECAST.format(as_of.isoformat())
+    scores, forecast = newest(state, "scores"), newest(state, "forecast")
+    assert scores is not None and forecast is not None
     if not (forecast.frame["unique_id"] == TOTAL).any() or not tables.has("tickets"):
-        return None, "not joined: the forecast has no total of tickets"
+        return None, "not reconciled with customer scores: the forecast has no total of tickets"
     before = [float(one.about.get("scale", 1.0)) for one in (scores, forecast)]
     raw_tickets = scores.frame[TICKETS] / before[0] if before[0] > 0 else scores.frame[TICKETS]
-    made = _joined(workspace, tables, forecast, before[1], float(raw_tickets.sum()), as_of)
+    made = _joined(workspace, tables, scores, forecast, before[1], raw_tickets.sum(), as_of)
     rows = scores.frame.assign(**{TICKETS: raw_tickets * made.customer_scale})
     _again(workspace, "scores", rows, scores, made, made.customer_scale)
     frame = scaled(forecast.frame, made.forecast_scale / before[1] if before[1] > 0 else 1.0)
@@ -51,11 +56,31 @@ def join_published(
         version = forecast.about["model_version"]
         told = {"freq": forecast.about.get("freq"), "scale": made.forecast_scale}
         save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=version, meta=told)
-    return made, (
-        f"one number: {made.total:.0f} contacts in {made.days:g} days, {made.customers:.0f} of "
-        f"them by the customers scored (series x {made.forecast_scale:.3f}, customers x "
-        f"{made.customer_scale:.3f})"
+    return made, in_words(made)
+
+
+def in_words(number: OneNumber) -> str:
+    """The one number as a line."""
+    return (
+        f"one number: {number.total:.0f} contacts in {number.days:g} days, "
+        f"{number.customers:.0f} of them by the customers scored (series x "
+        f"{number.forecast_scale:.3f}, customers x {number.customer_scale:.3f})"
     )
+
+
+def number_of(published: Published) -> tuple[OneNumber | None, str]:
+    """What a published result was scaled to, and that in one line; None where it was not."""
+    about = published.about.get("one_number")
+    if about is None:
+        other = WITHOUT_FORECAST if TICKETS in published.frame.columns else WITHOUT_SCORES
+        return None, other.format(published.as_of.isoformat())
+    number = OneNumber(**{one.name: about[one.name] for one in fields(OneNumber)})
+    return number, in_words(number)
+
+
+def _is_as_of(state_dir: Path, kind: Kind, as_of: datetime) -> bool:
+    about = pointer(state_dir, kind)
+    return about is not None and datetime.fromisoformat(about["as_of"]) == as_of
 
 
 def scaled(frame: pd.DataFrame, factor: float) -> pd.DataFrame:
@@ -67,6 +92,7 @@ def scaled(frame: pd.DataFrame, factor: float) -> pd.DataFrame:
 def _joined(
     workspace: Workspace,
     tables: Tables,
+    scores: Published,
     forecast: Published,
     scale: float,
     customers: float,
@@ -78,14 +104,15 @@ def _joined(
     days = float(min(inside.sum() * (steps / pd.Timedelta(days=1)), SPAN_DAYS))
     others = others_expected(tables, as_of)
     series = float(rows.loc[inside, "presage"].sum()) / (scale if scale > 0 else 1.0)
-    told: dict[str, Any] = forecast.about.get("record", {})
+    # scores published before they carried their model's record are as good as the model at work
+    record = scores.about.get("record")
     return join(
         series,
-        customers,
+        float(customers),
         others,
         days=days,
-        series=_record(told),
-        customers=_record(_risk_notes(workspace)),
+        series=_record(forecast.about.get("record", {})),
+        customers=_record(_risk_notes(workspace) if record is None else record),
     )
 
 

@@ -11,33 +11,24 @@ import pandas as pd
 
 from data.clock import SYSTEM
 from data.errors import Conflict
-from data.snapshot import open_snapshot
 from data.store import append_decisions, decisions_of, open_store, salt
-from data.workspace import Workspace
-from pipelines.console import Progress, Result, say, table
+from pipelines.console import Result, say, table
 from pipelines.output import write_frame
+from pipelines.run import Run
 from serving.outreach.candidates import candidates, effects_of
 from serving.outreach.policy import COLUMNS, plan
-from serving.published import newest
 
 
 def decide(
-    workspace: Path,
-    snapshot: Path,
-    as_of: datetime,
-    commit: bool,
-    out: Path | None,
-    report: Progress,
+    run: Run, scores: pd.DataFrame, model_version: str, commit: bool, out: Path | None
 ) -> Result:
-    """Plan outreach from the scores published for ``as_of``; with ``commit`` record and queue it.
+    """Plan outreach from ``scores`` as of the run's moment; with ``commit`` record and queue it.
 
     Decisions of a moment are written once: committing it again shows the ones that were written.
+    Those of a past moment are recorded only in a run that publishes; Conflict otherwise.
     """
-    opened = Workspace.open(workspace)
-    tables = open_snapshot(snapshot)
-    published = newest(opened.state_dir, "scores")
-    assert published is not None, "the flow scores first"
-    scores = published.frame
+    opened, tables, as_of, report = run.workspace, run.snapshot, run.as_of, run.report
+    check_commit(run, commit)
     risks = [c for c in scores.columns if c.startswith("risk_")]
     with open_store(opened) as store:
         run_id = f"outreach-{as_of.isoformat()}"
@@ -64,9 +55,9 @@ def decide(
             if commit:
                 report("writing the decisions")
                 try:
-                    _write(store, run_id, frame, published.about["model_version"])
+                    _write(store, run_id, frame, model_version)
                 except Conflict:
-                    return decide(workspace, snapshot, as_of, commit, out, report)
+                    return decide(run, scores, model_version, commit, out)
     if out is not None:
         write_frame(frame, out)
     arms = frame["arm"].value_counts()
@@ -92,6 +83,16 @@ def decide(
         "out": str(out) if out else None,
     }
     return Result(data, lines)
+
+
+def check_commit(run: Run, commit: bool) -> None:
+    """Conflict where decisions of a past moment would be recorded without being asked for."""
+    because = run.not_published_because("scores") if commit and not run.publish else None
+    if because is not None:
+        raise Conflict(
+            f"nothing was decided: {because}, and what is recorded is also sent. Leave --as-of "
+            "out, or say --publish too"
+        )
 
 
 def decision_id(customer_id: str, as_of: datetime) -> str:

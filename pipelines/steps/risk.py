@@ -1,9 +1,9 @@
-"""Risk: the model trained and judged, customers scored, past cutoffs gone through again."""
+"""Risk: customers scored by the model at work at the moment, past cutoffs gone through again."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,54 +16,112 @@ from data.errors import NotEnoughHistory
 from data.snapshot import open_snapshot
 from data.workspace import Workspace
 from features.spine import customers_at
+from models.one_number import OneNumber
 from pipelines.console import Progress, Result, say, table
 from pipelines.output import write_frame
-from pipelines.steps.one_number import join_published
-from serving.predictor import Predictor
+from pipelines.run import Run
+from pipelines.steps.one_number import join_published, number_of
+from serving.predictor import Predictor, check_horizons
 from serving.published import publish
 
 REASONS_FOR = 50_000
 """So many of the riskiest get reasons in the nightly batch; the service gives them to any."""
 
 
-def score_customers(
-    workspace: Path,
-    snapshot: Path,
-    as_of: datetime,
-    horizons: tuple[int, ...] | None,
-    out: Path | None,
-    report: Progress,
-) -> Result:
-    """Score everybody signed up and not closed at ``as_of``; publish; write to ``out``."""
-    opened = Workspace.open(workspace)
-    tables = open_snapshot(snapshot)
-    predictor = Predictor.of_champion(opened.state_dir)
-    horizons = predictor.check_horizons(horizons)
-    spine = customers_at(tables, [as_of])
-    if spine.empty:
-        raise NotEnoughHistory(f"no customer is signed up and not closed as of {as_of}")
-    report(f"scoring {len(spine)} customers")
-    frame = predictor.score(
-        spine,
-        predictor.history(tables),
-        reasons_for=REASONS_FOR,
-        num_threads=2,
-        language=opened.settings.risk.reasons_language,
-        time_zone=opened.settings.company.time_zone,
-    )
+@dataclass(frozen=True)
+class Scores:
+    """Everybody's scores as of a run's moment. ``line`` says whether they were reconciled with the
+    forecast, ``one_number`` how."""
+
+    frame: pd.DataFrame
+    model_version: str
+    one_number: OneNumber | None
+    line: str
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The horizons that the model has, in days."""
+        names = [str(name) for name in self.frame.columns if str(name).startswith("risk_")]
+        return tuple(int(name.removeprefix("risk_").removesuffix("d")) for name in names)
+
+
+def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
+    """The scores of a run: the published ones where nothing they stand on has changed, else built,
+    and published where the run may. UsageError if the model lacks one of ``horizons``."""
+    at_work = None if run.retrain else run.champion("risk")
+    key = None
+    if at_work is not None:
+        key = run.key(at_work.model_version, run.settings.company, run.settings.risk)
+        found = run.current("scores", key)
+        if found is not None:
+            run.report(f"the scores by {at_work.model_version} are published already")
+            joined, line = number_of(found)
+            scores = Scores(found.frame, at_work.model_version, joined, line)
+            check_horizons(scores.horizons, horizons)
+            return scores
+    predictor = predictor_of(run)
+    predictor.check_horizons(horizons)
+    frame = _scored(run, predictor)
+    if not run.publishes("scores"):
+        line = "not published, so not reconciled with the published forecast"
+        return Scores(frame, predictor.model_version, None, line)
     publish(
-        opened.state_dir,
+        run.state_dir,
         "scores",
         frame,
-        as_of=as_of,
+        as_of=run.as_of,
         now=SYSTEM.now(),
         model_version=predictor.model_version,
-        snapshot=snapshot.name,
+        snapshot=run.snapshot.path.name,
+        key=key,
+        record=predictor.model.notes.get("tickets_judged", {}),
     )
-    joined, told = join_published(opened, tables, as_of)
+    joined, line = join_published(run.workspace, run.snapshot, run.as_of)
     if joined is not None:
         frame["expected_tickets_30d"] *= joined.customer_scale
-    dropped = [f"risk_{h}d" for h in predictor.model.horizons if h not in horizons]
+    return Scores(frame, predictor.model_version, joined, line)
+
+
+def predictor_of(run: Run) -> Predictor:
+    """The model that scores a run: the one at work at its moment, or one trained for it.
+
+    NotEnoughHistory where none was at work by then.
+    """
+    if run.retrain:
+        from pipelines.steps.risk_learning import trained_for
+
+        return trained_for(run.workspace, run.snapshot, run.as_of, run.report)
+    found = run.champion("risk")
+    if found is not None:
+        return Predictor.of_bundle(found.folder, found.model_version)
+    now = Predictor.of_champion(run.state_dir)  # raises where nothing was ever promoted
+    raise NotEnoughHistory(
+        f"no risk model was at work as of {run.as_of:%Y-%m-%d %H:%M}: {now.model_version} learned "
+        "from what came later. Add --retrain to train a model on what was known then"
+    )
+
+
+def _scored(run: Run, predictor: Predictor) -> pd.DataFrame:
+    spine = customers_at(run.snapshot, [run.as_of])
+    if spine.empty:
+        raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}")
+    run.report(f"scoring {len(spine)} customers")
+    return predictor.score(
+        spine,
+        predictor.history(run.snapshot),
+        reasons_for=REASONS_FOR,
+        num_threads=2,
+        language=run.settings.risk.reasons_language,
+        time_zone=run.settings.company.time_zone,
+    )
+
+
+def score_customers(run: Run, horizons: tuple[int, ...] | None, out: Path | None) -> Result:
+    """Score everybody signed up and not closed at the run's moment; write to ``out``."""
+    scores = scores_of(run, horizons)
+    frame = scores.frame
+    horizons = check_horizons(scores.horizons, horizons)
+    dropped = [f"risk_{h}d" for h in scores.horizons if h not in horizons]
     if out is not None:
         write_frame(frame.drop(columns=dropped), out)
     middle = f"risk_{horizons[len(horizons) // 2]}d"
@@ -73,21 +131,23 @@ def score_customers(
         for row in riskiest.itertuples()
     ]
     expected = float(frame[middle].sum())
+    joined = scores.one_number
     return Result(
         {
-            "as_of": as_of,
+            "as_of": run.as_of,
             "customers": len(frame),
             "expected_complaints": {f"{h}d": float(frame[f"risk_{h}d"].sum()) for h in horizons},
             "expected_tickets_30d": float(frame["expected_tickets_30d"].sum()),
-            "model_version": predictor.model_version,
+            "model_version": scores.model_version,
             "one_number": None if joined is None else asdict(joined),
+            "published": run.publishes("scores"),
             "out": str(out) if out else None,
         },
         [
-            f"{len(frame)} customers scored by {predictor.model_version}; about {expected:.0f} "
+            f"{len(frame)} customers scored by {scores.model_version}; about {expected:.0f} "
             f"complain within {middle[5:-1]} days. The riskiest:",
             *table(["customer", middle, "topic", "channel", "because"], rows),
-            told,
+            *(run.not_published("scores") or [scores.line]),
             *([f"written to {out}"] if out else []),
         ],
     )

@@ -20,6 +20,7 @@ from features.messages import Reading, label_set, reading
 from features.spec import FeatureView
 from features.views import default_view, what_is_missing
 from models.risk.days import learn_days
+from models.risk.fallback import fall_back
 from models.risk.model import RiskModel
 from models.risk.population import TrainingSet, known_by, training_set, training_times
 from models.risk.repeat import repeat_of
@@ -28,7 +29,7 @@ from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
 from pipelines.console import Progress, say
 from pipelines.reports import features_line
-from serving.predictor import with_view
+from serving.predictor import Predictor, with_view
 
 HORIZONS = (7, 14, 30)
 THREADS = 2
@@ -106,6 +107,29 @@ def learn(
     )
     model = replace(model, repeat=repeat_of(rows, read.labels))
     return Learned(model, twin, judged, rows, horizons, view, read, searched)
+
+
+def trained_for(
+    opened: Workspace, tables: Snapshot, as_of: datetime, report: Progress
+) -> Predictor:
+    """A model of what was known at ``as_of``, to score with at once; the shrunk rule where that is
+    too little. It is neither judged nor registered."""
+    try:
+        model = learn(opened, tables, as_of, None, report).model
+    except NotEnoughHistory as missing:
+        settings = opened.settings
+        found = fall_back(
+            tables,
+            as_of,
+            HORIZONS,
+            settings,
+            missing,
+            texts=settings.risk.texts,
+            by_text=settings.complaint.by_text,
+        )
+        say(f"WARNING: {found.why}")
+        model = with_view(found.learn(), found.view, found.read.model)
+    return Predictor.of_model(model, f"risk-trained-as-of-{as_of:%Y%m%dT%H%M%S}")
 
 
 def _longest_possible(

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 
 from data.clock import SYSTEM
 from data.errors import NotEnoughHistory
-from data.snapshot import open_snapshot
 from data.store import Override, open_store, overrides_of
 from data.tables import Tables
 from data.workspace import Workspace
 from features.asof import as_of_view
-from pipelines.console import Progress, Result, table
+from models.volume.grid import parse_frequency
+from pipelines.console import Result, table
 from pipelines.output import check_out
+from pipelines.run import Run
+from pipelines.steps.volume import native_freq
 from serving.overrides import planned
-from serving.published import newest, publish
+from serving.published import publish
 from serving.staffing.exports import write_plan
 from serving.staffing.handling import handle_seconds_by_channel, waiting_by_channel
 from serving.staffing.requirements import plan
 
 
 def staff_channels(
-    workspace: Path, snapshot: Path, as_of: datetime, out: Path | None, report: Progress
+    run: Run, forecast: pd.DataFrame, model_version: str, out: Path | None
 ) -> Result:
-    """The plan for every channel of the forecast just published, with the planners' overrides that
-    are in force; published and written to out.
+    """The plan for every channel of ``forecast`` (as ``presage forecast`` writes it), with the
+    planners' overrides that are in force; published where the run may, and written to ``out``.
     """
-    opened = Workspace.open(workspace)
-    tables = open_snapshot(snapshot)
-    forecast = newest(opened.state_dir, "forecast")
-    assert forecast is not None, "the flow forecasts first"
-    if not forecast.frame["unique_id"].str.startswith("channel=").any():
+    opened, tables, as_of = run.workspace, run.snapshot, run.as_of
+    check_steps(forecast)
+    if not forecast["unique_id"].str.startswith("channel=").any():
         raise NotEnoughHistory(
             "the forecast has no series channel=NAME to staff; a ticket log or volumes with such "
             "ids is needed"
@@ -43,8 +43,8 @@ def staff_channels(
     now = SYSTEM.now()
     with open_store(opened) as store:
         changes = overrides_of(store, in_force_at=now)
-    volume = planned(forecast.frame, changes)
-    report("finding the people that each channel needs")
+    volume = planned(forecast, changes)
+    run.report("finding the people that each channel needs")
     frame = plan(
         volume,
         settings=opened.settings,
@@ -53,14 +53,8 @@ def staff_channels(
         closures=closures(tables, as_of),
         seed=opened.settings.volume.seed,
     )
-    publish(
-        opened.state_dir,
-        "staffing",
-        frame,
-        as_of=as_of,
-        now=now,
-        model_version=forecast.about["model_version"],
-    )
+    if run.publishes("staffing"):
+        publish(run.state_dir, "staffing", frame, as_of=as_of, now=now, model_version=model_version)
     if out is not None:
         check_out(out)
         write_plan(frame, out, pd.DataFrame([asdict(one) for one in changes]))
@@ -70,14 +64,38 @@ def staff_channels(
             "overrides": [one.seq for one in changes],
             "rows": len(frame),
             "channels": sorted(frame["channel"].unique().tolist()),
+            "published": run.publishes("staffing"),
             "out": str(out) if out else None,
         },
         [
             *busiest(frame, opened),
             *stands_on(frame, changes),
+            *run.not_published("staffing"),
             *([f"written to {out}"] if out else []),
         ],
     )
+
+
+def planning_freq(run: Run, freq: str | None) -> str:
+    """The step to forecast for a plan: ``freq``, the step of ``volumes``, or that of ``[volume]``
+    where it is an hour or less, else an hour."""
+    found = freq or native_freq(run.snapshot)
+    if found is not None:
+        return found
+    usual = run.settings.volume.freq
+    step = parse_frequency(usual)
+    return usual if step.unit == "minute" and step.count <= 60 else "h"
+
+
+def check_steps(forecast: pd.DataFrame) -> None:
+    """NotEnoughHistory where the forecast's steps are too long to say who is needed when."""
+    gaps = forecast.sort_values("ds").groupby("unique_id")["ds"].diff().dropna()
+    if len(gaps) and gaps.min() > timedelta(hours=1):
+        raise NotEnoughHistory(
+            f"the contacts are counted in steps of {gaps.min() / timedelta(hours=1):g} hours, "
+            "which do not say how many come at once; staffing needs counts by the hour or finer: "
+            "a tickets table, or volumes whose ds are an hour apart or less"
+        )
 
 
 def closures(tables: Tables, as_of: datetime) -> pd.DataFrame | None:

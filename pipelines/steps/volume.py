@@ -1,62 +1,19 @@
-"""Volume: series from the snapshot, forecasts published as vintages, backtests."""
+"""Volume: what a forecast may know, the series of a snapshot, steps and horizons by name."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from data.clock import SYSTEM
 from data.errors import NotEnoughHistory, UsageError
-from data.snapshot import open_snapshot
-from data.store import open_store, overrides_of, save_forecast
 from data.tables import Tables
 from data.workspace import Workspace
-from models.champion import champion
-from models.volume import (
-    VolumeContext,
-    VolumeModel,
-    audit,
-    load_volume,
-    train_volume,
-    whole_contacts,
-)
+from models.volume import VolumeContext
 from models.volume.drivers import DriverSource
-from models.volume.intraday import reforecast
-from pipelines.console import Progress, Result, say
-from pipelines.console import table as text_table
-from pipelines.output import write_frame
-from pipelines.steps.explaining import earlier_forecast, what_changed, why, write_paths
-from pipelines.steps.one_number import join_published
-from serving.overrides import overridden
-from serving.published import newest, publish
 
 SPANS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-OFF = {
-    "presage": "this forecast",
-    "seasonal_naive": "the season before",
-    "mean_of_8": "mean of 8 same slots",
-}
-ACTUAL_DAYS = 28
-"""Days of counts that are published beside a forecast, for the page."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a planner asks besides: ``why`` a series' number at ``ds`` (default: the next step),
-    and ``count`` sample paths, written to ``paths``; ``whole``: write median and intervals in whole
-    contacts.
-    """
-
-    why: str | None = None
-    ds: datetime | None = None
-    paths: Path | None = None
-    count: int = 100
-    whole: bool = False
 
 
 def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
@@ -155,172 +112,3 @@ def horizon_steps(horizon: str, freq: str) -> int:
     if steps < 1:
         raise UsageError(f"--horizon {horizon} is shorter than one step of --freq {freq}")
     return steps
-
-
-def forecast_volume(
-    workspace: Path,
-    snapshot: Path,
-    as_of: datetime,
-    horizon: str | None,
-    freq: str | None,
-    out: Path | None,
-    report: Progress,
-    asked: Asked | None = None,
-) -> Result:
-    """Forecast every node, publish it as a vintage, and write it to ``out``; answer what else was
-    ``asked``.
-    """
-    asked = asked or Asked()
-    opened = Workspace.open(workspace)
-    tables = open_snapshot(snapshot)
-    context = context_of(opened, tables)
-    freq = freq or native_freq(tables) or opened.settings.volume.freq
-    refuse_finer(tables, freq)
-    horizon = horizon or f"{opened.settings.volume.horizon_days:g}d"
-    steps = horizon_steps(horizon, freq)
-    report("counting contacts")
-    history, source = series_of(tables, as_of, freq, context)
-    report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
-    model, model_version = model_for(opened, history, steps, freq, context)
-    levels, record = opened.settings.volume.levels, model.record
-    alone, parts = model.forecast_with_components(
-        history, horizon=steps, context=context, levels=levels
-    )
-    frame, today = reforecast(model, history, context, alone)
-    if today is not None:
-        report("the rest of today is adjusted by what came so far")
-    now = SYSTEM.now()
-    publish(
-        opened.state_dir,
-        "forecast",
-        frame,
-        as_of=as_of,
-        now=now,
-        freq=freq,
-        source=source,
-        model_version=model_version,
-        record={"said": record.said, "came": record.came, "windows": record.windows},
-    )
-    publish(opened.state_dir, "parts", parts, as_of=as_of, now=now, freq=freq)
-    tested = model.accuracy()
-    publish(opened.state_dir, "accuracy", tested, as_of=as_of, now=now, freq=freq)
-    recent = history[history["ds"] >= as_of - timedelta(days=ACTUAL_DAYS)]
-    publish(opened.state_dir, "actuals", recent, as_of=as_of, now=now, freq=freq)
-    with open_store(opened) as store:
-        earlier = earlier_forecast(store, as_of, freq)
-        save_forecast(
-            store,
-            frame,
-            as_of=as_of,
-            issued_at=now,
-            model_version=model_version,
-            meta={"freq": freq, "scale": 1.0},
-        )
-    joined, told = join_published(opened, tables, as_of)
-    if joined is not None:
-        published = newest(opened.state_dir, "forecast")
-        assert published is not None
-        frame = published.frame
-    with open_store(opened) as store:
-        changes = overrides_of(store, in_force_at=now)
-    if changes:
-        frame = frame.assign(overridden=overridden(frame, changes))
-    if out is not None:
-        write_frame(whole_contacts(frame) if asked.whole else frame, out)
-    scale = 1.0 if joined is None else joined.forecast_scale
-    report("comparing with the forecast before")
-
-    def history_at(moment: datetime) -> pd.DataFrame:
-        return series_of(tables, moment, freq, context)[0]
-
-    change = what_changed(model, history_at, context, as_of, alone, frame, scale, earlier)
-    publish(
-        opened.state_dir, "change", change, as_of=as_of, now=now, since=earlier.as_of.isoformat()
-    )
-    extra: dict[str, Any] = {}
-    if asked.why is not None:
-        step = frame["ds"].min() if asked.ds is None else pd.Timestamp(asked.ds)
-        parts_of_it = audit(model, history, asked.why, step, context)
-        row = frame[(frame["unique_id"] == asked.why) & (frame["ds"] == step)]
-        if row.empty:
-            raise UsageError(f"{step} is after the last step of --horizon {horizon}")
-        number = float(row["presage"].iloc[0])
-        zone = opened.settings.company.time_zone
-        extra["why"], lines = why(parts_of_it, number, scale, change, earlier, zone)
-    else:
-        lines = forecast_lines(frame, opened, tested)
-    if asked.paths is not None:
-        seed = opened.settings.volume.seed
-        rows = write_paths(model, history, context, steps, asked.count, seed, scale, asked.paths)
-        extra["paths"] = {"out": str(asked.paths), "rows": rows}
-        lines.append(f"{asked.count} paths written to {asked.paths}")
-    return Result(
-        {
-            "as_of": as_of,
-            "series": int(frame["unique_id"].nunique()),
-            "steps": steps,
-            "rows": len(frame),
-            "out": str(out) if out else None,
-            "model_version": model_version,
-            "one_number": None if joined is None else asdict(joined),
-            "accuracy": tested.to_dict("records"),
-            **extra,
-        },
-        [*lines, told, *([f"written to {out}"] if out else [])],
-    )
-
-
-def forecast_lines(frame: pd.DataFrame, workspace: Workspace, tested: pd.DataFrame) -> list[str]:
-    """The next seven days of the widest nodes, by local day, and how far off each was in trials."""
-    nodes = frame["unique_id"].unique()
-    shown = [n for n in nodes if n == "total" or (n.startswith("channel=") and "/" not in n)]
-    zone = workspace.settings.company.time_zone
-    part = frame[frame["unique_id"].isin(shown or list(nodes[:8]))]
-    day = part["ds"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.strftime("%a %d %b")
-    wide = part.assign(day=day).pivot_table(
-        index="unique_id", columns="day", values="presage", aggfunc="sum", sort=False
-    )[list(dict.fromkeys(day))[:7]]
-    rows = [
-        [name, *(f"{v:.0f}" for v in row)]
-        for name, row in zip(wide.index, wide.values, strict=True)
-    ]
-    trials = int(tested["trials"].max()) if len(tested) else 0
-    if not len(tested):
-        off = ["how far off it was in trials is not known of this model: train it again"]
-    elif not trials:
-        off = [
-            "no trial was possible with so short a history: the mean of the same slots, and "
-            "intervals that are a guess, 30 % beside chance"
-        ]
-    else:
-        own = tested.set_index("unique_id").reindex(wide.index)[list(OFF)]
-        off = [
-            f"off in {trials} trials (sum of errors over sum of contacts, step by step):",
-            *table_of_errors(own),
-        ]
-    return ["contacts expected, by local day:", *text_table(["series", *wide.columns], rows), *off]
-
-
-def table_of_errors(errors: pd.DataFrame) -> list[str]:
-    """Errors (columns ``OFF``) of the series in the index, in percent, as lines."""
-    rows = [
-        [str(name), *("-" if value != value else f"{value:.1%}" for value in row)]
-        for name, row in zip(errors.index, errors.to_numpy(dtype="float64"), strict=True)
-    ]
-    return text_table(["series", *(OFF[name] for name in errors.columns)], rows)
-
-
-def model_for(
-    workspace: Workspace, history: pd.DataFrame, steps: int, freq: str, context: VolumeContext
-) -> tuple[VolumeModel, str]:
-    """The model to forecast with, and its name: the champion, or one learned for this step."""
-    settings = workspace.settings.volume
-    at_work = champion(workspace.state_dir, "volume")
-    if at_work is not None:
-        model = load_volume(at_work.folder)
-        if model.freq == freq:
-            return model, at_work.model_version
-    why_not = f"is for steps of {model.freq}" if at_work is not None else "is not trained yet"
-    say(f"the volume champion {why_not}: learning one for steps of {freq} now")
-    model = train_volume(history, horizon=steps, freq=freq, context=context, seed=settings.seed)
-    return model, "volume-in-place"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from data.errors import NotEnoughHistory
 from data.workspace import Workspace, init, write_tables
 from pipelines.console import Result, silent
-from pipelines.steps.inputs import resolve_as_of, take_snapshot
+from pipelines.run import Run, open_run
 from pipelines.steps.risk import score_customers
 from pipelines.steps.risk_training import train_risk_model
 from serving.predictor import Predictor
@@ -40,10 +39,9 @@ def company(folder: Path, customers: int, days: int, complaints: bool = True) ->
     return folder
 
 
-def trained(folder: Path) -> tuple[Result, Path, datetime]:
-    snapshot = take_snapshot(folder, silent)
-    moment = resolve_as_of(folder, snapshot, None)
-    return train_risk_model(folder, snapshot, moment, silent), snapshot, moment
+def trained(folder: Path) -> tuple[Result, Run]:
+    run = open_run(folder, None, silent)
+    return train_risk_model(folder, run.snapshot.path, run.as_of, silent), run
 
 
 @pytest.mark.parametrize(("customers", "days"), [(40, 20), (3, 60)])
@@ -53,7 +51,7 @@ def test_the_rule_is_served_and_says_what_is_missing(
     from models.registry import history
 
     folder = company(tmp_path / "w", customers, days)
-    result, snapshot, moment = trained(folder)
+    result, run = trained(folder)
     warned = capsys.readouterr().err
     assert "WARNING: too little history" in warned and "rule of recency and frequency" in warned
     assert ("enough by about 2026-" if customers == 40 else "waiting alone will not do") in warned
@@ -65,7 +63,7 @@ def test_the_rule_is_served_and_says_what_is_missing(
     assert Predictor.of_champion(state).model.rule_because in "\n".join(result.lines)
 
     out = tmp_path / "scores.csv"
-    score_customers(folder, snapshot, moment, None, out, silent)
+    score_customers(run, None, out)
     scores = pd.read_csv(out)
     assert len(scores) == customers and (scores["topic"] == "billing").all()
     risk = scores[["risk_7d", "risk_14d", "risk_30d"]].to_numpy()
@@ -76,9 +74,9 @@ def test_the_rule_is_served_and_says_what_is_missing(
 def test_reasons_are_told_in_the_agents_language(tag: str, word: str, tmp_path: Path) -> None:
     folder = company(tmp_path / "w", 40, 20)
     (folder / "presage.toml").write_text(f'[risk]\nreasons_language = "{tag}"\n')
-    _, snapshot, moment = trained(folder)
+    _, run = trained(folder)
     out = tmp_path / "scores.csv"
-    score_customers(folder, snapshot, moment, None, out, silent)
+    score_customers(run, None, out)
     told = pd.read_csv(out)["reasons"]
     assert (told != "[]").any()
     assert told[told != "[]"].str.contains(word, case=False).all()

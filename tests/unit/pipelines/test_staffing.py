@@ -11,15 +11,12 @@ import pytest
 from data.clock import SYSTEM
 from data.store import open_store, save_override
 from data.workspace import Workspace, init
-from pipelines.steps.inputs import take_snapshot
+from pipelines.console import silent
+from pipelines.run import open_run
 from pipelines.steps.staffing import staff_channels
 from serving.published import newest, publish
 
 AS_OF = datetime(2024, 6, 3)
-
-
-def silent(_: str) -> None:
-    """No progress is shown."""
 
 
 @pytest.fixture()
@@ -63,9 +60,11 @@ def override(workspace: Path, *, expires_at: datetime | None = None) -> None:
 
 
 def staffed(workspace: Path, out: Path | None = None) -> tuple[pd.DataFrame, list[str]]:
-    snapshot = take_snapshot(workspace, silent)
-    told = staff_channels(workspace, snapshot, AS_OF, out, silent)
-    found = newest(Workspace.open(workspace).state_dir, "staffing")
+    state = Workspace.open(workspace).state_dir
+    forecast = newest(state, "forecast")
+    assert forecast is not None
+    told = staff_channels(open_run(workspace, AS_OF, silent), forecast.frame, "v1", out)
+    found = newest(state, "staffing")
     assert found is not None
     return found.frame.set_index("starts_at"), told.lines
 

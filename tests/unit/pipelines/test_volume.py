@@ -13,8 +13,10 @@ from data.errors import UsageError
 from data.tables import MemoryTables
 from data.workspace import init, write_tables
 from pipelines.console import Result, silent
-from pipelines.steps.inputs import resolve_as_of, take_snapshot
-from pipelines.steps.volume import forecast_volume, native_freq, refuse_finer
+from pipelines.run import open_run
+from pipelines.steps.forecast import forecast_volume
+from pipelines.steps.inputs import take_snapshot
+from pipelines.steps.volume import native_freq, refuse_finer
 from pipelines.steps.volume_backtest import backtest_volume_model
 
 FIRST = pd.Timestamp("2024-01-01")
@@ -39,9 +41,7 @@ def with_tickets(folder: Path, settings: str, days: int = 60) -> Path:
 
 
 def forecast_of(folder: Path, out: Path) -> tuple[Result, pd.DataFrame]:
-    snapshot = take_snapshot(folder, silent)
-    moment = resolve_as_of(folder, snapshot, None)
-    told = forecast_volume(folder, snapshot, moment, None, None, out, silent)
+    told = forecast_volume(open_run(folder, None, silent), None, None, out)
     return told, pd.read_csv(out, parse_dates=["ds"])
 
 
@@ -125,9 +125,9 @@ def test_rows_in_any_order_and_twice_the_same_change_nothing(tmp_path: Path) -> 
 
 def test_steps_finer_than_the_counts_are_refused(tmp_path: Path) -> None:
     looked_back(tmp_path / "w", volumes(calls=[5, 6, 7, 8] * 10), 30)
-    snapshot = take_snapshot(tmp_path / "w", silent)
+    run = open_run(tmp_path / "w", datetime(2024, 2, 1), silent)
     with pytest.raises(UsageError, match="Give --freq D"):
-        forecast_volume(tmp_path / "w", snapshot, datetime(2024, 2, 1), "48h", "h", None, silent)
+        forecast_volume(run, "48h", "h", None)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo", "America/New_York"])

@@ -1,0 +1,322 @@
+"""The forecast: built once for a moment, published as a vintage, opened by whoever needs it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data.clock import SYSTEM
+from data.errors import UsageError
+from data.store import open_store, overrides_of, save_forecast
+from data.workspace import Workspace
+from models.one_number import OneNumber
+from models.volume import VolumeContext, VolumeModel, audit, load_volume, train_volume
+from models.volume import whole_contacts as in_whole_contacts
+from models.volume.intraday import reforecast
+from pipelines.console import Result, say
+from pipelines.console import table as text_table
+from pipelines.output import write_frame
+from pipelines.run import Run
+from pipelines.steps.explaining import (
+    Earlier,
+    earlier_forecast,
+    what_changed,
+    why,
+    write_paths,
+)
+from pipelines.steps.one_number import join_published, number_of
+from pipelines.steps.volume import (
+    context_of,
+    horizon_steps,
+    native_freq,
+    refuse_finer,
+    series_of,
+)
+from serving.overrides import overridden
+from serving.published import newest, publish
+
+OFF = {
+    "presage": "this forecast",
+    "seasonal_naive": "the season before",
+    "mean_of_8": "mean of 8 same slots",
+}
+ACTUAL_DAYS = 28
+"""Days of counts that are published beside a forecast, for the page."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a planner asks besides: ``why`` a series' number at ``ds`` (default: the next step),
+    and ``count`` sample paths, written to ``paths``; ``whole``: write median and intervals in whole
+    contacts.
+    """
+
+    why: str | None = None
+    ds: datetime | None = None
+    paths: Path | None = None
+    count: int = 100
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Working:
+    """What a forecast was built with, for questions that its numbers alone do not answer."""
+
+    model: VolumeModel
+    history: pd.DataFrame
+    context: VolumeContext
+    earlier: Earlier
+    change: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast of every node: ``frame`` as published, ``accuracy`` by series in trials.
+
+    ``line`` says whether it was reconciled with the customers' scores, ``one_number`` how;
+    ``working`` is None where it was opened, not built.
+    """
+
+    frame: pd.DataFrame
+    accuracy: pd.DataFrame
+    model_version: str
+    steps: int
+    one_number: OneNumber | None
+    line: str
+    working: Working | None = None
+
+    @property
+    def scale(self) -> float:
+        """What the one number multiplied the model's forecast by."""
+        return 1.0 if self.one_number is None else self.one_number.forecast_scale
+
+
+def forecast_of(
+    run: Run, horizon: str | None = None, freq: str | None = None, *, anew: bool = False
+) -> Forecast:
+    """The forecast of a run: the published one where nothing it stands on has changed, else built,
+    and published where the run may.
+
+    ``horizon`` and ``freq`` default to ``[volume]``, or the step of a ``volumes`` table. ``anew``:
+    build it in any case, for what an opened one has not.
+    """
+    settings = run.settings.volume
+    freq = freq or native_freq(run.snapshot) or settings.freq
+    refuse_finer(run.snapshot, freq)
+    steps = horizon_steps(horizon or f"{settings.horizon_days:g}d", freq)
+    at_work = None if run.retrain else run.champion("volume")
+    version = "volume-in-place" if at_work is None else at_work.model_version
+    key = run.key(version, steps, freq, run.settings.company, settings, run.settings.opening_hours)
+    found = None if anew else run.current("forecast", key)
+    accuracy = None if found is None else run.current("accuracy", key)
+    if found is not None and accuracy is not None:
+        run.report("the forecast is published already")
+        joined, line = number_of(found)
+        version = found.about["model_version"]
+        return Forecast(found.frame, accuracy.frame, version, steps, joined, line)
+    return _built(run, steps, freq, key)
+
+
+def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
+    context = context_of(run.workspace, run.snapshot)
+    run.report("counting contacts")
+    history, source = series_of(run.snapshot, run.as_of, freq, context)
+    run.report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
+    model, model_version = model_for(run, history, steps, freq, context)
+    levels, record = run.settings.volume.levels, model.record
+    alone, parts = model.forecast_with_components(history, horizon=steps, context=context, levels=levels)
+    frame, today = reforecast(model, history, context, alone)
+    if today is not None:
+        run.report("the rest of today is adjusted by what came so far")
+    tested = model.accuracy()
+    joined, line = None, "not published, so not reconciled with the published scores"
+    published = run.publishes("forecast")
+    now = SYSTEM.now()
+    with open_store(run.workspace) as store:
+        earlier = earlier_forecast(store, run.as_of, freq)
+    if published:
+        about: dict[str, Any] = {"as_of": run.as_of, "now": now, "freq": freq, "key": key}
+        recent = history[history["ds"] >= run.as_of - timedelta(days=ACTUAL_DAYS)]
+        publish(
+            run.state_dir,
+            "forecast",
+            frame,
+            source=source,
+            model_version=model_version,
+            record={"said": record.said, "came": record.came, "windows": record.windows},
+            **about,
+        )
+        publish(run.state_dir, "parts", parts, **about)
+        publish(run.state_dir, "accuracy", tested, **about)
+        publish(run.state_dir, "actuals", recent, **about)
+        with open_store(run.workspace) as store:
+            save_forecast(
+                store,
+                frame,
+                as_of=run.as_of,
+                issued_at=now,
+                model_version=model_version,
+                meta={"freq": freq, "scale": 1.0},
+            )
+        joined, line = join_published(run.workspace, run.snapshot, run.as_of)
+        if joined is not None:
+            there = newest(run.state_dir, "forecast")
+            assert there is not None
+            frame = there.frame
+    run.report("comparing with the forecast before")
+
+    def history_at(moment: datetime) -> pd.DataFrame:
+        return series_of(run.snapshot, moment, freq, context)[0]
+
+    scale = 1.0 if joined is None else joined.forecast_scale
+    change = what_changed(model, history_at, context, run.as_of, alone, frame, scale, earlier)
+    if published:
+        publish(run.state_dir, "change", change, since=earlier.as_of.isoformat(), **about)
+    working = Working(model, history, context, earlier, change)
+    return Forecast(frame, tested, model_version, steps, joined, line, working)
+
+
+def forecast_volume(
+    run: Run,
+    horizon: str | None,
+    freq: str | None,
+    out: Path | None,
+    asked: Asked | None = None,
+) -> Result:
+    """Forecast every node and write it to ``out``; answer what else was ``asked``."""
+    asked = asked or Asked()
+    needs_working = asked.why is not None or asked.paths is not None
+    found = forecast_of(run, horizon, freq, anew=needs_working)
+    with open_store(run.workspace) as store:
+        changes = overrides_of(store, in_force_at=SYSTEM.now())
+    frame = found.frame
+    if changes:
+        frame = frame.assign(overridden=overridden(frame, changes))
+    if out is not None:
+        write_frame(in_whole_contacts(frame) if asked.whole else frame, out)
+    extra, lines = _answers(run, found, frame, asked)
+    joined = found.one_number
+    return Result(
+        {
+            "as_of": run.as_of,
+            "series": int(frame["unique_id"].nunique()),
+            "steps": found.steps,
+            "rows": len(frame),
+            "published": run.publishes("forecast"),
+            "out": str(out) if out else None,
+            "model_version": found.model_version,
+            "one_number": None if joined is None else asdict(joined),
+            "accuracy": found.accuracy.to_dict("records"),
+            **extra,
+        },
+        [
+            *lines,
+            *(run.not_published("forecast") or [found.line]),
+            *([f"written to {out}"] if out else []),
+        ],
+    )
+
+
+def _answers(
+    run: Run, found: Forecast, frame: pd.DataFrame, asked: Asked
+) -> tuple[dict[str, Any], list[str]]:
+    """What was ``asked`` of a forecast, as data and as lines."""
+    if asked.why is None and asked.paths is None:
+        return {}, forecast_lines(frame, run.workspace, found.accuracy)
+    working, extra = found.working, dict[str, Any]()
+    assert working is not None
+    if asked.why is not None:
+        step = frame["ds"].min() if asked.ds is None else pd.Timestamp(asked.ds)
+        parts = audit(working.model, working.history, asked.why, step, working.context)
+        row = frame[(frame["unique_id"] == asked.why) & (frame["ds"] == step)]
+        if row.empty:
+            raise UsageError(
+                f"{step} is after the last step of the forecast, {frame['ds'].max()}; "
+                "give a longer --horizon"
+            )
+        number = float(row["presage"].iloc[0])
+        zone = run.settings.company.time_zone
+        extra["why"], lines = why(parts, number, found.scale, working.change, working.earlier, zone)
+    else:
+        lines = forecast_lines(frame, run.workspace, found.accuracy)
+    if asked.paths is not None:
+        rows = write_paths(
+            working.model,
+            working.history,
+            working.context,
+            found.steps,
+            asked.count,
+            run.settings.volume.seed,
+            found.scale,
+            asked.paths,
+        )
+        extra["paths"] = {"out": str(asked.paths), "rows": rows}
+        lines.append(f"{asked.count} paths written to {asked.paths}")
+    return extra, lines
+
+
+def model_for(
+    run: Run, history: pd.DataFrame, steps: int, freq: str, context: VolumeContext
+) -> tuple[VolumeModel, str]:
+    """The model to forecast with, and its name: the one at work at the run's moment, or one
+    learned now from ``history`` for this step."""
+    at_work = None if run.retrain else run.champion("volume")
+    if at_work is not None:
+        model = load_volume(at_work.folder)
+        if model.freq == freq:
+            return model, at_work.model_version
+    if run.retrain:
+        say(f"learning a volume model from what was known as of {run.as_of}")
+    elif at_work is not None:
+        say(f"the volume model is for steps of {model.freq}: learning one for steps of {freq} now")
+    else:
+        since = f" as of {run.as_of}" if run.is_past else ""
+        say(f"no volume model was at work{since}: learning one for steps of {freq} now")
+    model = train_volume(
+        history, horizon=steps, freq=freq, context=context, seed=run.settings.volume.seed
+    )
+    return model, "volume-in-place"
+
+
+def forecast_lines(frame: pd.DataFrame, workspace: Workspace, tested: pd.DataFrame) -> list[str]:
+    """The next seven days of the widest nodes, by local day, and how far off each was in trials."""
+    nodes = frame["unique_id"].unique()
+    shown = [n for n in nodes if n == "total" or (n.startswith("channel=") and "/" not in n)]
+    zone = workspace.settings.company.time_zone
+    part = frame[frame["unique_id"].isin(shown or list(nodes[:8]))]
+    day = part["ds"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.strftime("%a %d %b")
+    wide = part.assign(day=day).pivot_table(
+        index="unique_id", columns="day", values="presage", aggfunc="sum", sort=False
+    )[list(dict.fromkeys(day))[:7]]
+    rows = [
+        [name, *(f"{v:.0f}" for v in row)]
+        for name, row in zip(wide.index, wide.values, strict=True)
+    ]
+    trials = int(tested["trials"].max()) if len(tested) else 0
+    if not len(tested):
+        off = ["how far off it was in trials is not known of this model: train it again"]
+    elif not trials:
+        off = [
+            "no trial was possible with so short a history: the mean of the same slots, and "
+            "intervals that are a guess, 30 % beside chance"
+        ]
+    else:
+        own = tested.set_index("unique_id").reindex(wide.index)[list(OFF)]
+        off = [
+            f"off in {trials} trials (sum of errors over sum of contacts, step by step):",
+            *table_of_errors(own),
+        ]
+    return ["contacts expected, by local day:", *text_table(["series", *wide.columns], rows), *off]
+
+
+def table_of_errors(errors: pd.DataFrame) -> list[str]:
+    """Errors (columns ``OFF``) of the series in the index, in percent, as lines."""
+    rows = [
+        [str(name), *("-" if value != value else f"{value:.1%}" for value in row)]
+        for name, row in zip(errors.index, errors.to_numpy(dtype="float64"), strict=True)
+    ]
+    return text_table(["series", *(OFF[name] for name in errors.columns)], rows)

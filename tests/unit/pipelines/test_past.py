@@ -1,0 +1,183 @@
+"""The past stays in the past: what is published, and which model scores, as of a moment gone by."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.clock import Clock
+from data.errors import Conflict, NotEnoughHistory, UsageError
+from data.store import decisions_of, open_store, registry_history
+from data.workspace import Workspace, init, set_setting, write_tables
+from models.champion import champion
+from pipelines.console import Result, silent
+from pipelines.flows import run_plainly
+from pipelines.registry_verbs import act
+from pipelines.run import open_run
+from serving.live import Live
+from serving.published import newest, pointer
+
+START = datetime(2026, 1, 1)
+FIRST, SECOND = START + timedelta(days=40), START + timedelta(days=60)
+PAST = START + timedelta(days=50)
+
+# one worker makes the company once
+pytestmark = pytest.mark.xdist_group("past")
+
+
+def do(verb: str, folder: Path, as_of: datetime | None = None, **options: Any) -> Result:
+    return run_plainly(verb, silent, {"workspace": folder, "as_of": as_of, **options})
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty who write every ninth day, for 80 days; models as of the days 40 and 60."""
+    folder = tmp_path_factory.mktemp("past") / "w"
+    init(folder)
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "ticket_id": f"t{i}-{day}",
+            "opened_at": START + timedelta(days=day, hours=int(rng.integers(8, 18))),
+            "channel": "email",
+            "customer_id": f"c{i}",
+            "topic": "billing",
+            "is_complaint": (i + day) % 3 == 0,
+        }
+        for i in range(40)
+        for day in range(i % 9, 80, 9)
+    ]
+    customers = pd.DataFrame({"customer_id": [f"c{i}" for i in range(40)], "signed_up_at": START})
+    write_tables(folder, {"customers": customers, "tickets": pd.DataFrame(rows)})
+    set_setting(folder, "volume.freq", "D")
+    set_setting(folder, "volume.horizon_days", 7.0)
+    for moment in (FIRST, SECOND):
+        assert do("train", folder, moment, only="risk").exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def company(trained: Path, tmp_path: Path) -> Path:
+    shutil.copytree(trained, tmp_path / "w")
+    return tmp_path / "w"
+
+
+def published(folder: Path, kind: Any) -> datetime | None:
+    about = pointer(Workspace.open(folder).state_dir, kind)
+    return None if about is None else datetime.fromisoformat(about["as_of"])
+
+
+@pytest.mark.parametrize(("verb", "kind"), [("score", "scores"), ("forecast", "forecast")])
+def test_an_older_moment_writes_its_file_and_publishes_nothing(
+    verb: str, kind: str, company: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "old.csv"
+    old = do(verb, company, PAST, out=out)
+    assert len(pd.read_csv(out)) == old.data.get("customers", old.data.get("rows"))
+    assert old.data["published"] is False
+    assert any("--publish" in line for line in old.lines)
+    assert published(company, kind) is None
+    assert do(verb, company).data["published"] is True
+    newest_of_all = published(company, kind)
+    assert newest_of_all is not None and newest_of_all > SECOND
+    do(verb, company, PAST)
+    assert published(company, kind) == newest_of_all
+    assert do(verb, company, PAST, publish=True).data["published"] is True
+    assert published(company, kind) == PAST
+    # of a later moment than is published, though not the newest: still past
+    do(verb, company, PAST + timedelta(days=1))
+    assert published(company, kind) == PAST
+
+
+def test_what_is_newer_than_the_tables_is_not_taken_back(company: Path) -> None:
+    later = open_run(company, None, silent).newest + timedelta(hours=5)
+    assert do("score", company, later).data["published"] is True
+    assert do("score", company).data["published"] is False
+    assert published(company, "scores") == later
+
+
+def test_a_past_moment_is_scored_by_a_model_that_had_learned_from_nothing_later(
+    company: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.csv"
+    versions = {}
+    for moment in (FIRST, PAST, SECOND, None):
+        do("score", company, moment, out=out)
+        (versions[moment],) = pd.read_csv(out)["model_version"].unique()
+    assert versions[FIRST] == versions[PAST] != versions[SECOND] == versions[None]
+    with pytest.raises(NotEnoughHistory, match="no risk model was at work as of 2026-02-05"):
+        do("score", company, START + timedelta(days=35))
+    do("score", company, START + timedelta(days=35), out=out, retrain=True)
+    (retrained,) = pd.read_csv(out)["model_version"].unique()
+    assert retrained == "risk-trained-as-of-20260205T000000"
+
+
+def test_a_model_of_before_moments_were_kept_is_asked_of_mlflow(company: Path) -> None:
+    state = Workspace.open(company).state_dir
+    with open_store(Workspace.open(company)) as store:
+        moves = registry_history(store, "risk")
+    assert [move["details"]["as_of"] for move in moves] == [FIRST.isoformat(), SECOND.isoformat()]
+    (state / "store.db").unlink()  # the promotions are lost; the pointer names the second model
+    pointer_file = state / "models" / "risk" / "champion.json"
+    text = pointer_file.read_text()
+    pointer_file.write_text(text.replace(f'"as_of": "{SECOND.isoformat()}"', '"as_of": null'))
+    assert champion(state, "risk").as_of is None
+    assert open_run(company, PAST, silent).champion("risk") is None
+    later = open_run(company, SECOND + timedelta(days=1), silent)
+    assert later.is_past
+    assert later.champion("risk").as_of == SECOND
+
+
+def test_a_moment_in_the_future_is_refused_by_name(company: Path) -> None:
+    with pytest.raises(UsageError, match="--as-of 9999-01-01 00:00:00 lies in the future"):
+        do("score", company, datetime(9999, 1, 1))
+
+
+@pytest.mark.parametrize("verb", ["score", "forecast"])
+def test_a_moment_before_the_history_is_refused_by_name(verb: str, company: Path) -> None:
+    with pytest.raises(NotEnoughHistory, match=r"2025-06-01|no contact|at work"):
+        do(verb, company, datetime(2025, 6, 1))
+
+
+def test_past_decisions_are_recorded_only_when_asked_twice(company: Path, tmp_path: Path) -> None:
+    out = tmp_path / "outreach.csv"
+    assert do("outreach", company, PAST, out=out).data["committed"] is False
+    assert len(pd.read_csv(out)) == 40
+    with pytest.raises(Conflict, match="--publish"):
+        do("outreach", company, PAST, commit=True)
+    with open_store(Workspace.open(company)) as store:
+        assert decisions_of(store) == []
+    assert do("outreach", company, PAST, commit=True, publish=True).data["committed"] is True
+
+
+def test_promote_and_rollback_reach_who_answers_at_once(company: Path) -> None:
+    """The published scores stand until another model is at work; then its scores do."""
+    do("score", company)
+    workspace = Workspace.open(company)
+    scores = newest(workspace.state_dir, "scores")
+    assert scores is not None
+    with open_store(workspace) as store:
+        live = Live(workspace, store, Clock(scores.as_of + timedelta(hours=8)))
+        before = live.predict(["c1", "c2", "nobody"])
+        act(company, "rollback", "risk", None, silent)
+        after = live.predict(["c1", "c2", "nobody"])
+        first, second = before[0]["model_version"], after[0]["model_version"]
+        assert first != second
+        assert after[0]["as_of"] == before[0]["as_of"] == scores.as_of.isoformat() + "Z"
+        assert before[2] == after[2] == {"customer_id": "nobody", "status": "unknown"}
+        # the same as everybody's scores by that model, to the last bit
+        do("score", company)
+        again = newest(workspace.state_dir, "scores")
+        assert again is not None and again.about["model_version"] == second
+        rows = again.frame.set_index("customer_id")
+        for item in after[:2]:
+            row = rows.loc[item["customer_id"]]
+            assert item["risk"] == {str(h): row[f"risk_{h}d"] for h in (7, 14, 30)}
+        act(company, "promote", "risk", 2, silent)
+        assert live.predict(["c1"])[0] == before[0]
