@@ -96,6 +96,7 @@ class Cleaned:
     """One table's good rows as a lazy relation in the form of data/tables.py, and the rest told.
 
     ``relation`` is None if the table is absent, or broken as a whole (then ``fatal`` says why).
+    ``next_moment``: when the first of the rows that lie in the future no longer does.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Cleaned:
     quarantined: int = 0
     attributes: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
+    next_moment: datetime | None = None
 
 
 def check(workspace: Folder, now: datetime | None = None) -> Report:
@@ -224,7 +226,17 @@ def clean(
         offset,
         offset - kept,
         attributes,
+        next_moment=_next_moment(relation, errors),
     )
+
+
+def _next_moment(relation: duckdb.DuckDBPyRelation, broken: Sequence[Rule]) -> datetime | None:
+    found: list[datetime] = []
+    for rule in broken:
+        if rule.name == "future":
+            ahead = relation.filter(rule.condition)
+            found += [row[0] for row in ahead.aggregate(f"min({quoted(rule.column)})").fetchall()]
+    return min(found, default=None)
 
 
 def _fatal(name: str, rule: str, messages: Sequence[str]) -> Cleaned:

@@ -12,6 +12,7 @@ as one line and exits with the class's ``exit_code`` (1 refused with a reason, 2
     ├── GateRefused                  exit 1   a worse model was not promoted
     ├── NotBuiltYet                  exit 1   a verb whose work a later release brings
     ├── Conflict                     exit 1   someone else holds the lease, or the key is taken
+    ├── StorageFailure               exit 1   a disk that is full or fails, a folder without rights
     └── DefinitionError              exit 1   a feature, view or action that is written wrong
 
 >>> did_you_mean("custmer_id", ["customer_id", "order_id"])
@@ -22,8 +23,11 @@ as one line and exits with the class's ``exit_code`` (1 refused with a reason, 2
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 
 class PresageError(Exception):
@@ -66,6 +70,10 @@ class Conflict(PresageError):
     """The state changed under the caller, or somebody else holds the lease."""
 
 
+class StorageFailure(PresageError):
+    """A file could not be read or written; the message names file, step and what to do."""
+
+
 class DefinitionError(PresageError):
     """A definition in code (feature, view, action) is wrong; raised when it is written."""
 
@@ -74,3 +82,83 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     """A sentence `` Did you mean "x"?`` for the nearest of ``known``, or an empty string."""
     near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.6)
     return f' Did you mean "{near[0]}"?' if near else ""
+
+
+@contextlib.contextmanager
+def at_file(path: Path) -> Iterator[None]:
+    """Have errors of the block remember which file was being written; ``in_words`` names it."""
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "presage_file"):
+            error.presage_file = path  # type: ignore[attr-defined]
+        raise
+
+
+@contextlib.contextmanager
+def at_step(name: str) -> Iterator[None]:
+    """Have errors of the block remember what was being done; ``in_words`` names it."""
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "presage_step"):
+            error.presage_step = name  # type: ignore[attr-defined]
+        raise
+
+
+FULL = "the disk is full: free some space, then run it again"
+READ_ONLY = "the folder is read-only: work on a copy in a folder that can be written"
+RIGHTS = "this user may not write or read there: give them the right, or run as its owner"
+FAILS = "the disk fails: look at the system's log, and go on from a backup on another disk"
+MENDS = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EROFS: READ_ONLY,
+    errno.EACCES: RIGHTS,
+    errno.EPERM: RIGHTS,
+    errno.EIO: FAILS,
+    errno.EFBIG: "the file grew past the limit of this process: raise it (ulimit -f)",
+    errno.EMFILE: "too many files are open at once: raise the limit (ulimit -n)",
+    errno.ENFILE: "too many files are open at once on this machine: close some programs",
+}
+TOLD = (
+    ("no space left", FULL),
+    ("disk is full", FULL),
+    ("file too large", MENDS[errno.EFBIG]),
+    ("readonly database", READ_ONLY),
+    ("read-only file system", READ_ONLY),
+    ("permission denied", RIGHTS),
+    ("unable to open database file", RIGHTS),
+    ("disk i/o error", FAILS),
+    ("input/output error", FAILS),
+    ("out of memory", "memory ran out: raise [engine] memory_limit_gb, or use a larger machine"),
+    ("database is locked", "another program holds the file: close it, then run it again"),
+)
+"""What engines say of a failure of the machine, in lower case, and what to do."""
+
+
+def in_words(error: BaseException) -> StorageFailure | None:
+    """A failure of the machine (a full disk, lost rights) as file, step and mend.
+
+    None for any other error: that is a fault of ours, or has words of its own.
+
+    >>> broken = OSError(errno.ENOSPC, "No space left on device", "/data/scores.parquet")
+    >>> str(in_words(broken)).split("; ")[0]
+    '/data/scores.parquet: No space left on device'
+    """
+    file = getattr(error, "presage_file", None)
+    step = getattr(error, "presage_step", None)
+    cause: BaseException | None = error
+    while cause is not None:
+        said = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+        mend = next((mend for words, mend in TOLD if words in str(cause).lower()), None)
+        if isinstance(cause, OSError) and cause.errno is not None:
+            file = file or cause.filename
+            said = cause.strerror or said
+            mend = MENDS.get(cause.errno, mend)
+        if mend is not None:
+            during = f" while {step}" if step else ""
+            return StorageFailure(f"{file or 'a file'}: {said}{during}; {mend}")
+        file = file or getattr(cause, "presage_file", None)
+        cause = cause.__cause__ or cause.__context__
+    return None

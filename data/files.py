@@ -1,5 +1,8 @@
 """Files that are there whole or not at all: staged beside their place, fsynced, renamed into it.
 
+A staging folder has a random name and is locked by whoever fills it. The kernel lets go of the lock
+when that process ends, however it ends: whoever stages beside it next removes what nobody holds.
+
 >>> import tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     place = Path(folder) / "note.txt"
@@ -11,19 +14,87 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import hashlib
+import json
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from data.errors import at_file
+
 STAGING = ".staging-"
+TICK_NS, RACE_NS = 20_000_000, 2_000_000_000
+"""Two writes within a tick of the clock can look alike, on this machine and on a file server."""
+UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What a file system answers that knows no locks; nothing is swept there."""
 
 
 def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
+    """The file's SHA-256 in hexadecimal; read once a process while the file stays as it is."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        found = os.fstat(file.fileno())
+        identity = _identity(found)
+        if identity in _hashed:
+            return _hashed[identity]
+        settled = time.time_ns() - _last_change(found) > TICK_NS
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if settled:
+            _hashed[identity] = digest
+        return digest
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int, int, int]:
+    """What changes when a file is written; a ctime cannot be set by hand."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _last_change(found: os.stat_result) -> int:
+    return max(found.st_mtime_ns, found.st_ctime_ns)
+
+
+_hashed: dict[tuple[int, int, int, int, int], str] = {}
+
+
+class HashBook:
+    """Hashes of files, remembered from run to run in a file of their own.
+
+    A file is not read again while its inode, size, mtime and ctime are those that were remembered.
+    One that changed within ``RACE_NS`` of being hashed is: its clock may be too coarse to tell.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            found = json.loads(path.read_bytes())
+            self._kept = {str(name): list(entry) for name, entry in dict(found).items()}
+        except (OSError, ValueError, TypeError):
+            self._kept = {}
+        self._before = dict(self._kept)
+
+    def sha256_of(self, path: Path) -> str:
+        """The file's SHA-256, as it is or as it is remembered."""
+        found = path.stat()
+        identity, name = list(_identity(found)), str(path)
+        entry = self._kept.get(name)
+        if entry is not None and entry[:-1] == identity:
+            return str(entry[-1])
+        begin = time.time_ns()
+        digest = sha256_of(path)
+        if begin - _last_change(found) > RACE_NS:
+            self._kept[name] = [*identity, digest]
+        return digest
+
+    def save(self) -> None:
+        """Remember what was hashed; of files that are gone nothing is kept."""
+        kept = {name: entry for name, entry in self._kept.items() if Path(name).exists()}
+        if kept != self._before:
+            write_whole(self.path, json.dumps(kept).encode(), mode=0o600)
+            self._before = kept
 
 
 def sync(path: Path) -> None:
@@ -36,18 +107,19 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
-    """A staged file to write; when the block ends well it takes the place of ``path``, durably."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f"{STAGING}{os.getpid()}-{os.urandom(4).hex()}-{path.name}")
-    try:
+def replacing(path: Path, mode: int | None = 0o644) -> Iterator[Path]:
+    """A staged file to write; when the block ends well it takes the place of ``path``, durably.
+
+    ``mode``: its permissions; None for what the umask leaves.
+    """
+    with staging_folder(path, 0o700) as folder:
+        staged = folder / path.name
         yield staged
-        staged.chmod(mode)
+        if mode is not None:
+            staged.chmod(mode)
         sync(staged)
         staged.replace(path)
         sync(path.parent)
-    finally:
-        staged.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -58,23 +130,26 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 @contextlib.contextmanager
-def staging_folder(place: Path) -> Iterator[Path]:
-    """A new folder beside ``place`` to fill and ``publish``; removed if that did not happen."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    staged = place.with_name(f"{STAGING}{os.getpid()}-{os.urandom(4).hex()}")
-    staged.mkdir()
-    try:
-        yield staged
-    finally:
-        if staged.exists():
-            shutil.rmtree(staged)
+def staging_folder(place: Path, mode: int = 0o777) -> Iterator[Path]:
+    """A new folder beside ``place`` to fill and ``publish``; removed if that did not happen.
+
+    ``mode``: its permissions, less the umask. Errors of the block are told to be about ``place``.
+    """
+    with at_file(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(place.parent)
+        staged, lock = _claimed(place.parent, mode)
+        try:
+            yield staged
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+            os.close(lock)
 
 
 def publish(staged: Path, place: Path) -> bool:
     """Rename a filled folder into place, durably; False if another process was first."""
-    for file in staged.iterdir():
-        sync(file)
-    sync(staged)
+    for path in (*staged.rglob("*"), staged):
+        sync(path)
     try:
         staged.rename(place)
     except OSError:
@@ -86,24 +161,50 @@ def publish(staged: Path, place: Path) -> bool:
 
 
 def remove_abandoned(parent: Path) -> list[str]:
-    """Remove staged files and folders whose process is gone; their names."""
+    """Remove staged files and folders that no process holds any more; their names."""
     removed = []
     for left in parent.glob(f"{STAGING}*"):
-        owner = left.name.removeprefix(STAGING).split("-")[0]
-        if owner.isdigit() and not _alive(int(owner)):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
-            removed.append(left.name)
+        try:
+            handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:  # gone meanwhile, a link, or not ours to open
+            continue
+        try:
+            if _locked(handle):
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
+                removed.append(left.name)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+        finally:
+            os.close(handle)
     return removed
 
 
-def _alive(process: int) -> bool:
+def _claimed(parent: Path, mode: int) -> tuple[Path, int]:
+    """A new folder of a random name, and the handle whose lock says that it is being filled."""
+    while True:
+        staged = parent / f"{STAGING}{secrets.token_hex(8)}"
+        staged.mkdir(mode)
+        handle = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            # somebody who sweeps may have been between the two lines above
+            if _locked(handle) and staged.exists():
+                return staged, handle
+        except OSError as error:
+            if error.errno in UNSUPPORTED:
+                return staged, handle
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock on an open file or folder was free; it is ours then."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    except PermissionError:
-        return True
     return True

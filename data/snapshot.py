@@ -20,6 +20,7 @@ which is verified before anything is read. A snapshot holds all versions and the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -38,7 +39,7 @@ from data.check import Cleaned, clean, engine, newest_possible
 from data.clean import Source
 from data.contract import TABLES, table
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
-from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
+from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
 from data.known import known, seen_from_birth, versioned
 from data.tables import MemoryTables, Tables, columns_of, empty, normalise
@@ -95,7 +96,13 @@ class Snapshot:
         return table(name).name in self.names
 
     def file(self, name: str) -> Path | None:
-        return self.path / f"{name}.parquet" if self.has(name) else None
+        """The table's Parquet file, verified; None where the table is absent."""
+        if not self.has(name):
+            return None
+        parquet = self.path / f"{name}.parquet"
+        if sha256_of(parquet) != self.manifest["tables"][name]["sha256"]:
+            raise _damaged(parquet)
+        return parquet
 
     def seen_from_birth(self, name: str) -> bool:
         """Whether every row of the table is there from its birth on, and for ever: nothing was
@@ -182,27 +189,39 @@ def take(
     place_of = workspace.state_dir / "snapshots"
     limit = newest_possible(workspace, now)
     posted = _posted_events(workspace)
-    identity = sources = _identity(workspace, posted)
-    while (found := _reusable(place_of / identity)) is not None:
+    book = HashBook(workspace.state_dir / "hashes.json")
+    identity = sources = _identity(workspace, posted, book)
+    while (found := _reusable(place_of / identity, book)) is not None:
         until = found.manifest["valid_until"]
         if until is None or limit < datetime.fromisoformat(until):
             os.utime(found.path)
+            _remember(book)
             return found
         # rows that lay in the future then have come to pass
         identity = hashlib.sha256(f"{identity}{until}".encode()).hexdigest()[:32]
     place = place_of / identity
-    remove_abandoned(place_of)
     with staging_folder(place) as staged:
         _fill(workspace, staged, identity, limit, posted, tell)
-        if _identity(workspace, posted) != sources:
+        if _identity(workspace, posted, book) != sources:
             raise Conflict("tables/ changed while it was being read; run again when it is still")
         publish(staged, place)
     _prune(place_of, keep=place)
-    return open_snapshot(place)
+    found = open_snapshot(place, book)
+    _remember(book)
+    return found
 
 
-def open_snapshot(path: Path) -> Snapshot:
-    """The snapshot in that folder, every file verified against the manifest; DamagedFile if not."""
+def _remember(book: HashBook) -> None:
+    with contextlib.suppress(OSError):  # where it cannot be written, files are hashed again
+        book.save()
+
+
+def open_snapshot(path: Path, book: HashBook | None = None) -> Snapshot:
+    """The snapshot in that folder, every file verified against the manifest; DamagedFile if not.
+
+    With a ``book`` a file is taken for verified that has not been written since it was. What is
+    read is verified in any case, when it is read (``Snapshot.file``).
+    """
     file = path / "manifest.json"
     remedy = f"Delete the folder {path.name} in .presage/snapshots: the next run makes it anew"
     if not file.is_file():
@@ -219,20 +238,25 @@ def open_snapshot(path: Path) -> Snapshot:
         parquet = path / f"{name}.parquet"
         if not parquet.is_file():
             raise DamagedFile(f"{parquet} is missing. {remedy}")
-        if sha256_of(parquet) != digest:
-            raise DamagedFile(
-                f"{parquet} is damaged: its SHA-256 is not the one it was written with. {remedy}"
-            )
+        if (book.sha256_of if book else sha256_of)(parquet) != digest:
+            raise _damaged(parquet)
     return Snapshot(path, manifest)
 
 
-def _reusable(place: Path) -> Snapshot | None:
+def _damaged(parquet: Path) -> DamagedFile:
+    return DamagedFile(
+        f"{parquet} is damaged: its SHA-256 is not the one it was written with. Delete the folder "
+        f"{parquet.parent.name} in .presage/snapshots: the next run makes it anew"
+    )
+
+
+def _reusable(place: Path, book: HashBook) -> Snapshot | None:
     if not place.is_dir():
         return None
     if not (place / "manifest.json").exists():  # never published: nothing of it was ever read
         shutil.rmtree(place)
         return None
-    return open_snapshot(place)
+    return open_snapshot(place, book)
 
 
 def _fill(
@@ -248,14 +272,14 @@ def _fill(
     cleaned: dict[str, Cleaned] = {}
     entries: dict[str, dict[str, Any]] = {}
     told: list[tuple[str, datetime, str]] = []
-    ahead = False
+    until: list[datetime] = []
     for name in TABLES:
         events = events_source(con, name, posted[name]) if name in posted else None
         orders = cleaned["orders"].relation if "orders" in cleaned else None
         one = cleaned[name] = clean(con, workspace, name, limit, events, orders)
         if one.fatal:
             raise DataError(one.fatal[0])
-        ahead = ahead or any(rule == "future" for _, _, rule in one.counts)
+        until += [] if one.next_moment is None else [one.next_moment]
         if one.relation is None or not one.rows:
             continue
         if one.quarantined == one.rows:
@@ -278,7 +302,7 @@ def _fill(
         "attributes": list(cleaned["customers"].attributes),
         "tables": entries,
         "quarantined": {n: one.quarantined for n, one in cleaned.items() if one.quarantined},
-        "valid_until": _first_future(workspace, limit) if ahead else None,
+        "valid_until": min(until).isoformat() if until else None,
     }
     text = json.dumps({**manifest, "seal": _seal(manifest)}, indent=1)
     write_whole(staged / "manifest.json", text.encode())
@@ -316,34 +340,19 @@ def _seal(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def _identity(workspace: Folder, posted: Mapping[str, pd.DataFrame]) -> str:
+def _identity(workspace: Folder, posted: Mapping[str, pd.DataFrame], book: HashBook) -> str:
     """32 hexadecimal digits over the sources' content, the events, and what shapes the result."""
     digest = hashlib.sha256()
     digest.update(f"{FORMAT}|{TABLES!r}|{workspace.settings.data.attributes}".encode())
     for name in TABLES:
         for path in workspace.sources(name):
             where = path.relative_to(workspace.tables_dir).as_posix()
-            digest.update(f"|{where}:{sha256_of(path)}".encode())
+            digest.update(f"|{where}:{book.sha256_of(path)}".encode())
         if name in posted:
             digest.update(posted[name].to_json(orient="split").encode())
         if name == "volumes" and (name in posted or workspace.sources(name)):
             digest.update(f"|{workspace.settings.company.time_zone}".encode())  # days end by it
     return digest.hexdigest()[:32]
-
-
-def _first_future(workspace: Folder, limit: datetime) -> str | None:
-    """The moment at which the first of the rows refused as future stops being so."""
-    import duckdb
-
-    found: list[datetime] = []
-    for file in sorted((workspace.state_dir / "quarantine").glob("*.parquet")):
-        con = duckdb.connect()
-        future = con.read_parquet(str(file)).filter("\"rule\" = 'future'")
-        when = "min(CAST(try_cast(\"value\" AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP))"
-        found += [row[0] for row in future.aggregate(when).fetchall() if row[0]]
-        con.close()
-    later = [moment for moment in found if moment > limit]
-    return min(later).isoformat() if later else None
 
 
 def _posted_events(workspace: Folder) -> Mapping[str, pd.DataFrame]:

@@ -23,7 +23,7 @@ import pandas as pd
 
 from data.arrays import Floats, Ints, Values
 from data.errors import DamagedFile, DataError
-from data.files import publish, remove_abandoned, sha256_of, staging_folder, write_whole
+from data.files import publish, sha256_of, staging_folder, write_whole
 from data.settings_tree import Engine
 from data.snapshot import Snapshot
 from data.tables import columns_of
@@ -241,7 +241,6 @@ def _write(
     parent = places[as_ofs[0]].parent
     with ExitStack() as stack:
         parent.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(parent)
         rows = stack.enter_context(staging_folder(parent / "rows"))
         staged = [stack.enter_context(staging_folder(places[t])) for t in as_ofs]
         prepared = prepare(

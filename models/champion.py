@@ -21,7 +21,6 @@ pointer is replaced whole; a reader sees the old champion or the new one.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,11 +28,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from data.artifacts import current, point
 from data.errors import DamagedFile, NotEnoughHistory
 from models.bundle import Bundle, Manifest, copy_bundle, read_bundle, trial_load, verify
-from models.sealed import holds, replace_file
+from models.sealed import holds
 
 POINTER = "champion.json"
+KIND = POINTER.removesuffix(".json")
 MOVES = ("promoted", "rolled_back")
 """The events of the registry's history after which a version is champion."""
 
@@ -71,11 +72,10 @@ def champion(state_dir: Path, kind: str) -> Champion | None:
     Raises DamagedFile if the pointer cannot be read. The bundle itself is not touched.
     """
     home = models_folder(state_dir, kind)
-    path = home / POINTER
-    if not path.exists():
-        return None
     try:
-        found = json.loads(path.read_bytes())
+        found = current(home, KIND)
+        if found is None:
+            return None
         version, fingerprint = found["version"], found["fingerprint"]
         return Champion(
             kind,
@@ -86,10 +86,10 @@ def champion(state_dir: Path, kind: str) -> Champion | None:
             home / _folder_name(version, fingerprint),
             _moment(found.get("as_of")),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (DamagedFile, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFile(
-            f"{path}: is not a champion's pointer ({error}); run `presage models rollback` or "
-            "`presage train`"
+            f"{home / POINTER}: is not a champion's pointer ({error}); run "
+            "`presage models rollback` or `presage train`"
         ) from error
 
 
@@ -163,8 +163,7 @@ def point_at(
         "promoted_at": promoted_at.isoformat(),
         "as_of": None if as_of is None else as_of.isoformat(),
     }
-    text = json.dumps(pointer, indent=1) + "\n"
-    replace_file(models_folder(state_dir, kind) / POINTER, text.encode())
+    point(models_folder(state_dir, kind), KIND, pointer)
     return Champion(kind, version, fingerprint, run_id, promoted_at, folder, as_of)
 
 

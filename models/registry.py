@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from data.errors import GateRefused, UsageError, did_you_mean
+from data.files import staging_folder
 from models.bundle import verify
 from models.champion import Champion, champion, materialise, point_at
 from models.gate import GateDecision
@@ -126,8 +126,8 @@ def log_training_run(
             metrics=[entities.Metric(key, value, moment, 0) for key, value in numbers.items()],
             params=[entities.Param(key, str(value)) for key, value in params.items()],
         )
-        with tempfile.TemporaryDirectory(dir=state_dir, prefix=".staging-") as staging:
-            artifacts, model = Path(staging) / "run", Path(staging) / "model"
+        with staging_folder(Path(state_dir) / "mlartifacts") as staging:
+            artifacts, model = staging / "run", staging / "model"
             write_artifacts(artifacts, plots or {}, tables or {}, pages)
             client.log_artifacts(run_id, str(artifacts))
             source = _log_model(

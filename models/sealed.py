@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import Conflict, DamagedFile
+from data.files import publish, staging_folder
 
 FORMAT = 1
 MANIFEST, META = "manifest.json", "meta.json"
@@ -111,39 +109,16 @@ def verified_content(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     return Manifest(kind, fingerprint, hashes), content
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write one file so that a reader, or a crash, finds the old content or the new, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}.{secrets.token_hex(6)}.staging")
-    try:
-        staging.write_bytes(data)
-        _fsync(staging)
-        staging.replace(path)
-        _fsync(path.parent)
-    finally:
-        staging.unlink(missing_ok=True)
-
-
 def _write(content: Mapping[str, bytes], folder: Path, fingerprint: str) -> None:
     """Fill a staging folder that becomes ``folder``, durable on disk, or disappears."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.staging")
-    staging.mkdir()
-    try:
+    with staging_folder(folder) as staged:
         for name, data in content.items():
-            (staging / name).write_bytes(data)
-        for path in (*staging.iterdir(), staging):
-            _fsync(path)
-        try:
-            staging.rename(folder)  # replaces an empty folder, never one that holds something
-        except OSError as error:
-            if not holds(folder, fingerprint):
-                raise Conflict(
-                    f"{folder}: holds something else already; write the model to another folder"
-                ) from error
-        _fsync(folder.parent)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+            (staged / name).write_bytes(data)
+        # replaces an empty folder, never one that holds something
+        if not publish(staged, folder) and not holds(folder, fingerprint):
+            raise Conflict(
+                f"{folder}: holds something else already; write the model to another folder"
+            )
 
 
 def holds(folder: Path, fingerprint: str) -> bool:
@@ -152,14 +127,6 @@ def holds(folder: Path, fingerprint: str) -> bool:
         return verify(folder).fingerprint == fingerprint
     except DamagedFile:
         return False
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def fingerprint_of(kind: str, hashes: Mapping[str, str]) -> str:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from data.errors import at_step
+
 
 class Progress(Protocol):
     """Takes a line about what is being done, and optionally how far it is (0 to 1)."""
@@ -81,7 +83,26 @@ def say(message: str) -> None:
 
 @contextmanager
 def progress(as_json: bool) -> Iterator[Progress]:
-    """A progress line on a terminal; plain lines elsewhere, none with ``--json``."""
+    """A progress line on a terminal; plain lines elsewhere, none with ``--json``.
+
+    An error of the block remembers the last step that was reported.
+    """
+    steps = ["starting"]
+    with _shown(as_json) as show:
+
+        def report(message: str, share: float | None = None) -> None:
+            steps.append(message)
+            show(message, share)
+
+        try:
+            yield report
+        except Exception as error:
+            with at_step(steps[-1]):
+                raise error
+
+
+@contextmanager
+def _shown(as_json: bool) -> Iterator[Progress]:
     if as_json:
         yield silent
     elif not sys.stderr.isatty():

@@ -7,11 +7,11 @@ lists (reasons) as JSON text.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import UsageError
+from data.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,7 @@ def check_out(path: Path | None) -> None:
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write ``frame`` to ``path`` in the format of its ending; a reader never sees half of it."""
     check_out(path)
-    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path, mode=None) as staged:
         if path.suffix == ".parquet":
             _with_text_lists(frame).to_parquet(staged, index=False)
         elif path.suffix == ".csv":
@@ -48,11 +47,6 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
             )
         else:
             _write_xlsx(_with_text_lists(frame), staged, path)
-        with staged.open("rb") as file:
-            os.fsync(file.fileno())
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
 
 
 def _with_text_lists(frame: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from data.errors import PresageError, UsageError
+from data.errors import PresageError, UsageError, in_words
 from pipelines.console import Result, emit, say
 
 Dir = Annotated[Path, typer.Argument(help="The workspace: a folder with tables/ and presage.toml.")]
@@ -62,6 +62,10 @@ def verb(app: typer.Typer, name: str | None = None) -> Callable[..., Any]:
             except Exception as error:
                 if options.get("debug"):
                     raise
+                failure = in_words(error)
+                if failure is not None:
+                    _fail(str(failure), type(failure).__name__, as_json)
+                    raise typer.Exit(failure.exit_code) from None
                 said = " ".join(str(error).split())[:400]
                 message = f"unexpected {type(error).__name__}: {said} (--debug shows where)"
                 _fail(message, type(error).__name__, as_json)

@@ -10,9 +10,6 @@ never half of one. The last ``KEEP`` results of a kind stay, for the page's "as 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +17,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from data.artifacts import current, history, open_kept, point, prune, put
 from data.errors import DamagedFile
 
 Kind = Literal["scores", "forecast", "parts", "change", "accuracy", "actuals", "staffing"]
 KEEP = 8
+SUFFIX = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -52,40 +51,27 @@ def publish(
     **about: Any,
 ) -> Path:
     """Write ``frame`` and make it the newest of its kind; returns the Parquet file's path."""
-    folder = state_dir / "published"
-    folder.mkdir(parents=True, exist_ok=True)
-    staged = folder / f".{kind}.{os.getpid()}.part"
-    frame.to_parquet(staged, index=False)
-    sha256 = _sha256(staged)
-    final = folder / f"{kind}-{as_of:%Y%m%dT%H%M%S}-{sha256[:8]}.parquet"
-    _sync(staged)
-    staged.replace(final)
+    home = _home(state_dir)
+    name = f"{kind}-{as_of:%Y%m%dT%H%M%S}"
+    kept = put(home, name, SUFFIX, lambda path: frame.to_parquet(path, index=False))
     pointer = {
-        "file": final.name,
-        "sha256": sha256,
+        **kept,
         "rows": len(frame),
         "as_of": as_of.isoformat(),
         "published_at": now.isoformat(),
         **about,
     }
-    part = folder / f".{kind}.json.{os.getpid()}.part"
-    part.write_text(json.dumps(pointer, indent=2, default=str) + "\n")
-    _sync(part)
-    part.replace(folder / f"{kind}.json")
-    _prune(folder, kind, keep=final.name)
-    return final
+    point(home, kind, pointer)
+    prune(home, kind, SUFFIX, KEEP)
+    return home / kept["file"]
 
 
 def pointer(state_dir: Path, kind: Kind) -> dict[str, Any] | None:
     """What is said of the newest result of that kind, without reading its table; None if none."""
-    path = state_dir / "published" / f"{kind}.json"
-    if not path.exists():
-        return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except ValueError:
-        raise DamagedFile(f"{path} is not JSON; run the verb that publishes {kind} again") from None
-    return found
+        return current(_home(state_dir), kind)
+    except DamagedFile as damaged:
+        raise DamagedFile(f"{damaged}; {_remedy(kind)}") from None
 
 
 def newest(state_dir: Path, kind: Kind) -> Published | None:
@@ -96,13 +82,10 @@ def newest(state_dir: Path, kind: Kind) -> Published | None:
     about = pointer(state_dir, kind)
     if about is None:
         return None
-    path = state_dir / "published" / about["file"]
-    if not path.exists() or _sha256(path) != about["sha256"]:
-        raise DamagedFile(
-            f"{path} is missing or differs from what was published; "
-            f"run the verb that publishes {kind} again"
-        )
-    return Published(pd.read_parquet(path), about)
+    try:
+        return Published(pd.read_parquet(open_kept(_home(state_dir), about)), about)
+    except DamagedFile as damaged:
+        raise DamagedFile(f"{damaged}; {_remedy(kind)}") from None
 
 
 def earlier(state_dir: Path, kind: Kind, column: str, value: str) -> list[pd.DataFrame]:
@@ -112,8 +95,7 @@ def earlier(state_dir: Path, kind: Kind, column: str, value: str) -> list[pd.Dat
     others are history to look at, nothing is decided on them.
     """
     found: dict[str, pd.DataFrame] = {}
-    files = (state_dir / "published").glob(f"{kind}-*.parquet")
-    for path in sorted(files, key=lambda path: path.stat().st_mtime_ns):
+    for path in history(_home(state_dir), kind, SUFFIX):
         try:
             rows = pd.read_parquet(path, filters=[(column, "==", value)])
         except FileNotFoundError:  # a newer result was published, and this one is not kept
@@ -123,18 +105,9 @@ def earlier(state_dir: Path, kind: Kind, column: str, value: str) -> list[pd.Dat
     return [found[name] for name in sorted(found)]
 
 
-def _prune(folder: Path, kind: Kind, keep: str) -> None:
-    files = sorted(folder.glob(f"{kind}-*.parquet"), key=lambda path: path.stat().st_mtime_ns)
-    for path in files[:-KEEP]:
-        if path.name != keep:
-            path.unlink(missing_ok=True)
+def _home(state_dir: Path) -> Path:
+    return state_dir / "published"
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _remedy(kind: Kind) -> str:
+    return f"run the verb that publishes {kind} again"

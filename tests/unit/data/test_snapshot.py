@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.check import check
 from data.contract import TABLES
 from data.errors import Conflict, DamagedFile, DataError
 from data.snapshot import MemoryTables, Snapshot, Tables, open_snapshot, take
@@ -326,3 +327,33 @@ def test_tables_that_change_while_they_are_read_make_no_snapshot(workspace: Work
         take(workspace, changes, now=NOW)
     assert list((workspace.state_dir / "snapshots").iterdir()) == []
     assert take(workspace, now=NOW).rows("customers") == 1
+
+
+def test_a_check_meanwhile_does_not_lose_a_row_of_the_near_future(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes ahead of the clock, while another process checks and rewrites quarantine."""
+    write_tables(workspace.path, company())
+    early, row = datetime(2026, 1, 2, 23, 50), datetime(2026, 1, 3)
+
+    def and_meanwhile(message: str) -> None:
+        if message.startswith("volumes"):
+            check(workspace, now=NOW)
+
+    first = take(workspace, and_meanwhile, now=early)
+    assert len(first.frame("usage")) == 2
+    assert first.manifest["valid_until"] == row.isoformat()
+    assert len(take(workspace, now=datetime(2026, 1, 3, 0, 1)).frame("usage")) == 3
+
+
+def test_a_half_written_quarantine_harms_no_later_run(workspace: Workspace) -> None:
+    write_tables(workspace.path, company())
+    quarantine = workspace.state_dir / "quarantine"
+    quarantine.mkdir(exist_ok=True)
+    for name in (".staging-4711-00ff-usage.parquet", ".staging-1a2b3c"):
+        (quarantine / name).write_bytes(b"PAR1 half")
+    early = datetime(2026, 1, 2, 12)
+    assert len(take(workspace, now=early).frame("usage")) == 2
+    assert not check(workspace, now=early).ok
+    assert sorted(path.name for path in quarantine.iterdir())[-1] == "volumes.parquet"
+    assert not list(quarantine.glob(".staging-*"))

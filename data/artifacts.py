@@ -1,0 +1,84 @@
+"""An artifact: one file, written whole, named by its hash, and a pointer that says it is current.
+
+    scores.json                          what is current: {"file": ..., "sha256": ..., ...}
+    scores-20260301T000000-1a2b3c4d.parquet
+
+The pointer is a small JSON that is replaced whole, so a reader sees the old artifact or the new
+one, never half of one. What was current before stays until it is pruned.
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     home = Path(folder)
+...     kept = put(home, "plan-1", ".txt", lambda path: path.write_text("two people"))
+...     point(home, "plan", kept | {"as_of": "2026-03-01"})
+...     found = current(home, "plan")
+...     open_kept(home, found).read_text(), found["as_of"], len(history(home, "plan", ".txt"))
+('two people', '2026-03-01', 1)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from data.errors import DamagedFile
+from data.files import sha256_of, staging_folder, sync, write_whole
+
+
+def put(home: Path, name: str, suffix: str, write: Callable[[Path], object]) -> dict[str, Any]:
+    """Keep what ``write`` writes as ``NAME-HASH.SUFFIX``, durably: its ``file`` and ``sha256``."""
+    with staging_folder(home / f"{name}{suffix}") as staging:
+        staged = staging / f"artifact{suffix}"
+        write(staged)
+        sync(staged)
+        digest = sha256_of(staged)
+        place = home / f"{name}-{digest[:8]}{suffix}"
+        staged.replace(place)
+        sync(home)
+    return {"file": place.name, "sha256": digest}
+
+
+def point(home: Path, kind: str, about: Mapping[str, Any]) -> None:
+    """Make what ``about`` names the current artifact of its kind."""
+    text = json.dumps(about, indent=2, default=str) + "\n"
+    write_whole(home / f"{kind}.json", text.encode())
+
+
+def current(home: Path, kind: str) -> dict[str, Any] | None:
+    """What the pointer of a kind says; None where there is none.
+
+    DamagedFile where it is no JSON object.
+    """
+    path = home / f"{kind}.json"
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise DamagedFile(f"{path} is damaged: it is no JSON object")
+    return found
+
+
+def open_kept(home: Path, about: Mapping[str, Any]) -> Path:
+    """The file that a pointer names; DamagedFile where it is not what was put there."""
+    path = home / str(about["file"])
+    if not path.is_file() or sha256_of(path) != about["sha256"]:
+        raise DamagedFile(f"{path} is missing or differs from what was written")
+    return path
+
+
+def history(home: Path, kind: str, suffix: str) -> list[Path]:
+    """The kept files of a kind, the one written last at the end."""
+    return sorted(home.glob(f"{kind}-*{suffix}"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def prune(home: Path, kind: str, suffix: str, count: int) -> None:
+    """Remove all but the ``count`` files of a kind written last, and the current one."""
+    about = current(home, kind)
+    for path in history(home, kind, suffix)[:-count]:
+        if about is None or path.name != about["file"]:
+            path.unlink(missing_ok=True)
