@@ -10,12 +10,15 @@ command line, a schedule and a test run the same lines. Steps hand on paths and 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
+from pipelines.exclusive import TRAINING, WRITING, writing
 from pipelines.output import check_out
 from pipelines.run import open_run
 from pipelines.steps import forecast as volumes
@@ -37,7 +40,7 @@ def train(
     step: Step,
     report: Progress,
     *,
-    workspace: Path,
+    workspace: Workspace,
     as_of: datetime | None,
     only: str | None,
     search_minutes: float | None = None,
@@ -47,20 +50,16 @@ def train(
     ``search_minutes``: for better settings of the risk model; None: ``[risk] search_minutes``.
     """
     run = step(open_run, workspace, as_of, report)
-    snapshot, moment = run.snapshot.path, run.as_of
+    folder, snapshot, moment = workspace.path, run.snapshot.path, run.as_of
     results = []
     if only is None and not run.snapshot.has("tickets"):
         say("no risk model: it is learned from past complaints, and there is no tickets table")
     elif only in (None, "risk"):
         results.append(
-            step(
-                risk_training.train_risk_model, workspace, snapshot, moment, report, search_minutes
-            )
+            step(risk_training.train_risk_model, folder, snapshot, moment, report, search_minutes)
         )
     if only in (None, "volume"):
-        results.append(
-            step(volume_training.train_volume_model, workspace, snapshot, moment, report)
-        )
+        results.append(step(volume_training.train_volume_model, folder, snapshot, moment, report))
     return step(training.summarise_training, results, moment)
 
 
@@ -68,7 +67,7 @@ def score(
     step: Step,
     report: Progress,
     *,
-    workspace: Path,
+    workspace: Workspace,
     as_of: datetime | None,
     horizons: tuple[int, ...] | None = None,
     out: Path | None = None,
@@ -76,7 +75,6 @@ def score(
     retrain: bool = False,
 ) -> Result:
     """Snapshot, features of every customer, risks and reasons, published unless past."""
-    check_out(out)
     run = step(open_run, workspace, as_of, report, publish, retrain)
     return step(risk.score_customers, run, horizons, out)
 
@@ -85,7 +83,7 @@ def forecast(
     step: Step,
     report: Progress,
     *,
-    workspace: Path,
+    workspace: Workspace,
     as_of: datetime | None,
     horizon: str | None = None,
     freq: str | None = None,
@@ -100,8 +98,6 @@ def forecast(
 ) -> Result:
     """Snapshot, series, forecast of every node, published as a vintage unless past; a planner's
     questions."""
-    check_out(out)
-    check_out(paths)
     asked = volumes.Asked(why, ds, paths, count, whole)
     run = step(open_run, workspace, as_of, report, publish, retrain)
     return step(volumes.forecast_volume, run, horizon, freq, out, asked)
@@ -155,7 +151,7 @@ def staff(
     step: Step,
     report: Progress,
     *,
-    workspace: Path,
+    workspace: Workspace,
     as_of: datetime | None,
     horizon: str | None = None,
     freq: str | None = None,
@@ -164,7 +160,6 @@ def staff(
     retrain: bool = False,
 ) -> Result:
     """The forecast of each channel, then the people it takes, published unless past."""
-    check_out(out)
     run = step(open_run, workspace, as_of, report, publish, retrain)
     step_length = staffing.planning_freq(run, freq)
     forecast = step(volumes.forecast_of, run, horizon, step_length)
@@ -175,7 +170,7 @@ def decide(
     step: Step,
     report: Progress,
     *,
-    workspace: Path,
+    workspace: Workspace,
     as_of: datetime | None,
     commit: bool = False,
     out: Path | None = None,
@@ -183,21 +178,34 @@ def decide(
     retrain: bool = False,
 ) -> Result:
     """The scores of the moment, then whom to contact; recorded only with ``commit``."""
-    check_out(out)
     run = step(open_run, workspace, as_of, report, publish, retrain)
     outreach.check_commit(run, commit)
     scores = step(risk.scores_of, run)
     return step(outreach.decide, run, scores.frame, scores.model_version, commit, out)
 
 
+def writes(verb: str, flow: Callable[..., Result], lease: str = WRITING) -> Callable[..., Result]:
+    """A flow that opens its workspace once, and holds a lease of it while it runs."""
+
+    @functools.wraps(flow)
+    def alone(step: Step, report: Progress, *, workspace: Path, **parameters: Any) -> Result:
+        check_out(parameters.get("out"))
+        check_out(parameters.get("paths"))
+        opened = Workspace.open(workspace)
+        with writing(opened, verb, name=lease):
+            return flow(step, report, workspace=opened, **parameters)
+
+    return alone
+
+
 FLOWS: Mapping[str, Callable[..., Result]] = {
-    "train": train,
-    "score": score,
-    "forecast": forecast,
+    "train": writes("train", train, TRAINING),
+    "score": writes("score", score),
+    "forecast": writes("forecast", forecast),
     "backtest-risk": backtest_risk,
     "backtest-volume": backtest_volume,
-    "staff": staff,
-    "outreach": decide,
+    "staff": writes("staff", staff),
+    "outreach": writes("outreach", decide),
 }
 """Every flow, by the name it has in Prefect (with ``presage-`` before it)."""
 

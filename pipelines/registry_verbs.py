@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from data.errors import PresageError, UsageError, did_you_mean
 from data.store import open_store, registry_event, registry_history
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, table
+from pipelines.exclusive import writing
 from pipelines.flows import run
 from serving.published import Kind, pointer
 
@@ -43,7 +45,11 @@ def act(directory: Path, action: str, kind: str, version: int | None, report: Pr
         if action == "show":
             return Result({"versions": [], "moves": []}, [f"no {kind} model was trained yet"])
         raise UsageError(f"no {kind} model was trained yet; run `presage train {directory}`")
-    with open_store(workspace) as store:
+    lever = f"models {action}" if action != "show" else None
+    with (
+        contextlib.nullcontext() if lever is None else writing(workspace, lever),
+        open_store(workspace) as store,
+    ):
 
         def record(move: dict[str, Any]) -> None:
             told = {**move, "at": move["at"].isoformat()}

@@ -122,7 +122,7 @@ class Run:
 
 
 def open_run(
-    workspace: Path,
+    workspace: Workspace | Path,
     as_of: datetime | None,
     report: Progress,
     publish: bool = False,
@@ -132,7 +132,7 @@ def open_run(
 
     ``as_of`` (naive UTC): None for the contract's default. UsageError for one in the future.
     """
-    opened = Workspace.open(workspace)
+    opened = workspace if isinstance(workspace, Workspace) else Workspace.open(workspace)
     snapshot = snapshot_of(opened, report)
     moment, newest = moment_of(opened, snapshot, as_of)
     return Run(opened, snapshot, moment, newest, report, publish, retrain)

@@ -53,6 +53,7 @@ from data.store.keys import (
 )
 from data.store.leases import (
     check_lease,
+    lease_holder,
     release_lease,
     renew_lease,
     salt,
@@ -107,6 +108,7 @@ __all__ = [
     "events_since",
     "find_response",
     "has_store",
+    "lease_holder",
     "list_keys",
     "open_store",
     "open_url",

@@ -33,6 +33,15 @@ def take_lease(store: Store, name: str, holder: str, lifetime: timedelta, now: d
     return token
 
 
+def lease_holder(store: Store, name: str, now: datetime) -> tuple[str, int] | None:
+    """Who holds a lease that runs, and the token; None where it is free."""
+    with store.reading() as connection:
+        row = connection.execute(sa.select(LEASES).where(LEASES.c.name == name)).one_or_none()
+    if row is None or row.holder == "" or row.expires_at <= now:
+        return None
+    return str(row.holder), int(row.token)
+
+
 def renew_lease(store: Store, name: str, token: int, lifetime: timedelta, now: datetime) -> None:
     """Prolong a lease; Conflict if somebody else has taken it since."""
     with store.writing() as connection:

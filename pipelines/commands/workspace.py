@@ -97,6 +97,7 @@ def register(app: typer.Typer) -> None:
         """
         from data.adapters import run_import
         from data.errors import UsageError
+        from pipelines.exclusive import writing_if_there
 
         options: dict[str, str] = {}
         for pair in option or []:
@@ -104,7 +105,7 @@ def register(app: typer.Typer) -> None:
             if not equals or not name:
                 raise UsageError(f"--option {pair!r} is not NAME=VALUE")
             options[name] = value
-        with progress(as_json) as report:
+        with progress(as_json) as report, writing_if_there(directory, "import"):
             done = run_import(adapter, source, directory, options=options, progress=report)
         return Result(done.as_dict(), [*done.lines(), f"Next: presage check {directory}"])
 

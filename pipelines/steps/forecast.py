@@ -19,6 +19,7 @@ from models.volume import whole_contacts as in_whole_contacts
 from models.volume.intraday import reforecast
 from pipelines.console import Result, say
 from pipelines.console import table as text_table
+from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
 from pipelines.steps.explaining import (
@@ -128,7 +129,9 @@ def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
     run.report(f"forecasting {history['unique_id'].nunique()} series, {steps} steps ahead")
     model, model_version = model_for(run, history, steps, freq, context)
     levels, record = run.settings.volume.levels, model.record
-    alone, parts = model.forecast_with_components(history, horizon=steps, context=context, levels=levels)
+    alone, parts = model.forecast_with_components(
+        history, horizon=steps, context=context, levels=levels
+    )
     frame, today = reforecast(model, history, context, alone)
     if today is not None:
         run.report("the rest of today is adjusted by what came so far")
@@ -139,6 +142,7 @@ def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
     with open_store(run.workspace) as store:
         earlier = earlier_forecast(store, run.as_of, freq)
     if published:
+        still_ours()
         about: dict[str, Any] = {"as_of": run.as_of, "now": now, "freq": freq, "key": key}
         recent = history[history["ds"] >= run.as_of - timedelta(days=ACTUAL_DAYS)]
         publish(

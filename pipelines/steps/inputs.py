@@ -10,6 +10,7 @@ from typing import Any
 from data.snapshot import Snapshot, open_snapshot
 from data.workspace import Workspace
 from pipelines.console import Progress
+from pipelines.exclusive import writing
 from pipelines.run import moment_of, snapshot_of
 
 
@@ -86,10 +87,11 @@ def write_feature_sets(
     plan = estimate(view, snapshot, times, folder, settings.engine, active_within_days=active)
     told: dict[str, Any] = {"plan": asdict(plan)}
     if not dry_run:
-        sets = write_sets(
-            view, snapshot, times, folder, settings.engine, active_within_days=active,
-            progress=lambda share, what: report(what, share),
-        )  # fmt: skip
+        with writing(opened, "features --write"):
+            sets = write_sets(
+                view, snapshot, times, folder, settings.engine, active_within_days=active,
+                progress=lambda share, what: report(what, share),
+            )  # fmt: skip
         told["sets"] = [
             {"as_of": s.as_of.isoformat(), "rows": s.rows, "folder": str(s.path)} for s in sets
         ]

@@ -13,10 +13,13 @@ from data.clock import SYSTEM
 from data.errors import Conflict
 from data.store import append_decisions, decisions_of, open_store, salt
 from pipelines.console import Result, say, table
+from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
 from serving.outreach.candidates import candidates, effects_of
 from serving.outreach.policy import COLUMNS, plan
+
+NUMBERS = ("propensity", "risk", "uplift", "value")
 
 
 def decide(
@@ -36,8 +39,7 @@ def decide(
         report("measuring what past contacts changed")
         effects = effects_of(tables, opened.settings, as_of)
         if written:
-            frame = pd.DataFrame(written)[list(COLUMNS)]
-            frame["as_of"] = pd.to_datetime(frame["as_of"]).astype("datetime64[us]")
+            frame = as_planned(written)
             say(f"the decisions as of {as_of} were written before; these are they")
         else:
             report(f"deciding about {len(scores)} customers")
@@ -54,6 +56,7 @@ def decide(
             frame = plan(people, opened.settings.outreach, salt=secret, as_of=as_of)
             if commit:
                 report("writing the decisions")
+                still_ours()
                 try:
                     _write(store, run_id, frame, model_version)
                 except Conflict:
@@ -95,6 +98,15 @@ def check_commit(run: Run, commit: bool) -> None:
         )
 
 
+def as_planned(written: list[dict[str, Any]]) -> pd.DataFrame:
+    """Logged decisions as the plan that they were: nulls are numbers that are missing again."""
+    frame = pd.DataFrame(written)[list(COLUMNS)]
+    frame["as_of"] = pd.to_datetime(frame["as_of"]).astype("datetime64[us]")
+    for name in NUMBERS:
+        frame[name] = frame[name].astype("float64")
+    return frame
+
+
 def decision_id(customer_id: str, as_of: datetime) -> str:
     """The name of the decision about a customer at a moment; letters, digits and a hyphen only.
 
@@ -134,7 +146,11 @@ def _told(frame: pd.DataFrame) -> list[str]:
     treated = frame[frame["arm"] == "treat"]
     first = treated.sort_values(["value", "risk"], ascending=False, na_position="last").head(5)
     rows = [
-        [r.customer_id, r.action, r.channel, f"{r.risk:.1%}", f"{r.uplift:+.2%}", r.reason]
+        [r.customer_id, r.action, r.channel, f"{r.risk:.1%}", _effect(r.uplift), r.reason]
         for r in first.itertuples()
     ]
     return table(["customer", "action", "by", "risk", "uplift", "why"], rows) if rows else []
+
+
+def _effect(uplift: float) -> str:
+    return "not measured" if pd.isna(uplift) else f"{uplift:+.2%}"

@@ -18,6 +18,7 @@ from data.workspace import Workspace
 from features.spine import customers_at
 from models.one_number import OneNumber
 from pipelines.console import Progress, Result, say, table
+from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
 from pipelines.steps.one_number import join_published, number_of
@@ -65,6 +66,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     if not run.publishes("scores"):
         line = "not published, so not reconciled with the published forecast"
         return Scores(frame, predictor.model_version, None, line)
+    still_ours()
     publish(
         run.state_dir,
         "scores",

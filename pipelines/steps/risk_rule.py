@@ -29,7 +29,7 @@ from models.risk.repeat import told as told_of_repeats
 from models.risk.report import one_line
 from pipelines.console import Progress, Result, say
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
-from pipelines.steps.training import Candidate, champion_twin, cleared, register
+from pipelines.steps.training import Candidate, champion_twin, register
 from serving.predictor import Predictor, with_view
 
 KIND = "risk"
@@ -143,10 +143,6 @@ def _train(
     twin, judged = _twin(found, middle)
     twin_as_of = as_of if judged is None else judged["as_of"].min().to_pydatetime()
     twin = model if twin is None else with_view(twin, found.view, found.read.model)
-    staging = opened.state_dir / "staging"
-    bundle, twin_bundle = cleared(staging / "risk"), cleared(staging / "risk-twin")
-    model.save(bundle)
-    twin.save(twin_bundle)
 
     report("evaluating")
     at = found.rows.features.index if judged is None else judged.index
@@ -183,8 +179,8 @@ def _train(
     of_repeats, repeat_lines = told_of_repeats(model.repeat)
     candidate = Candidate(
         kind=KIND,
-        bundle=bundle,
-        twin=twin_bundle,
+        model=model,
+        twin=twin,
         as_of=as_of,
         twin_as_of=twin_as_of,
         decision=decision,

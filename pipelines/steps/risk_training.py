@@ -33,7 +33,7 @@ from pipelines.console import Progress, Result, Timed, say
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, resamples, said_before
 from pipelines.steps.risk_learning import HORIZONS, Learned, learn
 from pipelines.steps.risk_rule import KIND, at_work, train_rule_model, train_stand_in
-from pipelines.steps.training import Candidate, champion_twin, cleared, register
+from pipelines.steps.training import Candidate, champion_twin, register
 from serving.predictor import Predictor
 
 SOME = 5
@@ -102,10 +102,6 @@ def _judge_and_register(
     judged = found.judged.reset_index(drop=True)
     told = twin.predict(features, choices=False, num_threads=2)
     model = replace(model, notes={**model.notes, "tickets_judged": _tickets_judged(judged, told)})
-    staging = opened.state_dir / "staging"
-    bundle, twin_bundle = cleared(staging / "risk"), cleared(staging / "risk-twin")
-    model.save(bundle)
-    twin.save(twin_bundle)
     twin_as_of: datetime = judged["as_of"].min().to_pydatetime()
     known = known_by(learned, twin_as_of, read.labels, HORIZONS, settings)
     beside = judged_baselines(
@@ -157,8 +153,8 @@ def _judge_and_register(
     of_repeats, repeat_lines = told_of_repeats(model.repeat)
     candidate = Candidate(
         kind=KIND,
-        bundle=bundle,
-        twin=twin_bundle,
+        model=model,
+        twin=twin,
         as_of=as_of,
         twin_as_of=twin_as_of,
         decision=decision,

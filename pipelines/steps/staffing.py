@@ -16,6 +16,7 @@ from data.workspace import Workspace
 from features.asof import as_of_view
 from models.volume.grid import parse_frequency
 from pipelines.console import Result, table
+from pipelines.exclusive import still_ours
 from pipelines.output import check_out
 from pipelines.run import Run
 from pipelines.steps.volume import native_freq
@@ -54,6 +55,7 @@ def staff_channels(
         seed=opened.settings.volume.seed,
     )
     if run.publishes("staffing"):
+        still_ours()
         publish(run.state_dir, "staffing", frame, as_of=as_of, now=now, model_version=model_version)
     if out is not None:
         check_out(out)

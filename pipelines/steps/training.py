@@ -12,26 +12,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
 from data.clock import SYSTEM
+from data.errors import DamagedFile
+from data.files import staging_folder, write_whole
 from data.store import open_store, registry_event
 from data.workspace import Workspace
+from models.bundle import copy_bundle, verify
 from models.champion import champion, models_folder
 from models.gate import GateDecision
 from models.metrics import Interval
-from pipelines.console import Progress, Result
+from pipelines.console import Progress, Result, say
+from pipelines.exclusive import still_ours, writing
+
+if TYPE_CHECKING:
+    from models.registry import ModelVersion
+
+
+class Saveable(Protocol):
+    """A model of any kind."""
+
+    def save(self, folder: Path) -> object:
+        """Write it as a bundle (models.bundle) to a folder that is not there yet."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model on disk, its twin, and everything MLflow is told of it."""
+    """A trained model, its twin, and everything MLflow is told of it."""
 
     kind: str
-    bundle: Path
-    twin: Path
+    model: Saveable
+    twin: Saveable
     as_of: datetime
     twin_as_of: datetime
     decision: GateDecision
@@ -48,20 +62,14 @@ class Candidate:
     summary: tuple[str, ...] = ()
 
 
-def cleared(folder: Path) -> Path:
-    """The folder's place, empty, for a bundle to be written to."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def twin_folder(state_dir: Path, kind: str, version: str) -> Path:
     """Where the twin of a version lies: a bundle, like the version's own."""
     return models_folder(state_dir, kind) / "twins" / version
 
 
 def champion_twin(state_dir: Path, kind: str, known_by: datetime) -> Path | None:
-    """The champion's twin if it had learned from nothing after ``known_by``, else None."""
+    """The champion's twin if it had learned from nothing after ``known_by``, else None; None too
+    where it is damaged, which is said: a model can be judged without it."""
     at_work = champion(state_dir, kind)
     if at_work is None:
         return None
@@ -69,37 +77,34 @@ def champion_twin(state_dir: Path, kind: str, known_by: datetime) -> Path | None
     told = folder.with_suffix(".as_of")
     if not folder.is_dir() or not told.exists():
         return None
-    return folder if datetime.fromisoformat(told.read_text().strip()) <= known_by else None
+    try:
+        verify(folder)
+        as_of = datetime.fromisoformat(told.read_text().strip())
+    except (DamagedFile, ValueError) as error:
+        say(f"the twin of the {kind} model at work cannot be compared with: {error}")
+        return None
+    return folder if as_of <= known_by else None
 
 
 def register(workspace: Workspace, candidate: Candidate, report: Progress) -> Result:
-    """Log and register the candidate, keep its twin, and promote it if the gate lets it pass."""
-    from models.registry import artifact, log_training_run, promote, record_gate
+    """Log and register the candidate, keep its twin, and promote it if the gate lets it pass; alone
+    in the workspace while it does so."""
+    with writing(workspace, "train"):
+        still_ours()
+        return _registered(workspace, candidate, report)
+
+
+def _registered(workspace: Workspace, candidate: Candidate, report: Progress) -> Result:
+    from models.registry import artifact, promote, record_gate
 
     state, kind = workspace.state_dir, candidate.kind
     report(f"logging the {kind} model to MLflow")
-    version = log_training_run(
-        state,
-        kind,
-        candidate.bundle,
-        params=candidate.params,
-        metrics=candidate.metrics,
-        base_rates=candidate.base_rates,
-        data_fingerprint=candidate.data_fingerprint,
-        feature_fingerprint=candidate.feature_fingerprint,
-        as_of=candidate.as_of,
-        example=candidate.example,
-        predictions=candidate.predictions,
-        at=SYSTEM.now(),
-        plots=candidate.plots,
-        tables=candidate.tables,
-        pages=candidate.pages,
-    )
-    twin = twin_folder(state, kind, version.version)
-    twin.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(twin, ignore_errors=True)
-    shutil.copytree(candidate.twin, twin)
-    twin.with_suffix(".as_of").write_text(candidate.twin_as_of.isoformat() + "\n")
+    with staging_folder(models_folder(state, kind) / "new") as staged:
+        bundle, twin = staged / "model", staged / "twin"
+        candidate.model.save(bundle)
+        candidate.twin.save(twin)
+        version = _logged(state, candidate, bundle)
+        _keep_twin(state, candidate, twin, version.version)
     decision = candidate.decision
     with open_store(workspace) as store:
 
@@ -141,6 +146,37 @@ def register(workspace: Workspace, candidate: Candidate, report: Progress) -> Re
         "pages": [str(path) for path in pages],
     }
     return Result(data, lines, exit_code=0 if decision.passed else 1)
+
+
+def _logged(state: Path, candidate: Candidate, bundle: Path) -> ModelVersion:
+    from models.registry import log_training_run
+
+    return log_training_run(
+        state,
+        candidate.kind,
+        bundle,
+        params=candidate.params,
+        metrics=candidate.metrics,
+        base_rates=candidate.base_rates,
+        data_fingerprint=candidate.data_fingerprint,
+        feature_fingerprint=candidate.feature_fingerprint,
+        as_of=candidate.as_of,
+        example=candidate.example,
+        predictions=candidate.predictions,
+        at=SYSTEM.now(),
+        plots=candidate.plots,
+        tables=candidate.tables,
+        pages=candidate.pages,
+    )
+
+
+def _keep_twin(state: Path, candidate: Candidate, twin: Path, version: str) -> None:
+    """The twin beside the version, and what it had learned from: durable, the moment last."""
+    place = twin_folder(state, candidate.kind, version)
+    shutil.rmtree(place, ignore_errors=True)  # of a registry that was deleted and begun anew
+    copy_bundle(twin, place)
+    text = candidate.twin_as_of.isoformat() + "\n"
+    write_whole(place.with_suffix(".as_of"), text.encode())
 
 
 def summarise_training(results: list[Result], as_of: datetime) -> Result:

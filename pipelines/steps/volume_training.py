@@ -21,7 +21,7 @@ from models.volume import (
     train_volume,
 )
 from pipelines.console import Progress, Result
-from pipelines.steps.training import Candidate, champion_twin, cleared, register
+from pipelines.steps.training import Candidate, champion_twin, register
 from pipelines.steps.volume import context_of, horizon_steps, native_freq, series_of
 
 KIND = "volume"
@@ -56,10 +56,6 @@ def train_volume_model(
     twin = train_volume(known, horizon=judged, freq=freq, context=context, seed=settings.seed)
     report(f"training on everything: {history['unique_id'].nunique()} series")
     model = train_volume(history, horizon=horizon, freq=freq, context=context, seed=settings.seed)
-    staging = opened.state_dir / "staging"
-    bundle, twin_bundle = cleared(staging / "volume"), cleared(staging / "volume-twin")
-    model.save(bundle)
-    twin.save(twin_bundle)
     rows = twin.forecast(known, horizon=judged, context=context, levels=settings.levels)
     rows = rows.merge(history, on=["unique_id", "ds"])
     rows = _beside(rows, known, judged, freq, context)
@@ -95,8 +91,8 @@ def train_volume_model(
     }
     candidate = Candidate(
         kind=KIND,
-        bundle=bundle,
-        twin=twin_bundle,
+        model=model,
+        twin=twin,
         as_of=as_of,
         twin_as_of=twin_as_of,
         decision=decision,

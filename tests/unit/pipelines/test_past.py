@@ -181,3 +181,14 @@ def test_promote_and_rollback_reach_who_answers_at_once(company: Path) -> None:
             assert item["risk"] == {str(h): row[f"risk_{h}d"] for h in (7, 14, 30)}
         act(company, "promote", "risk", 2, silent)
         assert live.predict(["c1"])[0] == before[0]
+
+
+def test_outreach_after_a_commit_shows_what_was_decided(company: Path, tmp_path: Path) -> None:
+    first, again = tmp_path / "first.csv", tmp_path / "again.csv"
+    committed = do("outreach", company, commit=True, out=first)
+    for _ in range(2):
+        shown = do("outreach", company, out=again)
+        assert shown.data["already_written"] is True
+        assert shown.data["arms"] == committed.data["arms"]
+        assert again.read_bytes() == first.read_bytes()
+    assert committed.data["arms"].get("treat")  # else no line had a number to format

@@ -1,0 +1,175 @@
+"""One run writes at a time: a lease in the store, with a fencing token, held while a verb works.
+
+Training may take hours, so it excludes another training only, and holds the lease to write when it
+registers what it learned: a night is scored and a model rolled back meanwhile.
+
+A second run waits and says for whom. The lease is renewed while its holder lives; where the holder
+was killed on this machine, a lock that the kernel let go of says so at once, elsewhere the lease
+runs out. A holder that was paused for longer finds its token outdated before it publishes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from data.clock import SYSTEM
+from data.errors import Conflict
+from data.folder import STATE
+from data.store import (
+    Store,
+    check_lease,
+    lease_holder,
+    open_store,
+    release_lease,
+    renew_lease,
+    take_lease,
+)
+from data.workspace import Workspace
+from pipelines.console import say
+
+WRITING, TRAINING = "writing", "training"
+DOES = {WRITING: "is writing into", TRAINING: "is training a model of"}
+LIFETIME = timedelta(seconds=30)
+RENEW_SECONDS = 5.0
+POLL_SECONDS = 0.25
+PATIENCE = timedelta(hours=6)
+"""So long a second run waits: longer than training, shorter than a day."""
+
+
+@dataclass
+class Lease:
+    """The right to do what ``name`` says to a workspace; ``token`` outdates each one before it."""
+
+    store: Store
+    name: str
+    token: int
+
+
+_held: dict[tuple[Path, str], Lease] = {}
+
+
+@contextlib.contextmanager
+def writing(
+    workspace: Workspace, verb: str, patience: timedelta = PATIENCE, name: str = WRITING
+) -> Iterator[Lease]:
+    """Hold a lease of the workspace for the block; wait for whoever has it, and say who that is.
+
+    A run inside a run of the same process shares its lease. Conflict, naming the holder, where it
+    is not free after ``patience``.
+    """
+    held = workspace.path.resolve(), name
+    if held in _held:
+        yield _held[held]
+        return
+    holder = f"presage {verb} (process {os.getpid()} on {socket.gethostname()})"
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(open_store(workspace))
+        token = stack.enter_context(_taken(store, workspace, name, holder, patience))
+        stack.enter_context(_renewed(store, name, token))
+        lease = _held[held] = Lease(store, name, token)
+        try:
+            yield lease
+        finally:
+            del _held[held]
+
+
+@contextlib.contextmanager
+def writing_if_there(folder: Path, verb: str) -> Iterator[None]:
+    """``writing`` where the folder is a workspace with state of its own already; else nothing."""
+    with contextlib.ExitStack() as stack:
+        if (folder / STATE).is_dir():
+            stack.enter_context(writing(Workspace.open(folder), verb))
+        yield
+
+
+def still_ours() -> None:
+    """Conflict if a lease of this process was lost to another run: it must not write any more."""
+    for lease in list(_held.values()):
+        check_lease(lease.store, lease.name, lease.token)
+
+
+@contextlib.contextmanager
+def _taken(
+    store: Store, workspace: Workspace, name: str, holder: str, patience: timedelta
+) -> Iterator[int]:
+    place = workspace.state_dir / f"{name}.lock"
+    lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        token = _wait(store, name, lock, holder, patience)
+        try:
+            yield token
+        finally:
+            release_lease(store, name, token)
+    finally:
+        os.close(lock)
+
+
+def _wait(store: Store, name: str, lock: int, holder: str, patience: timedelta) -> int:
+    """The token, as soon as it can be had."""
+    until, waits_for = time.monotonic() + patience.total_seconds(), None
+    while True:
+        running = lease_holder(store, name, SYSTEM.now())
+        locked = _lock(lock)
+        if running is not None and locked and running[0].endswith(_here()):
+            # it held the lock while it lived, on this machine: it was killed
+            release_lease(store, name, running[1])
+        if locked is not False or running is None:
+            try:
+                return take_lease(store, name, holder, LIFETIME, SYSTEM.now())
+            except Conflict:
+                if locked:
+                    fcntl.flock(lock, fcntl.LOCK_UN)
+        who = running[0] if running is not None else "another run"
+        if waits_for != who:
+            waits_for = who
+            say(f"waiting for {who} to end: it {DOES[name]} this workspace")
+        if time.monotonic() > until:
+            raise Conflict(f"{who} {DOES[name]} this workspace; run again when it has ended")
+        time.sleep(POLL_SECONDS)
+
+
+def _lock(handle: int) -> bool | None:
+    """Whether the lock is ours now; None where the file system knows no locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _here() -> str:
+    return f" on {socket.gethostname()})"
+
+
+@contextlib.contextmanager
+def _renewed(store: Store, name: str, token: int) -> Iterator[None]:
+    """Renew the lease from a thread until the block ends, or another run has taken it."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(RENEW_SECONDS):
+            try:
+                renew_lease(store, name, token, LIFETIME, SYSTEM.now())
+            except Conflict:
+                return  # the block finds out before it publishes
+            except Exception:  # the store is busy or the disk full: the next time may do
+                continue
+
+    thread = threading.Thread(target=renew, name="presage-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
