@@ -44,7 +44,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         {
             "ticket_id": f"t{i}-{day}",
-            "opened_at": START + timedelta(days=day, hours=int(rng.integers(8, 18))),
+            "opened_at": (opened := START + timedelta(days=day, hours=int(rng.integers(8, 18)))),
+            "resolved_at": opened + timedelta(hours=1),
             "channel": "email",
             "customer_id": f"c{i}",
             "topic": "billing",
@@ -53,7 +54,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(40)
         for day in range(i % 9, 80, 9)
     ]
-    customers = pd.DataFrame({"customer_id": [f"c{i}" for i in range(40)], "signed_up_at": START})
+    customers = pd.DataFrame({
+        "customer_id": [f"c{i}" for i in range(40)], "signed_up_at": START, "email_consent": True,
+    })  # fmt: skip
     write_tables(folder, {"customers": customers, "tickets": pd.DataFrame(rows)})
     set_setting(folder, "volume.freq", "D")
     set_setting(folder, "volume.horizon_days", 7.0)
