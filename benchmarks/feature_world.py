@@ -62,8 +62,8 @@ def _made(folder: Path, customers: int, rows: dict[str, int]) -> Path:
     files = {p.stem: p for p in folder.glob("*.parquet") if p.name != KNOWN}
     tables = {
         name: {
-            "rows": pq.read_metadata(file).num_rows, "sha256": "", "newest_birth": None,
-            "seen_from_birth": TABLES[name].birth is not None, "versioned": False,
+            "rows": pq.read_metadata(file).num_rows, "sha256": sha256_of(file),
+            "newest_birth": None, "seen_from_birth": TABLES[name].birth is not None, "versioned": False,
         }
         for name, file in files.items()
     }  # fmt: skip
