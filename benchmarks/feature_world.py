@@ -63,7 +63,8 @@ def _made(folder: Path, customers: int, rows: dict[str, int]) -> Path:
     tables = {
         name: {
             "rows": pq.read_metadata(file).num_rows, "sha256": sha256_of(file),
-            "newest_birth": None, "seen_from_birth": TABLES[name].birth is not None, "versioned": False,
+            "newest_birth": None, "seen_from_birth": TABLES[name].birth is not None,
+            "versioned": False,
         }
         for name, file in files.items()
     }  # fmt: skip
