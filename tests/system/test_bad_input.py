@@ -114,6 +114,8 @@ def test_a_damaged_model_is_refused_by_name(run_presage, trained_workspace, tmp_
     content = bytearray(text.read_bytes())
     content[len(content) // 2] ^= 1
     text.write_bytes(bytes(content))
+    # scores that are current would be opened, and no model
+    shutil.rmtree(folder / ".presage" / "published", ignore_errors=True)
     assert "trees_7d.txt" in _refused(run_presage, "score", folder)
 
 
