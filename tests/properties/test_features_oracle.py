@@ -175,6 +175,8 @@ def holds(p: Any, row: dict[Any, Any], t: datetime) -> bool | None:
     right = p.right if isinstance(p.right, float | int) else value_of(p.right, row)
     if left is None or right is None:
         return None
+    # a span of time is compared in microseconds, as a filter writes it
+    left, right = (x / US if isinstance(x, timedelta) else x for x in (left, right))
     return {
         "<": left < right,
         "<=": left <= right,
