@@ -16,7 +16,7 @@ Then one part is switched off at a time and the model is learned again:
 A line gives what the part gains: the mean over cases and horizons of the relative gain in average
 precision and in log loss, each with twice its standard error over the cases, and on how many cases
 it is positive. Causes of topics are judged on the newest fifth of each training set: the gain in
-the log loss of the next complaint's topic. Texts are judged by ``benchmarks/texts.py``.
+the log loss of the next complaint's topic. Texts are judged by ``benchmarks.texts``.
 """
 
 from __future__ import annotations

@@ -84,25 +84,24 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     return f' Did you mean "{near[0]}"?' if near else ""
 
 
-@contextlib.contextmanager
-def at_file(path: Path) -> Iterator[None]:
+def at_file(path: Path) -> contextlib.AbstractContextManager[None]:
     """Have errors of the block remember which file was being written; ``in_words`` names it."""
-    try:
-        yield
-    except Exception as error:
-        if not hasattr(error, "presage_file"):
-            error.presage_file = path  # type: ignore[attr-defined]
-        raise
+    return _remembering("presage_file", path)
+
+
+def at_step(name: str) -> contextlib.AbstractContextManager[None]:
+    """Have errors of the block remember what was being done; ``in_words`` names it."""
+    return _remembering("presage_step", name)
 
 
 @contextlib.contextmanager
-def at_step(name: str) -> Iterator[None]:
-    """Have errors of the block remember what was being done; ``in_words`` names it."""
+def _remembering(attribute: str, value: object) -> Iterator[None]:
+    """The innermost block that an error left is the one that it remembers."""
     try:
         yield
     except Exception as error:
-        if not hasattr(error, "presage_step"):
-            error.presage_step = name  # type: ignore[attr-defined]
+        if not hasattr(error, attribute):
+            setattr(error, attribute, value)
         raise
 
 

@@ -169,15 +169,12 @@ def remove_abandoned(parent: Path) -> list[str]:
         except OSError:  # gone meanwhile, a link, or not ours to open
             continue
         try:
-            if _locked(handle):
+            if take_lock(handle):
                 if left.is_dir():
                     shutil.rmtree(left, ignore_errors=True)
                 else:
                     left.unlink(missing_ok=True)
                 removed.append(left.name)
-        except OSError as error:
-            if error.errno not in UNSUPPORTED:
-                raise
         finally:
             os.close(handle)
     return removed
@@ -190,21 +187,25 @@ def _claimed(parent: Path, mode: int) -> tuple[Path, int]:
         staged.mkdir(mode)
         handle = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW)
         try:
-            # somebody who sweeps may have been between the two lines above
-            if _locked(handle) and staged.exists():
-                return staged, handle
-        except OSError as error:
-            if error.errno in UNSUPPORTED:
-                return staged, handle
+            ours = take_lock(handle)
+        except OSError:
             os.close(handle)
             raise
+        # somebody who sweeps may have been between the making and the lock
+        if ours is None or (ours and staged.exists()):
+            return staged, handle
         os.close(handle)
 
 
-def _locked(handle: int) -> bool:
-    """Whether the lock on an open file or folder was free; it is ours then."""
+def take_lock(handle: int) -> bool | None:
+    """Whether the lock on an open file or folder is ours now; None where the file system knows no
+    locks. The kernel lets go of it when the handle is closed, or its process ends."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno in UNSUPPORTED:
+            return None
+        raise
     return True

@@ -5,8 +5,8 @@ then a matter of weights (``models.bootstrap``), and labels may be **soft**, a p
 known truth in place of 0 or 1: a row of label 0.3 counts as 0.3 of a complaint and 0.7 of none.
 scikit-learn takes such a row as two, y = 1 with weight w·y and y = 0 with weight w·(1 − y), and the
 tests hold these to its answers, to 1e-12. It is not called here because a thousand resamplings of
-each metric would take four to twenty times as long (2,000 rows: AUC 3.5 ms against 0.2), and
-because its log loss clips a prediction of 0 that was wrong.
+each metric would take several times as long, and because its log loss clips a prediction of 0 that
+was wrong.
 
 Errors are DataError and say which of these it was: no rows, lengths that differ, labels or
 predictions that are missing, outside of [0, 1], or of one class only.

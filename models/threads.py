@@ -1,7 +1,7 @@
 """Linear algebra on one thread.
 
 Fits run side by side, one a core. Linear algebra that brings its own pool of threads then waits for
-itself: on two cores the same fits took twice the CPU time. And no sum depends on how many threads
+itself and burns CPU time. And no sum depends on how many threads
 a machine has.
 """
 

@@ -31,12 +31,13 @@ def silent(message: str, share: float | None = None) -> None:
 
 
 class Timed:
-    """Progress that remembers how long each stage took.
+    """Progress that remembers how long each stage took: what a message says before a colon.
 
     >>> watched = Timed(silent)
-    >>> watched("computing features")
-    >>> watched.ended()[0].split(" of CPU")[1]
-    ' computing features'
+    >>> for message in ("computing features", "search: trial 1", "search: trial 2"):
+    ...     watched(message)
+    >>> [line.split(" of CPU ")[1] for line in watched.ended()]
+    ['computing features', 'search']
     """
 
     def __init__(self, report: Progress) -> None:
@@ -44,16 +45,17 @@ class Timed:
         self._stages: list[tuple[str, float, float]] = []
 
     def __call__(self, message: str, share: float | None = None) -> None:
-        if not self._stages or message != self._stages[-1][0]:
-            self._stages.append((message, time.perf_counter(), time.process_time()))
+        stage = message.partition(":")[0]
+        if not self._stages or stage != self._stages[-1][0]:
+            self._stages.append((stage, time.perf_counter(), time.process_time()))
         self._report(message, share)
 
     def ended(self) -> list[str]:
         """Where the time went: a line for each stage, in their order."""
         ends = [*self._stages[1:], ("", time.perf_counter(), time.process_time())]
         return [
-            f"  {until - since:4.0f} s, {cpu_until - cpu_since:4.0f} s of CPU {message}"
-            for (message, since, cpu_since), (_, until, cpu_until) in zip(
+            f"  {until - since:4.0f} s, {cpu_until - cpu_since:4.0f} s of CPU {stage}"
+            for (stage, since, cpu_since), (_, until, cpu_until) in zip(
                 self._stages, ends, strict=True
             )
         ]
@@ -87,17 +89,18 @@ def progress(as_json: bool) -> Iterator[Progress]:
 
     An error of the block remembers the last step that was reported.
     """
-    steps = ["starting"]
+    step = "starting"
     with _shown(as_json) as show:
 
         def report(message: str, share: float | None = None) -> None:
-            steps.append(message)
+            nonlocal step
+            step = message
             show(message, share)
 
         try:
             yield report
         except Exception as error:
-            with at_step(steps[-1]):
+            with at_step(step):
                 raise error
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from data.clock import SYSTEM
 from data.errors import Conflict
+from data.files import take_lock
 from data.folder import STATE
 from data.store import (
     Store,
@@ -118,7 +119,7 @@ def _wait(store: Store, name: str, lock: int, holder: str, patience: timedelta) 
     until, waits_for = time.monotonic() + patience.total_seconds(), None
     while True:
         running = lease_holder(store, name, SYSTEM.now())
-        locked = _lock(lock)
+        locked = take_lock(lock)
         if running is not None and locked and running[0].endswith(_here()):
             # it held the lock while it lived, on this machine: it was killed
             release_lease(store, name, running[1])
@@ -135,17 +136,6 @@ def _wait(store: Store, name: str, lock: int, holder: str, patience: timedelta) 
         if time.monotonic() > until:
             raise Conflict(f"{who} {DOES[name]} this workspace; run again when it has ended")
         time.sleep(POLL_SECONDS)
-
-
-def _lock(handle: int) -> bool | None:
-    """Whether the lock is ours now; None where the file system knows no locks."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
 
 
 def _here() -> str:

@@ -85,6 +85,7 @@ def train_risk(
     rows, order = _rows(features, labels, wanted, settings, cards)
     encoder = rows.encoder
     sorted_labels = labels.iloc[order]
+    followed = sorted_labels if choices else sorted_labels.drop(columns=[*CHOICES], errors="ignore")
     contacts = _contacts(sorted_labels, wanted)
     slices = slices_of(rows, wanted, settings, gap_days)
     found = try_parts(rows, slices, wanted, settings, seed)
@@ -97,10 +98,7 @@ def train_risk(
     fits: list[Callable[[], Any]] = [
         lambda: _tickets(rows, contacts, wanted[-1], before, judged, alone, seed),
         *(partial(_parts, found, h, alone, seed) for h in wanted),
-        *(
-            partial(_next, rows, sorted_labels, of if choices else None, causes, seed, alone)
-            for of in CHOICES
-        ),
+        *(partial(_next, rows, followed, of, causes, seed, alone) for of in CHOICES),
     ]
     tickets, *learned, topic, channel = together(fits, settings.num_threads)
     parts = [part for of_horizon in learned for part in of_horizon]
@@ -274,14 +272,14 @@ def _dispersion(expected: Array, weights: Array, any_seen: float) -> float:
 def _next(
     rows: Rows,
     labels: pd.DataFrame,
-    column: str | None,
+    column: str,
     causes: Hazards | None,
     seed: int,
     settings: RiskSettings,
 ) -> Any:
-    """What the next complaint chooses in ``column``, None without; ``causes``: those of the longest
-    horizon, as the last trial learned them, so that later rows can tell whether they help."""
-    if column is None or column not in labels.columns:
+    """What the next complaint chooses; ``causes``: those of the longest horizon, as the last trial
+    learned them, so that later rows can tell whether they help."""
+    if column not in labels.columns:
         return None
     followed = drawn(rows, labels[column].notna().to_numpy(), settings.most_rows_of_choice)
     return learn_choice(

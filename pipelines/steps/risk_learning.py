@@ -98,13 +98,11 @@ def learn(
             say=report,
         )
         learner = searched.settings
-        twin = with_view(
-            _trained(known, read.labels, settings, view, horizons, learner, False), view, read.model
-        )
+        twin = _trained(known, read.labels, settings, view, horizons, learner, choices=False)
+        twin = with_view(twin, view, read.model)
     report(f"training on {len(rows.features)} rows, {len(view.names)} features")
-    model = with_view(
-        _trained(rows, read.labels, settings, view, horizons, learner, True), view, read.model
-    )
+    model = _trained(rows, read.labels, settings, view, horizons, learner, choices=True)
+    model = with_view(model, view, read.model)
     model = replace(model, repeat=repeat_of(rows, read.labels))
     return Learned(model, twin, judged, rows, horizons, view, read, searched)
 
@@ -163,6 +161,7 @@ def _trained(
     view: FeatureView,
     horizons: tuple[int, ...],
     learner: RiskSettings,
+    *,
     choices: bool,
 ) -> RiskModel:
     """The model of what was known when the rows were; ``tables``: whose tickets say what
@@ -187,6 +186,17 @@ def _trained(
     )
 
 
+def judging_moments(many: int) -> int:
+    """How many of so many moments judge: the newest fifth, four to eight of them.
+
+    Four weeks could not tell a model from the logistic regression where two months could.
+
+    >>> [judging_moments(many) for many in (3, 22, 30, 52)]
+    [4, 4, 6, 8]
+    """
+    return min(max(many // 5, 4), 8)
+
+
 def _twin(
     learned: TrainingSet,
     read: Reading,
@@ -197,9 +207,8 @@ def _twin(
 ) -> tuple[RiskModel, pd.DataFrame]:
     """A model that learned from what was known at E, and the labels from E on that judge it.
 
-    The newest fifth of the moments judges, four to eight of them; in a short history one. (Four
-    weeks could not tell a model from the logistic regression where both months around them could.)
-    The index of the judging rows is ``learned``'s.
+    ``judging_moments`` say how many moments judge; in a short history one does. The index of the
+    judging rows is ``learned``'s.
     """
     complete = learned.labels[f"label_{max(horizons)}d"].notna()
     times = sorted(learned.labels.loc[complete, "as_of"].unique())
@@ -209,7 +218,7 @@ def _twin(
             f"about {max(horizons)} more days of history are needed"
         )
     refusal: DataError | None = None
-    for count in (min(max(len(times) // 5, 4), 8), 1):
+    for count in (judging_moments(len(times)), 1):
         if count > len(times):
             continue
         judged = learned.labels[learned.labels["as_of"].isin(times[-count:]) & complete]
@@ -218,7 +227,7 @@ def _twin(
         try:
             known = known_by(learned, since, read.labels, HORIZONS, settings)
             usual = risk_settings(settings.risk, num_threads=THREADS)
-            twin = _trained(known, read.labels, settings, view, horizons, usual, False)
+            twin = _trained(known, read.labels, settings, view, horizons, usual, choices=False)
             return with_view(twin, view, read.model), judged
         except DataError as error:
             refusal = error

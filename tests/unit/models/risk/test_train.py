@@ -135,3 +135,19 @@ def test_shuffled_labels_teach_nothing(make_world: World, small: RiskSettings) -
     complaints, others = y.sum(), len(y) - y.sum()
     error = np.sqrt((complaints + others + 1) / (12 * complaints * others))  # of an area of 0.5
     assert abs(roc_auc(y, model.predict(features[~past])["risk_7d"]) - 0.5) < 3 * error
+
+
+def test_without_choices_the_risks_are_the_same_and_no_topic_is_learned(
+    make_world: World,
+    small: RiskSettings,
+) -> None:
+    features, labels = make_world(customers=300, seed=3)
+    whole = train_risk(features, labels, settings=small, cards=CARDS)
+    risks_only = train_risk(features, labels, settings=small, cards=CARDS, choices=False)
+    assert whole.topic is not None and whole.channel is not None
+    assert risks_only.topic is None and risks_only.channel is None
+    asked = features.head(50)
+    risks = [f"risk_{h}d" for h in whole.horizons]
+    pd.testing.assert_frame_equal(
+        whole.predict(asked)[risks], risks_only.predict(asked, choices=False)[risks]
+    )
