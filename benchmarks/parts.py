@@ -7,7 +7,6 @@ labels; ``--real`` adds online retail and incidents, each at all its cutoffs, ju
 Then one part is switched off at a time and the model is learned again:
 
 - hazards: the regression on all features stands in;
-- core: no regression on the columns that any company has;
 - days: all days of a window are worth the same;
 - mixing: the usual shares of a horizon's own parts, calibrated by a slope and a level;
 - other horizons: a horizon is mixed from its own parts alone;
@@ -148,13 +147,12 @@ def nothing(*_: Any, **__: Any) -> None:
 
 OFF: Mapping[str, Sequence[tuple[Any, str, Callable[..., Any]]]] = {
     "hazards": ((forward, "fit_causes", nothing), (train, "fit_causes", nothing)),
-    "core": ((forward, "fit_core", nothing), (train, "fit_core", nothing)),
     "days": (),
     "mixing": ((forward, "mix", own_shares),),
     "other horizons": ((forward, "mix", own_parts),),
     "level": ((train, "levels", one_step),),
 }
-ANEW = ("hazards", "core")
+ANEW = ("hazards",)
 """Parts whose switch changes what is fitted; the others only change how it is mixed."""
 
 

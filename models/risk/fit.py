@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.risk.columns import COLUMNS
 from models.risk.encode import Encoder, Matrix
 from models.risk.hazards import Hazards, Roles, fit_hazards, roles_of
 from models.risk.linear import Linear, design, designed, fit_linear
@@ -290,19 +289,3 @@ def _fewer(kept: Mask, weights: Array, most: int) -> tuple[npt.NDArray[np.int64]
     positions = np.flatnonzero(kept)
     step = max(-(-len(positions) // most), 1)
     return positions[::step], weights[::step]
-
-
-def fit_core(
-    rows: Rows, kept: Mask, weights: Array, horizon: int, settings: RiskSettings
-) -> Linear | None:
-    """A regression on the columns that any company has (models/risk/columns.py); None without."""
-    place = {name: at for at, name in enumerate(rows.encoder.columns)}
-    columns = [place[name] for name in COLUMNS if name in place]
-    if not columns:
-        return None
-    few, own = _fewer(kept, weights, settings.most_rows_of_regression)
-    terms = design(rows.matrix[few], rows.encoder, own, columns)
-    values = designed(rows.matrix[few], terms)
-    y = rows.y[horizon][few]
-    [core] = fit_linear(values, terms, y, own, penalties=(settings.core_penalty,))
-    return core

@@ -18,7 +18,6 @@ from models.metrics import average_precision, log_loss, roc_auc
 from models.risk.fit import (
     Rows,
     fit_causes,
-    fit_core,
     fit_regressions,
     together,
     training,
@@ -32,9 +31,8 @@ from models.risk.settings import RiskSettings
 Array = npt.NDArray[np.float64]
 
 
-PRIORS = {False: (0.4, 0.3, 0.3), True: (0.35, 0.35, 0.3)}
-"""Shares that the mixture is drawn to within a horizon: of trees, regression and core; and, where
-causes add up, of trees, hazards and core. The core is left out where no column of it is there."""
+SHARES = (0.55, 0.45)
+"""Shares that the mixture is drawn to within a horizon: of trees, and of hazards or regression."""
 
 
 class Trial:
@@ -47,7 +45,6 @@ class Trial:
         self.trees: dict[int, dict[int, Array]] = {}
         self.linear: dict[int, Array] = {}
         self.hazards: dict[int, Array] = {}
-        self.core: dict[int, Array] = {}
         self.causes: dict[int, Hazards] = {}
         held = rows.matrix[part.judged]
         causes: Hazards | None = None
@@ -56,9 +53,6 @@ class Trial:
             causes = fit_causes(rows, kept, weights, h, settings, causes)
             if causes is not None:
                 self.causes[h], self.hazards[h] = causes, causes.score(held)
-            core = fit_core(rows, kept, weights, h, settings)
-            if core is not None:
-                self.core[h] = core.score(held)
 
     def _rows(self, rows: Rows, horizon: int, settings: RiskSettings) -> tuple[Mask, Array]:
         return training(
@@ -82,8 +76,7 @@ class Trial:
     def parts(self, horizon: int, rounds: int) -> list[Array]:
         """The scores of a horizon's parts, in the order in which a model has them."""
         beside = self.hazards if horizon in self.hazards else self.linear
-        core = [self.core[horizon]] if horizon in self.core else []
-        return [self.trees[horizon][rounds], beside[horizon], *core]
+        return [self.trees[horizon][rounds], beside[horizon]]
 
 
 @dataclass(frozen=True)
@@ -230,11 +223,8 @@ def mixtures_of(
     mixtures, forward = {}, {}
     for at, h in enumerate(horizons):
         y = np.concatenate([rows.y[h][trial.judged] for trial in trials])
-        shares: tuple[float, ...] = PRIORS[bool(trials[0].hazards)]
-        if not trials[0].core:
-            shares = shares[:2]
         prior = np.zeros(scores.shape[1])
-        prior[len(shares) * at : len(shares) * (at + 1)] = shares
+        prior[len(SHARES) * at : len(SHARES) * (at + 1)] = SHARES
         ones = np.ones(len(y))
         mixtures[h] = mix(
             scores,

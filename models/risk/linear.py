@@ -85,17 +85,12 @@ def linear_from_json(found: Mapping[str, Any]) -> Linear:
     return Linear(float(found["intercept"]), terms)
 
 
-def design(
-    matrix: Matrix, encoder: Encoder, weights: Array, columns_of: Sequence[int] | None = None
-) -> tuple[Term, ...]:
-    """The terms, still of weight 1, that these training rows can support.
-
-    ``columns_of``: positions of the matrix columns to use; None: all.
-    """
+def design(matrix: Matrix, encoder: Encoder, weights: Array) -> tuple[Term, ...]:
+    """The terms, still of weight 1, that these training rows can support."""
     terms: list[Term] = []
     columns = _Columns(matrix)
     total = weights.sum()
-    for at in range(matrix.shape[1]) if columns_of is None else columns_of:
+    for at in range(matrix.shape[1]):
         absent = columns.missing(at)
         if RARE <= absent.sum() <= len(absent) - RARE:
             share = float((weights * absent).sum() / total)

@@ -1,8 +1,7 @@
 """A trained risk model: feature frame in, calibrated risks out, with the reasons.
 
-Each horizon's risk is a mixture (models/risk/mixture.py) of trees, hazards (a regression on all
-features where causes do not add up) and a core regression on a few; those of other horizons may
-have a share. A longer window
+Each horizon's risk is a mixture (models/risk/mixture.py) of trees and hazards (a regression on all
+features where causes do not add up); those of other horizons may have a share. A longer window
 holds a shorter one, so a horizon's log odds are at least those of every shorter horizon: that is
 part of the definition, not a repair afterwards, and the reasons follow it (they are the reasons of
 the horizon that set the value).
@@ -46,8 +45,8 @@ TICKET_DAYS = 30
 class Part:
     """One score, trained on the labels of one horizon.
 
-    ``trees``, ``hazards`` (causes that add up), ``linear`` (a regression on all features),
-    ``core`` (one on the few of models/risk/columns.py) or ``rule`` (a table, models/risk/rule.py).
+    ``trees``, ``hazards`` (causes that add up), ``linear`` (a regression),
+    ``core`` (one on few features, in bundles of before) or ``rule`` (a table, models/risk/rule.py).
     """
 
     kind: Literal["trees", "linear", "core", "hazards", "rule"]

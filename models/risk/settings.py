@@ -34,8 +34,6 @@ class RiskSettings:
     trees: TreeSettings = field(default_factory=TreeSettings)
     penalties: tuple[float, ...] = (1000.0, 100.0, 10.0)
     """Ridge penalties of the regression to choose from, in pseudo-rows."""
-    core_penalty: float = 10.0
-    """Ridge penalty of the regression on the few columns that any company has."""
     half_life_days: float = 720.0
     """A row this much older than the newest weighs half."""
     others_per_complaint: float = 10.0

@@ -1,7 +1,7 @@
 """A logistic regression as a real model, for where the gate refused the one that learned.
 
 The baseline of models/risk/baselines.py is computed from the tables and cannot be served: a service
-computes features of a view. Here the same columns are told in the language of features, so it is a
+computes features of a view. Here the same columns are features, so it is a
 ``RiskModel`` like any other, and ``view_of_logistic`` takes none of them from the view that the
 refused model saw. It knows recency and frequency, and the state of orders, tickets and use; what it
 expects of contacts, topic and channel is the rule's (models/risk/rule.py).
@@ -23,13 +23,45 @@ from data.tables import Tables
 from features.complaint import ComplaintRule, complaint_predicate
 from features.spec import FeatureView
 from features.views import absent_columns, all_features, without
-from models.risk.columns import COLUMNS
 from models.risk.encode import Encoder
 from models.risk.enough import check_history
 from models.risk.linear import design, designed, fit_linear
 from models.risk.model import Part, RiskModel
 from models.risk.rule import rule_view, train_rule
 from models.risk.settings import RiskSettings
+
+WINDOWS = {
+    "tickets_complaint": (7, 28, 90, 365),
+    "tickets": (7, 28, 90, 365),
+    "orders": (7, 28, 90, 365),
+    "usage": (7, 28, 90),
+}
+COLUMNS = (
+    "tickets_complaint_since_last_days",
+    "tickets_complaint_count",
+    "customers_since_first_days",
+    *(f"{of}_since_last_days" for of in WINDOWS if of != "tickets_complaint"),
+    *(f"{of}_count_{days}d" for of, windows in WINDOWS.items() for days in windows),
+    "tickets_open_now",
+    "tickets_open_age_days",
+    "tickets_unanswered_now",
+    "tickets_unanswered_age_days",
+    "orders_open_now",
+    "orders_open_age_days",
+    "orders_overdue_now",
+    "orders_overdue_age_days",
+    "orders_delivered_count_7d",
+    "orders_late_delivered_count_28d",
+    "orders_late_delivered_count_90d",
+    "orders_amount_sum_90d",
+    "usage_errors_sum_7d",
+    "usage_errors_sum_28d",
+    "usage_payment_failed_count_28d",
+)
+"""Features by name, the rule's two first."""
+
+PENALTY = 10.0
+"""Ridge penalty in pseudo-rows: so few columns have little to get wrong."""
 
 
 def view_of_logistic(complaint: ComplaintRule, tables: Tables) -> FeatureView:
@@ -73,6 +105,6 @@ def train_logistic(
         rows, weights = matrix[few], np.ones(len(few))
         terms = design(rows, encoder, weights)
         values = designed(rows, terms)
-        [linear] = fit_linear(values, terms, y[few], weights, penalties=(settings.core_penalty,))
+        [linear] = fit_linear(values, terms, y[few], weights, penalties=(PENALTY,))
         parts.append(Part("linear", horizon, linear))
     return replace(rule, encoder=encoder, parts=tuple(parts), golden=matrix[:1])

@@ -32,7 +32,6 @@ from models.risk.fit import (
     drawn,
     fit_causes,
     fit_contacts,
-    fit_core,
     fit_regressions,
     fit_trees,
     gather,
@@ -125,16 +124,14 @@ def _parts(found: Trials, horizon: int, settings: RiskSettings, seed: int) -> li
     known = rows.known(h)
     kept, weights = training(rows, known, h, settings, settings.most_rows)
     trees = Part("trees", h, fit_trees(rows, kept, weights, h, found.rounds[h], settings, seed))
-    core = fit_core(rows, kept, weights, h, settings)
-    few = [Part("core", h, core)] if core is not None else []
     start = found.trials[-1].causes.get(h)
     if start is not None:
         more = training(
             rows, known, h, settings, settings.most_rows_of_hazards, settings.others_of_hazards
         )
-        return [trees, Part("hazards", h, fit_causes(rows, *more, h, settings, start)), *few]
+        return [trees, Part("hazards", h, fit_causes(rows, *more, h, settings, start))]
     [linear] = fit_regressions(rows, kept, weights, h, (found.penalty,), settings)
-    return [trees, Part("linear", h, linear), *few]
+    return [trees, Part("linear", h, linear)]
 
 
 def forward_loss(
