@@ -19,6 +19,12 @@ from pipelines.run import Run
 from serving.outreach.candidates import candidates, effects_of
 from serving.outreach.policy import COLUMNS, plan
 
+ARMS = {
+    "treat": "are contacted",
+    "holdout": "are left alone at random, to measure what a contact changes",
+    "capacity": "would be next, were there more capacity",
+    "ineligible": "are not eligible",
+}
 NUMBERS = ("propensity", "risk", "uplift", "value")
 
 
@@ -66,13 +72,12 @@ def decide(
     arms = frame["arm"].value_counts()
     lines = [
         *(
-            f"past contacts ({e.action}, {e.rows} customers) changed complaints by "
-            f"{e.relative:+.0%} ({e.low:+.0%} to {e.high:+.0%}), base rate {e.base_rate:.1%}"
+            f"past contacts ({'of any kind' if e.action == 'all' else e.action}, {e.rows} "
+            f"customers) changed complaints by {e.relative:+.0%} (95 % interval {e.low:+.0%} to "
+            f"{e.high:+.0%}); uncontacted, {e.base_rate:.1%} complain within 30 days"
             for e in effects
         ),
-        "  ".join(
-            f"{arm}: {arms.get(arm, 0)}" for arm in ("treat", "holdout", "capacity", "ineligible")
-        ),
+        f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
         *_told(frame),
         "recorded and queued" if commit or written else "a dry run: nothing was recorded",
         *([f"written to {out}"] if out else []),
