@@ -1,6 +1,6 @@
 """`presage demo`: the whole loop on a simulated company, told as it goes, then served.
 
-The company has twelve thousand customers who order, subscribe and write often: some three hundred
+The company has ten thousand customers who order, subscribe and write often: some three hundred
 contacts a day. Its settings promise what its opening hours can keep.
 """
 
@@ -22,14 +22,14 @@ from serving.published import newest
 if TYPE_CHECKING:
     from data.simulate import Company, Rates
 
-CUSTOMERS, DAYS = 12_000, 400
+CUSTOMERS, DAYS = 10_000, 400
 TRIAL_DAYS, TRIAL_FUTURES = 7, 4
 HOUR = 3600
 SETTINGS: Mapping[str, object] = {
-    # half a year of moments, smaller trees and fewer reasons teach and tell enough for a demo
-    "risk.as_ofs": 14,
-    "risk.as_of_step_days": 14,
-    "risk.trees": 60,
+    # nine moments a month apart, smaller trees and fewer reasons teach and tell enough for a demo
+    "risk.as_ofs": 9,
+    "risk.as_of_step_days": 30,
+    "risk.trees": 40,
     "risk.reasons_for": 1000,
     # the simulated company rosters by the hour
     "staffing.interval_minutes": 60,
@@ -50,7 +50,7 @@ def rates() -> Rates:
     from data.simulate import Rates, asking_more
 
     return replace(
-        asking_more(Rates(), 6.0),
+        asking_more(Rates(), 7.0),
         channel_shares=(0.46, 0.28, 0.20, 0.06),
         handle_seconds=(480.0, 540.0, 900.0, 330.0),
         staffing_slack=1.2,
