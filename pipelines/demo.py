@@ -96,8 +96,11 @@ def run(
     workspace = Workspace.open(directory)
     at: dict[str, Any] = {"workspace": directory, "as_of": None}
     tell("What the models are worth", FLOWS["train"](plain, report, **at, only=None))
+    FLOWS["score"](plain, report, **at)
+    contacts = FLOWS["forecast"](plain, report, **at)
+    # both are built; opened again, the scores are those that agree with the forecast
     tell("Which customers, and why", FLOWS["score"](plain, report, **at))
-    tell("How many contacts", FLOWS["forecast"](plain, report, **at))
+    tell("How many contacts", contacts)
     tell("How many people, and when", FLOWS["staff"](plain, report, **at))
     tell(
         f"Is the plan enough? {TRIAL_FUTURES} futures of the company, {TRIAL_DAYS} days each, "

@@ -143,8 +143,9 @@ def score_customers(run: Run, horizons: tuple[int, ...] | None, out: Path | None
             "out": str(out) if out else None,
         },
         [
-            f"{len(frame)} customers scored by {scores.model_version}; about {expected:.0f} "
-            f"complain within {middle[5:-1]} days. The riskiest:",
+            f"{len(frame)} customers scored by {scores.model_version}; about {expected:.0f} of "
+            f"them ({expected / max(len(frame), 1):.1%}) complain within {middle[5:-1]} days. The "
+            "riskiest:",
             *table(["customer", middle, "topic", "channel", "because"], rows),
             *(run.not_published("scores") or [scores.line]),
             *([f"written to {out}"] if out else []),
