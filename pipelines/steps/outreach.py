@@ -78,7 +78,7 @@ def decide(
             for e in effects
         ),
         f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
-        *_told(frame),
+        *_told(frame, risks[-1]),
         "recorded and queued" if commit or written else "a dry run: nothing was recorded",
         *([f"written to {out}"] if out else []),
     ]
@@ -147,15 +147,16 @@ def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> 
     append_decisions(store, run_id, decisions, SYSTEM.now(), outbox)
 
 
-def _told(frame: pd.DataFrame) -> list[str]:
+def _told(frame: pd.DataFrame, risk_name: str) -> list[str]:
     treated = frame[frame["arm"] == "treat"]
     first = treated.sort_values(["value", "risk"], ascending=False, na_position="last").head(5)
     rows = [
         [r.customer_id, r.action, r.channel, f"{r.risk:.1%}", _effect(r.uplift), r.reason]
         for r in first.itertuples()
     ]
-    return table(["customer", "action", "by", "risk", "uplift", "why"], rows) if rows else []
+    header = ["customer", "action", "by", risk_name, "a contact lowers it by", "chosen as"]
+    return table(header, rows) if rows else []
 
 
 def _effect(uplift: float) -> str:
-    return "not measured" if pd.isna(uplift) else f"{uplift:+.2%}"
+    return "not measured" if pd.isna(uplift) else f"{100 * uplift:.1f} points"
