@@ -313,6 +313,10 @@ class Engine:
         _above_zero(self.memory_limit_gb, "memory_limit_gb")
         _not_negative(self.threads, "threads")
 
+    @property
+    def memory_limit_bytes(self) -> int:
+        return int(self.memory_limit_gb * 1e9)
+
 
 @dataclass(frozen=True)
 class StoreSettings:

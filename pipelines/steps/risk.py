@@ -101,13 +101,15 @@ def predictor_of(run: Run) -> Predictor:
 
 
 def _scored(run: Run, predictor: Predictor) -> pd.DataFrame:
-    spine = customers_at(run.snapshot, [run.as_of])
+    limit = run.settings.engine.memory_limit_bytes // 2
+    spine = customers_at(run.snapshot, [run.as_of], memory_limit=limit)
     if spine.empty:
         raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}")
     run.report(f"scoring {len(spine)} customers")
     return predictor.score(
         spine,
-        predictor.history(run.snapshot),
+        run.snapshot,
+        memory_limit=limit,
         reasons_for=run.settings.risk.reasons_for,
         num_threads=2,
         language=run.settings.risk.reasons_language,
