@@ -37,7 +37,6 @@ from data.store.events import (
     Event,
     append_events,
     event_frames,
-    events_of_customers,
     events_since,
     find_response,
     remember_response,
@@ -72,7 +71,6 @@ from data.store.overrides import (
 )
 from data.store.publications import (
     Publication,
-    predictions_of,
     publications,
     publish_frame,
     read_forecast,
@@ -80,7 +78,6 @@ from data.store.publications import (
     registry_event,
     registry_history,
     save_forecast,
-    save_predictions,
 )
 from data.store.secrets import (
     put_secret,
@@ -104,7 +101,6 @@ __all__ = [
     "create_key",
     "decisions_of",
     "event_frames",
-    "events_of_customers",
     "events_since",
     "find_response",
     "has_store",
@@ -114,7 +110,6 @@ __all__ = [
     "open_url",
     "outcomes_of",
     "overrides_of",
-    "predictions_of",
     "publications",
     "publish_frame",
     "put_consent",
@@ -132,7 +127,6 @@ __all__ = [
     "salt",
     "save_forecast",
     "save_override",
-    "save_predictions",
     "take_lease",
     "text_frame",
     "verify_key",
