@@ -35,7 +35,7 @@ from features.lengths import DAY
 from features.program import stream_of
 from features.sources import Source, read_rows
 from features.spec import FeatureView, OfEach, Term
-from models.risk.words import amount, say, spoken, words_of
+from models.risk.words import amount, phrase, say, spoken
 
 MOST = 3
 """Rows that a reason names at most."""
@@ -80,9 +80,9 @@ KINDS = (
     Kind("lots", "bad_lot", ("held_21d_lot_trouble_sum",), "order_id", at_least=LIKELY),
     Kind("lots", "bad_lot", ("under_way_lot_trouble_sum",), "order_id", at_least=LIKELY),
     Kind("errors", "met_errors", _counts("usage_with_errors", 28, 7, 3), of="feature",
-         number="errors", noun="usage_errors"),
+         number="errors", noun="error"),
     Kind("payments", "payment_failed", _counts("usage_payment_failed", 28, 14, 7, 90, 3),
-         noun="usage_payment_failed"),
+         noun="failed payment"),
     Kind("open_tickets", "waiting", ("tickets_unanswered_now",), "ticket_id"),
     Kind("open_tickets", "unresolved", ("tickets_open_now",), "ticket_id"),
     Kind("open_tickets", "reopened", _counts("tickets_reopened", 90), "ticket_id",
@@ -143,7 +143,7 @@ def evidence(
             if said is not None:
                 said = said._replace(rank=2 * rank + said.rank, time=time)
                 found[at].setdefault(kind.concern, []).append(said)
-    more = words_of(language)["more"]
+    more = phrase("more", language)
     return [{concern: _joined(rows, more) for concern, rows in one.items()} for one in found]
 
 

@@ -37,6 +37,8 @@ Array = npt.NDArray[np.float64]
 
 CHUNK = 100_000
 """Rows that are scored at once: bounds memory, changes no value."""
+CARD = ("source", "note", "formula", "role", "concern", "wording")
+"""What of a feature's card travels with a model: it says what a reason is about, and how."""
 TICKET_DAYS = 30
 """``expected_tickets_30d`` counts contacts of this many days."""
 
@@ -63,6 +65,14 @@ class Part:
     def explained(self, matrix: Matrix, num_threads: int) -> Array:
         """Rows × (columns, then base); each row adds up to its score."""
         return _explained(self.model, matrix, num_threads)
+
+
+def cards_of(
+    cards: Sequence[Mapping[str, Any]], columns: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """By name what a model keeps of its features' cards, of those in ``columns``."""
+    kept = [card for card in cards if card["name"] in columns]
+    return {str(card["name"]): {k: card[k] for k in CARD if card.get(k)} for card in kept}
 
 
 def scores_of(
@@ -273,7 +283,7 @@ class RiskModel:
         """Why: per row the ``top`` concerns that raise the risk most (None: all of them).
 
         Each is ``{feature, value, text, contribution}``, see models/risk/reasons.py. ``horizon``:
-        by default the middle one. ``language``: en, es or no (``words.language_of`` picks one).
+        by default the middle one. ``language``: one of ``data.languages.catalogue.languages()``.
         ``behind``: per row what its own rows say (models/risk/evidence.py).
         """
         from models.risk.reasons import reasons

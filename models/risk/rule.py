@@ -43,7 +43,7 @@ from models.risk.choice import MOST, Choice
 from models.risk.encode import Encoder
 from models.risk.enough import check_rows
 from models.risk.mixture import Mixture
-from models.risk.model import Part, RiskModel, Tickets
+from models.risk.model import Part, RiskModel, Tickets, cards_of
 from models.risk.tables import RuleTable
 
 Array = npt.NDArray[np.float64]
@@ -165,7 +165,7 @@ def train_rule(
         ),
         topic=_choice(tickets, complaint, "topic"),
         channel=_choice(tickets, complaint, "channel"),
-        cards={str(card["name"]): {k: str(v) for k, v in card.items() if v} for card in cards},
+        cards=cards_of(cards, (RECENCY, FREQUENCY)),
         golden=matrix[:1],
         notes={
             "rule": why,

@@ -43,7 +43,7 @@ from models.risk.forward import Trials, leaks, mixtures_of, slices_of, try_parts
 from models.risk.hazards import Hazards
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
-from models.risk.model import Part, RiskModel, Tickets, scores_of
+from models.risk.model import Part, RiskModel, Tickets, cards_of, scores_of
 from models.risk.rows import Mask, age_weights, thinned
 from models.risk.settings import RiskSettings
 from models.risk.trees import raw_score
@@ -111,7 +111,7 @@ def train_risk(
         tickets=tickets,
         topic=topic,
         channel=channel,
-        cards={str(card["name"]): _card(card) for card in cards if card["name"] in encoder.columns},
+        cards=cards_of(cards, encoder.columns),
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
         notes=_notes(found, wanted, forward, alarms, settings, seed, gap_days) | {"level": level},
         days=days,
@@ -326,7 +326,3 @@ def _flat(settings: RiskSettings) -> dict[str, Any]:
         else:
             found[name] = value
     return found
-
-
-def _card(card: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: str(card[key]) for key in ("source", "note", "formula", "group") if card.get(key)}
