@@ -23,8 +23,8 @@ def role_of(node: Node) -> str:
     been; ``tenure``: days as a customer; empty: no amount."""
     if isinstance(node, Combine) and node.how == "days_since":
         first = node.parts[0]
-        own = isinstance(first, Term) and first.source.table == "customers"
-        return "tenure" if own else ""
+        of_customer = isinstance(first, Term) and first.source.table == "customers"
+        return "tenure" if of_customer else ""
     if not _amount(node):
         return ""
     own = list(_of_customer(node))

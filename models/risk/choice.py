@@ -17,13 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import softmax
 
+from data.arrays import Bools, Floats, Ints
 from models.risk.about import About, about, about_from_json
 from models.risk.encode import Matrix
 from models.risk.hazards import Hazards
 from models.risk.trees import TreeSettings, grow, raw_score, staged
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 ENOUGH = 300
 """Rows followed by a complaint that a model of the choice needs."""
@@ -42,7 +40,7 @@ class Choice:
     booster: Any | None
     about: About | None = None
 
-    def probabilities(self, matrix: Matrix, *, num_threads: int = 1) -> Array:
+    def probabilities(self, matrix: Matrix, *, num_threads: int = 1) -> Floats:
         """Rows × choices; each row adds up to 1."""
         if self.booster is None:
             return np.tile(np.array(self.shares), (len(matrix), 1))
@@ -55,7 +53,7 @@ class Choice:
         best = self._raw(matrix, num_threads).argmax(axis=1)
         return np.array(self.values, dtype=object)[best]
 
-    def _raw(self, matrix: Matrix, num_threads: int) -> Array:
+    def _raw(self, matrix: Matrix, num_threads: int) -> Floats:
         raw = raw_score(self.booster, matrix, num_threads=num_threads)
         raw = raw.reshape(len(matrix), len(self.values))
         return raw if self.about is None else raw + self.about.score(matrix)
@@ -74,8 +72,8 @@ def choice_from_json(found: Mapping[str, Any], booster: Any | None) -> Choice:
 def learn_choice(
     matrix: Matrix,
     chosen: pd.Series,
-    weights: Array,
-    as_of: npt.NDArray[np.int64],
+    weights: Floats,
+    as_of: Ints,
     categorical: Sequence[int],
     *,
     causes: Hazards | None = None,
@@ -108,12 +106,12 @@ def learn_choice(
     y = text[rows].map(position).to_numpy(dtype=np.float64)
     x, w, times = matrix[rows], weights[rows], as_of[rows]
 
-    def told(part: Mask) -> About | None:
+    def told(part: Bools) -> About | None:
         if causes is None:
             return None
         return about(causes, x[part], y[part].astype(np.int64), w[part], len(kept))
 
-    def fit(part: Mask, rounds: int, base: About | None) -> Any:
+    def fit(part: Bools, rounds: int, base: About | None) -> Any:
         return grow(
             x[part],
             y[part],
@@ -151,7 +149,7 @@ def learn_choice(
     return Choice(tuple(kept), tuple(shares.tolist()), fit(every, rounds, base), base)
 
 
-def _loss(probabilities: Array, chosen: npt.NDArray[np.int64], weights: Array) -> float:
+def _loss(probabilities: Floats, chosen: Ints, weights: Floats) -> float:
     """The mean log loss of what was chosen."""
     of_chosen = probabilities[np.arange(len(chosen)), chosen]
     return float(np.average(-np.log(np.maximum(of_chosen, 1e-12)), weights=weights))

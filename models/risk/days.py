@@ -30,19 +30,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.contract import TABLES
 from data.tables import Tables
 from features.asof import as_of_view
 from features.calendar import holiday_names, local_times
 from features.complaint import ComplaintRule, is_complaint
 from models.risk.level import DAY
-
-Array = npt.NDArray[np.float64]
-Times = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.int64]
 
 BEGINNINGS = ("orders", "usage", "tickets")
 TICKETS = ("ticket_id", "opened_at", "is_complaint", "is_machine", "topic", "priority", "csat")
@@ -79,7 +75,7 @@ class Days:
     special: Mapping[int, float]
     gap_days: float = 0.0
 
-    def worth(self, as_of: Times, horizon: int) -> Array:
+    def worth(self, as_of: Ints, horizon: int) -> Floats:
         """What a day of ``[T + gap, T + gap + horizon)`` is worth on the mean; 1: a usual day.
 
         ``as_of``: microseconds since 1970, UTC.
@@ -117,7 +113,7 @@ def days_from_json(found: Mapping[str, Any]) -> Days:
     return Days(str(found["time_zone"]), week, special, float(found["gap_days"]))
 
 
-def shifted(score: Array, worth: Array) -> Array:
+def shifted(score: Floats, worth: Floats) -> Floats:
     """Log odds of a window whose days are worth so much: its hazard times ``worth``.
 
     >>> import numpy as np
@@ -180,13 +176,13 @@ def learn_days(
     return Days(time_zone, complaints.week, special, gap_days)
 
 
-def _days(times: pd.Series, time_zone: str) -> Numbers:
+def _days(times: pd.Series, time_zone: str) -> Ints:
     """The local day of each time, since 1970."""
     local = local_times(times.to_numpy(), time_zone)
     return local.astype("datetime64[D]").astype(np.int64)
 
 
-def _count(times: pd.Series, days: Numbers, time_zone: str) -> Array:
+def _count(times: pd.Series, days: Ints, time_zone: str) -> Floats:
     if not len(days) or times.empty:
         return np.zeros(len(days))
     at = _days(times, time_zone) - days[0]
@@ -225,7 +221,7 @@ def _special(
     return names, closed
 
 
-def _near(days: Numbers, names: Mapping[int, str]) -> dict[int, tuple[str, int]]:
+def _near(days: Ints, names: Mapping[int, str]) -> dict[int, tuple[str, int]]:
     """The days near a holiday: its name, and how many days after it they are.
 
     A day that only stands in for a holiday ("... (observed)") is one that day, but what is before
@@ -246,12 +242,12 @@ def _near(days: Numbers, names: Mapping[int, str]) -> dict[int, tuple[str, int]]
 
 @dataclass(frozen=True)
 class _Expected:
-    count: Array
-    expected: Array
+    count: Floats
+    expected: Floats
     week: tuple[float, ...]
 
 
-def _expected(days: Numbers, count: Array, usual: npt.NDArray[np.bool_]) -> _Expected:
+def _expected(days: Ints, count: Floats, usual: Bools) -> _Expected:
     """What each day was to bring by its weekday and the usual days around it."""
     weekday = (days + 3) % 7
     mean = max(float(count[usual].mean()), 1e-9)
@@ -266,7 +262,7 @@ def _expected(days: Numbers, count: Array, usual: npt.NDArray[np.bool_]) -> _Exp
     return _Expected(count, level * week[weekday], tuple(week.tolist()))
 
 
-def _scatter(of: _Expected, usual: npt.NDArray[np.bool_]) -> float:
+def _scatter(of: _Expected, usual: Bools) -> float:
     """How many complaints tell as much as one that came alone: the variance of usual days' counts
     over their mean, 1 at least."""
     expected = np.maximum(of.expected[usual], 1e-9)
@@ -278,13 +274,13 @@ class _Evidence:
     """Per past day: complaints that came and that were to be expected, both over their scatter;
     whether silence would have told anything, and whether there was silence."""
 
-    days: Numbers
-    came: Array
-    expected: Array
-    telling: npt.NDArray[np.bool_]
-    silent: npt.NDArray[np.bool_]
+    days: Ints
+    came: Floats
+    expected: Floats
+    telling: Bools
+    silent: Bools
 
-    def at(self, days: Sequence[int]) -> Numbers:
+    def at(self, days: Sequence[int]) -> Ints:
         position = np.array(days, dtype=np.int64) - (self.days[0] if len(self.days) else 0)
         return position[(position >= 0) & (position < len(self.days))]
 

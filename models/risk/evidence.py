@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.arrays import Ints as Int64
+from data.arrays import Ints
 from data.tables import Tables
 from features.calendar import local_times
 from features.expression import Column
@@ -166,7 +166,7 @@ def _columns(kind: Kind, source: Source) -> dict[str, Column]:
 
 
 def _counted(
-    kind: Kind, term: Term, rows: Part, every: Int64, moments: Int64, time_zone: str
+    kind: Kind, term: Term, rows: Part, every: Ints, moments: Ints, time_zone: str
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """The rows that the term counts: place of the customer, the row's time, what is to be said."""
     spells = rows.spells(*stream_of(term))
@@ -193,9 +193,7 @@ def _counted(
     yield from days.values()
 
 
-def _shown(
-    rows: Part, column: Column, chosen: Int64, moments: Int64, time_zone: str
-) -> list[object]:
+def _shown(rows: Part, column: Column, chosen: Ints, moments: Ints, time_zone: str) -> list[object]:
     """A column's values as known at ``moments``: days, texts, numbers; None for what is not."""
     value = rows.column(column)
     null = value.null()[chosen]
@@ -211,7 +209,7 @@ def _shown(
     return [None if gone else found for found, gone in zip(data.tolist(), null, strict=True)]
 
 
-def _days(times: Int64, time_zone: str) -> npt.NDArray[np.object_]:
+def _days(times: Ints, time_zone: str) -> npt.NDArray[np.object_]:
     """The days (``date``) of naive UTC microseconds."""
     return local_times(times.astype("datetime64[us]"), time_zone).astype("M8[D]").astype(object)
 

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from models.risk.encode import Encoder, Matrix
 from models.risk.hazards import Hazards, Roles, fit_hazards, roles_of
 from models.risk.linear import Linear, design, designed, fit_linear
 from models.risk.mixture import recalibrated_loss
 from models.risk.rows import (
     Digest,
-    Mask,
     age_weights,
     content_order,
     customer_digests,
@@ -28,9 +27,6 @@ from models.risk.rows import (
 )
 from models.risk.settings import RiskSettings
 from models.risk.trees import grow, growing
-
-Array = npt.NDArray[np.float64]
-Times = npt.NDArray[np.int64]
 
 Found = TypeVar("Found")
 
@@ -55,15 +51,15 @@ class Rows:
     """Training rows in the order of their content."""
 
     matrix: Matrix
-    as_of: Times
-    y: Mapping[int, Array]
-    drawn: Array
+    as_of: Ints
+    y: Mapping[int, Floats]
+    drawn: Floats
     customers: Digest
     encoder: Encoder
-    weights: Array
+    weights: Floats
     roles: Roles
 
-    def known(self, horizon: int) -> Mask:
+    def known(self, horizon: int) -> Bools:
         return ~np.isnan(self.y[horizon])
 
 
@@ -74,7 +70,7 @@ def gather(
     horizons: Sequence[int],
     settings: RiskSettings,
     roles: Mapping[str, str],
-) -> tuple[Rows, npt.NDArray[np.int64]]:
+) -> tuple[Rows, Ints]:
     """The rows in the order of their content, and their positions in the frames given.
 
     ``roles``: features' names to their roles (features/roles.py).
@@ -101,12 +97,12 @@ def gather(
 
 def training(
     rows: Rows,
-    allowed: Mask,
+    allowed: Bools,
     horizon: int,
     settings: RiskSettings,
     most: int,
     others: float | None = None,
-) -> tuple[Mask, Array]:
+) -> tuple[Bools, Floats]:
     """Which of the allowed rows to train on, ``most`` at most, and the weights of those; with
     ``others``, so many without a complaint for each with one."""
     kept = allowed.copy()
@@ -118,8 +114,8 @@ def training(
 
 def fit_causes(
     rows: Rows,
-    kept: Mask,
-    weights: Array,
+    kept: Bools,
+    weights: Floats,
     horizon: int,
     settings: RiskSettings,
     start: Hazards | None = None,
@@ -140,8 +136,8 @@ def fit_causes(
 
 def fit_trees(
     rows: Rows,
-    kept: Mask,
-    weights: Array,
+    kept: Bools,
+    weights: Floats,
     horizon: int,
     rounds: int,
     settings: RiskSettings,
@@ -162,13 +158,13 @@ def fit_trees(
 
 def try_trees(
     rows: Rows,
-    kept: Mask,
-    weights: Array,
+    kept: Bools,
+    weights: Floats,
     horizon: int,
-    held: Mask,
+    held: Bools,
     settings: RiskSettings,
     seed: int,
-) -> dict[int, Array]:
+) -> dict[int, Floats]:
     """Log odds of the rows ``held`` by number of trees, up to where two more numbers did not help
     those rows."""
     growth = growing(
@@ -182,9 +178,9 @@ def try_trees(
         num_threads=settings.num_threads,
     )
     y = rows.y[horizon][held]
-    found: dict[int, Array] = {}
+    found: dict[int, Floats] = {}
 
-    def loss(count: int, score: Array) -> float:
+    def loss(count: int, score: Floats) -> float:
         found[count] = score
         return recalibrated_loss(score, y, np.ones(len(y)))
 
@@ -192,7 +188,7 @@ def try_trees(
     return found
 
 
-def _patiently(growth: Iterable[tuple[int, Array]], loss: Callable[[int, Array], float]) -> int:
+def _patiently(growth: Iterable[tuple[int, Floats]], loss: Callable[[int, Floats], float]) -> int:
     """The number of trees with the least loss, up to where some more did not help."""
     losses: dict[int, float] = {}
     for count, score in growth:
@@ -205,9 +201,9 @@ def _patiently(growth: Iterable[tuple[int, Array]], loss: Callable[[int, Array],
 
 def try_contacts(
     rows: Rows,
-    contacts: Array,
-    before: Mask,
-    held: Mask,
+    contacts: Floats,
+    before: Bools,
+    held: Bools,
     settings: RiskSettings,
     seed: int,
 ) -> int:
@@ -229,7 +225,7 @@ def try_contacts(
     )
     came = contacts[held]
 
-    def loss(count: int, score: Array) -> float:
+    def loss(count: int, score: Floats) -> float:
         expected = np.exp(score)
         expected *= max(float(came.sum()), 0.5) / float(expected.sum())
         return float(np.mean(expected - came * np.log(expected)))
@@ -237,15 +233,15 @@ def try_contacts(
     return _patiently(growth, loss)
 
 
-def drawn(rows: Rows, allowed: Mask, most: int) -> Mask:
+def drawn(rows: Rows, allowed: Bools, most: int) -> Bools:
     """``most`` of the allowed rows at most, by a draw that looks at no label."""
     return allowed & (rows.drawn < most / max(int(allowed.sum()), 1))
 
 
 def fit_contacts(
     rows: Rows,
-    allowed: Mask,
-    contacts: Array,
+    allowed: Bools,
+    contacts: Floats,
     rounds: int,
     settings: RiskSettings,
     seed: int,
@@ -268,8 +264,8 @@ def fit_contacts(
 
 def fit_regressions(
     rows: Rows,
-    kept: Mask,
-    weights: Array,
+    kept: Bools,
+    weights: Floats,
     horizon: int,
     penalties: Sequence[float],
     settings: RiskSettings,
@@ -281,7 +277,7 @@ def fit_regressions(
     return fit_linear(values, terms, rows.y[horizon][few], own, penalties=penalties)
 
 
-def _fewer(kept: Mask, weights: Array, most: int) -> tuple[npt.NDArray[np.int64], Array]:
+def _fewer(kept: Bools, weights: Floats, most: int) -> tuple[Ints, Floats]:
     """Positions of the kept rows to learn from, ``most`` spread evenly, and their weights.
 
     A Newton step costs rows × terms²; a few hundred weights are known well enough from fewer rows.

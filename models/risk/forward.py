@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Bools, Floats
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
 from models.risk.fit import (
@@ -25,11 +25,8 @@ from models.risk.fit import (
 )
 from models.risk.hazards import Hazards, Roles
 from models.risk.mixture import Mixture, mix, recalibrated_losses
-from models.risk.rows import Mask, Slice, later_slices, with_both
+from models.risk.rows import Slice, later_slices, with_both
 from models.risk.settings import RiskSettings
-
-Array = npt.NDArray[np.float64]
-
 
 SHARES = (0.55, 0.45)
 """Shares that the mixture is drawn to within a horizon: of trees, and of hazards or regression."""
@@ -42,9 +39,9 @@ class Trial:
         self, rows: Rows, part: Slice, horizons: Sequence[int], settings: RiskSettings
     ) -> None:
         self.part, self.judged = part, part.judged
-        self.trees: dict[int, dict[int, Array]] = {}
-        self.linear: dict[int, Array] = {}
-        self.hazards: dict[int, Array] = {}
+        self.trees: dict[int, dict[int, Floats]] = {}
+        self.linear: dict[int, Floats] = {}
+        self.hazards: dict[int, Floats] = {}
         self.causes: dict[int, Hazards] = {}
         held = rows.matrix[part.judged]
         causes: Hazards | None = None
@@ -54,14 +51,14 @@ class Trial:
             if causes is not None:
                 self.causes[h], self.hazards[h] = causes, causes.score(held)
 
-    def _rows(self, rows: Rows, horizon: int, settings: RiskSettings) -> tuple[Mask, Array]:
+    def _rows(self, rows: Rows, horizon: int, settings: RiskSettings) -> tuple[Bools, Floats]:
         return training(
             rows, self.part.before[horizon], horizon, settings, settings.most_rows_tried
         )
 
     def regress(
         self, rows: Rows, horizon: int, penalties: Sequence[float], settings: RiskSettings
-    ) -> list[Array]:
+    ) -> list[Floats]:
         """The scores of a horizon's regression under each penalty."""
         kept, weights = self._rows(rows, horizon, settings)
         fitted = fit_regressions(rows, kept, weights, horizon, penalties, settings)
@@ -73,7 +70,7 @@ class Trial:
         kept, weights = self._rows(rows, horizon, settings)
         self.trees[horizon] = try_trees(rows, kept, weights, horizon, self.judged, settings, seed)
 
-    def parts(self, horizon: int, rounds: int) -> list[Array]:
+    def parts(self, horizon: int, rounds: int) -> list[Floats]:
         """The scores of a horizon's parts, in the order in which a model has them."""
         beside = self.hazards if horizon in self.hazards else self.linear
         return [self.trees[horizon][rounds], beside[horizon]]
@@ -179,7 +176,7 @@ def try_parts(
     return Trials(rows, trials, penalty, rounds)
 
 
-def _losses(rows: Rows, trials: Sequence[Trial], horizon: int, scores: Sequence[Array]) -> Array:
+def _losses(rows: Rows, trials: Sequence[Trial], horizon: int, scores: Sequence[Floats]) -> Floats:
     """Row by row the losses of the slices' scores, recalibrated."""
     found = []
     for trial, score in zip(trials, scores, strict=True):
@@ -188,7 +185,7 @@ def _losses(rows: Rows, trials: Sequence[Trial], horizon: int, scores: Sequence[
     return np.concatenate(found)
 
 
-def _add_up(rows: Rows, trials: Sequence[Trial], horizon: int, regression: Array) -> bool:
+def _add_up(rows: Rows, trials: Sequence[Trial], horizon: int, regression: Floats) -> bool:
     """Whether hazards tell the later slices as well as the best regression, whose losses are given,
     up to one standard error: where complaints are few, the better of two is a matter of chance."""
     worse = (
@@ -267,7 +264,7 @@ def leaks(found: Trials, horizons: Sequence[int], settings: RiskSettings) -> lis
     return alarms
 
 
-def _rates(codes: Array, y: Array, asked: Array) -> Array:
+def _rates(codes: Floats, y: Floats, asked: Floats) -> Floats:
     """The shrunk rate of each asked code among rows with these codes; NaN for one not seen."""
     known = ~np.isnan(codes)
     seen, at = np.unique(codes[known], return_inverse=True)

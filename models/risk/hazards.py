@@ -29,11 +29,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Bools, Floats, Ints
 from models.risk.encode import Encoder, Matrix
-
-Array = npt.NDArray[np.float64]
 
 COMPLAINTS = "tickets_complaint_count"
 """The feature that tells how often a customer has complained so far."""
@@ -57,7 +55,7 @@ class Cause(NamedTuple):
     mean: float
     most: float
 
-    def amount(self, matrix: Matrix) -> Array:
+    def amount(self, matrix: Matrix) -> Floats:
         """What each row has of it."""
         return np.minimum(_amount(matrix, self.column), self.most)
 
@@ -82,11 +80,11 @@ class Hazards:
         readiness = self.shape + self.usual_complaints
         return float(_log_odds(one * usual, one * borne, one * readiness)[0])
 
-    def score(self, matrix: Matrix) -> Array:
+    def score(self, matrix: Matrix) -> Floats:
         """Log odds per row."""
         return _log_odds(*self._sums(matrix))
 
-    def contributions(self, matrix: Matrix) -> Array:
+    def contributions(self, matrix: Matrix) -> Floats:
         """Log odds per row and column, which add up to the score with ``intercept``.
 
         The score moves from the mean's along three straight lines: what the customer bore, how
@@ -109,19 +107,19 @@ class Hazards:
         return out
 
     def _share(
-        self, out: Array, matrix: Matrix, of: Sequence[Cause], moved: Array, by: Array
+        self, out: Floats, matrix: Matrix, of: Sequence[Cause], moved: Floats, by: Floats
     ) -> None:
         still = np.abs(by) < TINY
         pace = np.where(still, 0.0, moved / np.where(still, 1.0, by))
         for cause in of:
             out[:, cause.column] += pace * cause.rate * (cause.amount(matrix) - cause.mean)
 
-    def parts(self, matrix: Matrix) -> Array:
+    def parts(self, matrix: Matrix) -> Floats:
         """Rows × (base, causes): what adds up to the intensity of somebody of usual tendency."""
         base = np.full(len(matrix), self.base)
         return np.column_stack([base, *(c.rate * c.amount(matrix) for c in self.causes)])
 
-    def _sums(self, matrix: Matrix) -> tuple[Array, Array, Array]:
+    def _sums(self, matrix: Matrix) -> tuple[Floats, Floats, Floats]:
         now = np.full(len(matrix), self.base)
         for cause in self.causes:
             now += cause.rate * cause.amount(matrix)
@@ -181,8 +179,8 @@ def roles_of(encoder: Encoder, roles: Mapping[str, str]) -> Roles:
 
 def fit_hazards(
     matrix: Matrix,
-    y: Array,
-    weights: Array,
+    y: Floats,
+    weights: Floats,
     roles: Roles,
     *,
     penalty: float,
@@ -206,7 +204,7 @@ def fit_hazards(
     at = likelihood.highest(np.concatenate([rates, borne, [np.log(shape)]]), lowest, none)
     rates, borne, shape = at[: len(rates)], at[len(rates) : -1], float(np.exp(at[-1]))
 
-    def causes(columns: Sequence[int], found: Array, means: Array) -> tuple[Cause, ...]:
+    def causes(columns: Sequence[int], found: Floats, means: Floats) -> tuple[Cause, ...]:
         return tuple(
             Cause(column, float(own / mean), float(mean), float(_amount(matrix, column).max()))
             for column, own, mean in zip(columns, found, means, strict=True)
@@ -228,13 +226,13 @@ class _Likelihood:
     with the penalty on all rates but the first."""
 
     def __init__(
-        self, now: Array, ever: Array, so_far: Array, y: Array, weights: Array, penalty: float
+        self, now: Floats, ever: Floats, so_far: Floats, y: Floats, weights: Floats, penalty: float
     ) -> None:
         self.now, self.ever, self.so_far, self.y, self.weights = now, ever, so_far, y, weights
         self.penalty = np.append(0.0, np.full(now.shape[1] - 1, penalty))
         self.came = max(float((weights * y).sum()), 1.0)
 
-    def highest(self, at: Array, lowest: Array, none: npt.NDArray[np.bool_]) -> Array:
+    def highest(self, at: Floats, lowest: Floats, none: Bools) -> Floats:
         """Where it is least, from ``at`` on, never below ``lowest``, those in ``none`` left out."""
         at = np.where(none, 0.0, at)
         free = np.flatnonzero(~none)
@@ -267,13 +265,13 @@ class _Likelihood:
                 free = free[~held | (free == len(at) - 1)]
         return at
 
-    def value(self, at: Array) -> float:
+    def value(self, at: Floats) -> float:
         """Its value: nats."""
         _, _, _, log_none, some, shaped = self._parts(at)
         value = -float((self.weights * (self.y * np.log(some) + (1 - self.y) * log_none)).sum())
         return value + float(self.penalty @ at[: self.now.shape[1]]) + 0.5 * shaped**2
 
-    def slopes(self, at: Array, free: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+    def slopes(self, at: Floats, free: Ints) -> tuple[Floats, Floats]:
         """Gradient and expected information of the ``free`` places."""
         s, A, r, _, some, shaped = self._parts(at)
         rates = self.now.shape[1]
@@ -296,7 +294,7 @@ class _Likelihood:
         information[-1, -1] += 1.0
         return gradient, information
 
-    def _parts(self, at: Array) -> tuple[Array, Array, Array, Array, Array, float]:
+    def _parts(self, at: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats, float]:
         rates = self.now.shape[1]
         some = np.flatnonzero(at[:rates])
         s = self.now[:, some] @ at[some] + TINY
@@ -307,8 +305,8 @@ class _Likelihood:
 
 
 def _begin(
-    roles: Roles, now: Array, ever: Array, rate: float, start: Hazards | None
-) -> tuple[Array, Array, float]:
+    roles: Roles, now: Floats, ever: Floats, rate: float, start: Hazards | None
+) -> tuple[Floats, Floats, float]:
     """Rates and weights of scaled amounts to begin from."""
     if start is None:
         many = 1 + int((now > 0).sum())
@@ -320,7 +318,7 @@ def _begin(
     return np.array(known), np.array(weights), start.shape
 
 
-def _scaled(matrix: Matrix, columns: Sequence[int], weights: Array) -> tuple[Array, Array]:
+def _scaled(matrix: Matrix, columns: Sequence[int], weights: Floats) -> tuple[Floats, Floats]:
     """Amounts over their means, 0 where all are; and the means."""
     out = np.empty((len(matrix), len(columns)))
     means = np.zeros(len(columns))
@@ -331,13 +329,13 @@ def _scaled(matrix: Matrix, columns: Sequence[int], weights: Array) -> tuple[Arr
     return out, means
 
 
-def _amount(matrix: Matrix, column: int) -> Array:
+def _amount(matrix: Matrix, column: int) -> Floats:
     """A column as an amount: nothing where it is not known, or below nothing."""
     values = matrix[:, column].astype(np.float64)
     return np.where(values > 0, values, 0.0)
 
 
-def _log_odds(s: Array, A: Array, r: Array) -> Array:
+def _log_odds(s: Floats, A: Floats, r: Floats) -> Floats:
     """Of at least one complaint; nobody is surer to complain than ``SUREST``."""
     expected = np.minimum(r * np.log1p(s / A), SUREST)
     return np.log(np.expm1(expected))

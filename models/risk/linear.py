@@ -19,10 +19,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Bools, Floats
 from data.errors import DataError
 from models.risk.encode import Encoder, Matrix
-
-Array = npt.NDArray[np.float64]
 
 RARE = 20
 """A category's value needs this many rows, and so do missing and present, to be a term."""
@@ -53,7 +52,7 @@ class Linear:
     intercept: float
     terms: tuple[Term, ...]
 
-    def score(self, matrix: Matrix) -> Array:
+    def score(self, matrix: Matrix) -> Floats:
         """Log odds per row."""
         total = np.full(len(matrix), self.intercept)
         columns = _Columns(matrix)
@@ -61,7 +60,7 @@ class Linear:
             total += term.weight * _values(term, columns)
         return total
 
-    def contributions(self, matrix: Matrix) -> Array:
+    def contributions(self, matrix: Matrix) -> Floats:
         """Log odds per row and matrix column; with ``intercept`` they add up to the score."""
         out = np.zeros(matrix.shape)
         columns = _Columns(matrix)
@@ -85,7 +84,7 @@ def linear_from_json(found: Mapping[str, Any]) -> Linear:
     return Linear(float(found["intercept"]), terms)
 
 
-def design(matrix: Matrix, encoder: Encoder, weights: Array) -> tuple[Term, ...]:
+def design(matrix: Matrix, encoder: Encoder, weights: Floats) -> tuple[Term, ...]:
     """The terms, still of weight 1, that these training rows can support."""
     terms: list[Term] = []
     columns = _Columns(matrix)
@@ -124,8 +123,8 @@ def designed(matrix: Matrix, terms: Sequence[Term]) -> npt.NDArray[np.float32]:
 def fit_linear(
     values: npt.NDArray[np.float32],
     terms: Sequence[Term],
-    y: Array,
-    weights: Array,
+    y: Floats,
+    weights: Floats,
     *,
     penalties: Sequence[float],
 ) -> list[Linear]:
@@ -157,26 +156,26 @@ class _Columns:
     def __init__(self, matrix: Matrix) -> None:
         self._matrix = matrix
         self._at = -1
-        self._raw: Array = np.empty(0)
-        self._amount: Array | None = None
+        self._raw: Floats = np.empty(0)
+        self._amount: Floats | None = None
 
-    def raw(self, at: int) -> Array:
+    def raw(self, at: int) -> Floats:
         if at != self._at:
             self._raw = np.ascontiguousarray(self._matrix[:, at], dtype=np.float64)
             self._at, self._amount = at, None
         return self._raw
 
-    def missing(self, at: int) -> npt.NDArray[np.bool_]:
+    def missing(self, at: int) -> Bools:
         return np.isnan(self.raw(at))
 
-    def amount(self, at: int) -> Array:
+    def amount(self, at: int) -> Floats:
         raw = self.raw(at)
         if self._amount is None:
             self._amount = np.copysign(np.log1p(np.abs(raw)), raw)
         return self._amount
 
 
-def _values(term: Term, columns: _Columns) -> Array:
+def _values(term: Term, columns: _Columns) -> Floats:
     if term.kind == "amount":
         standard = (columns.amount(term.column) - term.centre) / term.spread
         held = np.minimum(np.maximum(standard, -WIDEST), WIDEST)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
+from data.arrays import Floats, Ints
 from data.errors import DataError
 from models.risk.choice import Choice, choice_from_json
 from models.risk.days import Days, days_from_json, shifted
@@ -32,8 +32,6 @@ from models.risk.repeat import RepeatModel, repeat_from_json
 from models.risk.rows import microseconds
 from models.risk.tables import RuleTable, table_from_json
 from models.risk.trees import contributions, raw_score
-
-Array = npt.NDArray[np.float64]
 
 CHUNK = 100_000
 """Rows that are scored at once: bounds memory, changes no value."""
@@ -59,10 +57,10 @@ class Part:
     def name(self) -> str:
         return f"{self.kind}_{self.horizon}d"
 
-    def score(self, matrix: Matrix, num_threads: int) -> Array:
+    def score(self, matrix: Matrix, num_threads: int) -> Floats:
         return _score(self.model, matrix, num_threads)
 
-    def explained(self, matrix: Matrix, num_threads: int) -> Array:
+    def explained(self, matrix: Matrix, num_threads: int) -> Floats:
         """Rows × (columns, then base); each row adds up to its score."""
         return _explained(self.model, matrix, num_threads)
 
@@ -77,7 +75,7 @@ def cards_of(
 
 def scores_of(
     parts: Sequence[Part], mixtures: Iterable[Mixture], matrix: Matrix, num_threads: int
-) -> Array:
+) -> Floats:
     """The parts' scores (rows × parts); 0 of those that none of the mixtures has a share of."""
     scores = np.zeros((len(matrix), len(parts)))
     used = np.any([mixture.shares > 0 for mixture in mixtures], axis=0)
@@ -86,14 +84,14 @@ def scores_of(
     return scores
 
 
-def _explained(model: Any, matrix: Matrix, num_threads: int) -> Array:
+def _explained(model: Any, matrix: Matrix, num_threads: int) -> Floats:
     if isinstance(model, Linear | Hazards | RuleTable):
         base = np.full((len(matrix), 1), model.intercept)
         return np.hstack([model.contributions(matrix), base])
     return contributions(model, matrix, num_threads=num_threads)
 
 
-def _score(model: Any, matrix: Matrix, num_threads: int) -> Array:
+def _score(model: Any, matrix: Matrix, num_threads: int) -> Floats:
     if isinstance(model, Linear | Hazards | RuleTable):
         return model.score(matrix)
     return raw_score(model, matrix, num_threads=num_threads)
@@ -112,11 +110,11 @@ class Tickets:
     days: int
     dispersion: float
 
-    def expected(self, matrix: Matrix, num_threads: int) -> Array:
+    def expected(self, matrix: Matrix, num_threads: int) -> Floats:
         raw = _score(self.scorer, matrix, num_threads)
         return np.exp(raw) * (self.level * TICKET_DAYS / self.days)
 
-    def any_of(self, expected: Array) -> Array:
+    def any_of(self, expected: Floats) -> Floats:
         """P(at least one contact) where so many are expected."""
         return -np.expm1(-self.dispersion * np.log1p(expected / self.dispersion))
 
@@ -165,7 +163,7 @@ class RiskModel:
             chunks.append(self._predict(matrix, worth, num_threads, choices))
         return pd.concat(chunks, ignore_index=True)
 
-    def _worth(self, features: pd.DataFrame) -> Mapping[int, Array]:
+    def _worth(self, features: pd.DataFrame) -> Mapping[int, Floats]:
         """Per horizon what the days of each row's window are worth; empty if all are the same."""
         if self.days is None:
             return {}
@@ -175,7 +173,7 @@ class RiskModel:
         return {h: self.days.worth(as_of, h) for h in self.horizons}
 
     def _predict(
-        self, matrix: Matrix, worth: Mapping[int, Array], num_threads: int, choices: bool
+        self, matrix: Matrix, worth: Mapping[int, Floats], num_threads: int, choices: bool
     ) -> pd.DataFrame:
         odds, _ = self.log_odds(matrix, worth, num_threads=num_threads)
         out: dict[str, Any] = {f"risk_{h}d": expit(odds[h]) for h in self.horizons}
@@ -195,7 +193,7 @@ class RiskModel:
                     out[name] = choice.likeliest(matrix, num_threads=num_threads)
         return pd.DataFrame(out)
 
-    def repeat_contact(self, features: pd.DataFrame) -> Array:
+    def repeat_contact(self, features: pd.DataFrame) -> Floats:
         """P(the customer comes back about the same issue within 14 days), models/risk/repeat.py.
 
         NaN for those without a ticket that is open or was resolved within 7 days, and for all
@@ -206,15 +204,15 @@ class RiskModel:
         return self.repeat.chance(features)
 
     def log_odds(
-        self, matrix: Matrix, worth: Mapping[int, Array], *, num_threads: int = 1
-    ) -> tuple[dict[int, Array], dict[int, npt.NDArray[np.int64]]]:
+        self, matrix: Matrix, worth: Mapping[int, Floats], *, num_threads: int = 1
+    ) -> tuple[dict[int, Floats], dict[int, Ints]]:
         """Per horizon: the log odds of every row, and the horizon whose mixture set them.
 
         ``worth``: what the days of the rows' windows are worth, empty where all are the same.
         """
         scores = scores_of(self.parts, self.mixtures.values(), matrix, num_threads)
-        odds: dict[int, Array] = {}
-        setter: dict[int, npt.NDArray[np.int64]] = {}
+        odds: dict[int, Floats] = {}
+        setter: dict[int, Ints] = {}
         below, by = np.full(len(matrix), -np.inf), np.zeros(len(matrix), dtype=np.int64)
         for horizon in self.horizons:
             own = self.mixtures[horizon].score(scores)
@@ -241,7 +239,7 @@ class RiskModel:
 
     def explain(
         self, features: pd.DataFrame, horizon: int, *, num_threads: int = 1
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Floats, Floats]:
         """Contributions in log odds: (rows × columns of the encoder, base per row).
 
         ``base + contributions.sum(axis=1)`` is the logit of ``risk_{horizon}d``, up to rounding.
@@ -255,7 +253,7 @@ class RiskModel:
         _, setter = self.log_odds(matrix, worth, num_threads=num_threads)
         amounts = np.zeros(matrix.shape)
         base = np.zeros(len(matrix))
-        explained: dict[int, Array] = {}
+        explained: dict[int, Floats] = {}
         for own in np.unique(setter[horizon]):
             rows = setter[horizon] == own
             mixture = self.mixtures[int(own)]

@@ -36,14 +36,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.contract import TABLES
 from data.tables import ROW, Tables
 from features.complaint import ComplaintRule, is_complaint
 
-Array = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Int64 = npt.NDArray[np.int64]
-Column = tuple[str, Array]
+Column = tuple[str, Floats]
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -67,7 +65,7 @@ def plain_rows(tables: Tables, spine: pd.DataFrame, complaint: ComplaintRule) ->
     customers, words = _customers(tables, people, named)
     orders, (tickets, complaints) = _orders(tables, people), _tickets(tables, people, complaint)
     usage = _usage(tables, people)
-    found: dict[str, Array] = {}
+    found: dict[str, Floats] = {}
     for at, moment in enumerate(moments.tolist()):
         rows = np.flatnonzero(line == at)
         for columns in (
@@ -109,12 +107,12 @@ class _Log:
     """
 
     people: int
-    who: Int64
-    born: Int64
-    start: Int64
-    end: Int64
-    times: dict[str, Int64]
-    numbers: dict[str, Array]
+    who: Ints
+    born: Ints
+    start: Ints
+    end: Ints
+    times: dict[str, Ints]
+    numbers: dict[str, Floats]
 
     def at(self, moment: int) -> _Known:
         older = int(np.searchsorted(self.born, moment))
@@ -128,27 +126,27 @@ class _Known:
 
     log: _Log
     moment: int
-    rows: Int64
+    rows: Ints
 
-    def within(self, days: float) -> Int64:
+    def within(self, days: float) -> Ints:
         """The rows born in the last ``days`` days."""
         first = np.searchsorted(self.log.born, self.moment - round(days * DAY))
         return self.rows[np.searchsorted(self.rows, first) :]
 
-    def time(self, name: str) -> Int64:
+    def time(self, name: str) -> Ints:
         return self.log.times[name][self.rows]
 
-    def count(self, rows: Int64, weights: npt.ArrayLike | None = None) -> Array:
+    def count(self, rows: Ints, weights: npt.ArrayLike | None = None) -> Floats:
         who = self.log.who[rows]
         return np.bincount(who, weights, minlength=self.log.people).astype(np.float64)
 
-    def since_newest(self) -> Array:
+    def since_newest(self) -> Floats:
         """Days since the newest row's birth, NaN without one."""
         newest = np.full(self.log.people, -1)
         newest[self.log.who[self.rows]] = self.log.born[self.rows]  # in order: the last one stays
         return np.where(newest < 0, np.nan, (self.moment - newest) / DAY)
 
-    def longest(self, rows: Int64, since: Int64) -> Array:
+    def longest(self, rows: Ints, since: Ints) -> Floats:
         """The most days from ``since`` (one a row) to the moment, 0 without a row."""
         most = np.zeros(self.log.people)
         np.maximum.at(most, self.log.who[rows], (self.moment - since) / DAY)
@@ -205,12 +203,12 @@ def _trouble_in_use(known: _Known) -> Iterator[Column]:
     yield "payment_failed_28d", known.count(rows, known.log.numbers["payment_failed"][rows])
 
 
-def _if_any(ended: Flags, which: Flags) -> Flags | None:
+def _if_any(ended: Bools, which: Bools) -> Bools | None:
     """``which``, or None where not one row tells that such a thing is ever recorded."""
     return which if ended.any() else None
 
 
-def _how_many(name: str, known: _Known, which: Flags | None, since: Int64) -> Iterator[Column]:
+def _how_many(name: str, known: _Known, which: Bools | None, since: Ints) -> Iterator[Column]:
     """How many of the known rows there are, and for how many days the oldest; NaN for None."""
     if which is None:
         unknown = np.full(known.log.people, np.nan)
@@ -293,7 +291,7 @@ def _log(
     return log, frame[list(columns)].iloc[kept].reset_index(drop=True)
 
 
-def _only(log: _Log, which: Flags) -> _Log:
+def _only(log: _Log, which: Bools) -> _Log:
     return _Log(
         log.people,
         log.who[which],
@@ -305,7 +303,7 @@ def _only(log: _Log, which: Flags) -> _Log:
     )
 
 
-def _microseconds(times: pd.Series) -> Int64:
+def _microseconds(times: pd.Series) -> Ints:
     """Since 1970, NEVER where null."""
     raw = times.to_numpy().astype("datetime64[us]").astype(np.int64)
     return np.where(times.isna(), NEVER, raw)

@@ -26,6 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, logit
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
 from data.tables import Tables
 from features.labels import repeats
@@ -41,9 +42,6 @@ from models.risk.encode import Encoder, Matrix, encoder_from_json, learn_encoder
 from models.risk.linear import Linear, Term, design, designed, fit_linear, linear_from_json
 from models.risk.population import TrainingSet
 from models.risk.rows import age_weights, microseconds
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 DAYS, RESOLVED_WITHIN_DAYS = 14, 7
 OPEN, RESOLVED = "tickets_open_now", "tickets_resolved_since_last_days"
@@ -74,7 +72,7 @@ class RepeatModel:
     linear: Linear
     figures: Mapping[str, float]
 
-    def chance(self, features: pd.DataFrame) -> Array:
+    def chance(self, features: pd.DataFrame) -> Floats:
         """P(repeat within ``DAYS``) per row, in (0, 1); NaN for those whom it does not concern."""
         rows = concerned(features)
         out = np.full(len(features), np.nan)
@@ -101,7 +99,7 @@ def repeat_from_json(found: Mapping[str, Any]) -> RepeatModel:
     )
 
 
-def concerned(features: pd.DataFrame) -> Mask:
+def concerned(features: pd.DataFrame) -> Bools:
     """Whose ticket is open, or was resolved within ``RESOLVED_WITHIN_DAYS``."""
     still = features[OPEN].to_numpy(np.float64, na_value=np.nan) > 0
     since = features[RESOLVED].to_numpy(np.float64, na_value=np.nan)
@@ -155,9 +153,7 @@ def learn_repeat(features: pd.DataFrame, came: pd.Series) -> RepeatModel | None:
     return RepeatModel(best, encoder, linear, figures)
 
 
-def _judged(
-    features: pd.DataFrame, y: Array, as_of: npt.NDArray[np.int64]
-) -> tuple[str, dict[str, float]]:
+def _judged(features: pd.DataFrame, y: Floats, as_of: Ints) -> tuple[str, dict[str, float]]:
     """Which of the two does better on later rows, and how well on rows later still."""
     times = np.unique(as_of)
     held = times[len(times) - max(round(0.3 * len(times)), 1) :]
@@ -166,7 +162,7 @@ def _judged(
         return "shrunk rates", {}
     chooses = np.isin(as_of, held[: len(held) // 2])
     judges = np.isin(as_of, held[len(held) // 2 :])
-    told: dict[str, Array] = {}
+    told: dict[str, Floats] = {}
     for kind in ("shrunk rates", "regression"):
         if kind == "regression" and not _enough(y[before]):
             continue
@@ -178,7 +174,7 @@ def _judged(
     return best, _figures(y[judges], told[best][judges], base, people)
 
 
-def _figures(y: Array, p: Array, base: float, people: npt.ArrayLike) -> dict[str, float]:
+def _figures(y: Floats, p: Floats, base: float, people: npt.ArrayLike) -> dict[str, float]:
     """Log loss beside that of the base rate with the gain's interval, ranking, calibration."""
     constant = np.full(len(y), base)
     found = {
@@ -198,9 +194,7 @@ def _figures(y: Array, p: Array, base: float, people: npt.ArrayLike) -> dict[str
     return found
 
 
-def _fitted(
-    kind: str, features: pd.DataFrame, y: Array, as_of: npt.NDArray[np.int64]
-) -> tuple[Encoder, Linear]:
+def _fitted(kind: str, features: pd.DataFrame, y: Floats, as_of: Ints) -> tuple[Encoder, Linear]:
     columns = COLUMNS if kind == "regression" else (TOPIC, CHANNEL)
     encoder = learn_encoder(features, [name for name in columns if name in features.columns])
     matrix = encoder.matrix(features)
@@ -213,11 +207,11 @@ def _fitted(
     return encoder, linear
 
 
-def _enough(y: Array) -> bool:
+def _enough(y: Floats) -> bool:
     return min(y.sum(), len(y) - y.sum()) >= ENOUGH
 
 
-def _shrunk(matrix: Matrix, y: Array, weights: Array) -> Linear:
+def _shrunk(matrix: Matrix, y: Floats, weights: Floats) -> Linear:
     """Log odds of all, then a term per topic and per channel, each shrunk to none at all.
 
     A value's term is the log of what came over what the terms before it expected, both with

@@ -28,10 +28,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import logit
 
+from data.arrays import Floats
 from data.errors import DataError, NotEnoughHistory
 from data.tables import Tables
 from features.complaint import ComplaintRule, complaint_predicate, is_complaint
@@ -45,8 +45,6 @@ from models.risk.enough import check_rows
 from models.risk.mixture import Mixture
 from models.risk.model import Part, RiskModel, Tickets, cards_of
 from models.risk.tables import RuleTable
-
-Array = npt.NDArray[np.float64]
 
 RECENCY, FREQUENCY = "tickets_complaint_since_last_days", "tickets_complaint_count"
 DISPERSIONS = np.geomspace(0.05, 50.0, 61)
@@ -73,14 +71,14 @@ class Shrunk:
     """Rates (or counts) of everybody, of each recency, and of each recency and frequency."""
 
     base: float
-    of_recency: Array
-    cells: Array
+    of_recency: Floats
+    cells: Floats
 
     def through(self, change: Callable[[Any], Any]) -> Shrunk:
         return Shrunk(float(change(self.base)), change(self.of_recency), change(self.cells))
 
 
-def shrunk(recency: Array, frequency: Array, y: Array, prior: Shrunk | None = None) -> Shrunk:
+def shrunk(recency: Floats, frequency: Floats, y: Floats, prior: Shrunk | None = None) -> Shrunk:
     """Means of ``y`` by cell, each shrunk to the one above it, or to ``prior`` where it is given.
 
     ``recency``: days, NaN for never. ``y``: 0 or 1, or counts; no rows need a prior.
@@ -99,7 +97,7 @@ def shrunk(recency: Array, frequency: Array, y: Array, prior: Shrunk | None = No
     return Shrunk(base, of_recency, _drawn(hits, rows, prior.cells))
 
 
-def _drawn(hits: Array, rows: Array, above: Array) -> Array:
+def _drawn(hits: Floats, rows: Floats, above: Floats) -> Floats:
     return (hits + STRENGTH * above) / (rows + STRENGTH)
 
 
@@ -187,7 +185,7 @@ def _lengths(labels: pd.DataFrame) -> list[int]:
     return [int(str(c)[6:-1]) for c in labels.columns if str(c).startswith("label_")]
 
 
-def _parts(of: Shrunk) -> tuple[float, Array, Array]:
+def _parts(of: Shrunk) -> tuple[float, Floats, Floats]:
     return of.base, of.of_recency, of.cells
 
 
@@ -213,7 +211,7 @@ def _both_classes(labels: pd.DataFrame, lengths: Sequence[int]) -> None:
 
 
 def _dispersion(
-    labels: pd.DataFrame, counts: Mapping[int, Shrunk], recency: Array, frequency: Array
+    labels: pd.DataFrame, counts: Mapping[int, Shrunk], recency: Floats, frequency: Floats
 ) -> float:
     """The k with which as many have any contact within the longest known window as had."""
     seen = [h for h in counts if labels[f"contact_{h}d"].notna().any()]

@@ -19,9 +19,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
 from models.risk.choice import learn_choice
 from models.risk.days import Days, shifted
@@ -44,12 +44,10 @@ from models.risk.hazards import Hazards
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
 from models.risk.model import Part, RiskModel, Tickets, cards_of, scores_of
-from models.risk.rows import Mask, age_weights, thinned
+from models.risk.rows import age_weights, thinned
 from models.risk.settings import RiskSettings
 from models.risk.trees import raw_score
 from models.threads import one_thread
-
-Array = npt.NDArray[np.float64]
 
 CHOICES = ("next_topic", "next_channel")
 
@@ -163,7 +161,7 @@ def _rows(
     horizons: tuple[int, ...],
     settings: RiskSettings,
     cards: Sequence[Mapping[str, Any]],
-) -> tuple[Rows, npt.NDArray[np.int64]]:
+) -> tuple[Rows, Ints]:
     """The checked training rows in the order of their content, and where each came from."""
     check_rows(features, labels, horizons)
     check_history(labels, horizons, settings)
@@ -212,7 +210,7 @@ def _levels(
     return {h: Mixture(starts[h] + steps[h], mixtures[h].shares) for h in horizons}, told
 
 
-def _few(rows: Rows, horizon: int, most: int) -> tuple[Mask, Array]:
+def _few(rows: Rows, horizon: int, most: int) -> tuple[Bools, Floats]:
     """Every row with a complaint within ``horizon`` days, ``most`` others; rows each stands for."""
     kept = rows.known(horizon)
     y = rows.y[horizon][kept]
@@ -221,7 +219,7 @@ def _few(rows: Rows, horizon: int, most: int) -> tuple[Mask, Array]:
     return kept, counts[chosen]
 
 
-def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
+def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Floats:
     """Contacts within the longest horizon, NaN where not complete."""
     name = f"tickets_{horizons[-1]}d"
     if name not in labels.columns:
@@ -231,10 +229,10 @@ def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
 
 def _tickets(
     rows: Rows,
-    contacts: Array,
+    contacts: Floats,
     days: int,
-    before: Mask,
-    judged: Mask,
+    before: Bools,
+    judged: Bools,
     settings: RiskSettings,
     seed: int,
 ) -> Tickets:
@@ -255,7 +253,7 @@ def _tickets(
     return Tickets(booster, level, days, dispersion)
 
 
-def _dispersion(expected: Array, weights: Array, any_seen: float) -> float:
+def _dispersion(expected: Floats, weights: Floats, any_seen: float) -> float:
     """The k in [0.05, 50] with which as many have any contact as did, by bisection on its log."""
     low, high = np.log(0.05), np.log(50.0)
     for _ in range(40):

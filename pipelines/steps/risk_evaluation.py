@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from data.errors import DataError
 from data.snapshot import Snapshot
 from models.metrics import (
@@ -32,7 +33,6 @@ RESAMPLES = 200
 ROWS_RESAMPLED = 20_000_000
 """Of a metric, at most: 100,000 rows are drawn 200 times, 400,000 50 times, never under 40."""
 
-Floats = npt.NDArray[np.float64]
 Scores = Mapping[str, Floats]
 Metric = Callable[..., float]
 
@@ -121,9 +121,7 @@ def _or_nan(metric: Metric, y: Floats, p: Floats) -> float:
         return float("nan")
 
 
-def said_before(
-    twin: Path, judged: pd.DataFrame, tables: Snapshot, horizon: int
-) -> npt.NDArray[np.float64] | None:
+def said_before(twin: Path, judged: pd.DataFrame, tables: Snapshot, horizon: int) -> Floats | None:
     """What the champion's twin says of the judging rows; None if it lacks the horizon."""
     from features.compute import compute
 
