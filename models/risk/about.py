@@ -65,8 +65,10 @@ class About:
         return {"hazards": self.hazards.to_json(), "shares": self.shares.tolist()}
 
 
-def about_from_json(found: Mapping[str, Any]) -> About:
-    return About(hazards_from_json(found["hazards"]), np.array(found["shares"], dtype=np.float64))
+def about_from_json(document: Mapping[str, Any]) -> About:
+    return About(
+        hazards_from_json(document["hazards"]), np.array(document["shares"], dtype=np.float64)
+    )
 
 
 def about(hazards: Hazards, matrix: Matrix, chosen: Ints, weights: Floats, choices: int) -> About:
@@ -87,10 +89,10 @@ def learn_about(
         for choice, own in enumerate(rows):
             behind = parts[own] * shares[:, choice]
             caused[:, choice] = (weights[own] / behind.sum(axis=1)) @ behind
-        found = caused + prior * of_all
-        found /= found.sum(axis=1, keepdims=True)
-        moved = float(np.abs(found - shares).max())
-        shares = found
+        next_shares = caused + prior * of_all
+        next_shares /= next_shares.sum(axis=1, keepdims=True)
+        moved = float(np.abs(next_shares - shares).max())
+        shares = next_shares
         if moved < ENOUGH:
             break
     return shares

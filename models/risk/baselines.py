@@ -251,19 +251,19 @@ def fit_baselines(
     A baseline takes rows of the same kind and returns P(complaint) of each. Raises DataError for a
     name that is not one of the three.
     """
-    found: dict[str, Callable[[pd.DataFrame], Floats]] = {}
+    fits: dict[str, Callable[[pd.DataFrame], Floats]] = {}
     for name in which:
         if name == "rule":
-            found[name] = _rule(rows, y)
+            fits[name] = _rule(rows, y)
         elif name == "logistic":
             columns = amounts(rows)
-            found[name] = logistic_regression(rows, y, rows["as_of"], columns=columns).predict
+            fits[name] = logistic_regression(rows, y, rows["as_of"], columns=columns).predict
         elif name == "lightgbm":
             columns = [*amounts(rows), *attributes(rows)]
-            found[name] = usual_lightgbm(rows, y, rows["as_of"], columns=columns, seed=seed).predict
+            fits[name] = usual_lightgbm(rows, y, rows["as_of"], columns=columns, seed=seed).predict
         else:
             raise DataError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
-    return found
+    return fits
 
 
 def _rule(rows: pd.DataFrame, y: npt.ArrayLike) -> Callable[[pd.DataFrame], Floats]:

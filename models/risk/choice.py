@@ -59,14 +59,14 @@ class Choice:
         return raw if self.about is None else raw + self.about.score(matrix)
 
     def to_json(self) -> dict[str, Any]:
-        told = None if self.about is None else self.about.to_json()
-        return {"values": list(self.values), "shares": list(self.shares), "about": told}
+        causes = None if self.about is None else self.about.to_json()
+        return {"values": list(self.values), "shares": list(self.shares), "about": causes}
 
 
-def choice_from_json(found: Mapping[str, Any], booster: Any | None) -> Choice:
-    told = found.get("about")
-    made = about_from_json(told) if told else None
-    return Choice(tuple(found["values"]), tuple(found["shares"]), booster, made)
+def choice_from_json(document: Mapping[str, Any], booster: Any | None) -> Choice:
+    causes = document.get("about")
+    of_causes = about_from_json(causes) if causes else None
+    return Choice(tuple(document["values"]), tuple(document["shares"]), booster, of_causes)
 
 
 def learn_choice(
@@ -90,26 +90,26 @@ def learn_choice(
     counts = text.value_counts()
     if counts.empty:
         return None
-    kept = [
+    common = [
         value
         for value in sorted(counts.index, key=lambda value: (-mass[value], value))
         if counts[value] >= max(20, 0.01 * counts.sum()) or len(counts) == 1
     ][:MOST]
-    if not kept:
-        kept = [str(min(counts.index, key=lambda value: (-mass[value], value)))]
-    shares = np.array([mass[value] for value in kept], dtype=np.float64)
+    if not common:
+        common = [str(min(counts.index, key=lambda value: (-mass[value], value)))]
+    shares = np.array([mass[value] for value in common], dtype=np.float64)
     shares = shares / shares.sum()
-    rows = text.isin(kept).to_numpy()
-    if len(kept) == 1 or rows.sum() < ENOUGH:
-        return Choice(tuple(kept), tuple(shares.tolist()), None)
-    position = {value: at for at, value in enumerate(kept)}
+    rows = text.isin(common).to_numpy()
+    if len(common) == 1 or rows.sum() < ENOUGH:
+        return Choice(tuple(common), tuple(shares.tolist()), None)
+    position = {value: at for at, value in enumerate(common)}
     y = text[rows].map(position).to_numpy(dtype=np.float64)
     x, w, times = matrix[rows], weights[rows], as_of[rows]
 
-    def told(part: Bools) -> About | None:
+    def of_causes(part: Bools) -> About | None:
         if causes is None:
             return None
-        return about(causes, x[part], y[part].astype(np.int64), w[part], len(kept))
+        return about(causes, x[part], y[part].astype(np.int64), w[part], len(common))
 
     def fit(part: Bools, rounds: int, base: About | None) -> Any:
         return grow(
@@ -123,7 +123,7 @@ def learn_choice(
             seed=seed,
             num_threads=num_threads,
             offset=None if base is None else base.score(x[part]).ravel(order="F"),
-            num_class=len(kept),
+            num_class=len(common),
         )
 
     distinct = np.unique(times)
@@ -133,7 +133,7 @@ def learn_choice(
         chosen_late = y[late].astype(np.int64)
         losses: dict[tuple[bool, int], float] = {}
         for on in {False, standing}:
-            base = told(~late) if on else None
+            base = of_causes(~late) if on else None
             tried = fit(~late, ROUNDS[-1], base)
             offset = 0.0 if base is None else base.score(x[late])
             for many, raw in zip(
@@ -143,10 +143,10 @@ def learn_choice(
         standing, rounds = min(losses, key=losses.__getitem__)
         usual = np.tile(shares, (len(chosen_late), 1))
         if losses[standing, rounds] > _loss(usual, chosen_late, w[late]):
-            return Choice(tuple(kept), tuple(shares.tolist()), None)
+            return Choice(tuple(common), tuple(shares.tolist()), None)
     every = np.ones(len(y), dtype=bool)
-    base = told(every) if standing else None
-    return Choice(tuple(kept), tuple(shares.tolist()), fit(every, rounds, base), base)
+    base = of_causes(every) if standing else None
+    return Choice(tuple(common), tuple(shares.tolist()), fit(every, rounds, base), base)
 
 
 def _loss(probabilities: Floats, chosen: Ints, weights: Floats) -> float:

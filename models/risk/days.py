@@ -106,11 +106,11 @@ class Days:
         }
 
 
-def days_from_json(found: Mapping[str, Any]) -> Days:
+def days_from_json(document: Mapping[str, Any]) -> Days:
     """What ``to_json`` told."""
-    special = {int(day): float(worth) for day, worth in found["special"]}
-    week = tuple(float(one) for one in found["week"])
-    return Days(str(found["time_zone"]), week, special, float(found["gap_days"]))
+    special = {int(day): float(worth) for day, worth in document["special"]}
+    week = tuple(float(one) for one in document["week"])
+    return Days(str(document["time_zone"]), week, special, float(document["gap_days"]))
 
 
 def shifted(score: Floats, worth: Floats) -> Floats:
@@ -228,16 +228,16 @@ def _near(days: Ints, names: Mapping[int, str]) -> dict[int, tuple[str, int]]:
     and after is told from the holiday itself, whose date is the same every year.
     """
     real = {day: name for day, name in names.items() if "(" not in name}
-    found: dict[int, tuple[str, int]] = {}
+    near: dict[int, tuple[str, int]] = {}
     for day in days.tolist():
         if day in names:
-            found[day] = (names[day], 0)
+            near[day] = (names[day], 0)
             continue
         for off in sorted(range(-REACH, REACH + 1), key=abs):
             if day - off in real:
-                found[day] = (real[day - off], off)
+                near[day] = (real[day - off], off)
                 break
-    return found
+    return near
 
 
 @dataclass(frozen=True)
@@ -251,9 +251,9 @@ def _expected(days: Ints, count: Floats, usual: Bools) -> _Expected:
     """What each day was to bring by its weekday and the usual days around it."""
     weekday = (days + 3) % 7
     mean = max(float(count[usual].mean()), 1e-9)
-    seen = np.bincount(weekday[usual], count[usual], minlength=7)
+    by_weekday = np.bincount(weekday[usual], count[usual], minlength=7)
     rows = np.bincount(weekday[usual], minlength=7)
-    week = (seen / mean + 1.0) / (rows + 1.0)
+    week = (by_weekday / mean + 1.0) / (rows + 1.0)
     week *= 7 / week.sum()
     around = np.ones(2 * AROUND_DAYS + 1)
     of_count = np.convolve(np.where(usual, count, 0.0), around, "full")[AROUND_DAYS:-AROUND_DAYS]
@@ -275,7 +275,7 @@ class _Evidence:
     whether silence would have told anything, and whether there was silence."""
 
     days: Ints
-    came: Floats
+    complaints: Floats
     expected: Floats
     telling: Bools
     silent: Bools
@@ -292,7 +292,7 @@ class _Worth:
     is_open: float
     of_open: float
 
-    def told(self, evidence: _Evidence, days: Sequence[int], sure: float, belief: float) -> _Worth:
+    def after(self, evidence: _Evidence, days: Sequence[int], sure: float, belief: float) -> _Worth:
         """The same after these days; ``sure`` days' belief in whether they are open as before, and
         ``belief`` complaints' in what an open one is worth."""
         at = evidence.at(days)
@@ -300,8 +300,11 @@ class _Worth:
         shut = telling[evidence.silent[telling]]
         is_open = (len(telling) - len(shut) + sure * self.is_open) / (len(telling) + sure)
         open_days = np.setdiff1d(at, shut)
-        came, expected = evidence.came[open_days].sum(), evidence.expected[open_days].sum()
-        return _Worth(is_open, float((came + belief * self.of_open) / (expected + belief)))
+        complaints, expected = (
+            evidence.complaints[open_days].sum(),
+            evidence.expected[open_days].sum(),
+        )
+        return _Worth(is_open, float((complaints + belief * self.of_open) / (expected + belief)))
 
     @property
     def worth(self) -> float:
@@ -316,7 +319,7 @@ def _worths(
     for day, of_holiday in near.items():
         if day not in closed:
             equal.setdefault(of_holiday, []).append(day)
-    found: dict[int, float] = {}
+    worths: dict[int, float] = {}
     for (name, off), days in equal.items():
         others = [
             day
@@ -325,7 +328,7 @@ def _worths(
             for day in of
         ]
         of_all, of_one = (OF_DAYS_NEAR, OF_ONE_NEAR) if off else (OF_HOLIDAYS, OF_ONE)
-        drawn_to = _Worth(1.0, 1.0).told(evidence, others, 1.0, of_all)
-        found |= dict.fromkeys(days, drawn_to.told(evidence, days, ONCE, of_one).worth)
-    shut = _Worth(CLOSED, 1.0).told(evidence, sorted(closed), 1.0, OF_HOLIDAYS).worth
-    return found | dict.fromkeys(closed, shut)
+        drawn_to = _Worth(1.0, 1.0).after(evidence, others, 1.0, of_all)
+        worths |= dict.fromkeys(days, drawn_to.after(evidence, days, ONCE, of_one).worth)
+    shut = _Worth(CLOSED, 1.0).after(evidence, sorted(closed), 1.0, OF_HOLIDAYS).worth
+    return worths | dict.fromkeys(closed, shut)

@@ -77,9 +77,9 @@ def learn_encoder(frame: pd.DataFrame, columns: Sequence[str]) -> Encoder:
     return Encoder(tuple(columns), MappingProxyType(categories))
 
 
-def encoder_from_json(found: Mapping[str, Any]) -> Encoder:
-    categories = {name: tuple(values) for name, values in found["categories"].items()}
-    return Encoder(tuple(found["columns"]), MappingProxyType(categories))
+def encoder_from_json(document: Mapping[str, Any]) -> Encoder:
+    categories = {name: tuple(values) for name, values in document["categories"].items()}
+    return Encoder(tuple(document["columns"]), MappingProxyType(categories))
 
 
 def feature_columns(frame: pd.DataFrame) -> list[str]:

@@ -132,19 +132,19 @@ def evidence(
     names = features["customer_id"].to_numpy(dtype=object)
     moments = features["as_of"].to_numpy().astype("datetime64[us]").astype(np.int64)
     today = _days(moments, time_zone)
-    found: list[dict[str, list[_Row]]] = [{} for _ in names]
+    by_concern: list[dict[str, list[_Row]]] = [{} for _ in names]
     for rank, (kind, name, term) in enumerate(_picked(view)):
         every = np.arange(len(names))
         if kind.at_least:
             every = np.flatnonzero(features[name].to_numpy() >= kind.at_least)
         rows = history.select(term.source, term.source["customer_id"], names, every)
         for at, time, parts in _counted(kind, term, rows, every, moments, time_zone):
-            said = _said(kind, parts, today[at], language)
-            if said is not None:
-                said = said._replace(rank=2 * rank + said.rank, time=time)
-                found[at].setdefault(kind.concern, []).append(said)
+            row = _row_of(kind, parts, today[at], language)
+            if row is not None:
+                row = row._replace(rank=2 * rank + row.rank, time=time)
+                by_concern[at].setdefault(kind.concern, []).append(row)
     more = phrase("more", language)
-    return [{concern: _joined(rows, more) for concern, rows in one.items()} for one in found]
+    return [{concern: _joined(rows, more) for concern, rows in one.items()} for one in by_concern]
 
 
 def _picked(view: FeatureView) -> Iterator[tuple[Kind, str, Term]]:
@@ -206,7 +206,7 @@ def _shown(rows: Part, column: Column, chosen: Ints, moments: Ints, time_zone: s
         times = np.where(null, 0, data).astype(np.int64)
         # a date is 00:00 UTC by the contract, and the same date in every zone
         data = np.where(times % DAY == 0, _days(times, "UTC"), _days(times, time_zone))
-    return [None if gone else found for found, gone in zip(data.tolist(), null, strict=True)]
+    return [None if gone else item for item, gone in zip(data.tolist(), null, strict=True)]
 
 
 def _days(times: Ints, time_zone: str) -> npt.NDArray[np.object_]:
@@ -214,7 +214,7 @@ def _days(times: Ints, time_zone: str) -> npt.NDArray[np.object_]:
     return local_times(times.astype("datetime64[us]"), time_zone).astype("M8[D]").astype(object)
 
 
-def _said(kind: Kind, parts: dict[str, Any], today: Any, language: str) -> _Row | None:
+def _row_of(kind: Kind, parts: dict[str, Any], today: Any, language: str) -> _Row | None:
     """A row's sentence; None for one that no agent would name."""
     sentence, begin, end = kind.sentence, parts["when"], today
     due: Any = parts.get("due")

@@ -105,16 +105,16 @@ def training(
 ) -> tuple[Bools, Floats]:
     """Which of the allowed rows to train on, ``most`` at most, and the weights of those; with
     ``others``, so many without a complaint for each with one."""
-    kept = allowed.copy()
+    mask = allowed.copy()
     per_complaint = settings.others_per_complaint if others is None else others
     chosen, weight = thinned(rows.y[horizon][allowed], rows.drawn[allowed], per_complaint, most)
-    kept[allowed] = chosen
-    return kept, (weight * rows.weights[allowed])[chosen]
+    mask[allowed] = chosen
+    return mask, (weight * rows.weights[allowed])[chosen]
 
 
 def fit_causes(
     rows: Rows,
-    kept: Bools,
+    mask: Bools,
     weights: Floats,
     horizon: int,
     settings: RiskSettings,
@@ -123,7 +123,7 @@ def fit_causes(
     """Hazards from ``most_rows_of_hazards`` at most; None if no feature is an amount."""
     if not rows.roles.causes:
         return None
-    few, own = _fewer(kept, weights, settings.most_rows_of_hazards)
+    few, own = _fewer(mask, weights, settings.most_rows_of_hazards)
     return fit_hazards(
         rows.matrix[few],
         rows.y[horizon][few],
@@ -136,17 +136,17 @@ def fit_causes(
 
 def fit_trees(
     rows: Rows,
-    kept: Bools,
+    mask: Bools,
     weights: Floats,
     horizon: int,
     rounds: int,
     settings: RiskSettings,
     seed: int,
 ) -> Any:
-    """Trees for the log odds of a complaint within ``horizon`` days, from the rows ``kept``."""
+    """Trees for the log odds of a complaint within ``horizon`` days, from the rows ``mask``."""
     return grow(
-        rows.matrix[kept],
-        rows.y[horizon][kept],
+        rows.matrix[mask],
+        rows.y[horizon][mask],
         weights,
         rows.encoder.categorical,
         settings.trees,
@@ -158,7 +158,7 @@ def fit_trees(
 
 def try_trees(
     rows: Rows,
-    kept: Bools,
+    mask: Bools,
     weights: Floats,
     horizon: int,
     held: Bools,
@@ -168,8 +168,8 @@ def try_trees(
     """Log odds of the rows ``held`` by number of trees, up to where two more numbers did not help
     those rows."""
     growth = growing(
-        rows.matrix[kept],
-        rows.y[horizon][kept],
+        rows.matrix[mask],
+        rows.y[horizon][mask],
         weights,
         rows.encoder.categorical,
         settings.trees,
@@ -178,14 +178,14 @@ def try_trees(
         num_threads=settings.num_threads,
     )
     y = rows.y[horizon][held]
-    found: dict[int, Floats] = {}
+    scores: dict[int, Floats] = {}
 
     def loss(count: int, score: Floats) -> float:
-        found[count] = score
+        scores[count] = score
         return recalibrated_loss(score, y, np.ones(len(y)))
 
     _patiently(growth, loss)
-    return found
+    return scores
 
 
 def _patiently(growth: Iterable[tuple[int, Floats]], loss: Callable[[int, Floats], float]) -> int:
@@ -211,11 +211,11 @@ def try_contacts(
     ``before``: by the likelihood of Poisson counts once the level is right."""
     known = ~np.isnan(contacts)
     held = held & known
-    kept = drawn(rows, before & known, settings.most_rows_tried)
+    mask = drawn(rows, before & known, settings.most_rows_tried)
     growth = growing(
-        rows.matrix[kept],
-        contacts[kept],
-        rows.weights[kept],
+        rows.matrix[mask],
+        contacts[mask],
+        rows.weights[mask],
         rows.encoder.categorical,
         settings.trees,
         rows.matrix[held],
@@ -223,12 +223,12 @@ def try_contacts(
         seed=seed,
         num_threads=settings.num_threads,
     )
-    came = contacts[held]
+    counts = contacts[held]
 
     def loss(count: int, score: Floats) -> float:
         expected = np.exp(score)
-        expected *= max(float(came.sum()), 0.5) / float(expected.sum())
-        return float(np.mean(expected - came * np.log(expected)))
+        expected *= max(float(counts.sum()), 0.5) / float(expected.sum())
+        return float(np.mean(expected - counts * np.log(expected)))
 
     return _patiently(growth, loss)
 
@@ -248,11 +248,11 @@ def fit_contacts(
     most: int,
 ) -> Any:
     """Trees for the log of expected contacts; nobody is thinned by a label, only by a draw."""
-    kept = drawn(rows, allowed & ~np.isnan(contacts), most)
+    mask = drawn(rows, allowed & ~np.isnan(contacts), most)
     return grow(
-        rows.matrix[kept],
-        contacts[kept],
-        rows.weights[kept],
+        rows.matrix[mask],
+        contacts[mask],
+        rows.weights[mask],
         rows.encoder.categorical,
         settings.trees,
         objective="poisson",
@@ -264,24 +264,24 @@ def fit_contacts(
 
 def fit_regressions(
     rows: Rows,
-    kept: Bools,
+    mask: Bools,
     weights: Floats,
     horizon: int,
     penalties: Sequence[float],
     settings: RiskSettings,
 ) -> list[Linear]:
     """A regression on all features under each penalty, from ``most_rows_of_regression`` at most."""
-    few, own = _fewer(kept, weights, settings.most_rows_of_regression)
+    few, own = _fewer(mask, weights, settings.most_rows_of_regression)
     terms = design(rows.matrix[few], rows.encoder, own)
     values = designed(rows.matrix[few], terms)
     return fit_linear(values, terms, rows.y[horizon][few], own, penalties=penalties)
 
 
-def _fewer(kept: Bools, weights: Floats, most: int) -> tuple[Ints, Floats]:
+def _fewer(mask: Bools, weights: Floats, most: int) -> tuple[Ints, Floats]:
     """Positions of the kept rows to learn from, ``most`` spread evenly, and their weights.
 
     A Newton step costs rows × terms²; a few hundred weights are known well enough from fewer rows.
     """
-    positions = np.flatnonzero(kept)
+    positions = np.flatnonzero(mask)
     step = max(-(-len(positions) // most), 1)
     return positions[::step], weights[::step]

@@ -142,17 +142,17 @@ class Hazards:
         }
 
 
-def hazards_from_json(found: Mapping[str, Any]) -> Hazards:
+def hazards_from_json(document: Mapping[str, Any]) -> Hazards:
     def causes(rows: Sequence[Sequence[float]]) -> tuple[Cause, ...]:
         return tuple(Cause(int(column), *map(float, numbers)) for column, *numbers in rows)
 
     return Hazards(
-        base=float(found["base"]),
-        causes=causes(found["causes"]),
-        ever=causes(found["ever"]),
-        complaints=found["complaints"],
-        shape=float(found["shape"]),
-        usual_complaints=float(found["usual_complaints"]),
+        base=float(document["base"]),
+        causes=causes(document["causes"]),
+        ever=causes(document["ever"]),
+        complaints=document["complaints"],
+        shape=float(document["shape"]),
+        usual_complaints=float(document["usual_complaints"]),
     )
 
 
@@ -204,10 +204,10 @@ def fit_hazards(
     at = likelihood.highest(np.concatenate([rates, borne, [np.log(shape)]]), lowest, none)
     rates, borne, shape = at[: len(rates)], at[len(rates) : -1], float(np.exp(at[-1]))
 
-    def causes(columns: Sequence[int], found: Floats, means: Floats) -> tuple[Cause, ...]:
+    def causes(columns: Sequence[int], own_rates: Floats, means: Floats) -> tuple[Cause, ...]:
         return tuple(
             Cause(column, float(own / mean), float(mean), float(_amount(matrix, column).max()))
-            for column, own, mean in zip(columns, found, means, strict=True)
+            for column, own, mean in zip(columns, own_rates, means, strict=True)
             if mean > 0 and own > 1e-6 * rate
         )
 
@@ -251,14 +251,14 @@ class _Likelihood:
                 tried = at.copy()
                 tried[free] = np.maximum(at[free] + length * step, lowest[free])
                 tried[-1] = min(tried[-1], 3.0)
-                found = self.value(tried)
-                if found <= value or length < 1e-4:
+                next_value = self.value(tried)
+                if next_value <= value or length < 1e-4:
                     break
                 length /= 2
-            gained = value - found
+            gained = value - next_value
             if gained <= 0:
                 break
-            at, value = tried, found
+            at, value = tried, next_value
             if gained < ENOUGH * self.came:
                 break
             if round_ % 5 == 4:  # what is still held back then hardly ever returns
@@ -312,8 +312,11 @@ def _begin(
         many = 1 + int((now > 0).sum())
         rates = np.append(1.0, (now > 0) * 1.0) * rate / many
         return rates, (ever > 0) * 0.5 / max(1, len(ever)), 1.0
-    found, borne = ({c.column: c.rate for c in of} for of in (start.causes, start.ever))
-    known = [start.base, *(found.get(c, 0.0) * m for c, m in zip(roles.causes, now, strict=True))]
+    start_rates, borne = ({c.column: c.rate for c in of} for of in (start.causes, start.ever))
+    known = [
+        start.base,
+        *(start_rates.get(c, 0.0) * m for c, m in zip(roles.causes, now, strict=True)),
+    ]
     weights = [borne.get(c, 0.0) * m for c, m in zip(roles.ever, ever, strict=True)]
     return np.array(known), np.array(weights), start.shape
 

@@ -115,7 +115,7 @@ def levels(of: Mapping[int, Labelled], *, strength: float) -> tuple[dict[int, fl
     """
     shortest = min(of)
     starts, steps, variances = _windows(of[shortest], shortest, strength)
-    found = track(steps, variances)
+    level_track = track(steps, variances)
     out = {}
     for horizon, rows in of.items():
         times, position = np.unique(rows.as_of, return_inverse=True)
@@ -124,12 +124,12 @@ def levels(of: Mapping[int, Labelled], *, strength: float) -> tuple[dict[int, fl
         offset = np.zeros(len(times))
         for part in range(parts):
             middle = times + (part + 0.5) * horizon / parts * DAY
-            offset += np.interp(middle, middles, found.path) / parts
+            offset += np.interp(middle, middles, level_track.path) / parts
         stretch = _stretch(rows) / _stretch(of[shortest])
         score = rows.score + stretch * offset[position]
         own = levelled(score, rows.y, rows.weights, strength=strength)
-        out[horizon] = own + stretch * found.now
-    return out, found
+        out[horizon] = own + stretch * level_track.now
+    return out, level_track
 
 
 def _stretch(rows: Labelled) -> float:
@@ -155,8 +155,8 @@ def _windows(rows: Labelled, days: int, strength: float) -> tuple[Floats, Floats
 
 def spaced(times: Sequence[int], days: int) -> list[int]:
     """As many of the times as lie at least so many days apart, counted from the newest."""
-    kept: list[int] = []
+    chosen: list[int] = []
     for time in sorted(times, reverse=True):
-        if not kept or time <= kept[-1] - days * DAY:
-            kept.append(time)
-    return kept[::-1]
+        if not chosen or time <= chosen[-1] - days * DAY:
+            chosen.append(time)
+    return chosen[::-1]

@@ -76,12 +76,12 @@ class Linear:
         return {"intercept": self.intercept, "terms": rows}
 
 
-def linear_from_json(found: Mapping[str, Any]) -> Linear:
+def linear_from_json(document: Mapping[str, Any]) -> Linear:
     terms = tuple(
         Term(int(column), kind, float(centre), float(spread), float(code), float(weight))
-        for column, kind, centre, spread, code, weight in found["terms"]
+        for column, kind, centre, spread, code, weight in document["terms"]
     )
-    return Linear(float(found["intercept"]), terms)
+    return Linear(float(document["intercept"]), terms)
 
 
 def design(matrix: Matrix, encoder: Encoder, weights: Floats) -> tuple[Term, ...]:
@@ -103,9 +103,9 @@ def design(matrix: Matrix, encoder: Encoder, weights: Floats) -> tuple[Term, ...
                 share = float((weights * (matrix[:, at] == code)).sum() / total)
                 terms.append(Term(at, "value", share, 1.0, float(code), 1.0))
         else:
-            amounts, kept = columns.amount(at)[present], weights[present]
-            centre = float(np.average(amounts, weights=kept))
-            spread = float(np.sqrt(np.average((amounts - centre) ** 2, weights=kept)))
+            amounts, own_weights = columns.amount(at)[present], weights[present]
+            centre = float(np.average(amounts, weights=own_weights))
+            spread = float(np.sqrt(np.average((amounts - centre) ** 2, weights=own_weights)))
             if spread > 1e-6:
                 terms.append(Term(at, "amount", centre, spread, 0.0, 1.0))
     return tuple(terms)
@@ -138,7 +138,7 @@ def fit_linear(
     if y.min() == y.max():
         raise DataError(f"all {len(y)} labels are {y[0]:g}; both classes are needed")
     model = LogisticRegression(solver="newton-cholesky", max_iter=50, tol=1e-5, warm_start=True)
-    found = []
+    fits = []
     for penalty in penalties:
         model.set_params(C=1.0 / penalty).fit(values, y, sample_weight=weights)
         fitted = tuple(
@@ -146,8 +146,8 @@ def fit_linear(
             for term, weight in zip(terms, model.coef_[0], strict=True)
             if weight != 0
         )
-        found.append(Linear(float(model.intercept_[0]), fitted))
-    return found
+        fits.append(Linear(float(model.intercept_[0]), fitted))
+    return fits
 
 
 class _Columns:

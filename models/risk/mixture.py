@@ -80,9 +80,9 @@ def mix(
 
     start = np.concatenate([[logit(rate)], prior])
     bounds = [(None, None)] + [(0.0, None)] * len(prior)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    shares = np.where(found[1:] < 1e-4, 0.0, found[1:])
-    return Mixture(float(found[0] - centre @ shares), shares)
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    shares = np.where(optimum[1:] < 1e-4, 0.0, optimum[1:])
+    return Mixture(float(optimum[0] - centre @ shares), shares)
 
 
 def levelled(score: Floats, y: Floats, weights: Floats, *, strength: float) -> float:

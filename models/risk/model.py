@@ -69,8 +69,8 @@ def cards_of(
     cards: Sequence[Mapping[str, Any]], columns: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """By name what a model keeps of its features' cards, of those in ``columns``."""
-    kept = [card for card in cards if card["name"] in columns]
-    return {str(card["name"]): {k: card[k] for k in CARD if card.get(k)} for card in kept}
+    own = [card for card in cards if card["name"] in columns]
+    return {str(card["name"]): {k: card[k] for k in CARD if card.get(k)} for card in own}
 
 
 def scores_of(
@@ -287,11 +287,11 @@ class RiskModel:
         from models.risk.reasons import reasons
 
         chosen = horizon if horizon is not None else self.horizons[len(self.horizons) // 2]
-        found: list[list[dict[str, Any]]] = []
+        every: list[list[dict[str, Any]]] = []
         for start in range(0, len(features), CHUNK // 10):
             chunk = features.iloc[start : start + CHUNK // 10]
             amounts, _ = self.explain(chunk, chosen, num_threads=num_threads)
-            found += reasons(
+            every += reasons(
                 self.encoder.columns,
                 self.cards,
                 chunk,
@@ -301,7 +301,7 @@ class RiskModel:
                 self.encoder.categories,
                 None if behind is None else behind[start : start + CHUNK // 10],
             )
-        return found
+        return every
 
     def save(self, folder: Path) -> Any:
         """Write the model's bundle to ``folder`` (models/bundle.py); returns its manifest."""
@@ -351,7 +351,7 @@ def load_risk(folder: Path) -> RiskModel:
     bundle = read_bundle(folder)
     if bundle.kind != "risk":
         raise DataError(f"{folder} holds a model of kind {bundle.kind!r}, not of kind 'risk'")
-    found = bundle.documents["risk.json"]
+    document = bundle.documents["risk.json"]
     parts = []
     readers = {
         "rule": table_from_json,
@@ -359,35 +359,39 @@ def load_risk(folder: Path) -> RiskModel:
         "linear": linear_from_json,
         "core": linear_from_json,
     }
-    for kind, horizon in found["parts"]:
+    for kind, horizon in document["parts"]:
         name = f"{kind}_{horizon}d"
         if kind == "trees":
             parts.append(Part(kind, int(horizon), bundle.boosters[f"{name}.txt"]))
         elif kind in readers:
-            parts.append(Part(kind, int(horizon), readers[kind](found["linear"][name])))
+            parts.append(Part(kind, int(horizon), readers[kind](document["linear"][name])))
         else:
             raise DataError(
                 f"{folder} holds a risk model of an earlier make, with a part {kind!r}: train it "
                 "again with `presage train --only risk`"
             )
-    table, repeat, days = found["tickets"].get("table"), found.get("repeat"), found.get("days")
+    table, repeat, days = (
+        document["tickets"].get("table"),
+        document.get("repeat"),
+        document.get("days"),
+    )
     return RiskModel(
         horizons=tuple(bundle.meta["horizons"]),
-        encoder=encoder_from_json(found["encoder"]),
+        encoder=encoder_from_json(document["encoder"]),
         parts=tuple(parts),
         mixtures={
             int(h): Mixture(float(m["level"]), np.array(m["shares"], dtype=np.float64))
-            for h, m in found["mixtures"].items()
+            for h, m in document["mixtures"].items()
         },
         tickets=Tickets(
             table_from_json(table) if table else bundle.boosters["tickets.txt"],
-            float(found["tickets"]["level"]),
-            int(found["tickets"]["days"]),
-            float(found["tickets"]["dispersion"]),
+            float(document["tickets"]["level"]),
+            int(document["tickets"]["days"]),
+            float(document["tickets"]["dispersion"]),
         ),
-        topic=_choice(found["topic"], bundle.boosters, "topic.txt"),
-        channel=_choice(found["channel"], bundle.boosters, "channel.txt"),
-        cards=found["cards"],
+        topic=_choice(document["topic"], bundle.boosters, "topic.txt"),
+        channel=_choice(document["channel"], bundle.boosters, "channel.txt"),
+        cards=document["cards"],
         golden=bundle.arrays["golden.npy"].astype(np.float32),
         notes=bundle.meta["notes"],
         repeat=repeat_from_json(repeat) if repeat else None,
@@ -395,8 +399,8 @@ def load_risk(folder: Path) -> RiskModel:
     )
 
 
-def _choice(found: Any, boosters: Mapping[str, Any], name: str) -> Choice | None:
-    return None if found is None else choice_from_json(found, boosters.get(name))
+def _choice(document: Any, boosters: Mapping[str, Any], name: str) -> Choice | None:
+    return None if document is None else choice_from_json(document, boosters.get(name))
 
 
 def horizons_of(columns: Sequence[str]) -> tuple[int, ...]:

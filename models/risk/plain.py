@@ -65,7 +65,7 @@ def plain_rows(tables: Tables, spine: pd.DataFrame, complaint: ComplaintRule) ->
     customers, words = _customers(tables, people, named)
     orders, (tickets, complaints) = _orders(tables, people), _tickets(tables, people, complaint)
     usage = _usage(tables, people)
-    found: dict[str, Floats] = {}
+    answers: dict[str, Floats] = {}
     for at, moment in enumerate(moments.tolist()):
         rows = np.flatnonzero(line == at)
         for columns in (
@@ -79,8 +79,8 @@ def plain_rows(tables: Tables, spine: pd.DataFrame, complaint: ComplaintRule) ->
             _trouble_in_use(usage.at(moment)),
         ):
             for name, values in columns:
-                found.setdefault(name, np.full(len(spine), np.nan))[rows] = values[who[rows]]
-    out = pd.DataFrame({c: spine[c].to_numpy() for c in ("customer_id", "as_of")} | found)
+                answers.setdefault(name, np.full(len(spine), np.nan))[rows] = values[who[rows]]
+    out = pd.DataFrame({c: spine[c].to_numpy() for c in ("customer_id", "as_of")} | answers)
     for name, of in words.items():
         codes = out[name].fillna(-1).astype(np.int64)
         out[name] = pd.Categorical.from_codes(codes, of).remove_unused_categories()
@@ -176,13 +176,13 @@ def _state_of_orders(known: _Known) -> Iterator[Column]:
     delivered, promised = known.time("delivered_at"), known.time("promised_at")
     is_open = _if_any(delivered < at, known.time("ended") >= at)
     overdue = None if is_open is None else _if_any(promised < NEVER, is_open & (promised < at))
-    came = {days: (delivered < at) & (delivered >= at - days * DAY) for days in (7, 30, 90)}
+    in_window = {days: (delivered < at) & (delivered >= at - days * DAY) for days in (7, 30, 90)}
     late = delivered > promised
     yield from _how_many("orders_open", known, is_open, known.log.born[rows])
     yield from _how_many("orders_overdue", known, overdue, promised)
-    yield "orders_delivered_7d", known.count(rows[came[7]])
+    yield "orders_delivered_7d", known.count(rows[in_window[7]])
     for days in (30, 90):
-        yield f"orders_late_{days}d", known.count(rows[came[days] & late])
+        yield f"orders_late_{days}d", known.count(rows[in_window[days] & late])
     recent = known.within(90)
     yield "orders_amount_90d", known.count(recent, known.log.numbers["amount"][recent])
 
@@ -285,10 +285,10 @@ def _log(
         end[newer.index] = newer
     who = people.get_indexer(pd.Index(frame["customer_id"]))
     gone = frame["deleted"].to_numpy(bool)
-    kept = np.flatnonzero((who >= 0) & ~gone & (start < end))
-    kept = kept[np.argsort(born[kept], kind="stable")]
-    log = _Log(len(people), who[kept], born[kept], start[kept], end[kept], {}, {})
-    return log, frame[list(columns)].iloc[kept].reset_index(drop=True)
+    places = np.flatnonzero((who >= 0) & ~gone & (start < end))
+    places = places[np.argsort(born[places], kind="stable")]
+    log = _Log(len(people), who[places], born[places], start[places], end[places], {}, {})
+    return log, frame[list(columns)].iloc[places].reset_index(drop=True)
 
 
 def _only(log: _Log, which: Bools) -> _Log:

@@ -89,7 +89,7 @@ def reasons(
     _fold(totals, concerns, features)
     values = {name: features[name].tolist() for name in columns}
     ages = features[AGE].tolist() if AGE in features else [None] * len(features)
-    found = []
+    every = []
     for row, own in enumerate(totals):
         shown = None if behind is None else behind[row]
         act: list[dict[str, Any]] = []
@@ -136,8 +136,8 @@ def reasons(
             rest = [reason for reason in rest if reason not in poor]
         for part in (act, rest):
             part.sort(key=lambda reason: -reason["contribution"])
-        found.append([*act, *rest][:top])
-    return found
+        every.append([*act, *rest][:top])
+    return every
 
 
 def _fold(totals: Floats, concerns: Sequence[str], features: pd.DataFrame) -> None:

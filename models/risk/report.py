@@ -55,21 +55,21 @@ def segments(features: pd.DataFrame, y: Floats, risk: Floats) -> pd.DataFrame:
     ``segment`` is ``column=value``, ``everybody`` or ``new customers``; AP is NaN where a segment
     has no complaint or nothing else.
     """
-    found = []
+    table = []
     for name, rows in _groups(features):
-        actual, told = y[rows], risk[rows]
+        actual, predicted = y[rows], risk[rows]
         both = 0 < actual.sum() < len(actual)
-        found.append(
+        table.append(
             {
                 "segment": name,
                 "rows": len(actual),
                 "complaints": int(actual.sum()),
                 "observed": float(actual.mean()),
-                "predicted": float(told.mean()),
-                "average_precision": average_precision(actual, told) if both else np.nan,
+                "predicted": float(predicted.mean()),
+                "average_precision": average_precision(actual, predicted) if both else np.nan,
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(table)
 
 
 def _groups(features: pd.DataFrame) -> Iterator[tuple[str, Bools]]:
@@ -105,11 +105,11 @@ def ablation(
     amounts, base = model.explain(few, horizon, num_threads=num_threads)
     sources = np.array([_source(model, name) for name in model.encoder.columns])
     odds = base + amounts.sum(axis=1)
-    found = [_judged("nothing", actual, odds)]
+    table = [_judged("nothing", actual, odds)]
     for source in sorted(set(sources)):
         left = odds - amounts[:, sources == source].sum(axis=1)
-        found.append(_judged(source, actual, left))
-    return pd.DataFrame(found)
+        table.append(_judged(source, actual, left))
+    return pd.DataFrame(table)
 
 
 def _source(model: RiskModel, name: str) -> str:
@@ -131,22 +131,22 @@ def decay(as_of: pd.Series, y: Floats, risk: Floats, learned_until: pd.Timestamp
     ``average_precision_low`` and ``_high`` are its 95 % interval over resampled customers, NaN
     where complaints are too few for one.
     """
-    found = []
+    table = []
     for moment in sorted(as_of.unique()):
         rows = (as_of == moment).to_numpy()
-        actual, told = y[rows], risk[rows]
+        actual, predicted = y[rows], risk[rows]
         if not 0 < actual.sum() < len(actual):
             continue
         low, high = np.nan, np.nan
         with suppress(DataError):
-            _, low, high = bootstrap(average_precision, actual, told, resamples=RESAMPLES)
-        found.append(
+            _, low, high = bootstrap(average_precision, actual, predicted, resamples=RESAMPLES)
+        table.append(
             {
                 "weeks_old": (pd.Timestamp(moment) - learned_until) / pd.Timedelta(days=7),
-                "average_precision": average_precision(actual, told),
+                "average_precision": average_precision(actual, predicted),
                 "average_precision_low": low,
                 "average_precision_high": high,
-                "predicted_over_observed": float(told.sum() / actual.sum()),
+                "predicted_over_observed": float(predicted.sum() / actual.sum()),
             }
         )
-    return pd.DataFrame(found, columns=list(DECAY))
+    return pd.DataFrame(table, columns=list(DECAY))

@@ -34,17 +34,17 @@ class Slice:
 
 def digest(matrix: Matrix, as_of: Ints, labels: Floats) -> Digest:
     """64 bits per row from its values, its time and its labels (rows × any number)."""
-    found = _mixed(as_of.astype(np.uint64))
+    mixed = _mixed(as_of.astype(np.uint64))
     for at in range(matrix.shape[1]):
         column = matrix[:, at] + np.float32(0)  # -0.0 and 0.0 are one value
         column[np.isnan(column)] = np.float32(np.nan)  # and so are all NaNs
         bits = np.ascontiguousarray(column).view(np.uint32).astype(np.uint64)
-        found = _mixed(found ^ _mixed(bits + _salt(at + 1)))
+        mixed = _mixed(mixed ^ _mixed(bits + _salt(at + 1)))
     for at in range(labels.shape[1]):
         known = np.nan_to_num(labels[:, at], nan=-1.0)
         bits = np.ascontiguousarray(known).view(np.uint64)
-        found = _mixed(found ^ _mixed(bits + _salt(at + 7001)))
-    return found
+        mixed = _mixed(mixed ^ _mixed(bits + _salt(at + 7001)))
+    return mixed
 
 
 def content_order(as_of: Ints, digests: Digest) -> Ints:
@@ -69,8 +69,8 @@ def thinned(
     others = len(y) - complaints
     share = min(1.0, others_per_complaint * complaints / max(others, 1))
     fits = min(1.0, most / max(complaints + share * others, 1.0))
-    kept = drawn < np.where(y > 0, fits, share * fits)
-    return kept, np.where(y > 0, 1.0, 1.0 / share)
+    mask = drawn < np.where(y > 0, fits, share * fits)
+    return mask, np.where(y > 0, 1.0, 1.0 / share)
 
 
 def age_weights(as_of: Ints, half_life_days: float) -> Floats:
@@ -97,14 +97,14 @@ def later_slices(
     everything = np.logical_and.reduce(list(known.values()))
     times = np.unique(as_of[everything])
     held = max(round(len(times) * share), 1)
-    found = []
+    slices_there = []
     for part in np.array_split(times[len(times) - held :], min(slices, held)):
         judged = everything & (as_of >= part[0]) & (as_of <= part[-1])
         before = {h: known[h] & (as_of <= part[0] - _reach(h, gap_days)) for h in known}
         if all(len(np.unique(as_of[rows])) >= 2 for rows in before.values()):
-            found.append(Slice(before, judged))
-    if found:
-        return found
+            slices_there.append(Slice(before, judged))
+    if slices_there:
+        return slices_there
     fold = customers % np.uint64(3)
     return [
         Slice({h: known[h] & (fold != at) for h in known}, everything & (fold == at))

@@ -130,7 +130,7 @@ def train_rule(
     )
 
     def chained(name: str, longer: Callable[..., Any]) -> dict[int, Shrunk]:
-        found: dict[int, Shrunk] = {}
+        by_length: dict[int, Shrunk] = {}
         prior, before = None, 0
         for h in lengths:
             y = labels[f"{name}_{h}d"].to_numpy(np.float64, na_value=np.nan)
@@ -139,9 +139,9 @@ def train_rule(
                 prior = prior.through(partial(longer, h / before))
             elif not known.any():
                 continue
-            found[h] = shrunk(recency[known], frequency[known], y[known], prior)
-            prior, before = found[h], h
-        return found
+            by_length[h] = shrunk(recency[known], frequency[known], y[known], prior)
+            prior, before = by_length[h], h
+        return by_length
 
     risks = chained("label", _any_in)
     counts = chained("tickets", np.multiply)
@@ -190,22 +190,22 @@ def _parts(of: Shrunk) -> tuple[float, Floats, Floats]:
 
 
 def _both_classes(labels: pd.DataFrame, lengths: Sequence[int]) -> None:
-    told = np.concatenate([labels[f"label_{h}d"].to_numpy(np.float64) for h in lengths])
-    told = told[~np.isnan(told)]
-    if not told.size:
+    values = np.concatenate([labels[f"label_{h}d"].to_numpy(np.float64) for h in lengths])
+    values = values[~np.isnan(values)]
+    if not values.size:
         raise NotEnoughHistory(
             f"not one label of {lengths[0]} days is complete, so there is no rate to tell; bring "
             f"at least {lengths[0]} more days of history"
         )
-    if not told.any():
+    if not values.any():
         raise NotEnoughHistory(
             f"not one of {len(labels)} rows is followed by a complaint (one class only), so there "
             "is nothing to learn and no rate to fall back on. Check the [complaint] rule, or bring "
             "more history"
         )
-    if told.all():
+    if values.all():
         raise DataError(
-            f"every one of the {told.size} labels is 1, so there is nobody to tell complainers "
+            f"every one of the {values.size} labels is 1, so there is nobody to tell complainers "
             "from; check the [complaint] rule"
         )
 
@@ -214,12 +214,12 @@ def _dispersion(
     labels: pd.DataFrame, counts: Mapping[int, Shrunk], recency: Floats, frequency: Floats
 ) -> float:
     """The k with which as many have any contact within the longest known window as had."""
-    seen = [h for h in counts if labels[f"contact_{h}d"].notna().any()]
-    h = seen[-1]
+    lengths = [h for h in counts if labels[f"contact_{h}d"].notna().any()]
+    h = lengths[-1]
     any_seen = float(labels[f"contact_{h}d"].mean())
     expected = counts[h].cells[cells(recency, frequency)]
-    told = np.array([-np.expm1(-k * np.log1p(expected / k)).mean() for k in DISPERSIONS])
-    return float(DISPERSIONS[np.abs(told - any_seen).argmin()])
+    shares = np.array([-np.expm1(-k * np.log1p(expected / k)).mean() for k in DISPERSIONS])
+    return float(DISPERSIONS[np.abs(shares - any_seen).argmin()])
 
 
 def _choice(tickets: pd.DataFrame, complaint: ComplaintRule, column: str) -> Choice | None:
@@ -233,5 +233,5 @@ def _choice(tickets: pd.DataFrame, complaint: ComplaintRule, column: str) -> Cho
     above = of_all.to_numpy(np.float64) / of_all.sum()
     share = (counted + STRENGTH * above) / (counted.sum() + STRENGTH)
     order = sorted(range(len(share)), key=lambda at: (-share[at], str(of_all.index[at])))[:MOST]
-    kept = share[order] / share[order].sum()
-    return Choice(tuple(str(of_all.index[at]) for at in order), tuple(kept.tolist()), None)
+    top_shares = share[order] / share[order].sum()
+    return Choice(tuple(str(of_all.index[at]) for at in order), tuple(top_shares.tolist()), None)

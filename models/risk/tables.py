@@ -53,5 +53,7 @@ class RuleTable:
         }
 
 
-def table_from_json(found: Mapping[str, Any]) -> RuleTable:
-    return RuleTable.of(found["intercept"], np.array(found["of_recency"]), np.array(found["cells"]))
+def table_from_json(document: Mapping[str, Any]) -> RuleTable:
+    return RuleTable.of(
+        document["intercept"], np.array(document["of_recency"]), np.array(document["cells"])
+    )

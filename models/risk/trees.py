@@ -136,11 +136,11 @@ def staged(
     booster: Any, matrix: Matrix, rounds: Sequence[int], *, num_threads: int = 1
 ) -> list[Floats]:
     """Raw scores after each of ``rounds`` (ascending), every tree evaluated once."""
-    found: list[Floats] = []
+    scores: list[Floats] = []
     for done, count in zip((0, *rounds[:-1]), rounds, strict=True):
         added = raw_score(booster, matrix, first=done, count=count - done, num_threads=num_threads)
-        found.append(added if not found else found[-1] + added)
-    return found
+        scores.append(added if not scores else scores[-1] + added)
+    return scores
 
 
 def raw_score(
@@ -150,7 +150,7 @@ def raw_score(
     trees (-1: of all) from the ``first`` on."""
     if len(matrix) == 0:
         return np.empty(0)
-    found = booster.predict(
+    scores = booster.predict(
         matrix,
         raw_score=True,
         start_iteration=first,
@@ -158,14 +158,14 @@ def raw_score(
         num_threads=num_threads,
         validate_features=False,
     )
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(scores, dtype=np.float64)
 
 
 def contributions(booster: Any, matrix: Matrix, *, num_threads: int = 1) -> Floats:
     """Exact Shapley contributions (Lundberg et al. 2020, TreeSHAP) per row: columns, then base."""
     if len(matrix) == 0:
         return np.empty((0, matrix.shape[1] + 1))
-    found = booster.predict(
+    amounts = booster.predict(
         matrix, pred_contrib=True, num_threads=num_threads, validate_features=False
     )
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(amounts, dtype=np.float64)

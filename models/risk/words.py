@@ -96,15 +96,15 @@ def untested(days: float | None, language: str = "en") -> str:
 def say(key: str, language: str, *, today: date, **parts: Any) -> str:
     """A sentence of the lexicon: dates as that language writes them, with a year that is not
     today's; ``days`` as a count of days, which goes without saying in brackets where it is 0."""
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         name: _day(part, part.year != today.year, language) if isinstance(part, date) else part
         for name, part in parts.items()
     }
     template = phrase(key, language)
-    if not said.get("days"):
+    if not values.get("days"):
         template = template.replace(" ({days})", "")
-    said["days"] = amount(said.get("days", 0), "day", language)
-    return template.format(**said)
+    values["days"] = amount(values.get("days", 0), "day", language)
+    return template.format(**values)
 
 
 def amount(value: float, noun: str, language: str = "en") -> str:

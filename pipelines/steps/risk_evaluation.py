@@ -39,7 +39,7 @@ Metric = Callable[..., float]
 
 def measured(
     judged: pd.DataFrame,
-    told: pd.DataFrame,
+    predictions: pd.DataFrame,
     beside: Scores,
     baselines: tuple[str, ...],
     horizons: tuple[int, ...],
@@ -47,7 +47,7 @@ def measured(
 ) -> tuple[dict[str, float | Interval], dict[str, Any], dict[str, float]]:
     """Metrics with intervals, plots and base rates, per horizon.
 
-    ``judged``: customers and labels, ``told`` a model's predictions and ``beside`` those of each of
+    ``judged``: customers and labels, ``predictions`` a model's and ``beside`` those of each of
     ``baselines`` (``rule_7d``), row by row. ``capacity``: customers that can be called a day. A
     horizon whose labels are not all known, or of one class, has none but its base rate.
     """
@@ -70,7 +70,7 @@ def measured(
     rates: dict[str, float] = {}
     for h in horizons:
         y = judged[f"label_{h}d"].to_numpy(np.float64)
-        p = told[f"risk_{h}d"].to_numpy(np.float64)
+        p = predictions[f"risk_{h}d"].to_numpy(np.float64)
         if np.isnan(y).any():
             continue
         rates[f"{h}d"] = float(y.mean())

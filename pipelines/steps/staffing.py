@@ -81,9 +81,9 @@ def staff_channels(
 def planning_freq(run: Run, freq: str | None) -> str:
     """The step to forecast for a plan: ``freq``, the step of ``volumes``, or that of ``[volume]``
     where it is an hour or less, else an hour."""
-    found = freq or native_freq(run.snapshot)
-    if found is not None:
-        return found
+    wanted = freq or native_freq(run.snapshot)
+    if wanted is not None:
+        return wanted
     usual = run.settings.volume.freq
     step = parse_frequency(usual)
     return usual if step.unit == "minute" and step.count <= 60 else "h"
@@ -105,8 +105,8 @@ def closures(tables: Tables, as_of: datetime) -> pd.DataFrame | None:
     if not tables.has("calendar"):
         return None
     events = as_of_view(tables, "calendar", as_of)
-    found = events[events["kind"] == "closure"]
-    return found[["starts_at", "ends_at", "channel"]] if len(found) else None
+    rows = events[events["kind"] == "closure"]
+    return rows[["starts_at", "ends_at", "channel"]] if len(rows) else None
 
 
 def busiest(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
@@ -119,8 +119,8 @@ def busiest(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
         peak = part.loc[part["agents_gross"].idxmax()]
         local = pd.Timestamp(peak["starts_at"]).tz_localize("UTC").tz_convert(zone)
         answered = part["service_level"] * part["volume"]
-        told = part["service_level"].notna()
-        level = answered[told].sum() / max(part.loc[told, "volume"].sum(), 1e-9)
+        is_known = part["service_level"].notna()
+        level = answered[is_known].sum() / max(part.loc[is_known, "volume"].sum(), 1e-9)
         hours = float(
             (part["agents_gross"] * (part["ends_at"] - part["starts_at"]).dt.total_seconds()).sum()
             / 3600
