@@ -36,7 +36,7 @@ from models.threads import one_thread
 
 BASELINES = ("rule", "logistic", "lightgbm")
 RECENCY_EDGES = (3.0, 7.0, 14.0, 28.0, 56.0, 112.0, 224.0)
-"""Days since the last complaint; a customer who never complained has a cell of his own."""
+"""Days since the last complaint; a customer who never complained has a cell of their own."""
 FREQUENCY_EDGES = (1.0, 2.0, 3.0, 5.0, 9.0, 17.0)
 """Complaints so far; the first cell is none."""
 STRENGTH = 20.0

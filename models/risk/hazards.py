@@ -3,7 +3,7 @@
 Two overdue orders are twice as much to complain about as one, and an error on top adds to both: the
 intensity of complaints is a sum over amounts, each at a rate that is never negative (an additive
 hazard, Aalen 1989), times the customer's tendency. That tendency is gamma distributed and known by
-what he bore: after n complaints under exposures X it has the mean (shape + n) / (shape + weights·X)
+what they bore: after n complaints under exposures X its mean is (shape + n) / (shape + weights·X)
 (a shared frailty, Clayton 1978). With s = base + rates·x the chance of no complaint is
 
     (A / (A + s)) ** r        A = shape + weights · ever        r = shape + complaints so far
@@ -88,7 +88,7 @@ class Hazards:
         """Log odds per row and column, which add up to the score with ``intercept``.
 
         The score moves from the mean's along three straight lines: what the customer bore, how
-        often he complained, what is there now; within each, a column's share is its own part of
+        often they complained, what is there now; within each, a column's share is its own part of
         the sum that moves (Aumann-Shapley, exact since the score depends on the sum alone).
         """
         out = np.zeros(matrix.shape)

@@ -401,9 +401,3 @@ def load_risk(folder: Path) -> RiskModel:
 
 def _choice(document: Any, boosters: Mapping[str, Any], name: str) -> Choice | None:
     return None if document is None else choice_from_json(document, boosters.get(name))
-
-
-def horizons_of(columns: Sequence[str]) -> tuple[int, ...]:
-    """The horizons of ``label_7d``-like columns, ascending."""
-    named = [str(c) for c in columns if str(c).startswith("label_") and str(c).endswith("d")]
-    return tuple(sorted(int(name[6:-1]) for name in named))

@@ -1,10 +1,10 @@
-"""Will he write again about the same issue? Failed first-contact resolution, foretold.
+"""Will they write again about the same issue? Failed first-contact resolution, foretold.
 
 For a customer with a ticket that is open, or was resolved within the last 7 days: the probability
-that within 14 days he writes again on its topic or issue, or that it is reopened
+that within 14 days they write again on its topic or issue, or that it is reopened
 (``features.labels.repeats``). Nobody else has one.
 
-A small ridge regression on what his tickets look like now, from columns of the risk model's own
+A small ridge regression on what their tickets look like now, from columns of the risk model's own
 view, so nothing is computed twice and nothing after T can enter. Where rows are few, or where it
 did not help on later ones, the rates of topic and channel, each shrunk to the rate of all, stand
 in. Both are a ``Linear`` (models/risk/linear.py), so a row gets the same alone and in a batch.

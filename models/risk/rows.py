@@ -113,7 +113,7 @@ def later_slices(
 
 
 def customer_digests(customers: pd.Series, digests: Digest) -> Digest:
-    """One digest per row that all rows of a customer share: the sum of his rows' digests."""
+    """One digest per row that all rows of a customer share: the sum of their rows' digests."""
     codes, names = pd.factorize(customers)
     total = np.zeros(len(names), dtype=np.uint64)
     np.add.at(total, codes, digests)
