@@ -1,8 +1,8 @@
 """Too little history to learn from: the shrunk rule of recency and frequency, as a real model.
 
 The rule of models/risk/baselines.py knows two numbers of a customer: days since their last
-complaint, and how many there were. Here it is made safe for a handful of rows and given the interface of every
-risk model: a ``RiskModel`` whose parts are tables in place of trees.
+complaint, and how many there were. Here it is made safe for a handful of rows and given the
+interface of every risk model: a ``RiskModel`` whose parts are tables in place of trees.
 
 - The base rate is ``(complaints + 1/2) / (rows + 1)`` (Jeffreys), so never 0 and never 1.
 - A recency's rate is shrunk to the base rate, a cell's to its recency's, by ``STRENGTH`` rows.
