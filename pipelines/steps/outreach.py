@@ -78,7 +78,7 @@ def decide(
             for e in effects
         ),
         f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
-        *_told(frame, risks[-1]),
+        *_lines(frame, risks[-1]),
         "recorded and queued" if commit or written else "a dry run: nothing was recorded",
         *([f"written to {out}"] if out else []),
     ]
@@ -123,7 +123,7 @@ def decision_id(customer_id: str, as_of: datetime) -> str:
 
 
 def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> None:
-    told = frame.astype(object).where(frame.notna(), None)
+    rows = frame.astype(object).where(frame.notna(), None)
     decisions = [
         {
             **row,
@@ -131,7 +131,7 @@ def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> 
             "decision_id": decision_id(row["customer_id"], row["as_of"]),
             "model_version": model_version,
         }
-        for row in told.to_dict("records")
+        for row in rows.to_dict("records")
     ]
     outbox = [
         {
@@ -147,7 +147,7 @@ def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> 
     append_decisions(store, run_id, decisions, SYSTEM.now(), outbox)
 
 
-def _told(frame: pd.DataFrame, risk_name: str) -> list[str]:
+def _lines(frame: pd.DataFrame, risk_name: str) -> list[str]:
     treated = frame[frame["arm"] == "treat"]
     first = treated.sort_values(["value", "risk"], ascending=False, na_position="last").head(5)
     rows = [
