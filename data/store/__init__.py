@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from data.store.consent import (
     consent_of,
+    consent_words,
     put_consent,
 )
 from data.store.decisions import (
@@ -86,6 +87,9 @@ from data.store.secrets import (
     put_secret,
     read_secret,
 )
+from data.store.selected import (
+    selected_decisions,
+)
 
 __all__ = [
     "ApiKey",
@@ -101,6 +105,7 @@ __all__ = [
     "append_events",
     "check_lease",
     "consent_of",
+    "consent_words",
     "create_key",
     "decisions_of",
     "event_frames",
@@ -133,6 +138,7 @@ __all__ = [
     "save_forecast",
     "save_override",
     "save_predictions",
+    "selected_decisions",
     "take_lease",
     "text_frame",
     "verify_key",
