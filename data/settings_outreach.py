@@ -44,6 +44,9 @@ class Outreach:
     action_of_topics: tuple[str, ...] = setting(
         (), "which action answers a topic, e.g. 'LOG = delivery_update'; others by their words"
     )
+    negative_rating: float = setting(
+        2.0, "feedback rated so or worse opens a case of the negative-feedback protocol"
+    )
     contact_cost: float = setting(0.1, "money one contact costs, its agent's time apart")
     credit: float = setting(5.0, "money that an apology with credit gives")
     replacement_cost: float = setting(15.0, "money that a replacement or refund costs")

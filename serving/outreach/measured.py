@@ -61,4 +61,3 @@ def effects_on(
         low[whose, at] = -effect.high * risk[whose]
         high[whose, at] = -effect.low * risk[whose]
     return Effects(uplift, low, high)
-

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +39,13 @@ def window(
     None where none opens within ``AHEAD``. Equal ends: there are no quiet hours, and the span is
     the day from ``now``. SettingsError for a time zone that is not known.
     """
-    check_time_zone(time_zone)
+    zone = _zone(time_zone)
+    if zone is None:
+        check_time_zone(time_zone)
+        raise SettingsError(f"time_zone {time_zone!r} cannot be read")
     begin, end = minute_of_day(quiet_from, "quiet_from"), minute_of_day(quiet_to, "quiet_to")
     if begin == end:
         return now, now + AHEAD
-    zone = ZoneInfo(time_zone)
     here = now.replace(tzinfo=UTC).astimezone(zone).date()
     spans = []
     for ahead in range(-1, 4):
@@ -76,16 +79,23 @@ def windows(
     closes = opens.copy()
     known = np.ones(len(names), dtype=bool)
     for at, name in enumerate(names):
-        try:
-            found = window(now, str(name), quiet_from, quiet_to)
-        except SettingsError:
+        if _zone(str(name)) is None:
             known[at] = False
             continue
+        found = window(now, str(name), quiet_from, quiet_to)
         if found is not None:
             opens[at], closes[at] = np.datetime64(found[0], "us"), np.datetime64(found[1], "us")
     if not len(names):
         return opens, closes, known
     return opens[codes], closes[codes], known[codes]
+
+
+@lru_cache(maxsize=1000)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def _utc(day: date, minute: int, zone: ZoneInfo, fold: int) -> datetime:
