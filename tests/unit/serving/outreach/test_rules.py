@@ -63,8 +63,9 @@ def test_what_forbids_a_contact_is_told(column: str, value: object, told: str) -
 
 
 def test_consent_is_by_channel_and_the_preferred_one_is_kept_to() -> None:
-    frame = people(4, email_consent=[True, False, False, None], sms_consent=[True, True, False, None],
-                   phone_consent=[True, True, False, None])  # fmt: skip
+    words = {"email": [True, False, False, None], "sms": [True, True, False, None],
+             "phone": [True, True, False, None]}  # fmt: skip
+    frame = people(4, **{f"{name}_consent": said for name, said in words.items()})
     got = decided(frame)
     assert got["channel"].tolist()[:2] == ["email", "sms"]
     assert got["reason"].tolist()[2:] == ["no consent for any channel"] * 2

@@ -70,7 +70,7 @@ def test_lengths_are_limits_and_lines_cannot_be_added() -> None:
 
 
 def test_a_channel_that_is_not_there_is_refused_by_name() -> None:
-    with pytest.raises(DefinitionError, match=r"names the channel 'emial'.* Did you mean \"email\""):
+    with pytest.raises(DefinitionError, match=r"the channel 'emial'.* Did you mean .email"):
         Action("x", "y", channels=("emial",))
     with pytest.raises(DefinitionError, match="'callback' does not go through 'email'"):
         render("callback", "email", "en", VALUES)
