@@ -88,6 +88,7 @@ from data.store.secrets import (
     read_secret,
 )
 from data.store.selected import (
+    decisions_of_runs,
     selected_decisions,
 )
 
@@ -108,6 +109,7 @@ __all__ = [
     "consent_words",
     "create_key",
     "decisions_of",
+    "decisions_of_runs",
     "event_frames",
     "events_of_customers",
     "events_since",

@@ -34,3 +34,20 @@ def selected_decisions(
     with store.reading() as connection:
         found = [json.loads(row.payload) for row in connection.execute(query)]
     return [decision for decision in found if decision.get("arm") in ARMS]
+
+
+def decisions_of_runs(
+    store: Store, runs_from: str, runs_before: str, customer_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Every logged entry of runs whose id is in [``runs_from``, ``runs_before``), in order; a
+    customer's if named."""
+    query = (
+        sa.select(DECISION_TEXTS.c.payload)
+        .where(DECISION_TEXTS.c.run_id >= runs_from)
+        .where(DECISION_TEXTS.c.run_id < runs_before)
+        .order_by(DECISION_TEXTS.c.seq)
+    )
+    if customer_id is not None:
+        query = query.where(DECISION_TEXTS.c.customer_id == customer_id)
+    with store.reading() as connection:
+        return [json.loads(row.payload) for row in connection.execute(query)]

@@ -40,6 +40,12 @@ from serving.published import newest
 NUMBERS = (
     "propensity", "risk", "uplift", "value", "value_low", "value_high", "arm_propensity",
 )  # fmt: skip
+ARMS = {
+    "treat": "are contacted",
+    "holdout": "are left alone at random, to measure what a contact changes",
+    "capacity": "are eligible and not chosen",
+    "ineligible": "are not eligible",
+}
 TIMES = ("as_of", "not_before", "not_after")
 CASE_DAYS = 14
 """Feedback older than this opens no case: its deadlines are long past."""
@@ -112,13 +118,12 @@ def decide(
     recorded = bool(commit or written)
     lines = [
         *(
-            f"past contacts ({e.action}, {e.rows} customers) changed complaints by "
-            f"{e.relative:+.0%} ({e.low:+.0%} to {e.high:+.0%}), base rate {e.base_rate:.1%}"
+            f"past contacts ({'of any kind' if e.action == 'all' else e.action}, {e.rows} "
+            f"customers) changed complaints by {e.relative:+.0%} (95 % interval {e.low:+.0%} to "
+            f"{e.high:+.0%}); uncontacted, {e.base_rate:.1%} complain within 30 days"
             for e in effects
         ),
-        "  ".join(
-            f"{arm}: {arms.get(arm, 0)}" for arm in ("treat", "holdout", "capacity", "ineligible")
-        ),
+        f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
         *_worth(frame, currency),
         *notes,
     ]

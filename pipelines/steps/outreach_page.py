@@ -41,7 +41,8 @@ def check_plot(path: Path | None) -> None:
 def first_rows(
     frame: pd.DataFrame, scores: pd.DataFrame, currency: str, most: int = FIRST
 ) -> list[list[str]]:
-    """The contacts worth most, as cells of ``HEADER``."""
+    """The contacts worth most, as cells of ``HEADER``; risks are those of the longest horizon."""
+    days = [c for c in scores.columns if c.startswith("risk_")][-1][5:-1]
     treated = frame[frame["arm"] == "treat"]
     first = treated.sort_values(["value", "risk"], ascending=False, na_position="last").head(most)
     why = reasons_of(scores, first["customer_id"].astype(str).tolist())
@@ -50,7 +51,7 @@ def first_rows(
             str(row.customer_id),
             action_named(row.action).note,
             str(row.channel),
-            f"{row.risk:.0%} risk{': ' if why[str(row.customer_id)] else ''}"
+            f"{row.risk:.0%} risk in {days} days{': ' if why[str(row.customer_id)] else ''}"
             f"{why[str(row.customer_id)]}",
             worth(row.value, currency),
             certainty(row.value_low, row.value_high, currency),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from data.errors import Conflict, UsageError
-from data.store import Store, append_decisions, decisions_of
+from data.store import Store, append_decisions, decisions_of_runs
 from serving.outreach.protocol import Case, done, replayed, states
 
 RUN = "case-"
@@ -16,7 +16,7 @@ RUN = "case-"
 
 def cases_of(store: Store, customer_id: str | None = None) -> list[Case]:
     """All cases, or a customer's, as the log makes them, in the order they were opened."""
-    return replayed(decisions_of(store, customer_id=customer_id))
+    return replayed(decisions_of_runs(store, RUN, RUN[:-1] + ".", customer_id))
 
 
 def open_cases(store: Store, cases: Sequence[Case], now: datetime) -> int:

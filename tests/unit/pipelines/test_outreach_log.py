@@ -62,11 +62,16 @@ def test_decisions_of_an_earlier_version_can_still_be_shown() -> None:
 
 def test_a_manager_reads_whom_what_why_and_how_sure() -> None:
     scores = pd.DataFrame(
-        {"customer_id": ["a"], "topic": ["billing"], "reasons": [[{"text": "Order A17 is late"}]]}
+        {
+            "customer_id": ["a"],
+            "risk_30d": [0.3],
+            "topic": ["billing"],
+            "reasons": [[{"text": "Order A17 is late"}]],
+        }
     )
     (row,) = first_rows(PLAN, scores, "EUR")
     assert row[:3] == ["a", "have one named owner call and see it through", "phone"]
-    assert row[3] == "30% risk: Order A17 is late"
+    assert row[3] == "30% risk in 30 days: Order A17 is late"
     assert row[4:] == ["not measured", "not measured: drawn to learn"]
     assert worth(12.345, "EUR") == "12.35 EUR" or worth(12.345, "EUR") == "12.34 EUR"
     assert certainty(-1.0, 3.0, "EUR") == "-1.00 to 3.00: may lose"
