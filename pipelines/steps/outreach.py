@@ -21,6 +21,7 @@ from data.store import (
     salt,
     selected_decisions,
 )
+from models.uplift import NO_PROPENSITY, Trial
 from pipelines.console import Result, say, table
 from pipelines.exclusive import still_ours
 from pipelines.output import spreadsheet_safe, write_frame
@@ -31,7 +32,7 @@ from serving.outreach.candidates import RUN, candidates, run_name, spent_on
 from serving.outreach.cases import cases_of, open_cases
 from serving.outreach.deflection import articles_to_write
 from serving.outreach.facts import messages
-from serving.outreach.measured import effects_of, effects_on
+from serving.outreach.measured import effects_of, effects_on, past_trial
 from serving.outreach.policy import COLUMNS, Effects, Spent, plan
 from serving.outreach.protocol import negative_feedback, states
 from serving.outreach.worth import Prices, prices
@@ -86,7 +87,8 @@ def decide(
         run_id = run_name(as_of)
         written = decisions_of(store, run_id=run_id)
         report("measuring what past contacts changed")
-        effects = effects_of(tables, settings, as_of)
+        past = past_trial(tables, store, settings, as_of)
+        effects = effects_of(past)
         money = prices(tables, settings, as_of)
         cases = negative_feedback(tables, settings, as_of, CASE_DAYS)
         decided = None
@@ -123,7 +125,9 @@ def decide(
             f"{e.high:+.0%}); uncontacted, {e.base_rate:.1%} complain within 30 days"
             for e in effects
         ),
+        *_left_out(past),
         f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
+        *_left_out(past),
         *_worth(frame, currency),
         *notes,
     ]
@@ -357,6 +361,17 @@ def write_log(
         if d["arm"] == "treat"
     ]
     append_decisions(store, run_id, decisions, SYSTEM.now(), outbox)
+
+
+def _left_out(past: Trial | None) -> list[str]:
+    """What of the past could not be measured, and what to do about it."""
+    count = 0 if past is None else past.left_out.get(NO_PROPENSITY, 0)
+    if not count:
+        return []
+    return [
+        f"{count} rows of treatments state no propensity and were not measured: state the "
+        "probability with which each arm was drawn"
+    ]
 
 
 def _worth(frame: pd.DataFrame, currency: str) -> list[str]:

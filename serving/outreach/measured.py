@@ -13,26 +13,48 @@ import numpy as np
 import pandas as pd
 
 from data.settings import Settings
+from data.store import Store, decisions_of_runs
 from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
-from models.uplift import Effect, measure
+from models.uplift import (
+    ALL,
+    Effect,
+    Trial,
+    joined,
+    relative_effects,
+    trial_of_log,
+    trial_of_treatments,
+)
 from serving.outreach.actions import ACTIONS, Action, action_for, pairs
+from serving.outreach.candidates import RUN
 from serving.outreach.policy import Effects
 
-ALL = "all"
 
-
-def effects_of(tables: Tables, settings: Settings, as_of: datetime) -> list[Effect]:
-    """What past randomised contacts changed, as known at ``as_of``."""
-    if not tables.has("treatments") or not tables.has("tickets"):
-        return []
-    columns = (
-        "customer_id", "opened_at", "is_complaint", "topic", "priority", "csat", "is_machine",
-    )  # fmt: skip
+def past_trial(tables: Tables, store: Store, settings: Settings, as_of: datetime) -> Trial | None:
+    """What chance decided and what came of it, as known at ``as_of``: the ``treatments`` table and
+    our own arms. None without tickets, or where nothing was decided."""
+    if not tables.has("tickets"):
+        return None
+    columns = ("customer_id", "opened_at", "is_complaint", "topic", "priority", "csat")
     tickets = as_of_view(tables, "tickets", as_of, columns)
-    complaints = tickets[is_complaint(tickets, settings.complaint).to_numpy(bool)]
-    return measure(as_of_view(tables, "treatments", as_of), complaints, as_of=as_of)
+    tickets = tickets.assign(is_complaint=is_complaint(tickets, settings.complaint))
+    found = []
+    ours = decisions_of_runs(store, RUN, RUN[:-1] + ".")
+    if ours:
+        found.append(trial_of_log(ours, tickets, as_of=as_of))
+    if tables.has("treatments"):
+        # what was done without known odds compares unlike customers: it is left out, not guessed
+        known = as_of_view(tables, "treatments", as_of)
+        found.append(
+            trial_of_treatments(known, tickets, as_of=as_of, leave_out_without_propensity=True)
+        )
+    return joined(found) if found else None
+
+
+def effects_of(past: Trial | None) -> list[Effect]:
+    """What past randomised contacts changed."""
+    return [] if past is None else relative_effects(past)
 
 
 def effects_on(
