@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from data.arrays import Floats
 from data.clock import SYSTEM
 from data.errors import Conflict, DamagedFile
 from data.store import (
@@ -33,7 +34,7 @@ from serving.outreach.cases import cases_of, open_cases
 from serving.outreach.deflection import articles_to_write
 from serving.outreach.facts import messages
 from serving.outreach.measured import effects_of, effects_on, past_trial
-from serving.outreach.policy import COLUMNS, Effects, Spent, plan
+from serving.outreach.policy import COLUMNS, Spent, best_values, plan
 from serving.outreach.protocol import negative_feedback, states
 from serving.outreach.worth import Prices, prices
 from serving.published import newest
@@ -132,7 +133,8 @@ def decide(
         *notes,
     ]
     if plot is not None:
-        values = _best_values(run, decided or _again(run, scores, effects, money), effects)
+        people = None if decided is None else decided.people
+        values = _best_values(run, people, scores, effects, money)
         write_plot(plot, values, int(arms.get("treat", 0)), currency, rows, lines)
     shown = [
         *lines,
@@ -223,28 +225,22 @@ def _people(run: Run, store: Store, scores: pd.DataFrame, money: Prices) -> pd.D
     )
 
 
-def _again(run: Run, scores: pd.DataFrame, effects: list[Any], money: Prices) -> _Decided:
-    """What a run that shows earlier decisions needs for its plot."""
-    with open_store(run.workspace) as store:
-        people = _people(run, store, scores, money)
-    return _Decided(pd.DataFrame(), people, Spent(), None)
-
-
-def _best_values(run: Run, decided: _Decided, effects: list[Any]) -> Any:
-    """The best value of each customer who may be contacted, were there no limit to a day."""
-    people = decided.people
-    unlimited = replace(
-        run.settings.outreach,
-        capacity_per_day=len(people),
-        email_per_day=None,
-        sms_per_day=None,
-        phone_per_day=None,
-        explore_share=0.0,
+def _best_values(
+    run: Run, people: pd.DataFrame | None, scores: pd.DataFrame, effects: list[Any], money: Prices
+) -> Floats:
+    """What the best contact of each customer is worth; ``people`` None: they are read again."""
+    settings = run.settings
+    if people is None:
+        with open_store(run.workspace) as store:
+            people = _people(run, store, scores, money)
+    return best_values(
+        people,
+        settings.outreach,
+        as_of=run.as_of,
+        effects=effects_on(people, effects, settings),
+        agent_hour_cost=money.hour,
+        time_zone=settings.company.time_zone,
     )
-    found: Effects = effects_on(people, effects, run.settings)
-    frame = plan(people, unlimited, salt=b"plot", as_of=run.as_of, effects=found,
-                 time_zone=run.settings.company.time_zone)  # fmt: skip
-    return frame.loc[frame["propensity"] > 0, "value"].to_numpy("float64")
 
 
 def _planned_hours(run: Run, day: tuple[datetime, datetime]) -> float | None:

@@ -1,8 +1,8 @@
 """What could be done for each customer, and what each of it is worth: actions x channels.
 
 An action fits by the topic (actions.py), a channel by consent (eligibility.py); its value
-(worth.py) is known where its effect was measured. What was measured to cost more than it avoids is
-not explored again.
+(worth.py) is known where its effect was measured. What costs more than it avoids, even at the
+better end of the effect's interval, is not explored again.
 """
 
 from __future__ import annotations
@@ -106,16 +106,18 @@ def offers_of(
         value: Floats = (uplift[at] * avoided[:, None])[:, :, None] - cost
         return value
 
-    value = worth(effects.uplift)
+    value, high = worth(effects.uplift), worth(effects.high)
+    # what may still pay is explored on: a thin estimate below zero is no proof of harm
+    may_pay = np.fmax(value, high) > 0
     unknown = np.isnan(effects.uplift[at])[:, :, None]
     theirs = people["preferred_channel"].astype("str").str.lower()
     return Offers(
         feasible,
-        feasible & (unknown | (value > 0)),
+        feasible & (unknown | may_pay),
         effects.uplift[at],
         value,
         worth(effects.low),
-        worth(effects.high),
+        high,
         minutes,
         np.array(own_of, dtype=np.int64)[codes] if len(at) else np.zeros(0, dtype=np.int64),
         theirs.map({name: k for k, name in enumerate(CHANNELS)}).fillna(-1).to_numpy(np.int64),

@@ -36,7 +36,7 @@ from serving.outreach.eligibility import eligibility
 from serving.outreach.exploring import Spent, day_of, select
 from serving.outreach.offers import Effects, Offers, offers_of, unmeasured
 
-__all__ = ["COLUMNS", "Effects", "Spent", "plan", "unmeasured"]
+__all__ = ["COLUMNS", "Effects", "Spent", "best_values", "plan", "unmeasured"]
 
 COLUMNS = (
     "customer_id",
@@ -164,6 +164,26 @@ def plan(
         }
     )
     return frame[list(COLUMNS)]
+
+
+def best_values(
+    candidates: pd.DataFrame,
+    policy: Outreach,
+    *,
+    as_of: datetime,
+    effects: Effects,
+    agent_hour_cost: float = 0.0,
+    time_zone: str = "UTC",
+    actions: Sequence[Action] = ACTIONS,
+) -> Floats:
+    """What the best contact of each customer is worth, whatever a day has: (n,), NaN where nobody
+    may contact them or nothing was measured. Parameters and errors as of ``plan``."""
+    _check(candidates, policy, effects, actions, None)
+    rules = eligibility(candidates, policy, as_of, time_zone)
+    at = np.flatnonzero(rules.blocked == "")
+    offers = offers_of(candidates, policy, effects, rules, at, agent_hour_cost, actions)
+    best = np.fmax.reduce(offers.flat(offers.value), axis=1)
+    return _filled(len(candidates), at, best)
 
 
 def _reasons(offers: Offers, chosen: Ints, explored: Bools, tie: Floats) -> npt.NDArray[np.object_]:

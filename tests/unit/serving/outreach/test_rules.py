@@ -14,7 +14,7 @@ from data.errors import DataError
 from data.settings import Outreach, Settings
 from serving.outreach.actions import ACTIONS, CHANNELS
 from serving.outreach.choice import Limits, choose
-from serving.outreach.policy import Effects, Spent, plan
+from serving.outreach.policy import Effects, Spent, best_values, plan
 from serving.outreach.quiet import is_quiet, window, windows
 from serving.outreach.worth import Prices, avoided_cost
 
@@ -231,3 +231,23 @@ def test_effects_of_another_shape_are_refused() -> None:
 
 def test_channels_and_settings_name_each_other() -> None:
     assert all(hasattr(Settings().outreach, f"{channel}_per_day") for channel in CHANNELS)
+
+
+def test_a_thin_estimate_below_zero_is_no_proof_of_harm() -> None:
+    """It is not chosen by value, and still explored; a sure one is neither."""
+    policy = Outreach(holdout_share=0.0, explore_share=1.0)
+    for high, arm in ((0.3, "treat"), (-0.01, "ineligible")):
+        effects = [np.full((1, len(ACTIONS)), value) for value in (-0.05, -0.4, high)]
+        got = plan(people(), policy, salt=b"s", as_of=AS_OF, effects=Effects(*effects)).iloc[0]
+        assert got["arm"] == arm
+        assert got["explored"] == (arm == "treat")
+
+
+def test_the_best_value_of_each_is_the_plan_s_where_nothing_is_scarce() -> None:
+    frame = people(3, risk=[0.1, 0.5, 0.9], do_not_contact=[False, False, True])
+    effects = Effects(np.outer([0.005, 0.2, 0.5], np.linspace(0.5, 1.0, len(ACTIONS))))
+    best = best_values(frame, Outreach(), as_of=AS_OF, effects=effects)
+    policy = Outreach(explore_share=0.0, holdout_share=0.0)
+    got = plan(frame, policy, salt=b"s", as_of=AS_OF, effects=effects)
+    assert best[1] == got["value"].iloc[1] > 0 > best[0]
+    assert np.isnan(best[2])
