@@ -38,7 +38,6 @@ from data.store.events import (
     Event,
     append_events,
     event_frames,
-    events_of_customers,
     events_since,
     find_response,
     remember_response,
@@ -73,7 +72,6 @@ from data.store.overrides import (
 )
 from data.store.publications import (
     Publication,
-    predictions_of,
     publications,
     publish_frame,
     read_forecast,
@@ -81,7 +79,6 @@ from data.store.publications import (
     registry_event,
     registry_history,
     save_forecast,
-    save_predictions,
 )
 from data.store.secrets import (
     put_secret,
@@ -111,7 +108,6 @@ __all__ = [
     "decisions_of",
     "decisions_of_runs",
     "event_frames",
-    "events_of_customers",
     "events_since",
     "find_response",
     "has_store",
@@ -121,7 +117,6 @@ __all__ = [
     "open_url",
     "outcomes_of",
     "overrides_of",
-    "predictions_of",
     "publications",
     "publish_frame",
     "put_consent",
@@ -139,7 +134,6 @@ __all__ = [
     "salt",
     "save_forecast",
     "save_override",
-    "save_predictions",
     "selected_decisions",
     "take_lease",
     "text_frame",

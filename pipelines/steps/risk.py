@@ -101,7 +101,7 @@ def predictor_of(run: Run) -> Predictor:
 
 
 def _scored(run: Run, predictor: Predictor) -> pd.DataFrame:
-    limit = run.settings.engine.memory_limit_bytes // 2
+    limit = run.settings.engine.memory_limit_bytes // 4
     spine = customers_at(run.snapshot, [run.as_of], memory_limit=limit)
     if spine.empty:
         raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}")

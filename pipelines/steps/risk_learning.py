@@ -77,7 +77,7 @@ def learn(
     report(f"computing {len(view.names)} features")
     rows = training_set(
         read.features, view, as_of, HORIZONS, settings, labels_from=read.labels,
-        memory_limit=settings.engine.memory_limit_bytes // 2,
+        memory_limit=settings.engine.memory_limit_bytes // 4,
     )  # fmt: skip
     horizons, twin, judged = _longest_possible(rows, read, settings, view, report)
     learner, searched = risk_settings(settings.risk, num_threads=THREADS), None
