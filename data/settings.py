@@ -115,6 +115,11 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     for name in sections:
         found = document.get(name, {})
         if not isinstance(found, dict):
+            if isinstance(found, list) and all(isinstance(each, dict) for each in found):
+                raise SettingsError(
+                    f"{place_of(path, text, (name,))}: there are {len(found)} [[{name}]] sections, "
+                    f"and one has to hold: merge them into one [{name}]"
+                )
             raise SettingsError(
                 f"{place_of(path, text, (name,))}: [{name}] is a section, not a value"
             )

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from data.store.consent import (
     consent_of,
+    consent_words,
     put_consent,
 )
 from data.store.decisions import (
@@ -83,6 +84,10 @@ from data.store.secrets import (
     put_secret,
     read_secret,
 )
+from data.store.selected import (
+    decisions_of_runs,
+    selected_decisions,
+)
 
 __all__ = [
     "ApiKey",
@@ -98,8 +103,10 @@ __all__ = [
     "append_events",
     "check_lease",
     "consent_of",
+    "consent_words",
     "create_key",
     "decisions_of",
+    "decisions_of_runs",
     "event_frames",
     "events_since",
     "find_response",
@@ -127,6 +134,7 @@ __all__ = [
     "salt",
     "save_forecast",
     "save_override",
+    "selected_decisions",
     "take_lease",
     "text_frame",
     "verify_key",

@@ -80,12 +80,19 @@ def _decisions(app: typer.Typer) -> None:
         publish: Publish = False,
         retrain: Retrain = False,
         out: Out = None,
+        plot: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="FILE",
+                help="Value against number contacted: .png, .svg, or a page with the table: .html.",
+            ),
+        ] = None,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
-        """Whom to contact, for what and how; a dry run unless --commit.
+        """Whom to contact, for what, why, worth how much; a dry run unless --commit.
 
-        Example: presage outreach company --out outreach.csv
+        Example: presage outreach company --out outreach.csv --plot outreach.html
         """
         import sys
 
@@ -106,6 +113,7 @@ def _decisions(app: typer.Typer) -> None:
                 as_of=moment,
                 commit=commit,
                 out=out,
+                plot=plot,
                 publish=publish,
                 retrain=retrain,
             )

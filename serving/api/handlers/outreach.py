@@ -12,14 +12,16 @@ from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.customer_view import consent_state, told_action
 from serving.desk import Desk
-from serving.outreach.candidates import CONTACT
+from serving.outreach.consent import CONTACT
+from serving.outreach.handing_out import eligibility_now
 
 PAGE = 100
 MOST = 1000
 
 
 def list_outreach(desk: Desk, call: Call) -> Answer:
-    """Decided actions, the oldest first; each has a cursor to go on after."""
+    """Decided actions, the oldest first; each has a cursor to go on after. Whoever may not be
+    contacted any more is left out: consent and the other rules are read again now."""
     after, limit = call.parameters.get("after") or "0", call.parameters.get("limit")
     if not after.isdigit() or len(after) > 15:
         raise Problem(400, "cursor", f"after={after!r} is no cursor; take `next` of the last page")
@@ -29,7 +31,18 @@ def list_outreach(desk: Desk, call: Call) -> Answer:
     found = actions_of(desk.store, after=int(after), limit=size + 1)
     page = found[:size]
     follows = str(page[-1]["seq"]) if len(found) > size else None
-    items = [{**told_action(action), "cursor": str(action["seq"])} for action in page]
+    settings, tables = desk.workspace.settings, desk.live.tables()
+    standings = eligibility_now(tables, desk.store, settings, page, desk.now())
+    items = [
+        {
+            **told_action(action),
+            "cursor": str(action["seq"]),
+            "not_before": _utc(standing.not_before),
+            "not_after": _utc(standing.not_after),
+        }
+        for action, standing in zip(page, standings, strict=True)
+        if standing.may
+    ]
     return Answer({"items": items, "next": follows})
 
 
@@ -38,7 +51,7 @@ def report_outcome(desk: Desk, call: Call) -> Answer:
     outreach_id, report, now = call.parameters["id"], call.body, desk.now()
     if not actions_of(desk.store, decision_id=outreach_id):
         raise Problem(404, "no-such-outreach", f"no action {outreach_id!r} was decided")
-    at = _naive(report.at)
+    at = naive(report.at)
     if at > now:
         told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
         raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])
@@ -74,5 +87,10 @@ def change_consent(desk: Desk, call: Call) -> Answer:
     return Answer(consent_state(tables, desk.store, customer_id, desk.now()))
 
 
-def _naive(moment: datetime) -> datetime:
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat() + "Z"
+
+
+def naive(moment: datetime) -> datetime:
+    """A moment in naive UTC."""
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
