@@ -13,7 +13,7 @@ from data.store import Store, consent_of, decisions_of
 from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
-from models.uplift import Effect, measure, uplift
+from models.uplift import Effect, relative_effects, trial_of_treatments, uplift
 from serving.outreach.actions import action_for
 from serving.outreach.policy import CHANNELS
 
@@ -68,8 +68,15 @@ def effects_of(tables: Tables, settings: Settings, as_of: datetime) -> list[Effe
         return []
     columns = ("customer_id", "opened_at", "is_complaint", "topic", "priority", "csat")
     tickets = as_of_view(tables, "tickets", as_of, columns)
-    complaints = tickets[is_complaint(tickets, settings.complaint).to_numpy(bool)]
-    return measure(as_of_view(tables, "treatments", as_of), complaints, as_of=as_of)
+    tickets = tickets.assign(is_complaint=is_complaint(tickets, settings.complaint))
+    # what was done without known odds compares unlike customers: it is left out, not guessed
+    past = trial_of_treatments(
+        as_of_view(tables, "treatments", as_of),
+        tickets,
+        as_of=as_of,
+        leave_out_without_propensity=True,
+    )
+    return relative_effects(past)
 
 
 def candidates(
