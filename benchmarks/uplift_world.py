@@ -60,9 +60,10 @@ class Month:
 
 
 class Company:
-    """``customers`` customers; ``nothing``: contact changes no complaint at all."""
+    """``customers`` customers; ``shift``: one shift of everybody's log odds (0: contact does
+    nothing), instead of effects of their own."""
 
-    def __init__(self, seed: int, customers: int = 10_000, *, nothing: bool = False) -> None:
+    def __init__(self, seed: int, customers: int = 10_000, *, shift: float | None = None) -> None:
         rng = np.random.default_rng([seed, 7])
         self.seed, self.size = seed, customers
         self.tendency = rng.normal(size=customers)
@@ -78,7 +79,7 @@ class Company:
         self.by_segment = np.array([0.0, rng.uniform(-0.4, 0.2), rng.uniform(0.0, 0.5)])
         self.by_channel = np.array([rng.uniform(-0.2, 0.0), 0.0, 0.0, rng.uniform(0.1, 0.5)])
         self.asks = rng.uniform(0.02, 0.05)
-        self.nothing = nothing
+        self.shift = shift
 
     def month(self, at: int) -> Month:
         """The customers of month ``at``; the same for the same number."""
@@ -93,8 +94,8 @@ class Company:
         shift = np.maximum(shift, 1.3 * self.helps.min())
         shift = shift + self.wakes * ((late == 0) & (defect == 0)) + self.harms * self.weary
         shift = shift + self.by_segment[self.segment] + self.by_channel[self.channel]
-        if self.nothing:
-            shift = np.zeros(self.size)
+        if self.shift is not None:
+            shift = np.full(self.size, self.shift)
         seen_none, seen_contact = (self._mean(score), self._mean(score + shift))
         own = score + TENDENCY_SD * self.tendency
         features = pd.DataFrame(

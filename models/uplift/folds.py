@@ -5,7 +5,7 @@ order rows are read, follows from the rows' content: rerun, reordered or on anot
 same rows give the same folds and so the same model.
 
 >>> content_folds(np.array(["b", "a", "b", "c"], dtype=object), np.arange(4.0), 2)[1].tolist()
-[0, 1, 0, 0]
+[0, 0, 0, 1]
 """
 
 from __future__ import annotations

@@ -38,8 +38,6 @@ MEAN = "mean"
 LEAST_ROWS = 200
 """Fewer decisions in an arm than this, or less than ``LEAST_EVENTS``: only the average is told."""
 LEAST_EVENTS = 20
-NONE_PER_CONTACT = 6
-"""Of those left alone so many for each who was contacted are read: more add little."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +183,9 @@ def _fit_action(of: Trial, two: Pair, encoder: Encoder | None, trees: UpliftTree
             two.action, len(two.rows), average, se, average, AVERAGE, (), None, np.zeros(0)
         )
     order, fold = content_folds(names, np.column_stack([two.y, two.treated]), trees.folds)
-    inside, odds = _thinned(two, names + frame["time"].astype(str).to_numpy(object), order)
+    inside, odds = _thinned(
+        two, trees.none_per_contact, names + frame["time"].astype(str).to_numpy(object), order
+    )
     rows = Rows(
         encoder.matrix(of.features.iloc[two.rows[inside]]),
         encoder.categorical,
@@ -246,10 +246,12 @@ def _plain_average(two: Pair) -> tuple[float, float]:
     return float(m1 - m0), float(np.sqrt(max(v1 + v0, smallest)))
 
 
-def _thinned(two: Pair, keys: npt.NDArray[np.object_], order: Ints) -> tuple[Ints, Floats]:
+def _thinned(
+    two: Pair, none_per_contact: float, keys: npt.NDArray[np.object_], order: Ints
+) -> tuple[Ints, Floats]:
     """The rows to read, in the order of content, and P(contacted) among them."""
     left_alone = int((~two.treated).sum())
-    q = min(1.0, NONE_PER_CONTACT * int(two.treated.sum()) / max(left_alone, 1))
+    q = min(1.0, none_per_contact * int(two.treated.sum()) / max(left_alone, 1))
     odds = two.propensity / (two.propensity + (1.0 - two.propensity) * q)
     if q == 1.0:
         return order, odds[order]

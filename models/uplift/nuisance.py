@@ -36,6 +36,8 @@ class UpliftTrees:
     """and at least so many."""
     ridge: float = 20.0
     max_bins: int = 63
+    none_per_contact: float = 6.0
+    """Of those left alone so many for each who was contacted are read: more add little."""
     num_threads: int = 1
 
     def parameters(self, objective: str, rows: int) -> dict[str, Any]:
