@@ -58,6 +58,7 @@ from models.uplift.ranking import (
 )
 from models.uplift.relative import Effect, relative_effects, uplift
 from models.uplift.sources import (
+    NO_PROPENSITY,
     outcomes_within,
     trial_of_log,
     trial_of_treatments,
@@ -72,6 +73,7 @@ __all__ = [
     "ALL",
     "BETTER",
     "NONE",
+    "NO_PROPENSITY",
     "ActionEffect",
     "Candidate",
     "Effect",

@@ -75,7 +75,12 @@ def policy_scores(of: Trial, policy: npt.ArrayLike, outcome: str, expected: pd.D
         raise DataError(f"nobody was in the arm {unknown[0]!r}; there are {', '.join(arms)}")
     offered = frame["offered"].to_numpy(object)
     done = frame["action"].to_numpy(object)
-    elsewhere = (wanted != NONE) & ~np.equal(offered, None) & (offered != wanted) & (done == NONE)
+    elsewhere = (
+        (wanted != NONE)
+        & ~frame["offered"].isna().to_numpy(bool)
+        & (offered != wanted)
+        & (done == NONE)
+    )
     if elsewhere.any():
         at = int(elsewhere.argmax())
         raise DataError(

@@ -1,7 +1,8 @@
 """The effect of contact as a factor on the risk, per action: what little data can tell.
 
-``relative_effects`` compares contacted and left alone by the odds (Hajek's ratio estimator) per
-action and over all. The effect is ``rate contacted / rate left alone - 1``, shrunk by a normal
+``relative_effects`` compares contacted and left alone by the odds (Hajek's ratio
+estimator; each row weighs the odds of the other arm: Li, Morgan & Zaslavsky 2018) per action and
+over all. The effect is ``rate contacted / rate left alone - 1``, shrunk by a normal
 prior, the more the less was tried: that of all contacts towards none, that of one action towards
 all. ``uplift`` turns it into how much a contact lowers one customer's probability.
 
@@ -55,7 +56,8 @@ def relative_effects(of: Trial) -> list[Effect]:
         two = pair(of, name, "complained")
         if min(two.treated.sum(), (~two.treated).sum()) < MIN_ROWS:
             continue
-        weight = 1.0 / np.where(two.treated, two.propensity, 1.0 - two.propensity)
+        # odds near 0 or 1 would leave the answer to a handful: rows weigh as evidence does
+        weight = np.where(two.treated, 1.0 - two.propensity, two.propensity)
         spread = PRIOR_SD if name == ALL else BETWEEN_ACTIONS_SD
         effect = _effect(name, two.y, weight, two.treated, two.customers, centre, spread)
         if effect is not None:
@@ -80,7 +82,9 @@ def _has_both(of: Trial, action: str, done: npt.NDArray[np.object_]) -> bool:
     spared = done == NONE
     offered = frame["offered"].to_numpy(object)
     here = frame["campaign"].isin(frame.loc[done == action, "campaign"].unique()).to_numpy(bool)
-    return bool((spared & ((offered == action) | (np.equal(offered, None) & here))).any())
+    return bool(
+        (spared & ((offered == action) | (frame["offered"].isna().to_numpy(bool) & here))).any()
+    )
 
 
 def _effect(

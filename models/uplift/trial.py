@@ -177,7 +177,9 @@ def pair(of: Trial, action: str, outcome: str) -> Pair:
         treated = done == action
         offered = frame["offered"].to_numpy(object)
         campaigns = frame.loc[treated, "campaign"].unique()
-        anybody = np.equal(offered, None) & frame["campaign"].isin(campaigns).to_numpy(bool)
+        anybody = frame["offered"].isna().to_numpy(bool) & frame["campaign"].isin(
+            campaigns
+        ).to_numpy(bool)
         possible = treated | ((done == NONE) & ((offered == action) | anybody))
     y = frame[outcome].to_numpy(np.float64)
     rows = np.flatnonzero(possible & np.isfinite(y))

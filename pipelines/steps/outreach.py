@@ -12,11 +12,12 @@ import pandas as pd
 from data.clock import SYSTEM
 from data.errors import Conflict
 from data.store import append_decisions, decisions_of, open_store, salt
+from models.uplift import NO_PROPENSITY, Trial
 from pipelines.console import Result, say, table
 from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
-from serving.outreach.candidates import candidates, effects_of
+from serving.outreach.candidates import candidates, effects_of, past_trial
 from serving.outreach.policy import COLUMNS, plan
 
 ARMS = {
@@ -43,7 +44,8 @@ def decide(
         run_id = f"outreach-{as_of.isoformat()}"
         written = decisions_of(store, run_id=run_id)
         report("measuring what past contacts changed")
-        effects = effects_of(tables, opened.settings, as_of)
+        past = past_trial(tables, store, opened.settings, as_of)
+        effects = effects_of(past)
         if written:
             frame = as_planned(written)
             say(f"the decisions as of {as_of} were written before; these are they")
@@ -77,6 +79,7 @@ def decide(
             f"{e.high:+.0%}); uncontacted, {e.base_rate:.1%} complain within 30 days"
             for e in effects
         ),
+        *_left_out(past),
         f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
         *_told(frame, risks[-1]),
         "recorded and queued" if commit or written else "a dry run: nothing was recorded",
@@ -156,6 +159,17 @@ def _told(frame: pd.DataFrame, risk_name: str) -> list[str]:
     ]
     header = ["customer", "action", "by", risk_name, "a contact lowers it by", "chosen as"]
     return table(header, rows) if rows else []
+
+
+def _left_out(past: Trial | None) -> list[str]:
+    """What of the past could not be measured, and what to do about it."""
+    count = 0 if past is None else past.left_out.get(NO_PROPENSITY, 0)
+    if not count:
+        return []
+    return [
+        f"{count} rows of treatments state no propensity and were not measured: state the "
+        "probability with which each arm was drawn"
+    ]
 
 
 def _effect(uplift: float) -> str:

@@ -13,7 +13,15 @@ from data.store import Store, consent_of, decisions_of
 from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
-from models.uplift import Effect, relative_effects, trial_of_treatments, uplift
+from models.uplift import (
+    Effect,
+    Trial,
+    joined,
+    relative_effects,
+    trial_of_log,
+    trial_of_treatments,
+    uplift,
+)
 from serving.outreach.actions import action_for
 from serving.outreach.policy import CHANNELS
 
@@ -62,21 +70,30 @@ def last_contacts(tables: Tables, store: Store, as_of: datetime) -> pd.Series:
     return pd.concat(found).groupby(level=0).max()
 
 
-def effects_of(tables: Tables, settings: Settings, as_of: datetime) -> list[Effect]:
-    """What past randomised contacts changed, as known at ``as_of``."""
-    if not tables.has("treatments") or not tables.has("tickets"):
-        return []
+def past_trial(tables: Tables, store: Store, settings: Settings, as_of: datetime) -> Trial | None:
+    """What chance decided and what came of it, as known at ``as_of``: the ``treatments`` table and
+    our own arms. None without tickets, or where nothing was decided."""
+    if not tables.has("tickets"):
+        return None
     columns = ("customer_id", "opened_at", "is_complaint", "topic", "priority", "csat")
     tickets = as_of_view(tables, "tickets", as_of, columns)
     tickets = tickets.assign(is_complaint=is_complaint(tickets, settings.complaint))
-    # what was done without known odds compares unlike customers: it is left out, not guessed
-    past = trial_of_treatments(
-        as_of_view(tables, "treatments", as_of),
-        tickets,
-        as_of=as_of,
-        leave_out_without_propensity=True,
-    )
-    return relative_effects(past)
+    found = []
+    ours = decisions_of(store)
+    if ours:
+        found.append(trial_of_log(ours, tickets, as_of=as_of))
+    if tables.has("treatments"):
+        # what was done without known odds compares unlike customers: it is left out, not guessed
+        known = as_of_view(tables, "treatments", as_of)
+        found.append(
+            trial_of_treatments(known, tickets, as_of=as_of, leave_out_without_propensity=True)
+        )
+    return joined(found) if found else None
+
+
+def effects_of(past: Trial | None) -> list[Effect]:
+    """What past randomised contacts changed."""
+    return [] if past is None else relative_effects(past)
 
 
 def candidates(
