@@ -175,7 +175,9 @@ def main() -> None:
     x = rows.drop(columns=["action", "value"]).to_numpy(np.float64)
     y = rows["value"].to_numpy(np.float64)
     action = rows["action"].to_numpy(object)
-    for name, learner in LEARNERS.items():
+    wanted = sys.argv[2].split(";") if len(sys.argv) > 2 else list(LEARNERS)
+    for name in wanted:
+        learner = LEARNERS[name]
         path = folder / f"gains-{name.replace(' ', '-').replace(',', '')}.parquet"
         if (
             path.exists()

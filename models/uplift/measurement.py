@@ -25,7 +25,7 @@ from data.errors import DataError
 from models.uplift.always import TIGHTEST_AT, always_valid_factor
 from models.uplift.nuisance import score
 from models.uplift.ranking import clustered_mean
-from models.uplift.trial import ALL, BETTER, Pair, Trial, pair
+from models.uplift.trial import ALL, BETTER, NONE, Pair, Trial, has_both, pair
 
 LEAST_EVENTS = 10
 """Before each arm has seen so many outcomes above the least, the always-valid interval is open:
@@ -162,16 +162,13 @@ def measure_by(
         else:
             inside = (frame[by].astype(str) == value).to_numpy(bool)
             part, action = Trial(frame[inside].reset_index(drop=True)), ALL
-        try:
-            one = measure(part, outcome, action, level=level, tightest_at=tightest_at)
-        except DataError:
+        if not has_both(part, action):
             done = part.frame["action"].to_numpy(object)
-            counts = {
-                "contacted": int((done != "none").sum()),
-                "left_alone": int((done == "none").sum()),
-            }
+            contacted = int((done == action).sum() if action != ALL else (done != NONE).sum())
+            counts = {"contacted": contacted, "left_alone": int((done == NONE).sum())}
             lines.append({by: value, **counts, "verdict": "not known"})
             continue
+        one = measure(part, outcome, action, level=level, tightest_at=tightest_at)
         wide = measure(part, outcome, action, level=shared, tightest_at=tightest_at)
         told = {**vars(one), "always_low": wide.always_low, "always_high": wide.always_high}
         told.pop("action")

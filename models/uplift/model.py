@@ -86,7 +86,7 @@ class UpliftModel:
         columns = {}
         matrix = None if self.encoder is None else self.encoder.matrix(features)
         for name, effect in self.actions.items():
-            if effect._fitted is None or matrix is None or effect.keep == 0:
+            if effect._fitted is None or matrix is None or effect.keep == 0 or not len(features):
                 columns[name] = np.full(len(features), effect.shrunk)
                 continue
             found = _with_mean(effect._fitted.predict(matrix))

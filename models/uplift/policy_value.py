@@ -88,6 +88,10 @@ def policy_scores(of: Trial, policy: npt.ArrayLike, outcome: str, expected: pd.D
             f"{offered[at]!r}: such a policy cannot be judged on this trial"
         )
     y = frame[outcome].to_numpy(np.float64)
+    if not np.isfinite(y).all():
+        raise DataError(
+            f"{int((~np.isfinite(y)).sum())} decisions have no {outcome} yet: leave them out"
+        )
     odds = frame["propensity"].to_numpy(np.float64)
     table = expected.to_numpy(np.float64)
     index = {arm: at for at, arm in enumerate(arms)}

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.arrays import Bools, Floats, Ints
-from models.uplift.trial import ALL, NONE, Trial, pair
+from models.uplift.trial import ALL, Trial, has_both, pair
 
 PRIOR_SD = 0.3
 """Contacts rarely change complaints by more than a third either way."""
@@ -47,11 +47,8 @@ def relative_effects(of: Trial) -> list[Effect]:
     """The effect over all (``action`` "all"), then per action; empty where too little was tried."""
     found: list[Effect] = []
     centre = 0.0
-    if not of.actions or not (of.frame["action"] == NONE).any():
-        return found
     for name in [ALL, *of.actions]:
-        done = of.frame["action"].to_numpy(object)
-        if name != ALL and not _has_both(of, name, done):
+        if not has_both(of, name):
             continue
         two = pair(of, name, "complained")
         if min(two.treated.sum(), (~two.treated).sum()) < MIN_ROWS:
@@ -74,17 +71,6 @@ def uplift(
     whole = known.get(ALL, np.nan)
     relative = np.array([known.get(a or "", whole) for a in actions], dtype=np.float64)
     return -relative * np.asarray(risk, dtype=np.float64)
-
-
-def _has_both(of: Trial, action: str, done: npt.NDArray[np.object_]) -> bool:
-    """Whether somebody who could have had the action was left alone."""
-    frame = of.frame
-    spared = done == NONE
-    offered = frame["offered"].to_numpy(object)
-    here = frame["campaign"].isin(frame.loc[done == action, "campaign"].unique()).to_numpy(bool)
-    return bool(
-        (spared & ((offered == action) | (frame["offered"].isna().to_numpy(bool) & here))).any()
-    )
 
 
 def _effect(

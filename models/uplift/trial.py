@@ -194,6 +194,18 @@ def pair(of: Trial, action: str, outcome: str) -> Pair:
     return Pair(action, outcome, rows, customers, treated[rows], propensity, y[rows])
 
 
+def has_both(of: Trial, action: str) -> bool:
+    """Whether somebody could have had the action and was left alone, and somebody had it."""
+    frame = of.frame
+    done = frame["action"].to_numpy(object)
+    if action == ALL:
+        return bool((done == NONE).any() and (done != NONE).any())
+    campaigns = frame.loc[done == action, "campaign"].unique()
+    anybody = (frame["offered"].isna() & frame["campaign"].isin(campaigns)).to_numpy(bool)
+    spared = (done == NONE) & ((frame["offered"].to_numpy(object) == action) | anybody)
+    return bool(spared.any() and (done == action).any())
+
+
 def _treated_odds(of: pd.DataFrame, rows: Ints, treated: Bools, action: str) -> Floats:
     """P(treated | one of the two arms).
 

@@ -152,11 +152,15 @@ def test_the_boundary_holds_a_random_walk_at_every_step() -> None:
 
 def test_the_date_of_knowing_moves_with_the_rate() -> None:
     now = datetime(2026, 1, 1)
-    size = minimum_detectable(0.01)
-    assert known_on(0.01, decisions=500, per_day=10, effect=size, as_of=now) == now
-    half = known_on(0.01, decisions=500, per_day=10, effect=size / 2, as_of=now)
-    assert (half - now).days == 150
-    assert known_on(0.01, decisions=500, per_day=0, effect=size / 2, as_of=now) is None
+    size = minimum_detectable(0.01, 500, single_look=True)
+    assert size == pytest.approx(0.01 * (1.959964 + 0.841621), rel=1e-6)
+    asked = {"decisions": 500, "as_of": now, "single_look": True}
+    assert known_on(0.01, per_day=10, effect=size, **asked) == now
+    half = known_on(0.01, per_day=10, effect=size / 2, **asked)
+    assert (half - now).total_seconds() / 86400 == pytest.approx(150, abs=0.05)
+    assert known_on(0.01, per_day=0, effect=size / 2, **asked) is None
+    daily = known_on(0.01, per_day=10, effect=-size / 2, decisions=500, as_of=now)
+    assert daily > half
     with pytest.raises(DataError, match="an effect of 0"):
         known_on(0.01, decisions=500, per_day=1, effect=0, as_of=now)
     assert planned_se(0.1, 900, 100) == pytest.approx(0.03162, abs=1e-5)
