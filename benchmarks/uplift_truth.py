@@ -206,8 +206,14 @@ def main() -> None:
         show([*header, "stopped itself", "median day of those"], lines)
         print(flush=True)
     if options.only in (None, "policy"):
+        rows = []
         with multiprocessing.Pool(options.jobs) as pool:
-            _tell(pd.DataFrame(list(pool.imap(policy, seeds))))
+            for row in pool.imap(policy, seeds):
+                rows.append(row)
+                if len(rows) % 20 == 0 and len(rows) < len(seeds):
+                    _tell(pd.DataFrame(rows))
+                    print(flush=True)
+        _tell(pd.DataFrame(rows))
 
 
 def _tell(found: pd.DataFrame) -> None:
@@ -228,7 +234,7 @@ def _tell(found: pd.DataFrame) -> None:
     header = ["policy", "net value in month 7", "/ riskiest", "/ best", "contacted"]
     show([*header, "of them harmed", "/ riskiest's", "net value of months 1 to 6"], lines)
     better = (found["ours"] > found["risk"]).mean()
-    print(f"\n{len(found)} companies; learned above riskiest in {better:.1%} of them")
+    print(f"\n{len(found)} companies; learned above riskiest in {better:.1%} of them", flush=True)
 
 
 if __name__ == "__main__":
