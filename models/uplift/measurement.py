@@ -24,7 +24,7 @@ from data.arrays import Bools, Floats
 from data.errors import DataError
 from models.uplift.always import TIGHTEST_AT, always_valid_factor
 from models.uplift.nuisance import score
-from models.uplift.ranking import clustered_mean
+from models.uplift.ranking import clustered_mean, distinct
 from models.uplift.trial import ALL, BETTER, NONE, Pair, Trial, has_both, pair
 
 LEAST_EVENTS = 10
@@ -112,7 +112,7 @@ def measure_pair(
     _, plain_se = clustered_mean(plain, two.customers)
     z = float(norm.ppf((1 + level) / 2))
     # customers, not decisions: a customer's repeats are one line of evidence
-    rows = float(len(np.unique(two.customers)))
+    rows = float(distinct(two.customers))
     known = all(_known(two.y[arm]) for arm in (two.treated, ~two.treated))
     reach = always_valid_factor(rows, tightest_at=tightest_at, level=level) * se
     reach = reach if known else float("inf")
