@@ -135,7 +135,7 @@ def spoken(value: object, language: str = "en") -> str:
         if not math.isfinite(number):
             return phrase("unknown", language)
         whole = number.is_integer() or abs(number) >= 100
-        return format_decimal(number, "#,##0" if whole else "@@#", locale=locale_of(language))
+        return format_decimal(number, "#,##0" if whole else "@##", locale=locale_of(language))
     return str(value)
 
 
