@@ -54,7 +54,7 @@ def decisions_of_runs(
 
 
 def newest_run(store: Store, runs_from: str, runs_before: str) -> str | None:
-    """The greatest id of a logged run in [``runs_from``, ``runs_before``); None if there is none."""
+    """The greatest id of a logged run in [``runs_from``, ``runs_before``); None: there is none."""
     run = DECISION_TEXTS.c.run_id
     query = sa.select(sa.func.max(run)).where(run >= runs_from).where(run < runs_before)
     with store.reading() as connection:

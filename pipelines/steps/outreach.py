@@ -178,7 +178,8 @@ def check_newest(store: Store, as_of: datetime) -> None:
     if later is not None:
         raise Conflict(
             f"nothing was decided: there are decisions as of {later.removeprefix(RUN)}, and "
-            f"{as_of.isoformat()} lies before them. Only the newest moment can be committed: leave --as-of out"
+            f"{as_of.isoformat()} lies before them. Only the newest moment can be committed: "
+            "leave --as-of out"
         )
 
 
