@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from data.errors import SettingsError, did_you_mean
+from data.languages.catalogue import languages, speaks
 from data.setting_checks import above_zero as _above_zero
 from data.setting_checks import minute_of_day, setting
 from data.setting_checks import not_negative as _not_negative
@@ -211,9 +212,7 @@ class Risk:
     reasons_for: int = setting(
         50_000, "so many of the riskiest get reasons each night; the service gives them to any"
     )
-    reasons_language: Literal["en", "es", "nb", "no"] = setting(
-        "en", "what agents read reasons in: en, es, nb (or no)"
-    )
+    reasons_language: str = setting("en", "what agents read reasons in: en, es, no (or nb)")
     learning_rate: float = setting(0.08, "step of each tree")
     search_minutes: float = setting(
         0.0, "minutes that each training searches for better settings of its learners; 0: none"
@@ -222,6 +221,11 @@ class Risk:
     def __post_init__(self) -> None:
         for name in ("as_ofs", "as_of_step_days", "trees", "learning_rate", "active_within_days"):
             _above_zero(getattr(self, name), name)
+        if not speaks(self.reasons_language):
+            raise SettingsError(
+                f"reasons_language {self.reasons_language!r}: reasons are written in "
+                f"{', '.join(languages())}"
+            )
         _not_negative(self.gap_days, "gap_days")
         _not_negative(self.search_minutes, "search_minutes")
         _not_negative(self.reasons_for, "reasons_for")
