@@ -86,6 +86,7 @@ from data.store.secrets import (
 )
 from data.store.selected import (
     decisions_of_runs,
+    newest_run,
     selected_decisions,
 )
 
@@ -113,6 +114,7 @@ __all__ = [
     "has_store",
     "lease_holder",
     "list_keys",
+    "newest_run",
     "open_store",
     "open_url",
     "outcomes_of",

@@ -51,3 +51,12 @@ def decisions_of_runs(
         query = query.where(DECISION_TEXTS.c.customer_id == customer_id)
     with store.reading() as connection:
         return [json.loads(row.payload) for row in connection.execute(query)]
+
+
+def newest_run(store: Store, runs_from: str, runs_before: str) -> str | None:
+    """The greatest id of a logged run in [``runs_from``, ``runs_before``); None: there is none."""
+    run = DECISION_TEXTS.c.run_id
+    query = sa.select(sa.func.max(run)).where(run >= runs_from).where(run < runs_before)
+    with store.reading() as connection:
+        found = connection.execute(query).scalar()
+    return None if found is None else str(found)

@@ -18,6 +18,7 @@ from data.store import (
     Store,
     append_decisions,
     decisions_of,
+    newest_run,
     open_store,
     salt,
     selected_decisions,
@@ -173,12 +174,12 @@ def check_commit(run: Run, commit: bool) -> None:
 def check_newest(store: Store, as_of: datetime) -> None:
     """Conflict where decisions of a later moment are recorded: what they used would not be known
     as of this one, and caps would be passed."""
-    later = selected_decisions(store, run_name(as_of) + "!", RUN[:-1] + ".")
-    if later:
-        newest_one = max(d["as_of"] for d in later)
+    later = newest_run(store, run_name(as_of) + "!", RUN[:-1] + ".")
+    if later is not None:
         raise Conflict(
-            f"nothing was decided: there are decisions as of {newest_one}, and {as_of.isoformat()} "
-            "lies before them. Only the newest moment can be committed: leave --as-of out"
+            f"nothing was decided: there are decisions as of {later.removeprefix(RUN)}, and "
+            f"{as_of.isoformat()} lies before them. Only the newest moment can be committed: "
+            "leave --as-of out"
         )
 
 
