@@ -13,7 +13,7 @@ from data.store import append_decisions, open_store
 from data.tables import MemoryTables
 from data.workspace import init
 from pipelines.steps.outreach import _left_out
-from serving.outreach.candidates import effects_of, past_trial
+from serving.outreach.measured import effects_of, past_trial
 
 AS_OF = datetime(2026, 6, 1)
 THEN = AS_OF - timedelta(days=40)
@@ -54,7 +54,7 @@ def test_our_own_arms_are_measured(tmp_path: Path) -> None:
     tables = MemoryTables({"tickets": tickets(complained)})
     with open_store(init(tmp_path / "w")) as store:
         assert past_trial(tables, store, Settings(), AS_OF) is None
-        append_decisions(store, "run", log, THEN)
+        append_decisions(store, f"outreach-{THEN.isoformat()}", log, THEN)
         past = past_trial(tables, store, Settings(), AS_OF)
     effects = {effect.action: effect for effect in effects_of(past)}
     assert set(effects) == {"all", "check_in"}
