@@ -66,7 +66,7 @@ from models.uplift.sources import (
     with_outcomes,
     with_value,
 )
-from models.uplift.trial import ALL, BETTER, NONE, Pair, Trial, joined, pair, trial
+from models.uplift.trial import ALL, BETTER, NONE, Pair, Trial, has_both, joined, pair, trial
 from models.uplift.verdict import known_on, minimum_detectable, planned_se, stop
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "fit_uplift",
     "gain_curve",
     "gain_scores",
+    "has_both",
     "joined",
     "known_on",
     "measure",

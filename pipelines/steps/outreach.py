@@ -23,7 +23,7 @@ from data.store import (
     salt,
     selected_decisions,
 )
-from models.uplift import NO_PROPENSITY, Trial
+from models.uplift import NO_PROPENSITY, Effect, Trial, UpliftModel
 from pipelines.console import Result, say, table
 from pipelines.exclusive import still_ours
 from pipelines.output import spreadsheet_safe, write_frame
@@ -34,8 +34,14 @@ from serving.outreach.candidates import RUN, candidates, run_name, spent_on
 from serving.outreach.cases import cases_of, open_cases
 from serving.outreach.deflection import articles_to_write
 from serving.outreach.facts import messages
-from serving.outreach.measured import effects_of, effects_on, past_trial
-from serving.outreach.policy import COLUMNS, Spent, best_values, plan
+from serving.outreach.measured import (
+    effects_of,
+    effects_on,
+    gains_now,
+    learned_uplift,
+    past_trial,
+)
+from serving.outreach.policy import COLUMNS, Effects, Spent, best_values, plan
 from serving.outreach.protocol import negative_feedback, states
 from serving.outreach.worth import Prices, prices
 from serving.published import newest
@@ -62,8 +68,10 @@ class _Decided:
 
     frame: pd.DataFrame
     people: pd.DataFrame
+    effects: Effects
     spent: Spent
     hours: float | None
+    learned: list[str]
 
 
 def decide(
@@ -91,6 +99,7 @@ def decide(
         report("measuring what past contacts changed")
         past = past_trial(tables, store, settings, as_of)
         effects = effects_of(past)
+        model = learned_uplift(past, tables, settings)
         money = prices(tables, settings, as_of)
         cases = negative_feedback(tables, settings, as_of, CASE_DAYS)
         decided = None
@@ -101,9 +110,9 @@ def decide(
             if commit:
                 check_newest(store, as_of)
             report(f"deciding about {len(scores)} customers")
-            decided = _decide(run, store, scores, effects, money)
+            decided = _decide(run, store, scores, effects, model, money)
             frame = decided.frame
-            notes = _left(decided, run)
+            notes = decided.learned + _left(decided, run)
             if commit:
                 report("writing the decisions")
                 still_ours()
@@ -127,15 +136,16 @@ def decide(
             f"{e.high:+.0%}); uncontacted, {e.base_rate:.1%} complain within 30 days"
             for e in effects
         ),
-        *_left_out(past),
         f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
         *_left_out(past),
         *_worth(frame, currency),
         *notes,
     ]
     if plot is not None:
-        people = None if decided is None else decided.people
-        values = _best_values(run, people, scores, effects, money)
+        if decided is None:  # written before: what they stand on is read again
+            with open_store(opened) as store:
+                decided = _decide(run, store, scores, effects, model, money)
+        values = _best_values(run, decided, money)
         write_plot(plot, values, int(arms.get("treat", 0)), currency, rows, lines)
     shown = [
         *lines,
@@ -195,12 +205,19 @@ def local_day(as_of: datetime, time_zone: str) -> tuple[datetime, datetime]:
 
 
 def _decide(
-    run: Run, store: Store, scores: pd.DataFrame, effects: list[Any], money: Prices
+    run: Run,
+    store: Store,
+    scores: pd.DataFrame,
+    measured: list[Effect],
+    model: UpliftModel | None,
+    money: Prices,
 ) -> _Decided:
     settings, as_of = run.settings, run.as_of
     day = local_day(as_of, settings.company.time_zone)
     _tell_other_policy(run, store, day)
     people = _people(run, store, scores, money)
+    gains = gains_now(model, run.snapshot, people, settings, as_of)
+    effects = effects_on(people, measured, settings, gains)
     spent = spent_on(store, day)
     hours = settings.outreach.agent_hours_per_day
     if hours is None:
@@ -210,13 +227,18 @@ def _decide(
         settings.outreach,
         salt=bytes.fromhex(salt(store, SYSTEM.now())),
         as_of=as_of,
-        effects=effects_on(people, effects, settings),
+        effects=effects,
         spent=spent,
         agent_hours=hours,
         agent_hour_cost=money.hour,
         time_zone=settings.company.time_zone,
     )
-    return _Decided(frame, people, spent, hours)
+    learned = [
+        f"{name} was seen to help some and not others: it would help {(of.of_each > 0).sum()} of "
+        f"{len(people)} customers, and harm {(of.of_each < 0).sum()}"
+        for name, of in gains.items()
+    ]
+    return _Decided(frame, people, effects, spent, hours, learned)
 
 
 def _people(run: Run, store: Store, scores: pd.DataFrame, money: Prices) -> pd.DataFrame:
@@ -226,19 +248,14 @@ def _people(run: Run, store: Store, scores: pd.DataFrame, money: Prices) -> pd.D
     )
 
 
-def _best_values(
-    run: Run, people: pd.DataFrame | None, scores: pd.DataFrame, effects: list[Any], money: Prices
-) -> Floats:
-    """What the best contact of each customer is worth; ``people`` None: they are read again."""
+def _best_values(run: Run, decided: _Decided, money: Prices) -> Floats:
+    """What the best contact of each customer is worth."""
     settings = run.settings
-    if people is None:
-        with open_store(run.workspace) as store:
-            people = _people(run, store, scores, money)
     return best_values(
-        people,
+        decided.people,
         settings.outreach,
         as_of=run.as_of,
-        effects=effects_on(people, effects, settings),
+        effects=decided.effects,
         agent_hour_cost=money.hour,
         time_zone=settings.company.time_zone,
     )

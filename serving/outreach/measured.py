@@ -1,34 +1,59 @@
 """What past randomised contacts changed, as effects of each action on each customer.
 
-An action that was measured has its own relative effect; the topic's own action, where it was not,
-that of all contacts; any other none (NaN): nothing is claimed of what was never tried.
+An action whose effect was seen to differ between customers has what the learners tell of each
+(models/uplift): below 0 for those it harms, whatever their risk. Another that was measured has its
+relative effect, a factor on the risk; the topic's own action, where it was not measured, that of
+all contacts; any other none (NaN): nothing is claimed of what was never tried.
+
+The learners see the plain columns (models/risk/plain.py) as of the day on which each decision was
+taken, and of now for those to be decided about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from data.settings import Settings
 from data.store import Store, decisions_of_runs
 from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
+from models.risk.plain import plain_rows
 from models.uplift import (
     ALL,
     Effect,
     Trial,
+    UpliftModel,
+    fit_uplift,
+    has_both,
     joined,
     relative_effects,
     trial_of_log,
     trial_of_treatments,
+    with_features,
 )
 from serving.outreach.actions import ACTIONS, Action, action_for, pairs
 from serving.outreach.candidates import RUN
 from serving.outreach.policy import Effects
+
+SURE = 1.96
+"""Standard errors of a 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much one action lowers P(complaint): ``of_each`` customer (n,), and the standard error of
+    its average, which is the interval that is told of each."""
+
+    of_each: Floats
+    se: float
 
 
 def past_trial(tables: Tables, store: Store, settings: Settings, as_of: datetime) -> Trial | None:
@@ -57,13 +82,52 @@ def effects_of(past: Trial | None) -> list[Effect]:
     return [] if past is None else relative_effects(past)
 
 
+def learned_uplift(past: Trial | None, tables: Tables, settings: Settings) -> UpliftModel | None:
+    """For whom past contacts helped; None where no effect was seen to differ between customers."""
+    if past is None or not past.actions:
+        return None
+    days = past.frame["time"].dt.floor("D")  # known by then, so known at the decision
+    spine = pd.DataFrame({"customer_id": past.frame["customer_id"], "as_of": days})
+    rows = plain_rows(tables, spine, settings.complaint)
+    measured = [name for name in past.actions if has_both(past, name)]
+    if not measured:
+        return None
+    features = rows.drop(columns=["customer_id", "as_of"])
+    model = fit_uplift(with_features(past, features), actions=measured)
+    return model if any(e.keep > 0 for e in model.actions.values()) else None
+
+
+def gains_now(
+    model: UpliftModel | None,
+    tables: Tables,
+    people: pd.DataFrame,
+    settings: Settings,
+    as_of: datetime,
+) -> Mapping[str, Gain]:
+    """By action what the learners tell of each of these customers, where effects differ."""
+    if model is None:
+        return {}
+    spine = pd.DataFrame({"customer_id": people["customer_id"], "as_of": as_of})
+    rows = plain_rows(tables, spine, settings.complaint)
+    gains = model.gains(rows.drop(columns=["customer_id", "as_of"]))
+    return {
+        name: Gain(gains[name].to_numpy(np.float64), effect.se)
+        for name, effect in model.actions.items()
+        if effect.keep > 0
+    }
+
+
 def effects_on(
     people: pd.DataFrame,
     found: Sequence[Effect],
     settings: Settings,
+    gains: Mapping[str, Gain] = MappingProxyType({}),
     actions: Sequence[Action] = ACTIONS,
 ) -> Effects:
-    """The measured effects on these customers (``risk``, ``topic``): ``policy.Effects``."""
+    """The measured effects on these customers (``risk``, ``topic``): ``policy.Effects``.
+
+    ``gains``: of ``gains_now``. A contact lowers nobody's risk by more than there is of it.
+    """
     known = {effect.action: effect for effect in found}
     risk = people["risk"].to_numpy(np.float64)
     codes, topics = pd.factorize(people["topic"].astype(object), use_na_sentinel=False)
@@ -72,7 +136,14 @@ def effects_on(
     shape = (len(people), len(actions))
     uplift, low, high = (np.full(shape, np.nan) for _ in range(3))
     for at, action in enumerate(actions):
-        effect = next((known[n] for n in (action.name, *action.also) if n in known), None)
+        names = (action.name, *action.also)
+        gain = next((gains[n] for n in names if n in gains), None)
+        if gain is not None:
+            uplift[:, at] = np.minimum(gain.of_each, risk)
+            low[:, at] = uplift[:, at] - SURE * gain.se
+            high[:, at] = np.minimum(uplift[:, at] + SURE * gain.se, risk)
+            continue
+        effect = next((known[n] for n in names if n in known), None)
         theirs = np.array([action == each for each in own], dtype=bool)[codes]
         whose = np.ones(len(people), dtype=bool) if effect is not None else theirs
         effect = effect or known.get(ALL)

@@ -13,7 +13,14 @@ from data.store import append_decisions, open_store
 from data.tables import MemoryTables
 from data.workspace import init
 from pipelines.steps.outreach import _left_out
-from serving.outreach.measured import effects_of, past_trial
+from serving.outreach.actions import ACTIONS
+from serving.outreach.measured import (
+    effects_of,
+    effects_on,
+    gains_now,
+    learned_uplift,
+    past_trial,
+)
 
 AS_OF = datetime(2026, 6, 1)
 THEN = AS_OF - timedelta(days=40)
@@ -81,3 +88,55 @@ def test_treatments_without_odds_are_counted_and_told(tmp_path: Path) -> None:
     assert _left_out(past)[0].startswith("2 rows of treatments state no propensity")
     assert effects_of(past) == []
     assert _left_out(None) == []
+
+
+def test_sleeping_dogs_are_seen_whatever_their_risk(tmp_path: Path) -> None:
+    """A check-in helps who has written little, and wakes the riskiest, who complain often."""
+    rng = np.random.default_rng(3)
+    size = 4000
+    ids = [f"c{i:04}" for i in range(size)]
+    often = rng.random(size) < 0.4
+    contacted = rng.random(size) < 0.5
+    chance = np.where(often, 0.35 + 0.25 * contacted, 0.25 - 0.2 * contacted)
+    came = rng.random(size) < chance
+    written = [
+        {"customer_id": ids[i], "opened_at": THEN - timedelta(days=int(day))}
+        for i in np.flatnonzero(often)
+        for day in rng.integers(3, 60, 4)
+    ]
+    written += [
+        {"customer_id": ids[i], "opened_at": THEN + timedelta(days=3)} for i in np.flatnonzero(came)
+    ]
+    tickets_table = pd.DataFrame(written).assign(
+        ticket_id=[f"t{i}" for i in range(len(written))], channel="email", is_complaint=True
+    )
+    treatments = pd.DataFrame(
+        {
+            "treatment_id": [f"m{i}" for i in range(size)],
+            "customer_id": ids,
+            "campaign": "spring",
+            "arm": np.where(contacted, "check_in", "control"),
+            "action": np.where(contacted, "check_in", None),
+            "treated_at": THEN,
+            "propensity": 0.5,
+        }
+    )
+    customers = pd.DataFrame({"customer_id": ids, "signed_up_at": THEN - timedelta(days=400)})
+    tables = MemoryTables(
+        {"tickets": tickets_table, "treatments": treatments, "customers": customers}
+    )
+    with open_store(init(tmp_path / "w")) as store:
+        past = past_trial(tables, store, Settings(), AS_OF)
+    model = learned_uplift(past, tables, Settings())
+    people = pd.DataFrame(
+        {"customer_id": ids, "risk": np.where(often, 0.5, 0.2), "topic": None}, index=range(size)
+    )
+    gains = gains_now(model, tables, people, Settings(), THEN)
+    effects = effects_on(people, effects_of(past), Settings(), gains)
+    at = [action.name for action in ACTIONS].index("check_in")
+    uplift = effects.uplift[:, at]
+    assert np.mean(uplift[often] < 0) > 0.9
+    assert np.mean(uplift[~often] > 0) > 0.9
+    assert np.all(uplift <= people["risk"])
+    assert effects.low is not None
+    assert np.all(effects.low[:, at] < uplift)
