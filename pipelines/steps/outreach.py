@@ -56,7 +56,7 @@ ARMS = {
     "ineligible": "are not eligible",
 }
 TIMES = ("as_of", "not_before", "not_after")
-CASE_DAYS = 14
+CASE_DAYS = 3
 """Feedback older than this opens no case: its deadlines are long past."""
 TOLD = 3
 """Lines of each kind that a person reads; files hold all."""

@@ -25,6 +25,9 @@ from data.settings_outreach import OUTREACH_CHANNELS
 
 CHANNELS = OUTREACH_CHANNELS
 """Channels that outreach can send through; each has a consent of its own."""
+FACTS = ("late_order", "product", "article")
+"""What an action can need: an order that is overdue, one with a named product, an article that
+stands on the predicted topic."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Action:
     ``words``: parts of the topics that it answers; none: it fits anybody. ``channels``: through
     which it can go. ``agent_minutes``: of an agent's time by channel, none where nothing is said.
     ``spends``: the setting of ``[outreach]`` that says what it gives away, "" for nothing.
-    ``also``: names under which past campaigns may know it.
+    ``also``: names under which past campaigns may know it. ``needs``: what must be so of the
+    customer, one of ``FACTS`` (facts.py): nobody is told of a late order that they do not have.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Action:
     agent_minutes: tuple[tuple[str, float], ...] = (("phone", 6.0),)
     spends: str = ""
     also: tuple[str, ...] = ()
+    needs: str = ""
 
     def __post_init__(self) -> None:
         for channel in (*self.channels, *(name for name, _ in self.agent_minutes)):
@@ -58,6 +63,11 @@ class Action:
                     f"action {self.name!r} takes {minutes} agent minutes by {channel}, but cannot "
                     "take less than none"
                 )
+        if self.needs and self.needs not in FACTS:
+            raise DefinitionError(
+                f"action {self.name!r} needs {self.needs!r}, which is not known of customers; "
+                f"there are {', '.join(FACTS)}"
+            )
         if self.spends not in ("", "credit", "replacement_cost"):
             raise DefinitionError(
                 f"action {self.name!r} spends {self.spends!r}, which is no setting of [outreach]; "
@@ -75,6 +85,7 @@ ACTIONS = (
         "say that the order is late, and promise a new day",
         ("deliver", "shipping", "shipment", "order", "parcel", "logistic", "wismo"),
         also=("late_order_notice", "order_update"),
+        needs="late_order",
     ),
     Action(
         "replacement",
@@ -82,6 +93,7 @@ ACTIONS = (
         ("defect", "product", "quality", "return", "refund", "cancel", "warranty", "damage"),
         spends="replacement_cost",
         also=("replacement_offer", "refund"),
+        needs="product",
     ),
     Action(
         "payment_help",
@@ -96,6 +108,7 @@ ACTIONS = (
         ("error", "app", "technical", "login", "outage", "bug", "software", "network", "usage"),
         ("email", "sms"),
         also=("help_article", "technical_help"),
+        needs="article",
     ),
     Action(
         "how_to",
@@ -103,6 +116,7 @@ ACTIONS = (
         ("how", "account", "setup", "question", "onboarding", "info", "feature"),
         ("email", "sms"),
         also=("guide",),
+        needs="article",
     ),
     Action(
         "apology_credit",

@@ -19,6 +19,7 @@ from features.asof import as_of_view
 from features.complaint import is_complaint
 from serving.outreach.actions import CHANNELS, action_named
 from serving.outreach.consent import CONTACT, consent_now
+from serving.outreach.facts import known_facts
 from serving.outreach.policy import Spent
 from serving.outreach.worth import Prices, avoided_cost
 
@@ -147,6 +148,7 @@ def candidates(
     suppressed[listed] = "the segment is suppressed: [outreach] suppress_segments"
     channel = scores["channel"] if "channel" in scores else pd.Series([None] * len(ids))
     handling, _ = prices.of(channel)
+    facts = known_facts(tables, ids, scores["topic"].tolist(), as_of)
     avoided = avoided_cost(channel, known["value"].reset_index(drop=True), policy, prices)
     return pd.DataFrame(
         {
@@ -159,6 +161,7 @@ def candidates(
             "last_contacted_at": pd.Series(index.map(contacts.last)).astype("datetime64[us]"),
             "contacts_90d": pd.Series(index.map(contacts.in_90_days)).fillna(0).astype("float64"),
             "has_open_complaint": index.isin(open_complaints(tables, settings, as_of)),
+            **{f"has_{name}": so for name, so in facts.items()},
             "time_zone": known["time_zone"].array,
             "vulnerable": known["vulnerable"].array,
             "closed": known["closed_at"].notna().to_numpy(bool),

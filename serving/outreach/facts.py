@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Bools
 from data.errors import DataError
 from data.settings import Settings
 from data.tables import Tables
 from features.asof import as_of_view
 from serving.of_customers import OfCustomers
+from serving.outreach.actions import FACTS
 from serving.outreach.texts import Message, render
 
 SHARE = 0.8
@@ -62,6 +64,38 @@ def messages(
     return found, missing
 
 
+def known_facts(
+    tables: Tables, ids: Sequence[str], topics: Sequence[Any], as_of: datetime
+) -> dict[str, Bools]:
+    """By name of ``FACTS`` whether it is so of each customer (n,).
+
+    Where the tables cannot tell (no orders, no articles) it is taken to be so: whoever carries the
+    contact out looks.
+    """
+    facts = {name: np.ones(len(ids), dtype=bool) for name in FACTS}
+    people = pd.Index(ids, dtype=object)
+    if tables.has("orders"):
+        columns = ["customer_id", "promised_at", "delivered_at", "cancelled_at", "product_category"]
+        orders = as_of_view(tables, "orders", as_of, columns)
+        if orders["promised_at"].notna().any():
+            facts["late_order"] = people.isin(orders.loc[_late(orders, as_of), "customer_id"])
+        if orders["product_category"].notna().any():
+            has = orders["product_category"].notna()
+            facts["product"] = people.isin(orders.loc[has, "customer_id"])
+    if tables.has("articles"):
+        known = list(_articles(tables, as_of))
+        facts["article"] = pd.Index(topics, dtype=object).isin(known)
+    return facts
+
+
+def _late(orders: pd.DataFrame, as_of: datetime) -> pd.Series:
+    return (
+        orders["delivered_at"].isna()
+        & orders["cancelled_at"].isna()
+        & (orders["promised_at"] < as_of).fillna(False)
+    )
+
+
 def _orders(own: Tables, tables: Tables, as_of: datetime) -> dict[str, dict[str, Any]]:
     """Per customer the order that is most overdue, its days, a new date; the newest product."""
     columns = ["order_id", "customer_id", "ordered_at", "promised_at", "delivered_at",
@@ -73,11 +107,7 @@ def _orders(own: Tables, tables: Tables, as_of: datetime) -> dict[str, dict[str,
     newest = orders[orders["product_category"].notna()].sort_values("ordered_at", kind="stable")
     for row in newest.drop_duplicates("customer_id", keep="last").itertuples():
         found.setdefault(row.customer_id, {})["product"] = str(row.product_category)
-    late = orders[
-        orders["delivered_at"].isna()
-        & orders["cancelled_at"].isna()
-        & (orders["promised_at"] < as_of).fillna(False)
-    ].sort_values(["promised_at", "order_id"], kind="stable")
+    late = orders[_late(orders, as_of)].sort_values(["promised_at", "order_id"], kind="stable")
     if late.empty:
         return found
     past = as_of_view(tables, "orders", as_of, ["promised_at", "delivered_at", "ordered_at"])

@@ -91,6 +91,9 @@ def offers_of(
     own_of = [list(actions).index(action_for(w, named)) for w in words]
     money, minutes = action_prices(policy, hour, actions)
     feasible = fits[:, :, None] & rules.channels[at][:, None, :] & ~np.isnan(money)
+    for k, action in enumerate(actions):
+        if action.needs and f"has_{action.needs}" in people:
+            feasible[:, k] &= people[f"has_{action.needs}"].to_numpy(bool)[:, None]
     induced = np.full(len(actions), np.nan) if effects.induced is None else effects.induced
     induced = np.where(np.isnan(induced), policy.induced_contacts, induced)
     handling = people["contact_cost"].to_numpy(np.float64)

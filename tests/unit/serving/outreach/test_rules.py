@@ -12,8 +12,10 @@ import pytest
 
 from data.errors import DataError
 from data.settings import Outreach, Settings
+from data.tables import MemoryTables
 from serving.outreach.actions import ACTIONS, CHANNELS
 from serving.outreach.choice import Limits, choose
+from serving.outreach.facts import known_facts
 from serving.outreach.policy import Effects, Spent, best_values, plan
 from serving.outreach.quiet import is_quiet, window, windows
 from serving.outreach.worth import Prices, avoided_cost
@@ -251,3 +253,28 @@ def test_the_best_value_of_each_is_the_plan_s_where_nothing_is_scarce() -> None:
     got = plan(frame, policy, salt=b"s", as_of=AS_OF, effects=effects)
     assert best[1] == got["value"].iloc[1] > 0 > best[0]
     assert np.isnan(best[2])
+
+
+def test_nobody_is_told_of_a_late_order_that_they_do_not_have() -> None:
+    frame = people(2, has_late_order=[True, False])
+    got = decided(frame, {"delivery_update": 0.2, "check_in": 0.1})
+    assert got["action"].tolist() == ["delivery_update", "check_in"]
+
+
+def test_what_an_action_needs_is_read_from_the_tables() -> None:
+    orders = pd.DataFrame(
+        {
+            "order_id": ["1", "2", "3"],
+            "customer_id": ["late", "came", "due"],
+            "ordered_at": AS_OF - timedelta(days=9),
+            "promised_at": [AS_OF - timedelta(days=2)] * 2 + [AS_OF + timedelta(days=2)],
+            "delivered_at": [None, AS_OF - timedelta(days=1), None],
+            "product_category": [None, "lamp", None],
+        }
+    )
+    ids, topics = ["late", "came", "due", "none"], ["delivery", None, "app", "app"]
+    facts = known_facts(MemoryTables({"orders": orders}), ids, topics, AS_OF)
+    assert facts["late_order"].tolist() == [True, False, False, False]
+    assert facts["product"].tolist() == [False, True, False, False]
+    assert facts["article"].all()  # no table of articles: whoever sends looks
+    assert all(of.all() for of in known_facts(MemoryTables({}), ids, topics, AS_OF).values())
