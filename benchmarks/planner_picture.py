@@ -79,7 +79,7 @@ def take(url: str, key: str, picture: Path) -> None:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page = browser.new_page(viewport={"width": 1200, "height": 1200})
         page.set_default_timeout(PAGE_SECONDS * 1000)
         page.goto(f"{url}/planner")
         page.fill("#key", key)
@@ -87,7 +87,7 @@ def take(url: str, key: str, picture: Path) -> None:
         page.wait_for_selector("body[data-ready=yes]")
         page.wait_for_function("document.querySelector('#why').textContent.includes('expected')")
         picture.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(picture), full_page=True)
+        page.screenshot(path=str(picture))
         browser.close()
 
 
