@@ -223,6 +223,8 @@ def _read(folder: Path, announce: bool) -> Bundle:
                     sys.stdout.write(f"loading {name}\n")
                     sys.stdout.flush()
                 boosters[name] = _load_booster(data.decode())
+        except ImportError:  # a package is missing: the file may be whole
+            raise
         except Exception as error:  # of json, numpy or LightGBM: the file is not what it says
             raise DamagedFile(
                 f"{folder / name}: cannot be read ({error}); restore the file or retrain the model"

@@ -234,7 +234,7 @@ def _decide(
         time_zone=settings.company.time_zone,
     )
     learned = [
-        f"{name} was seen to help some and not others: it would help {(of.of_each > 0).sum()} of "
+        f"the effect of {name} differs between customers: it would help {(of.of_each > 0).sum()} of "
         f"{len(people)} customers, and harm {(of.of_each < 0).sum()}"
         for name, of in gains.items()
     ]

@@ -24,7 +24,8 @@ def test_new_customers_are_ranked_and_calibrated(trained: RiskModel, make_world:
     risk = trained.predict(features)
     truth = labels["truth_7d"]
     assert np.corrcoef(risk["risk_7d"], truth)[0, 1] > 0.9
-    assert calibration_slope(truth, risk["risk_7d"]) == pytest.approx(1.0, abs=0.15)
+    # so few customers leave the slope uncertain: 0.87 to 1.16 in six such worlds
+    assert calibration_slope(truth, risk["risk_7d"]) == pytest.approx(1.0, abs=0.25)
     assert risk["risk_7d"].mean() == pytest.approx(truth.mean(), rel=0.1)
     expected = labels["tickets_30d"].mean()
     assert risk["expected_tickets_30d"].mean() == pytest.approx(expected, rel=0.1)
