@@ -115,15 +115,26 @@ class SpreadDraws(Draws):
         return inside
 
 
+MANY = 38.0
+"""Above this mean the chance of none is too small to begin a sum of chances with."""
+
+
 def poisson(mean: Floats, u: Floats) -> Ints:
     """Counts by inversion: the smallest n with P(N <= n) >= u, so they rise with the mean.
 
     >>> poisson(np.array([0.1, 0.1, 2.0]), np.array([0.5, 0.95, 0.999])).tolist()
     [0, 1, 8]
+    >>> poisson(np.array([60.0, 2000.0]), np.array([0.5, 0.5])).tolist()
+    [60, 2000]
     """
     counts = np.zeros(len(mean), dtype=np.int64)
     term = np.exp(-mean)
-    reached = np.flatnonzero(u > term)
+    many = mean > MANY
+    if many.any():
+        from scipy.stats import poisson as distribution
+
+        counts[many] = distribution.ppf(u[many], mean[many])
+    reached = np.flatnonzero((u > term) & ~many)
     below, mass, mean = term[reached], term[reached], mean[reached]
     left = u[reached]
     while len(reached):

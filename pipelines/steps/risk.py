@@ -128,7 +128,7 @@ def score_customers(run: Run, horizons: tuple[int, ...] | None, out: Path | None
     middle = f"risk_{horizons[len(horizons) // 2]}d"
     riskiest = frame.nlargest(5, middle)
     rows = [
-        [row.customer_id, f"{getattr(row, middle):.1%}", row.topic, row.channel, why(row.reasons)]
+        [row.customer_id, f"{getattr(row, middle):.1%}", *_words(row), why(row.reasons)]
         for row in riskiest.itertuples()
     ]
     expected = float(frame[middle].sum())
@@ -227,3 +227,8 @@ def accuracy(frame: pd.DataFrame, horizons: tuple[int, ...]) -> tuple[dict[str, 
         )
     header = ["horizon", "rows", "base rate", "AP presage", "AP rule", "AP logistic", "AUC"]
     return data, table(header, rows)
+
+
+def _words(row: Any) -> list[str]:
+    """The likely topic and channel of a row of scores; a dash where tickets state none."""
+    return ["-" if pd.isna(word) else str(word) for word in (row.topic, row.channel)]
