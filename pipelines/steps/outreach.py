@@ -234,8 +234,8 @@ def _decide(
         time_zone=settings.company.time_zone,
     )
     learned = [
-        f"the effect of {name} differs between customers: it would help {(of.of_each > 0).sum()} of "
-        f"{len(people)} customers, and harm {(of.of_each < 0).sum()}"
+        f"the effect of {name} differs between customers: it would help "
+        f"{(of.of_each > 0).sum()} of {len(people)}, and harm {(of.of_each < 0).sum()}"
         for name, of in gains.items()
     ]
     return _Decided(frame, people, effects, spent, hours, learned)
