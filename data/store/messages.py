@@ -106,13 +106,18 @@ def contacted_since(connection: sa.Connection, since: datetime, most: int) -> in
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
 
 
-def underway(store: Store, customer_id: str, now: datetime) -> bool:
-    """Whether a message to this customer is being sent: marked, and its lease not over."""
+def underway(
+    store: Store, customer_id: str, now: datetime, channels: Sequence[str] | None = None
+) -> bool:
+    """Whether a message to this customer, of any or these channels, is being sent: it is marked,
+    and its lease is not over."""
     query = sa.select(OUTBOX.c.seq).where(
         OUTBOX.c.customer_id == customer_id,
         OUTBOX.c.status == SENDING,
         OUTBOX.c.next_attempt_at > now,
     )
+    if channels is not None:
+        query = query.where(OUTBOX.c.channel.in_(list(channels)))
     with store.reading() as connection:
         return connection.execute(query.limit(1)).first() is not None
 

@@ -91,15 +91,16 @@ class OutcomeReport(Struct, forbid_unknown_fields=True):
 
 
 class OutcomeRecorded(Struct):
-    """The outcome as recorded."""
+    """The outcome as recorded; ``repeated``: it was there already, and that is counted."""
 
     outreach_id: str
     outcome: str
     at: datetime
+    repeated: bool = False
 
 
 class Outreach(Struct):
-    """One decided action; after its ``cursor`` come those decided later."""
+    """One decided action; after its ``cursor`` come those handed out later."""
 
     outreach_id: str
     customer_id: str
@@ -116,7 +117,8 @@ class Outreach(Struct):
 
 
 class OutreachPage(Struct):
-    """Decided actions, oldest first; ``next`` is the cursor of the following page, or null."""
+    """Actions that may be taken now, first handed out first; ``next`` is the cursor of the
+    following page, or null."""
 
     items: list[Outreach]
     next: str | None

@@ -42,7 +42,7 @@ from serving.delivery.webhook import Attempt, Poster
 
 log = logging.getLogger("presage.delivery")
 
-MARGIN_SECONDS = 5.0
+MARGIN_SECONDS = 2.0
 """A lease outlives its attempt by so much: time to record how it ended."""
 
 

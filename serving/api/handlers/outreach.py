@@ -11,6 +11,7 @@ from serving.api.handlers.customers import known_tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.customer_view import consent_state, told_action
+from serving.delivery.pulled import handed_out, until_sent
 from serving.desk import Desk
 from serving.outreach.candidates import CONTACT
 
@@ -19,18 +20,19 @@ MOST = 1000
 
 
 def list_outreach(desk: Desk, call: Call) -> Answer:
-    """Decided actions, the oldest first; each has a cursor to go on after."""
+    """The actions that may be taken now, in the order in which they were first handed out.
+
+    Consent, hold-out, quiet hours and caps are read again for each; each has a cursor to go on
+    after. Where decisions are pushed, those that were delivered.
+    """
     after, limit = call.parameters.get("after") or "0", call.parameters.get("limit")
     if not after.isdigit() or len(after) > 15:
         raise Problem(400, "cursor", f"after={after!r} is no cursor; take `next` of the last page")
     if limit and not (limit.isdigit() and 1 <= int(limit) <= MOST):
         raise Problem(400, "parameter", f"limit={limit!r}: give a number from 1 to {MOST}")
-    size = int(limit or PAGE)
-    found = actions_of(desk.store, after=int(after), limit=size + 1)
-    page = found[:size]
-    follows = str(page[-1]["seq"]) if len(found) > size else None
-    items = [{**told_action(action), "cursor": str(action["seq"])} for action in page]
-    return Answer({"items": items, "next": follows})
+    page, follows = handed_out(desk, int(after), int(limit or PAGE))
+    items = [{**told_action(m.decision), "cursor": str(m.handed_out)} for m in page]
+    return Answer({"items": items, "next": None if follows is None else str(follows)})
 
 
 def report_outcome(desk: Desk, call: Call) -> Answer:
@@ -42,14 +44,13 @@ def report_outcome(desk: Desk, call: Call) -> Answer:
     if at > now:
         told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
         raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])
-    record_outcome(desk.store, outreach_id, report.outcome, at, report.note, now)
-    return Answer(
-        {"outreach_id": outreach_id, "outcome": report.outcome, "at": at.isoformat() + "Z"}
-    )
+    new = record_outcome(desk.store, outreach_id, report.outcome, at, report.note, now)
+    told = {"outreach_id": outreach_id, "outcome": report.outcome, "at": at.isoformat() + "Z"}
+    return Answer(told if new else {**told, "repeated": True})
 
 
 def change_consent(desk: Desk, call: Call) -> Answer:
-    """Opt in or out; holds from the answer on."""
+    """Opt in or out; holds from the answer on: what is being sent is waited for."""
     customer_id, said = call.parameters["id"], call.body
     words = {
         channel: granted
@@ -71,6 +72,9 @@ def change_consent(desk: Desk, call: Call) -> Answer:
         put_consent(
             desk.store, customer_id, channel, bool(granted), desk.now(), f"key {call.actor}"
         )
+    refused = [channel for channel, granted in words.items() if not granted]
+    if refused:
+        until_sent(desk, customer_id, refused)
     return Answer(consent_state(tables, desk.store, customer_id, desk.now()))
 
 

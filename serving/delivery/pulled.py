@@ -1,0 +1,47 @@
+"""Decisions for a caller who pulls them, and an opt-out that holds from its answer on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+
+from data.store import CONTACT, EVERY_CHANNEL, Message, disabled_since, hand_out, underway
+from serving.delivery.sender import MARGIN_SECONDS, limits_of
+from serving.desk import Desk
+
+POLL_SECONDS = 0.02
+
+
+def handed_out(desk: Desk, after: int, most: int) -> tuple[list[Message], int | None]:
+    """The messages that may be acted upon now, and the number to go on after (None: no more).
+
+    What waits is handed out where nobody pushes it: no endpoint is set, or it was disabled.
+    """
+    delivery = desk.workspace.settings.delivery
+    pushed = bool(delivery.endpoint) and disabled_since(desk.store, delivery.endpoint) is None
+    desk.gate.people.from_tables([], desk.now())  # read before the store is held
+    return hand_out(
+        desk.store,
+        desk.gate,
+        after=after,
+        most=most,
+        take=not pushed,
+        limits=limits_of(delivery),
+        now_of=desk.now,
+    )
+
+
+def until_sent(desk: Desk, customer_id: str, refused: Collection[str]) -> None:
+    """Wait until no message of the refused channels is on its way to the customer.
+
+    A message that was marked before the refusal was committed may still be travelling. It has left,
+    or its lease is over, within one attempt's time; no other one is marked since.
+    """
+    every = {CONTACT, EVERY_CHANNEL} & set(refused)
+    channels = None if every else list(refused)
+    waiting = threading.Event()
+    most = desk.workspace.settings.delivery.timeout_seconds + 2 * MARGIN_SECONDS
+    for _ in range(int(most / POLL_SECONDS)):
+        if not underway(desk.store, customer_id, desk.now(), channels):
+            return
+        waiting.wait(POLL_SECONDS)
