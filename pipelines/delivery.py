@@ -108,7 +108,8 @@ def _send(workspace: Workspace, store: Store, report: Progress, *, forever: bool
             if disabled is not None and not held:
                 say(_disabled_words(workspace, *disabled))
             held = disabled is not None
-            if not held:
+            due = next_due(store)
+            if not held and due is not None and due <= SYSTEM.now():
                 gate.people.from_tables([], SYSTEM.now())  # read before the store is held
                 sender = Sender(store, gate, delivery, keys, SYSTEM, rng)
                 total += _one_round(sender, stopped, report, store)

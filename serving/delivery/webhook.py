@@ -7,6 +7,7 @@ is read no further than it must be.
 from __future__ import annotations
 
 import email.utils
+import functools
 import ssl
 import time
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ class Poster:
         self._keys = keys
         self._backend = OutsideOnly(delivery.allow_inside)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_trusted(),
             max_connections=1,
             keepalive_expiry=5.0,
             network_backend=self._backend,
@@ -91,6 +92,12 @@ class Poster:
         except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
             said = str(error) or type(error).__name__
             return Attempt(False, f"the connection failed: {said}")
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """The machine's certificates, read once: that takes longer than sending a message."""
+    return ssl.create_default_context()
 
 
 def read(status: int, headers: dict[bytes, bytes], now: datetime) -> Attempt:
