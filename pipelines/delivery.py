@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,6 +38,7 @@ from serving.outreach.still_allowed import Gate
 ACTIONS = ("list", "dead", "show", "send", "run", "replay", "enable", "rotate")
 LISTED = 20
 PREVIEWED = 100_000
+SHOW_SECONDS = 1.0
 POLL_SECONDS = 1.0
 """So often a running sender looks for what is due: decisions come in between."""
 
@@ -128,7 +130,13 @@ def _one_round(
     waits = message_counts(store)
     due = waits["waiting"] + waits["sending"]
 
+    shown = time.monotonic()
+
     def tell(done: Counter[str]) -> None:
+        nonlocal shown
+        if time.monotonic() - shown < SHOW_SECONDS:
+            return
+        shown = time.monotonic()
         ended = sum(done.values())
         report(f"sending: {_sentence(done)}", min(1.0, ended / due) if due else None)
 

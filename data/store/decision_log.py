@@ -206,7 +206,11 @@ def verify_log(store: Store, expected: tuple[int, str] | None = None) -> LogStat
                 f"with entry {held.entries}, so what follows was added by somebody else"
             )
     for number, digest, where in (
-        (outside.entries if outside else 0, outside.sha256 if outside else "", HEAD_FILE),
+        (
+            outside.entries if outside else 0,
+            outside.sha256 if outside else "",
+            f"the head {HEAD_FILE}",
+        ),
         (*(expected or (0, "")), "the head that was given"),
     ):
         if number > state.entries:
@@ -327,7 +331,7 @@ def _checked_end(
         if outside.entries and connection.execute(query).scalar() != outside.sha256:
             raise DamagedFile(
                 f"the decision log is damaged: entry {outside.entries} is another one than "
-                f"{HEAD_FILE} says"
+                f"the head {HEAD_FILE} says"
             )
     return seq, digest
 

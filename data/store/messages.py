@@ -177,9 +177,8 @@ def given_up(message: Message, limits: Limits, now: datetime) -> str | None:
     if message.attempts >= limits.attempts:
         return f"gave up after {message.attempts} attempts: {message.note or 'the sender ended'}"
     if now - message.queued_at > limits.age:
-        return (
-            f"not sent within {limits.age / timedelta(hours=1):g} hours: {message.note or 'late'}"
-        )
+        hours = limits.age / timedelta(hours=1)
+        return f"not sent within {hours:g} hours: {message.note or 'nobody sent it'}"
     return None
 
 
