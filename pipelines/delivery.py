@@ -7,15 +7,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from data.clock import SYSTEM
-from data.errors import UsageError, did_you_mean
+from data.errors import Conflict, DataError, UsageError, did_you_mean
+from data.snapshot import Snapshot, take
 from data.store import (
     Message,
     Store,
+    Verdict,
     disabled_since,
     enable_endpoint,
     message_counts,
@@ -32,7 +35,8 @@ from pipelines.console import Progress, Result, say, table
 from pipelines.processes import until_signalled
 from serving.delivery.sender import Sender
 from serving.delivery.signature import keys_of, rotate
-from serving.outreach.people import People
+from serving.delivery.standing import refusals
+from serving.outreach.people import LOOK_AGAIN, People
 from serving.outreach.still_allowed import Gate
 
 ACTIONS = ("list", "dead", "show", "send", "run", "replay", "enable", "rotate")
@@ -103,7 +107,7 @@ def _send(workspace: Workspace, store: Store, report: Progress, *, forever: bool
     _needs_endpoint(workspace)
     keys, gate, rng = keys_of(workspace), gate_of(workspace, store), random.Random()
     total: Counter[str] = Counter()
-    held = False
+    held, lookup = False, Lookup(workspace, store)
     with until_signalled() as stopped:
         while not stopped.is_set():
             disabled = disabled_since(store, delivery.endpoint)
@@ -112,8 +116,8 @@ def _send(workspace: Workspace, store: Store, report: Progress, *, forever: bool
             held = disabled is not None
             due = next_due(store)
             if not held and due is not None and due <= SYSTEM.now():
-                gate.people.from_tables([], SYSTEM.now())  # read before the store is held
-                sender = Sender(store, gate, delivery, keys, SYSTEM, rng)
+                judge = lookup.gate(gate, SYSTEM.now())
+                sender = Sender(store, judge, delivery, keys, SYSTEM, rng)
                 total += _one_round(sender, stopped, report, store)
             if not forever:
                 break
@@ -122,6 +126,42 @@ def _send(workspace: Workspace, store: Store, report: Progress, *, forever: bool
     data: dict[str, Any] = {**_counted(total), "disabled": held}
     lines = [_sentence(total)]
     return Result(data, lines, exit_code=1 if held and not forever else 0)
+
+
+class Lookup:
+    """What the tables say of the messages that are due: read every ten minutes, not every round.
+
+    Tables that cannot be read just now are said; consent, hold-out and caps are judged as ever.
+    """
+
+    def __init__(self, workspace: Workspace, store: Store) -> None:
+        self._workspace = workspace
+        self._store = store
+        self._tables: Snapshot | None = None
+        self._at: datetime | None = None
+        self._refused: dict[str, str] = {}
+        self._looked_up: set[str] = set()
+
+    def gate(self, gate: Gate, now: datetime) -> Gate:
+        """The gate with what is known of the messages that are due by ``now``."""
+        gate.people.from_tables([], now)  # read before the store is held
+        if self._at is None or now - self._at > LOOK_AGAIN:
+            self._at, self._refused, self._looked_up = now, {}, set()
+            try:
+                self._tables = take(self._workspace)
+            except (Conflict, DataError) as error:
+                say(f"open complaints are looked up in the tables as they were: {error}")
+        if self._tables is not None:
+            due = [m for m, _ in preview(self._store, _unjudged, now, PREVIEWED)]
+            due = [m for m in due if m.decision_id not in self._looked_up]
+            settings = self._workspace.settings
+            self._refused |= refusals(self._tables, self._store, settings, due, now)
+            self._looked_up |= {m.decision_id for m in due}
+        return replace(gate, refused=self._refused)
+
+
+def _unjudged(_: Any, messages: Sequence[Message], now: datetime) -> list[Verdict]:
+    return [Verdict(True)] * len(messages)
 
 
 def _one_round(
@@ -154,7 +194,8 @@ def _preview(workspace: Workspace, store: Store, report: Progress) -> Result:
     _needs_endpoint(workspace)
     report("judging what is due")
     now = SYSTEM.now()
-    found = preview(store, gate_of(workspace, store), now, PREVIEWED)
+    gate = Lookup(workspace, store).gate(gate_of(workspace, store), now)
+    found = preview(store, gate, now, PREVIEWED)
     sends = [message for message, verdict in found if verdict.allowed]
     later = Counter(v.reason for _, v in found if not v.allowed and v.until is not None)
     never = Counter(v.reason for _, v in found if not v.allowed and v.until is None)

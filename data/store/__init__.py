@@ -22,9 +22,11 @@ from __future__ import annotations
 from data.store.consent import (
     CONTACT,
     EVERY_CHANNEL,
-    consent_in,
+    Word,
     consent_of,
+    consent_words,
     put_consent,
+    words_in,
 )
 from data.store.decision_log import (
     LogState,
@@ -49,13 +51,13 @@ from data.store.events import (
     append_events,
     customer_rows_in,
     event_frames,
-    events_of_customers,
     events_since,
     find_response,
     remember_response,
     text_frame,
 )
 from data.store.handing_out import (
+    ahead,
     hand_out,
 )
 from data.store.keys import (
@@ -86,6 +88,7 @@ from data.store.messages import (
     next_due,
     preview,
     underway,
+    unwelcome_in,
 )
 from data.store.opening import (
     Store,
@@ -109,7 +112,6 @@ from data.store.overrides import (
 )
 from data.store.publications import (
     Publication,
-    predictions_of,
     publications,
     publish_frame,
     read_forecast,
@@ -117,11 +119,14 @@ from data.store.publications import (
     registry_event,
     registry_history,
     save_forecast,
-    save_predictions,
 )
 from data.store.secrets import (
     put_secret,
     read_secret,
+)
+from data.store.selected import (
+    decisions_of_runs,
+    selected_decisions,
 )
 
 __all__ = [
@@ -140,24 +145,26 @@ __all__ = [
     "SCOPES",
     "Store",
     "Verdict",
+    "Word",
     "actions_of",
+    "ahead",
     "append_decisions",
     "append_events",
     "append_note",
     "check_lease",
     "claim",
-    "consent_in",
     "consent_of",
     "contacted_since",
     "contacts",
+    "consent_words",
     "create_key",
     "customer_rows_in",
     "decisions_of",
     "disable_endpoint",
     "disabled_since",
     "enable_endpoint",
+    "decisions_of_runs",
     "event_frames",
-    "events_of_customers",
     "events_since",
     "find_response",
     "forget_decisions",
@@ -174,7 +181,6 @@ __all__ = [
     "outcome_counts",
     "outcomes_of",
     "overrides_of",
-    "predictions_of",
     "preview",
     "publications",
     "publish_frame",
@@ -197,10 +203,12 @@ __all__ = [
     "salt",
     "save_forecast",
     "save_override",
-    "save_predictions",
+    "selected_decisions",
     "take_lease",
     "text_frame",
     "underway",
+    "unwelcome_in",
     "verify_key",
     "verify_log",
+    "words_in",
 ]

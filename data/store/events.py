@@ -98,24 +98,6 @@ def events_since(store: Store, seq: int, limit: int | None = None) -> list[Event
         return [_event(row) for row in connection.execute(query)]
 
 
-def events_of_customers(
-    store: Store, customer_ids: Sequence[str], after: int = 0
-) -> dict[str, list[Event]]:
-    """The events that name these customers, in order, after that sequence number."""
-    found: dict[str, list[Event]] = {customer: [] for customer in customer_ids}
-    with store.reading() as connection:
-        for start in range(0, len(customer_ids), CHUNK):
-            query = (
-                sa.select(EVENTS)
-                .where(EVENTS.c.customer_id.in_(list(customer_ids[start : start + CHUNK])))
-                .where(EVENTS.c.seq > after)
-                .order_by(EVENTS.c.seq)
-            )
-            for row in connection.execute(query):
-                found[row.customer_id].append(_event(row))
-    return found
-
-
 def customer_rows_in(
     connection: sa.Connection, customer_ids: Sequence[str]
 ) -> list[tuple[str, dict[str, Any], datetime]]:

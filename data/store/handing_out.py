@@ -74,11 +74,23 @@ def hand_out(
                 (verdict,) = judge(connection, [message], now)
                 if verdict.allowed or (message.status == SENT and verdict.until):
                     page.append(message)
-                elif message.status == HANDED_OUT:
+                elif message.status == HANDED_OUT and verdict.until is not None:
                     put_aside(connection, message, verdict, now)
         more = _numbered(after) | (_due(now) if take else sa.false())
         follows = connection.execute(sa.select(OUTBOX.c.seq).where(more).limit(1)).first()
     return page, after if follows else None
+
+
+def ahead(store: Store, after: int, most: int, now: datetime, *, take: bool) -> list[Message]:
+    """The messages that ``hand_out`` would look at first; nothing is changed."""
+    with store.reading() as connection:
+        found = read_messages(
+            connection, _numbered(after), order=(OUTBOX.c.handed_out,), limit=most
+        )
+        if take and len(found) < most:
+            order = (OUTBOX.c.next_attempt_at, OUTBOX.c.seq)
+            found += read_messages(connection, _due(now), order=order, limit=2 * most)
+    return found
 
 
 def _numbered(after: int) -> sa.ColumnElement[bool]:
@@ -92,21 +104,27 @@ def _due(now: datetime) -> sa.ColumnElement[bool]:
 def _number_waiting(
     connection: sa.Connection, judge: Judge, wanted: int, limits: Limits, now: datetime
 ) -> int:
-    """Hand out so many waiting messages, if there are; how many. What may not be had is put
-    aside."""
-    number, given = next_number(connection), 0
+    """Hand out so many waiting messages, if there are; how many.
+
+    Who may not be contacted is passed over and asked about again next time: a caller who pulls
+    gives nothing up for good.
+    """
+    number, given, last = next_number(connection), 0, 0
     while given < wanted:
-        order = (OUTBOX.c.next_attempt_at, OUTBOX.c.seq)
-        limit = min(wanted - given, CHUNK)
-        due = read_messages(connection, _due(now), order=order, limit=limit)
+        where = _due(now) & (OUTBOX.c.seq > last)
+        due = read_messages(connection, where, order=(OUTBOX.c.seq,), limit=CHUNK)
         if not due:
             break
         for message in due:  # one by one: each counts against the caps of the next
+            if given == wanted:
+                break
+            last = message.seq
             gone = given_up(message, limits, now)
-            (verdict,) = judge(connection, [message], now)
             if gone:
                 change(connection, message, now, status=DEAD, note=gone)
-            elif verdict.allowed:
+                continue
+            (verdict,) = judge(connection, [message], now)
+            if verdict.allowed:
                 change(
                     connection,
                     message,
@@ -117,6 +135,6 @@ def _number_waiting(
                     note=None,
                 )
                 given += 1
-            else:
+            elif verdict.until is not None:
                 put_aside(connection, message, verdict, now)
     return given

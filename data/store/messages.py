@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from data.errors import UsageError, did_you_mean
 from data.store.opening import Store
-from data.store.schema import DECISION_TEXTS, DECISIONS, OUTBOX
+from data.store.schema import DECISION_TEXTS, DECISIONS, OUTBOX, OUTCOMES
 
 WAITING, SENDING, SENT, HANDED_OUT, REFUSED, DEAD = STATES = (
     "waiting",
@@ -100,9 +100,32 @@ def contacts(
     return found
 
 
-def contacted_since(connection: sa.Connection, since: datetime, most: int) -> int:
-    """How many messages left the house from ``since`` on, counted up to ``most``."""
-    some = sa.select(OUTBOX.c.seq).where(OUTBOX.c.contacted_at >= since).limit(most).subquery()
+def unwelcome_in(
+    connection: sa.Connection, customer_ids: Sequence[str], since: datetime
+) -> dict[str, str]:
+    """Customers who complained of a contact after ``since``, or of whom an agent disagreed: the
+    newest such outcome by customer."""
+    found: dict[str, str] = {}
+    for start in range(0, len(customer_ids), CHUNK):
+        query = (
+            sa.select(OUTBOX.c.customer_id, OUTCOMES.c.outcome)
+            .join_from(OUTCOMES, OUTBOX, OUTBOX.c.decision_id == OUTCOMES.c.decision_id)
+            .where(OUTBOX.c.customer_id.in_(list(customer_ids[start : start + CHUNK])))
+            .where(OUTCOMES.c.outcome.in_(("complained", "disagreed")), OUTCOMES.c.at > since)
+            .order_by(OUTCOMES.c.at)
+        )
+        found |= {row.customer_id: row.outcome for row in connection.execute(query)}
+    return found
+
+
+def contacted_since(
+    connection: sa.Connection, since: datetime, most: int, channel: str | None = None
+) -> int:
+    """How many messages, of a channel if named, left the house from ``since`` on, at ``most``."""
+    query = sa.select(OUTBOX.c.seq).where(OUTBOX.c.contacted_at >= since)
+    if channel is not None:
+        query = query.where(OUTBOX.c.channel == channel)
+    some = query.limit(most).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
 
 

@@ -95,15 +95,18 @@ def training_set(
     *,
     progress: Progress | None = None,
     labels_from: Tables | None = None,
+    memory_limit: int | None = None,
 ) -> TrainingSet:
     """Features and labels of everybody at every training time, nothing later than known_as_of.
 
     ``labels_from``: tables whose tickets say what complaints are, if those of features do not.
+    ``memory_limit``: bytes that rows may take beside the set, as in ``features.compute``.
     Where sign-ups seem derived from first tickets, nobody is learned from in the first day of whom
     nothing was seen yet: that they are there would tell that they are about to write.
     """
     times = training_times(tables, known_as_of, horizons, case.risk)
-    spine = customers_at(tables, times, case.risk.active_within_days)
+    active = case.risk.active_within_days
+    spine = customers_at(tables, times, active, memory_limit=memory_limit)
     if suspect_in(tables, known_as_of) is not None:
         spine = settled(spine, tables)
     if spine.empty:
@@ -111,7 +114,7 @@ def training_set(
             f"nobody was a customer at any of {len(times)} times from {times[0]} to {times[-1]}; "
             "check signed_up_at, or [risk] active_within_days"
         )
-    found = compute_labels(
+    label_rows = compute_labels(
         spine,
         tables if labels_from is None else labels_from,
         horizons=tuple(horizons),
@@ -119,7 +122,8 @@ def training_set(
         known_as_of=known_as_of,
         complaint=case.complaint,
     )
-    return TrainingSet(compute(view, spine, tables, progress=progress), found, known_as_of)
+    features = compute(view, spine, tables, progress=progress, memory_limit=memory_limit)
+    return TrainingSet(features, label_rows, known_as_of)
 
 
 def settled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
@@ -127,11 +131,11 @@ def settled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
     It asks only what is known at each row's time, so it leaves out nobody for what came of them.
     """
-    seen = [count(source) for source in SIGHTINGS if tables.has(source.table)]
+    sightings = [count(source) for source in SIGHTINGS if tables.has(source.table)]
     young = since_first(CUSTOMERS)
-    found = compute(FeatureView((young, *seen)), spine, tables)
-    there = (found[[feature.name for feature in seen]] > 0).any(axis=1)
-    return spine[there | (found[young.name] >= 1)].reset_index(drop=True)
+    frame = compute(FeatureView((young, *sightings)), spine, tables)
+    there = (frame[[feature.name for feature in sightings]] > 0).any(axis=1)
+    return spine[there | (frame[young.name] >= 1)].reset_index(drop=True)
 
 
 def known_by(
@@ -154,7 +158,7 @@ def known_by(
             f"no label of {shortest} days was complete by {moment}, from when on a model "
             "would be judged; more days of history are needed"
         )
-    found = compute_labels(
+    label_rows = compute_labels(
         features[["customer_id", "as_of"]],
         tables,
         horizons=tuple(horizons),
@@ -162,7 +166,7 @@ def known_by(
         known_as_of=moment,
         complaint=case.complaint,
     )
-    return TrainingSet(features, found, moment)
+    return TrainingSet(features, label_rows, moment)
 
 
 def first_event(tables: Tables, known_as_of: datetime) -> datetime:

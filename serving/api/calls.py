@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from data.schema import events_schema
-from serving.api.handlers import customers, events, health, outreach, planning, predictions
+from serving.api.handlers import cases, customers, events, health, outreach, planning, predictions
 from serving.api.route import Parameter, Route
 from serving.api.schemas import (
     Accepted,
+    Case,
+    Cases,
     Consent,
     ConsentState,
     CustomerView,
@@ -26,6 +28,7 @@ from serving.api.schemas import (
     PredictionRequest,
     Predictions,
     Rows,
+    StepReport,
 )
 
 FROM = Parameter("from", "only rows at or after this time (UTC)", format="date-time")
@@ -215,6 +218,28 @@ CALLS = (
         parameters=(Parameter("id", "the action's outreach_id", place="path"),),
         effect=True,
         problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/cases",
+        cases.list_cases,
+        "Cases of negative feedback, the oldest first",
+        "outreach",
+        Cases,
+        "outreach",
+    ),
+    Route(
+        "POST",
+        "/v1/cases/{id}/steps",
+        cases.report_step,
+        "A step of a case was done",
+        "outreach",
+        Case,
+        "outreach",
+        body=StepReport,
+        parameters=(Parameter("id", "the case's case_id", place="path"),),
+        effect=True,
+        problems=(404, 409),
     ),
     Route(
         "PUT",

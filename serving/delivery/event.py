@@ -51,7 +51,8 @@ def shown(message: Message) -> dict[str, Any]:
     if "as_of" in known:
         known["as_of"] = _utc(datetime.fromisoformat(str(known["as_of"])))
     own = {"customer_id": message.customer_id, "action": message.action}
-    return {**message.payload, **known, **own, "channel": message.channel}
+    added = {k: v for k, v in message.payload.items() if k not in ("not_before", "not_after")}
+    return {**added, **known, **own, "channel": message.channel}
 
 
 def render(message: Message) -> bytes:

@@ -23,13 +23,15 @@ from data.folder import Folder
 from data.store import customer_rows_in
 from data.tables import MemoryTables
 from features.asof import as_of_view
+from serving.outreach.actions import CHANNELS
 
-CHANNELS = ("email", "sms", "phone")
 COLUMNS = (
     "customer_id",
     "time_zone",
     *(f"{channel}_consent" for channel in CHANNELS),
     "do_not_contact",
+    "vulnerable",
+    "segment",
     "closed_at",
     "recorded_at",
 )
@@ -45,6 +47,8 @@ class Person:
     time_zone: str | None = None
     consents: Mapping[str, bool | None] = field(default_factory=dict)
     do_not_contact: bool | None = None
+    vulnerable: bool = False
+    segment: str | None = None
     closed: bool = False
     recorded_at: datetime | None = None
 
@@ -102,6 +106,8 @@ class People:
             None if pd.isna(row["time_zone"]) else str(row["time_zone"]),
             {channel: _flag(row[f"{channel}_consent"]) for channel in CHANNELS},
             _flag(row["do_not_contact"]),
+            _flag(row["vulnerable"]) is True,
+            None if pd.isna(row["segment"]) else str(row["segment"]),
             closed_at is not None and closed_at <= now,
             _moment(row["recorded_at"]),
         )
@@ -116,6 +122,8 @@ def posted(payload: Mapping[str, Any], recorded_at: datetime, now: datetime) -> 
         None if zone is None else str(zone),
         {channel: _flag(payload.get(f"{channel}_consent")) for channel in CHANNELS},
         _flag(payload.get("do_not_contact")),
+        _flag(payload.get("vulnerable")) is True,
+        None if payload.get("segment") is None else str(payload["segment"]),
         left or payload.get("deleted") is True,
         recorded_at,
     )

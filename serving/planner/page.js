@@ -91,10 +91,10 @@ function drawAnswer() {
     $("answer-table").replaceChildren();
     return;
   }
-  answer.replaceChildren(`${dayName(day)} at ${time}: `, bold(`${number(sum("agents_gross"), 1)} people`),
-    ` (${sum("agents_net")} of them answering), for ${number(sum("volume"), sum("volume") < 10 ? 1 : 0)}` +
+  answer.replaceChildren(`${dayName(day)} at ${time}: `, bold(`${whole(sum("agents_gross"))} people`),
+    ` on duty (${sum("agents_net")} of them answering at a time), for ${number(sum("volume"), sum("volume") < 10 ? 1 : 0)}` +
     " contacts expected.");
-  const head = ["channel", "people", "answering", "contacts", "80 % of outcomes",
+  const head = ["channel", "people, breaks included", "answering", "contacts", "80 % of outcomes",
     "service level", "occupancy"];
   const body = rows.map((row) => [row.channel, number(row.agents_gross, 1), row.agents_net,
     number(row.volume, 1),
@@ -103,6 +103,8 @@ function drawAnswer() {
   $("answer-table").replaceChildren(line("th", head), ...body.map((cells) => line("td", cells)));
 }
 
+// People are whole: a share of a person more is a person more.
+function whole(people) { return Math.ceil(people - 1e-9); }
 function bold(text) { const b = document.createElement("b"); b.textContent = text; return b; }
 function line(tag, cells) {
   const row = document.createElement("tr");
@@ -133,7 +135,7 @@ function drawHeat() {
     th.scope = "row"; th.textContent = dayName(day); tr.append(th);
     for (const time of times) {
       const td = document.createElement("td"), exact = people.get(`${day} ${time}`),
-        count = exact === undefined ? undefined : Math.ceil(exact - 1e-9);
+        count = exact === undefined ? undefined : whole(exact);
       if (count !== undefined) {
         const button = document.createElement("button");
         button.type = "button"; button.textContent = count || "";
@@ -194,7 +196,10 @@ async function drawChart() {
   await drawWhy();
   const [tested] = await all(`/v1/accuracy?${query}`).catch(() => []);
   $("accuracy").textContent = !tested || tested.presage === null ? "Not tested yet: too little history." :
-    `Off by ${percent(tested.presage)} in ${tested.trials} trials, interval by interval (sum of ` +
+    (tested.presage_days == null ? "" : `A day's contacts were off by ${percent(tested.presage_days)} ` +
+      `in ${tested.trials} trials, 4 of 5 days by at most ${percent(tested.within_days)}; the season ` +
+      `before by ${percent(tested.seasonal_naive_days)}. `) +
+    `Interval by interval off by ${percent(tested.presage)} in ${tested.trials} trials (sum of ` +
     `errors over contacts); the season before by ${percent(tested.seasonal_naive)}, the mean of ` +
     `the last 8 same slots by ${percent(tested.mean_of_8)}.`;
 }

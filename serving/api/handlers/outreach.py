@@ -11,19 +11,18 @@ from serving.api.handlers.customers import known_tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.customer_view import consent_state, told_action
-from serving.delivery.pulled import handed_out, until_sent
+from serving.delivery.pulled import handed_out, spans, until_sent
 from serving.desk import Desk
-from serving.outreach.candidates import CONTACT
+from serving.outreach.consent import CONTACT
 
 PAGE = 100
 MOST = 1000
 
 
 def list_outreach(desk: Desk, call: Call) -> Answer:
-    """The actions that may be taken now, in the order in which they were first handed out.
-
-    Consent, hold-out, quiet hours and caps are read again for each; each has a cursor to go on
-    after. Where decisions are pushed, those that were delivered.
+    """The actions that may be taken, in the order in which they were first handed out; each has a
+    cursor to go on after. Whoever may not be contacted any more is left out: consent, hold-out and
+    caps are read again now, and quiet hours say when. Where decisions are pushed, those delivered.
     """
     after, limit = call.parameters.get("after") or "0", call.parameters.get("limit")
     if not after.isdigit() or len(after) > 15:
@@ -31,7 +30,10 @@ def list_outreach(desk: Desk, call: Call) -> Answer:
     if limit and not (limit.isdigit() and 1 <= int(limit) <= MOST):
         raise Problem(400, "parameter", f"limit={limit!r}: give a number from 1 to {MOST}")
     page, follows = handed_out(desk, int(after), int(limit or PAGE))
-    items = [{**told_action(m.decision), "cursor": str(m.handed_out)} for m in page]
+    items = []
+    for message, (opens, closes) in zip(page, spans(page, desk), strict=True):
+        item = {**told_action(message.decision), "cursor": str(message.handed_out)}
+        items.append({**item, "not_before": _utc(opens), "not_after": _utc(closes)})
     return Answer({"items": items, "next": None if follows is None else str(follows)})
 
 
@@ -40,7 +42,7 @@ def report_outcome(desk: Desk, call: Call) -> Answer:
     outreach_id, report, now = call.parameters["id"], call.body, desk.now()
     if not actions_of(desk.store, decision_id=outreach_id):
         raise Problem(404, "no-such-outreach", f"no action {outreach_id!r} was decided")
-    at = _naive(report.at)
+    at = naive(report.at)
     if at > now:
         told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
         raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])
@@ -78,5 +80,10 @@ def change_consent(desk: Desk, call: Call) -> Answer:
     return Answer(consent_state(tables, desk.store, customer_id, desk.now()))
 
 
-def _naive(moment: datetime) -> datetime:
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat() + "Z"
+
+
+def naive(moment: datetime) -> datetime:
+    """A moment in naive UTC."""
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

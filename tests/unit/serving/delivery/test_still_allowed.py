@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import pytest
-
-from data.settings import Outreach
-from data.store import Verdict, append_events, preview, put_consent
-from serving.outreach.still_allowed import quiet_until
+from data.store import Verdict, append_events, preview, put_consent, record_outcome
 
 from .conftest import NOON, Company
 
@@ -65,6 +61,31 @@ def test_a_closed_account_and_a_deleted_one_are_left_alone(company: Make) -> Non
     assert {v.reason for v in verdicts(here).values()} == {"has closed the account"}
 
 
+def test_a_newer_word_of_the_table_counts_against_an_older_one_of_ours(company: Make) -> None:
+    here = company()
+    here.decide("a", "b")
+    put_consent(here.store, "a", "email", True, NOON - timedelta(days=2), "test")
+    put_consent(here.store, "b", "email", False, NOON - timedelta(days=2), "test")
+    base = {"signed_up_at": "2025-01-01"}
+    said = {"a": False, "b": True}
+    rows = [{"customer_id": name, "email_consent": word, **base} for name, word in said.items()]
+    append_events(here.store, {"customers": rows}, NOON - timedelta(days=1))
+    found = verdicts(here)
+    assert (found["a"].allowed, found["b"].allowed) == (False, True)
+
+
+def test_vulnerable_customers_and_those_who_minded_are_left_alone(company: Make) -> None:
+    here = company("min_days_between = 0")
+    here.decide("a", "b")
+    row = {"customer_id": "a", "signed_up_at": "2025-01-01", "email_consent": True}
+    rows = [{**row, "vulnerable": True}]
+    append_events(here.store, {"customers": rows}, NOON - timedelta(minutes=1))
+    record_outcome(here.store, "r-b", "disagreed", NOON, None, NOON)
+    found = verdicts(here)
+    assert found["a"].reason == "vulnerable: a person decides, not a machine"
+    assert found["b"].reason.endswith("the outcome of a contact was disagreed")
+
+
 def test_the_hold_out_is_drawn_by_the_salt_as_the_decision_drew_it(company: Make) -> None:
     here = company("holdout_share = 0.999999")
     here.decide("a")
@@ -81,16 +102,6 @@ def test_quiet_hours_are_those_where_the_customer_lives(company: Make) -> None:
     assert found["a"].until == datetime(2026, 3, 2, 8)
     here.clock.at = datetime(2026, 3, 2, 7)
     assert verdicts(here)["oslo"].allowed
-
-
-@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
-def test_quiet_hours_end_when_clocks_change(day: str) -> None:
-    policy = Outreach(quiet_from="20:00", quiet_to="08:00")
-    moment = datetime.fromisoformat(day)
-    for minutes in range(0, 6 * 60, 7):
-        until = quiet_until(moment + timedelta(minutes=minutes), "Europe/Oslo", policy)
-        assert until is not None
-        assert quiet_until(until, "Europe/Oslo", policy) is None
 
 
 def test_one_contact_in_so_many_days_over_all_runs(company: Make) -> None:
