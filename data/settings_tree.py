@@ -22,6 +22,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
+from data.endpoint import check_endpoint
 from data.errors import SettingsError, did_you_mean
 from data.languages.catalogue import languages, speaks
 from data.setting_checks import above_zero as _above_zero
@@ -194,6 +195,36 @@ class Staffing:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """How decisions leave: pulled from /v1/outreach, or pushed to an endpoint as signed webhooks.
+
+    The signing key is no setting: PRESAGE_SECRET_WEBHOOK, or `webhook` in .presage/secrets.
+    """
+
+    endpoint: str = setting("", "https://... that takes webhooks; empty: decisions are pulled")
+    timeout_seconds: float = setting(10.0, "one attempt, from connecting to the answer")
+    max_attempts: int = setting(12, "attempts until a message is dead")
+    max_age_hours: float = setting(72.0, "hours after which a waiting decision is dead")
+    backoff_seconds: float = setting(5.0, "longest wait after the first failure; doubled each time")
+    backoff_most_seconds: float = setting(3600.0, "longest wait between two attempts")
+    at_once: int = setting(4, "messages that one sender sends at a time")
+    allow_inside: bool = setting(
+        False, "also send to loopback and private addresses, and by http; for tests"
+    )
+
+    def __post_init__(self) -> None:
+        for name in (
+            "timeout_seconds",
+            "max_attempts",
+            "max_age_hours",
+            "backoff_seconds",
+            "backoff_most_seconds",
+            "at_once",
+        ):
+            _above_zero(getattr(self, name), name)
+
+
+@dataclass(frozen=True)
 class Risk:
     """How the risk model is trained."""
 
@@ -310,6 +341,7 @@ class Settings:
     )
     staffing: Staffing = field(default_factory=Staffing)
     outreach: Outreach = field(default_factory=Outreach)
+    delivery: Delivery = field(default_factory=Delivery)
     risk: Risk = field(default_factory=Risk)
     volume: Volume = field(default_factory=Volume)
     engine: Engine = field(default_factory=Engine)
@@ -324,6 +356,8 @@ class Settings:
                 raise SettingsError(
                     f"[service_levels.{channel}] has no target_seconds; a service level needs one"
                 )
+        if self.delivery.endpoint:
+            check_endpoint(self.delivery.endpoint, allow_inside=self.delivery.allow_inside)
         for channel, days in self.opening_hours.items():
             for day, text in days.items():
                 try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import forecasting, loop, workspace
+from pipelines.commands import delivery, forecasting, loop, workspace
 
 app = typer.Typer(
     name="presage",
@@ -20,6 +20,7 @@ app = typer.Typer(
 workspace.register(app)
 forecasting.register(app)
 loop.register(app)
+delivery.register(app)
 
 
 def main() -> None:

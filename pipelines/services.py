@@ -14,6 +14,7 @@ from data.errors import PresageError, UsageError
 from data.store import list_keys, open_store
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
+from pipelines.delivery import check_delivery
 from pipelines.flow_server import origins
 from pipelines.processes import (
     PACKAGES,
@@ -83,6 +84,7 @@ def up(
 ) -> Result:
     """Prefect's server, the schedules, MLflow's UI and the API, until interrupted or one ends."""
     workspace = Workspace.open(directory)
+    pushes = check_delivery(workspace)
     host = "127.0.0.1"
     port, prefect_port, mlflow_port = (
         free_port(host, wanted) for wanted in (port, prefect_port, mlflow_port)
@@ -107,6 +109,8 @@ def up(
             processes.append(start_prefect(workspace, prefect_port))
             processes.append(start_mlflow(workspace, mlflow_port))
             processes.append(start_api(workspace, host, port, None))
+            if pushes:
+                processes.append(start_sender(workspace))
             watch(
                 processes,
                 up_within_seconds=ALL_UP_SECONDS,
@@ -153,6 +157,13 @@ def start_schedules(workspace: Workspace, prefect_port: int) -> Process:
     client = prefect_client(workspace.state_dir, local_prefect(prefect_port))
     environ = {**ONE_THREAD, **client}
     return start("Schedules", command, log, environ=environ, folder=work_folder(workspace))
+
+
+def start_sender(workspace: Workspace) -> Process:
+    """The process that sends decisions to the endpoint when they are due."""
+    command = python("presage", "outbox", str(workspace.path), "run", "--commit")
+    log = workspace.state_dir / "logs" / "sender.log"
+    return start("Sender", command, log, environ=ONE_THREAD, folder=work_folder(workspace))
 
 
 def start_mlflow(workspace: Workspace, port: int) -> Process:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 from data.clock import SYSTEM
@@ -12,6 +14,7 @@ from data.store import (
     create_key,
     list_keys,
     open_store,
+    renew_head,
     revoke_key,
     verify_log,
 )
@@ -50,22 +53,42 @@ def manage_keys(directory: Path, action: str, name: str | None, scopes: str | No
     )
 
 
-def verify_decisions(directory: Path) -> Result:
-    """Recompute the decision log's chain; DamagedFile (exit 1) names the first broken entry."""
+def verify_decisions(directory: Path, head: str | None = None, renew: bool = False) -> Result:
+    """Recompute the decision log's chain and compare its heads; DamagedFile (exit 1) names the
+    first entry that is broken or missing.
+
+    ``head``: ``N:HASH``, an entry that was noted elsewhere. ``renew``: seal the log as it stands.
+    """
+    expected = _noted(head) if head is not None else None
     with open_store(Workspace.open(directory)) as store:
-        state = verify_log(store)
+        sealed = renew_head(store, SYSTEM.now()) if renew else None
+        state = verify_log(store, expected)
+    lines = [
+        f"the decision log is intact: {state.entries} entries, the texts of "
+        f"{state.forgotten} forgotten, head {state.entries}:{state.head}"
+    ]
+    lines += [f"entry {seq} seals what was there before it: {note}" for seq, note in state.seals]
+    if state.signed < state.entries:
+        lines.append("no head is signed yet; one is with the next decision")
     return Result(
         {
             "intact": True,
             "entries": state.entries,
             "forgotten": state.forgotten,
             "head": state.head,
+            "signed": state.signed,
+            "seals": [{"entry": seq, "note": json.loads(note)} for seq, note in state.seals],
+            "renewed": sealed,
         },
-        [
-            f"the decision log is intact: {state.entries} entries, the texts of "
-            f"{state.forgotten} forgotten, head {state.head}"
-        ],
+        lines,
     )
+
+
+def _noted(head: str) -> tuple[int, str]:
+    number, _, digest = head.partition(":")
+    if not number.isdigit() or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise UsageError(f"--head {head!r} is not N:HASH, as verify-log prints it")
+    return int(number), digest
 
 
 def _listed(store: Store) -> Result:

@@ -1,4 +1,5 @@
-"""What answering needs: the workspace, its store, a clock, and the live predictions."""
+"""What answering needs: the workspace, its store, a clock, the live predictions, and the gate that
+says whether a decision may still leave."""
 
 from __future__ import annotations
 
@@ -7,9 +8,11 @@ from datetime import datetime
 
 from data.clock import Clock
 from data.errors import NotEnoughHistory
-from data.store import Store
+from data.store import Store, salt
 from data.workspace import Workspace
 from serving.live import Live
+from serving.outreach.people import People
+from serving.outreach.still_allowed import Gate
 from serving.published import Kind, Published, newest, pointer
 
 VERBS = {
@@ -31,11 +34,14 @@ class Desk:
     store: Store
     clock: Clock
     live: Live
+    gate: Gate
 
     @classmethod
     def of(cls, workspace: Workspace, store: Store, clock: Clock) -> Desk:
         """A desk on an open store."""
-        return cls(workspace, store, clock, Live(workspace, store, clock))
+        secret = bytes.fromhex(salt(store, clock.now()))
+        gate = Gate(People(workspace), workspace.settings, secret)
+        return cls(workspace, store, clock, Live(workspace, store, clock), gate)
 
     def now(self) -> datetime:
         """The time by the desk's clock (naive UTC)."""

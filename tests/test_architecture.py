@@ -48,6 +48,7 @@ def _users_of(package: str) -> set[str]:
         ("bentoml", "serving/api/service.py"),
         ("alembic", "data/"),
         ("sqlalchemy", "data/"),
+        ("httpcore", "serving/delivery/"),
     ],
 )
 def test_a_tool_is_imported_in_its_one_place(package: str, place: str) -> None:

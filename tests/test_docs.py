@@ -103,3 +103,31 @@ def test_the_python_page_says_what_happens() -> None:
     assert not runner.failures, "".join(said)
     names = set(re.findall(r"\bps\.([A-Za-z_]+)", text)) - {"forcast", "PresageError"}
     assert names <= set(ps.__all__)
+
+
+def test_the_outreach_page_verifies_a_webhook_in_ten_lines() -> None:
+    """The block of docs/outreach.md is run on what we sign, with one key and with two."""
+    import time
+
+    from serving.delivery.signature import Key, signature
+
+    page = (ROOT / "docs" / "outreach.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    code = [line for line in block.splitlines() if line.strip() and not line.startswith("import")]
+    assert len(code) <= 10
+    names: dict[str, object] = {}
+    exec(compile(block, "outreach.md", "exec"), names)  # noqa: S102
+    verified = names["verified"]
+    assert callable(verified)
+    old, new = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+    body, now = '{"id": "æ"}'.encode(), int(time.time())
+    for stamp, keys, secret, right in (
+        (now, [new], new, True),
+        (now, [new, old], old, True),
+        (now, [new], old, False),
+        (now - 600, [new], new, False),
+    ):
+        signed = signature([Key.of(key) for key in keys], "m1", stamp, body)
+        headers = {"webhook-id": "m1", "webhook-timestamp": str(stamp), "webhook-signature": signed}
+        assert verified(headers, body, secret) is right
+        assert not verified(headers, body + b" ", secret)

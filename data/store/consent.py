@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
@@ -12,6 +13,8 @@ from data.store.opening import Store
 from data.store.schema import CONSENT
 
 CHUNK = 400
+CONTACT, EVERY_CHANNEL = "contact", "all"
+"""Words on being contacted at all (refusing it is ``do_not_contact``), and on every channel."""
 
 
 def put_consent(
@@ -34,19 +37,33 @@ def consent_of(store: Store, customer_ids: Sequence[str]) -> dict[str, dict[str,
 
     A word on ``all`` takes the place of every earlier word on single channels.
     """
-    found: dict[str, dict[str, bool]] = {customer: {} for customer in customer_ids}
     with store.reading() as connection:
-        for start in range(0, len(customer_ids), CHUNK):
-            query = (
-                sa.select(CONSENT)
-                .where(CONSENT.c.customer_id.in_(list(customer_ids[start : start + CHUNK])))
-                .order_by(CONSENT.c.seq)
-            )
-            for row in connection.execute(query):
-                said = found[row.customer_id]
-                if row.channel == "all":
-                    said.clear()
-                said[row.channel] = bool(row.granted)
+        found = words_in(connection, customer_ids)
+    return {c: {name: word.granted for name, word in said.items()} for c, said in found.items()}
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a customer said, and when we learned it (naive UTC)."""
+
+    granted: bool
+    at: datetime
+
+
+def words_in(connection: sa.Connection, customer_ids: Sequence[str]) -> dict[str, dict[str, Word]]:
+    """``consent_of`` with times, within a transaction: what follows in it stands on these words."""
+    found: dict[str, dict[str, Word]] = {customer: {} for customer in customer_ids}
+    for start in range(0, len(customer_ids), CHUNK):
+        query = (
+            sa.select(CONSENT)
+            .where(CONSENT.c.customer_id.in_(list(customer_ids[start : start + CHUNK])))
+            .order_by(CONSENT.c.seq)
+        )
+        for row in connection.execute(query):
+            said = found[row.customer_id]
+            if row.channel == EVERY_CHANNEL:
+                said.clear()
+            said[row.channel] = Word(bool(row.granted), row.recorded_at)
     return found
 
 

@@ -1,36 +1,25 @@
-"""The decision log: append only, each entry chained to the one before by its hash.
+"""What was decided, and what became of it: written once, in the log (``decision_log``) for ever.
 
-The log holds the salted hash of each decision; the decision's text and salt stand beside it, and
-may be forgotten when a person is erased: the chain stays whole, and what is left tells nothing.
+The log holds digest and pseudonym of each decision; its text and salt stand beside it, and may be
+forgotten when a person is erased.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from data.errors import Conflict, DamagedFile, UsageError
+from data.errors import Conflict, UsageError
+from data.store.decision_log import DECISION, Entry, append_entries, publish_head
 from data.store.opening import Store
-from data.store.schema import DECISION_TEXTS, DECISIONS, OUTBOX, OUTCOMES
+from data.store.schema import DECISION_TEXTS, OUTBOX, OUTCOMES
 
-START = "0" * 64
 OUTCOME_WORDS = ("sent", "failed", "answered", "resolved", "complained", "disagreed")
-
-
-@dataclass(frozen=True)
-class LogState:
-    """A verified log: entries, those whose text was forgotten, and the newest hash."""
-
-    entries: int
-    forgotten: int
-    head: str
 
 
 def append_decisions(
@@ -51,51 +40,33 @@ def append_decisions(
         again = sa.select(DECISION_TEXTS.c.run_id).where(DECISION_TEXTS.c.run_id == run_id)
         if connection.execute(again.limit(1)).first():
             raise Conflict(f"the decisions of run {run_id!r} were written before")
-        seq, previous = _head(connection)
-        links, texts = [], []
+        entries, texts = [], []
         for identity, decision in zip(ids, decisions, strict=True):
-            seq += 1
             text = json.dumps(decision, sort_keys=True, ensure_ascii=False, default=_moment)
             salt = secrets.token_hex(16)
-            digest = _payload_hash(salt, text)
-            own = _link(seq, now, digest, previous)
-            links.append(
-                {
-                    "seq": seq,
-                    "recorded_at": now,
-                    "payload_sha256": digest,
-                    "previous": previous,
-                    "sha256": own,
-                }
-            )
             customer = decision.get("customer_id")
+            customer_id = None if customer is None else str(customer)
+            entries.append(Entry(DECISION, text, salt, customer_id))
             texts.append(
                 {
-                    "seq": seq,
                     "decision_id": identity,
                     "run_id": run_id,
-                    "customer_id": None if customer is None else str(customer),
+                    "customer_id": customer_id,
                     "salt": salt,
                     "payload": text,
                 }
             )
-            previous = own
         try:
-            if links:
-                connection.execute(sa.insert(DECISIONS), links)
-                connection.execute(sa.insert(DECISION_TEXTS), texts)
+            numbers = append_entries(store, connection, entries, now)
+            if texts:
+                rows = [{**row, "seq": seq} for row, seq in zip(texts, numbers, strict=True)]
+                connection.execute(sa.insert(DECISION_TEXTS), rows)
             if outbox:
                 connection.execute(sa.insert(OUTBOX), [_waiting(row, now) for row in outbox])
         except sa.exc.IntegrityError as error:
             raise Conflict(f"a decision was written before: {error.orig}") from None
+    publish_head(store)
     return ids
-
-
-def _head(connection: sa.Connection) -> tuple[int, str]:
-    last = connection.execute(
-        sa.select(DECISIONS.c.seq, DECISIONS.c.sha256).order_by(DECISIONS.c.seq.desc()).limit(1)
-    ).one_or_none()
-    return (int(last.seq), str(last.sha256)) if last else (0, START)
 
 
 def decisions_of(
@@ -148,38 +119,12 @@ def actions_of(
         return [{**json.loads(row.payload), "seq": row.seq} for row in connection.execute(query)]
 
 
-def verify_log(store: Store) -> LogState:
-    """Recompute the whole chain; DamagedFile names the first entry that does not fit."""
-    previous, entries, forgotten = START, 0, 0
-    query = (
-        sa.select(DECISIONS, DECISION_TEXTS.c.salt, DECISION_TEXTS.c.payload)
-        .join_from(DECISIONS, DECISION_TEXTS, DECISIONS.c.seq == DECISION_TEXTS.c.seq, isouter=True)
-        .order_by(DECISIONS.c.seq)
-    )
-    with store.reading() as connection:
-        for row in connection.execute(query):
-            entries += 1
-            told = f"the decision log is damaged at entry {row.seq}"
-            if row.seq != entries:
-                raise DamagedFile(f"{told}: entry {entries} is missing")
-            if row.previous != previous or row.sha256 != _link(
-                row.seq, row.recorded_at, row.payload_sha256, previous
-            ):
-                raise DamagedFile(f"{told}: it does not follow from the entry before it")
-            if row.payload is None:
-                forgotten += 1
-            elif _payload_hash(row.salt, row.payload) != row.payload_sha256:
-                raise DamagedFile(f"{told}: its text is not the one that was logged")
-            previous = row.sha256
-    return LogState(entries, forgotten, previous)
-
-
 def record_outcome(
     store: Store, decision_id: str, outcome: str, at: datetime, note: str | None, now: datetime
 ) -> bool:
-    """What became of a decision; False if the same outcome was recorded before.
+    """What became of a decision; False, and counted, if the same outcome was recorded before.
 
-    UsageError for an unknown outcome or decision.
+    ``sent`` settles a decision that was handed out. UsageError for an unknown outcome or decision.
     """
     if outcome not in OUTCOME_WORDS:
         raise UsageError(f"{outcome!r} is no outcome; there are {', '.join(OUTCOME_WORDS)}")
@@ -192,7 +137,9 @@ def record_outcome(
             OUTCOMES.c.outcome == outcome,
             OUTCOMES.c.at == at,
         )
-        if connection.execute(same).first():
+        if (row := connection.execute(same).first()) is not None:
+            again = sa.update(OUTCOMES).where(OUTCOMES.c.seq == row.seq)
+            connection.execute(again.values(repeats=OUTCOMES.c.repeats + 1))
             return False
         values = {
             "decision_id": decision_id,
@@ -202,7 +149,48 @@ def record_outcome(
             "recorded_at": now,
         }
         connection.execute(sa.insert(OUTCOMES), values)
+        if outcome == "sent":
+            handed = (OUTBOX.c.decision_id == decision_id) & (OUTBOX.c.status == "handed_out")
+            settled = {"status": "sent", "settled_at": at, "updated_at": now}
+            connection.execute(sa.update(OUTBOX).where(handed).values(settled))
     return True
+
+
+def outcome_counts(store: Store) -> list[dict[str, Any]]:
+    """Outcomes counted by ``action, channel, outcome``: ``decisions`` that had it, ``repeats``
+    (the same report again), and ``never_sent``: of decisions that never left the house."""
+    left = OUTBOX.c.contacted_at.is_not(None)
+    groups = (OUTBOX.c.action, OUTBOX.c.channel, OUTCOMES.c.outcome)
+    query = (
+        sa.select(
+            *groups,
+            sa.func.count(sa.distinct(OUTCOMES.c.decision_id)).label("decisions"),
+            sa.func.sum(OUTCOMES.c.repeats).label("repeats"),
+            sa.func.sum(sa.case((left, 0), else_=1)).label("never_sent"),
+        )
+        .join_from(OUTCOMES, OUTBOX, OUTBOX.c.decision_id == OUTCOMES.c.decision_id, isouter=True)
+        .group_by(*groups)
+        .order_by(*groups)
+    )
+    with store.reading() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def forget_decisions(store: Store, customer_id: str) -> int:
+    """Forget the decisions about a person, what waits to be sent to them, and notes of outcomes.
+
+    The log keeps digest and pseudonym of each, whose key goes with the text: it verifies as
+    before and tells nothing of them. How many were forgotten.
+    """
+    with store.writing() as connection:
+        ids = sa.select(DECISION_TEXTS.c.decision_id).where(
+            DECISION_TEXTS.c.customer_id == customer_id
+        )
+        noted = sa.update(OUTCOMES).where(OUTCOMES.c.decision_id.in_(ids))
+        connection.execute(noted.values(note=None))
+        connection.execute(sa.delete(OUTBOX).where(OUTBOX.c.customer_id == customer_id))
+        gone = sa.delete(DECISION_TEXTS).where(DECISION_TEXTS.c.customer_id == customer_id)
+        return int(connection.execute(gone).rowcount)
 
 
 def outcomes_of(store: Store, decision_ids: Sequence[str]) -> dict[str, list[tuple[str, datetime]]]:
@@ -230,19 +218,10 @@ def _waiting(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "status": "waiting",
         "attempts": 0,
         "next_attempt_at": now,
+        "queued_at": now,
         "created_at": now,
         "updated_at": now,
     }
-
-
-def _payload_hash(salt: str, text: str) -> str:
-    return hashlib.sha256(f"{salt}|{text}".encode()).hexdigest()
-
-
-def _link(seq: int, at: datetime, payload_sha256: str, previous: str) -> str:
-    return hashlib.sha256(
-        f"{seq}|{at.isoformat()}|{payload_sha256}|{previous}".encode()
-    ).hexdigest()
 
 
 def _moment(value: object) -> str:

@@ -98,6 +98,25 @@ def events_since(store: Store, seq: int, limit: int | None = None) -> list[Event
         return [_event(row) for row in connection.execute(query)]
 
 
+def customer_rows_in(
+    connection: sa.Connection, customer_ids: Sequence[str]
+) -> list[tuple[str, dict[str, Any], datetime]]:
+    """The posted rows of these customers in order, within a transaction: id, row, recorded_at."""
+    found = []
+    for start in range(0, len(customer_ids), CHUNK):
+        query = (
+            sa.select(EVENTS.c.customer_id, EVENTS.c.payload, EVENTS.c.recorded_at)
+            .where(EVENTS.c.customer_id.in_(list(customer_ids[start : start + CHUNK])))
+            .where(EVENTS.c.table_name == "customers")
+            .order_by(EVENTS.c.seq)
+        )
+        found += [
+            (row.customer_id, json.loads(row.payload), row.recorded_at)
+            for row in connection.execute(query)
+        ]
+    return found
+
+
 def event_frames(store: Store) -> dict[str, pd.DataFrame]:
     """All events as frames of text by table, in the order they came, for the snapshot.
 

@@ -30,9 +30,13 @@ WRITE_LOCK = 7_306_052
 
 @dataclass(frozen=True)
 class Store:
-    """An open store; close it, or use it as a context manager."""
+    """An open store; close it, or use it as a context manager.
+
+    ``folder``: the workspace whose store it is, None for one that was opened by its URL alone.
+    """
 
     engine: sa.Engine
+    folder: Folder | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -67,8 +71,8 @@ def has_store(workspace: Folder) -> bool:
     return bool(workspace.settings.store.url) or (workspace.state_dir / FILE).exists()
 
 
-def open_store(workspace: Folder) -> Store:
-    """The workspace's store, created or migrated if need be.
+def open_workspace(workspace: Folder) -> Store:
+    """The workspace's store, created or migrated if need be; ``open_store`` seals its log too.
 
     Raises SettingsError for a URL that cannot be used, PresageError if the database cannot be
     opened or was written by a newer Presage.
@@ -77,11 +81,11 @@ def open_store(workspace: Folder) -> Store:
     if not url:
         workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
         url = f"sqlite:///{workspace.state_dir / FILE}"
-    return open_url(url)
+    return open_url(url, workspace)
 
 
-def open_url(url: str) -> Store:
-    """The store at an SQLAlchemy URL, see ``open_store``."""
+def open_url(url: str, folder: Folder | None = None) -> Store:
+    """The store at an SQLAlchemy URL, see ``open_workspace``."""
     engine = _engine(url)
     try:
         _upgrade(engine)
@@ -93,7 +97,7 @@ def open_url(url: str) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine)
+    return Store(engine, folder)
 
 
 def _engine(url: str) -> sa.Engine:

@@ -124,6 +124,10 @@ DECISIONS = Table(
     Column("payload_sha256", String(64), nullable=False),
     Column("previous", String(64), nullable=False),
     Column("sha256", String(64), nullable=False, unique=True),
+    Column("form", Integer, nullable=False, server_default="1"),
+    Column("kind", String(20), nullable=False, server_default="decision"),
+    Column("subject", String(64)),
+    Column("note", Text),
 )
 
 DECISION_TEXTS = Table(
@@ -154,8 +158,26 @@ OUTBOX = Table(
     Column("created_at", DateTime, nullable=False),
     Column("updated_at", DateTime, nullable=False),
     Column("note", Text),
+    Column("queued_at", DateTime),
+    Column("body", LargeBinary),
+    Column("token", Integer, nullable=False, server_default="0"),
+    Column("holder", Text),
+    Column("contacted_at", DateTime),
+    Column("settled_at", DateTime),
+    Column("handed_out", Integer),
     Index("ix_outbox_status_next_attempt_at", "status", "next_attempt_at"),
+    Index("ix_outbox_customer_id", "customer_id"),
+    Index("ix_outbox_contacted_at", "contacted_at"),
+    Index("ix_outbox_handed_out", "handed_out", unique=True),
     sqlite_autoincrement=True,
+)
+
+ENDPOINTS = Table(
+    "endpoints",
+    METADATA,
+    Column("url", Text, primary_key=True),
+    Column("disabled_at", DateTime),
+    Column("note", Text),
 )
 
 OUTCOMES = Table(
@@ -167,6 +189,7 @@ OUTCOMES = Table(
     Column("at", DateTime, nullable=False),
     Column("note", Text),
     Column("recorded_at", DateTime, nullable=False),
+    Column("repeats", Integer, nullable=False, server_default="0"),
     UniqueConstraint("decision_id", "outcome", "at"),
     sqlite_autoincrement=True,
 )

@@ -34,11 +34,13 @@ def read_secret(
     return secret_from_environment(name, environ) or _all(workspace).get(name)
 
 
-def put_secret(workspace: Folder, name: str, value: str) -> None:
-    """Keep a secret in .presage/secrets; SettingsError for a name or value of another form."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or "\n" in value or not value.strip():
+def put_secret(workspace: Folder, name: str, value: str | None) -> None:
+    """Keep a secret in .presage/secrets, or drop it (None); SettingsError for another form."""
+    wrong = value is not None and ("\n" in value or not value.strip())
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or wrong:
         raise SettingsError(f"secret {name!r}: names are a-z, 0-9 and _, values one line")
-    lines = [f"{k} = {v}\n" for k, v in sorted({**_all(workspace), name: value}.items())]
+    kept = {k: v for k, v in {**_all(workspace), name: value}.items() if v is not None}
+    lines = [f"{k} = {v}\n" for k, v in sorted(kept.items())]
     workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
     write_whole(workspace.state_dir / FILE, "".join(lines).encode(), mode=0o600)
 

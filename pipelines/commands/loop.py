@@ -216,16 +216,6 @@ def _state(app: typer.Typer) -> None:
         Workspace.open(directory)
         raise NotBuiltYet("monitor is not built yet; `presage backtest` compares with what came")
 
-    @verb(app, "verify-log")
-    def verify_log(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
-        """Is the decision log intact? Exit 1 and the first broken row if not.
-
-        Example: presage verify-log company
-        """
-        from pipelines.state_verbs import verify_decisions
-
-        return verify_decisions(directory)
-
     @verb(app)
     def erase(
         directory: Dir,

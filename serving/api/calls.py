@@ -199,7 +199,7 @@ CALLS = (
         "GET",
         "/v1/outreach",
         outreach.list_outreach,
-        "Decided actions, the oldest first",
+        "Actions that may be taken now, in the order in which they were first handed out",
         "outreach",
         OutreachPage,
         "outreach",

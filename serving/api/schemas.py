@@ -91,11 +91,12 @@ class OutcomeReport(Struct, forbid_unknown_fields=True):
 
 
 class OutcomeRecorded(Struct):
-    """The outcome as recorded."""
+    """The outcome as recorded; ``repeated``: it was there already, and that is counted."""
 
     outreach_id: str
     outcome: str
     at: datetime
+    repeated: bool = False
 
 
 class Message(Struct):
@@ -107,7 +108,7 @@ class Message(Struct):
 
 
 class Outreach(Struct):
-    """One decided action; after its ``cursor`` come those decided later. It is for a moment from
+    """One decided action; after its ``cursor`` come those handed out later. It is for a moment from
     ``not_before`` to ``not_after``, outside the customer's quiet hours; ``message`` is null where a
     variable of its text is not known."""
 
@@ -164,7 +165,8 @@ class StepReport(Struct, forbid_unknown_fields=True):
 
 
 class OutreachPage(Struct):
-    """Decided actions, oldest first; ``next`` is the cursor of the following page, or null."""
+    """Actions that may be taken now, first handed out first; ``next`` is the cursor of the
+    following page, or null."""
 
     items: list[Outreach]
     next: str | None

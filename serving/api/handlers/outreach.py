@@ -11,39 +11,30 @@ from serving.api.handlers.customers import known_tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.customer_view import consent_state, told_action
+from serving.delivery.pulled import handed_out, spans, until_sent
 from serving.desk import Desk
 from serving.outreach.consent import CONTACT
-from serving.outreach.handing_out import eligibility_now
 
 PAGE = 100
 MOST = 1000
 
 
 def list_outreach(desk: Desk, call: Call) -> Answer:
-    """Decided actions, the oldest first; each has a cursor to go on after. Whoever may not be
-    contacted any more is left out: consent and the other rules are read again now."""
+    """The actions that may be taken, in the order in which they were first handed out; each has a
+    cursor to go on after. Whoever may not be contacted any more is left out: consent, hold-out and
+    caps are read again now, and quiet hours say when. Where decisions are pushed, those delivered.
+    """
     after, limit = call.parameters.get("after") or "0", call.parameters.get("limit")
     if not after.isdigit() or len(after) > 15:
         raise Problem(400, "cursor", f"after={after!r} is no cursor; take `next` of the last page")
     if limit and not (limit.isdigit() and 1 <= int(limit) <= MOST):
         raise Problem(400, "parameter", f"limit={limit!r}: give a number from 1 to {MOST}")
-    size = int(limit or PAGE)
-    found = actions_of(desk.store, after=int(after), limit=size + 1)
-    page = found[:size]
-    follows = str(page[-1]["seq"]) if len(found) > size else None
-    settings, tables = desk.workspace.settings, desk.live.tables()
-    standings = eligibility_now(tables, desk.store, settings, page, desk.now())
-    items = [
-        {
-            **told_action(action),
-            "cursor": str(action["seq"]),
-            "not_before": _utc(standing.not_before),
-            "not_after": _utc(standing.not_after),
-        }
-        for action, standing in zip(page, standings, strict=True)
-        if standing.may
-    ]
-    return Answer({"items": items, "next": follows})
+    page, follows = handed_out(desk, int(after), int(limit or PAGE))
+    items = []
+    for message, (opens, closes) in zip(page, spans(page, desk), strict=True):
+        item = {**told_action(message.decision), "cursor": str(message.handed_out)}
+        items.append({**item, "not_before": _utc(opens), "not_after": _utc(closes)})
+    return Answer({"items": items, "next": None if follows is None else str(follows)})
 
 
 def report_outcome(desk: Desk, call: Call) -> Answer:
@@ -55,14 +46,13 @@ def report_outcome(desk: Desk, call: Call) -> Answer:
     if at > now:
         told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
         raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])
-    record_outcome(desk.store, outreach_id, report.outcome, at, report.note, now)
-    return Answer(
-        {"outreach_id": outreach_id, "outcome": report.outcome, "at": at.isoformat() + "Z"}
-    )
+    new = record_outcome(desk.store, outreach_id, report.outcome, at, report.note, now)
+    told = {"outreach_id": outreach_id, "outcome": report.outcome, "at": at.isoformat() + "Z"}
+    return Answer(told if new else {**told, "repeated": True})
 
 
 def change_consent(desk: Desk, call: Call) -> Answer:
-    """Opt in or out; holds from the answer on."""
+    """Opt in or out; holds from the answer on: what is being sent is waited for."""
     customer_id, said = call.parameters["id"], call.body
     words = {
         channel: granted
@@ -84,6 +74,9 @@ def change_consent(desk: Desk, call: Call) -> Answer:
         put_consent(
             desk.store, customer_id, channel, bool(granted), desk.now(), f"key {call.actor}"
         )
+    refused = [channel for channel, granted in words.items() if not granted]
+    if refused:
+        until_sent(desk, customer_id, refused)
     return Answer(consent_state(tables, desk.store, customer_id, desk.now()))
 
 

@@ -28,6 +28,7 @@ def company(folder: Path) -> Workspace:
     (folder / "company" / "presage.toml").write_text(
         '[company]\ntime_zone = "Europe/Oslo"\n[opening_hours.email]\nmon = "08:00-16:00"\n'
         '[data]\nattributes = ["score", "mood"]\n'
+        "[outreach]\nmin_days_between = 0\nholdout_share = 0\n"
     )
     customers = pd.DataFrame(
         {

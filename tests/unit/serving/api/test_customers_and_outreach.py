@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
+
 import pytest
 from starlette.testclient import TestClient
 
-from data.store import outcomes_of
+from data.store import Limits, claim, outcomes_of, record_delivery
 from serving.desk import Desk
 
 from .conftest import Ask
@@ -86,13 +89,10 @@ def test_decided_actions_come_in_pages_and_hold_outs_do_not(ask: Ask) -> None:
 
 def test_an_outcome_is_recorded_once(ask: Ask, desk_and_client: tuple[Desk, TestClient]) -> None:
     report = {"outcome": "answered", "at": "2026-03-02T10:30:00+01:00", "note": "thanks"}
-    for _ in range(2):
-        answer = ask("POST", "/v1/outreach/d3/outcome", json=report)
-        assert answer.json() == {
-            "outreach_id": "d3",
-            "outcome": "answered",
-            "at": "2026-03-02T09:30:00Z",
-        }
+    told = {"outreach_id": "d3", "outcome": "answered", "at": "2026-03-02T09:30:00Z"}
+    assert ask("POST", "/v1/outreach/d3/outcome", json=report).json() == told
+    again = ask("POST", "/v1/outreach/d3/outcome", json=report).json()
+    assert again == {**told, "repeated": True}
     assert len(outcomes_of(desk_and_client[0].store, ["d3"])["d3"]) == 1
     told = ask("GET", "/v1/customers/a").json()["outreach"][1]
     assert told["outcomes"] == [{"outcome": "answered", "at": "2026-03-02T09:30:00Z"}]
@@ -104,3 +104,31 @@ def test_outcomes_that_cannot_be(ask: Ask) -> None:
     assert ask("POST", "/v1/outreach/zz/outcome", json=report).status_code == 404
     for change in ({"outcome": "maybe"}, {"at": "2027-01-01T00:00:00Z"}, {"at": "x"}, {"why": 1}):
         assert ask("POST", "/v1/outreach/d3/outcome", json={**report, **change}).status_code == 422
+
+
+def test_who_opted_out_is_not_handed_out_any_more(ask: Ask) -> None:
+    assert len(ask("GET", "/v1/outreach").json()["items"]) == 3
+    assert ask("PUT", "/v1/customers/a/consent", json={"do_not_contact": True}).status_code == 200
+    assert ask("GET", "/v1/outreach").json() == {"items": [], "next": None}
+
+
+def test_an_opt_out_is_answered_when_nothing_is_on_its_way(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    """A message that a sender has marked, and records as delivered a little later."""
+    desk = desk_and_client[0]
+    limits = Limits(3, timedelta(days=3))
+    options = {"holder": "t", "lease": timedelta(seconds=60), "limits": limits}
+    found = claim(desk.store, desk.gate, lambda m: b"{}", now_of=desk.now, **options)  # type: ignore[arg-type]
+    assert found.message is not None
+    recorded = threading.Event()
+
+    def deliver() -> None:
+        recorded.set()
+        record_delivery(desk.store, found.message, desk.now())  # type: ignore[arg-type]
+
+    timer = threading.Timer(0.5, deliver)
+    timer.start()
+    assert ask("PUT", "/v1/customers/a/consent", json={"email_consent": False}).status_code == 200
+    assert recorded.is_set()
+    timer.join()

@@ -1,0 +1,1 @@
+"""How decisions leave the house: signed webhooks, and what a caller pulls."""
