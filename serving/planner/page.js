@@ -91,8 +91,8 @@ function drawAnswer() {
     $("answer-table").replaceChildren();
     return;
   }
-  answer.replaceChildren(`${dayName(day)} at ${time}: `, bold(`${number(sum("agents_gross"), 1)} people`),
-    ` (${sum("agents_net")} of them answering), for ${number(sum("volume"), sum("volume") < 10 ? 1 : 0)}` +
+  answer.replaceChildren(`${dayName(day)} at ${time}: `, bold(`${whole(sum("agents_gross"))} people`),
+    ` (${number(sum("agents_gross"), 1)} before rounding up, ${sum("agents_net")} of them answering), for ${number(sum("volume"), sum("volume") < 10 ? 1 : 0)}` +
     " contacts expected.");
   const head = ["channel", "people", "answering", "contacts", "80 % of outcomes",
     "service level", "occupancy"];
@@ -103,6 +103,8 @@ function drawAnswer() {
   $("answer-table").replaceChildren(line("th", head), ...body.map((cells) => line("td", cells)));
 }
 
+// Half a person cannot be planned; the sentence and the table of hours round alike.
+function whole(people) { return Math.ceil(people - 1e-9); }
 function bold(text) { const b = document.createElement("b"); b.textContent = text; return b; }
 function line(tag, cells) {
   const row = document.createElement("tr");
@@ -133,7 +135,7 @@ function drawHeat() {
     th.scope = "row"; th.textContent = dayName(day); tr.append(th);
     for (const time of times) {
       const td = document.createElement("td"), exact = people.get(`${day} ${time}`),
-        count = exact === undefined ? undefined : Math.ceil(exact - 1e-9);
+        count = exact === undefined ? undefined : whole(exact);
       if (count !== undefined) {
         const button = document.createElement("button");
         button.type = "button"; button.textContent = count || "";

@@ -64,8 +64,8 @@ def test_a_planner_sees_people_and_chart(page: Any, service: Service, tmp_path: 
     assert len(counts) > 24
     cells.nth(counts.index(max(counts))).click()
     answer = page.inner_text("#answer")
-    people = float(re.search(r"([\d.]+) people", answer)[1])  # type: ignore[index]
-    assert max(counts) - 1 < people <= max(counts)
+    assert f": {max(counts)} people (" in answer
+    people = float(re.search(r"([\d.]+) before rounding", answer)[1])  # type: ignore[index]
     # what it says is what the plan holds: the day and the hour chosen, over all channels
     rows = page.locator("#answer-table tr").all_inner_texts()[1:]
     told = sum(float(row.split("\t")[1]) for row in rows)
@@ -90,6 +90,52 @@ def test_a_planner_sees_people_and_chart(page: Any, service: Service, tmp_path: 
     hosts = {urlsplit(url).netloc for url in page.asked if urlsplit(url).scheme.startswith("http")}
     assert hosts == {urlsplit(service.url).netloc}
     assert not page.faults
+
+
+def test_each_cell_of_the_heat_map_equals_the_sentence_above_it(
+    page: Any, service: Service
+) -> None:
+    key = presage("keys", service.workspace, "create", "cells", "--scopes", "forecasts")["key"]
+    sign_in(page, key)
+    page.wait_for_selector("body[data-ready=yes]")
+    channels = page.locator("#channel option").evaluate_all("all => all.map(one => one.value)")
+    assert channels[0] == "" and len(channels) > 1
+    for channel in channels[:2]:
+        page.select_option("#channel", channel)
+        page.wait_for_function(
+            "want => document.querySelectorAll('#answer-table tr').length === want",
+            arg=len(channels) if channel == "" else 2,
+        )
+        rows = service.ask("GET", f"/v1/staffing?channel={channel}").json()["items"]
+        people = sorted(_by_hour(rows).values())
+        # each cell is clicked in the page itself: what it says, and what the sentence says then
+        cells = page.evaluate(
+            """() => [...document.querySelectorAll("#heat button")].map((_, at) => {
+                 const cell = document.querySelectorAll("#heat button")[at];
+                 const [text, label] = [cell.textContent, cell.title];
+                 cell.click();
+                 return [text, label, document.querySelector("#answer").textContent];
+               })"""
+        )
+        assert len(cells) > 24
+        exact = []
+        for text, label, sentence in cells:
+            when, _, wanted = label.rpartition(": ")
+            day, _, time = when.rpartition(" ")
+            assert sentence.startswith(f"{day} at {time}: {text or 0} people ("), (label, sentence)
+            assert wanted == f"{text or 0} people"
+            exact.append(float(re.search(r"([\d.]+) before rounding", sentence)[1]))  # type: ignore[index]
+            assert int(text or 0) == pytest.approx(exact[-1], abs=1.05)
+        assert max(exact) == pytest.approx(people[-1], abs=0.051)
+    assert not page.faults
+
+
+def _by_hour(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """People over all channels by the start of the interval."""
+    found: dict[str, float] = {}
+    for row in rows:
+        found[row["starts_at"]] = found.get(row["starts_at"], 0.0) + row["agents_gross"]
+    return found
 
 
 def test_a_wrong_key_is_told_and_forgotten(page: Any) -> None:
