@@ -11,6 +11,14 @@ from data.store.opening import Store
 from data.store.schema import CONSENT
 
 CHUNK = 400
+CONSENT_CHANNELS = {
+    "email_consent": "email",
+    "sms_consent": "sms",
+    "phone_consent": "phone",
+    "do_not_contact": "contact",
+}
+"""The columns of customers that speak about consent, and the channel of their words; the last one
+says the opposite of a grant."""
 
 
 def put_consent(

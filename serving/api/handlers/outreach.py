@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from msgspec import UNSET
 
 from data.store import actions_of, put_consent, record_outcome
 from serving.api.handlers.customers import known_tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
+from serving.api.tables import MAX_ROWS, naive, page_size, whole
 from serving.customer_view import consent_state, told_action
 from serving.desk import Desk
 from serving.outreach.candidates import CONTACT
@@ -20,13 +19,12 @@ MOST = 1000
 
 def list_outreach(desk: Desk, call: Call) -> Answer:
     """Decided actions, the oldest first; each has a cursor to go on after."""
-    after, limit = call.parameters.get("after") or "0", call.parameters.get("limit")
-    if not after.isdigit() or len(after) > 15:
-        raise Problem(400, "cursor", f"after={after!r} is no cursor; take `next` of the last page")
-    if limit and not (limit.isdigit() and 1 <= int(limit) <= MOST):
-        raise Problem(400, "parameter", f"limit={limit!r}: give a number from 1 to {MOST}")
-    size = int(limit or PAGE)
-    found = actions_of(desk.store, after=int(after), limit=size + 1)
+    text = call.parameters.get("after") or "0"
+    after = whole(text, MAX_ROWS)
+    if after is None:
+        raise Problem(400, "cursor", f"after={text!r} is no cursor; take `next` of the last page")
+    size = page_size(call, PAGE, MOST)
+    found = actions_of(desk.store, after=after, limit=size + 1)
     page = found[:size]
     follows = str(page[-1]["seq"]) if len(found) > size else None
     items = [{**told_action(action), "cursor": str(action["seq"])} for action in page]
@@ -38,7 +36,7 @@ def report_outcome(desk: Desk, call: Call) -> Answer:
     outreach_id, report, now = call.parameters["id"], call.body, desk.now()
     if not actions_of(desk.store, decision_id=outreach_id):
         raise Problem(404, "no-such-outreach", f"no action {outreach_id!r} was decided")
-    at = _naive(report.at)
+    at = naive(report.at, "at")
     if at > now:
         told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
         raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])
@@ -65,14 +63,12 @@ def change_consent(desk: Desk, call: Call) -> Answer:
     if not words:
         told = "name at least one of email_consent, sms_consent, phone_consent, do_not_contact"
         raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
-    tables = known_tables(desk, customer_id)
+    # who refuses is heard at once, and held to when they turn up; a grant needs somebody
+    granting = any(words.values())
+    tables = known_tables(desk, customer_id) if granting else desk.live.rows_of([customer_id])
     for channel, granted in sorted(words.items(), key=lambda word: bool(word[1])):
         # refusals first: whatever happens between two writes, no refusal is passed over
         put_consent(
             desk.store, customer_id, channel, bool(granted), desk.now(), f"key {call.actor}"
         )
     return Answer(consent_state(tables, desk.store, customer_id, desk.now()))
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -11,7 +11,7 @@ from serving.desk import Desk
 def predict(desk: Desk, call: Call) -> Answer:
     """One item a customer asked for, in order; 422 for a horizon that the model does not have."""
     try:
-        items = desk.live.predict(call.body.customer_ids, call.body.horizons)
+        items = desk.live.encoded(call.body.customer_ids, call.body.horizons)
     except UsageError as error:
         errors = [{"at": "$.horizons", "message": str(error)}]
         raise Problem(422, "horizons", str(error), errors=errors) from None
