@@ -12,17 +12,16 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from data.clock import Clock
-from data.errors import DamagedFile, NotEnoughHistory
+from data.errors import NotEnoughHistory
 from data.overlay import WithEvents
 from data.snapshot import Snapshot, open_snapshot, take
 from data.store import (
@@ -31,18 +30,18 @@ from data.store import (
     event_frames,
     events_since,
     readable,
-    registry_history,
 )
 from data.tables import Tables
 from data.workspace import Workspace
 from features.asof import as_of_view
 from features.history import History
 from features.spine import customers_at
-from models.champion import Champion, champion, champion_at, champion_stamp
+from models.champion import champion_stamp
+from serving.night import Night, Scores, usable_model
 from serving.of_customers import OfCustomers
 from serving.outreach.actions import action_for
 from serving.own_rows import OwnRows
-from serving.predictor import REPEAT, Predictor, now_spine
+from serving.predictor import REPEAT, now_spine
 from serving.published import Kind, Published, newest, pointer_stamp
 
 log = logging.getLogger("presage.api")
@@ -51,50 +50,6 @@ LIFETIME = timedelta(hours=36)
 """A published score is stale when the next night's is half a day late."""
 FRESH = timedelta(minutes=15)
 """So long a score made between two nights stands, unless something else is posted."""
-
-
-class Scores(Mapping[str, dict[str, Any]]):
-    """The published rows by customer, each made when it is asked for."""
-
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self._arrays = {name: frame[name].array for name in frame.columns}
-        ids = frame["customer_id"].tolist()
-        self._places = dict(zip(ids, range(len(ids)), strict=True))
-
-    def __getitem__(self, customer_id: str) -> dict[str, Any]:
-        at = self._places[customer_id]
-        row = {name: values[at] for name, values in self._arrays.items()}
-        return {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
-
-    def __contains__(self, customer_id: object) -> bool:
-        return customer_id in self._places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
-@dataclass
-class Night:
-    """What was published: scores by customer, the model at work, the snapshot they were made from.
-
-    ``superseded``: another model was promoted since. Then everybody asked about is scored again by
-    that one, as of the same moment; ``again`` keeps these scores, ``fresh`` those of customers with
-    news, ``items`` published answers as JSON.
-    """
-
-    published: Published
-    rows: Mapping[str, dict[str, Any]]
-    predictor: Predictor
-    snapshot: Snapshot
-    at_work: Champion | None
-    superseded: bool
-    again: dict[str, dict[str, Any]] = field(default_factory=dict)
-    fresh: dict[str, dict[str, Any]] = field(default_factory=dict)
-    items: dict[tuple[str, bool], msgspec.Raw] = field(default_factory=dict)
-    warm: bool = False
 
 
 @dataclass
@@ -128,9 +83,7 @@ class Live:
 
         Raises NotEnoughHistory where nothing was published yet.
         """
-        state = self.workspace.state_dir
-        stamps = (pointer_stamp(state, "scores"), champion_stamp(state, "risk"))
-        night = self._night
+        stamps, night = self._pointers(), self._night
         if night is not None and stamps == self._stamps:
             return night
         with self._lock:
@@ -160,37 +113,13 @@ class Live:
         snapshot: Snapshot,
         before: Night | None,
     ) -> Night:
-        at_work, predictor = self._model(before)
+        at_work, predictor = usable_model(self.workspace, self.store, self.clock, before)
         about = published.about
         # a past moment may be published, scored by the model of then: that one stands
         superseded = about.get("model_version") != predictor.model_version and (
             at_work is None or at_work.promoted_at > datetime.fromisoformat(about["published_at"])
         )
         return Night(published, rows, predictor, snapshot, at_work, superseded)
-
-    def _model(self, before: Night | None) -> tuple[Champion | None, Predictor]:
-        """The model at work; where its files are damaged the last one that is whole serves on."""
-        state, moment = self.workspace.state_dir, self.clock.now()
-        try:
-            at_work = champion(state, "risk")
-            if at_work is None:
-                raise NotEnoughHistory(
-                    "no risk model has been promoted yet; run `presage train` first"
-                )
-            moment = at_work.promoted_at
-            return at_work, Predictor.of_bundle(at_work.folder, at_work.model_version)
-        except DamagedFile as damaged:
-            log.error("the model at work is damaged, the one before serves on: %s", damaged)
-            if before is not None:
-                return before.at_work, before.predictor
-            moves = registry_history(self.store, "risk")
-            while (earlier := champion_at(state, "risk", moment, moves)) is not None:
-                moves = [m for m in moves if str(m["version"]) != earlier.version]
-                try:
-                    return earlier, Predictor.of_bundle(earlier.folder, earlier.model_version)
-                except DamagedFile as also:
-                    log.error("that is damaged too: %s", also)
-            raise
 
     def _forget_rows(self) -> None:
         self._own = self._tables = None
@@ -317,6 +246,26 @@ class Live:
             item = msgspec.json.encode(self._item(i, night.rows[i], days))
             night.items[i, stale] = msgspec.Raw(item)
         return [night.items[i, stale] for i in customer_ids]
+
+    def remembered(self, customer_ids: Sequence[str]) -> list[Any] | None:
+        """``encoded`` without waiting for anything: None where an answer is not at hand, or
+        something was published, promoted or posted since."""
+        night, changes = self._night, self.store.changes()
+        if night is None or night.superseded or changes is None or changes != self._changes:
+            return None
+        if self._stamps != self._pointers():
+            return None
+        as_of = night.published.as_of
+        stale = self.clock.now() > as_of + LIFETIME
+        if any(self._news.get(i, as_of) > as_of for i in customer_ids):
+            return None
+        items = [night.items.get((i, stale)) for i in customer_ids]
+        return None if None in items else items
+
+    def _pointers(self) -> tuple[Any, ...]:
+        """Another value once other scores are published, or another model is at work."""
+        state = self.workspace.state_dir
+        return pointer_stamp(state, "scores"), champion_stamp(state, "risk")
 
     def warm(self) -> None:
         """Score somebody as of now, as every prediction with news is; once a night and model.

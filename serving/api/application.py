@@ -8,7 +8,6 @@ HTTP.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import re
@@ -19,8 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-import anyio
-import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
@@ -42,21 +39,21 @@ from data.errors import (
     StorageFailure,
     UsageError,
 )
+from serving.api.exchange import accepted_media, decode, parameters, read_body, response
 from serving.api.limits import Crowd, RateLimit
 from serving.api.problem import Problem
-from serving.api.route import Answer, Call, Route
+from serving.api.route import Call, Route
 
 log = logging.getLogger("presage.api")
-
-MAX_BODY_BYTES = 10 * 2**20
-BODY_SECONDS = 30.0
-"""So long a body may take to arrive."""
 
 
 class Keys(Protocol):
     """Who may call: the key's name and scopes for a secret, or None."""
 
     def verify(self, secret: str) -> tuple[str, frozenset[str]] | None: ...
+
+    def remembered(self, secret: str) -> tuple[str, frozenset[str]] | None:
+        """The same without waiting, None also where it is not certain any more."""
 
 
 class Replies(Protocol):
@@ -186,8 +183,8 @@ def _route(scope: Any) -> str | None:
     return None if route is None else str(route.path_format)
 
 
-async def _not_here(request: Request, error: HTTPException) -> Response:
-    if error.status_code != 405:
+async def _not_here(request: Request, error: Exception) -> Response:
+    if getattr(error, "status_code", 404) != 405:
         detail = f"there is nothing at {request.url.path}; /openapi.json lists every call"
         return Problem(404, "no-such-path", detail).response(request.url.path)
     here = [route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE]
@@ -199,17 +196,19 @@ async def _not_here(request: Request, error: HTTPException) -> Response:
 def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if route.instant:
-            return _response(route.handler(service, Call({}, None, "")))
+            return response(route.handler(service, Call({}, None, "")))
         actor = await _authorise(route, request, door)
-        raw = await _read(request) if route.body is not None else b""
-        body = _decode(route, raw)
+        raw = await read_body(request) if route.body is not None else b""
+        body = decode(route, raw)
         key = request.headers.get("idempotency-key") if route.effect else None
         if key is not None and not 1 <= len(key) <= 200:
             raise Problem(400, "idempotency-key", "Idempotency-Key has 1 to 200 characters")
-        call = Call(_parameters(route, request), body, actor, _accept(route, request), key)
+        call = Call(parameters(route, request), body, actor, accepted_media(route, request), key)
+        if route.quick is not None and (answer := route.quick(service, call)) is not None:
+            return response(answer)
         with door.crowd.entered():
             if key is None:
-                return _response(await run_in_threadpool(route.handler, service, call))
+                return response(await run_in_threadpool(route.handler, service, call))
             path = request.url.path
             return await run_in_threadpool(_once, route, service, call, door.replies, raw, path)
 
@@ -240,8 +239,8 @@ def _once(
     assert call.idempotency_key is not None
 
     def act() -> tuple[int, bytes]:
-        response = _response(route.handler(service, call))
-        return response.status_code, bytes(response.body)
+        answer = response(route.handler(service, call))
+        return answer.status_code, bytes(answer.body)
 
     request = hashlib.sha256(f"{route.method} {path}\n".encode() + raw).hexdigest()
     status, body, before = replies.once(call.actor, call.idempotency_key, request, act)
@@ -261,7 +260,9 @@ async def _authorise(route: Route, request: Request, door: Door) -> str:
             "makes one",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    known = await run_in_threadpool(door.keys.verify, secret.strip())
+    known = door.keys.remembered(secret.strip())
+    if known is None:
+        known = await run_in_threadpool(door.keys.verify, secret.strip())
     if known is None:
         raise Problem(
             401,
@@ -287,88 +288,3 @@ async def _authorise(route: Route, request: Request, door: Door) -> str:
             headers={"Retry-After": str(math.ceil(allowed.wait_seconds))},
         )
     return name
-
-
-async def _read(request: Request) -> bytes:
-    if {"content-length", "transfer-encoding"} <= set(request.headers):
-        detail = "send either Content-Length or Transfer-Encoding: with both the body is ambiguous"
-        raise Problem(400, "framing", detail, headers={"Connection": "close"})
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if kind != "application/json":
-        raise Problem(415, "content-type", f"the body is {kind!r}; send application/json")
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        with anyio.fail_after(BODY_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > MAX_BODY_BYTES:
-                    detail = f"the body is over {MAX_BODY_BYTES >> 20} MiB; send it in parts"
-                    raise Problem(413, "too-large", detail)
-                chunks.append(chunk)
-    except TimeoutError:
-        detail = f"the body did not arrive within {BODY_SECONDS:g} s; send it in parts"
-        raise Problem(408, "slow-body", detail, headers={"Connection": "close"}) from None
-    return b"".join(chunks)
-
-
-def _decode(route: Route, raw: bytes) -> Any:
-    if route.body is None:
-        return None
-    try:
-        if isinstance(route.body, type):
-            return msgspec.json.decode(raw, type=route.body)
-        return msgspec.json.decode(raw)
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `")
-        at = place.rstrip("`") or "$"
-        raise Problem(
-            422, "body", f"{message} at {at}", errors=[{"at": at, "message": message}]
-        ) from None
-    except RecursionError:
-        raise Problem(400, "json", "the body is nested too deep; rows are flat") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, "json", f"the body is not JSON: {error}") from None
-
-
-def _parameters(route: Route, request: Request) -> dict[str, str]:
-    known = {parameter.name for parameter in route.parameters if parameter.place == "query"}
-    extra = set(request.query_params) - known
-    if extra:
-        offered = ", ".join(sorted(known)) or "none"
-        raise Problem(
-            400, "parameter", f"unknown parameter {', '.join(sorted(extra))}; there is {offered}"
-        )
-    found = {**request.query_params, **request.path_params}
-    for parameter in route.parameters:
-        if parameter.required and not found.get(parameter.name):
-            raise Problem(400, "parameter", f"the parameter {parameter.name} is missing")
-    return found
-
-
-def _accept(route: Route, request: Request) -> str:
-    wanted = request.headers.get("accept", "*/*")
-    if route.csv and "text/csv" in wanted:
-        return "text/csv"
-    family = route.media.partition("/")[0]
-    if any(kind in wanted for kind in ("*/*", route.media, f"{family}/*")):
-        return route.media
-    offered = route.media + (" and text/csv" if route.csv else "")
-    raise Problem(406, "accept", f"{wanted} is not offered; this call answers {offered}")
-
-
-def _response(answer: Answer) -> Response:
-    if answer.media_type == "application/json":
-        content = msgspec.json.encode(answer.value, enc_hook=_encode)
-    else:
-        content = answer.value
-    headers = {"Cache-Control": "no-store", **answer.headers}
-    return Response(content, answer.status, headers, media_type=answer.media_type)
-
-
-def _encode(value: Any) -> Any:
-    if hasattr(value, "item"):
-        return value.item()
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return json.loads(json.dumps(value, default=str))

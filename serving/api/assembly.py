@@ -46,16 +46,39 @@ GUARDS = {
 }
 
 
-@dataclass(frozen=True)
+Known = tuple[str, frozenset[str]]
+
+
+@dataclass
 class StoreKeys:
-    """API keys as the store knows them; asked every time, so a revoked one ends at once."""
+    """API keys as the store knows them; forgotten whenever it changes, so a revoked one ends at
+    once."""
 
     store: Store
+    _known: tuple[int | None, dict[bytes, Known]] = field(default_factory=lambda: (None, {}))
 
-    def verify(self, secret: str) -> tuple[str, frozenset[str]] | None:
+    def verify(self, secret: str) -> Known | None:
         """Name and scopes of a key in force, else None."""
+        changes = self.store.changes()
         key = verify_key(self.store, secret)
-        return None if key is None else (key.name, frozenset(key.scopes))
+        if key is None:
+            return None
+        found = (key.name, frozenset(key.scopes))
+        if changes != self._known[0]:
+            self._known = (changes, {})
+        self._known[1][_digest(secret)] = found
+        return found
+
+    def remembered(self, secret: str) -> Known | None:
+        """The same without asking the store, where nothing has changed in it since."""
+        changes, known = self._known
+        if changes is None or changes != self.store.changes():
+            return None
+        return known.get(_digest(secret))
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ ACTION = Parameter("id", "the action's outreach_id", place="path")
 
 CALLS = (
     Route("POST", "/v1/predictions", predictions.predict, "Complaint risk of 1 to 1000 customers",
-          "score", Predictions, "risk", body=PredictionRequest),
+          "score", Predictions, "risk", body=PredictionRequest, quick=predictions.remembered),
     Route("GET", "/v1/customers/{id}", customers.see_customer, "Everything known of a customer",
           "customers", CustomerView, "risk", parameters=(CUSTOMER,), problems=(404,)),
     Route("POST", "/v1/events", events.post_events, "Rows of the contract's tables, all or none",

@@ -16,3 +16,11 @@ def predict(desk: Desk, call: Call) -> Answer:
         errors = [{"at": "$.horizons", "message": str(error)}]
         raise Problem(422, "horizons", str(error), errors=errors) from None
     return Answer({"items": items})
+
+
+def remembered(desk: Desk, call: Call) -> Answer | None:
+    """The same for customers whose answers are in memory and still hold; None for others."""
+    if call.body.horizons is not None:
+        return None
+    items = desk.live.remembered(call.body.customer_ids)
+    return None if items is None else Answer({"items": items})

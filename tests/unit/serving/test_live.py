@@ -146,6 +146,11 @@ def test_a_customer_without_news_is_answered_while_the_store_and_the_lock_are_ta
     want = live.encoded([customer])
     with live._lock, live.store.writing(), ThreadPoolExecutor(1) as pool:
         assert pool.submit(live.encoded, [customer]).result(timeout=30) == want
+        assert pool.submit(live.remembered, [customer]).result(timeout=30) == want
+    post_ticket(live, customer)
+    assert live.remembered([customer]) is None
+    live.encoded([customer])
+    assert live.remembered([customer]) is None  # somebody with news is never among the published
 
 
 def test_a_damaged_model_leaves_the_one_before_at_work(live: Live) -> None:
@@ -155,12 +160,12 @@ def test_a_damaged_model_leaves_the_one_before_at_work(live: Live) -> None:
     assert at_work is not None
     pointer_file = at_work.folder.parent / "champion.json"
     told = json.loads(pointer_file.read_text())
-    broken = at_work.folder.parent / f"2-{at_work.fingerprint[:12]}"
+    broken = at_work.folder.parent / f"9-{at_work.fingerprint[:12]}"
     shutil.copytree(at_work.folder, broken)
     for file in broken.iterdir():
         if file.is_file():
             file.write_bytes(file.read_bytes()[:-20])
-    pointer_file.write_text(json.dumps({**told, "version": "2"}))
+    pointer_file.write_text(json.dumps({**told, "version": "9"}))
     assert live.predict([customer]) == [before]
     post_ticket(live, customer)
     assert live.predict([customer])[0]["model_version"] == before["model_version"]
