@@ -61,6 +61,9 @@ class WithEvents:
     def file(self, name: str) -> Path | None:
         return None if name in self._events else self._base.file(name)
 
+    def seen_from_birth(self, name: str) -> bool:
+        return name not in self._events and self._base.seen_from_birth(name)
+
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         base = self._base.frame(name, columns)
         if name not in self._events:

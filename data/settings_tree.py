@@ -247,6 +247,9 @@ class Risk:
     texts: Literal["auto", "yes", "no"] = setting(
         "auto", "learn from what messages say; auto: where a tenth states no is_complaint or topic"
     )
+    reasons_for: int = setting(
+        50_000, "so many of the riskiest get reasons each night; the service gives them to any"
+    )
     reasons_language: Literal["en", "es", "nb", "no"] = setting(
         "en", "what agents read reasons in: en, es, nb (or no)"
     )
@@ -260,6 +263,7 @@ class Risk:
             _above_zero(getattr(self, name), name)
         _not_negative(self.gap_days, "gap_days")
         _not_negative(self.search_minutes, "search_minutes")
+        _not_negative(self.reasons_for, "reasons_for")
         if self.leaves < 2:
             raise SettingsError(f"leaves is {self.leaves}, but a tree has at least 2")
 
@@ -308,6 +312,10 @@ class Engine:
             )
         _above_zero(self.memory_limit_gb, "memory_limit_gb")
         _not_negative(self.threads, "threads")
+
+    @property
+    def memory_limit_bytes(self) -> int:
+        return int(self.memory_limit_gb * 1e9)
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,6 @@ class Snapshot:
         return out
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         attributes = self.attributes if name == "customers" else ()
@@ -169,14 +168,21 @@ class Snapshot:
         if file is None:
             return empty(name, attributes)[wanted]
         arrow = pq.read_table(file, columns=wanted, partitioning=None)
-        kinds = {pa.bool_(): pd.BooleanDtype()}
-        frame = arrow.to_pandas(types_mapper=kinds.get, date_as_object=False)[wanted]
-        for spec in table(name).columns:
-            if spec.dtype == "strings" and spec.name in wanted:
-                frame[spec.name] = pd.Series(
-                    [None if v is None else tuple(v) for v in frame[spec.name]], dtype=object
-                )
-        return frame
+        return frame_of(arrow, name)[wanted]
+
+
+def frame_of(arrow: Any, name: str) -> pd.DataFrame:
+    """The normalised frame of an Arrow table of rows of the table ``name``."""
+    import pyarrow as pa
+
+    kinds = {pa.bool_(): pd.BooleanDtype()}
+    frame: pd.DataFrame = arrow.to_pandas(types_mapper=kinds.get, date_as_object=False)
+    for spec in table(name).columns:
+        if spec.dtype == "strings" and spec.name in frame.columns:
+            frame[spec.name] = pd.Series(
+                [None if v is None else tuple(v) for v in frame[spec.name]], dtype=object
+            )
+    return frame
 
 
 def take(

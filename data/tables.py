@@ -64,6 +64,10 @@ class Tables(Protocol):
     def file(self, name: str) -> Path | None:
         """The Parquet file behind the table, None where there is none."""
 
+    def seen_from_birth(self, name: str) -> bool:
+        """Whether every row is known to be there from its birth on, and for ever: nothing was
+        recorded later, deleted, or replaced. Its key, recorded_at and deleted need not be read."""
+
 
 class MemoryTables:
     """Frames in memory with the same face as a snapshot: for tests, serving, simulation.
@@ -113,6 +117,9 @@ class MemoryTables:
 
     def file(self, name: str) -> Path | None:
         return None
+
+    def seen_from_birth(self, name: str) -> bool:
+        return False  # it may well be so; nobody has looked
 
 
 def columns_of(name: str, attributes: Iterable[str] = ()) -> tuple[str, ...]:

@@ -94,6 +94,13 @@ def spans(frame: pd.DataFrame, name: str, births: Ints | None = None) -> Spans:
     return Spans(keep, start[keep], end[keep])
 
 
+def spans_from_birth(births: Ints) -> Spans:
+    """``spans`` of a table whose rows are all seen from their birth on, for ever; ``births`` (n,)
+    in microseconds."""
+    rows = np.flatnonzero(births != NEVER)
+    return Spans(rows, births[rows] + 1, np.full(len(rows), NEVER))
+
+
 def _births(frame: pd.DataFrame, contract: Table) -> Ints | None:
     if contract.birth is not None:
         return times_of(frame[contract.birth])

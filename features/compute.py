@@ -1,8 +1,9 @@
-"""From a view, a spine and tables to features: prepare once, chunk by key, kernel, return.
+"""From a view, a spine and tables to features: split by customer, read, kernel, return.
 
 The spine says who and when; it may be irregular, unsorted, with doubles. The same code serves
 training (many times x all customers), nightly scoring (one x all) and an API call (one x one): a
-customer's features do not depend on who else is asked for, to the last bit.
+customer's features do not depend on who else is asked for, to the last bit. What does not fit
+the memory limit is split into shards of customers (shards.py), and computed one after the other.
 
 >>> import pandas as pd
 >>> from data.tables import MemoryTables
@@ -21,7 +22,10 @@ customer's features do not depend on who else is asked for, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,25 +33,41 @@ import pandas as pd
 
 from data.arrays import Floats, Ints, Values
 from data.errors import DataError
-from data.tables import Tables
-from features.evaluate import Own, Shared
+from data.settings_tree import Engine
+from data.tables import ROW, Tables
+from features.evaluate import Own, Shared, of_customer
 from features.expression import Column
-from features.history import History
+from features.history import History, needed_columns
 from features.online import Online
 from features.program import Program, program_of
-from features.spec import Feature, FeatureView, Term
+from features.shards import Births, Shards, owner_of, split
+from features.sources import Rows, Source, read_rows
+from features.spec import FeatureView, Term
+from features.totals import ADDED, Totals, joined
 
 Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and what is being done."""
 
+MEMORY_LIMIT = 2_000_000_000
+"""Bytes that rows and working arrays may take, where no limit is given."""
+
 WORKING_MEMORY = 256_000_000
-"""Bytes of working arrays, where no limit is given."""
+"""Bytes of working arrays at most."""
+
+ROW_BYTES = 600
+"""Memory that a row takes while it is read and computed, over all columns: measured."""
 
 COPIES = 3
 """How often a value of a slot is held while it is worked on: reckoned."""
 
+MANY_TIMES = 1000
+"""With more as-of times than this a spine is computed in memory, whatever the limit."""
+
 FEW = 64
 """Rows of a spine that are computed one by one, where the history is kept for that."""
+
+LEAST_GB = 0.25
+"""Memory that splitting is given in any case."""
 
 SPARSE = 3
 """All customers are computed at all times if those are at most so many times the pairs asked."""
@@ -64,33 +84,62 @@ def compute(
     """The features of ``spine`` (customer_id, as_of), one row for each of its rows, in its order.
 
     Numbers are float32, NaN where not known; texts are ``category``. ``memory_limit`` in bytes
-    bounds the working arrays (the rows read and the result come on top). ``tables`` may be a
-    ``History`` that was read before for the same view; if it is kept, a few rows take about a
-    millisecond each. Raises DataError for a spine without its
+    bounds the rows and the working arrays (the result comes on top): tables that are larger are
+    read shard by shard. ``tables`` may be a ``History`` that was read before for the same view; if
+    it is kept, a few rows take about a millisecond each. Raises DataError for a spine without its
     columns, with nulls, or whose times have a zone.
     """
     who, when = _spine_columns(spine)
-    history = tables if isinstance(tables, History) else History.read(view, tables)
     codes, customers = pd.factorize(who)
     codes, names = codes.astype(np.int64), np.asarray(customers, dtype=object)
     program = program_of(view)
-    out = {feature.name: _column(feature, history, len(spine)) for feature in view.features}
-    rows = {feature.name: program.row[feature.node] for feature in view.features}
-    pieces = (
-        _one_by_one(view, program, history, names, codes, when)
-        if history.kept and len(spine) <= FEW
-        else _pieces(program, history, names, codes, when, memory_limit)
-    )
-    for at, slot, found in pieces:
-        for name, target in out.items():
-            target.put(at, found[rows[name]][slot])
+    out = {
+        f.name: _Texts(len(spine)) if f.categorical else _Numbers(len(spine)) for f in view.features
+    }
+    done = 0
+    for at, slot, found, texts in _found(view, program, tables, names, codes, when, memory_limit):
+        for feature in view.features:
+            values = found[program.row[feature.node]][slot]
+            out[feature.name].put(at, values, texts.get(feature.name))
+        done += len(at)
         if progress is not None:
-            progress(int(at[-1] + 1) / len(spine), "features")
+            progress(done / len(spine), "features")
     head = {"customer_id": spine["customer_id"].to_numpy(), "as_of": when.astype("datetime64[us]")}
     columns = {name: values.finished() for name, values in out.items()}
     frame = pd.DataFrame({**head, **columns}, index=pd.RangeIndex(len(spine)), copy=False)
     frame["customer_id"] = frame["customer_id"].astype("str")
     return frame
+
+
+Piece = tuple[Ints, Ints, Floats, Mapping[str, Values]]
+"""Rows of the spine, the slot of each, the values at the slots, the texts behind codes."""
+
+
+def _found(
+    view: FeatureView,
+    program: Program,
+    tables: Tables | History,
+    names: Values,
+    codes: Ints,
+    when: Ints,
+    memory_limit: int | None,
+) -> Iterator[Piece]:
+    """The values of a spine, piece by piece."""
+    if isinstance(tables, History) and tables.kept and len(codes) <= FEW:
+        yield from _one_by_one(view, program, tables, names, codes, when)
+        return
+    with in_shards(view, tables, np.unique(when), memory_limit) as shards:
+        owner = shards.owners(names)
+        place = np.empty(len(names), dtype=np.int64)
+        for number in range(shards.count):
+            mine = np.flatnonzero(owner == number)
+            rows = np.flatnonzero(owner[codes] == number)
+            if len(rows):
+                place[mine] = np.arange(len(mine))
+                asked = shards.asked(number)
+                pieces = _pieces(asked, names[mine], place[codes[rows]], when[rows])
+                for at, slot, found, texts in pieces:
+                    yield rows[at], slot, found, texts
 
 
 def _one_by_one(
@@ -100,49 +149,199 @@ def _one_by_one(
     names: Values,
     codes: Ints,
     when: Ints,
-) -> Iterator[tuple[Ints, Ints, Floats]]:
+) -> Iterator[Piece]:
     """The same for few rows, each by itself."""
     online = Online.of(view, history)
     found = np.full((program.size, len(codes)), np.nan)
     for at, (code, moment) in enumerate(zip(codes.tolist(), when.tolist(), strict=True)):
         found[online.rows, at] = online.values(names[code], moment)
     if len(codes):
-        yield np.arange(len(codes)), np.arange(len(codes)), found
+        every = np.arange(len(codes))
+        yield every, every, found, texts_of(view, history)
 
 
-def _pieces(
-    program: Program,
-    history: History,
-    names: Values,
-    codes: Ints,
-    when: Ints,
-    memory_limit: int | None,
-) -> Iterator[tuple[Ints, Ints, Floats]]:
-    """Piece by piece: rows of the spine, the slot of each, and the values at the slots."""
-    size = _slots_at_a_time(memory_limit, program)
+@dataclass(frozen=True)
+class Asked:
+    """A program and the rows it is run over: of everybody, or of a shard's customers."""
+
+    program: Program
+    history: History
+    texts: Mapping[str, Values]
+    slots: int
+    """Pairs of a customer and a time at once, so that working arrays stay small."""
+    everybody: History | None = None
+    totals: Totals | None = None
+
+    @classmethod
+    def of(
+        cls, view: FeatureView, program: Program, history: History, limit: int, **groups: Any
+    ) -> Asked:
+        """Those of a view; ``limit`` in bytes. ``groups``: where a shard finds the others."""
+        slots = max(100, min(limit, WORKING_MEMORY) // (8 * COPIES * program.size))
+        return cls(program, history, texts_of(view, history), slots, **groups)
+
+    def shared(self, times: Ints) -> Shared:
+        """All customers at the same times."""
+        return Shared(self.history, times, everybody=self.everybody, totals=self.totals)
+
+
+def texts_of(view: FeatureView, history: History) -> dict[str, Values]:
+    """The texts that the codes of the view's categorical features stand for."""
+    found = {}
+    for feature in view.features:
+        if feature.categorical:
+            term = feature.node
+            assert isinstance(term, Term) and isinstance(term.value, Column)
+            found[feature.name] = history.categories(term.source, term.value)
+    return found
+
+
+def _pieces(asked: Asked, names: Values, codes: Ints, when: Ints) -> Iterator[Piece]:
+    """Piece by piece over the rows of some customers."""
+    program, size = asked.program, asked.slots
     times = np.unique(when)
     order = np.lexsort((when, codes))
     code, moment = codes[order], when[order]
     fresh = np.ones(len(order), dtype=bool)
     fresh[1:] = (code[1:] != code[:-1]) | (moment[1:] != moment[:-1])
     if len(names) * len(times) <= SPARSE * int(fresh.sum()) + 1024:
-        shared = Shared(history, times)
+        shared = asked.shared(times if asked.totals is None else asked.totals.times)
+        times = shared.moments
         lines = max(1, size // max(1, len(times)))
         for low in range(0, len(names), lines):
             chosen = np.arange(low, min(low + lines, len(names)))
             piece = slice(*np.searchsorted(code, [low, low + lines]))
             found = shared.values(program, names, chosen)
             rank = np.searchsorted(times, moment[piece])
-            yield order[piece], (code[piece] - low) * len(times) + rank, found
+            yield order[piece], (code[piece] - low) * len(times) + rank, found, asked.texts
         return
-    own = Own(history)
+    groups = None if asked.totals is None else asked.shared(asked.totals.times)
+    own = Own(asked.history, groups)
     pair = np.cumsum(fresh) - 1
     begins = np.flatnonzero(fresh)
     for low in range(0, len(begins), size):
         at = begins[low : low + size]
         stop = begins[low + size] if low + size < len(begins) else len(order)
         piece = slice(at[0], stop)
-        yield order[piece], pair[piece] - low, own.values(program, names, code[at], moment[at])
+        found = own.values(program, names, code[at], moment[at])
+        yield order[piece], pair[piece] - low, found, asked.texts
+
+
+@dataclass(frozen=True)
+class InShards:
+    """A view over tables, whole (``whole``) or in shards, with what the features of groups need
+    of all shards."""
+
+    view: FeatureView
+    program: Program
+    limit: int
+    count: int
+    whole: History | None = None
+    shards: Shards | None = None
+    everybody: History | None = None
+    totals: Totals | None = None
+
+    def owners(self, names: Values) -> Ints:
+        """The shard of each of these customers."""
+        return np.zeros(len(names), np.int64) if self.shards is None else self.shards.owners(names)
+
+    def asked(self, number: int) -> Asked:
+        """The program over one shard's rows."""
+        history = self.whole
+        if self.shards is not None:
+            own = [term for term in _terms(self.view) if of_customer(term)]
+            history = History(read_rows(self.shards.shard(number), needed_columns(own)))
+        assert history is not None
+        return Asked.of(
+            self.view, self.program, history, self.limit,
+            everybody=self.everybody, totals=self.totals,
+        )  # fmt: skip
+
+
+@contextmanager
+def in_shards(
+    view: FeatureView,
+    tables: Tables | History,
+    times: Ints,
+    memory_limit: int | None = None,
+    at_least: int = 1,
+) -> Iterator[InShards]:
+    """The view over the tables, in so many shards that what is worked on at ``times`` (ascending)
+    stays within ``memory_limit`` bytes; the rows of groups are added up first, shard by shard. One
+    shard is the tables as they are."""
+    limit = _checked(memory_limit)
+    program = program_of(view)
+    count = 1
+    if not isinstance(tables, History) and 0 < len(times) <= MANY_TIMES:
+        count = max(at_least, shards_within(view, tables, limit))
+    if count == 1:
+        history = tables if isinstance(tables, History) else History.read(view, tables)
+        yield InShards(view, program, limit, 1, history)
+        return
+    assert not isinstance(tables, History)
+    terms = _terms(view)
+    engine = Engine(memory_limit_gb=max(limit / 2e9, LEAST_GB))
+    births = _births(terms, times)
+    with split(tables, needed_columns(terms), count, births=births, engine=engine) as shards:
+        groups = [term for term in terms if not of_customer(term)]
+        everybody, totals = _of_groups(groups, shards, times)
+        yield InShards(view, program, limit, count, None, shards, everybody, totals)
+
+
+def _of_groups(terms: Sequence[Term], shards: Shards, times: Ints) -> tuple[History, Totals]:
+    """What can be added up of the groups' rows, and the rows of what cannot."""
+    totals = Totals([term for term in terms if term.operation in ADDED], times)
+    together = needed_columns(term for term in terms if term.operation not in ADDED)
+    needed = needed_columns(terms)
+    for source, columns in needed.items():
+        columns.update(owner_of(source))
+    pieces: dict[Source, list[Rows]] = {source: [] for source in together}
+    for number in range(shards.count) if terms else ():
+        rows = {
+            source: found.take(np.flatnonzero(shards.at_home(found, source, number)))
+            for source, found in read_rows(shards.shard(number), needed).items()
+        }
+        totals.add(History(rows))
+        for source, columns in together.items():
+            pieces[source].append(rows[source].only({*columns, source.time}))
+    return History({source: joined(found) for source, found in pieces.items()}), totals
+
+
+def shards_within(view: FeatureView, tables: Tables, limit: int) -> int:
+    """How many shards the rows of a view must be split into to be worked on within a limit of
+    bytes; 1: none."""
+    names = {table for term in _terms(view) for table in term.source.tables}
+    rows = sum(_size(tables, name) for name in names)
+    return max(1, -(-rows * ROW_BYTES // max(1, limit - min(limit // 2, WORKING_MEMORY))))
+
+
+def _size(tables: Tables, name: str) -> int:
+    import pyarrow.parquet as pq
+
+    file = tables.file(name) if tables.has(name) else None
+    if file is not None:
+        return int(pq.read_metadata(file).num_rows)
+    return len(tables.frame(name, [ROW]))
+
+
+def _terms(view: FeatureView) -> list[Term]:
+    return [term for feature in view.features for term in feature.node.terms()]
+
+
+def _births(terms: Sequence[Term], times: Ints) -> dict[str, Births]:
+    """Of each table that is counted in, which births can matter at any of the times."""
+    found: dict[str, Births] = {}
+    for name in {term.source.table for term in terms}:
+        own = [term for term in terms if term.source.table == name]
+        open_ended = any(
+            term.window is None
+            or term.ahead is not None
+            or term.since not in (None, term.source.time)
+            for term in own
+        )
+        longest = max((term.window or 0) for term in own)
+        found[name] = (None if open_ended else int(times[0]) - longest, int(times[-1]))
+    return found
 
 
 class _Numbers:
@@ -151,7 +350,7 @@ class _Numbers:
     def __init__(self, size: int) -> None:
         self._values = np.full(size, np.nan, dtype=np.float32)
 
-    def put(self, at: Ints, found: Floats) -> None:
+    def put(self, at: Ints, found: Floats, texts: Values | None) -> None:
         self._values[at] = found
 
     def finished(self) -> npt.NDArray[np.float32]:
@@ -159,32 +358,25 @@ class _Numbers:
 
 
 class _Texts:
-    """A column of texts in the making: codes into ``categories``, -1 for null."""
+    """A column of texts in the making: codes into those that came up so far, -1 for null."""
 
-    def __init__(self, size: int, categories: Values) -> None:
-        self._codes = np.full(size, -1, dtype=np.int64)
-        self._categories = categories
+    def __init__(self, size: int) -> None:
+        self._codes = np.full(size, -1, dtype=np.int32)
+        self._known: dict[str, int] = {}
 
-    def put(self, at: Ints, found: Floats) -> None:
-        self._codes[at] = found
+    def put(self, at: Ints, found: Floats, texts: Values | None) -> None:
+        """Codes into ``texts`` at some rows."""
+        assert texts is not None
+        used, place = np.unique(found.astype(np.int64), return_inverse=True)
+        known = self._known
+        code = [known.setdefault(str(texts[c]), len(known)) if c >= 0 else -1 for c in used]
+        self._codes[at] = np.array(code, dtype=np.int32)[place]
 
     def finished(self) -> pd.Categorical:
         """With the texts that occur as categories, sorted."""
-        used, codes = np.unique(self._codes, return_inverse=True)
-        names = [str(self._categories[code]) for code in used if code >= 0]
-        ranks = np.argsort(np.argsort(np.array(names, dtype=object)))
-        lookup = np.append(np.full(int((used < 0).sum()), -1), ranks).astype(np.int64)
-        return pd.Categorical.from_codes(
-            lookup[codes], categories=pd.Index(sorted(names), dtype="str")
-        )
-
-
-def _column(feature: Feature, history: History, size: int) -> _Numbers | _Texts:
-    if not feature.categorical:
-        return _Numbers(size)
-    term = feature.node
-    assert isinstance(term, Term) and isinstance(term.value, Column)
-    return _Texts(size, history.categories(term.source, term.value))
+        names = sorted(self._known)
+        rank = np.array([names.index(name) for name in self._known] + [-1], dtype=np.int64)
+        return pd.Categorical.from_codes(rank[self._codes], categories=pd.Index(names, dtype="str"))
 
 
 def _spine_columns(spine: pd.DataFrame) -> tuple[pd.Series, Ints]:
@@ -207,8 +399,8 @@ def _spine_columns(spine: pd.DataFrame) -> tuple[pd.Series, Ints]:
     )
 
 
-def _slots_at_a_time(memory_limit: int | None, program: Program) -> int:
-    limit = WORKING_MEMORY if memory_limit is None else memory_limit
+def _checked(memory_limit: int | None) -> int:
+    limit = MEMORY_LIMIT if memory_limit is None else memory_limit
     if limit < 1_000_000:
         raise DataError(f"a memory limit of {limit} bytes is below 1 MB")
-    return max(100, limit // (8 * COPIES * program.size))
+    return limit

@@ -21,7 +21,7 @@ and the shared time is 0. The kernel does not know the difference, so neither do
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
@@ -35,14 +35,12 @@ from features.history import SCALES, History, Part
 from features.kernel import Cut, Grid, Spells, Window
 from features.lengths import DAY
 from features.program import Lookup, Measure, Program, Spread, Stream, bare
-from features.sources import Source
 from features.spec import Term
 from features.timeline import Timeline
+from features.totals import ADDED, EVERYBODY, Totals
 
-ADDED = ("count", "sum")
 UNORDERED = ("largest", "smallest", "first_time", "distinct")
 """What does not depend on the order of rows."""
-EVERYBODY: Values = np.array(["all"], dtype=object)
 NOW = np.zeros(1, dtype=np.int64)
 
 
@@ -54,27 +52,13 @@ class Asked(NamedTuple):
     own: Ints | None
 
 
-class Histories(Protocol):
-    """Where rows come from: ``History``, or the shards of a large one."""
-
-    def categories(self, source: Source, column: Key) -> Values:
-        """The texts that a column's codes stand for."""
-
-    def select(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
-        """The rows of some keys, in order."""
-
-    def loose(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
-        """The rows of some keys, in any order."""
-
-    def parts(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Iterable[Part]:
-        """The rows of some keys, in pieces of any order."""
-
-
 class Evaluation(Protocol):
     """How the lines' times are given: ``Shared`` or ``Own``."""
 
     @property
-    def history(self) -> Histories: ...
+    def history(self) -> History: ...
+    @property
+    def totals(self) -> Totals | None: ...
     def grid(self, lines: int) -> Grid: ...
     def times(self, asked: Asked) -> Ints: ...
     def group_values(
@@ -86,11 +70,13 @@ class Evaluation(Protocol):
 class Shared:
     """All lines at the same ``times``, ascending; what is found of groups serves all calls."""
 
-    history: Histories
+    history: History
     moments: Ints
     groups: dict[Hashable, Floats] = field(default_factory=dict)
-    everybody: Histories | None = None
-    """Where groups' rows are, if ``history`` has some customers' only."""
+    everybody: History | None = None
+    """Where ``history`` has some customers' rows only: those of all that groups' features need
+    beside ``totals``."""
+    totals: Totals | None = None
 
     def values(self, program: Program, names: Values, chosen: Ints) -> Floats:
         """A row per part of the program, a column per slot: line 0 at each time, line 1, ..."""
@@ -106,14 +92,17 @@ class Shared:
         self, term: Term | None, program: Program, codes: Ints, slots: Ints, asked: Asked
     ) -> Floats:
         """The groups' values; of every group at every time once, then looked up."""
+        return self.of_groups(term, program, codes, slots % len(self.moments))
+
+    def of_groups(self, term: Term | None, program: Program, codes: Ints, ranks: Ints) -> Floats:
+        """The values of groups (-1: none) at times, by the place of each among ``moments``."""
         if (term, program) not in self.groups:
+            names = group_names(self.history, term)
             whole = self if self.everybody is None else replace(self, history=self.everybody)
-            names = group_names(whole.history, term)
             every = _run(whole, program, Asked(names, np.arange(len(names)), None))
             self.groups[term, program] = np.append(every, np.full((len(every), 1), np.nan), axis=1)
         table = self.groups[term, program]
-        width = len(self.moments)
-        return table[:, np.where(codes < 0, -1, codes * width + slots % width)]
+        return table[:, np.where(codes < 0, -1, codes * len(self.moments) + ranks)]
 
 
 @dataclass(frozen=True)
@@ -121,6 +110,9 @@ class Own:
     """Each line at a time of its own."""
 
     history: History
+    groups: Shared | None = None
+    """Where groups are looked up, if ``history`` has some customers' rows only."""
+    totals = None
 
     def values(self, program: Program, names: Values, chosen: Ints, times: Ints) -> Floats:
         """A row per part of the program, a column per line."""
@@ -139,6 +131,9 @@ class Own:
         """The groups' values, each distinct (group, T) once."""
         assert asked.own is not None
         when = asked.own[slots]
+        if self.groups is not None:
+            ranks = np.searchsorted(self.groups.moments, when)
+            return self.groups.of_groups(term, program, codes, ranks)
         known = np.flatnonzero(codes >= 0)
         order = known[np.lexsort((when[known], codes[known]))]
         code, moment = codes[order], when[order]
@@ -172,44 +167,33 @@ def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Floats) -> None
     """The terms of one stream."""
     term = stream.term
     measures = list(stream.measures)
-    if asked.own is not None and not _of_customer(term.key):
-        assert isinstance(how.history, History)
+    if not of_customer(term) and (asked.own is not None or how.totals is not None):
         for measure in [m for m in measures if m.operation in ADDED]:
-            _from_timeline(how.history, term, measure, asked, values)
+            if asked.own is not None:
+                _from_timeline(how.history, term, measure, asked, values)
+            else:
+                _from_totals(how.totals, term, measure, asked, values)
             measures.remove(measure)
     if not measures:
         return
     where = (term.source, term.key, asked.names, asked.chosen)
-    kinds = {measure.operation for measure in measures}
-    if kinds <= set(ADDED):
-        parts = how.history.parts(*where)
-    elif kinds <= {*ADDED, *UNORDERED}:
-        parts = [how.history.loose(*where)]
-    else:
-        parts = [how.history.select(*where)]
+    ordered = {measure.operation for measure in measures} - {*ADDED, *UNORDERED}
+    part = how.history.select(*where) if ordered else how.history.loose(*where)
     grid = how.grid(len(asked.chosen))
-    for number, part in enumerate(parts):
-        cuts: dict[Expression | None, Cut] = {}
-        for measure in measures:
-            needs = measure.value
-            if needs is not None and part.complete(needs):
-                needs = None
-            if needs not in cuts:
-                windows = {w for m in measures for w, _ in m.windows}
-                spells = _shifted(part.spells(term, needs), part.line, asked.own)
-                cuts[needs] = Cut(grid, spells, tuple(windows))
-            _measure(cuts[needs], part, term, measure, values, add=number > 0)
+    cuts: dict[Expression | None, Cut] = {}
     for measure in measures:
-        if measure.operation == "sum":
-            assert measure.value is not None
-            values[[row for _, row in measure.windows]] /= SCALES[measure.value.kind]
+        needs = measure.value
+        if needs is not None and part.complete(needs):
+            needs = None
+        if needs not in cuts:
+            windows = {w for m in measures for w, _ in m.windows}
+            spells = _shifted(part.spells(term, needs), part.line, asked.own)
+            cuts[needs] = Cut(grid, spells, tuple(windows))
+        _measure(cuts[needs], part, term, measure, values)
 
 
-def _measure(cut: Cut, part: Part, term: Term, measure: Measure, values: Floats, add: bool) -> None:
-    """One measure, window by window, into its rows; added to what is there, for a further part.
-
-    Sums are of integers here, and scaled when all parts are in.
-    """
+def _measure(cut: Cut, part: Part, term: Term, measure: Measure, values: Floats) -> None:
+    """One measure, window by window, into its rows."""
     operation, value = measure.operation, measure.value
     windows = [window for window, _ in measure.windows]
     found: dict[Window, Values]
@@ -233,11 +217,16 @@ def _measure(cut: Cut, part: Part, term: Term, measure: Measure, values: Floats,
         scale = SCALES[value.kind]
         best = cut.largest(sign * part.whole_numbers(value), windows)
         found = {w: _extreme(sign * v, scale, v) for w, v in best.items()}
+    _put(measure, found, values)
+
+
+def _put(measure: Measure, found: Mapping[Window, Values], values: Floats) -> None:
+    """What was found of each window into its row; sums, added up as integers, are scaled."""
     for window, row in measure.windows:
-        if add:
-            values[row] += found[window].reshape(-1)
-        else:
-            values[row] = found[window].reshape(-1)
+        values[row] = found[window].reshape(-1)
+        if measure.operation == "sum":
+            assert measure.value is not None
+            values[row] /= SCALES[measure.value.kind]
 
 
 def _extreme(best: Ints, scale: float, found: Ints) -> Floats:
@@ -281,8 +270,23 @@ def _shifted(spells: Spells, line: Ints, own: Ints | None) -> Spells:
     return Spells(line, spells.lo - told, hi, spells.at - told, spells.plain)
 
 
-def _of_customer(key: Key | None) -> bool:
-    return key is not None and key.name == "customer_id"
+def of_customer(term: Term) -> bool:
+    """Whether the term is about a customer's own rows, not a group's."""
+    return term.key is not None and term.key.name == "customer_id"
+
+
+def _from_totals(
+    totals: Totals | None, term: Term, measure: Measure, asked: Asked, values: Floats
+) -> None:
+    """A group's sums, as they were added up over all shards."""
+    assert totals is not None
+    names = (
+        EVERYBODY[np.zeros(len(asked.chosen), int)]
+        if term.key is None
+        else (asked.names[asked.chosen])
+    )
+    windows = [window for window, _ in measure.windows]
+    _put(measure, totals.sums(term, measure.operation, measure.value, names, windows), values)
 
 
 def _from_timeline(
@@ -301,12 +305,7 @@ def _from_timeline(
         assert value is not None
         weights = keyed.whole.whole_numbers(value)
     name = (measure.operation, value if measure.operation == "sum" else None)
-    found = timeline.sums(name, weights, windows, lines, asked.own)
-    for window, row in measure.windows:
-        values[row] = found[window]
-        if measure.operation == "sum":
-            assert value is not None
-            values[row] /= SCALES[value.kind]
+    _put(measure, timeline.sums(name, weights, windows, lines, asked.own), values)
 
 
 def _look_up(how: Evaluation, lookup: Lookup, asked: Asked, values: Floats) -> None:
@@ -345,7 +344,7 @@ def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Floats) -> No
             values[into] = np.where(count == 0, np.nan, best)
 
 
-def group_names(history: Histories, term: Term | None) -> Values:
+def group_names(history: History, term: Term | None) -> Values:
     """The texts that a link's codes stand for."""
     if term is None:
         return EVERYBODY

@@ -21,7 +21,7 @@ remembers what follows from its rows alone: from when until when each counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -249,10 +249,6 @@ class History:
             at: slice | Ints = slice(None) if known.all() else np.flatnonzero(known)
             self._loose[source, key] = Part(Loose(rows), at, line[at])
         return self._loose[source, key]
-
-    def parts(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Iterator[Part]:
-        """``loose`` piece by piece: of a history in memory there is one piece."""
-        yield self.loose(source, key, names, chosen)
 
 
 def _order(codes: Ints, times: Ints, position: Ints) -> Ints:

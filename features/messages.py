@@ -98,6 +98,9 @@ class WithTexts:
     def file(self, name: str) -> Path | None:
         return None if name in DERIVED else self.base.file(name)
 
+    def seen_from_birth(self, name: str) -> bool:
+        return self.base.seen_from_birth(name)
+
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         derived = DERIVED.get(name, {})
         wanted = None if columns is None else [*columns]
@@ -144,6 +147,9 @@ class WithReadComplaints:
 
     def file(self, name: str) -> Path | None:
         return None if name == "tickets" else self.base.file(name)
+
+    def seen_from_birth(self, name: str) -> bool:
+        return self.base.seen_from_birth(name)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         if name != "tickets" or (columns is not None and "is_complaint" not in columns):

@@ -1,5 +1,8 @@
 """Feature sets on disk: a folder per as-of time, written shard by shard, kept while it holds.
 
+``presage features --write`` makes them, for whoever studies or trains elsewhere, on the path that
+training takes (``compute.in_shards``).
+
 A set is named by what it was made of: the view's fingerprint, what the tables tell that was known
 at T (``Snapshot.known_at``), and T. So tomorrow's run finds the sets of all earlier times as they
 are and computes tomorrow's only; a correction of an old row changes the sets that knew it, and no
@@ -12,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,29 +24,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.arrays import Floats, Ints, Values
+from data.arrays import Ints, Values
 from data.errors import DamagedFile, DataError
 from data.files import publish, sha256_of, staging_folder, write_whole
 from data.settings_tree import Engine
 from data.snapshot import Snapshot
 from data.tables import columns_of
 from features.asof import microseconds
-from features.evaluate import Shared
-from features.expression import Column
-from features.prepare import Files, customers_of, prepare
-from features.program import Program, compiled
-from features.shards import Shards
-from features.spec import Feature, FeatureView, Term
-from features.spine import Membership, membership
+from features.compute import ROW_BYTES, WORKING_MEMORY, Asked, in_shards, shards_within
+from features.program import Program
+from features.spec import FeatureView
+from features.spine import Membership, membership, names_of
 
 FORMAT = 1
-ROW_BYTES = 120
-"""Memory that a row of a shard takes while it is evaluated, over all sources: reckoned."""
-VALUE_BYTES = 24
-"""Memory that a feature of a customer at a time takes while it is evaluated: reckoned."""
-WRITTEN_BYTES = 10
-"""Memory that a feature of a customer at a time takes until its file is written: reckoned."""
-MOST_LINES = 65_536
+VALUE_BYTES = 10
+"""Memory that a feature of a customer at a time takes until its file is written: measured."""
 
 Progress = Callable[[float, str], None]
 
@@ -73,7 +68,7 @@ class FeatureSet:
             if isinstance(frame[name].dtype, pd.CategoricalDtype):
                 used = sorted(map(str, frame[name].cat.remove_unused_categories().cat.categories))
                 frame[name] = frame[name].cat.set_categories(pd.Index(used, dtype="str"))
-        return frame
+        return frame.sort_values("customer_id", kind="stable", ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -99,20 +94,18 @@ def write_sets(
     engine: Engine,
     *,
     active_within_days: int | None = None,
-    lines: int | None = None,
     progress: Progress | None = None,
 ) -> list[FeatureSet]:
     """The sets of these times, in their order; those that are there already are reused.
 
-    Customers are those of ``spine.customers_at``. Memory stays below ``engine.memory_limit_gb``:
-    so many customers are computed at a time, or ``lines`` of them.
+    Customers are those of ``spine.customers_at``. Memory stays below ``engine.memory_limit_gb``.
     Raises DataError where no customer is known, DamagedFile for a set that was changed on disk.
     """
     _check(view, snapshot)
     places = {t: _place(view, snapshot, t, folder, active_within_days) for t in as_ofs}
     missing = sorted({t for t, place in places.items() if not _is_there(place)})
     if missing:
-        _write(view, snapshot, missing, places, engine, active_within_days, lines, progress)
+        _write(view, snapshot, missing, places, engine, active_within_days, progress)
     return [open_set(places[t]) for t in as_ofs]
 
 
@@ -131,17 +124,17 @@ def estimate(
     tables = {t for f in view.features for term in f.node.terms() for t in term.source.tables}
     events = sum(snapshot.rows(name) for name in tables)
     customers = snapshot.rows("customers") or snapshot.rows("orders")
-    lines = _lines(events, customers, len(view) * max(1, len(missing)), engine)
     cells = customers * len(view) * len(missing)
-    held = lines * (events / max(1, customers) * ROW_BYTES)
+    shards = _shards(view, snapshot, len(missing), engine)
+    held = (events * ROW_BYTES + cells * VALUE_BYTES) / shards
     return Estimate(
         sets=len(missing),
         reused=len(places) - len(missing),
         customers=customers,
         events=events if missing else 0,
         features=len(view),
-        shards=-(-customers // lines) if missing else 0,
-        memory_bytes=int(held + _working_bytes(engine) + 4e8) if missing else 0,
+        shards=shards if missing else 0,
+        memory_bytes=int(held + WORKING_MEMORY + 2e8) if missing else 0,
         disk_bytes=int(cells * 1.5),
         cpu_seconds=events * len(view) * 6e-9 + cells * 1.5e-8 if missing else 0.0,
     )
@@ -203,15 +196,12 @@ def _place(
     return folder / f"{as_of:%Y-%m-%dT%H%M%S}-{digest}"
 
 
-def _working_bytes(engine: Engine) -> float:
-    return min(3e8, engine.memory_limit_gb * 1e9 / 8)
-
-
-def _lines(events: int, customers: int, values: int, engine: Engine) -> int:
-    """Customers in a shard, so that its rows, and what is written of it, take an eighth of the
-    memory each at most. ``values``: features x times of a customer."""
-    a_customer = max(1.0, events / max(1, customers) * ROW_BYTES, values * WRITTEN_BYTES)
-    return int(max(64, min(MOST_LINES, engine.memory_limit_gb * 1e9 / 8 / a_customer)))
+def _shards(view: FeatureView, snapshot: Snapshot, times: int, engine: Engine) -> int:
+    """So many that the rows of one, and what is written of it, stay within the memory."""
+    limit = engine.memory_limit_bytes
+    customers = snapshot.rows("customers") or snapshot.rows("orders")
+    written = customers * len(view) * times * VALUE_BYTES
+    return max(shards_within(view, snapshot, limit // 2), -(-written // (limit // 4)))
 
 
 def _write(
@@ -221,83 +211,61 @@ def _write(
     places: Mapping[datetime, Path],
     engine: Engine,
     active_within_days: int | None,
-    lines: int | None,
     progress: Progress | None,
 ) -> None:
     tell = progress or (lambda share, what: None)
     times = np.array([microseconds(t) for t in as_ofs], dtype=np.int64)
     who = membership(snapshot, active_within_days)
-    nodes = tuple(dict.fromkeys([*(f.node for f in view.features), *who.nodes]))
-    program = compiled(nodes)
-    # the engine that streams the rows shares the memory with what is made of them
-    files = Files(snapshot, replace(engine, memory_limit_gb=engine.memory_limit_gb / 2))
-    names = customers_of(files)
-    if not len(names):
-        raise DataError("no customer is known; nothing can be computed")
-    events = sum(
-        snapshot.rows(n) for n in {t for s in program.streams for t in s.term.source.tables}
-    )
-    lines = lines or _lines(events, len(names), len(view) * len(times), engine)
-    parent = places[as_ofs[0]].parent
+    every = FeatureView((*view.features, *who.features))
+    count = _shards(every, snapshot, len(times), engine)
     with ExitStack() as stack:
-        parent.mkdir(parents=True, exist_ok=True)
-        rows = stack.enter_context(staging_folder(parent / "rows"))
         staged = [stack.enter_context(staging_folder(places[t])) for t in as_ofs]
-        prepared = prepare(
-            nodes, files, times, names, rows, lines=lines,
-            progress=lambda share, what: tell(share / 2, what),
-        )  # fmt: skip
-        shards = Shards(prepared)
+        tell(0.0, "reading")
+        limit = engine.memory_limit_bytes // 2
+        shards = stack.enter_context(in_shards(every, snapshot, times, limit, count))
         writers = [
-            _Writer(view, shards, program, folder, t)
-            for folder, t in zip(staged, as_ofs, strict=True)
+            _Writer(view, shards.program, at, t) for at, t in zip(staged, as_ofs, strict=True)
         ]
-        groups: dict[Any, Floats] = {}
-        for shard in range(prepared.shards):
-            history, customers = shards.history(shard)
-            shared = Shared(history, times, groups, everybody=shards)
-            _shard(shared, program, who, customers, writers, _slots(engine, program, times))
-            for writer in writers:
-                writer.close_part(shard)
-            tell(0.5 + (shard + 1) / prepared.shards / 2, "computing")
-        for t, folder, writer in zip(as_ofs, staged, writers, strict=True):
+        for number in range(shards.count):
+            asked = shards.asked(number)
+            names = names_of(asked.history, [node.source for node in who.here])
+            names = names[shards.owners(names) == number]
+            if len(names):
+                _shard(asked, who, names, times, writers)
+                for writer in writers:
+                    writer.close_part(number)
+            tell(0.2 + 0.8 * (number + 1) / shards.count, "computing")
+        if not any(writer.files for writer in writers):
+            raise DataError("no customer is known; nothing can be computed")
+        for t, at, writer in zip(as_ofs, staged, writers, strict=True):
             manifest = writer.manifest(view, snapshot)
-            write_whole(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
-            publish(folder, places[t])
-
-
-def _slots(engine: Engine, program: Program, times: Ints) -> int:
-    """Customers at a time within a shard."""
-    return max(64, int(_working_bytes(engine) / (VALUE_BYTES * program.size * len(times))))
+            write_whole(at / "manifest.json", json.dumps(manifest, indent=1).encode())
+            publish(at, places[t])
 
 
 def _shard(
-    shared: Shared,
-    program: Program,
-    who: Membership,
-    customers: Values,
-    writers: Sequence[_Writer],
-    lines: int,
+    asked: Asked, who: Membership, customers: Values, times: Ints, writers: Sequence[_Writer]
 ) -> None:
+    """Hands the customers there were at each time to the writers, with their features."""
+    shared = asked.shared(times)
+    lines = max(64, asked.slots // len(times))
     for low in range(0, len(customers), lines):
         chosen = np.arange(low, min(low + lines, len(customers)))
-        found = shared.values(program, customers, chosen)
-        there = who.there(program, found).reshape(len(chosen), len(writers))
+        found = shared.values(asked.program, customers, chosen)
+        there = who.there(asked.program, found).reshape(len(chosen), len(times))
         # by time and feature, so that a column of a set is read in one go
-        table = found[writers[0].rows_of].reshape(-1, len(chosen), len(writers))
+        table = found[writers[0].rows_of].reshape(-1, len(chosen), len(times))
         by_time = np.ascontiguousarray(table.transpose(2, 0, 1), dtype=np.float32)
         for number, writer in enumerate(writers):
             here = np.flatnonzero(there[:, number])
-            writer.put(customers[chosen[here]], by_time[number], here)
+            writer.put(customers[chosen[here]], by_time[number], here, asked.texts)
 
 
 class _Writer:
     """The files of one set in the making: a row group per piece, a file per shard."""
 
-    def __init__(
-        self, view: FeatureView, shards: Shards, program: Program, folder: Path, as_of: datetime
-    ) -> None:
-        self.view, self.shards, self.folder, self.as_of = view, shards, folder, as_of
+    def __init__(self, view: FeatureView, program: Program, folder: Path, as_of: datetime) -> None:
+        self.view, self.folder, self.as_of = view, folder, as_of
         self.rows_of = [program.row[feature.node] for feature in view.features]
         self.texts = [feature.name for feature in view.features if feature.categorical]
         self.pieces: list[Any] = []
@@ -305,7 +273,11 @@ class _Writer:
         self.rows = 0
 
     def put(
-        self, customers: Values, found: npt.NDArray[np.float32], here: npt.NDArray[np.intp]
+        self,
+        customers: Values,
+        found: npt.NDArray[np.float32],
+        here: npt.NDArray[np.intp],
+        texts: Mapping[str, Values],
     ) -> None:
         """Adds customers with the columns ``here`` of ``found`` (features x customers)."""
         import pyarrow as pa
@@ -317,19 +289,10 @@ class _Writer:
         for feature, row in zip(self.view.features, found, strict=True):
             values = row.take(here)
             columns[feature.name] = (
-                self._texts(feature, values) if feature.name in self.texts else pa.array(values)
+                _texts(values, texts[feature.name]) if feature.categorical else pa.array(values)
             )
         self.pieces.append(pa.table(columns))
         self.rows += len(here)
-
-    def _texts(self, feature: Feature, values: npt.NDArray[np.float32]) -> Any:
-        import pyarrow as pa
-
-        term = feature.node
-        assert isinstance(term, Term) and isinstance(term.value, Column)
-        codes = values.astype(np.int32)
-        texts = pa.array(self.shards.categories(term.source, term.value), pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts)
 
     def close_part(self, shard: int) -> None:
         """Writes what was put as one file."""
@@ -354,3 +317,13 @@ class _Writer:
             "snapshot": snapshot.fingerprint,
             "files": self.files,
         }
+
+
+def _texts(values: npt.NDArray[np.float32], texts: Values) -> Any:
+    """Codes (-1: null) into ``texts`` as an Arrow dictionary."""
+    import pyarrow as pa
+
+    codes = values.astype(np.int32)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, mask=codes < 0), pa.array(texts, pa.string())
+    )

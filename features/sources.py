@@ -28,7 +28,7 @@ from data.arrays import Ints
 from data.contract import TABLES
 from data.errors import DataError, DefinitionError, did_you_mean
 from data.tables import ROW, Tables
-from features.asof import NEVER, spans, times_of
+from features.asof import NEVER, spans, spans_from_birth, times_of
 from features.expression import Column, Joint, Key, Value, joined, read_columns
 
 
@@ -161,17 +161,31 @@ def read_rows(tables: Tables, needed: Mapping[Source, Iterable[Key]]) -> dict[So
     return found
 
 
+def columns_by_table(needed: Mapping[Source, Iterable[Key]]) -> dict[str, set[Column]]:
+    """The columns of each table that sources with these columns and joints are made of."""
+    found: dict[str, set[Column]] = {}
+    for source, columns in needed.items():
+        for column in {*read_columns(columns), source.time}:
+            found.setdefault(column.table, set()).add(column)
+        for name in source.tables if source.beside else ():
+            found.setdefault(name, set()).add(Column(name, source.link))
+        if source.latest:
+            found[source.beside] |= _of_latest(source)
+    return found
+
+
+def names_to_read(tables: Tables, name: str, columns: Iterable[Column]) -> list[str]:
+    """The columns of a table's frame that tell these, and when each row is seen."""
+    contract = TABLES[name]
+    facts = {column.known_at for column in columns if column.known_at}
+    birth = {contract.birth} if contract.birth else set()
+    versions = set() if tables.seen_from_birth(name) else {*contract.key, "recorded_at", "deleted"}
+    return [*sorted({*(column.name for column in columns), *facts, *birth, *versions}), ROW]
+
+
 def _read_columns(tables: Tables, needed: Mapping[Source, set[Column]]) -> dict[Source, Rows]:
     wanted = {source: {*columns, source.time} for source, columns in needed.items()}
-    per_table: dict[str, set[Column]] = {}
-    for source, columns in wanted.items():
-        for column in columns:
-            per_table.setdefault(column.table, set()).add(column)
-        for name in source.tables if source.beside else ():
-            per_table.setdefault(name, set()).add(Column(name, source.link))
-        if source.latest:
-            per_table[source.beside] |= _of_latest(source)
-    whole = {name: _read(tables, name, columns) for name, columns in per_table.items()}
+    whole = {n: _read(tables, n, columns) for n, columns in columns_by_table(wanted).items()}
     out: dict[Source, Rows] = {}
     for source, columns in wanted.items():
         own = whole[source.table]
@@ -201,12 +215,12 @@ def _read(tables: Tables, name: str, columns: set[Column]) -> Rows:
     if not tables.has(name):
         nothing = np.array([], dtype=np.int64)
         return Rows(nothing, nothing, nothing, {column: _no_value(column) for column in columns})
-    contract = TABLES[name]
-    facts = {column.known_at for column in columns if column.known_at}
-    birth = {contract.birth} if contract.birth else set()
-    needed = {*(column.name for column in columns), *facts, *contract.key, *birth}
-    frame = tables.frame(name, [*sorted(needed), "recorded_at", "deleted", ROW])
-    seen = spans(frame, name)
+    frame = tables.frame(name, names_to_read(tables, name, columns))
+    birth = TABLES[name].birth
+    if birth is not None and tables.seen_from_birth(name):
+        seen = spans_from_birth(times_of(frame[birth]))
+    else:
+        seen = spans(frame, name)
     frame = frame.iloc[seen.rows] if len(seen.rows) < len(frame) else frame
     values: dict[Key, Value] = {}
     for column in columns:

@@ -27,10 +27,10 @@ from data.arrays import Floats
 from data.errors import DataError
 from data.tables import Tables
 from features.asof import microseconds
-from features.evaluate import Shared
+from features.compute import in_shards
 from features.history import History
 from features.language import count, now
-from features.program import Program, compiled
+from features.program import Program
 from features.sources import (
     ARTICLE_EVENTS,
     BOT_SESSIONS,
@@ -49,32 +49,44 @@ ACTIVITY = (ORDERS, USAGE, TICKETS, BOT_SESSIONS, FEEDBACK, ARTICLE_EVENTS)
 
 
 def customers_at(
-    tables: Tables, as_ofs: Sequence[datetime], active_within_days: int | None = None
+    tables: Tables,
+    as_ofs: Sequence[datetime],
+    active_within_days: int | None = None,
+    *,
+    memory_limit: int | None = None,
 ) -> pd.DataFrame:
     """Every (customer_id, as_of) signed up and not closed as of T, by T and then customer_id.
 
     Without a customers table: everybody seen before T in orders, usage or tickets. With
     ``active_within_days`` only those with an order, use, ticket, bot session, feedback or article
     view in that many days before T. ``as_of`` is datetime64[us]; equal times are taken once.
+    ``memory_limit``: as in ``compute``.
     """
     moments = np.unique(np.array([microseconds(t) for t in as_ofs], dtype=np.int64))
     who = membership(tables, active_within_days)
-    history = History.read(FeatureView(who.features), tables)
-    names = _names(history, [node.source for node in who.here])
-    program = compiled(who.nodes)
-    keep = who.there(
-        program, Shared(history, moments).values(program, names, np.arange(len(names)))
-    )
-    time, line = np.nonzero(keep.reshape(len(names), len(moments)).T)
+    found, times = [], []
+    with in_shards(FeatureView(who.features), tables, moments, memory_limit) as shards:
+        for number in range(shards.count):
+            asked = shards.asked(number)
+            names = names_of(asked.history, [node.source for node in who.here])
+            names = names[shards.owners(names) == number]
+            values = asked.shared(moments).values(asked.program, names, np.arange(len(names)))
+            keep = who.there(asked.program, values).reshape(len(names), len(moments))
+            line, time = np.nonzero(keep)
+            found.append(names[line])
+            times.append(moments[time])
+    name, when = np.concatenate(found), np.concatenate(times)
+    order = np.lexsort((name.astype(str), when))
     return pd.DataFrame(
         {
-            "customer_id": pd.Series(names[line], dtype="str"),
-            "as_of": moments[time].astype("datetime64[us]"),
+            "customer_id": pd.Series(name[order], dtype="str"),
+            "as_of": when[order].astype("datetime64[us]"),
         }
     )
 
 
-def _names(history: History, sources: Sequence[Source]) -> npt.NDArray[np.object_]:
+def names_of(history: History, sources: Sequence[Source]) -> npt.NDArray[np.object_]:
+    """The customers whom rows of these sources name, in order."""
     found: set[str] = set()
     for source in sources:
         found.update(history.rows(source).column(source["customer_id"]).categories)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from data.folder import STATE
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
 from pipelines.exclusive import TRAINING, WRITING, writing
@@ -216,10 +217,11 @@ def plain(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def run(name: str, report: Progress, **parameters: Any) -> Result:
-    """Run a flow: in Prefect where its API answers, else without, saying so in one line."""
-    from pipelines.wiring import prefect_api
+    """Run a flow: in the workspace's Prefect where that answers, else without, saying so in one
+    line."""
+    from pipelines.wiring import prefect_of
 
-    api = prefect_api()
+    api = prefect_of(Path(parameters["workspace"]) / STATE)
     if api is None:
         say("no Prefect API is reachable: running without it (`presage up` starts one)")
         return run_plainly(name, report, parameters)

@@ -14,6 +14,7 @@ from data.errors import PresageError, UsageError
 from data.store import list_keys, open_store
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
+from pipelines.flow_server import origins
 from pipelines.processes import (
     PACKAGES,
     Process,
@@ -24,7 +25,13 @@ from pipelines.processes import (
     until_signalled,
     watch,
 )
-from pipelines.wiring import prefect_environment
+from pipelines.wiring import (
+    key_file,
+    local_prefect,
+    prefect_client,
+    prefect_server,
+    remember_prefect,
+)
 from serving.published import Kind, pointer
 
 API_UP_SECONDS = 120.0
@@ -92,6 +99,8 @@ def up(
                 address = (process.url or "").removesuffix("/api/health").removesuffix("/health")
                 say(f"{process.name:<10} up{': ' + address if address else ''}")
             if process.name == "Prefect":
+                say(f"{'':<10} it asks for a key: {key_file(workspace.state_dir)}")
+                remember_prefect(workspace.state_dir, prefect_port)
                 processes.append(start_schedules(workspace, prefect_port))
 
         try:
@@ -106,6 +115,7 @@ def up(
                 stopped=stopped,
             )
         finally:
+            remember_prefect(workspace.state_dir, None)
             stop_all(processes)
     return Result({"stopped": True}, ["all stopped"])
 
@@ -129,14 +139,10 @@ def start_api(workspace: Workspace, host: str, port: int, clock: datetime | None
 
 def start_prefect(workspace: Workspace, port: int) -> Process:
     """Prefect's server and UI, its database below ``.presage/prefect``."""
-    command = python("prefect", "server", "start")
-    command += ["--host", "127.0.0.1", "--port", str(port)]
+    command = python("pipelines.flow_server", str(port))
     log = workspace.state_dir / "logs" / "prefect.log"
-    environ = {
-        **prefect_environment(workspace.state_dir, port),
-        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
-    }
-    url = f"http://127.0.0.1:{port}/api/health"
+    environ = prefect_server(workspace.state_dir, port, origins(port))
+    url = f"{local_prefect(port)}/health"
     return start("Prefect", command, log, url=url, environ=environ, folder=work_folder(workspace))
 
 
@@ -144,7 +150,8 @@ def start_schedules(workspace: Workspace, prefect_port: int) -> Process:
     """The process that runs the nightly and weekly flows when they are due."""
     command = python("pipelines.schedules", str(workspace.path))
     log = workspace.state_dir / "logs" / "schedules.log"
-    environ = {**ONE_THREAD, **prefect_environment(workspace.state_dir, prefect_port)}
+    client = prefect_client(workspace.state_dir, local_prefect(prefect_port))
+    environ = {**ONE_THREAD, **client}
     return start("Schedules", command, log, environ=environ, folder=work_folder(workspace))
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from data.settings import ServiceLevel, Settings
-from data.simulate import Company
+from data.simulate import Company, DayOutcome
+from models.bootstrap import bootstrap
 from models.queueing import BacklogGrid, due_seconds
 from serving.staffing.hours import local_days, open_seconds
 
@@ -24,37 +26,52 @@ def staffed_as_planned(
     """What customers got over ``days`` in ``futures`` different futures of ``company``.
 
     The company rosters by the hour, so the plan's intervals must be hours. A row per channel:
-    ``channel, contacts, promised, achieved, days_kept, confidence, reachable, lost_share``.
-    ``promised`` and ``achieved`` are shares answered in time, ``reachable`` the most that any
-    staffing could, ``days_kept`` the share of days that kept the promise and ``confidence`` what
-    share the plan expects to.
+    ``channel, contacts, promised, achieved, achieved_low, achieved_high, days_kept, confidence,
+    reachable, lost_share, occupancy``. ``promised`` and ``achieved`` are shares answered in time
+    (``achieved_low`` and ``_high``: the 95 % interval over resampled days), ``reachable`` the most
+    that any staffing could, ``days_kept`` the share of days that kept the promise and
+    ``confidence`` what share the plan expects to; ``occupancy`` is handling over available time.
     """
     staffing = plan.rename(columns={"agents_net": "agents"})[["channel", "starts_at", "agents"]]
     start = pd.Timestamp(plan["starts_at"].min())
-    judged = pd.concat(
-        [_judged(company.clone(seed=future), staffing, settings, start, days).assign(future=future)
-         for future in range(1, futures + 1)],
-        ignore_index=True,
-    )  # fmt: skip
+    end = start + pd.Timedelta(days=days)
+    planned = plan[plan["starts_at"] < end]
+    parts, work = [], pd.DataFrame()
+    for future in range(1, futures + 1):
+        run = _run(company.clone(seed=future), staffing, days)
+        parts.append(_judged(run, settings, start).assign(future=future))
+        work = work.add(_work(run), fill_value=0.0)
+    judged = pd.concat(parts, ignore_index=True)
     judged["day"] = local_days(judged["opened_at"].to_numpy(), settings.company.time_zone)
     rows = []
     for channel, part in judged.groupby("channel"):
         level = settings.service_levels[str(channel)]
-        daily = part.groupby(["future", "day"])["good"].mean()
-        expected = plan.loc[plan["channel"] == channel, "confidence"]
+        each = part.groupby(["future", "day"])
+        daily, days_of = each["good"].mean(), each.ngroup()
+        good = part["good"].to_numpy(np.float64)
+        share = bootstrap(_mean_share, good, good, groups=days_of.to_numpy())
+        mine = planned[planned["channel"] == channel]
+        expected = mine.loc[mine["confidence"].notna() & (mine["volume"] > 0), "confidence"]
         rows.append(
             {
                 "channel": channel,
                 "contacts": len(part),
                 "promised": level.share,
-                "achieved": float(part["good"].mean()),
+                "achieved": share.estimate,
+                "achieved_low": share.low,
+                "achieved_high": share.high,
                 "days_kept": float((daily >= level.share - 1e-9).mean()),
                 "confidence": float(expected.mean()),
-                "reachable": _reachable(plan[plan["channel"] == channel]),
+                "reachable": _reachable(mine),
                 "lost_share": float(part["abandoned_at"].notna().mean()),
+                "occupancy": float(work["busy"][channel] / max(work["staffed"][channel], 1e-9)),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _mean_share(y: Floats, prediction: Floats, *, weights: Floats) -> float:
+    return float(np.average(y, weights=weights))
 
 
 def _reachable(plan: pd.DataFrame) -> float:
@@ -64,11 +81,22 @@ def _reachable(plan: pd.DataFrame) -> float:
     return float(np.average(told["reachable"], weights=told["volume"]))
 
 
-def _judged(
-    company: Company, staffing: pd.DataFrame, settings: Settings, start: pd.Timestamp, days: int
-) -> pd.DataFrame:
+def _run(company: Company, staffing: pd.DataFrame, days: int) -> list[DayOutcome]:
+    return [company.step(staffing=staffing) for _ in range(days)]
+
+
+def _work(run: list[DayOutcome]) -> pd.DataFrame:
+    """Agents' hours by channel: ``busy`` with contacts, and ``staffed``."""
+    hours = {
+        "busy": np.sum([day.load.sum(axis=1) for day in run], axis=0),
+        "staffed": np.sum([day.agents.sum(axis=1) for day in run], axis=0),
+    }
+    return pd.DataFrame(hours, index=list(run[0].words.channels))
+
+
+def _judged(run: list[DayOutcome], settings: Settings, start: pd.Timestamp) -> pd.DataFrame:
     """The contacts of one future, each with ``good``: answered in time."""
-    run = [company.step(staffing=staffing) for _ in range(days)]
+    days = len(run)
     came = pd.concat([day.contacts() for day in run], ignore_index=True)
     answers = pd.concat(
         pd.DataFrame(

@@ -1,14 +1,23 @@
-"""Settings and environment to everything that talks to the outside: Prefect, MLflow, the store."""
+"""Which Prefect a workspace's flows run in: the one that is configured, or the one of ``up``.
+
+``PREFECT_API_URL`` names a server of one's own. Without it, ``presage up`` starts one for the
+workspace and writes its address and key below ``.presage/prefect``, so that verbs in another
+terminal run in it. Nothing else is looked for.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import secrets
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from data.settings import environment
+from data.files import write_whole
+from data.settings import environment, set_environment
 
-LOCAL_PREFECT = "http://127.0.0.1:4200/api"
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
@@ -17,32 +26,85 @@ QUIET = {
 }
 
 
-def prefect_api(timeout_seconds: float = 1.0) -> str | None:
-    """The address of a Prefect API that answers, or None.
+def prefect_of(state_dir: Path, timeout_seconds: float = 1.0) -> str | None:
+    """The address of the Prefect API that this workspace's flows run in, if it answers.
 
-    ``PREFECT_API_URL`` where it is set, else the address that ``presage up`` starts one at.
+    Sets the environment that Prefect's client reads, so it is called before its first import.
     """
     configured = environment("PREFECT_API_URL")
-    url = configured or LOCAL_PREFECT
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=timeout_seconds) as answer:
-            healthy = answer.status == 200
-    except (urllib.error.URLError, OSError, ValueError):
-        healthy = False
-    if not healthy:
+    url = configured or _address_of_up(state_dir)
+    if url is None or not _answers(url, timeout_seconds):
         return None
-    quiet_prefect(url)
+    own = {} if configured else prefect_client(state_dir, url)
+    set_environment({"PREFECT_API_URL": url, **own, **QUIET})
     return url
 
 
-def quiet_prefect(url: str) -> None:
-    """Keep Prefect on this machine and its console ours; before its first import."""
-    from data.settings import set_environment
+def prefect_client(state_dir: Path, url: str) -> dict[str, str]:
+    """The environment of a process that calls the workspace's own Prefect."""
+    return {
+        "PREFECT_API_URL": url,
+        "PREFECT_API_AUTH_STRING": prefect_key(state_dir),
+        "PREFECT_HOME": str(state_dir / "prefect"),
+        **QUIET,
+    }
 
-    set_environment({"PREFECT_API_URL": url, **QUIET})
+
+def prefect_server(state_dir: Path, port: int, origins: tuple[str, ...]) -> dict[str, str]:
+    """The environment of the workspace's own Prefect server."""
+    url = local_prefect(port)
+    return {
+        **prefect_client(state_dir, url),
+        "PREFECT_SERVER_API_AUTH_STRING": prefect_key(state_dir),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
+        "PREFECT_UI_API_URL": url,
+    }
 
 
-def prefect_environment(state_dir: Path, port: int) -> dict[str, str]:
-    """The environment of Prefect's own processes: all it keeps below ``state_dir``."""
-    url = f"http://127.0.0.1:{port}/api"
-    return {"PREFECT_API_URL": url, "PREFECT_HOME": str(state_dir / "prefect"), **QUIET}
+def local_prefect(port: int) -> str:
+    """The address of the API of a Prefect server on this machine."""
+    return f"http://127.0.0.1:{port}/api"
+
+
+def prefect_key(state_dir: Path) -> str:
+    """``admin:SECRET``, the workspace's own, written once; only its owner may read the file."""
+    file = key_file(state_dir)
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = file.with_name(f"key.{secrets.token_hex(8)}")
+        write_whole(draft, f"admin:{secrets.token_urlsafe(24)}".encode(), 0o600)
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)  # the first of several at once stays
+        draft.unlink()
+    return file.read_text().strip()
+
+
+def key_file(state_dir: Path) -> Path:
+    """Where the key of the workspace's Prefect server lies."""
+    return state_dir / "prefect" / "key"
+
+
+def remember_prefect(state_dir: Path, port: int | None) -> None:
+    """Write where ``up`` has started the workspace's Prefect; None: it has ended."""
+    file = state_dir / "prefect" / "address.json"
+    if port is None:
+        file.unlink(missing_ok=True)
+    else:
+        write_whole(file, json.dumps({"url": local_prefect(port)}).encode())
+
+
+def _address_of_up(state_dir: Path) -> str | None:
+    file = state_dir / "prefect" / "address.json"
+    try:
+        url = json.loads(file.read_text())["url"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return url if isinstance(url, str) and url.startswith("http://127.0.0.1:") else None
+
+
+def _answers(url: str, timeout_seconds: float) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=timeout_seconds) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False

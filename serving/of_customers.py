@@ -50,6 +50,9 @@ class OfCustomers:
     def file(self, name: str) -> Path | None:
         return None
 
+    def seen_from_birth(self, name: str) -> bool:
+        return self.tables.seen_from_birth(name)
+
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         if name == "order_items":
             frame = self.tables.frame(name, columns)

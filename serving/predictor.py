@@ -26,7 +26,7 @@ from features.messages import WithTexts
 from features.spec import FeatureView
 from features.text import TextModel
 from models.champion import champion
-from models.risk.evidence import evidence, read
+from models.risk.evidence import evidence, read, read_of
 from models.risk.model import RiskModel, load_risk
 from models.risk.words import language_of
 
@@ -105,6 +105,7 @@ class Predictor:
         num_threads: int = 1,
         language: str = "en",
         time_zone: str = "UTC",
+        memory_limit: int | None = None,
     ) -> pd.DataFrame:
         """One row per row of ``spine`` (customer_id, as_of), in its order, with the columns of
         `presage score`; ``reasons`` as JSON text.
@@ -112,11 +113,11 @@ class Predictor:
         ``reasons_for``: only so many of the riskiest get reasons (contributions cost a hundred
         times a score), the others an empty list; None: all do. ``language``: a BCP 47 tag, of
         which en, es and nb are spoken; ``time_zone``: whose days the reasons name. ``history``:
-        tables, or what ``history`` read of them.
+        tables, which are read within ``memory_limit`` bytes, or what ``history`` read of them.
         """
         wanted = self.check_horizons(horizons)
-        rows = history if isinstance(history, History) else self.history(history)
-        features = compute(self.view, spine, rows)
+        tables = history if isinstance(history, History) else self.reads(history)
+        features = compute(self.view, spine, tables, memory_limit=memory_limit)
         told = self.model.predict(features, num_threads=num_threads)
         middle = self.model.horizons[len(self.model.horizons) // 2]
         risk = told[f"risk_{middle}d"].to_numpy()
@@ -125,6 +126,7 @@ class Predictor:
             told_why = np.sort(np.argsort(-risk, kind="stable")[:reasons_for])
         reasons: list[list[dict[str, Any]]] = [[] for _ in range(len(risk))]
         explained, spoken = features.iloc[told_why], language_of(language)
+        rows = tables if isinstance(tables, History) else self._rows_behind(tables, explained)
         found = self.model.reasons(
             explained,
             num_threads=num_threads,
@@ -148,6 +150,9 @@ class Predictor:
         )
         frame["model_version"] = frame["model_version"].astype("str")
         return frame
+
+    def _rows_behind(self, tables: Tables, explained: pd.DataFrame) -> History:
+        return read_of(self.view, tables, explained["customer_id"].to_numpy(dtype=object))
 
     def check_horizons(self, horizons: Sequence[int] | None) -> tuple[int, ...]:
         """The horizons asked for; UsageError for one that the model was not trained on."""

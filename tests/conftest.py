@@ -64,7 +64,8 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not done.exists():
             from data.workspace import set_setting
 
-            presage("simulate", folder, "--customers", 700, "--days", 300, "--seed", 21)
+            # complaints enough that a model shows its gain on the baselines
+            presage("simulate", folder, "--customers", 1000, "--days", 300, "--seed", 21)
             set_setting(folder, "risk.as_ofs", 18)
             set_setting(folder, "volume.horizon_days", 7.0)
             presage("train", folder)

@@ -9,7 +9,7 @@ from data.simulate.company import Company
 from data.simulate.makes import Make, make_of
 from data.simulate.outcome import DayOutcome
 from data.simulate.population import posterior
-from data.simulate.rates import Rates
+from data.simulate.rates import Rates, asking_more
 from data.simulate.truth import best_actions, expected_volume, true_effects, true_probabilities
 from data.simulate.writing import simulate
 
@@ -18,6 +18,7 @@ __all__ = [
     "DayOutcome",
     "Make",
     "Rates",
+    "asking_more",
     "best_actions",
     "expected_volume",
     "make_of",

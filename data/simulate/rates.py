@@ -6,7 +6,7 @@ whole companies of other kinds. The hazard that these numbers enter is stated in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 CHANNELS = ("phone", "email", "chat", "social")
@@ -169,3 +169,28 @@ class Rates:
     effect_fatigue: float = 0.35
     considered_weekly: float = 0.02
     considered_treated: float = 0.5
+
+
+def asking_more(rates: Rates, factor: float) -> Rates:
+    """The same company, whose customers ask ``factor`` times as often; what makes them complain is
+    as it was.
+
+    >>> asking_more(Rates(), 2).q_bill == 2 * Rates().q_bill
+    True
+    """
+    return replace(rates, **{name: factor * getattr(rates, name) for name in ASKED})
+
+
+ASKED = (
+    "q_waiting",
+    "q_due",
+    "q_overdue",
+    "q_item",
+    "q_defective",
+    "q_payment",
+    "q_bill",
+    "q_error",
+    "q_account",
+    "q_product",
+)
+"""The rates of questions, those about our own outreach aside."""

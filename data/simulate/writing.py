@@ -34,7 +34,7 @@ from data.errors import UsageError
 from data.simulate.columns import customers_of, times, words
 from data.simulate.company import Company
 from data.simulate.export import arrow_tables, usage
-from data.simulate.rates import CARRIERS, CHANNELS, PLATFORMS, REGIONS
+from data.simulate.rates import CARRIERS, CHANNELS, PLATFORMS, REGIONS, Rates
 from data.simulate.timeline import COUNTRY, NEVER, OPENING_HOURS, TIME_ZONE
 from data.simulate.truth import best_actions, true_effects, true_probabilities, volume_frame
 
@@ -52,20 +52,21 @@ def simulate(
     progress: Callable[[str], None] | None = None,
     *,
     make: int | None = None,
+    rates: Rates | None = None,
     hazard_every: int = 7,
     truth_runs: int = 2,
 ) -> Company:
     """Write a workspace of a simulated company; the company as it stands after its last day.
 
     ``make``: the kind of company (``makes.py``), which is written to ``truth/make.json`` and into
-    the README beside it; None: the usual one. ``truth_runs``: runs of the world past the end for
-    the effects and probabilities of ``truth/`` (0: neither file). UsageError if the folder already
-    holds tables.
+    the README beside it; None: the usual one, or that of ``rates``. ``truth_runs``: runs of the
+    world past the end for the effects and probabilities of ``truth/`` (0: neither file).
+    UsageError if the folder already holds tables.
     """
     folder = Path(path)
     _refuse_occupied(folder)
     tell = progress or (lambda message: None)
-    company = Company(customers, days, seed, make=make, hazard_every=hazard_every)
+    company = Company(customers, days, seed, make=make, rates=rates, hazard_every=hazard_every)
     from data.workspace import init
 
     init(folder)

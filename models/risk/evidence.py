@@ -27,12 +27,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from data.arrays import Ints as Int64
+from data.arrays import Values
 from data.tables import Tables
 from features.calendar import local_times
-from features.expression import Column
+from features.expression import Column, Key
 from features.history import History, Part, needed_columns
 from features.lengths import DAY
 from features.program import stream_of
+from features.shards import split
 from features.sources import Source, read_rows
 from features.spec import FeatureView, OfEach, Term
 from models.risk.words import amount, say, spoken, words_of
@@ -112,9 +114,25 @@ def read(view: FeatureView, tables: Tables) -> History:
     """The rows that the view's features need and those that reasons name, to be asked many times;
     a feature's value is that of a history without the latter."""
     needed = needed_columns(term for feature in view.features for term in feature.node.terms())
-    for kind, _, term in _picked(view):
-        needed[term.source] |= set(_columns(kind, term.source).values())
+    for source, columns in _named(view).items():
+        needed[source] |= columns
     return History(read_rows(tables, needed)).keep()
+
+
+def read_of(view: FeatureView, tables: Tables, customers: Values) -> History:
+    """The rows that reasons of these customers name, and no others."""
+    needed = _named(view)
+    with split(tables, needed, 1, only=customers) as shards:
+        return History(read_rows(shards.shard(0), needed))
+
+
+def _named(view: FeatureView) -> dict[Source, set[Key]]:
+    """The columns that pick the rows that reasons name, and say them."""
+    picked = list(_picked(view))
+    needed = needed_columns(term for _, _, term in picked)
+    for kind, _, term in picked:
+        needed[term.source] |= set(_columns(kind, term.source).values())
+    return needed
 
 
 def evidence(

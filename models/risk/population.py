@@ -95,15 +95,18 @@ def training_set(
     *,
     progress: Progress | None = None,
     labels_from: Tables | None = None,
+    memory_limit: int | None = None,
 ) -> TrainingSet:
     """Features and labels of everybody at every training time, nothing later than known_as_of.
 
     ``labels_from``: tables whose tickets say what complaints are, if those of features do not.
+    ``memory_limit``: bytes that rows may take beside the set, as in ``features.compute``.
     Where sign-ups seem derived from first tickets, nobody is learned from in the first day of whom
     nothing was seen yet: that they are there would tell that they are about to write.
     """
     times = training_times(tables, known_as_of, horizons, case.risk)
-    spine = customers_at(tables, times, case.risk.active_within_days)
+    active = case.risk.active_within_days
+    spine = customers_at(tables, times, active, memory_limit=memory_limit)
     if suspect_in(tables, known_as_of) is not None:
         spine = settled(spine, tables)
     if spine.empty:
@@ -119,7 +122,8 @@ def training_set(
         known_as_of=known_as_of,
         complaint=case.complaint,
     )
-    return TrainingSet(compute(view, spine, tables, progress=progress), found, known_as_of)
+    features = compute(view, spine, tables, progress=progress, memory_limit=memory_limit)
+    return TrainingSet(features, found, known_as_of)
 
 
 def settled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:

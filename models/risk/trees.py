@@ -10,7 +10,7 @@ slope): whether the level of complaints has moved meanwhile must not decide how 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ def grow(
     import lightgbm
 
     parameters = settings.parameters(objective, matrix.shape[1], seed, num_threads) | more
-    data = _dataset(matrix, y, weights, categorical, offset)
+    data = _dataset(matrix, y, weights, categorical, offset, parameters)
     return lightgbm.train(parameters, data, rounds)
 
 
@@ -108,7 +108,8 @@ def growing(
     import lightgbm
 
     parameters = settings.parameters(objective, matrix.shape[1], seed, num_threads)
-    booster = lightgbm.Booster(parameters, _dataset(matrix, y, weights, categorical, None))
+    data = _dataset(matrix, y, weights, categorical, None, parameters)
+    booster = lightgbm.Booster(parameters, data)
     total = np.zeros(len(held))
     for count in settings.rounds:
         done = booster.current_iteration()
@@ -119,8 +120,18 @@ def growing(
 
 
 def _dataset(
-    matrix: Matrix, y: Array, weights: Array, categorical: Sequence[int], offset: Array | None
+    matrix: Matrix,
+    y: Array,
+    weights: Array,
+    categorical: Sequence[int],
+    offset: Array | None,
+    parameters: Mapping[str, Any],
 ) -> Any:
+    """A Dataset that is built with ``parameters``: a Booster would build it with its defaults.
+
+    LightGBM keeps the number of threads in one place for the whole process. A dataset that is built
+    with another number while a fit beside it runs writes past the end of its buffers.
+    """
     import lightgbm
 
     return lightgbm.Dataset(
@@ -129,7 +140,7 @@ def _dataset(
         weight=weights,
         init_score=offset,
         categorical_feature=list(categorical),
-        params={"verbosity": -1},
+        params=dict(parameters),
         free_raw_data=True,
     )
 

@@ -22,14 +22,16 @@ def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = N
     weight = weights_of(trials)
     past = bench.panel.until(cutoff)
     combined = tried(trials)
-    driven, tested = None, Tested.of(combined, trials)
+    frequency = bench.panel.grid.frequency
+    per_day = frequency.per_day if frequency.unit == "minute" else 1
+    driven, tested = None, Tested.of(combined, trials, per_day=per_day)
     if beside is not None and beside.useful(cutoff):
         others = beside.trials(cutoff)
         with_drivers = tried(others)
         share = share_of(combined, with_drivers, trials.actual)
         combined = combined + share[None, :, None] * (with_drivers - combined)
         driven = Driven(weights_of(others), beside.model(cutoff), share)
-        tested = Tested.of(combined, trials, others)
+        tested = Tested.of(combined, trials, others, per_day=per_day)
     spread = learn_spread(combined, trials.actual, trials.windows)
     return VolumeModel(
         freq,

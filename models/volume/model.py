@@ -217,6 +217,7 @@ class VolumeModel:
             files["tested.npy"] = np.vstack(
                 [one.mean[None], one.presage[None], one.members, one.scores]
             )
+            files["tested-days.npy"] = one.days
         golden = {}
         driven = None if self.driven is None else self.driven.trees
         for prefix, trees in (("", self.trees), ("driven-", driven)):

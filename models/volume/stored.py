@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from data.arrays import Floats
 from data.errors import DamagedFile
 from models.bundle import Bundle, read_bundle
 from models.one_number import Record
 from models.volume.intervals import Spread
 from models.volume.members import NAMES
 from models.volume.model import KIND, Driven, VolumeModel
-from models.volume.tested import Tested
+from models.volume.tested import DAYS, Tested
 from models.volume.trees import TreeModel
 
 
@@ -52,8 +53,15 @@ def load_volume(folder: Path) -> VolumeModel:
         bundle.arrays["scores.npy"],
         driven,
         Record(tuple(said), tuple(came), windows),
-        None if tested is None else Tested(tested[0], tested[1], *np.split(tested[2:], 2)),
+        None if tested is None else _tested_of(tested, bundle.arrays.get("tested-days.npy")),
     )
+
+
+def _tested_of(rows: Floats, days: Floats | None) -> Tested:
+    """``days``: None in a model that was saved before whole days were judged too."""
+    members, scores = np.split(rows[2:], 2)
+    none = np.full((len(DAYS), rows.shape[1]), np.nan)
+    return Tested(rows[0], rows[1], members, scores, none if days is None else days)
 
 
 def _trees_of(bundle: Bundle, prefix: str) -> TreeModel | None:

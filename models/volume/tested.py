@@ -2,6 +2,7 @@
 
 A trial forecasts from a past origin, with weights from the errors of the other trials. An error is
 WAPE: the sum of absolute errors over the sum of counts, all trials and steps of a series together.
+Steps shorter than a day are added up to days too: that is how far off a day's total was.
 
 >>> forecast, actual = np.array([[[8.0, 12.0]]]), np.array([[[10.0, 10.0]]])
 >>> wape_of(forecast, actual)
@@ -20,24 +21,30 @@ from data.arrays import Floats
 from models.volume.judge import Trials, score_of, tally
 from models.volume.members import NAMES
 
+DAYS = ("presage_days", "seasonal_naive_days", "mean_of_8_days", "within_days")
+"""WAPE of whole days' totals, and the share of its forecast within which four of five days lay."""
+DAYS_WITHIN = 0.8
+
 
 @dataclass(frozen=True)
 class Tested:
     """WAPE of the forecast as ``presage`` (series) and of the ``members`` (members x series), NaN
     without a trial or a contact in them; ``mean`` is the mean count per step of the trials, and
     ``scores`` (members x series) what the judge made weights of. With drivers, members are there
-    twice, as in a forecast.
+    twice, as in a forecast. ``days`` (rows of ``DAYS`` x series) is the same of whole days, NaN
+    where a step is a day or longer.
     """
 
     mean: Floats
     presage: Floats
     members: Floats
     scores: Floats
+    days: Floats
 
     @classmethod
-    def of(cls, made: Floats, *benches: Trials) -> Tested:
+    def of(cls, made: Floats, *benches: Trials, per_day: int = 1) -> Tested:
         """From the combination's forecasts ``made`` (origins x series x steps) in the trials,
-        those without drivers first.
+        those without drivers first; ``per_day`` steps make a day.
         """
         actual = benches[0].actual
         if not len(actual):
@@ -51,16 +58,17 @@ class Tested:
         ]
         every = np.arange(len(actual))
         scores = np.concatenate([score_of(tally(one), every) for one in benches])
-        return cls(mean, wape_of(made, actual), np.stack(members), scores)
+        days = _days_of(made, benches[0], per_day)
+        return cls(mean, wape_of(made, actual), np.stack(members), scores, days)
 
     @classmethod
     def none(cls, series: int) -> Tested:
         """Nothing was tried."""
-        shapes = (series, series, (len(NAMES), series), (len(NAMES), series))
+        shapes = (series, series, *[(len(NAMES), series)] * 2, (len(DAYS), series))
         return cls(*(np.full(shape, np.nan) for shape in shapes))
 
     def table(self, ids: Sequence[str], trials: int) -> pd.DataFrame:
-        """``unique_id, trials, mean_count, presage, seasonal_naive, mean_of_8``."""
+        """``unique_id, trials, mean_count, presage, seasonal_naive, mean_of_8`` and ``DAYS``."""
         return pd.DataFrame(
             {
                 "unique_id": list(ids),
@@ -69,6 +77,7 @@ class Tested:
                 "presage": self.presage,
                 "seasonal_naive": self.members[NAMES.index("seasonal_naive")],
                 "mean_of_8": self.members[NAMES.index("mean_of_8")],
+                **dict(zip(DAYS, self.days, strict=True)),
             }
         )
 
@@ -79,3 +88,35 @@ def wape_of(forecast: Floats, actual: Floats) -> Floats:
     error = np.where(known, np.abs(forecast - actual), 0.0).sum(axis=(0, 2))
     count = np.where(known, actual, 0.0).sum(axis=(0, 2))
     return np.where(count > 0, error / np.where(count > 0, count, 1.0), np.nan)
+
+
+def by_day(values: Floats, per_day: int) -> Floats:
+    """Sums of whole days (origins x series x days) of steps (origins x series x steps), counted
+    from each origin; NaN where a step of the day is. Steps after the last whole day are left out.
+
+    >>> by_day(np.array([[[1.0, 2.0, 3.0, np.nan, 9.0]]]), per_day=2)
+    array([[[ 3., nan]]])
+    """
+    days = values.shape[2] // per_day
+    whole = values[:, :, : days * per_day]
+    return np.asarray(whole.reshape(*whole.shape[:2], days, per_day).sum(axis=3))
+
+
+def _days_of(made: Floats, bench: Trials, per_day: int) -> Floats:
+    """The rows ``DAYS``, NaN where a step is a day or longer, or no whole day was tried."""
+    series = made.shape[1]
+    if per_day <= 1 or made.shape[2] < per_day:
+        return np.full((len(DAYS), series), np.nan)
+    actual, forecast = by_day(bench.actual, per_day), by_day(made, per_day)
+    plain = [
+        wape_of(by_day(bench.forecast[:, NAMES.index(name)], per_day), actual)
+        for name in ("seasonal_naive", "mean_of_8")
+    ]
+    within = np.full(series, np.nan)
+    for each in range(series):
+        said, came = forecast[:, each].ravel(), actual[:, each].ravel()
+        known = (said >= 1) & ~np.isnan(came)
+        if known.any():
+            off = np.abs(came[known] / said[known] - 1)
+            within[each] = np.quantile(off, DAYS_WITHIN)
+    return np.stack([wape_of(forecast, actual), *plain, within])

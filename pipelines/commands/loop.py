@@ -158,7 +158,7 @@ def _services(app: typer.Typer) -> None:
             "demo"
         ),
         once: Annotated[bool, typer.Option("--once", help="End instead of serving.")] = False,
-        customers: Annotated[int, typer.Option(help="How many customers.", min=300)] = 2000,
+        customers: Annotated[int, typer.Option(help="How many customers.", min=300)] = 10_000,
         days: Annotated[int, typer.Option(help="Days of history.", min=200)] = 400,
         seed: Annotated[int, typer.Option(help="Equal seeds, equal companies.")] = 1,
         as_json: Json = False,

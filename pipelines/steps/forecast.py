@@ -12,16 +12,15 @@ import pandas as pd
 from data.clock import SYSTEM
 from data.errors import UsageError
 from data.store import open_store, overrides_of, save_forecast
-from data.workspace import Workspace
 from models.one_number import OneNumber
 from models.volume import VolumeContext, VolumeModel, audit, load_volume, train_volume
 from models.volume import whole_contacts as in_whole_contacts
 from models.volume.intraday import reforecast
 from pipelines.console import Result, say
-from pipelines.console import table as text_table
 from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
+from pipelines.steps.expected import forecast_lines
 from pipelines.steps.explaining import (
     Earlier,
     earlier_forecast,
@@ -40,11 +39,6 @@ from pipelines.steps.volume import (
 from serving.overrides import overridden
 from serving.published import newest, publish
 
-OFF = {
-    "presage": "this forecast",
-    "seasonal_naive": "the season before",
-    "mean_of_8": "mean of 8 same slots",
-}
 ACTUAL_DAYS = 28
 """Days of counts that are published beside a forecast, for the page."""
 
@@ -284,43 +278,3 @@ def model_for(
         history, horizon=steps, freq=freq, context=context, seed=run.settings.volume.seed
     )
     return model, "volume-in-place"
-
-
-def forecast_lines(frame: pd.DataFrame, workspace: Workspace, tested: pd.DataFrame) -> list[str]:
-    """The next seven days of the widest nodes, by local day, and how far off each was in trials."""
-    nodes = frame["unique_id"].unique()
-    shown = [n for n in nodes if n == "total" or (n.startswith("channel=") and "/" not in n)]
-    zone = workspace.settings.company.time_zone
-    part = frame[frame["unique_id"].isin(shown or list(nodes[:8]))]
-    day = part["ds"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.strftime("%a %d %b")
-    wide = part.assign(day=day).pivot_table(
-        index="unique_id", columns="day", values="presage", aggfunc="sum", sort=False
-    )[list(dict.fromkeys(day))[:7]]
-    rows = [
-        [name, *(f"{v:.0f}" for v in row)]
-        for name, row in zip(wide.index, wide.values, strict=True)
-    ]
-    trials = int(tested["trials"].max()) if len(tested) else 0
-    if not len(tested):
-        off = ["how far off it was in trials is not known of this model: train it again"]
-    elif not trials:
-        off = [
-            "no trial was possible with so short a history: the mean of the same slots, and "
-            "intervals that are a guess, 30 % beside chance"
-        ]
-    else:
-        own = tested.set_index("unique_id").reindex(wide.index)[list(OFF)]
-        off = [
-            f"off in {trials} trials (sum of errors over sum of contacts, step by step):",
-            *table_of_errors(own),
-        ]
-    return ["contacts expected, by local day:", *text_table(["series", *wide.columns], rows), *off]
-
-
-def table_of_errors(errors: pd.DataFrame) -> list[str]:
-    """Errors (columns ``OFF``) of the series in the index, in percent, as lines."""
-    rows = [
-        [str(name), *("-" if value != value else f"{value:.1%}" for value in row)]
-        for name, row in zip(errors.index, errors.to_numpy(dtype="float64"), strict=True)
-    ]
-    return text_table(["series", *(OFF[name] for name in errors.columns)], rows)

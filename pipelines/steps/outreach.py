@@ -19,6 +19,12 @@ from pipelines.run import Run
 from serving.outreach.candidates import candidates, effects_of
 from serving.outreach.policy import COLUMNS, plan
 
+ARMS = {
+    "treat": "are contacted",
+    "holdout": "are left alone at random, to measure what a contact changes",
+    "capacity": "would be next, were there more capacity",
+    "ineligible": "are not eligible",
+}
 NUMBERS = ("propensity", "risk", "uplift", "value")
 
 
@@ -66,14 +72,13 @@ def decide(
     arms = frame["arm"].value_counts()
     lines = [
         *(
-            f"past contacts ({e.action}, {e.rows} customers) changed complaints by "
-            f"{e.relative:+.0%} ({e.low:+.0%} to {e.high:+.0%}), base rate {e.base_rate:.1%}"
+            f"past contacts ({'of any kind' if e.action == 'all' else e.action}, {e.rows} "
+            f"customers) changed complaints by {e.relative:+.0%} (95 % interval {e.low:+.0%} to "
+            f"{e.high:+.0%}); uncontacted, {e.base_rate:.1%} complain within 30 days"
             for e in effects
         ),
-        "  ".join(
-            f"{arm}: {arms.get(arm, 0)}" for arm in ("treat", "holdout", "capacity", "ineligible")
-        ),
-        *_told(frame),
+        f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
+        *_told(frame, risks[-1]),
         "recorded and queued" if commit or written else "a dry run: nothing was recorded",
         *([f"written to {out}"] if out else []),
     ]
@@ -142,15 +147,16 @@ def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> 
     append_decisions(store, run_id, decisions, SYSTEM.now(), outbox)
 
 
-def _told(frame: pd.DataFrame) -> list[str]:
+def _told(frame: pd.DataFrame, risk_name: str) -> list[str]:
     treated = frame[frame["arm"] == "treat"]
     first = treated.sort_values(["value", "risk"], ascending=False, na_position="last").head(5)
     rows = [
         [r.customer_id, r.action, r.channel, f"{r.risk:.1%}", _effect(r.uplift), r.reason]
         for r in first.itertuples()
     ]
-    return table(["customer", "action", "by", "risk", "uplift", "why"], rows) if rows else []
+    header = ["customer", "action", "by", risk_name, "a contact lowers it by", "chosen as"]
+    return table(header, rows) if rows else []
 
 
 def _effect(uplift: float) -> str:
-    return "not measured" if pd.isna(uplift) else f"{uplift:+.2%}"
+    return "not measured" if pd.isna(uplift) else f"{100 * uplift:.1f} points"

@@ -25,9 +25,6 @@ from pipelines.steps.one_number import join_published, number_of
 from serving.predictor import Predictor, check_horizons
 from serving.published import publish
 
-REASONS_FOR = 50_000
-"""So many of the riskiest get reasons in the nightly batch; the service gives them to any."""
-
 
 @dataclass(frozen=True)
 class Scores:
@@ -104,14 +101,16 @@ def predictor_of(run: Run) -> Predictor:
 
 
 def _scored(run: Run, predictor: Predictor) -> pd.DataFrame:
-    spine = customers_at(run.snapshot, [run.as_of])
+    limit = run.settings.engine.memory_limit_bytes // 2
+    spine = customers_at(run.snapshot, [run.as_of], memory_limit=limit)
     if spine.empty:
         raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}")
     run.report(f"scoring {len(spine)} customers")
     return predictor.score(
         spine,
-        predictor.history(run.snapshot),
-        reasons_for=REASONS_FOR,
+        run.snapshot,
+        memory_limit=limit,
+        reasons_for=run.settings.risk.reasons_for,
         num_threads=2,
         language=run.settings.risk.reasons_language,
         time_zone=run.settings.company.time_zone,
@@ -146,8 +145,9 @@ def score_customers(run: Run, horizons: tuple[int, ...] | None, out: Path | None
             "out": str(out) if out else None,
         },
         [
-            f"{len(frame)} customers scored by {scores.model_version}; about {expected:.0f} "
-            f"complain within {middle[5:-1]} days. The riskiest:",
+            f"{len(frame)} customers scored by {scores.model_version}; about {expected:.0f} of "
+            f"them ({expected / max(len(frame), 1):.1%}) complain within {middle[5:-1]} days. The "
+            "riskiest:",
             *table(["customer", middle, "topic", "channel", "because"], rows),
             *(run.not_published("scores") or [scores.line]),
             *([f"written to {out}"] if out else []),

@@ -75,7 +75,10 @@ def learn(
     missing = what_is_missing(read.features, settings, as_of, settings.company.time_zone)
     say(features_line(len(view.names), missing))
     report(f"computing {len(view.names)} features")
-    rows = training_set(read.features, view, as_of, HORIZONS, settings, labels_from=read.labels)
+    rows = training_set(
+        read.features, view, as_of, HORIZONS, settings, labels_from=read.labels,
+        memory_limit=settings.engine.memory_limit_bytes // 2,
+    )  # fmt: skip
     horizons, twin, judged = _longest_possible(rows, read, settings, view, report)
     learner, searched = risk_settings(settings.risk, num_threads=THREADS), None
     if minutes > 0:

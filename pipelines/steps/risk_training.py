@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.arrays import Floats
 from data.errors import NotEnoughHistory
 from data.sign_ups import REMEDY, suspect_in
 from data.snapshot import Snapshot, open_snapshot
@@ -20,6 +21,7 @@ from models.champion import champion
 from models.figures import decay_plot
 from models.floor import Floor
 from models.gate import Evaluation, gate
+from models.metrics import recall_at
 from models.risk.backtest import judged_baselines
 from models.risk.baselines import BASELINES
 from models.risk.model import TICKET_DAYS
@@ -36,6 +38,8 @@ from pipelines.steps.risk_rule import KIND, at_work, train_rule_model, train_sta
 from pipelines.steps.training import Candidate, champion_twin, register
 from serving.predictor import Predictor
 
+CALLED = 0.05
+"""The share of customers whom we would call; ``one_line``'s too."""
 SOME = 5
 """Features that are named where many are missing."""
 
@@ -136,7 +140,7 @@ def _judge_and_register(
     metrics, plots, rates = measured(
         judged, told, beside, BASELINES, horizons, settings.outreach.capacity_per_day
     )
-    risk = told[f"risk_{middle}d"].to_numpy()
+    risk, rule = told[f"risk_{middle}d"].to_numpy(), beside[f"rule_{middle}d"]
     tables_of = {
         f"segments_{middle}d": segments(features, y, risk),
         f"ablation_{middle}d": ablation(twin, features, y, middle, num_threads=2),
@@ -206,10 +210,16 @@ def _judge_and_register(
             *_of_search(found.searched),
             f"  {judged_on}",
             *repeat_lines,
-            f"  {one_line(y, risk, middle)}",
+            f"  {one_line(y, risk, middle)}; chosen by the simple rule {_held(y, rule):.0f} %, at "
+            f"random {100 * CALLED:.0f} %",
         ),
     )
     return register(opened, candidate, report)
+
+
+def _held(y: Floats, risk: Floats) -> float:
+    """Percent of the complaints that are among the ``CALLED`` share of highest risk."""
+    return 100 * recall_at(y, risk, CALLED)
 
 
 def fewer_features(opened: Workspace, names: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from data.clock import SYSTEM
 from data.errors import NotEnoughHistory
+from data.settings import Settings
 from data.store import Override, open_store, overrides_of
 from data.tables import Tables
 from data.workspace import Workspace
@@ -110,33 +111,47 @@ def closures(tables: Tables, as_of: datetime) -> pd.DataFrame | None:
 
 
 def busiest(frame: pd.DataFrame, workspace: Workspace) -> list[str]:
-    """Per channel the first week: contacts, the busiest interval, people then, service level."""
+    """Per channel the first week: contacts, the busiest interval, people then, paid hours,
+    occupancy, and the share answered in time beside the one promised."""
     first = frame["starts_at"].min()
     week = frame[frame["starts_at"] < first + pd.Timedelta(days=7)]
-    zone = workspace.settings.company.time_zone
-    rows = []
-    for channel, part in week.groupby("channel"):
-        peak = part.loc[part["agents_gross"].idxmax()]
-        local = pd.Timestamp(peak["starts_at"]).tz_localize("UTC").tz_convert(zone)
-        answered = part["service_level"] * part["volume"]
-        told = part["service_level"].notna()
-        level = answered[told].sum() / max(part.loc[told, "volume"].sum(), 1e-9)
-        hours = float(
-            (part["agents_gross"] * (part["ends_at"] - part["starts_at"]).dt.total_seconds()).sum()
-            / 3600
-        )
-        rows.append(
-            [
-                channel,
-                round(float(part["volume"].sum())),
-                f"{local:%a %d %b %H:%M}",
-                round(float(peak["agents_gross"]), 1),
-                round(hours),
-                f"{level:.0%}",
-            ]
-        )
-    header = ["channel", "contacts in 7 days", "busiest at", "people then", "paid hours", "served"]
-    return table(header, rows)
+    settings = workspace.settings
+    rows = [_first_week(str(channel), part, settings) for channel, part in week.groupby("channel")]
+    header = [
+        "channel",
+        "contacts in 7 days",
+        "busiest at",
+        "answering then",
+        "paid hours",
+        "occupancy",
+        "promised in time",
+        "expected in time",
+    ]
+    return [
+        *table(header, rows),
+        f"paid hours: answering, and the {settings.staffing.shrinkage:.0%} of paid time that goes "
+        "to breaks, leave and training",
+    ]
+
+
+def _first_week(channel: str, part: pd.DataFrame, settings: Settings) -> list[object]:
+    peak = part.loc[part["agents_net"].idxmax()]
+    local = pd.Timestamp(peak["starts_at"]).tz_localize("UTC")
+    hours = (part["ends_at"] - part["starts_at"]).dt.total_seconds() / 3600
+    available = part["agents_net"] * part["open_seconds"] / 3600
+    known = part["service_level"].notna()
+    answered = (part["service_level"] * part["volume"])[known].sum()
+    level = answered / max(part.loc[known, "volume"].sum(), 1e-9)
+    return [
+        channel,
+        round(float(part["volume"].sum())),
+        f"{local.tz_convert(settings.company.time_zone):%a %d %b %H:%M}",
+        int(peak["agents_net"]),
+        round(float((part["agents_gross"] * hours).sum())),
+        f"{(part['occupancy'] * available).sum() / max(available.sum(), 1e-9):.0%}",
+        f"{settings.service_levels[channel].share:.0%}",
+        f"{level:.0%}",
+    ]
 
 
 def stands_on(frame: pd.DataFrame, changes: list[Override]) -> list[str]:

@@ -92,9 +92,9 @@ function drawAnswer() {
     return;
   }
   answer.replaceChildren(`${dayName(day)} at ${time}: `, bold(`${whole(sum("agents_gross"))} people`),
-    ` (${number(sum("agents_gross"), 1)} before rounding up, ${sum("agents_net")} of them answering), for ${number(sum("volume"), sum("volume") < 10 ? 1 : 0)}` +
+    ` on duty (${sum("agents_net")} of them answering at a time), for ${number(sum("volume"), sum("volume") < 10 ? 1 : 0)}` +
     " contacts expected.");
-  const head = ["channel", "people", "answering", "contacts", "80 % of outcomes",
+  const head = ["channel", "people, breaks included", "answering", "contacts", "80 % of outcomes",
     "service level", "occupancy"];
   const body = rows.map((row) => [row.channel, number(row.agents_gross, 1), row.agents_net,
     number(row.volume, 1),
@@ -103,7 +103,7 @@ function drawAnswer() {
   $("answer-table").replaceChildren(line("th", head), ...body.map((cells) => line("td", cells)));
 }
 
-// Half a person cannot be planned; the sentence and the table of hours round alike.
+// People are whole: a share of a person more is a person more.
 function whole(people) { return Math.ceil(people - 1e-9); }
 function bold(text) { const b = document.createElement("b"); b.textContent = text; return b; }
 function line(tag, cells) {
@@ -196,7 +196,10 @@ async function drawChart() {
   await drawWhy();
   const [tested] = await all(`/v1/accuracy?${query}`).catch(() => []);
   $("accuracy").textContent = !tested || tested.presage === null ? "Not tested yet: too little history." :
-    `Off by ${percent(tested.presage)} in ${tested.trials} trials, interval by interval (sum of ` +
+    (tested.presage_days == null ? "" : `A day's contacts were off by ${percent(tested.presage_days)} ` +
+      `in ${tested.trials} trials, 4 of 5 days by at most ${percent(tested.within_days)}; the season ` +
+      `before by ${percent(tested.seasonal_naive_days)}. `) +
+    `Interval by interval off by ${percent(tested.presage)} in ${tested.trials} trials (sum of ` +
     `errors over contacts); the season before by ${percent(tested.seasonal_naive)}, the mean of ` +
     `the last 8 same slots by ${percent(tested.mean_of_8)}.`;
 }

@@ -518,6 +518,17 @@ def test_one_by_one_equals_the_batch_bit_for_bit(world: Any, spine: Any, limit: 
 
 
 @NASTY
+@given(world=WORLD, spine=SPINE, count=st.sampled_from((2, 5)))
+def test_shards_of_customers_have_the_bits_of_the_whole(world: Any, spine: Any, count: int) -> None:
+    """Versions of other customers, orders that somebody else's ticket names, groups over all."""
+    tables, frame = tables_of(world), spine_of(spine)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("features.compute.shards_within", lambda *_: count)
+        found = compute(VIEW, frame, tables)
+    pd.testing.assert_frame_equal(found, compute(VIEW, frame, tables), check_exact=True)
+
+
+@NASTY
 @given(world=WORLD, spine=SPINE, draw=st.randoms(use_true_random=False))
 def test_the_order_of_the_files_does_not_matter(world: Any, spine: Any, draw: Any) -> None:
     """Rows that keep their number may stand anywhere."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import os
 import select
 import shutil
 import socket
 import subprocess
+import threading
 import time
+import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +23,72 @@ from .conftest import DEADLINE_SECONDS, PRESAGE, free_port, interrupt, wait_for
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("up")]
 
 
-def filtered(api: str, what: str) -> list[dict[str, Any]]:
+CHROMIUM = Path("/usr/bin/chromium")
+ATTACK = """async ([api, deployment]) => {
+    const answers = [];
+    const patch = {method: "PATCH", headers: {"Content-Type": "application/json"},
+                   body: JSON.stringify({description: "theirs"})};
+    const plain = {method: "POST", mode: "no-cors", headers: {"Content-Type": "text/plain"},
+                   body: "{}"};
+    for (const [path, how] of [[`/deployments/${deployment}`, patch],
+                               [`/deployments/${deployment}/create_flow_run`, plain],
+                               ["/deployments/filter", plain]]) {
+        try { answers.push((await fetch(api + path, how)).type); }
+        catch (error) { answers.push("refused"); }
+    }
+    const opened = await new Promise(resolve => {
+        const socket = new WebSocket(api.replace("http", "ws") + "/events/in", "prefect");
+        socket.onopen = () => resolve(true);
+        socket.onerror = () => resolve(false);
+    });
+    return [answers, opened];
+}"""
+"""What a page of another site can try against Prefect's API on loopback."""
+
+
+def filtered(api: str, what: str, key: str, **headers: str) -> list[dict[str, Any]]:
     """All flow runs or deployments that a Prefect API knows."""
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{api}/{what}/filter", b"{}", headers)
+    sent = {"Content-Type": "application/json", **headers}
+    if key:
+        sent["Authorization"] = f"Basic {base64.b64encode(key.encode()).decode()}"
+    request = urllib.request.Request(f"{api}/{what}/filter", b"{}", sent)
     with urllib.request.urlopen(request, timeout=30) as answer:
-        found: list[dict[str, Any]] = json.load(answer)
-    return found
+        rows: list[dict[str, Any]] = json.load(answer)
+    return rows
+
+
+def refusal(api: str, key: str, **headers: str) -> int:
+    """The status with which a request is refused."""
+    with pytest.raises(urllib.error.HTTPError) as error:
+        filtered(api, "deployments", key, **headers)
+    return error.value.code
+
+
+def a_page_of_another_origin_changes_nothing(api: str, deployment: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with sync_playwright() as playwright:
+            flags = ["--no-sandbox", "--disable-gpu"]
+            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+            page = browser.new_page()
+            page.goto(f"http://127.0.0.1:{server.server_port}/")
+            answers, opened = page.evaluate(ATTACK, [api, deployment])
+            browser.close()
+    finally:
+        server.shutdown()
+    assert answers == ["refused", "opaque", "opaque"], "a page can read what Prefect answers"
+    assert not opened
 
 
 def test_everything_comes_up_runs_flows_and_stops_together(
@@ -47,7 +109,6 @@ def test_everything_comes_up_runs_flows_and_stops_together(
         wait_for(f"http://127.0.0.1:{mlflow_port}/health", process)
         done = subprocess.run(
             [*PRESAGE, "score", str(workspace), "--json"],
-            env={**os.environ, "PREFECT_API_URL": api, "PREFECT_HOME": str(tmp_path / "home")},
             capture_output=True,
             text=True,
             timeout=300,
@@ -56,13 +117,23 @@ def test_everything_comes_up_runs_flows_and_stops_together(
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["customers"] > 0
         assert "running as Prefect flow presage-score" in done.stderr
-        states = {run["state_type"] for run in filtered(api, "flow_runs") if run["run_count"]}
+        key = (workspace / ".presage" / "prefect" / "key").read_text()
+        runs = filtered(api, "flow_runs", key)
+        states = {run["state_type"] for run in runs if run["run_count"]}
         assert states == {"COMPLETED"}
         until = time.monotonic() + DEADLINE_SECONDS
-        while len(deployed := filtered(api, "deployments")) < 2 and time.monotonic() < until:
+        while len(deployed := filtered(api, "deployments", key)) < 2 and time.monotonic() < until:
             select.select([], [], [], 0.2)
         due = {told["name"]: told["schedules"][0]["schedule"]["cron"] for told in deployed}
         assert due == {"nightly": "15 0 * * *", "weekly": "30 1 * * 0"}
+        assert (workspace / ".presage" / "prefect" / "key").stat().st_mode & 0o077 == 0
+        assert refusal(api, "") == refusal(api, "admin:guess") == 401
+        assert refusal(api, key, Origin="http://127.0.0.1:1") == 403
+        assert refusal(api, key, Host="presage.example") == 400
+        if CHROMIUM.exists():
+            a_page_of_another_origin_changes_nothing(api, deployed[0]["id"])
+            assert filtered(api, "deployments", key) == deployed
+            assert len(filtered(api, "flow_runs", key)) == len(runs)
     finally:
         code = interrupt(process) if process.poll() is None else process.returncode
     told = log.read_text()

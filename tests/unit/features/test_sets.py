@@ -44,25 +44,28 @@ def same(found: FeatureSet, wanted: pd.DataFrame) -> None:
             assert frame[name].astype("str").tolist() == wanted[name].astype("str").tolist(), name
 
 
-@pytest.mark.parametrize("lines", [None, 70])
+@pytest.mark.parametrize("memory_limit_gb", [0.1, 0.004])
 @pytest.mark.parametrize("active_within_days", [None, 14])
 def test_a_set_has_the_bits_of_compute_in_any_number_of_shards(
     company: tuple[Snapshot, FeatureView, datetime],
     tmp_path: Path,
-    lines: int | None,
+    memory_limit_gb: float,
     active_within_days: int | None,
 ) -> None:
     snapshot, view, as_of = company
     times = [as_of, as_of - 20 * DAY, as_of - 3 * DAY - timedelta(microseconds=7)]
-    told = estimate(view, snapshot, times, tmp_path, Engine(memory_limit_gb=0.1))
+    engine = Engine(memory_limit_gb=memory_limit_gb)
+    told = estimate(view, snapshot, times, tmp_path, engine)
     assert told.sets == 3 and told.reused == 0
+    assert told.shards == 1 if memory_limit_gb == 0.1 else told.shards > 2
     heard: list[float] = []
     sets = write_sets(
-        view, snapshot, times, tmp_path, Engine(memory_limit_gb=0.1), lines=lines,
+        view, snapshot, times, tmp_path, engine,
         active_within_days=active_within_days, progress=lambda share, what: heard.append(share),
     )  # fmt: skip
     assert heard == sorted(heard) and heard[-1] == 1.0
     for t, found in zip(times, sets, strict=True):
+        assert len(list(found.path.glob("part-*"))) == told.shards
         spine = customers_at(snapshot, [t], active_within_days)
         same(found, compute(view, spine, snapshot))
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(s.path.name for s in sets)

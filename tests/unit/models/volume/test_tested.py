@@ -55,3 +55,35 @@ def test_without_a_trial_nothing_is_claimed(history):
     told = model.accuracy()
     assert told["trials"].tolist() == [0, 0]
     assert told[["presage", "seasonal_naive", "mean_of_8"]].isna().all(axis=None)
+
+
+def test_whole_days_are_judged_too_and_kept(tmp_path):
+    """Hours of a day are added up before they are compared: errors within a day cancel."""
+    ds = pd.date_range("2024-01-01", periods=24 * 63, freq="h")
+    rng = np.random.default_rng(1)
+    y = rng.poisson(np.where((ds.hour >= 8) & (ds.hour < 18), 6.0, 0.0)).astype(float)
+    history = pd.DataFrame({"unique_id": "a", "ds": ds, "y": y})
+    model = train_volume(history, horizon=48, freq="h")
+    told = model.accuracy().iloc[0]
+    bench, _ = benches(ordered(panel_of(history, "h")), 48, VolumeContext(), 0)
+    trials = bench.trials(bench.panel.end)
+    error = count = 0.0
+    off = []
+    for made, came in zip(tried(trials)[:, 0], trials.actual[:, 0], strict=True):
+        for day in (slice(0, 24), slice(24, 48)):
+            if not np.isnan(came[day]).any():
+                error += abs(made[day].sum() - came[day].sum())
+                count += came[day].sum()
+                off.append(abs(came[day].sum() / made[day].sum() - 1))
+    assert len(off) > 8
+    assert told["presage_days"] == pytest.approx(error / count)
+    assert told["within_days"] == pytest.approx(np.quantile(off, 0.8))
+    assert told["presage_days"] < 0.6 * told["presage"]
+    model.save(tmp_path / "model")
+    again = load_volume(tmp_path / "model").accuracy()
+    pd.testing.assert_frame_equal(again, model.accuracy())
+
+
+def test_days_are_not_claimed_of_steps_of_a_day(history):
+    told = train_volume(history, horizon=7, freq="D").accuracy()
+    assert told[["presage_days", "mean_of_8_days", "within_days"]].isna().all(axis=None)

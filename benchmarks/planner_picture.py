@@ -1,0 +1,110 @@
+"""The picture of the planners' page that README shows, taken of a served workspace in Chromium.
+
+    .venv/bin/presage demo demo --once
+    .venv/bin/python -m benchmarks.planner_picture demo
+
+It serves the workspace with a clock that stands eight hours after the forecast, makes a key, opens
+``/planner`` and writes ``docs/pictures/planner.png`` (less than 300 kB). It needs Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from benchmarks.running import PRESAGE
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURE = ROOT / "docs" / "pictures" / "planner.png"
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+START_SECONDS, PAGE_SECONDS = 240.0, 120.0
+MOST_BYTES = 300_000
+
+
+@contextmanager
+def served(workspace: Path) -> Iterator[str]:
+    """``presage serve`` on a free port of loopback; its address."""
+    about = json.loads((workspace / ".presage" / "published" / "staffing.json").read_text())
+    clock = datetime.fromisoformat(about["as_of"]) + timedelta(hours=8)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [str(PRESAGE), "serve", str(workspace), "--port", str(port)]
+    process = subprocess.Popen([*command, "--clock", clock.isoformat()])
+    try:
+        _wait(f"http://127.0.0.1:{port}/readyz", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise SystemExit(f"presage serve ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            select.select([], [], [], 0.2)
+    raise SystemExit(f"{url} did not answer within {START_SECONDS:.0f} s")
+
+
+def key_of(workspace: Path) -> str:
+    """A new key that may read forecasts."""
+    name = f"picture-{time.time_ns()}"
+    command = [str(PRESAGE), "keys", str(workspace), "create", name, "--scopes", "forecasts"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    return str(json.loads(done.stdout)["key"])
+
+
+def take(url: str, key: str, picture: Path) -> None:
+    """Open the page with the key, wait until everything is drawn, and write its picture."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.set_default_timeout(PAGE_SECONDS * 1000)
+        page.goto(f"{url}/planner")
+        page.fill("#key", key)
+        page.click("#key-form button")
+        page.wait_for_selector("body[data-ready=yes]")
+        page.wait_for_function("document.querySelector('#why').textContent.includes('expected')")
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(picture), full_page=True)
+        browser.close()
+
+
+def main() -> None:
+    """Write the picture and say how large it is."""
+    arguments = argparse.ArgumentParser(prog="planner_picture", description=__doc__)
+    arguments.add_argument("workspace", type=Path)
+    arguments.add_argument("--out", type=Path, default=PICTURE)
+    asked = arguments.parse_args()
+    key = key_of(asked.workspace)
+    with served(asked.workspace) as url:
+        take(url, key, asked.out)
+    size = asked.out.stat().st_size
+    if size > MOST_BYTES:
+        raise SystemExit(f"{asked.out} has {size} bytes; README's picture has {MOST_BYTES} at most")
+    print(f"{asked.out}: {size} bytes")
+
+
+if __name__ == "__main__":
+    main()
