@@ -25,7 +25,6 @@ from data.errors import NotEnoughHistory
 from data.overlay import WithEvents
 from data.snapshot import Snapshot, open_snapshot, take
 from data.store import (
-    Event,
     Store,
     event_frames,
     events_since,
@@ -175,23 +174,22 @@ class Live:
         with self._lock:
             rows = self._rows()
             events = events_since(self.store, self._seq)
+            keys: dict[str, set[str]] = {}
             for event in events:
-                owners = rows.owners(event.table, event.key[0]) if event.key else set()
-                if event.customer_id is not None:
-                    owners |= {event.customer_id}
-                if event.table == "order_items":
-                    owners |= self._posted_owners(events, event.key[0])
-                for owner in owners:
-                    self._news[owner] = event.recorded_at
+                if event.key:
+                    keys.setdefault(event.table, set()).add(event.key[0])
+            owners = {name: rows.owners(name, of) for name, of in keys.items()}
+            ordered = {e.key[0]: e.customer_id for e in events if e.table == "orders"}
+            for event in events:
+                concerned = set(owners[event.table][event.key[0]]) if event.key else set()
+                concerned.add(event.customer_id or "")
+                if event.table == "order_items":  # or the order came together with its items
+                    concerned.add(ordered.get(event.key[0]) or "")
+                for customer in concerned - {""}:
+                    self._news[customer] = event.recorded_at
             self._seq = max([self._seq, *(event.seq for event in events)])
             self._rows()
             self._changes = changes
-
-    @staticmethod
-    def _posted_owners(events: Sequence[Event], order_id: str) -> set[str]:
-        """Whose order it is, where it came together with its items."""
-        orders = (e for e in events if e.table == "orders" and e.key[0] == order_id)
-        return {order.customer_id for order in orders if order.customer_id is not None}
 
     def _rows(self) -> OwnRows:
         """The snapshot's rows with those posted up to ``_seq``."""
@@ -218,7 +216,15 @@ class Live:
 
         ``horizons`` in days, None for all that the model has; UsageError for one it has not.
         """
-        night, scored = self._scored_now(customer_ids)
+        return self._items(customer_ids, horizons, *self._scored_now(customer_ids))
+
+    def _items(
+        self,
+        customer_ids: Sequence[str],
+        horizons: Sequence[int] | None,
+        night: Night,
+        scored: Mapping[str, dict[str, Any] | None],
+    ) -> list[dict[str, Any]]:
         days = night.predictor.check_horizons(horizons)
         rows = [scored[i] if i in scored else night.rows[i] for i in customer_ids]
         absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
@@ -238,7 +244,7 @@ class Live:
             return self.predict(customer_ids, horizons)
         night, scored = self._scored_now(customer_ids)
         if scored:
-            return self.predict(customer_ids)
+            return self._items(customer_ids, None, night, scored)
         stale = self.clock.now() > night.published.as_of + LIFETIME
         missing = [i for i in dict.fromkeys(customer_ids) if (i, stale) not in night.items]
         days = night.predictor.check_horizons(None)

@@ -11,8 +11,8 @@ weigh, however large the company is.
 >>> moved = {"order_id": "2", "customer_id": "a", "ordered_at": "2026-01-01",
 ...          "recorded_at": "2026-01-02"}
 >>> rows.extend({"orders": [moved]})
->>> rows.owners("orders", "2") == {"a", "b"}
-True
+>>> sorted(rows.owners("orders", ["2"])["2"])
+['a', 'b']
 >>> [len(rows.of({who}).frame("orders", ["order_id"])) for who in ("a", "b", "c")]
 [3, 2, 0]
 """
@@ -52,12 +52,12 @@ class Index:
         """The positions of these texts, ascending."""
         if not len(self._hashes) or not texts:
             return np.array([], dtype=np.int64)
-        asked = pd.util.hash_array(np.array(sorted(texts), dtype=object), categorize=False)
+        asked = pd.util.hash_array(np.array(list(texts), dtype=object), categorize=False)
         first = np.searchsorted(self._hashes, asked, "left")
         stop = np.searchsorted(self._hashes, asked, "right")
         spans = [self._order[a:b] for a, b in zip(first, stop, strict=True)]
         found = np.unique(np.concatenate(spans)).astype(np.int64)
-        return found[self._values.iloc[found].isin(texts).to_numpy(dtype=bool)]
+        return found[self._values.iloc[found].isin(list(texts)).to_numpy(dtype=bool)]
 
 
 class Posted:
@@ -99,17 +99,22 @@ class OwnRows:
             for row in posted:
                 mine.add(row)
 
-    def owners(self, name: str, key: str) -> set[str]:
-        """Whose a row is, or was in an earlier version."""
+    def owners(self, name: str, keys: Collection[str]) -> dict[str, set[str]]:
+        """Whose each row is, or was in an earlier version, by the first part of its key."""
         if name == "order_items":
-            return self.owners("orders", key)
-        contract = table(name)
+            return self.owners("orders", keys)
+        contract, found = table(name), {key: set[str]() for key in keys}
         if not contract.key or "customer_id" not in contract.names:
-            return set()
+            return found
         column = contract.key[0]
-        owners = self._column(name, "customer_id").iloc[self._find(name, column, {key})]
-        posted = self._found(name, column, {key})
-        return {*owners.dropna(), *(r["customer_id"] for r in posted if "customer_id" in r)}
+        if len(at := self._find(name, column, keys)):
+            owned = self.take(name, at, [column, "customer_id"]).dropna()
+            for key, owner in owned.itertuples(index=False, name=None):
+                found[key].add(owner)
+        for row in self._found(name, column, keys):
+            if "customer_id" in row:
+                found[row[column]].add(row["customer_id"])
+        return found
 
     def newest(
         self, name: str, rows: Sequence[Mapping[str, Any]]
@@ -249,6 +254,9 @@ class _Chosen:
 
     def file(self, name: str) -> Path | None:
         return None
+
+    def seen_from_birth(self, name: str) -> bool:
+        return self.rows.base.seen_from_birth(name)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         base = self.rows.base

@@ -236,6 +236,21 @@ def test_an_answer_is_kept_with_its_effect(store: Store) -> None:
     assert answer_once(store, "key1", "none", "a", T, lambda: (200, "b")) == ((200, "b"), False)
 
 
+def test_a_store_tells_whether_anybody_wrote(store: Store) -> None:
+    before = store.changes()
+    if before is None:
+        return  # PostgreSQL has no such number: its readers ask again
+    events_since(store, 0)
+    assert store.changes() == before
+    append_events(store, {"tickets": [ticket(1)]}, T)
+    after = store.changes()
+    assert after != before
+    with pytest.raises(ValueError), store.writing() as connection:
+        connection.execute(sa.text("DELETE FROM consent"))
+        raise ValueError  # what is rolled back is no change
+    assert store.changes() == after
+
+
 def test_equal_requests_at_once_have_one_effect(store: Store) -> None:
     start = threading.Barrier(6)
     replies = []

@@ -174,6 +174,30 @@ def test_a_damaged_model_leaves_the_one_before_at_work(live: Live) -> None:
     assert anew.predict([customer])[0]["model_version"] == before["model_version"]
 
 
+def test_one_answer_speaks_of_one_model(live: Live) -> None:
+    state = live.workspace.state_dir
+    scores = newest(state, "scores")
+    assert scores is not None
+    publish(  # by another model than the one at work, and after that was promoted
+        state,
+        "scores",
+        scores.frame.assign(model_version="risk-0-other", risk_7d=0.125),
+        as_of=scores.as_of,
+        now=datetime.now(),
+        model_version="risk-0-other",
+        snapshot=scores.about["snapshot"],
+    )
+    one, other = list(live.night().rows)[:2]
+    published = live.encoded([one, other])
+    assert b"risk-0-other" in bytes(published[0]) and b"0.125" in bytes(published[1])
+    post_ticket(live, one)
+    items = live.predict([one, other])
+    at_work = live.night().predictor.model_version
+    assert [item["model_version"] for item in items] == [at_work, at_work]
+    assert items[1]["as_of"] == scores.about["as_of"] + "Z"
+    assert items[1]["risk"]["7"] != 0.125
+
+
 def test_a_newer_night_takes_over(live: Live) -> None:
     state = live.workspace.state_dir
     scores = newest(state, "scores")

@@ -80,13 +80,13 @@ def test_own_rows_give_the_features_of_all_rows(seed: int) -> None:
         for name in draw.sample(names, 2):
             more = posted(draw, name, 4, batch * 10)
             for one in more:
-                touched = rows.owners(name, one[table(name).key[0]])
+                key = one[table(name).key[0]]
+                touched = rows.owners(name, {key})[key]
                 events.setdefault(name, []).append(one)
                 text = text_frame(table(name), [one]).to_dict("records")
                 rows.extend({name: [{k: v for k, v in r.items() if v is not None} for r in text]})
                 if name != "order_items" and one.get("customer_id"):
-                    now = rows.owners(name, one[table(name).key[0]])
-                    assert now == touched | {one["customer_id"]}
+                    assert rows.owners(name, {key})[key] == touched | {one["customer_id"]}
         frames = {name: text_frame(table(name), found) for name, found in events.items()}
         whole = WithEvents(base, frames)
         for hours in (20, 40 * 24, 43 * 24):
