@@ -109,11 +109,13 @@ def test_each_cell_of_the_heat_map_equals_the_sentence_above_it(
         )
         rows = service.ask("GET", f"/v1/staffing?channel={channel}").json()["items"]
         people = sorted(_by_hour(rows).values())
-        # each cell is clicked in the page itself: what it says, and what the sentence says then
+        # cells are clicked in the page itself: what each says, and what the sentence says then.
+        # Every seventh, for each click asks the API for the reasons
         cells = page.evaluate(
             """() => [...document.querySelectorAll("#heat button")].map((_, at) => {
                  const cell = document.querySelectorAll("#heat button")[at];
                  const [text, label] = [cell.textContent, cell.title];
+                 if (at % 7) return [text, label, null];
                  cell.click();
                  return [text, label, document.querySelector("#answer").textContent];
                })"""
@@ -121,10 +123,12 @@ def test_each_cell_of_the_heat_map_equals_the_sentence_above_it(
         assert len(cells) > 24
         assert max(int(text or 0) for text, _, _ in cells) == math.ceil(people[-1] - 1e-9)
         for text, label, sentence in cells:
-            when, _, wanted = label.rpartition(": ")
+            assert label.endswith(f": {text or 0} people")
+            if sentence is None:
+                continue
+            when = label.rpartition(": ")[0]
             day, _, time = when.rpartition(" ")
             assert sentence.startswith(f"{day} at {time}: {text or 0} people "), (label, sentence)
-            assert wanted == f"{text or 0} people"
     assert not page.faults
 
 
