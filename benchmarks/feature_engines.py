@@ -177,14 +177,12 @@ def _view() -> Any:
 
 def _presage_with(view_of: Callable[[Any], Any]) -> Callable[[Path, list[datetime]], Any]:
     def prepare(world: Path, times: list[datetime]) -> Any:
-        import ibis
         import pyarrow.parquet  # noqa: F401
 
         from benchmarks.feature_world import opened
         from data.settings_tree import Engine as EngineSettings
         from features.sets import write_sets
 
-        ibis.duckdb.connect().disconnect()
         snapshot = opened(world)
         view = view_of(snapshot)
         out = world.parent / f"out-{time.time_ns()}"

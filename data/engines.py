@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data.errors import NotBuiltYet
 from data.settings_tree import Engine
@@ -34,16 +34,6 @@ def duckdb_connection(engine: Engine, folders: Sequence[Path]) -> duckdb.DuckDBP
     connection = _unlocked(engine, folders)
     _lock(connection)
     return connection
-
-
-def connect(engine: Engine, folders: Sequence[Path]) -> Any:
-    """The same connection as an Ibis backend (``ibis.backends.duckdb.Backend``)."""
-    import ibis
-
-    connection = _unlocked(engine, folders)
-    backend = ibis.duckdb.from_connection(connection)
-    _lock(connection)
-    return backend
 
 
 def quoted(text: str) -> str:

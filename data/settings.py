@@ -27,6 +27,8 @@ from types import MappingProxyType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from data.errors import SettingsError, did_you_mean
+from data.setting_checks import minute_of_day
+from data.settings_outreach import Outreach
 from data.settings_text import commented_toml, place_of
 from data.settings_tree import (
     DAYS,
@@ -35,7 +37,6 @@ from data.settings_tree import (
     Complaint,
     Data,
     Engine,
-    Outreach,
     Risk,
     ServiceLevel,
     Settings,
@@ -43,7 +44,6 @@ from data.settings_tree import (
     StoreSettings,
     Volume,
     check_time_zone,
-    minute_of_day,
     opening_intervals,
 )
 
@@ -115,6 +115,11 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     for name in sections:
         found = document.get(name, {})
         if not isinstance(found, dict):
+            if isinstance(found, list) and all(isinstance(each, dict) for each in found):
+                raise SettingsError(
+                    f"{place_of(path, text, (name,))}: there are {len(found)} [[{name}]] sections, "
+                    f"and one has to hold: merge them into one [{name}]"
+                )
             raise SettingsError(
                 f"{place_of(path, text, (name,))}: [{name}] is a section, not a value"
             )

@@ -20,34 +20,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from data.errors import SettingsError, did_you_mean
+from data.languages.catalogue import languages, speaks
+from data.setting_checks import above_zero as _above_zero
+from data.setting_checks import minute_of_day, setting
+from data.setting_checks import not_negative as _not_negative
+from data.setting_checks import share as _share
+from data.settings_outreach import Outreach
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOUR = 3600.0
 NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
-
-
-def setting(default: Any, comment: str) -> Any:
-    """A field of the tree with its default and the comment that explains it."""
-    return field(default=default, metadata={"comment": comment})
-
-
-def _above_zero(value: float | None, name: str) -> None:
-    if value is not None and not value > 0:
-        raise SettingsError(f"{name} is {value}, but must be above 0")
-
-
-def _not_negative(value: float | None, name: str) -> None:
-    if value is not None and not value >= 0:
-        raise SettingsError(f"{name} is {value}, but must not be negative")
-
-
-def _share(value: float, name: str, *, zero: bool = True, one: bool = True) -> None:
-    low = value >= 0 if zero else value > 0
-    if not (low and (value <= 1 if one else value < 1)):
-        raise SettingsError(f"{name} is {value}, but must be a share between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -209,29 +194,6 @@ class Staffing:
 
 
 @dataclass(frozen=True)
-class Outreach:
-    """Whom Presage may contact, and how many stay uncontacted so that it can be measured."""
-
-    capacity_per_day: int = setting(100, "customers contacted a day at most")
-    holdout_share: float = setting(0.1, "share randomly never contacted, always kept")
-    explore_share: float = setting(0.05, "share of the capacity drawn at random among eligible")
-    consent_when_unknown: bool = setting(False, "unknown consent counts as given")
-    min_days_between: float = setting(14.0, "days between two contacts of one customer")
-    quiet_from: str = setting("20:00", "no contact from this local time")
-    quiet_to: str = setting("08:00", "until this one")
-    contact_cost: float = setting(0.1, "money one contact costs")
-    complaint_cost: float = setting(20.0, "money one complaint costs to handle")
-
-    def __post_init__(self) -> None:
-        for name in ("capacity_per_day", "min_days_between", "contact_cost", "complaint_cost"):
-            _not_negative(getattr(self, name), name)
-        _share(self.holdout_share, "holdout_share", one=False)
-        _share(self.explore_share, "explore_share")
-        minute_of_day(self.quiet_from, "quiet_from")
-        minute_of_day(self.quiet_to, "quiet_to")
-
-
-@dataclass(frozen=True)
 class Risk:
     """How the risk model is trained."""
 
@@ -250,9 +212,7 @@ class Risk:
     reasons_for: int = setting(
         50_000, "so many of the riskiest get reasons each night; the service gives them to any"
     )
-    reasons_language: Literal["en", "es", "nb", "no"] = setting(
-        "en", "what agents read reasons in: en, es, nb (or no)"
-    )
+    reasons_language: str = setting("en", "what agents read reasons in: en, es, no (or nb)")
     learning_rate: float = setting(0.08, "step of each tree")
     search_minutes: float = setting(
         0.0, "minutes that each training searches for better settings of its learners; 0: none"
@@ -261,6 +221,11 @@ class Risk:
     def __post_init__(self) -> None:
         for name in ("as_ofs", "as_of_step_days", "trees", "learning_rate", "active_within_days"):
             _above_zero(getattr(self, name), name)
+        if not speaks(self.reasons_language):
+            raise SettingsError(
+                f"reasons_language {self.reasons_language!r}: reasons are written in "
+                f"{', '.join(languages())}"
+            )
         _not_negative(self.gap_days, "gap_days")
         _not_negative(self.search_minutes, "search_minutes")
         _not_negative(self.reasons_for, "reasons_for")
@@ -370,15 +335,6 @@ class Settings:
                     opening_intervals(text)
                 except SettingsError as error:
                     raise SettingsError(f"[opening_hours.{channel}] {day}: {error}") from None
-
-
-def minute_of_day(text: str, name: str = "time") -> int:
-    """``"08:30"`` → 510; 24:00 is the end of the day. SettingsError for anything else."""
-    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*", text)
-    minute = int(match[1]) * 60 + int(match[2]) if match and int(match[2]) < 60 else 1441
-    if minute > 1440:
-        raise SettingsError(f'{name} {text!r} is no time of day such as "08:30"')
-    return minute
 
 
 def opening_intervals(text: str) -> tuple[tuple[int, int], ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from features.concerns import concern_of, wording_of
 from features.lengths import span_text
 from features.notes import note_of
 from features.roles import role_of
@@ -34,8 +35,8 @@ COSTS: Mapping[str, int] = MappingProxyType(
 
 
 def card(name: str, node: Node, note: str = "") -> dict[str, object]:
-    """Name, formula, source, window, cost, role (features/roles.py) and note, the feature's own or
-    derived."""
+    """Name, formula, source, window, cost, role (features/roles.py), note, the feature's own or
+    derived, and for reasons its concern and the wording of its value (features/concerns.py)."""
     terms = set(node.terms())
     windows = sorted({t.window for t in terms if t.window is not None})
     ahead = sorted({t.ahead for t in terms if t.ahead is not None})
@@ -48,5 +49,7 @@ def card(name: str, node: Node, note: str = "") -> dict[str, object]:
         "window": " ".join(shown) or "-",
         "cost": sum(COSTS[t.operation] for t in terms),
         "note": note or note_of(node),
-        "role": role_of(name, node),
+        "role": role_of(node),
+        "concern": concern_of(node),
+        "wording": wording_of(node),
     }

@@ -48,7 +48,7 @@ from features.totals import ADDED, Totals, joined
 Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and what is being done."""
 
-MEMORY_LIMIT = 2_000_000_000
+MEMORY_LIMIT = 1_000_000_000
 """Bytes that rows and working arrays may take, where no limit is given."""
 
 WORKING_MEMORY = 256_000_000

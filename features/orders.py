@@ -39,7 +39,6 @@ ENDS = ("delivered_at", "cancelled_at", "returned_at", "refunded_at")
 UNSHIPPED = ("shipped_at", *ENDS)
 LATENESS = Minus(ORDERS["delivered_at"], ORDERS["promised_at"], "lateness")
 DELIVERY = Minus(ORDERS["delivered_at"], ORDERS["ordered_at"], "delivery_time")
-LARGE = Compare(">=", ORDERS["quantity"], 100).named("large")
 
 OPEN = now(ORDERS, until=ENDS, label="open")
 OVERDUE = now(ORDERS, since="promised_at", until=ENDS, label="overdue")

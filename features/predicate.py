@@ -334,7 +334,7 @@ class Not(Predicate):
     part: Predicate
 
     def __post_init__(self) -> None:
-        for part in _parts(self.part):
+        for part in parts_of(self.part):
             if isinstance(part, Past | Given):
                 raise DefinitionError(
                     f"not ({part.text}) ceases to hold; say until={part.columns[0].name}"
@@ -376,14 +376,14 @@ class Named(Predicate):
         return self.part.truth(rows)
 
 
-def _parts(predicate: Predicate) -> Iterator[Predicate]:
+def parts_of(predicate: Predicate) -> Iterator[Predicate]:
     """The predicate and every one that it is made of."""
     yield predicate
     if isinstance(predicate, And | Or):
         for part in predicate.parts:
-            yield from _parts(part)
+            yield from parts_of(part)
     elif isinstance(predicate, Not | Named):
-        yield from _parts(predicate.part)
+        yield from parts_of(predicate.part)
 
 
 def _bracketed(part: Predicate) -> str:

@@ -7,7 +7,7 @@ how much a customer bore without, or with, complaining.
 >>> from features.language import count, now, since_last
 >>> from features.sources import ORDERS
 >>> for one in (now(ORDERS, until="delivered_at", label="open"), count(ORDERS), since_last(ORDERS)):
-...     print([role_of(one.name, one.node)])
+...     print([role_of(one.node)])
 ['now']
 ['ever']
 ['']
@@ -18,11 +18,13 @@ from __future__ import annotations
 from features.terms import Combine, Constant, Node, OfEach, Term
 
 
-def role_of(name: str, node: Node) -> str:
+def role_of(node: Node) -> str:
     """``now``: an amount of something that is there, or was of late; ``ever``: of all there has
     been; ``tenure``: days as a customer; empty: no amount."""
-    if name == "customers_since_first_days":
-        return "tenure"
+    if isinstance(node, Combine) and node.how == "days_since":
+        first = node.parts[0]
+        of_customer = isinstance(first, Term) and first.source.table == "customers"
+        return "tenure" if of_customer else ""
     if not _amount(node):
         return ""
     own = list(_of_customer(node))

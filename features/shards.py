@@ -208,7 +208,8 @@ class _Writing:
         """The column by which rows of a table without customers name one that has them."""
         if CUSTOMER in TABLES[name].names:
             return ""
-        links = [s.link for s in self.beside if s.table == name and owner_of(s)]
+        beside = [s for s in self.beside if s.beside in self.there]
+        links = [s.link for s in beside if s.table == name and owner_of(s)]
         return links[0] if links else ""
 
     def _alone(self, name: str) -> bool:

@@ -35,19 +35,17 @@ from features.complaint import ComplaintRule, complaint_predicate
 from features.context import context_features
 from features.expression import DERIVED
 from features.goods import goods_topics
-from features.language import count, customer, since_first, since_last
+from features.language import customer, since_first
 from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
-from features.predicate import Is, Named, Predicate
+from features.predicate import Predicate
 from features.reduced import reduced, switched_off
 from features.sources import (
     CUSTOMERS,
     ITEMS,
     ORDERS,
-    TICKETS,
     TICKETS_AFTER_ORDERS,
     TICKETS_OF_ORDERS,
-    USAGE,
     Source,
     attribute,
 )
@@ -176,22 +174,6 @@ def absent_columns(
     absent |= {(table, name) for table, names in DERIVED.items() for name in names
                if (table, "text") in absent}  # fmt: skip
     return frozenset(absent)
-
-
-def recency_frequency_names(view: FeatureView) -> tuple[str, ...]:
-    """The dozen features that a simple rule uses, those of them that the view has: how long ago
-    and how often customers ordered, used, asked and complained, and how long they are with us."""
-    complaint = Named(Is(TICKETS["is_complaint"]), "complaint")  # only its name matters here
-    wanted = [
-        since_first(CUSTOMERS),
-        *(since_last(source) for source in (ORDERS, USAGE, TICKETS)),
-        *(count(ORDERS, days=days) for days in (28, 90, 365)),
-        *(count(USAGE, days=days) for days in (28, 90)),
-        *(count(TICKETS, days=days) for days in (28, 90, 365)),
-    ]
-    wanted.append(since_last(TICKETS, where=complaint))
-    wanted += [count(TICKETS, where=complaint, days=days) for days in (28, 90, 365)]
-    return tuple(feature.name for feature in wanted if feature.name in view.names)
 
 
 def _without_values(tables: Tables, as_of: datetime | None) -> set[tuple[str, str]]:

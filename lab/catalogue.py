@@ -58,7 +58,8 @@ behind its back and compare batch with online.
 >>> feature.card()
 {'name': 'orders_returned_count_36h', 'formula': 'count(orders, where returned_at has passed, 36h)',
  'source': 'orders', 'window': '36h', 'cost': 1,
- 'note': 'returned orders in the last 36 hours', 'role': 'now'}
+ 'note': 'returned orders in the last 36 hours', 'role': 'now',
+ 'concern': 'refunds', 'wording': {'form': 'amount', 'noun': '', 'span': 36.0}}
 
 ```
 

@@ -196,16 +196,6 @@ def _has_both(y: npt.ArrayLike) -> bool:
     return len(np.unique(np.asarray(y, dtype=np.float64))) > 1
 
 
-def all_of(decisions: Mapping[str, GateDecision]) -> GateDecision:
-    """One verdict of several (one a horizon, say): passed if all passed, lines with their names."""
-    return GateDecision(
-        all(each.passed for each in decisions.values()),
-        tuple(f"{name}: {line}" for name, each in decisions.items() for line in each.reasons),
-        tuple(f"{name}: {line}" for name, each in decisions.items() for line in each.refusals),
-        {f"{key}_{name}": n for name, each in decisions.items() for key, n in each.numbers.items()},
-    )
-
-
 class _Verdict:
     def __init__(self) -> None:
         self.reasons: list[str] = []
@@ -305,8 +295,3 @@ def _gain(
 
 def _key(name: str) -> str:
     return name.lower().replace(" ", "_").replace("-", "_")
-
-
-def with_coverage(rules: Rules, lowest: float, highest: float) -> Rules:
-    """The same rules, asking for the coverage of the candidate's intervals too."""
-    return replace(rules, coverage=(lowest, highest))

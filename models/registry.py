@@ -6,6 +6,7 @@
 This is the only file that imports MLflow, inside functions, for the import alone costs seconds. A
 registered version is our own bundle in a flavour of our own, ``presage``: MLflow can show it, its
 signature and its input example, and knows no code that would load it. Nothing is ever unpickled.
+Nothing writes into MLflow's tables but MLflow.
 
 The alias ``champion`` moves through ``promote``, which wants a gate's verdict, and ``rollback``.
 Each move is told to ``record`` (the store's history), and the bundle is copied beside a pointer
@@ -14,6 +15,7 @@ that scoring and serving read (models/champion.py) without MLflow.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -27,12 +29,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from data.errors import GateRefused, UsageError, did_you_mean
-from data.files import staging_folder
+from data.files import publish, staging_folder, write_whole
 from models.bundle import verify
 from models.champion import Champion, champion, materialise, point_at
 from models.gate import GateDecision
 from models.metrics import Interval
-from models.moved import settle
 from models.training_record import at_the_edge, flat_numbers, write_artifacts
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ __all__ = [
 ALIAS = "champion"
 LINE = "presage.champions"
 """Tag of a registered model: the versions that were champion, oldest first, the last one now."""
+
+ARTIFACTS = "mlflow-artifacts:/"
+"""Where artifacts lie, as MLflow's tables say it: below the folder that its server is given. So a
+workspace may be moved or copied. We write the files ourselves, at ``artifact``."""
 
 Record = Callable[[dict[str, Any]], None]
 """Takes one move of the alias: kind, version, previous, run_id, fingerprint, as_of, event, reasons,
@@ -107,7 +112,7 @@ def log_training_run(
     manifest = verify(bundle_folder)
     numbers = flat_numbers({**metrics, **{f"base_rate_{n}": v for n, v in base_rates.items()}})
     mlflow, client = _client(Path(state_dir).absolute())
-    experiment = _experiment(client, Path(state_dir).absolute(), kind)
+    experiment = _experiment(client, kind)
     identity = {
         "presage.kind": kind,
         "presage.fingerprint": manifest.fingerprint,
@@ -129,10 +134,11 @@ def log_training_run(
         with staging_folder(Path(state_dir) / "mlartifacts") as staging:
             artifacts, model = staging / "run", staging / "model"
             write_artifacts(artifacts, plots or {}, tables or {}, pages)
-            client.log_artifacts(run_id, str(artifacts))
+            _place(state_dir, run_id, artifacts)
             source = _log_model(
                 mlflow, client, experiment, run_id, kind, model, bundle_folder, example, predictions
             )
+            _place(state_dir, source.removeprefix(ARTIFACTS).removesuffix("/artifacts"), model)
         name = _registered_name(kind)
         if not client.search_registered_models(f"name = '{name}'"):
             client.create_registered_model(name, description=f"Presage's {kind} models")
@@ -149,6 +155,13 @@ def artifact(state_dir: Path, run_id: str, name: str) -> Path:
     return Path(state_dir).absolute() / "mlartifacts" / run_id / "artifacts" / name
 
 
+def _place(state_dir: Path, owner: str, folder: Path) -> None:
+    """Put a staged folder where MLflow's server looks for the artifacts of a run or model."""
+    place = artifact(state_dir, owner, "")
+    place.parent.mkdir(parents=True)
+    publish(folder, place)
+
+
 def record_gate(state_dir: Path, kind: str, version: str, decision: GateDecision) -> None:
     """Write a gate's verdict to the version and its run, where ``promote`` and people find it."""
     mlflow, client = _client(Path(state_dir).absolute())
@@ -158,7 +171,8 @@ def record_gate(state_dir: Path, kind: str, version: str, decision: GateDecision
     client.set_model_version_tag(
         name, version, "presage.gate", "passed" if decision.passed else "refused"
     )
-    client.log_dict(found.run_id, asdict(decision), "gate.json")
+    verdict = json.dumps(asdict(decision), indent=2).encode()
+    write_whole(artifact(state_dir, found.run_id, "gate.json"), verdict)
     now = found.creation_timestamp
     client.log_batch(
         found.run_id,
@@ -233,8 +247,8 @@ def version_bundle(state_dir: Path, kind: str, version: str) -> Path:
     """The folder of a registered version's bundle among MLflow's artifacts (not yet verified)."""
     _, client = _client(Path(state_dir).absolute())
     source = str(_version(client, kind, version).source)
-    # the artifacts lie in this workspace wherever it has been moved to since
-    inside = source.rpartition("/mlartifacts/")[2]
+    # a registry of before ``ARTIFACTS`` names the whole path that the workspace had then
+    inside = source.rpartition("/mlartifacts/")[2].removeprefix(ARTIFACTS)
     return Path(state_dir) / "mlartifacts" / inside / "bundle"
 
 
@@ -308,11 +322,10 @@ def _log_model(
     model.save(str(folder / "MLmodel"))
     inputs.to_json(folder / "input_example.json", orient="split", index=False)
     shutil.copytree(bundle_folder, folder / "bundle")
-    client.log_model_artifacts(logged.model_id, str(folder))
     client.finalize_logged_model(logged.model_id, "READY")
     output = mlflow.entities.LoggedModelOutput(logged.model_id, step=0)
     client.log_outputs(run_id, [output])
-    return str(logged.artifact_location)
+    return f"{ARTIFACTS}models/{logged.model_id}/artifacts"
 
 
 @lru_cache(maxsize=4)
@@ -333,18 +346,16 @@ def _client(state_dir: Path) -> tuple[Any, Any]:
     for logger in ("mlflow", "alembic"):  # importing MLflow set its own level again
         logging.getLogger(logger).setLevel(logging.ERROR)
     state_dir.mkdir(parents=True, exist_ok=True)
-    settle(state_dir / "mlflow.db", state_dir / "mlartifacts")
     uri = f"sqlite:///{state_dir / 'mlflow.db'}"
     return mlflow, mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def _experiment(client: Any, state_dir: Path, kind: str) -> str:
+def _experiment(client: Any, kind: str) -> str:
     name = _registered_name(kind)
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    location = (state_dir / "mlartifacts").as_uri()
-    return str(client.create_experiment(name, artifact_location=location))
+    return str(client.create_experiment(name, artifact_location=ARTIFACTS))
 
 
 def _registered_name(kind: str) -> str:

@@ -34,13 +34,6 @@ class TimeSplit:
     calibration: tuple[datetime, ...]
     evaluation: tuple[datetime, ...]
 
-    def part_of(self, as_of: datetime) -> str | None:
-        """``"training"``, ``"calibration"``, ``"evaluation"``; None for a time the embargo took."""
-        for name in ("training", "calibration", "evaluation"):
-            if as_of in getattr(self, name):
-                return name
-        return None
-
 
 def as_of_grid(first: datetime, last: datetime, step: timedelta) -> list[datetime]:
     """Every ``step`` back from ``last`` down to ``first``, ascending; ``last`` is always in it.
@@ -63,29 +56,6 @@ def last_labelled(known_as_of: datetime, horizon_days: float, gap_days: float = 
     return known_as_of - timedelta(days=horizon_days + gap_days)
 
 
-def labelled_grid(
-    first: datetime,
-    known_as_of: datetime,
-    step: timedelta,
-    horizon_days: float,
-    *,
-    gap_days: float = 0,
-) -> list[datetime]:
-    """The grid of as-of times from ``first`` on whose labels are complete by ``known_as_of``.
-
-    ``first`` should leave enough history before it to compute features from. Raises
-    NotEnoughHistory, saying how many days are missing, if there is no such time.
-    """
-    last = last_labelled(known_as_of, horizon_days, gap_days)
-    if last < first:
-        raise NotEnoughHistory(
-            f"labels of {horizon_days:g} days (gap {gap_days:g}) known by {known_as_of} need an "
-            f"as-of time at or before {last}, but the first usable one is {first}: "
-            f"{_days(first - last)} more days of history are needed"
-        )
-    return as_of_grid(first, last, step)
-
-
 def time_split(
     as_ofs: Sequence[datetime],
     horizon_days: float,
@@ -102,7 +72,7 @@ def time_split(
     the newest times judge, or the times themselves (a backtest's cutoffs, which need not be in
     ``as_ofs``); with 0 nothing is held out, as for the model that goes to work. ``calibration``:
     how many times before those calibrate; 0 for none. What the labels' ends and the embargo leave
-    out is in no part. Labels of all ``as_ofs`` must be known; choose them by ``labelled_grid``.
+    out is in no part. Labels of all ``as_ofs`` must be known; choose them up to ``last_labelled``.
 
     Raises NotEnoughHistory, saying how many days are missing, if fewer than ``minimum_training``
     training times or fewer calibration times than asked remain.
@@ -126,61 +96,6 @@ def time_split(
     if len(judging) < asked or len(calibrating) < calibration or len(training) < minimum_training:
         _not_enough(times, reach, asked, calibration, minimum_training, len(training))
     return TimeSplit(tuple(training), tuple(calibrating), tuple(judging))
-
-
-def split_at(
-    cutoff: datetime,
-    as_ofs: Sequence[datetime],
-    horizon_days: float,
-    *,
-    gap_days: float = 0,
-    embargo_days: float = 0,
-    calibration: int = 2,
-    minimum_training: int = 1,
-) -> TimeSplit:
-    """The split of one rolling origin: everything learned is over by ``cutoff``, which judges."""
-    return time_split(
-        as_ofs,
-        horizon_days,
-        gap_days=gap_days,
-        embargo_days=embargo_days,
-        calibration=calibration,
-        evaluation=(cutoff,),
-        minimum_training=minimum_training,
-    )
-
-
-def rolling_cutoffs(
-    times: Sequence[datetime],
-    horizon: int,
-    *,
-    count: int,
-    every: int | None = None,
-    minimum_history: int = 1,
-) -> list[datetime]:
-    """Ascending cutoffs of a volume backtest among the interval starts ``times``.
-
-    A cutoff is the start of the last interval that is known; the ``horizon`` intervals after it
-    judge. The last cutoff leaves exactly ``horizon`` intervals, each earlier one lies ``every``
-    (default ``horizon``: no interval judges twice) intervals before, and the first has at least
-    ``minimum_history`` intervals up to and with itself. Raises NotEnoughHistory otherwise.
-    """
-    stride = horizon if every is None else every
-    if horizon < 1 or count < 1 or stride < 1 or minimum_history < 1:
-        raise DataError(
-            f"horizon {horizon}, count {count}, every {stride}, minimum history "
-            f"{minimum_history}: all must be at least 1"
-        )
-    known = sorted(set(times))
-    needed = minimum_history + (count - 1) * stride + horizon
-    if len(known) < needed:
-        raise NotEnoughHistory(
-            f"{count} cutoffs every {stride} intervals with a horizon of {horizon} and "
-            f"{minimum_history} of history before the first need {needed} intervals; there are "
-            f"{len(known)}, {needed - len(known)} are missing"
-        )
-    last = len(known) - 1 - horizon
-    return [known[last - stride * back] for back in range(count - 1, -1, -1)]
 
 
 def _ended_by(times: list[datetime], begin: datetime, reach: timedelta) -> list[datetime]:

@@ -1,6 +1,6 @@
 """`presage demo`: the whole loop on a simulated company, told as it goes, then served.
 
-The company has ten thousand customers who order, subscribe and write often: some three hundred
+The company has eight thousand customers who order, subscribe and write often: more than two hundred
 contacts a day. Its settings promise what its opening hours can keep.
 """
 
@@ -22,7 +22,7 @@ from serving.published import newest
 if TYPE_CHECKING:
     from data.simulate import Company, Rates
 
-CUSTOMERS, DAYS = 10_000, 400
+CUSTOMERS, DAYS = 8_000, 400
 TRIAL_DAYS, TRIAL_FUTURES = 7, 4
 HOUR = 3600
 SETTINGS: Mapping[str, object] = {

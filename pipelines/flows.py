@@ -33,6 +33,7 @@ from pipelines.steps import (
     volume_backtest,
     volume_training,
 )
+from pipelines.steps.outreach_page import check_plot
 
 Step = Callable[..., Any]
 
@@ -177,12 +178,14 @@ def decide(
     out: Path | None = None,
     publish: bool = False,
     retrain: bool = False,
+    plot: Path | None = None,
 ) -> Result:
     """The scores of the moment, then whom to contact; recorded only with ``commit``."""
+    check_plot(plot)
     run = step(open_run, workspace, as_of, report, publish, retrain)
     outreach.check_commit(run, commit)
     scores = step(risk.scores_of, run)
-    return step(outreach.decide, run, scores.frame, scores.model_version, commit, out)
+    return step(outreach.decide, run, scores.frame, scores.model_version, commit, out, plot)
 
 
 def writes(verb: str, flow: Callable[..., Result], lease: str = WRITING) -> Callable[..., Result]:

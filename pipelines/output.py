@@ -49,6 +49,29 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
             _write_xlsx(_with_text_lists(frame), staged, path)
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def spreadsheet_safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with an apostrophe before every text that a spreadsheet would run as a formula.
+
+    >>> import pandas as pd
+    >>> spreadsheet_safe(pd.DataFrame({"name": ["=1+1", "Ana"], "n": [-1, 2]}))["name"].tolist()
+    ["'=1+1", 'Ana']
+    """
+    import pandas as pd
+
+    texts = [c for c in frame.columns if pd.api.types.is_string_dtype(frame[c].dtype)]
+    return frame.assign(
+        **{
+            str(c): frame[c].map(
+                lambda v: f"'{v}" if isinstance(v, str) and v.startswith(FORMULA) else v
+            )
+            for c in texts
+        }
+    )
+
+
 def _with_text_lists(frame: pd.DataFrame) -> pd.DataFrame:
     lists = [
         name

@@ -52,9 +52,9 @@ def act(directory: Path, action: str, kind: str, version: int | None, report: Pr
     ):
 
         def record(move: dict[str, Any]) -> None:
-            told = {**move, "at": move["at"].isoformat()}
+            details = {**move, "at": move["at"].isoformat()}
             at = SYSTEM.now()
-            registry_event(store, kind, str(move["version"]), move["event"], at, details=told)
+            registry_event(store, kind, str(move["version"]), move["event"], at, details=details)
 
         if action == "show":
             moves = registry_history(store, kind)

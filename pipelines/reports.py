@@ -34,8 +34,8 @@ def check_result(
         lines.append(f"... and {len(report.violations) - len(shown)} more (--limit shows them)")
     if missing is not None:
         lines.append(features_line(names, missing))
-    found = len(report.errors)
-    lines.append("the tables keep the contract" if report.ok else f"{found} violations listed")
+    errors = len(report.errors)
+    lines.append("the tables keep the contract" if report.ok else f"{errors} violations listed")
     data = {
         "ok": report.ok,
         "rows": dict(report.rows),

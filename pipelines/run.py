@@ -99,11 +99,11 @@ class Run:
         if not self.is_past or now is None:
             return now
         moves = self._moves(kind, now)
-        found = champion_at(self.state_dir, kind, self.as_of, moves)
-        if found is None and any(move["details"].get("as_of") is None for move in moves):
+        at_work = champion_at(self.state_dir, kind, self.as_of, moves)
+        if at_work is None and any(move["details"].get("as_of") is None for move in moves):
             moves = _with_as_of(self.state_dir, kind, moves)
-            found = champion_at(self.state_dir, kind, self.as_of, moves)
-        return found
+            at_work = champion_at(self.state_dir, kind, self.as_of, moves)
+        return at_work
 
     def _moves(self, kind: str, now: Champion) -> list[dict[str, Any]]:
         """The promotions of this kind; that of the champion alone where the store has none."""
@@ -185,8 +185,8 @@ def code_version() -> str:
     """The release, and when each of its files was written: other code builds other products."""
     root = Path(__file__).parents[1]
     files = sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
-    told = [(str(path.relative_to(root)), path.stat().st_mtime_ns) for path in files]
-    return f"{version('presage')} {hashlib.sha256(repr(told).encode()).hexdigest()}"
+    stamps = [(str(path.relative_to(root)), path.stat().st_mtime_ns) for path in files]
+    return f"{version('presage')} {hashlib.sha256(repr(stamps).encode()).hexdigest()}"
 
 
 def _published_as_of(state_dir: Path, kind: Kind) -> datetime | None:

@@ -160,7 +160,7 @@ def start_mlflow(workspace: Workspace, port: int) -> Process:
     command = python("mlflow", "server", "--workers", "1")
     command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{workspace.state_dir / 'mlflow.db'}"]
-    command += ["--default-artifact-root", (workspace.state_dir / "mlartifacts").as_uri()]
+    command += ["--artifacts-destination", (workspace.state_dir / "mlartifacts").as_uri()]
     environ = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",

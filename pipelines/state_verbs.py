@@ -70,7 +70,7 @@ def verify_decisions(directory: Path) -> Result:
 
 def _listed(store: Store) -> Result:
     keys = list_keys(store)
-    told = [
+    listed = [
         {
             "name": key.name,
             "scopes": list(key.scopes),
@@ -89,4 +89,4 @@ def _listed(store: Store) -> Result:
         for key in keys
     ]
     lines = table(["name", "scopes", "created (UTC)", "state"], rows) if rows else ["no keys yet"]
-    return Result({"keys": told}, lines)
+    return Result({"keys": listed}, lines)

@@ -75,10 +75,10 @@ def _mean_share(y: Floats, prediction: Floats, *, weights: Floats) -> float:
 
 
 def _reachable(plan: pd.DataFrame) -> float:
-    told = plan[plan["reachable"].notna() & (plan["volume"] > 0)]
-    if told.empty:
+    rows = plan[plan["reachable"].notna() & (plan["volume"] > 0)]
+    if rows.empty:
         return 1.0
-    return float(np.average(told["reachable"], weights=told["volume"]))
+    return float(np.average(rows["reachable"], weights=rows["volume"]))
 
 
 def _run(company: Company, staffing: pd.DataFrame, days: int) -> list[DayOutcome]:
@@ -97,7 +97,7 @@ def _work(run: list[DayOutcome]) -> pd.DataFrame:
 def _judged(run: list[DayOutcome], settings: Settings, start: pd.Timestamp) -> pd.DataFrame:
     """The contacts of one future, each with ``good``: answered in time."""
     days = len(run)
-    came = pd.concat([day.contacts() for day in run], ignore_index=True)
+    contacts = pd.concat([day.contacts() for day in run], ignore_index=True)
     answers = pd.concat(
         pd.DataFrame(
             {
@@ -108,10 +108,10 @@ def _judged(run: list[DayOutcome], settings: Settings, start: pd.Timestamp) -> p
         )
         for day in run
     )
-    came = came.merge(answers, on="ticket_id", how="left")
+    contacts = contacts.merge(answers, on="ticket_id", how="left")
     hours = pd.date_range(start, periods=24 * days, freq="h", unit="us")
     parts = []
-    for channel, part in came.groupby("channel"):
+    for channel, part in contacts.groupby("channel"):
         level = settings.service_levels.get(str(channel))
         if level is not None:
             opening = settings.opening_hours.get(str(channel))

@@ -66,8 +66,8 @@ def verb(app: typer.Typer, name: str | None = None) -> Callable[..., Any]:
                 if failure is not None:
                     _fail(str(failure), type(failure).__name__, as_json)
                     raise typer.Exit(failure.exit_code) from None
-                said = " ".join(str(error).split())[:400]
-                message = f"unexpected {type(error).__name__}: {said} (--debug shows where)"
+                words = " ".join(str(error).split())[:400]
+                message = f"unexpected {type(error).__name__}: {words} (--debug shows where)"
                 _fail(message, type(error).__name__, as_json)
                 raise typer.Exit(1) from None
             emit(result, as_json)

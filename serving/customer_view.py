@@ -18,7 +18,7 @@ from data.store import Store, actions_of, outcomes_of
 from data.tables import Tables
 from features.asof import as_of_view
 from serving.of_customers import OfCustomers
-from serving.outreach.candidates import consent_now
+from serving.outreach.consent import consent_now
 from serving.records import records
 from serving.staffing.hours import open_seconds
 
@@ -84,6 +84,7 @@ def told_action(action: Mapping[str, Any]) -> dict[str, Any]:
         "as_of": f"{action['as_of']}Z",
         **{name: action[name] for name in names},
         "reason": action["reason"],
+        "message": action.get("message"),
     }
 
 

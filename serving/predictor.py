@@ -18,6 +18,7 @@ import pandas as pd
 
 from data.contract import table
 from data.errors import DamagedFile, NotEnoughHistory, UsageError
+from data.languages.catalogue import language_of
 from data.tables import Tables
 from features.compute import compute
 from features.expression import Column
@@ -27,8 +28,7 @@ from features.spec import FeatureView
 from features.text import TextModel
 from models.champion import champion
 from models.risk.evidence import evidence, read, read_of
-from models.risk.model import RiskModel, load_risk
-from models.risk.words import language_of
+from models.risk.model import RiskModel, cards_of, load_risk
 
 VIEW = "view"
 """The note of a risk model that holds its feature view as JSON text."""
@@ -73,9 +73,15 @@ class Predictor:
 
     @classmethod
     def of_model(cls, model: RiskModel, model_version: str) -> Predictor:
-        """A model that names its view (``with_view``), by a name for its predictions."""
+        """A model that names its view (``with_view``), by a name for its predictions.
+
+        Cards of an earlier make, that say nothing of concerns, are derived again from the view.
+        """
         text = TextModel.from_json(model.notes[TEXT]) if TEXT in model.notes else None
-        return cls(model, FeatureView.from_json(model.notes[VIEW]), model_version, text)
+        view = FeatureView.from_json(model.notes[VIEW])
+        if not all("wording" in card for card in model.cards.values()):
+            model = replace(model, cards=cards_of(view.cards(), model.encoder.columns))
+        return cls(model, view, model_version, text)
 
     @property
     def reads_own_rows(self) -> bool:

@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "benchmarks").glob("*.py"))
 COMMANDS = [path.stem for path in MODULES if "__main__" in path.read_text()]
-ELSEWHERE = {"volume_peers"}
-"""Started by path in an environment that has the libraries it needs."""
+ELSEWHERE = {"volume_peers", "uplift_peers"}
+"""Started by path in an environment that has the libraries they need."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from data.store.consent import (
     consent_of,
+    consent_words,
     put_consent,
 )
 from data.store.decisions import (
@@ -39,7 +40,6 @@ from data.store.events import (
     append_events,
     completed_rows,
     event_frames,
-    events_of_customers,
     events_since,
     readable,
     row_key,
@@ -74,7 +74,6 @@ from data.store.overrides import (
 )
 from data.store.publications import (
     Publication,
-    predictions_of,
     publications,
     publish_frame,
     read_forecast,
@@ -82,7 +81,6 @@ from data.store.publications import (
     registry_event,
     registry_history,
     save_forecast,
-    save_predictions,
 )
 from data.store.replies import (
     OtherRequest,
@@ -91,6 +89,11 @@ from data.store.replies import (
 from data.store.secrets import (
     put_secret,
     read_secret,
+)
+from data.store.selected import (
+    decisions_of_runs,
+    newest_run,
+    selected_decisions,
 )
 
 __all__ = [
@@ -111,19 +114,20 @@ __all__ = [
     "check_lease",
     "completed_rows",
     "consent_of",
+    "consent_words",
     "create_key",
     "decisions_of",
+    "decisions_of_runs",
     "event_frames",
-    "events_of_customers",
     "events_since",
     "has_store",
     "lease_holder",
     "list_keys",
+    "newest_run",
     "open_store",
     "open_url",
     "outcomes_of",
     "overrides_of",
-    "predictions_of",
     "publications",
     "publish_frame",
     "put_consent",
@@ -142,7 +146,7 @@ __all__ = [
     "salt",
     "save_forecast",
     "save_override",
-    "save_predictions",
+    "selected_decisions",
     "take_lease",
     "text_frame",
     "verify_key",

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import pandas as pd
 import sqlalchemy as sa
 
 from data.store.opening import Store
 from data.store.schema import CONSENT
 
 CHUNK = 400
-CONSENT_CHANNELS = {
-    "email_consent": "email",
-    "sms_consent": "sms",
-    "phone_consent": "phone",
-    "do_not_contact": "contact",
-}
-"""The columns of customers that speak about consent, and the channel of their words; the last one
-says the opposite of a grant."""
+CONSENTS = ("email_consent", "sms_consent", "phone_consent", "do_not_contact")
+"""The columns of customers that speak about consent."""
 
 
 def put_consent(
@@ -55,3 +50,33 @@ def consent_of(store: Store, customer_ids: Sequence[str]) -> dict[str, dict[str,
                     said.clear()
                 said[row.channel] = bool(row.granted)
     return found
+
+
+def consent_words(store: Store, customer_ids: Sequence[str] | None = None) -> pd.DataFrame:
+    """``customer_id, channel, granted, recorded_at``: the newest word of each customer on each
+    channel, with when it was said; of these customers, or of all. A word on ``all`` takes the place
+    of every earlier word on single channels, as in ``consent_of``.
+    """
+    few = customer_ids is not None and len(customer_ids) <= 10 * CHUNK
+    rows: list[tuple[str, str, bool, datetime]] = []
+    query = sa.select(
+        CONSENT.c.customer_id, CONSENT.c.channel, CONSENT.c.granted, CONSENT.c.recorded_at
+    ).order_by(CONSENT.c.seq)
+    with store.reading() as connection:
+        if few and customer_ids is not None:
+            for start in range(0, len(customer_ids), CHUNK):
+                ids = list(customer_ids[start : start + CHUNK])
+                found = connection.execute(query.where(CONSENT.c.customer_id.in_(ids)))
+                rows += [(r[0], r[1], bool(r[2]), r[3]) for r in found]
+        else:
+            rows = [(r[0], r[1], bool(r[2]), r[3]) for r in connection.execute(query)]
+    names = ["customer_id", "channel", "granted", "recorded_at"]
+    words = pd.DataFrame(rows, columns=names)
+    words["recorded_at"] = words["recorded_at"].astype("datetime64[us]")
+    words["at"] = range(len(words))
+    of_all = words[words["channel"] == "all"].groupby("customer_id")["at"].max()
+    last = words["customer_id"].map(of_all).fillna(-1)
+    words = words[words["at"] >= last]
+    return words.drop_duplicates(["customer_id", "channel"], keep="last")[names].reset_index(
+        drop=True
+    )

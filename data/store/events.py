@@ -19,12 +19,14 @@ import sqlalchemy as sa
 
 from data.contract import TABLES, Table, table
 from data.errors import DataError
-from data.store.consent import CONSENT_CHANNELS
+from data.store.consent import CONSENTS
 from data.store.opening import Store
-from data.store.schema import CONSENT, EVENTS
+from data.store.schema import EVENTS
 from data.values import Unreadable, row_as_text
 
 CHUNK = 400
+SAID_ONCE = frozenset({"deleted", *CONSENTS})
+"""Columns that speak for their own moment: no later version repeats them."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ def append_events(
     """Store rows by table, all or none; durable when this returns.
 
     A row changes what it names: the rest is as in the newest version that was posted, or else in
-    ``known``; null clears. ``recorded_at`` is ``now``, whatever rows say. What a customers row says
-    about consent for the first time, or takes back, is a word on consent (``consent_of``).
+    ``known``; null clears. What was said about consent is not said again by a row that does not
+    name it. ``recorded_at`` is ``now``, whatever rows say.
     DataError for an unknown table or a row without its key.
     """
     new = [
@@ -78,15 +80,12 @@ def append_events(
     with store.writing() as connection:
         newest = _newest_payloads(connection, new)
         values: list[dict[str, Any]] = []
-        words: list[dict[str, Any]] = []
         taken: Counter[str] = Counter()
         repeated: Counter[str] = Counter()
         for name, key, row in new:
             text = newest.get((name, key))
             before = known.get((name, key), {}) if text is None else json.loads(text)
             payload = _completed(row, before)
-            if name == "customers":
-                words += _consent_words(row, before, now)
             if text == _canonical(payload):
                 repeated[name] += 1
                 continue
@@ -103,8 +102,6 @@ def append_events(
             )
         if values:
             connection.execute(sa.insert(EVENTS), values)
-        if words:
-            connection.execute(sa.insert(CONSENT), words)
         last = connection.execute(sa.select(sa.func.max(EVENTS.c.seq))).scalar() or 0
     return Appended(len(values), repeated.total(), int(last), taken, repeated)
 
@@ -128,22 +125,8 @@ def completed_rows(
 def _completed(row: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """The row with what the version before it said; of a deleted one nothing is left."""
     kept = {} if before.get("deleted") else before
-    merged = {**{k: v for k, v in kept.items() if k != "deleted"}, **row}
+    merged = {**{k: v for k, v in kept.items() if k not in SAID_ONCE}, **row}
     return {k: v for k, v in merged.items() if k != "recorded_at" and v is not None}
-
-
-def _consent_words(
-    row: Mapping[str, Any], before: Mapping[str, Any], now: datetime
-) -> list[dict[str, Any]]:
-    """What the row says about consent: refusals, and what it says otherwise than before."""
-    words = []
-    for column, channel in CONSENT_CHANNELS.items():
-        said = row.get(column)
-        granted = not said if column == "do_not_contact" else said
-        if said is not None and (not granted or before.get(column) != said):
-            word = {"customer_id": str(row["customer_id"]), "channel": channel}
-            words.append({**word, "granted": granted, "source": "event", "recorded_at": now})
-    return words
 
 
 def events_since(store: Store, seq: int, limit: int | None = None) -> list[Event]:
@@ -151,24 +134,6 @@ def events_since(store: Store, seq: int, limit: int | None = None) -> list[Event
     query = sa.select(EVENTS).where(EVENTS.c.seq > seq).order_by(EVENTS.c.seq).limit(limit)
     with store.reading() as connection:
         return [_event(row) for row in connection.execute(query)]
-
-
-def events_of_customers(
-    store: Store, customer_ids: Sequence[str], after: int = 0
-) -> dict[str, list[Event]]:
-    """The events that name these customers, in order, after that sequence number."""
-    found: dict[str, list[Event]] = {customer: [] for customer in customer_ids}
-    with store.reading() as connection:
-        for start in range(0, len(customer_ids), CHUNK):
-            query = (
-                sa.select(EVENTS)
-                .where(EVENTS.c.customer_id.in_(list(customer_ids[start : start + CHUNK])))
-                .where(EVENTS.c.seq > after)
-                .order_by(EVENTS.c.seq)
-            )
-            for row in connection.execute(query):
-                found[row.customer_id].append(_event(row))
-    return found
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """Published results, kept as issued: every forecast, scoring and plan that anybody saw (vintages).
 
 A frame is kept as Parquet inside the database, with its SHA-256, so that a backup of the store
-holds it whole; and the predictions that decisions were taken on, one row a customer.
+holds it whole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from data.errors import DamagedFile
 from data.store.opening import Store
-from data.store.schema import PREDICTIONS, PUBLICATIONS, REGISTRY_HISTORY
+from data.store.schema import PUBLICATIONS, REGISTRY_HISTORY
 
 
 @dataclass(frozen=True)
@@ -126,44 +126,6 @@ def read_forecast(
 ) -> tuple[Publication, pd.DataFrame] | None:
     """The newest forecast issued (at or before a moment); see ``read_publication``."""
     return read_publication(store, "forecast", issued_by)
-
-
-def save_predictions(
-    store: Store,
-    items: Sequence[Mapping[str, Any]],
-    *,
-    as_of: datetime,
-    issued_at: datetime,
-    model_version: str,
-) -> None:
-    """Keep predictions that were told to somebody; each item is JSON with its ``customer_id``."""
-    values = [
-        {
-            "customer_id": str(item["customer_id"]),
-            "as_of": as_of,
-            "issued_at": issued_at,
-            "model_version": model_version,
-            "payload": dict(item),
-        }
-        for item in items
-    ]
-    if values:
-        with store.writing() as connection:
-            connection.execute(sa.insert(PREDICTIONS), values)
-
-
-def predictions_of(store: Store, customer_id: str) -> list[dict[str, Any]]:
-    """The predictions told about a customer, the oldest first, with as_of and issued_at."""
-    query = (
-        sa.select(PREDICTIONS)
-        .where(PREDICTIONS.c.customer_id == customer_id)
-        .order_by(PREDICTIONS.c.issued_at, PREDICTIONS.c.seq)
-    )
-    with store.reading() as connection:
-        return [
-            {**row.payload, "as_of": row.as_of, "issued_at": row.issued_at}
-            for row in connection.execute(query)
-        ]
 
 
 def registry_event(

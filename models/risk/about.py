@@ -22,12 +22,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Floats, Ints
 from models.risk.encode import Matrix
 from models.risk.hazards import Hazards, hazards_from_json
-
-Array = npt.NDArray[np.float64]
 
 PRIOR = 10.0
 """Complaints' worth of belief that a cause's are about what all are about."""
@@ -43,9 +41,9 @@ class About:
     """``shares``: base and causes of ``hazards`` × choices; each row adds up to 1."""
 
     hazards: Hazards
-    shares: Array
+    shares: Floats
 
-    def probabilities(self, matrix: Matrix) -> Array:
+    def probabilities(self, matrix: Matrix) -> Floats:
         """Rows × choices; each row adds up to 1.
 
         One cause after the other, so that a row's answer does not depend on other rows.
@@ -58,30 +56,30 @@ class About:
         out /= whole
         return out
 
-    def score(self, matrix: Matrix) -> Array:
+    def score(self, matrix: Matrix) -> Floats:
         """The logs of the probabilities; of a choice that no complaint made yet, a finite one."""
-        score: Array = np.log(np.maximum(self.probabilities(matrix), LEAST))
+        score: Floats = np.log(np.maximum(self.probabilities(matrix), LEAST))
         return score
 
     def to_json(self) -> dict[str, Any]:
         return {"hazards": self.hazards.to_json(), "shares": self.shares.tolist()}
 
 
-def about_from_json(found: Mapping[str, Any]) -> About:
-    return About(hazards_from_json(found["hazards"]), np.array(found["shares"], dtype=np.float64))
+def about_from_json(document: Mapping[str, Any]) -> About:
+    return About(
+        hazards_from_json(document["hazards"]), np.array(document["shares"], dtype=np.float64)
+    )
 
 
-def about(
-    hazards: Hazards, matrix: Matrix, chosen: npt.NDArray[np.int64], weights: Array, choices: int
-) -> About:
+def about(hazards: Hazards, matrix: Matrix, chosen: Ints, weights: Floats, choices: int) -> About:
     """From the rows of past complaints and the position of what each chose."""
     parts = hazards.parts(matrix)
     return About(hazards, learn_about(parts, chosen, weights, choices, prior=PRIOR))
 
 
 def learn_about(
-    parts: Array, chosen: npt.NDArray[np.int64], weights: Array, choices: int, *, prior: float
-) -> Array:
+    parts: Floats, chosen: Ints, weights: Floats, choices: int, *, prior: float
+) -> Floats:
     """P(choice | cause), causes × choices, from complaints × causes and what each chose."""
     of_all = np.bincount(chosen, weights, choices) / weights.sum()
     shares = np.tile(of_all, (parts.shape[1], 1))
@@ -91,10 +89,10 @@ def learn_about(
         for choice, own in enumerate(rows):
             behind = parts[own] * shares[:, choice]
             caused[:, choice] = (weights[own] / behind.sum(axis=1)) @ behind
-        found = caused + prior * of_all
-        found /= found.sum(axis=1, keepdims=True)
-        moved = float(np.abs(found - shares).max())
-        shares = found
+        next_shares = caused + prior * of_all
+        next_shares /= next_shares.sum(axis=1, keepdims=True)
+        moved = float(np.abs(next_shares - shares).max())
+        shares = next_shares
         if moved < ENOUGH:
             break
     return shares

@@ -69,7 +69,7 @@ def backtest_risk(
     tell = say or (lambda message: None)
     lengths = tuple(sorted(set(horizons)))
     end = known_as_of or newest_ticket(tables)
-    found = []
+    frames = []
     for cutoff in sorted(cutoffs):
         tell(f"cutoff {cutoff}: learning from what was known then")
         model, view, learned, read = _learned_at(
@@ -88,7 +88,7 @@ def backtest_risk(
         spine = customers_at(tables, [cutoff], case.risk.active_within_days)
         now = compute(view, spine, read.features)
         out: dict[str, Any] = {"customer_id": spine["customer_id"], "cutoff": spine["as_of"]}
-        told = model.predict(now)
+        predictions = model.predict(now)
         beside = judged_baselines(
             read.features,
             learned,
@@ -97,7 +97,7 @@ def backtest_risk(
             baselines,
             complaint=case.complaint,
             seed=seed,
-            otherwise=told,
+            otherwise=predictions,
         )
         actual = compute_labels(
             spine,
@@ -108,15 +108,15 @@ def backtest_risk(
             complaint=case.complaint,
         )
         for h in lengths:
-            out[f"risk_{h}d"] = told[f"risk_{h}d"]
+            out[f"risk_{h}d"] = predictions[f"risk_{h}d"]
             out[f"label_{h}d"] = actual[f"label_{h}d"]
             out |= {name: values for name, values in beside.items() if name.endswith(f"_{h}d")}
-        out["expected_tickets_30d"] = told["expected_tickets_30d"]
+        out["expected_tickets_30d"] = predictions["expected_tickets_30d"]
         out[f"tickets_{lengths[-1]}d"] = actual[f"tickets_{lengths[-1]}d"]
-        out |= {name: told[name].astype("str") for name in ("topic", "channel")}
+        out |= {name: predictions[name].astype("str") for name in ("topic", "channel")}
         out["model"] = "rule" if model.rule_because else "learned"
-        found.append(pd.DataFrame(out))
-    return pd.concat(found, ignore_index=True)
+        frames.append(pd.DataFrame(out))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _learned_at(
@@ -158,12 +158,14 @@ def _learned_at(
         return model, view, learned, read
     except NotEnoughHistory as missing:
         try:
-            found = fall_back(tables, cutoff, horizons, case, missing, texts=texts, by_text=by_text)
-            rule = found.learn()
+            stand_in = fall_back(
+                tables, cutoff, horizons, case, missing, texts=texts, by_text=by_text
+            )
+            rule = stand_in.learn()
         except NotEnoughHistory as less:
             raise NotEnoughHistory(f"cutoff {cutoff}: {less}") from None
-        warn(f"cutoff {cutoff}: {found.why}")
-        return rule, found.view, found.rows, found.read
+        warn(f"cutoff {cutoff}: {stand_in.why}")
+        return rule, stand_in.view, stand_in.rows, stand_in.read
 
 
 def judged_baselines(

@@ -28,16 +28,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
 from models.metrics import log_loss
 from models.risk.plain import amounts, attributes
 from models.threads import one_thread
 
-Array = npt.NDArray[np.float64]
-
 BASELINES = ("rule", "logistic", "lightgbm")
 RECENCY_EDGES = (3.0, 7.0, 14.0, 28.0, 56.0, 112.0, 224.0)
-"""Days since the last complaint; a customer who never complained has a cell of his own."""
+"""Days since the last complaint; a customer who never complained has a cell of their own."""
 FREQUENCY_EDGES = (1.0, 2.0, 3.0, 5.0, 9.0, 17.0)
 """Complaints so far; the first cell is none."""
 STRENGTH = 20.0
@@ -51,9 +50,9 @@ GUARD = 1e-6
 class RecencyFrequencyRule:
     """Rates by cell, ``rates[recency cell, frequency cell]``; the last recency cell is never."""
 
-    rates: Array
+    rates: Floats
 
-    def predict(self, recency_days: npt.ArrayLike, frequency: npt.ArrayLike) -> Array:
+    def predict(self, recency_days: npt.ArrayLike, frequency: npt.ArrayLike) -> Floats:
         """P(complaint) per row, in (0, 1); ``recency_days`` is NaN where there never was one."""
         recency, count = cells(recency_days, frequency)
         return self.rates[recency, count]
@@ -79,9 +78,7 @@ def recency_frequency_rule(
     return RecencyFrequencyRule(rates)
 
 
-def cells(
-    recency_days: npt.ArrayLike, frequency: npt.ArrayLike
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def cells(recency_days: npt.ArrayLike, frequency: npt.ArrayLike) -> tuple[Ints, Ints]:
     """The rule's cell of each row: positions of its recency and of its frequency."""
     days = np.asarray(recency_days, dtype=np.float64)
     times = np.nan_to_num(np.asarray(frequency, dtype=np.float64), nan=0.0)
@@ -95,11 +92,11 @@ class Fitted:
     """A learned baseline: ``columns`` of the frame in, probabilities out."""
 
     columns: tuple[str, ...]
-    score: Callable[[Array], Array]
+    score: Callable[[Floats], Floats]
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The values of each category, by their codes; others are not known."""
 
-    def predict(self, frame: pd.DataFrame) -> Array:
+    def predict(self, frame: pd.DataFrame) -> Floats:
         """P(complaint) per row of ``frame``, which must have the columns learned from."""
         return self.score(_matrix(frame, self.columns, self.words))
 
@@ -122,13 +119,13 @@ def logistic_regression(
         [_most(raw[:, at]) if name.startswith("since_") else 0.0 for at, name in enumerate(columns)]
     )
 
-    def logs(values: Array) -> Array:
+    def logs(values: Floats) -> Floats:
         return np.log1p(np.maximum(np.where(np.isnan(values), instead, values), 0.0))
 
     centre, spread = logs(raw).mean(axis=0), logs(raw).std(axis=0)
     spread[spread == 0] = 1.0
 
-    def ready(values: Array) -> Array:
+    def ready(values: Floats) -> Floats:
         return (logs(values) - centre) / spread
 
     early, late = _newest_fifth(labels, as_of)
@@ -195,9 +192,7 @@ def usual_lightgbm(
     )
 
 
-def _newest_fifth(
-    labels: Array, as_of: npt.ArrayLike
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _newest_fifth(labels: Floats, as_of: npt.ArrayLike) -> tuple[Bools, Bools]:
     """Early and late rows; no late rows where either part would lack a class or a second time."""
     times = np.asarray(as_of)
     distinct = np.unique(times)
@@ -209,7 +204,7 @@ def _newest_fifth(
     return everything, ~everything
 
 
-def _labels(who: str, y: npt.ArrayLike) -> Array:
+def _labels(who: str, y: npt.ArrayLike) -> Floats:
     labels = np.asarray(y, dtype=np.float64)
     if labels.size == 0 or np.isnan(labels).any():
         raise DataError(
@@ -226,7 +221,7 @@ def _labels(who: str, y: npt.ArrayLike) -> Array:
 
 def _matrix(
     frame: pd.DataFrame, columns: Sequence[str], words: Mapping[str, Sequence[str]]
-) -> Array:
+) -> Floats:
     """The columns as float64; those of ``words`` as positions there, NaN for any other value."""
     out = np.empty((len(frame), len(columns)), dtype=np.float64)
     for at, name in enumerate(columns):
@@ -238,7 +233,7 @@ def _matrix(
     return out
 
 
-def _most(column: Array) -> float:
+def _most(column: Floats) -> float:
     known = column[~np.isnan(column)]
     return float(known.max()) if known.size else 0.0
 
@@ -250,28 +245,28 @@ def fit_baselines(
     which: Sequence[str] = BASELINES,
     *,
     seed: int = 0,
-) -> dict[str, Callable[[pd.DataFrame], Array]]:
+) -> dict[str, Callable[[pd.DataFrame], Floats]]:
     """Each named baseline, learned from ``plain_rows`` and their labels.
 
     A baseline takes rows of the same kind and returns P(complaint) of each. Raises DataError for a
     name that is not one of the three.
     """
-    found: dict[str, Callable[[pd.DataFrame], Array]] = {}
+    fits: dict[str, Callable[[pd.DataFrame], Floats]] = {}
     for name in which:
         if name == "rule":
-            found[name] = _rule(rows, y)
+            fits[name] = _rule(rows, y)
         elif name == "logistic":
             columns = amounts(rows)
-            found[name] = logistic_regression(rows, y, rows["as_of"], columns=columns).predict
+            fits[name] = logistic_regression(rows, y, rows["as_of"], columns=columns).predict
         elif name == "lightgbm":
             columns = [*amounts(rows), *attributes(rows)]
-            found[name] = usual_lightgbm(rows, y, rows["as_of"], columns=columns, seed=seed).predict
+            fits[name] = usual_lightgbm(rows, y, rows["as_of"], columns=columns, seed=seed).predict
         else:
             raise DataError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")
-    return found
+    return fits
 
 
-def _rule(rows: pd.DataFrame, y: npt.ArrayLike) -> Callable[[pd.DataFrame], Array]:
+def _rule(rows: pd.DataFrame, y: npt.ArrayLike) -> Callable[[pd.DataFrame], Floats]:
     recency, frequency = "since_complaint_days", "complaints_ever"
     rule = recency_frequency_rule(rows[recency], rows[frequency], y)
     return lambda others: rule.predict(others[recency], others[frequency])

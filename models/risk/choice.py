@@ -17,13 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import softmax
 
+from data.arrays import Bools, Floats, Ints
 from models.risk.about import About, about, about_from_json
 from models.risk.encode import Matrix
 from models.risk.hazards import Hazards
 from models.risk.trees import TreeSettings, grow, raw_score, staged
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 ENOUGH = 300
 """Rows followed by a complaint that a model of the choice needs."""
@@ -42,7 +40,7 @@ class Choice:
     booster: Any | None
     about: About | None = None
 
-    def probabilities(self, matrix: Matrix, *, num_threads: int = 1) -> Array:
+    def probabilities(self, matrix: Matrix, *, num_threads: int = 1) -> Floats:
         """Rows × choices; each row adds up to 1."""
         if self.booster is None:
             return np.tile(np.array(self.shares), (len(matrix), 1))
@@ -55,27 +53,27 @@ class Choice:
         best = self._raw(matrix, num_threads).argmax(axis=1)
         return np.array(self.values, dtype=object)[best]
 
-    def _raw(self, matrix: Matrix, num_threads: int) -> Array:
+    def _raw(self, matrix: Matrix, num_threads: int) -> Floats:
         raw = raw_score(self.booster, matrix, num_threads=num_threads)
         raw = raw.reshape(len(matrix), len(self.values))
         return raw if self.about is None else raw + self.about.score(matrix)
 
     def to_json(self) -> dict[str, Any]:
-        told = None if self.about is None else self.about.to_json()
-        return {"values": list(self.values), "shares": list(self.shares), "about": told}
+        causes = None if self.about is None else self.about.to_json()
+        return {"values": list(self.values), "shares": list(self.shares), "about": causes}
 
 
-def choice_from_json(found: Mapping[str, Any], booster: Any | None) -> Choice:
-    told = found.get("about")
-    made = about_from_json(told) if told else None
-    return Choice(tuple(found["values"]), tuple(found["shares"]), booster, made)
+def choice_from_json(document: Mapping[str, Any], booster: Any | None) -> Choice:
+    causes = document.get("about")
+    of_causes = about_from_json(causes) if causes else None
+    return Choice(tuple(document["values"]), tuple(document["shares"]), booster, of_causes)
 
 
 def learn_choice(
     matrix: Matrix,
     chosen: pd.Series,
-    weights: Array,
-    as_of: npt.NDArray[np.int64],
+    weights: Floats,
+    as_of: Ints,
     categorical: Sequence[int],
     *,
     causes: Hazards | None = None,
@@ -92,28 +90,28 @@ def learn_choice(
     counts = text.value_counts()
     if counts.empty:
         return None
-    kept = [
+    common = [
         value
         for value in sorted(counts.index, key=lambda value: (-mass[value], value))
         if counts[value] >= max(20, 0.01 * counts.sum()) or len(counts) == 1
     ][:MOST]
-    if not kept:
-        kept = [str(min(counts.index, key=lambda value: (-mass[value], value)))]
-    shares = np.array([mass[value] for value in kept], dtype=np.float64)
+    if not common:
+        common = [str(min(counts.index, key=lambda value: (-mass[value], value)))]
+    shares = np.array([mass[value] for value in common], dtype=np.float64)
     shares = shares / shares.sum()
-    rows = text.isin(kept).to_numpy()
-    if len(kept) == 1 or rows.sum() < ENOUGH:
-        return Choice(tuple(kept), tuple(shares.tolist()), None)
-    position = {value: at for at, value in enumerate(kept)}
+    rows = text.isin(common).to_numpy()
+    if len(common) == 1 or rows.sum() < ENOUGH:
+        return Choice(tuple(common), tuple(shares.tolist()), None)
+    position = {value: at for at, value in enumerate(common)}
     y = text[rows].map(position).to_numpy(dtype=np.float64)
     x, w, times = matrix[rows], weights[rows], as_of[rows]
 
-    def told(part: Mask) -> About | None:
+    def of_causes(part: Bools) -> About | None:
         if causes is None:
             return None
-        return about(causes, x[part], y[part].astype(np.int64), w[part], len(kept))
+        return about(causes, x[part], y[part].astype(np.int64), w[part], len(common))
 
-    def fit(part: Mask, rounds: int, base: About | None) -> Any:
+    def fit(part: Bools, rounds: int, base: About | None) -> Any:
         return grow(
             x[part],
             y[part],
@@ -125,7 +123,7 @@ def learn_choice(
             seed=seed,
             num_threads=num_threads,
             offset=None if base is None else base.score(x[part]).ravel(order="F"),
-            num_class=len(kept),
+            num_class=len(common),
         )
 
     distinct = np.unique(times)
@@ -135,7 +133,7 @@ def learn_choice(
         chosen_late = y[late].astype(np.int64)
         losses: dict[tuple[bool, int], float] = {}
         for on in {False, standing}:
-            base = told(~late) if on else None
+            base = of_causes(~late) if on else None
             tried = fit(~late, ROUNDS[-1], base)
             offset = 0.0 if base is None else base.score(x[late])
             for many, raw in zip(
@@ -145,13 +143,13 @@ def learn_choice(
         standing, rounds = min(losses, key=losses.__getitem__)
         usual = np.tile(shares, (len(chosen_late), 1))
         if losses[standing, rounds] > _loss(usual, chosen_late, w[late]):
-            return Choice(tuple(kept), tuple(shares.tolist()), None)
+            return Choice(tuple(common), tuple(shares.tolist()), None)
     every = np.ones(len(y), dtype=bool)
-    base = told(every) if standing else None
-    return Choice(tuple(kept), tuple(shares.tolist()), fit(every, rounds, base), base)
+    base = of_causes(every) if standing else None
+    return Choice(tuple(common), tuple(shares.tolist()), fit(every, rounds, base), base)
 
 
-def _loss(probabilities: Array, chosen: npt.NDArray[np.int64], weights: Array) -> float:
+def _loss(probabilities: Floats, chosen: Ints, weights: Floats) -> float:
     """The mean log loss of what was chosen."""
     of_chosen = probabilities[np.arange(len(chosen)), chosen]
     return float(np.average(-np.log(np.maximum(of_chosen, 1e-12)), weights=weights))

@@ -30,19 +30,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.contract import TABLES
 from data.tables import Tables
 from features.asof import as_of_view
 from features.calendar import holiday_names, local_times
 from features.complaint import ComplaintRule, is_complaint
 from models.risk.level import DAY
-
-Array = npt.NDArray[np.float64]
-Times = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.int64]
 
 BEGINNINGS = ("orders", "usage", "tickets")
 TICKETS = ("ticket_id", "opened_at", "is_complaint", "is_machine", "topic", "priority", "csat")
@@ -79,7 +75,7 @@ class Days:
     special: Mapping[int, float]
     gap_days: float = 0.0
 
-    def worth(self, as_of: Times, horizon: int) -> Array:
+    def worth(self, as_of: Ints, horizon: int) -> Floats:
         """What a day of ``[T + gap, T + gap + horizon)`` is worth on the mean; 1: a usual day.
 
         ``as_of``: microseconds since 1970, UTC.
@@ -110,14 +106,14 @@ class Days:
         }
 
 
-def days_from_json(found: Mapping[str, Any]) -> Days:
+def days_from_json(document: Mapping[str, Any]) -> Days:
     """What ``to_json`` told."""
-    special = {int(day): float(worth) for day, worth in found["special"]}
-    week = tuple(float(one) for one in found["week"])
-    return Days(str(found["time_zone"]), week, special, float(found["gap_days"]))
+    special = {int(day): float(worth) for day, worth in document["special"]}
+    week = tuple(float(one) for one in document["week"])
+    return Days(str(document["time_zone"]), week, special, float(document["gap_days"]))
 
 
-def shifted(score: Array, worth: Array) -> Array:
+def shifted(score: Floats, worth: Floats) -> Floats:
     """Log odds of a window whose days are worth so much: its hazard times ``worth``.
 
     >>> import numpy as np
@@ -180,13 +176,13 @@ def learn_days(
     return Days(time_zone, complaints.week, special, gap_days)
 
 
-def _days(times: pd.Series, time_zone: str) -> Numbers:
+def _days(times: pd.Series, time_zone: str) -> Ints:
     """The local day of each time, since 1970."""
     local = local_times(times.to_numpy(), time_zone)
     return local.astype("datetime64[D]").astype(np.int64)
 
 
-def _count(times: pd.Series, days: Numbers, time_zone: str) -> Array:
+def _count(times: pd.Series, days: Ints, time_zone: str) -> Floats:
     if not len(days) or times.empty:
         return np.zeros(len(days))
     at = _days(times, time_zone) - days[0]
@@ -225,39 +221,39 @@ def _special(
     return names, closed
 
 
-def _near(days: Numbers, names: Mapping[int, str]) -> dict[int, tuple[str, int]]:
+def _near(days: Ints, names: Mapping[int, str]) -> dict[int, tuple[str, int]]:
     """The days near a holiday: its name, and how many days after it they are.
 
     A day that only stands in for a holiday ("... (observed)") is one that day, but what is before
     and after is told from the holiday itself, whose date is the same every year.
     """
     real = {day: name for day, name in names.items() if "(" not in name}
-    found: dict[int, tuple[str, int]] = {}
+    near: dict[int, tuple[str, int]] = {}
     for day in days.tolist():
         if day in names:
-            found[day] = (names[day], 0)
+            near[day] = (names[day], 0)
             continue
         for off in sorted(range(-REACH, REACH + 1), key=abs):
             if day - off in real:
-                found[day] = (real[day - off], off)
+                near[day] = (real[day - off], off)
                 break
-    return found
+    return near
 
 
 @dataclass(frozen=True)
 class _Expected:
-    count: Array
-    expected: Array
+    count: Floats
+    expected: Floats
     week: tuple[float, ...]
 
 
-def _expected(days: Numbers, count: Array, usual: npt.NDArray[np.bool_]) -> _Expected:
+def _expected(days: Ints, count: Floats, usual: Bools) -> _Expected:
     """What each day was to bring by its weekday and the usual days around it."""
     weekday = (days + 3) % 7
     mean = max(float(count[usual].mean()), 1e-9)
-    seen = np.bincount(weekday[usual], count[usual], minlength=7)
+    by_weekday = np.bincount(weekday[usual], count[usual], minlength=7)
     rows = np.bincount(weekday[usual], minlength=7)
-    week = (seen / mean + 1.0) / (rows + 1.0)
+    week = (by_weekday / mean + 1.0) / (rows + 1.0)
     week *= 7 / week.sum()
     around = np.ones(2 * AROUND_DAYS + 1)
     of_count = np.convolve(np.where(usual, count, 0.0), around, "full")[AROUND_DAYS:-AROUND_DAYS]
@@ -266,7 +262,7 @@ def _expected(days: Numbers, count: Array, usual: npt.NDArray[np.bool_]) -> _Exp
     return _Expected(count, level * week[weekday], tuple(week.tolist()))
 
 
-def _scatter(of: _Expected, usual: npt.NDArray[np.bool_]) -> float:
+def _scatter(of: _Expected, usual: Bools) -> float:
     """How many complaints tell as much as one that came alone: the variance of usual days' counts
     over their mean, 1 at least."""
     expected = np.maximum(of.expected[usual], 1e-9)
@@ -278,13 +274,13 @@ class _Evidence:
     """Per past day: complaints that came and that were to be expected, both over their scatter;
     whether silence would have told anything, and whether there was silence."""
 
-    days: Numbers
-    came: Array
-    expected: Array
-    telling: npt.NDArray[np.bool_]
-    silent: npt.NDArray[np.bool_]
+    days: Ints
+    complaints: Floats
+    expected: Floats
+    telling: Bools
+    silent: Bools
 
-    def at(self, days: Sequence[int]) -> Numbers:
+    def at(self, days: Sequence[int]) -> Ints:
         position = np.array(days, dtype=np.int64) - (self.days[0] if len(self.days) else 0)
         return position[(position >= 0) & (position < len(self.days))]
 
@@ -296,7 +292,7 @@ class _Worth:
     is_open: float
     of_open: float
 
-    def told(self, evidence: _Evidence, days: Sequence[int], sure: float, belief: float) -> _Worth:
+    def after(self, evidence: _Evidence, days: Sequence[int], sure: float, belief: float) -> _Worth:
         """The same after these days; ``sure`` days' belief in whether they are open as before, and
         ``belief`` complaints' in what an open one is worth."""
         at = evidence.at(days)
@@ -304,8 +300,11 @@ class _Worth:
         shut = telling[evidence.silent[telling]]
         is_open = (len(telling) - len(shut) + sure * self.is_open) / (len(telling) + sure)
         open_days = np.setdiff1d(at, shut)
-        came, expected = evidence.came[open_days].sum(), evidence.expected[open_days].sum()
-        return _Worth(is_open, float((came + belief * self.of_open) / (expected + belief)))
+        complaints, expected = (
+            evidence.complaints[open_days].sum(),
+            evidence.expected[open_days].sum(),
+        )
+        return _Worth(is_open, float((complaints + belief * self.of_open) / (expected + belief)))
 
     @property
     def worth(self) -> float:
@@ -320,7 +319,7 @@ def _worths(
     for day, of_holiday in near.items():
         if day not in closed:
             equal.setdefault(of_holiday, []).append(day)
-    found: dict[int, float] = {}
+    worths: dict[int, float] = {}
     for (name, off), days in equal.items():
         others = [
             day
@@ -329,7 +328,7 @@ def _worths(
             for day in of
         ]
         of_all, of_one = (OF_DAYS_NEAR, OF_ONE_NEAR) if off else (OF_HOLIDAYS, OF_ONE)
-        drawn_to = _Worth(1.0, 1.0).told(evidence, others, 1.0, of_all)
-        found |= dict.fromkeys(days, drawn_to.told(evidence, days, ONCE, of_one).worth)
-    shut = _Worth(CLOSED, 1.0).told(evidence, sorted(closed), 1.0, OF_HOLIDAYS).worth
-    return found | dict.fromkeys(closed, shut)
+        drawn_to = _Worth(1.0, 1.0).after(evidence, others, 1.0, of_all)
+        worths |= dict.fromkeys(days, drawn_to.after(evidence, days, ONCE, of_one).worth)
+    shut = _Worth(CLOSED, 1.0).after(evidence, sorted(closed), 1.0, OF_HOLIDAYS).worth
+    return worths | dict.fromkeys(closed, shut)

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Ints
 from data.errors import DataError, did_you_mean
 
 Matrix = npt.NDArray[np.float32]
@@ -76,9 +77,9 @@ def learn_encoder(frame: pd.DataFrame, columns: Sequence[str]) -> Encoder:
     return Encoder(tuple(columns), MappingProxyType(categories))
 
 
-def encoder_from_json(found: Mapping[str, Any]) -> Encoder:
-    categories = {name: tuple(values) for name, values in found["categories"].items()}
-    return Encoder(tuple(found["columns"]), MappingProxyType(categories))
+def encoder_from_json(document: Mapping[str, Any]) -> Encoder:
+    categories = {name: tuple(values) for name, values in document["categories"].items()}
+    return Encoder(tuple(document["columns"]), MappingProxyType(categories))
 
 
 def feature_columns(frame: pd.DataFrame) -> list[str]:
@@ -97,7 +98,7 @@ def varying(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if _differs(frame[name], first[of_row])]
 
 
-def _differs(values: pd.Series, beside: npt.NDArray[np.int64]) -> bool:
+def _differs(values: pd.Series, beside: Ints) -> bool:
     """Whether any value is another than the value in the row ``beside`` it."""
     codes = (
         pd.factorize(values)[0]

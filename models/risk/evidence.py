@@ -26,8 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from data.arrays import Ints as Int64
-from data.arrays import Values
+from data.arrays import Ints, Values
 from data.tables import Tables
 from features.calendar import local_times
 from features.expression import Column, Key
@@ -37,7 +36,7 @@ from features.program import stream_of
 from features.shards import split
 from features.sources import Source, read_rows
 from features.spec import FeatureView, OfEach, Term
-from models.risk.words import amount, say, spoken, words_of
+from models.risk.words import amount, phrase, say, spoken
 
 MOST = 3
 """Rows that a reason names at most."""
@@ -82,9 +81,9 @@ KINDS = (
     Kind("lots", "bad_lot", ("held_21d_lot_trouble_sum",), "order_id", at_least=LIKELY),
     Kind("lots", "bad_lot", ("under_way_lot_trouble_sum",), "order_id", at_least=LIKELY),
     Kind("errors", "met_errors", _counts("usage_with_errors", 28, 7, 3), of="feature",
-         number="errors", noun="usage_errors"),
+         number="errors", noun="error"),
     Kind("payments", "payment_failed", _counts("usage_payment_failed", 28, 14, 7, 90, 3),
-         noun="usage_payment_failed"),
+         noun="failed payment"),
     Kind("open_tickets", "waiting", ("tickets_unanswered_now",), "ticket_id"),
     Kind("open_tickets", "unresolved", ("tickets_open_now",), "ticket_id"),
     Kind("open_tickets", "reopened", _counts("tickets_reopened", 90), "ticket_id",
@@ -150,19 +149,19 @@ def evidence(
     names = features["customer_id"].to_numpy(dtype=object)
     moments = features["as_of"].to_numpy().astype("datetime64[us]").astype(np.int64)
     today = _days(moments, time_zone)
-    found: list[dict[str, list[_Row]]] = [{} for _ in names]
+    by_concern: list[dict[str, list[_Row]]] = [{} for _ in names]
     for rank, (kind, name, term) in enumerate(_picked(view)):
         every = np.arange(len(names))
         if kind.at_least:
             every = np.flatnonzero(features[name].to_numpy() >= kind.at_least)
         rows = history.select(term.source, term.source["customer_id"], names, every)
         for at, time, parts in _counted(kind, term, rows, every, moments, time_zone):
-            said = _said(kind, parts, today[at], language)
-            if said is not None:
-                said = said._replace(rank=2 * rank + said.rank, time=time)
-                found[at].setdefault(kind.concern, []).append(said)
-    more = words_of(language)["more"]
-    return [{concern: _joined(rows, more) for concern, rows in one.items()} for one in found]
+            row = _row_of(kind, parts, today[at], language)
+            if row is not None:
+                row = row._replace(rank=2 * rank + row.rank, time=time)
+                by_concern[at].setdefault(kind.concern, []).append(row)
+    more = phrase("more", language)
+    return [{concern: _joined(rows, more) for concern, rows in one.items()} for one in by_concern]
 
 
 def _picked(view: FeatureView) -> Iterator[tuple[Kind, str, Term]]:
@@ -184,7 +183,7 @@ def _columns(kind: Kind, source: Source) -> dict[str, Column]:
 
 
 def _counted(
-    kind: Kind, term: Term, rows: Part, every: Int64, moments: Int64, time_zone: str
+    kind: Kind, term: Term, rows: Part, every: Ints, moments: Ints, time_zone: str
 ) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """The rows that the term counts: place of the customer, the row's time, what is to be said."""
     spells = rows.spells(*stream_of(term))
@@ -211,9 +210,7 @@ def _counted(
     yield from days.values()
 
 
-def _shown(
-    rows: Part, column: Column, chosen: Int64, moments: Int64, time_zone: str
-) -> list[object]:
+def _shown(rows: Part, column: Column, chosen: Ints, moments: Ints, time_zone: str) -> list[object]:
     """A column's values as known at ``moments``: days, texts, numbers; None for what is not."""
     value = rows.column(column)
     null = value.null()[chosen]
@@ -226,15 +223,15 @@ def _shown(
         times = np.where(null, 0, data).astype(np.int64)
         # a date is 00:00 UTC by the contract, and the same date in every zone
         data = np.where(times % DAY == 0, _days(times, "UTC"), _days(times, time_zone))
-    return [None if gone else found for found, gone in zip(data.tolist(), null, strict=True)]
+    return [None if gone else item for item, gone in zip(data.tolist(), null, strict=True)]
 
 
-def _days(times: Int64, time_zone: str) -> npt.NDArray[np.object_]:
+def _days(times: Ints, time_zone: str) -> npt.NDArray[np.object_]:
     """The days (``date``) of naive UTC microseconds."""
     return local_times(times.astype("datetime64[us]"), time_zone).astype("M8[D]").astype(object)
 
 
-def _said(kind: Kind, parts: dict[str, Any], today: Any, language: str) -> _Row | None:
+def _row_of(kind: Kind, parts: dict[str, Any], today: Any, language: str) -> _Row | None:
     """A row's sentence; None for one that no agent would name."""
     sentence, begin, end = kind.sentence, parts["when"], today
     due: Any = parts.get("due")

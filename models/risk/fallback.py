@@ -108,8 +108,8 @@ def fall_back(
     rows = training_set(read.features, view, as_of, lengths, case, labels_from=read.labels)
     span = (as_of - first_event(tables, as_of)) / timedelta(days=1)
     days = days_until_enough(rows.labels, span, case.risk.as_of_step_days, RiskSettings())
-    told = why or warning(missing, as_of, days)
-    return Fallback(rows, lengths, view, read, wanted, case, told, kind)
+    reason = why or warning(missing, as_of, days)
+    return Fallback(rows, lengths, view, read, wanted, case, reason, kind)
 
 
 def warning(missing: NotEnoughHistory, as_of: datetime, days: float | None) -> str:
@@ -122,8 +122,8 @@ def warning(missing: NotEnoughHistory, as_of: datetime, days: float | None) -> s
     when = "waiting alone will not do, more customers who complain are needed"
     if days is not None:
         when = f"enough by about {as_of + timedelta(days=days):%Y-%m-%d}"
-    said = str(missing).rstrip(".")
+    lack = str(missing).rstrip(".")
     return (
-        f"too little history to learn from ({said}): the shrunk rule of recency and frequency "
+        f"too little history to learn from ({lack}): the shrunk rule of recency and frequency "
         f"stands in; {when}"
     )

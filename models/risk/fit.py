@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from models.risk.encode import Encoder, Matrix
 from models.risk.hazards import Hazards, Roles, fit_hazards, roles_of
 from models.risk.linear import Linear, design, designed, fit_linear
 from models.risk.mixture import recalibrated_loss
 from models.risk.rows import (
     Digest,
-    Mask,
     age_weights,
     content_order,
     customer_digests,
@@ -28,9 +27,6 @@ from models.risk.rows import (
 )
 from models.risk.settings import RiskSettings
 from models.risk.trees import grow, growing
-
-Array = npt.NDArray[np.float64]
-Times = npt.NDArray[np.int64]
 
 Found = TypeVar("Found")
 
@@ -55,15 +51,15 @@ class Rows:
     """Training rows in the order of their content."""
 
     matrix: Matrix
-    as_of: Times
-    y: Mapping[int, Array]
-    drawn: Array
+    as_of: Ints
+    y: Mapping[int, Floats]
+    drawn: Floats
     customers: Digest
     encoder: Encoder
-    weights: Array
+    weights: Floats
     roles: Roles
 
-    def known(self, horizon: int) -> Mask:
+    def known(self, horizon: int) -> Bools:
         return ~np.isnan(self.y[horizon])
 
 
@@ -74,7 +70,7 @@ def gather(
     horizons: Sequence[int],
     settings: RiskSettings,
     roles: Mapping[str, str],
-) -> tuple[Rows, npt.NDArray[np.int64]]:
+) -> tuple[Rows, Ints]:
     """The rows in the order of their content, and their positions in the frames given.
 
     ``roles``: features' names to their roles (features/roles.py).
@@ -101,25 +97,25 @@ def gather(
 
 def training(
     rows: Rows,
-    allowed: Mask,
+    allowed: Bools,
     horizon: int,
     settings: RiskSettings,
     most: int,
     others: float | None = None,
-) -> tuple[Mask, Array]:
+) -> tuple[Bools, Floats]:
     """Which of the allowed rows to train on, ``most`` at most, and the weights of those; with
     ``others``, so many without a complaint for each with one."""
-    kept = allowed.copy()
+    mask = allowed.copy()
     per_complaint = settings.others_per_complaint if others is None else others
     chosen, weight = thinned(rows.y[horizon][allowed], rows.drawn[allowed], per_complaint, most)
-    kept[allowed] = chosen
-    return kept, (weight * rows.weights[allowed])[chosen]
+    mask[allowed] = chosen
+    return mask, (weight * rows.weights[allowed])[chosen]
 
 
 def fit_causes(
     rows: Rows,
-    kept: Mask,
-    weights: Array,
+    mask: Bools,
+    weights: Floats,
     horizon: int,
     settings: RiskSettings,
     start: Hazards | None = None,
@@ -127,7 +123,7 @@ def fit_causes(
     """Hazards from ``most_rows_of_hazards`` at most; None if no feature is an amount."""
     if not rows.roles.causes:
         return None
-    few, own = _fewer(kept, weights, settings.most_rows_of_hazards)
+    few, own = _fewer(mask, weights, settings.most_rows_of_hazards)
     return fit_hazards(
         rows.matrix[few],
         rows.y[horizon][few],
@@ -140,17 +136,17 @@ def fit_causes(
 
 def fit_trees(
     rows: Rows,
-    kept: Mask,
-    weights: Array,
+    mask: Bools,
+    weights: Floats,
     horizon: int,
     rounds: int,
     settings: RiskSettings,
     seed: int,
 ) -> Any:
-    """Trees for the log odds of a complaint within ``horizon`` days, from the rows ``kept``."""
+    """Trees for the log odds of a complaint within ``horizon`` days, from the rows ``mask``."""
     return grow(
-        rows.matrix[kept],
-        rows.y[horizon][kept],
+        rows.matrix[mask],
+        rows.y[horizon][mask],
         weights,
         rows.encoder.categorical,
         settings.trees,
@@ -162,18 +158,18 @@ def fit_trees(
 
 def try_trees(
     rows: Rows,
-    kept: Mask,
-    weights: Array,
+    mask: Bools,
+    weights: Floats,
     horizon: int,
-    held: Mask,
+    held: Bools,
     settings: RiskSettings,
     seed: int,
-) -> dict[int, Array]:
+) -> dict[int, Floats]:
     """Log odds of the rows ``held`` by number of trees, up to where two more numbers did not help
     those rows."""
     growth = growing(
-        rows.matrix[kept],
-        rows.y[horizon][kept],
+        rows.matrix[mask],
+        rows.y[horizon][mask],
         weights,
         rows.encoder.categorical,
         settings.trees,
@@ -182,17 +178,17 @@ def try_trees(
         num_threads=settings.num_threads,
     )
     y = rows.y[horizon][held]
-    found: dict[int, Array] = {}
+    scores: dict[int, Floats] = {}
 
-    def loss(count: int, score: Array) -> float:
-        found[count] = score
+    def loss(count: int, score: Floats) -> float:
+        scores[count] = score
         return recalibrated_loss(score, y, np.ones(len(y)))
 
     _patiently(growth, loss)
-    return found
+    return scores
 
 
-def _patiently(growth: Iterable[tuple[int, Array]], loss: Callable[[int, Array], float]) -> int:
+def _patiently(growth: Iterable[tuple[int, Floats]], loss: Callable[[int, Floats], float]) -> int:
     """The number of trees with the least loss, up to where some more did not help."""
     losses: dict[int, float] = {}
     for count, score in growth:
@@ -205,9 +201,9 @@ def _patiently(growth: Iterable[tuple[int, Array]], loss: Callable[[int, Array],
 
 def try_contacts(
     rows: Rows,
-    contacts: Array,
-    before: Mask,
-    held: Mask,
+    contacts: Floats,
+    before: Bools,
+    held: Bools,
     settings: RiskSettings,
     seed: int,
 ) -> int:
@@ -215,11 +211,11 @@ def try_contacts(
     ``before``: by the likelihood of Poisson counts once the level is right."""
     known = ~np.isnan(contacts)
     held = held & known
-    kept = drawn(rows, before & known, settings.most_rows_tried)
+    mask = drawn(rows, before & known, settings.most_rows_tried)
     growth = growing(
-        rows.matrix[kept],
-        contacts[kept],
-        rows.weights[kept],
+        rows.matrix[mask],
+        contacts[mask],
+        rows.weights[mask],
         rows.encoder.categorical,
         settings.trees,
         rows.matrix[held],
@@ -227,36 +223,36 @@ def try_contacts(
         seed=seed,
         num_threads=settings.num_threads,
     )
-    came = contacts[held]
+    counts = contacts[held]
 
-    def loss(count: int, score: Array) -> float:
+    def loss(count: int, score: Floats) -> float:
         expected = np.exp(score)
-        expected *= max(float(came.sum()), 0.5) / float(expected.sum())
-        return float(np.mean(expected - came * np.log(expected)))
+        expected *= max(float(counts.sum()), 0.5) / float(expected.sum())
+        return float(np.mean(expected - counts * np.log(expected)))
 
     return _patiently(growth, loss)
 
 
-def drawn(rows: Rows, allowed: Mask, most: int) -> Mask:
+def drawn(rows: Rows, allowed: Bools, most: int) -> Bools:
     """``most`` of the allowed rows at most, by a draw that looks at no label."""
     return allowed & (rows.drawn < most / max(int(allowed.sum()), 1))
 
 
 def fit_contacts(
     rows: Rows,
-    allowed: Mask,
-    contacts: Array,
+    allowed: Bools,
+    contacts: Floats,
     rounds: int,
     settings: RiskSettings,
     seed: int,
     most: int,
 ) -> Any:
     """Trees for the log of expected contacts; nobody is thinned by a label, only by a draw."""
-    kept = drawn(rows, allowed & ~np.isnan(contacts), most)
+    mask = drawn(rows, allowed & ~np.isnan(contacts), most)
     return grow(
-        rows.matrix[kept],
-        contacts[kept],
-        rows.weights[kept],
+        rows.matrix[mask],
+        contacts[mask],
+        rows.weights[mask],
         rows.encoder.categorical,
         settings.trees,
         objective="poisson",
@@ -268,24 +264,24 @@ def fit_contacts(
 
 def fit_regressions(
     rows: Rows,
-    kept: Mask,
-    weights: Array,
+    mask: Bools,
+    weights: Floats,
     horizon: int,
     penalties: Sequence[float],
     settings: RiskSettings,
 ) -> list[Linear]:
     """A regression on all features under each penalty, from ``most_rows_of_regression`` at most."""
-    few, own = _fewer(kept, weights, settings.most_rows_of_regression)
+    few, own = _fewer(mask, weights, settings.most_rows_of_regression)
     terms = design(rows.matrix[few], rows.encoder, own)
     values = designed(rows.matrix[few], terms)
     return fit_linear(values, terms, rows.y[horizon][few], own, penalties=penalties)
 
 
-def _fewer(kept: Mask, weights: Array, most: int) -> tuple[npt.NDArray[np.int64], Array]:
+def _fewer(mask: Bools, weights: Floats, most: int) -> tuple[Ints, Floats]:
     """Positions of the kept rows to learn from, ``most`` spread evenly, and their weights.
 
     A Newton step costs rows × terms²; a few hundred weights are known well enough from fewer rows.
     """
-    positions = np.flatnonzero(kept)
+    positions = np.flatnonzero(mask)
     step = max(-(-len(positions) // most), 1)
     return positions[::step], weights[::step]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Bools, Floats
 from data.errors import NotEnoughHistory
 from models.metrics import average_precision, log_loss, roc_auc
 from models.risk.fit import (
@@ -25,11 +25,8 @@ from models.risk.fit import (
 )
 from models.risk.hazards import Hazards, Roles
 from models.risk.mixture import Mixture, mix, recalibrated_losses
-from models.risk.rows import Mask, Slice, later_slices, with_both
+from models.risk.rows import Slice, later_slices, with_both
 from models.risk.settings import RiskSettings
-
-Array = npt.NDArray[np.float64]
-
 
 SHARES = (0.55, 0.45)
 """Shares that the mixture is drawn to within a horizon: of trees, and of hazards or regression."""
@@ -42,38 +39,38 @@ class Trial:
         self, rows: Rows, part: Slice, horizons: Sequence[int], settings: RiskSettings
     ) -> None:
         self.part, self.judged = part, part.judged
-        self.trees: dict[int, dict[int, Array]] = {}
-        self.linear: dict[int, Array] = {}
-        self.hazards: dict[int, Array] = {}
+        self.trees: dict[int, dict[int, Floats]] = {}
+        self.linear: dict[int, Floats] = {}
+        self.hazards: dict[int, Floats] = {}
         self.causes: dict[int, Hazards] = {}
         held = rows.matrix[part.judged]
         causes: Hazards | None = None
         for h in horizons:
-            kept, weights = self._rows(rows, h, settings)
-            causes = fit_causes(rows, kept, weights, h, settings, causes)
+            mask, weights = self._rows(rows, h, settings)
+            causes = fit_causes(rows, mask, weights, h, settings, causes)
             if causes is not None:
                 self.causes[h], self.hazards[h] = causes, causes.score(held)
 
-    def _rows(self, rows: Rows, horizon: int, settings: RiskSettings) -> tuple[Mask, Array]:
+    def _rows(self, rows: Rows, horizon: int, settings: RiskSettings) -> tuple[Bools, Floats]:
         return training(
             rows, self.part.before[horizon], horizon, settings, settings.most_rows_tried
         )
 
     def regress(
         self, rows: Rows, horizon: int, penalties: Sequence[float], settings: RiskSettings
-    ) -> list[Array]:
+    ) -> list[Floats]:
         """The scores of a horizon's regression under each penalty."""
-        kept, weights = self._rows(rows, horizon, settings)
-        fitted = fit_regressions(rows, kept, weights, horizon, penalties, settings)
+        mask, weights = self._rows(rows, horizon, settings)
+        fitted = fit_regressions(rows, mask, weights, horizon, penalties, settings)
         held = rows.matrix[self.judged]
         return [line.score(held) for line in fitted]
 
     def grow(self, rows: Rows, horizon: int, settings: RiskSettings, seed: int) -> None:
         """The horizon's trees."""
-        kept, weights = self._rows(rows, horizon, settings)
-        self.trees[horizon] = try_trees(rows, kept, weights, horizon, self.judged, settings, seed)
+        mask, weights = self._rows(rows, horizon, settings)
+        self.trees[horizon] = try_trees(rows, mask, weights, horizon, self.judged, settings, seed)
 
-    def parts(self, horizon: int, rounds: int) -> list[Array]:
+    def parts(self, horizon: int, rounds: int) -> list[Floats]:
         """The scores of a horizon's parts, in the order in which a model has them."""
         beside = self.hazards if horizon in self.hazards else self.linear
         return [self.trees[horizon][rounds], beside[horizon]]
@@ -115,9 +112,9 @@ def slices_of(
         ]
 
     for parts in (cut(settings.slices, settings.slice_share), cut(1, 0.01), cut(1, 2.0)):
-        found = usable(parts)
-        if found:
-            return [_bounded(rows, part, horizons, settings) for part in found]
+        enough = usable(parts)
+        if enough:
+            return [_bounded(rows, part, horizons, settings) for part in enough]
     raise NotEnoughHistory(
         "complaints are too few to hold some of them back for calibration: no later slice and no "
         "third of the customers has 10 of them with 20 left to learn from; bring more history"
@@ -168,27 +165,27 @@ def try_parts(
         for trial, of_slice in zip(trials, scores, strict=True):
             trial.linear[middle] = of_slice[best]
         regressions = [(trial, h) for trial in trials for h in others]
-        found = together(
+        regressed = together(
             [partial(trial.regress, rows, h, (penalty,), alone) for trial, h in regressions],
             threads,
         )
-        for (trial, h), [score] in zip(regressions, found, strict=True):
+        for (trial, h), [score] in zip(regressions, regressed, strict=True):
             trial.linear[h] = score
     together([partial(t.grow, rows, h, alone, seed) for t in trials for h in horizons], threads)
     rounds = {h: _rounds(rows, trials, h, settings) for h in horizons}
     return Trials(rows, trials, penalty, rounds)
 
 
-def _losses(rows: Rows, trials: Sequence[Trial], horizon: int, scores: Sequence[Array]) -> Array:
+def _losses(rows: Rows, trials: Sequence[Trial], horizon: int, scores: Sequence[Floats]) -> Floats:
     """Row by row the losses of the slices' scores, recalibrated."""
-    found = []
+    losses = []
     for trial, score in zip(trials, scores, strict=True):
         y = rows.y[horizon][trial.judged]
-        found.append(recalibrated_losses(score, y, np.ones(len(y))))
-    return np.concatenate(found)
+        losses.append(recalibrated_losses(score, y, np.ones(len(y))))
+    return np.concatenate(losses)
 
 
-def _add_up(rows: Rows, trials: Sequence[Trial], horizon: int, regression: Array) -> bool:
+def _add_up(rows: Rows, trials: Sequence[Trial], horizon: int, regression: Floats) -> bool:
     """Whether hazards tell the later slices as well as the best regression, whose losses are given,
     up to one standard error: where complaints are few, the better of two is a matter of chance."""
     worse = (
@@ -210,13 +207,15 @@ def _rounds(rows: Rows, trials: Sequence[Trial], horizon: int, settings: RiskSet
 
 
 def mixtures_of(
-    found: Trials, horizons: Sequence[int], settings: RiskSettings
+    outcome: Trials, horizons: Sequence[int], settings: RiskSettings
 ) -> tuple[dict[int, Mixture], dict[int, dict[str, float]]]:
     """Per horizon the mixture of all parts, and how it did on the later slices."""
-    rows, trials = found.rows, found.trials
+    rows, trials = outcome.rows, outcome.trials
     scores = np.vstack(
         [
-            np.column_stack([score for h in horizons for score in trial.parts(h, found.rounds[h])])
+            np.column_stack(
+                [score for h in horizons for score in trial.parts(h, outcome.rounds[h])]
+            )
             for trial in trials
         ]
     )
@@ -245,10 +244,10 @@ def mixtures_of(
     return mixtures, forward
 
 
-def leaks(found: Trials, horizons: Sequence[int], settings: RiskSettings) -> list[str]:
+def leaks(outcome: Trials, horizons: Sequence[int], settings: RiskSettings) -> list[str]:
     """Alarms for single features that rank later complaints too well to be true."""
-    rows = found.rows
-    judged = np.logical_or.reduce([trial.judged for trial in found.trials])
+    rows = outcome.rows
+    judged = np.logical_or.reduce([trial.judged for trial in outcome.trials])
     every = rows.y[horizons[0]]
     y, past = every[judged], ~judged & ~np.isnan(every)
     alarms = []
@@ -267,13 +266,13 @@ def leaks(found: Trials, horizons: Sequence[int], settings: RiskSettings) -> lis
     return alarms
 
 
-def _rates(codes: Array, y: Array, asked: Array) -> Array:
+def _rates(codes: Floats, y: Floats, asked: Floats) -> Floats:
     """The shrunk rate of each asked code among rows with these codes; NaN for one not seen."""
     known = ~np.isnan(codes)
-    seen, at = np.unique(codes[known], return_inverse=True)
-    if not len(seen):
+    values, at = np.unique(codes[known], return_inverse=True)
+    if not len(values):
         return np.full(len(asked), np.nan)
     hits = np.bincount(at, y[known]) + 20 * y[known].mean()
     rates = hits / (np.bincount(at) + 20)
-    position = np.minimum(np.searchsorted(seen, asked), len(seen) - 1)
-    return np.where(seen[position] == asked, rates[position], np.nan)
+    position = np.minimum(np.searchsorted(values, asked), len(values) - 1)
+    return np.where(values[position] == asked, rates[position], np.nan)

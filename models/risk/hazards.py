@@ -3,7 +3,7 @@
 Two overdue orders are twice as much to complain about as one, and an error on top adds to both: the
 intensity of complaints is a sum over amounts, each at a rate that is never negative (an additive
 hazard, Aalen 1989), times the customer's tendency. That tendency is gamma distributed and known by
-what he bore: after n complaints under exposures X it has the mean (shape + n) / (shape + weights·X)
+what they bore: after n complaints under exposures X its mean is (shape + n) / (shape + weights·X)
 (a shared frailty, Clayton 1978). With s = base + rates·x the chance of no complaint is
 
     (A / (A + s)) ** r        A = shape + weights · ever        r = shape + complaints so far
@@ -29,11 +29,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Bools, Floats, Ints
 from models.risk.encode import Encoder, Matrix
-
-Array = npt.NDArray[np.float64]
 
 COMPLAINTS = "tickets_complaint_count"
 """The feature that tells how often a customer has complained so far."""
@@ -57,7 +55,7 @@ class Cause(NamedTuple):
     mean: float
     most: float
 
-    def amount(self, matrix: Matrix) -> Array:
+    def amount(self, matrix: Matrix) -> Floats:
         """What each row has of it."""
         return np.minimum(_amount(matrix, self.column), self.most)
 
@@ -82,15 +80,15 @@ class Hazards:
         readiness = self.shape + self.usual_complaints
         return float(_log_odds(one * usual, one * borne, one * readiness)[0])
 
-    def score(self, matrix: Matrix) -> Array:
+    def score(self, matrix: Matrix) -> Floats:
         """Log odds per row."""
         return _log_odds(*self._sums(matrix))
 
-    def contributions(self, matrix: Matrix) -> Array:
+    def contributions(self, matrix: Matrix) -> Floats:
         """Log odds per row and column, which add up to the score with ``intercept``.
 
         The score moves from the mean's along three straight lines: what the customer bore, how
-        often he complained, what is there now; within each, a column's share is its own part of
+        often they complained, what is there now; within each, a column's share is its own part of
         the sum that moves (Aumann-Shapley, exact since the score depends on the sum alone).
         """
         out = np.zeros(matrix.shape)
@@ -109,19 +107,19 @@ class Hazards:
         return out
 
     def _share(
-        self, out: Array, matrix: Matrix, of: Sequence[Cause], moved: Array, by: Array
+        self, out: Floats, matrix: Matrix, of: Sequence[Cause], moved: Floats, by: Floats
     ) -> None:
         still = np.abs(by) < TINY
         pace = np.where(still, 0.0, moved / np.where(still, 1.0, by))
         for cause in of:
             out[:, cause.column] += pace * cause.rate * (cause.amount(matrix) - cause.mean)
 
-    def parts(self, matrix: Matrix) -> Array:
+    def parts(self, matrix: Matrix) -> Floats:
         """Rows × (base, causes): what adds up to the intensity of somebody of usual tendency."""
         base = np.full(len(matrix), self.base)
         return np.column_stack([base, *(c.rate * c.amount(matrix) for c in self.causes)])
 
-    def _sums(self, matrix: Matrix) -> tuple[Array, Array, Array]:
+    def _sums(self, matrix: Matrix) -> tuple[Floats, Floats, Floats]:
         now = np.full(len(matrix), self.base)
         for cause in self.causes:
             now += cause.rate * cause.amount(matrix)
@@ -144,17 +142,17 @@ class Hazards:
         }
 
 
-def hazards_from_json(found: Mapping[str, Any]) -> Hazards:
+def hazards_from_json(document: Mapping[str, Any]) -> Hazards:
     def causes(rows: Sequence[Sequence[float]]) -> tuple[Cause, ...]:
         return tuple(Cause(int(column), *map(float, numbers)) for column, *numbers in rows)
 
     return Hazards(
-        base=float(found["base"]),
-        causes=causes(found["causes"]),
-        ever=causes(found["ever"]),
-        complaints=found["complaints"],
-        shape=float(found["shape"]),
-        usual_complaints=float(found["usual_complaints"]),
+        base=float(document["base"]),
+        causes=causes(document["causes"]),
+        ever=causes(document["ever"]),
+        complaints=document["complaints"],
+        shape=float(document["shape"]),
+        usual_complaints=float(document["usual_complaints"]),
     )
 
 
@@ -181,8 +179,8 @@ def roles_of(encoder: Encoder, roles: Mapping[str, str]) -> Roles:
 
 def fit_hazards(
     matrix: Matrix,
-    y: Array,
-    weights: Array,
+    y: Floats,
+    weights: Floats,
     roles: Roles,
     *,
     penalty: float,
@@ -206,10 +204,10 @@ def fit_hazards(
     at = likelihood.highest(np.concatenate([rates, borne, [np.log(shape)]]), lowest, none)
     rates, borne, shape = at[: len(rates)], at[len(rates) : -1], float(np.exp(at[-1]))
 
-    def causes(columns: Sequence[int], found: Array, means: Array) -> tuple[Cause, ...]:
+    def causes(columns: Sequence[int], own_rates: Floats, means: Floats) -> tuple[Cause, ...]:
         return tuple(
             Cause(column, float(own / mean), float(mean), float(_amount(matrix, column).max()))
-            for column, own, mean in zip(columns, found, means, strict=True)
+            for column, own, mean in zip(columns, own_rates, means, strict=True)
             if mean > 0 and own > 1e-6 * rate
         )
 
@@ -228,13 +226,13 @@ class _Likelihood:
     with the penalty on all rates but the first."""
 
     def __init__(
-        self, now: Array, ever: Array, so_far: Array, y: Array, weights: Array, penalty: float
+        self, now: Floats, ever: Floats, so_far: Floats, y: Floats, weights: Floats, penalty: float
     ) -> None:
         self.now, self.ever, self.so_far, self.y, self.weights = now, ever, so_far, y, weights
         self.penalty = np.append(0.0, np.full(now.shape[1] - 1, penalty))
         self.came = max(float((weights * y).sum()), 1.0)
 
-    def highest(self, at: Array, lowest: Array, none: npt.NDArray[np.bool_]) -> Array:
+    def highest(self, at: Floats, lowest: Floats, none: Bools) -> Floats:
         """Where it is least, from ``at`` on, never below ``lowest``, those in ``none`` left out."""
         at = np.where(none, 0.0, at)
         free = np.flatnonzero(~none)
@@ -253,27 +251,27 @@ class _Likelihood:
                 tried = at.copy()
                 tried[free] = np.maximum(at[free] + length * step, lowest[free])
                 tried[-1] = min(tried[-1], 3.0)
-                found = self.value(tried)
-                if found <= value or length < 1e-4:
+                next_value = self.value(tried)
+                if next_value <= value or length < 1e-4:
                     break
                 length /= 2
-            gained = value - found
+            gained = value - next_value
             if gained <= 0:
                 break
-            at, value = tried, found
+            at, value = tried, next_value
             if gained < ENOUGH * self.came:
                 break
             if round_ % 5 == 4:  # what is still held back then hardly ever returns
                 free = free[~held | (free == len(at) - 1)]
         return at
 
-    def value(self, at: Array) -> float:
+    def value(self, at: Floats) -> float:
         """Its value: nats."""
         _, _, _, log_none, some, shaped = self._parts(at)
         value = -float((self.weights * (self.y * np.log(some) + (1 - self.y) * log_none)).sum())
         return value + float(self.penalty @ at[: self.now.shape[1]]) + 0.5 * shaped**2
 
-    def slopes(self, at: Array, free: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+    def slopes(self, at: Floats, free: Ints) -> tuple[Floats, Floats]:
         """Gradient and expected information of the ``free`` places."""
         s, A, r, _, some, shaped = self._parts(at)
         rates = self.now.shape[1]
@@ -296,7 +294,7 @@ class _Likelihood:
         information[-1, -1] += 1.0
         return gradient, information
 
-    def _parts(self, at: Array) -> tuple[Array, Array, Array, Array, Array, float]:
+    def _parts(self, at: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats, float]:
         rates = self.now.shape[1]
         some = np.flatnonzero(at[:rates])
         s = self.now[:, some] @ at[some] + TINY
@@ -307,20 +305,23 @@ class _Likelihood:
 
 
 def _begin(
-    roles: Roles, now: Array, ever: Array, rate: float, start: Hazards | None
-) -> tuple[Array, Array, float]:
+    roles: Roles, now: Floats, ever: Floats, rate: float, start: Hazards | None
+) -> tuple[Floats, Floats, float]:
     """Rates and weights of scaled amounts to begin from."""
     if start is None:
         many = 1 + int((now > 0).sum())
         rates = np.append(1.0, (now > 0) * 1.0) * rate / many
         return rates, (ever > 0) * 0.5 / max(1, len(ever)), 1.0
-    found, borne = ({c.column: c.rate for c in of} for of in (start.causes, start.ever))
-    known = [start.base, *(found.get(c, 0.0) * m for c, m in zip(roles.causes, now, strict=True))]
+    start_rates, borne = ({c.column: c.rate for c in of} for of in (start.causes, start.ever))
+    known = [
+        start.base,
+        *(start_rates.get(c, 0.0) * m for c, m in zip(roles.causes, now, strict=True)),
+    ]
     weights = [borne.get(c, 0.0) * m for c, m in zip(roles.ever, ever, strict=True)]
     return np.array(known), np.array(weights), start.shape
 
 
-def _scaled(matrix: Matrix, columns: Sequence[int], weights: Array) -> tuple[Array, Array]:
+def _scaled(matrix: Matrix, columns: Sequence[int], weights: Floats) -> tuple[Floats, Floats]:
     """Amounts over their means, 0 where all are; and the means."""
     out = np.empty((len(matrix), len(columns)))
     means = np.zeros(len(columns))
@@ -331,13 +332,13 @@ def _scaled(matrix: Matrix, columns: Sequence[int], weights: Array) -> tuple[Arr
     return out, means
 
 
-def _amount(matrix: Matrix, column: int) -> Array:
+def _amount(matrix: Matrix, column: int) -> Floats:
     """A column as an amount: nothing where it is not known, or below nothing."""
     values = matrix[:, column].astype(np.float64)
     return np.where(values > 0, values, 0.0)
 
 
-def _log_odds(s: Array, A: Array, r: Array) -> Array:
+def _log_odds(s: Floats, A: Floats, r: Floats) -> Floats:
     """Of at least one complaint; nobody is surer to complain than ``SUREST``."""
     expected = np.minimum(r * np.log1p(s / A), SUREST)
     return np.log(np.expm1(expected))

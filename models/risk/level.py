@@ -31,13 +31,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
+from data.arrays import Floats, Ints
 from models.risk.mixture import levelled
-
-Array = npt.NDArray[np.float64]
-Times = npt.NDArray[np.int64]
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -57,13 +54,13 @@ FAR = 3.0
 class Track:
     """The level after each window as known with hindsight, and now; the variances chosen."""
 
-    path: Array
+    path: Floats
     now: float
     drift: float
     noise: float
 
 
-def track(steps: Array, variances: Array) -> Track:
+def track(steps: Floats, variances: Floats) -> Track:
     """The local level through ``steps`` (log odds, oldest first), of these sampling variances."""
     best: tuple[float, Track] | None = None
     for drift in DRIFTS:
@@ -78,7 +75,7 @@ def track(steps: Array, variances: Array) -> Track:
     return best[1]
 
 
-def _filtered(steps: Array, variances: Array, drift: float) -> tuple[float, Array, float]:
+def _filtered(steps: Floats, variances: Floats, drift: float) -> tuple[float, Floats, float]:
     """Log likelihood, smoothed path and last filtered state (Kalman, then Rauch-Tung-Striebel)."""
     count = len(steps)
     mean, variance = np.zeros(count), np.zeros(count)
@@ -104,11 +101,11 @@ class Labelled:
     """Rows of one horizon whose label is complete: as-of times, log odds so far, labels, weights
     (for age too), and how many rows each stands for."""
 
-    as_of: Times
-    score: Array
-    y: Array
-    weights: Array
-    counts: Array
+    as_of: Ints
+    score: Floats
+    y: Floats
+    weights: Floats
+    counts: Floats
 
 
 def levels(of: Mapping[int, Labelled], *, strength: float) -> tuple[dict[int, float], Track]:
@@ -118,7 +115,7 @@ def levels(of: Mapping[int, Labelled], *, strength: float) -> tuple[dict[int, fl
     """
     shortest = min(of)
     starts, steps, variances = _windows(of[shortest], shortest, strength)
-    found = track(steps, variances)
+    level_track = track(steps, variances)
     out = {}
     for horizon, rows in of.items():
         times, position = np.unique(rows.as_of, return_inverse=True)
@@ -127,12 +124,12 @@ def levels(of: Mapping[int, Labelled], *, strength: float) -> tuple[dict[int, fl
         offset = np.zeros(len(times))
         for part in range(parts):
             middle = times + (part + 0.5) * horizon / parts * DAY
-            offset += np.interp(middle, middles, found.path) / parts
+            offset += np.interp(middle, middles, level_track.path) / parts
         stretch = _stretch(rows) / _stretch(of[shortest])
         score = rows.score + stretch * offset[position]
         own = levelled(score, rows.y, rows.weights, strength=strength)
-        out[horizon] = own + stretch * found.now
-    return out, found
+        out[horizon] = own + stretch * level_track.now
+    return out, level_track
 
 
 def _stretch(rows: Labelled) -> float:
@@ -140,7 +137,7 @@ def _stretch(rows: Labelled) -> float:
     return float(-np.log1p(-rate) / rate)
 
 
-def _windows(rows: Labelled, days: int, strength: float) -> tuple[Array, Array, Array]:
+def _windows(rows: Labelled, days: int, strength: float) -> tuple[Floats, Floats, Floats]:
     """Starts, steps and variances of the windows that do not overlap, back from the newest."""
     chosen = spaced(np.unique(rows.as_of).tolist(), days)
     steps, variances = [], []
@@ -158,8 +155,8 @@ def _windows(rows: Labelled, days: int, strength: float) -> tuple[Array, Array, 
 
 def spaced(times: Sequence[int], days: int) -> list[int]:
     """As many of the times as lie at least so many days apart, counted from the newest."""
-    kept: list[int] = []
+    chosen: list[int] = []
     for time in sorted(times, reverse=True):
-        if not kept or time <= kept[-1] - days * DAY:
-            kept.append(time)
-    return kept[::-1]
+        if not chosen or time <= chosen[-1] - days * DAY:
+            chosen.append(time)
+    return chosen[::-1]

@@ -19,10 +19,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from data.arrays import Bools, Floats
 from data.errors import DataError
 from models.risk.encode import Encoder, Matrix
-
-Array = npt.NDArray[np.float64]
 
 RARE = 20
 """A category's value needs this many rows, and so do missing and present, to be a term."""
@@ -53,7 +52,7 @@ class Linear:
     intercept: float
     terms: tuple[Term, ...]
 
-    def score(self, matrix: Matrix) -> Array:
+    def score(self, matrix: Matrix) -> Floats:
         """Log odds per row."""
         total = np.full(len(matrix), self.intercept)
         columns = _Columns(matrix)
@@ -61,7 +60,7 @@ class Linear:
             total += term.weight * _values(term, columns)
         return total
 
-    def contributions(self, matrix: Matrix) -> Array:
+    def contributions(self, matrix: Matrix) -> Floats:
         """Log odds per row and matrix column; with ``intercept`` they add up to the score."""
         out = np.zeros(matrix.shape)
         columns = _Columns(matrix)
@@ -77,15 +76,15 @@ class Linear:
         return {"intercept": self.intercept, "terms": rows}
 
 
-def linear_from_json(found: Mapping[str, Any]) -> Linear:
+def linear_from_json(document: Mapping[str, Any]) -> Linear:
     terms = tuple(
         Term(int(column), kind, float(centre), float(spread), float(code), float(weight))
-        for column, kind, centre, spread, code, weight in found["terms"]
+        for column, kind, centre, spread, code, weight in document["terms"]
     )
-    return Linear(float(found["intercept"]), terms)
+    return Linear(float(document["intercept"]), terms)
 
 
-def design(matrix: Matrix, encoder: Encoder, weights: Array) -> tuple[Term, ...]:
+def design(matrix: Matrix, encoder: Encoder, weights: Floats) -> tuple[Term, ...]:
     """The terms, still of weight 1, that these training rows can support."""
     terms: list[Term] = []
     columns = _Columns(matrix)
@@ -104,9 +103,9 @@ def design(matrix: Matrix, encoder: Encoder, weights: Array) -> tuple[Term, ...]
                 share = float((weights * (matrix[:, at] == code)).sum() / total)
                 terms.append(Term(at, "value", share, 1.0, float(code), 1.0))
         else:
-            amounts, kept = columns.amount(at)[present], weights[present]
-            centre = float(np.average(amounts, weights=kept))
-            spread = float(np.sqrt(np.average((amounts - centre) ** 2, weights=kept)))
+            amounts, own_weights = columns.amount(at)[present], weights[present]
+            centre = float(np.average(amounts, weights=own_weights))
+            spread = float(np.sqrt(np.average((amounts - centre) ** 2, weights=own_weights)))
             if spread > 1e-6:
                 terms.append(Term(at, "amount", centre, spread, 0.0, 1.0))
     return tuple(terms)
@@ -124,8 +123,8 @@ def designed(matrix: Matrix, terms: Sequence[Term]) -> npt.NDArray[np.float32]:
 def fit_linear(
     values: npt.NDArray[np.float32],
     terms: Sequence[Term],
-    y: Array,
-    weights: Array,
+    y: Floats,
+    weights: Floats,
     *,
     penalties: Sequence[float],
 ) -> list[Linear]:
@@ -139,7 +138,7 @@ def fit_linear(
     if y.min() == y.max():
         raise DataError(f"all {len(y)} labels are {y[0]:g}; both classes are needed")
     model = LogisticRegression(solver="newton-cholesky", max_iter=50, tol=1e-5, warm_start=True)
-    found = []
+    fits = []
     for penalty in penalties:
         model.set_params(C=1.0 / penalty).fit(values, y, sample_weight=weights)
         fitted = tuple(
@@ -147,8 +146,8 @@ def fit_linear(
             for term, weight in zip(terms, model.coef_[0], strict=True)
             if weight != 0
         )
-        found.append(Linear(float(model.intercept_[0]), fitted))
-    return found
+        fits.append(Linear(float(model.intercept_[0]), fitted))
+    return fits
 
 
 class _Columns:
@@ -157,26 +156,26 @@ class _Columns:
     def __init__(self, matrix: Matrix) -> None:
         self._matrix = matrix
         self._at = -1
-        self._raw: Array = np.empty(0)
-        self._amount: Array | None = None
+        self._raw: Floats = np.empty(0)
+        self._amount: Floats | None = None
 
-    def raw(self, at: int) -> Array:
+    def raw(self, at: int) -> Floats:
         if at != self._at:
             self._raw = np.ascontiguousarray(self._matrix[:, at], dtype=np.float64)
             self._at, self._amount = at, None
         return self._raw
 
-    def missing(self, at: int) -> npt.NDArray[np.bool_]:
+    def missing(self, at: int) -> Bools:
         return np.isnan(self.raw(at))
 
-    def amount(self, at: int) -> Array:
+    def amount(self, at: int) -> Floats:
         raw = self.raw(at)
         if self._amount is None:
             self._amount = np.copysign(np.log1p(np.abs(raw)), raw)
         return self._amount
 
 
-def _values(term: Term, columns: _Columns) -> Array:
+def _values(term: Term, columns: _Columns) -> Floats:
     if term.kind == "amount":
         standard = (columns.amount(term.column) - term.centre) / term.spread
         held = np.minimum(np.maximum(standard, -WIDEST), WIDEST)

@@ -21,11 +21,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-Array = npt.NDArray[np.float64]
+from data.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class Mixture:
     """The level (log odds) and the parts' shares."""
 
     level: float
-    shares: Array
+    shares: Floats
 
-    def score(self, scores: Array) -> Array:
+    def score(self, scores: Floats) -> Floats:
         """Log odds per row from rows × parts, added in the order of the parts."""
         total = np.full(len(scores), self.level)
         for at, share in enumerate(self.shares):
@@ -45,7 +44,13 @@ class Mixture:
 
 
 def mix(
-    scores: Array, y: Array, weights: Array, *, prior: Array, strength: float, steady: float = 0.0
+    scores: Floats,
+    y: Floats,
+    weights: Floats,
+    *,
+    prior: Floats,
+    strength: float,
+    steady: float = 0.0,
 ) -> Mixture:
     """The most likely shares under a normal prior worth ``strength`` complaints.
 
@@ -62,7 +67,7 @@ def mix(
     unit = max(float(np.average((z @ prior) ** 2, weights=weights)), 1e-3)
     ridge, stiff = strength * unit, steady * unit
 
-    def loss(at: Array) -> tuple[float, Array]:
+    def loss(at: Floats) -> tuple[float, Floats]:
         eta = at[0] + z @ at[1:]
         away = at[1:] - prior
         excess = float(away.sum())
@@ -75,12 +80,12 @@ def mix(
 
     start = np.concatenate([[logit(rate)], prior])
     bounds = [(None, None)] + [(0.0, None)] * len(prior)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    shares = np.where(found[1:] < 1e-4, 0.0, found[1:])
-    return Mixture(float(found[0] - centre @ shares), shares)
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    shares = np.where(optimum[1:] < 1e-4, 0.0, optimum[1:])
+    return Mixture(float(optimum[0] - centre @ shares), shares)
 
 
-def levelled(score: Array, y: Array, weights: Array, *, strength: float) -> float:
+def levelled(score: Floats, y: Floats, weights: Floats, *, strength: float) -> float:
     """The step in log odds that makes these rows' mean risk meet their rate of complaints.
 
     Drawn to 0 by a prior worth ``strength`` complaints. ``score``: log odds so far.
@@ -96,12 +101,12 @@ def levelled(score: Array, y: Array, weights: Array, *, strength: float) -> floa
     return float(step)
 
 
-def recalibrated_loss(score: Array, y: Array, weights: Array) -> float:
+def recalibrated_loss(score: Floats, y: Floats, weights: Floats) -> float:
     """Log loss (nats a row) of a score after the best intercept and slope; ranks candidates."""
     return float(np.average(recalibrated_losses(score, y, weights), weights=weights))
 
 
-def recalibrated_losses(score: Array, y: Array, weights: Array) -> Array:
+def recalibrated_losses(score: Floats, y: Floats, weights: Floats) -> Floats:
     """The same row by row."""
     centre = float(np.average(score, weights=weights))
     z = score - centre

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
+from data.arrays import Floats, Ints
 from data.errors import DataError
 from models.risk.choice import Choice, choice_from_json
 from models.risk.days import Days, days_from_json, shifted
@@ -33,10 +33,10 @@ from models.risk.rows import microseconds
 from models.risk.tables import RuleTable, table_from_json
 from models.risk.trees import contributions, raw_score
 
-Array = npt.NDArray[np.float64]
-
 CHUNK = 100_000
 """Rows that are scored at once: bounds memory, changes no value."""
+CARD = ("source", "note", "formula", "role", "concern", "wording")
+"""What of a feature's card travels with a model: it says what a reason is about, and how."""
 TICKET_DAYS = 30
 """``expected_tickets_30d`` counts contacts of this many days."""
 
@@ -57,17 +57,25 @@ class Part:
     def name(self) -> str:
         return f"{self.kind}_{self.horizon}d"
 
-    def score(self, matrix: Matrix, num_threads: int) -> Array:
+    def score(self, matrix: Matrix, num_threads: int) -> Floats:
         return _score(self.model, matrix, num_threads)
 
-    def explained(self, matrix: Matrix, num_threads: int) -> Array:
+    def explained(self, matrix: Matrix, num_threads: int) -> Floats:
         """Rows × (columns, then base); each row adds up to its score."""
         return _explained(self.model, matrix, num_threads)
 
 
+def cards_of(
+    cards: Sequence[Mapping[str, Any]], columns: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """By name what a model keeps of its features' cards, of those in ``columns``."""
+    own = [card for card in cards if card["name"] in columns]
+    return {str(card["name"]): {k: card[k] for k in CARD if card.get(k)} for card in own}
+
+
 def scores_of(
     parts: Sequence[Part], mixtures: Iterable[Mixture], matrix: Matrix, num_threads: int
-) -> Array:
+) -> Floats:
     """The parts' scores (rows × parts); 0 of those that none of the mixtures has a share of."""
     scores = np.zeros((len(matrix), len(parts)))
     used = np.any([mixture.shares > 0 for mixture in mixtures], axis=0)
@@ -76,14 +84,14 @@ def scores_of(
     return scores
 
 
-def _explained(model: Any, matrix: Matrix, num_threads: int) -> Array:
+def _explained(model: Any, matrix: Matrix, num_threads: int) -> Floats:
     if isinstance(model, Linear | Hazards | RuleTable):
         base = np.full((len(matrix), 1), model.intercept)
         return np.hstack([model.contributions(matrix), base])
     return contributions(model, matrix, num_threads=num_threads)
 
 
-def _score(model: Any, matrix: Matrix, num_threads: int) -> Array:
+def _score(model: Any, matrix: Matrix, num_threads: int) -> Floats:
     if isinstance(model, Linear | Hazards | RuleTable):
         return model.score(matrix)
     return raw_score(model, matrix, num_threads=num_threads)
@@ -102,11 +110,11 @@ class Tickets:
     days: int
     dispersion: float
 
-    def expected(self, matrix: Matrix, num_threads: int) -> Array:
+    def expected(self, matrix: Matrix, num_threads: int) -> Floats:
         raw = _score(self.scorer, matrix, num_threads)
         return np.exp(raw) * (self.level * TICKET_DAYS / self.days)
 
-    def any_of(self, expected: Array) -> Array:
+    def any_of(self, expected: Floats) -> Floats:
         """P(at least one contact) where so many are expected."""
         return -np.expm1(-self.dispersion * np.log1p(expected / self.dispersion))
 
@@ -155,7 +163,7 @@ class RiskModel:
             chunks.append(self._predict(matrix, worth, num_threads, choices))
         return pd.concat(chunks, ignore_index=True)
 
-    def _worth(self, features: pd.DataFrame) -> Mapping[int, Array]:
+    def _worth(self, features: pd.DataFrame) -> Mapping[int, Floats]:
         """Per horizon what the days of each row's window are worth; empty if all are the same."""
         if self.days is None:
             return {}
@@ -165,7 +173,7 @@ class RiskModel:
         return {h: self.days.worth(as_of, h) for h in self.horizons}
 
     def _predict(
-        self, matrix: Matrix, worth: Mapping[int, Array], num_threads: int, choices: bool
+        self, matrix: Matrix, worth: Mapping[int, Floats], num_threads: int, choices: bool
     ) -> pd.DataFrame:
         odds, _ = self.log_odds(matrix, worth, num_threads=num_threads)
         out: dict[str, Any] = {f"risk_{h}d": expit(odds[h]) for h in self.horizons}
@@ -185,7 +193,7 @@ class RiskModel:
                     out[name] = choice.likeliest(matrix, num_threads=num_threads)
         return pd.DataFrame(out)
 
-    def repeat_contact(self, features: pd.DataFrame) -> Array:
+    def repeat_contact(self, features: pd.DataFrame) -> Floats:
         """P(the customer comes back about the same issue within 14 days), models/risk/repeat.py.
 
         NaN for those without a ticket that is open or was resolved within 7 days, and for all
@@ -196,15 +204,15 @@ class RiskModel:
         return self.repeat.chance(features)
 
     def log_odds(
-        self, matrix: Matrix, worth: Mapping[int, Array], *, num_threads: int = 1
-    ) -> tuple[dict[int, Array], dict[int, npt.NDArray[np.int64]]]:
+        self, matrix: Matrix, worth: Mapping[int, Floats], *, num_threads: int = 1
+    ) -> tuple[dict[int, Floats], dict[int, Ints]]:
         """Per horizon: the log odds of every row, and the horizon whose mixture set them.
 
         ``worth``: what the days of the rows' windows are worth, empty where all are the same.
         """
         scores = scores_of(self.parts, self.mixtures.values(), matrix, num_threads)
-        odds: dict[int, Array] = {}
-        setter: dict[int, npt.NDArray[np.int64]] = {}
+        odds: dict[int, Floats] = {}
+        setter: dict[int, Ints] = {}
         below, by = np.full(len(matrix), -np.inf), np.zeros(len(matrix), dtype=np.int64)
         for horizon in self.horizons:
             own = self.mixtures[horizon].score(scores)
@@ -231,7 +239,7 @@ class RiskModel:
 
     def explain(
         self, features: pd.DataFrame, horizon: int, *, num_threads: int = 1
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Floats, Floats]:
         """Contributions in log odds: (rows × columns of the encoder, base per row).
 
         ``base + contributions.sum(axis=1)`` is the logit of ``risk_{horizon}d``, up to rounding.
@@ -245,7 +253,7 @@ class RiskModel:
         _, setter = self.log_odds(matrix, worth, num_threads=num_threads)
         amounts = np.zeros(matrix.shape)
         base = np.zeros(len(matrix))
-        explained: dict[int, Array] = {}
+        explained: dict[int, Floats] = {}
         for own in np.unique(setter[horizon]):
             rows = setter[horizon] == own
             mixture = self.mixtures[int(own)]
@@ -273,17 +281,17 @@ class RiskModel:
         """Why: per row the ``top`` concerns that raise the risk most (None: all of them).
 
         Each is ``{feature, value, text, contribution}``, see models/risk/reasons.py. ``horizon``:
-        by default the middle one. ``language``: en, es or no (``words.language_of`` picks one).
+        by default the middle one. ``language``: one of ``data.languages.catalogue.languages()``.
         ``behind``: per row what its own rows say (models/risk/evidence.py).
         """
         from models.risk.reasons import reasons
 
         chosen = horizon if horizon is not None else self.horizons[len(self.horizons) // 2]
-        found: list[list[dict[str, Any]]] = []
+        every: list[list[dict[str, Any]]] = []
         for start in range(0, len(features), CHUNK // 10):
             chunk = features.iloc[start : start + CHUNK // 10]
             amounts, _ = self.explain(chunk, chosen, num_threads=num_threads)
-            found += reasons(
+            every += reasons(
                 self.encoder.columns,
                 self.cards,
                 chunk,
@@ -293,7 +301,7 @@ class RiskModel:
                 self.encoder.categories,
                 None if behind is None else behind[start : start + CHUNK // 10],
             )
-        return found
+        return every
 
     def save(self, folder: Path) -> Any:
         """Write the model's bundle to ``folder`` (models/bundle.py); returns its manifest."""
@@ -343,7 +351,7 @@ def load_risk(folder: Path) -> RiskModel:
     bundle = read_bundle(folder)
     if bundle.kind != "risk":
         raise DataError(f"{folder} holds a model of kind {bundle.kind!r}, not of kind 'risk'")
-    found = bundle.documents["risk.json"]
+    document = bundle.documents["risk.json"]
     parts = []
     readers = {
         "rule": table_from_json,
@@ -351,35 +359,39 @@ def load_risk(folder: Path) -> RiskModel:
         "linear": linear_from_json,
         "core": linear_from_json,
     }
-    for kind, horizon in found["parts"]:
+    for kind, horizon in document["parts"]:
         name = f"{kind}_{horizon}d"
         if kind == "trees":
             parts.append(Part(kind, int(horizon), bundle.boosters[f"{name}.txt"]))
         elif kind in readers:
-            parts.append(Part(kind, int(horizon), readers[kind](found["linear"][name])))
+            parts.append(Part(kind, int(horizon), readers[kind](document["linear"][name])))
         else:
             raise DataError(
                 f"{folder} holds a risk model of an earlier make, with a part {kind!r}: train it "
                 "again with `presage train --only risk`"
             )
-    table, repeat, days = found["tickets"].get("table"), found.get("repeat"), found.get("days")
+    table, repeat, days = (
+        document["tickets"].get("table"),
+        document.get("repeat"),
+        document.get("days"),
+    )
     return RiskModel(
         horizons=tuple(bundle.meta["horizons"]),
-        encoder=encoder_from_json(found["encoder"]),
+        encoder=encoder_from_json(document["encoder"]),
         parts=tuple(parts),
         mixtures={
             int(h): Mixture(float(m["level"]), np.array(m["shares"], dtype=np.float64))
-            for h, m in found["mixtures"].items()
+            for h, m in document["mixtures"].items()
         },
         tickets=Tickets(
             table_from_json(table) if table else bundle.boosters["tickets.txt"],
-            float(found["tickets"]["level"]),
-            int(found["tickets"]["days"]),
-            float(found["tickets"]["dispersion"]),
+            float(document["tickets"]["level"]),
+            int(document["tickets"]["days"]),
+            float(document["tickets"]["dispersion"]),
         ),
-        topic=_choice(found["topic"], bundle.boosters, "topic.txt"),
-        channel=_choice(found["channel"], bundle.boosters, "channel.txt"),
-        cards=found["cards"],
+        topic=_choice(document["topic"], bundle.boosters, "topic.txt"),
+        channel=_choice(document["channel"], bundle.boosters, "channel.txt"),
+        cards=document["cards"],
         golden=bundle.arrays["golden.npy"].astype(np.float32),
         notes=bundle.meta["notes"],
         repeat=repeat_from_json(repeat) if repeat else None,
@@ -387,11 +399,5 @@ def load_risk(folder: Path) -> RiskModel:
     )
 
 
-def _choice(found: Any, boosters: Mapping[str, Any], name: str) -> Choice | None:
-    return None if found is None else choice_from_json(found, boosters.get(name))
-
-
-def horizons_of(columns: Sequence[str]) -> tuple[int, ...]:
-    """The horizons of ``label_7d``-like columns, ascending."""
-    named = [str(c) for c in columns if str(c).startswith("label_") and str(c).endswith("d")]
-    return tuple(sorted(int(name[6:-1]) for name in named))
+def _choice(document: Any, boosters: Mapping[str, Any], name: str) -> Choice | None:
+    return None if document is None else choice_from_json(document, boosters.get(name))

@@ -142,8 +142,8 @@ def _picture(report: Report, name: str) -> Iterator[str]:
     figure = report.plots.get(name)
     if figure is not None:
         data = base64.b64encode(png(figure)).decode()
-        told = escape(name.replace("_", " "))
-        yield f'<img alt="{told}" src="data:image/png;base64,{data}">'
+        label = escape(name.replace("_", " "))
+        yield f'<img alt="{label}" src="data:image/png;base64,{data}">'
 
 
 def _number(name: str, value: float | Interval | None) -> str:
@@ -155,7 +155,7 @@ def _number(name: str, value: float | Interval | None) -> str:
 def _table(report: Report, name: str) -> Iterator[str]:
     """A table that the page knows a title for, and its picture where it has one."""
     table = report.tables[name]
-    title = next((told for start, told in TABLES.items() if name.startswith(start)), None)
+    title = next((heading for start, heading in TABLES.items() if name.startswith(start)), None)
     if title is None or table.empty:
         return
     yield f"<h2>{title}</h2><table>"

@@ -36,14 +36,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.contract import TABLES
 from data.tables import ROW, Tables
 from features.complaint import ComplaintRule, is_complaint
 
-Array = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Int64 = npt.NDArray[np.int64]
-Column = tuple[str, Array]
+Column = tuple[str, Floats]
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -67,7 +65,7 @@ def plain_rows(tables: Tables, spine: pd.DataFrame, complaint: ComplaintRule) ->
     customers, words = _customers(tables, people, named)
     orders, (tickets, complaints) = _orders(tables, people), _tickets(tables, people, complaint)
     usage = _usage(tables, people)
-    found: dict[str, Array] = {}
+    answers: dict[str, Floats] = {}
     for at, moment in enumerate(moments.tolist()):
         rows = np.flatnonzero(line == at)
         for columns in (
@@ -81,8 +79,8 @@ def plain_rows(tables: Tables, spine: pd.DataFrame, complaint: ComplaintRule) ->
             _trouble_in_use(usage.at(moment)),
         ):
             for name, values in columns:
-                found.setdefault(name, np.full(len(spine), np.nan))[rows] = values[who[rows]]
-    out = pd.DataFrame({c: spine[c].to_numpy() for c in ("customer_id", "as_of")} | found)
+                answers.setdefault(name, np.full(len(spine), np.nan))[rows] = values[who[rows]]
+    out = pd.DataFrame({c: spine[c].to_numpy() for c in ("customer_id", "as_of")} | answers)
     for name, of in words.items():
         codes = out[name].fillna(-1).astype(np.int64)
         out[name] = pd.Categorical.from_codes(codes, of).remove_unused_categories()
@@ -109,12 +107,12 @@ class _Log:
     """
 
     people: int
-    who: Int64
-    born: Int64
-    start: Int64
-    end: Int64
-    times: dict[str, Int64]
-    numbers: dict[str, Array]
+    who: Ints
+    born: Ints
+    start: Ints
+    end: Ints
+    times: dict[str, Ints]
+    numbers: dict[str, Floats]
 
     def at(self, moment: int) -> _Known:
         older = int(np.searchsorted(self.born, moment))
@@ -128,27 +126,27 @@ class _Known:
 
     log: _Log
     moment: int
-    rows: Int64
+    rows: Ints
 
-    def within(self, days: float) -> Int64:
+    def within(self, days: float) -> Ints:
         """The rows born in the last ``days`` days."""
         first = np.searchsorted(self.log.born, self.moment - round(days * DAY))
         return self.rows[np.searchsorted(self.rows, first) :]
 
-    def time(self, name: str) -> Int64:
+    def time(self, name: str) -> Ints:
         return self.log.times[name][self.rows]
 
-    def count(self, rows: Int64, weights: npt.ArrayLike | None = None) -> Array:
+    def count(self, rows: Ints, weights: npt.ArrayLike | None = None) -> Floats:
         who = self.log.who[rows]
         return np.bincount(who, weights, minlength=self.log.people).astype(np.float64)
 
-    def since_newest(self) -> Array:
+    def since_newest(self) -> Floats:
         """Days since the newest row's birth, NaN without one."""
         newest = np.full(self.log.people, -1)
         newest[self.log.who[self.rows]] = self.log.born[self.rows]  # in order: the last one stays
         return np.where(newest < 0, np.nan, (self.moment - newest) / DAY)
 
-    def longest(self, rows: Int64, since: Int64) -> Array:
+    def longest(self, rows: Ints, since: Ints) -> Floats:
         """The most days from ``since`` (one a row) to the moment, 0 without a row."""
         most = np.zeros(self.log.people)
         np.maximum.at(most, self.log.who[rows], (self.moment - since) / DAY)
@@ -178,13 +176,13 @@ def _state_of_orders(known: _Known) -> Iterator[Column]:
     delivered, promised = known.time("delivered_at"), known.time("promised_at")
     is_open = _if_any(delivered < at, known.time("ended") >= at)
     overdue = None if is_open is None else _if_any(promised < NEVER, is_open & (promised < at))
-    came = {days: (delivered < at) & (delivered >= at - days * DAY) for days in (7, 30, 90)}
+    in_window = {days: (delivered < at) & (delivered >= at - days * DAY) for days in (7, 30, 90)}
     late = delivered > promised
     yield from _how_many("orders_open", known, is_open, known.log.born[rows])
     yield from _how_many("orders_overdue", known, overdue, promised)
-    yield "orders_delivered_7d", known.count(rows[came[7]])
+    yield "orders_delivered_7d", known.count(rows[in_window[7]])
     for days in (30, 90):
-        yield f"orders_late_{days}d", known.count(rows[came[days] & late])
+        yield f"orders_late_{days}d", known.count(rows[in_window[days] & late])
     recent = known.within(90)
     yield "orders_amount_90d", known.count(recent, known.log.numbers["amount"][recent])
 
@@ -205,12 +203,12 @@ def _trouble_in_use(known: _Known) -> Iterator[Column]:
     yield "payment_failed_28d", known.count(rows, known.log.numbers["payment_failed"][rows])
 
 
-def _if_any(ended: Flags, which: Flags) -> Flags | None:
+def _if_any(ended: Bools, which: Bools) -> Bools | None:
     """``which``, or None where not one row tells that such a thing is ever recorded."""
     return which if ended.any() else None
 
 
-def _how_many(name: str, known: _Known, which: Flags | None, since: Int64) -> Iterator[Column]:
+def _how_many(name: str, known: _Known, which: Bools | None, since: Ints) -> Iterator[Column]:
     """How many of the known rows there are, and for how many days the oldest; NaN for None."""
     if which is None:
         unknown = np.full(known.log.people, np.nan)
@@ -287,13 +285,13 @@ def _log(
         end[newer.index] = newer
     who = people.get_indexer(pd.Index(frame["customer_id"]))
     gone = frame["deleted"].to_numpy(bool)
-    kept = np.flatnonzero((who >= 0) & ~gone & (start < end))
-    kept = kept[np.argsort(born[kept], kind="stable")]
-    log = _Log(len(people), who[kept], born[kept], start[kept], end[kept], {}, {})
-    return log, frame[list(columns)].iloc[kept].reset_index(drop=True)
+    places = np.flatnonzero((who >= 0) & ~gone & (start < end))
+    places = places[np.argsort(born[places], kind="stable")]
+    log = _Log(len(people), who[places], born[places], start[places], end[places], {}, {})
+    return log, frame[list(columns)].iloc[places].reset_index(drop=True)
 
 
-def _only(log: _Log, which: Flags) -> _Log:
+def _only(log: _Log, which: Bools) -> _Log:
     return _Log(
         log.people,
         log.who[which],
@@ -305,7 +303,7 @@ def _only(log: _Log, which: Flags) -> _Log:
     )
 
 
-def _microseconds(times: pd.Series) -> Int64:
+def _microseconds(times: pd.Series) -> Ints:
     """Since 1970, NEVER where null."""
     raw = times.to_numpy().astype("datetime64[us]").astype(np.int64)
     return np.where(times.isna(), NEVER, raw)

@@ -114,7 +114,7 @@ def training_set(
             f"nobody was a customer at any of {len(times)} times from {times[0]} to {times[-1]}; "
             "check signed_up_at, or [risk] active_within_days"
         )
-    found = compute_labels(
+    label_rows = compute_labels(
         spine,
         tables if labels_from is None else labels_from,
         horizons=tuple(horizons),
@@ -123,7 +123,7 @@ def training_set(
         complaint=case.complaint,
     )
     features = compute(view, spine, tables, progress=progress, memory_limit=memory_limit)
-    return TrainingSet(features, found, known_as_of)
+    return TrainingSet(features, label_rows, known_as_of)
 
 
 def settled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
@@ -131,11 +131,11 @@ def settled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
     It asks only what is known at each row's time, so it leaves out nobody for what came of them.
     """
-    seen = [count(source) for source in SIGHTINGS if tables.has(source.table)]
+    sightings = [count(source) for source in SIGHTINGS if tables.has(source.table)]
     young = since_first(CUSTOMERS)
-    found = compute(FeatureView((young, *seen)), spine, tables)
-    there = (found[[feature.name for feature in seen]] > 0).any(axis=1)
-    return spine[there | (found[young.name] >= 1)].reset_index(drop=True)
+    frame = compute(FeatureView((young, *sightings)), spine, tables)
+    there = (frame[[feature.name for feature in sightings]] > 0).any(axis=1)
+    return spine[there | (frame[young.name] >= 1)].reset_index(drop=True)
 
 
 def known_by(
@@ -158,7 +158,7 @@ def known_by(
             f"no label of {shortest} days was complete by {moment}, from when on a model "
             "would be judged; more days of history are needed"
         )
-    found = compute_labels(
+    label_rows = compute_labels(
         features[["customer_id", "as_of"]],
         tables,
         horizons=tuple(horizons),
@@ -166,7 +166,7 @@ def known_by(
         known_as_of=moment,
         complaint=case.complaint,
     )
-    return TrainingSet(features, found, moment)
+    return TrainingSet(features, label_rows, moment)
 
 
 def first_event(tables: Tables, known_as_of: datetime) -> datetime:

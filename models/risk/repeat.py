@@ -1,10 +1,10 @@
-"""Will he write again about the same issue? Failed first-contact resolution, foretold.
+"""Will they write again about the same issue? Failed first-contact resolution, foretold.
 
 For a customer with a ticket that is open, or was resolved within the last 7 days: the probability
-that within 14 days he writes again on its topic or issue, or that it is reopened
+that within 14 days they write again on its topic or issue, or that it is reopened
 (``features.labels.repeats``). Nobody else has one.
 
-A small ridge regression on what his tickets look like now, from columns of the risk model's own
+A small ridge regression on what their tickets look like now, from columns of the risk model's own
 view, so nothing is computed twice and nothing after T can enter. Where rows are few, or where it
 did not help on later ones, the rates of topic and channel, each shrunk to the rate of all, stand
 in. Both are a ``Linear`` (models/risk/linear.py), so a row gets the same alone and in a batch.
@@ -26,6 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, logit
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
 from data.tables import Tables
 from features.labels import repeats
@@ -41,9 +42,6 @@ from models.risk.encode import Encoder, Matrix, encoder_from_json, learn_encoder
 from models.risk.linear import Linear, Term, design, designed, fit_linear, linear_from_json
 from models.risk.population import TrainingSet
 from models.risk.rows import age_weights, microseconds
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 DAYS, RESOLVED_WITHIN_DAYS = 14, 7
 OPEN, RESOLVED = "tickets_open_now", "tickets_resolved_since_last_days"
@@ -74,7 +72,7 @@ class RepeatModel:
     linear: Linear
     figures: Mapping[str, float]
 
-    def chance(self, features: pd.DataFrame) -> Array:
+    def chance(self, features: pd.DataFrame) -> Floats:
         """P(repeat within ``DAYS``) per row, in (0, 1); NaN for those whom it does not concern."""
         rows = concerned(features)
         out = np.full(len(features), np.nan)
@@ -92,51 +90,51 @@ class RepeatModel:
         }
 
 
-def repeat_from_json(found: Mapping[str, Any]) -> RepeatModel:
+def repeat_from_json(document: Mapping[str, Any]) -> RepeatModel:
     return RepeatModel(
-        found["kind"],
-        encoder_from_json(found["encoder"]),
-        linear_from_json(found["linear"]),
-        found["figures"],
+        document["kind"],
+        encoder_from_json(document["encoder"]),
+        linear_from_json(document["linear"]),
+        document["figures"],
     )
 
 
-def concerned(features: pd.DataFrame) -> Mask:
+def concerned(features: pd.DataFrame) -> Bools:
     """Whose ticket is open, or was resolved within ``RESOLVED_WITHIN_DAYS``."""
     still = features[OPEN].to_numpy(np.float64, na_value=np.nan) > 0
     since = features[RESOLVED].to_numpy(np.float64, na_value=np.nan)
     return still | (since <= RESOLVED_WITHIN_DAYS)
 
 
-def told(repeat: RepeatModel | None) -> tuple[dict[str, float], list[str]]:
+def in_words(repeat: RepeatModel | None) -> tuple[dict[str, float], list[str]]:
     """Its figures as metrics by name, and a line for people."""
     if repeat is None:
         return {}, []
-    found = repeat.figures
-    metrics = {f"repeat_contact_{DAYS}d_{name}": value for name, value in found.items()}
-    if "gain" not in found:
+    of = repeat.figures
+    metrics = {f"repeat_contact_{DAYS}d_{name}": value for name, value in of.items()}
+    if "gain" not in of:
         return metrics, [f"  repeat contacts: {repeat.kind}, too few rows to judge them by"]
     return metrics, [
-        f"  repeat contacts within {DAYS} days: {found['base_rate']:.1%} of {found['rows']:.0f} "
-        f"later rows; {repeat.kind} gain {found['gain']:.4f} [{found['gain_low']:.4f}, "
-        f"{found['gain_high']:.4f}] in log loss over the base rate's "
-        f"{found['log_loss_of_base_rate']:.4f}"
+        f"  repeat contacts within {DAYS} days: {of['base_rate']:.1%} of {of['rows']:.0f} "
+        f"later rows; {repeat.kind} gain {of['gain']:.4f} [{of['gain_low']:.4f}, "
+        f"{of['gain_high']:.4f}] in log loss over the base rate's "
+        f"{of['log_loss_of_base_rate']:.4f}"
     ]
 
 
 def repeat_of(rows: TrainingSet, tables: Tables) -> RepeatModel | None:
     """``learn_repeat`` of a risk model's training rows; ``tables`` hold the tickets."""
-    came = repeats(
+    labels = repeats(
         rows.features[["customer_id", "as_of"]],
         tables,
         days=DAYS,
         resolved_within_days=RESOLVED_WITHIN_DAYS,
         known_as_of=rows.known_as_of,
     )
-    return learn_repeat(rows.features, came)
+    return learn_repeat(rows.features, labels)
 
 
-def learn_repeat(features: pd.DataFrame, came: pd.Series) -> RepeatModel | None:
+def learn_repeat(features: pd.DataFrame, labels: pd.Series) -> RepeatModel | None:
     """From feature rows of many as-of times and ``features.labels.repeats`` of the same rows.
 
     None where the features cannot tell whom it concerns (nothing is ever resolved), or where it
@@ -144,7 +142,7 @@ def learn_repeat(features: pd.DataFrame, came: pd.Series) -> RepeatModel | None:
     """
     if OPEN not in features.columns or RESOLVED not in features.columns:
         return None
-    y = came.to_numpy(np.float64)
+    y = labels.to_numpy(np.float64)
     rows = concerned(features) & ~np.isnan(y)
     if not rows.any():
         return None
@@ -155,9 +153,7 @@ def learn_repeat(features: pd.DataFrame, came: pd.Series) -> RepeatModel | None:
     return RepeatModel(best, encoder, linear, figures)
 
 
-def _judged(
-    features: pd.DataFrame, y: Array, as_of: npt.NDArray[np.int64]
-) -> tuple[str, dict[str, float]]:
+def _judged(features: pd.DataFrame, y: Floats, as_of: Ints) -> tuple[str, dict[str, float]]:
     """Which of the two does better on later rows, and how well on rows later still."""
     times = np.unique(as_of)
     held = times[len(times) - max(round(0.3 * len(times)), 1) :]
@@ -166,22 +162,22 @@ def _judged(
         return "shrunk rates", {}
     chooses = np.isin(as_of, held[: len(held) // 2])
     judges = np.isin(as_of, held[len(held) // 2 :])
-    told: dict[str, Array] = {}
+    chances: dict[str, Floats] = {}
     for kind in ("shrunk rates", "regression"):
         if kind == "regression" and not _enough(y[before]):
             continue
         encoder, linear = _fitted(kind, features[before], y[before], as_of[before])
-        told[kind] = expit(linear.score(encoder.matrix(features)))
-    best = min(told, key=lambda kind: log_loss(y[chooses], told[kind][chooses]))
+        chances[kind] = expit(linear.score(encoder.matrix(features)))
+    best = min(chances, key=lambda kind: log_loss(y[chooses], chances[kind][chooses]))
     base = float((y[before].sum() + 0.5) / (before.sum() + 1))
     people = features["customer_id"].to_numpy()[judges]
-    return best, _figures(y[judges], told[best][judges], base, people)
+    return best, _figures(y[judges], chances[best][judges], base, people)
 
 
-def _figures(y: Array, p: Array, base: float, people: npt.ArrayLike) -> dict[str, float]:
+def _figures(y: Floats, p: Floats, base: float, people: npt.ArrayLike) -> dict[str, float]:
     """Log loss beside that of the base rate with the gain's interval, ranking, calibration."""
     constant = np.full(len(y), base)
-    found = {
+    figures = {
         "rows": float(len(y)),
         "base_rate": float(y.mean()),
         "log_loss": log_loss(y, p),
@@ -190,17 +186,15 @@ def _figures(y: Array, p: Array, base: float, people: npt.ArrayLike) -> dict[str
     }
     if 0 < y.mean() < 1:
         gain = paired_bootstrap(log_loss, y, constant, p, groups=people, resamples=200)
-        found |= {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high}
-        found["average_precision"] = average_precision(y, p)
-        found["roc_auc"] = roc_auc(y, p)
+        figures |= {"gain": gain.estimate, "gain_low": gain.low, "gain_high": gain.high}
+        figures["average_precision"] = average_precision(y, p)
+        figures["roc_auc"] = roc_auc(y, p)
         with suppress(DataError):  # the same chance for everybody has no slope
-            found["calibration_slope"] = calibration_slope(y, p)
-    return found
+            figures["calibration_slope"] = calibration_slope(y, p)
+    return figures
 
 
-def _fitted(
-    kind: str, features: pd.DataFrame, y: Array, as_of: npt.NDArray[np.int64]
-) -> tuple[Encoder, Linear]:
+def _fitted(kind: str, features: pd.DataFrame, y: Floats, as_of: Ints) -> tuple[Encoder, Linear]:
     columns = COLUMNS if kind == "regression" else (TOPIC, CHANNEL)
     encoder = learn_encoder(features, [name for name in columns if name in features.columns])
     matrix = encoder.matrix(features)
@@ -213,11 +207,11 @@ def _fitted(
     return encoder, linear
 
 
-def _enough(y: Array) -> bool:
+def _enough(y: Floats) -> bool:
     return min(y.sum(), len(y) - y.sum()) >= ENOUGH
 
 
-def _shrunk(matrix: Matrix, y: Array, weights: Array) -> Linear:
+def _shrunk(matrix: Matrix, y: Floats, weights: Floats) -> Linear:
     """Log odds of all, then a term per topic and per channel, each shrunk to none at all.
 
     A value's term is the log of what came over what the terms before it expected, both with
@@ -231,7 +225,7 @@ def _shrunk(matrix: Matrix, y: Array, weights: Array) -> Linear:
         for code in np.unique(matrix[~np.isnan(matrix[:, column]), column]):
             rows = matrix[:, column] == code
             own = weights * rows
-            came, told = own @ y + STRENGTH * base, own @ expected + STRENGTH * base
-            terms.append(Term(column, "value", 0.0, 1.0, float(code), float(np.log(came / told))))
+            actual, due = own @ y + STRENGTH * base, own @ expected + STRENGTH * base
+            terms.append(Term(column, "value", 0.0, 1.0, float(code), float(np.log(actual / due))))
             score[rows] += terms[-1].weight
     return Linear(float(logit(base)), tuple(terms))

@@ -16,16 +16,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
+from data.arrays import Bools, Floats
 from data.errors import DataError
 from models.metrics import average_precision, bootstrap, log_loss, recall_at
 from models.risk.mixture import levelled
 from models.risk.model import RiskModel
-
-Array = npt.NDArray[np.float64]
 
 NEW_DAYS = 30.0
 """A customer is new for so long after signing up."""
@@ -43,7 +41,7 @@ DECAY = (
 RESAMPLES = 100
 
 
-def one_line(y: Array, risk: Array, horizon: int, share: float = 0.05) -> str:
+def one_line(y: Floats, risk: Floats, horizon: int, share: float = 0.05) -> str:
     """The share of complaints among those whom we would call."""
     called, held = 100 * share, 100 * recall_at(y, risk, share)
     return (
@@ -51,30 +49,30 @@ def one_line(y: Array, risk: Array, horizon: int, share: float = 0.05) -> str:
     )
 
 
-def segments(features: pd.DataFrame, y: Array, risk: Array) -> pd.DataFrame:
+def segments(features: pd.DataFrame, y: Floats, risk: Floats) -> pd.DataFrame:
     """Per segment: rows, complaints, observed and predicted rate, and average precision.
 
     ``segment`` is ``column=value``, ``everybody`` or ``new customers``; AP is NaN where a segment
     has no complaint or nothing else.
     """
-    found = []
+    table = []
     for name, rows in _groups(features):
-        actual, told = y[rows], risk[rows]
+        actual, predicted = y[rows], risk[rows]
         both = 0 < actual.sum() < len(actual)
-        found.append(
+        table.append(
             {
                 "segment": name,
                 "rows": len(actual),
                 "complaints": int(actual.sum()),
                 "observed": float(actual.mean()),
-                "predicted": float(told.mean()),
-                "average_precision": average_precision(actual, told) if both else np.nan,
+                "predicted": float(predicted.mean()),
+                "average_precision": average_precision(actual, predicted) if both else np.nan,
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(table)
 
 
-def _groups(features: pd.DataFrame) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+def _groups(features: pd.DataFrame) -> Iterator[tuple[str, Bools]]:
     yield "everybody", np.ones(len(features), dtype=bool)
     since = "customers_since_first_days"
     if since in features.columns:
@@ -92,7 +90,7 @@ def _groups(features: pd.DataFrame) -> Iterator[tuple[str, npt.NDArray[np.bool_]
 
 
 def ablation(
-    model: RiskModel, features: pd.DataFrame, y: Array, horizon: int, *, num_threads: int = 1
+    model: RiskModel, features: pd.DataFrame, y: Floats, horizon: int, *, num_threads: int = 1
 ) -> pd.DataFrame:
     """Per source: average precision and log loss without what its features contributed.
 
@@ -107,18 +105,18 @@ def ablation(
     amounts, base = model.explain(few, horizon, num_threads=num_threads)
     sources = np.array([_source(model, name) for name in model.encoder.columns])
     odds = base + amounts.sum(axis=1)
-    found = [_judged("nothing", actual, odds)]
+    table = [_judged("nothing", actual, odds)]
     for source in sorted(set(sources)):
         left = odds - amounts[:, sources == source].sum(axis=1)
-        found.append(_judged(source, actual, left))
-    return pd.DataFrame(found)
+        table.append(_judged(source, actual, left))
+    return pd.DataFrame(table)
 
 
 def _source(model: RiskModel, name: str) -> str:
     return str(model.cards.get(name, {}).get("source") or name.split("_")[0])
 
 
-def _judged(name: str, y: Array, odds: Array) -> dict[str, object]:
+def _judged(name: str, y: Floats, odds: Floats) -> dict[str, object]:
     risk = expit(odds + levelled(odds, y, np.ones(len(y)), strength=1.0))
     return {
         "without": name,
@@ -127,28 +125,28 @@ def _judged(name: str, y: Array, odds: Array) -> dict[str, object]:
     }
 
 
-def decay(as_of: pd.Series, y: Array, risk: Array, learned_until: pd.Timestamp) -> pd.DataFrame:
+def decay(as_of: pd.Series, y: Floats, risk: Floats, learned_until: pd.Timestamp) -> pd.DataFrame:
     """Per moment: how many weeks old the model was, and how well it then ranked and levelled.
 
     ``average_precision_low`` and ``_high`` are its 95 % interval over resampled customers, NaN
     where complaints are too few for one.
     """
-    found = []
+    table = []
     for moment in sorted(as_of.unique()):
         rows = (as_of == moment).to_numpy()
-        actual, told = y[rows], risk[rows]
+        actual, predicted = y[rows], risk[rows]
         if not 0 < actual.sum() < len(actual):
             continue
         low, high = np.nan, np.nan
         with suppress(DataError):
-            _, low, high = bootstrap(average_precision, actual, told, resamples=RESAMPLES)
-        found.append(
+            _, low, high = bootstrap(average_precision, actual, predicted, resamples=RESAMPLES)
+        table.append(
             {
                 "weeks_old": (pd.Timestamp(moment) - learned_until) / pd.Timedelta(days=7),
-                "average_precision": average_precision(actual, told),
+                "average_precision": average_precision(actual, predicted),
                 "average_precision_low": low,
                 "average_precision_high": high,
-                "predicted_over_observed": float(told.sum() / actual.sum()),
+                "predicted_over_observed": float(predicted.sum() / actual.sum()),
             }
         )
-    return pd.DataFrame(found, columns=list(DECAY))
+    return pd.DataFrame(table, columns=list(DECAY))

@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from models.risk.encode import Matrix
 
-Array = npt.NDArray[np.float64]
 Digest = npt.NDArray[np.uint64]
-Mask = npt.NDArray[np.bool_]
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
@@ -29,37 +28,39 @@ _MIX = np.uint64(0xBF58476D1CE4E5B9)
 class Slice:
     """One later slice: train on ``before[h]`` for the horizon h, predict the rows in ``judged``."""
 
-    before: dict[int, Mask]
-    judged: Mask
+    before: dict[int, Bools]
+    judged: Bools
 
 
-def digest(matrix: Matrix, as_of: npt.NDArray[np.int64], labels: npt.NDArray[np.float64]) -> Digest:
+def digest(matrix: Matrix, as_of: Ints, labels: Floats) -> Digest:
     """64 bits per row from its values, its time and its labels (rows × any number)."""
-    found = _mixed(as_of.astype(np.uint64))
+    mixed = _mixed(as_of.astype(np.uint64))
     for at in range(matrix.shape[1]):
         column = matrix[:, at] + np.float32(0)  # -0.0 and 0.0 are one value
         column[np.isnan(column)] = np.float32(np.nan)  # and so are all NaNs
         bits = np.ascontiguousarray(column).view(np.uint32).astype(np.uint64)
-        found = _mixed(found ^ _mixed(bits + _salt(at + 1)))
+        mixed = _mixed(mixed ^ _mixed(bits + _salt(at + 1)))
     for at in range(labels.shape[1]):
         known = np.nan_to_num(labels[:, at], nan=-1.0)
         bits = np.ascontiguousarray(known).view(np.uint64)
-        found = _mixed(found ^ _mixed(bits + _salt(at + 7001)))
-    return found
+        mixed = _mixed(mixed ^ _mixed(bits + _salt(at + 7001)))
+    return mixed
 
 
-def content_order(as_of: npt.NDArray[np.int64], digests: Digest) -> npt.NDArray[np.int64]:
+def content_order(as_of: Ints, digests: Digest) -> Ints:
     """Positions of the rows by as-of time, then digest."""
     return np.lexsort((digests, as_of))
 
 
-def draws(digests: Digest) -> Array:
+def draws(digests: Digest) -> Floats:
     """A number in [0, 1) per row; of rows with equal digests each gets another."""
     rank = pd.Series(digests).groupby(digests).cumcount().to_numpy().astype(np.uint64)
     return _mixed(digests + _mixed(rank * _ODD + np.uint64(3))).astype(np.float64) / 2.0**64
 
 
-def thinned(y: Array, drawn: Array, others_per_complaint: float, most: int) -> tuple[Mask, Array]:
+def thinned(
+    y: Floats, drawn: Floats, others_per_complaint: float, most: int
+) -> tuple[Bools, Floats]:
     """Which rows to keep, and the weight of each: all complaints, a share of the others.
 
     Where even those are more than ``most`` rows, a share of both is kept, by the same draw.
@@ -68,19 +69,19 @@ def thinned(y: Array, drawn: Array, others_per_complaint: float, most: int) -> t
     others = len(y) - complaints
     share = min(1.0, others_per_complaint * complaints / max(others, 1))
     fits = min(1.0, most / max(complaints + share * others, 1.0))
-    kept = drawn < np.where(y > 0, fits, share * fits)
-    return kept, np.where(y > 0, 1.0, 1.0 / share)
+    mask = drawn < np.where(y > 0, fits, share * fits)
+    return mask, np.where(y > 0, 1.0, 1.0 / share)
 
 
-def age_weights(as_of: npt.NDArray[np.int64], half_life_days: float) -> Array:
+def age_weights(as_of: Ints, half_life_days: float) -> Floats:
     """1 for the newest as-of time (microseconds), half for each ``half_life_days`` before it."""
     days = (as_of.max() - as_of) / 86_400e6
     return np.exp2(-days / half_life_days)
 
 
 def later_slices(
-    as_of: npt.NDArray[np.int64],
-    known: dict[int, Mask],
+    as_of: Ints,
+    known: dict[int, Bools],
     customers: npt.NDArray[np.uint64],
     *,
     slices: int,
@@ -96,14 +97,14 @@ def later_slices(
     everything = np.logical_and.reduce(list(known.values()))
     times = np.unique(as_of[everything])
     held = max(round(len(times) * share), 1)
-    found = []
+    slices_there = []
     for part in np.array_split(times[len(times) - held :], min(slices, held)):
         judged = everything & (as_of >= part[0]) & (as_of <= part[-1])
         before = {h: known[h] & (as_of <= part[0] - _reach(h, gap_days)) for h in known}
         if all(len(np.unique(as_of[rows])) >= 2 for rows in before.values()):
-            found.append(Slice(before, judged))
-    if found:
-        return found
+            slices_there.append(Slice(before, judged))
+    if slices_there:
+        return slices_there
     fold = customers % np.uint64(3)
     return [
         Slice({h: known[h] & (fold != at) for h in known}, everything & (fold == at))
@@ -112,20 +113,20 @@ def later_slices(
 
 
 def customer_digests(customers: pd.Series, digests: Digest) -> Digest:
-    """One digest per row that all rows of a customer share: the sum of his rows' digests."""
+    """One digest per row that all rows of a customer share: the sum of their rows' digests."""
     codes, names = pd.factorize(customers)
     total = np.zeros(len(names), dtype=np.uint64)
     np.add.at(total, codes, digests)
     return _mixed(total)[codes]
 
 
-def with_both(rows: Mask, y: Array, least: int) -> bool:
+def with_both(rows: Bools, y: Floats, least: int) -> bool:
     """Whether these rows hold at least ``least`` complaints and as many others."""
     complaints = int((y[rows] > 0).sum())
     return min(complaints, int(rows.sum()) - complaints) >= least
 
 
-def microseconds(times: pd.Series | Sequence[object]) -> npt.NDArray[np.int64]:
+def microseconds(times: pd.Series | Sequence[object]) -> Ints:
     """Times as int64 microseconds since 1970."""
     return pd.Series(times).astype("datetime64[us]").to_numpy().astype(np.int64)
 

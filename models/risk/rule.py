@@ -1,8 +1,8 @@
 """Too little history to learn from: the shrunk rule of recency and frequency, as a real model.
 
-The rule of models/risk/baselines.py knows two numbers of a customer: days since his last complaint,
-and how many there were. Here it is made safe for a handful of rows and given the interface of every
-risk model: a ``RiskModel`` whose parts are tables in place of trees.
+The rule of models/risk/baselines.py knows two numbers of a customer: days since their last
+complaint, and how many there were. Here it is made safe for a handful of rows and given the
+interface of every risk model: a ``RiskModel`` whose parts are tables in place of trees.
 
 - The base rate is ``(complaints + 1/2) / (rows + 1)`` (Jeffreys), so never 0 and never 1.
 - A recency's rate is shrunk to the base rate, a cell's to its recency's, by ``STRENGTH`` rows.
@@ -28,10 +28,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import logit
 
+from data.arrays import Floats
 from data.errors import DataError, NotEnoughHistory
 from data.tables import Tables
 from features.complaint import ComplaintRule, complaint_predicate, is_complaint
@@ -43,10 +43,8 @@ from models.risk.choice import MOST, Choice
 from models.risk.encode import Encoder
 from models.risk.enough import check_rows
 from models.risk.mixture import Mixture
-from models.risk.model import Part, RiskModel, Tickets
+from models.risk.model import Part, RiskModel, Tickets, cards_of
 from models.risk.tables import RuleTable
-
-Array = npt.NDArray[np.float64]
 
 RECENCY, FREQUENCY = "tickets_complaint_since_last_days", "tickets_complaint_count"
 DISPERSIONS = np.geomspace(0.05, 50.0, 61)
@@ -73,14 +71,14 @@ class Shrunk:
     """Rates (or counts) of everybody, of each recency, and of each recency and frequency."""
 
     base: float
-    of_recency: Array
-    cells: Array
+    of_recency: Floats
+    cells: Floats
 
     def through(self, change: Callable[[Any], Any]) -> Shrunk:
         return Shrunk(float(change(self.base)), change(self.of_recency), change(self.cells))
 
 
-def shrunk(recency: Array, frequency: Array, y: Array, prior: Shrunk | None = None) -> Shrunk:
+def shrunk(recency: Floats, frequency: Floats, y: Floats, prior: Shrunk | None = None) -> Shrunk:
     """Means of ``y`` by cell, each shrunk to the one above it, or to ``prior`` where it is given.
 
     ``recency``: days, NaN for never. ``y``: 0 or 1, or counts; no rows need a prior.
@@ -99,7 +97,7 @@ def shrunk(recency: Array, frequency: Array, y: Array, prior: Shrunk | None = No
     return Shrunk(base, of_recency, _drawn(hits, rows, prior.cells))
 
 
-def _drawn(hits: Array, rows: Array, above: Array) -> Array:
+def _drawn(hits: Floats, rows: Floats, above: Floats) -> Floats:
     return (hits + STRENGTH * above) / (rows + STRENGTH)
 
 
@@ -132,7 +130,7 @@ def train_rule(
     )
 
     def chained(name: str, longer: Callable[..., Any]) -> dict[int, Shrunk]:
-        found: dict[int, Shrunk] = {}
+        by_length: dict[int, Shrunk] = {}
         prior, before = None, 0
         for h in lengths:
             y = labels[f"{name}_{h}d"].to_numpy(np.float64, na_value=np.nan)
@@ -141,9 +139,9 @@ def train_rule(
                 prior = prior.through(partial(longer, h / before))
             elif not known.any():
                 continue
-            found[h] = shrunk(recency[known], frequency[known], y[known], prior)
-            prior, before = found[h], h
-        return found
+            by_length[h] = shrunk(recency[known], frequency[known], y[known], prior)
+            prior, before = by_length[h], h
+        return by_length
 
     risks = chained("label", _any_in)
     counts = chained("tickets", np.multiply)
@@ -165,7 +163,7 @@ def train_rule(
         ),
         topic=_choice(tickets, complaint, "topic"),
         channel=_choice(tickets, complaint, "channel"),
-        cards={str(card["name"]): {k: str(v) for k, v in card.items() if v} for card in cards},
+        cards=cards_of(cards, (RECENCY, FREQUENCY)),
         golden=matrix[:1],
         notes={
             "rule": why,
@@ -187,41 +185,41 @@ def _lengths(labels: pd.DataFrame) -> list[int]:
     return [int(str(c)[6:-1]) for c in labels.columns if str(c).startswith("label_")]
 
 
-def _parts(of: Shrunk) -> tuple[float, Array, Array]:
+def _parts(of: Shrunk) -> tuple[float, Floats, Floats]:
     return of.base, of.of_recency, of.cells
 
 
 def _both_classes(labels: pd.DataFrame, lengths: Sequence[int]) -> None:
-    told = np.concatenate([labels[f"label_{h}d"].to_numpy(np.float64) for h in lengths])
-    told = told[~np.isnan(told)]
-    if not told.size:
+    values = np.concatenate([labels[f"label_{h}d"].to_numpy(np.float64) for h in lengths])
+    values = values[~np.isnan(values)]
+    if not values.size:
         raise NotEnoughHistory(
             f"not one label of {lengths[0]} days is complete, so there is no rate to tell; bring "
             f"at least {lengths[0]} more days of history"
         )
-    if not told.any():
+    if not values.any():
         raise NotEnoughHistory(
             f"not one of {len(labels)} rows is followed by a complaint (one class only), so there "
             "is nothing to learn and no rate to fall back on. Check the [complaint] rule, or bring "
             "more history"
         )
-    if told.all():
+    if values.all():
         raise DataError(
-            f"every one of the {told.size} labels is 1, so there is nobody to tell complainers "
+            f"every one of the {values.size} labels is 1, so there is nobody to tell complainers "
             "from; check the [complaint] rule"
         )
 
 
 def _dispersion(
-    labels: pd.DataFrame, counts: Mapping[int, Shrunk], recency: Array, frequency: Array
+    labels: pd.DataFrame, counts: Mapping[int, Shrunk], recency: Floats, frequency: Floats
 ) -> float:
     """The k with which as many have any contact within the longest known window as had."""
-    seen = [h for h in counts if labels[f"contact_{h}d"].notna().any()]
-    h = seen[-1]
+    lengths = [h for h in counts if labels[f"contact_{h}d"].notna().any()]
+    h = lengths[-1]
     any_seen = float(labels[f"contact_{h}d"].mean())
     expected = counts[h].cells[cells(recency, frequency)]
-    told = np.array([-np.expm1(-k * np.log1p(expected / k)).mean() for k in DISPERSIONS])
-    return float(DISPERSIONS[np.abs(told - any_seen).argmin()])
+    shares = np.array([-np.expm1(-k * np.log1p(expected / k)).mean() for k in DISPERSIONS])
+    return float(DISPERSIONS[np.abs(shares - any_seen).argmin()])
 
 
 def _choice(tickets: pd.DataFrame, complaint: ComplaintRule, column: str) -> Choice | None:
@@ -235,5 +233,5 @@ def _choice(tickets: pd.DataFrame, complaint: ComplaintRule, column: str) -> Cho
     above = of_all.to_numpy(np.float64) / of_all.sum()
     share = (counted + STRENGTH * above) / (counted.sum() + STRENGTH)
     order = sorted(range(len(share)), key=lambda at: (-share[at], str(of_all.index[at])))[:MOST]
-    kept = share[order] / share[order].sum()
-    return Choice(tuple(str(of_all.index[at]) for at in order), tuple(kept.tolist()), None)
+    top_shares = share[order] / share[order].sum()
+    return Choice(tuple(str(of_all.index[at]) for at in order), tuple(top_shares.tolist()), None)

@@ -50,8 +50,8 @@ class Found:
 
     def params(self) -> dict[str, float]:
         """As MLflow is told."""
-        told = {f"search_{name}": value for name, value in self.chosen.items()}
-        return told | {
+        params = {f"search_{name}": value for name, value in self.chosen.items()}
+        return params | {
             "search_trials": self.trials,
             "search_log_loss": self.log_loss,
             "search_log_loss_before": self.log_loss_before,
@@ -83,17 +83,19 @@ def search(
     logging.getLogger("alembic").setLevel(logging.ERROR)  # tells every table of a new file
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage.parent.mkdir(parents=True, exist_ok=True)
-    kept = optuna.storages.RDBStorage(f"sqlite:///{storage.absolute()}")
-    earlier = _earlier(optuna, kept, study)
-    found = optuna.create_study(storage=kept, study_name=study, load_if_exists=True)
+    history = optuna.storages.RDBStorage(f"sqlite:///{storage.absolute()}")
+    earlier = _earlier(optuna, history, study)
+    optimiser = optuna.create_study(storage=history, study_name=study, load_if_exists=True)
     # a sampler begins its draws anew each time; other draws than the trials that are there
-    found.sampler = optuna.samplers.TPESampler(seed=seed + len(found.trials))
+    optimiser.sampler = optuna.samplers.TPESampler(seed=seed + len(optimiser.trials))
     now = as_chosen(settings)
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.WAITING)
-    told = [t.system_attrs.get("fixed_params", t.params) for t in found.trials if t.state in ended]
+    known = [
+        t.system_attrs.get("fixed_params", t.params) for t in optimiser.trials if t.state in ended
+    ]
     for chosen in (now, *earlier):
-        if chosen not in told:  # one that a killed search began does not count
-            found.enqueue_trial(chosen)
+        if chosen not in known:  # one that a killed search began does not count
+            optimiser.enqueue_trial(chosen)
 
     def cost(trial: Any) -> float:
         chosen = {}
@@ -118,10 +120,10 @@ def search(
 
     # the settings as they are always get their trial, however short the time
     timeout = None if minutes is None else max(minutes * 60, 0.001)
-    found.optimize(cost, n_trials=trials, timeout=timeout)
+    optimiser.optimize(cost, n_trials=trials, timeout=timeout)
     done = [
         (float(trial.value), dict(trial.params))
-        for trial in found.trials
+        for trial in optimiser.trials
         if trial.state == optuna.trial.TrialState.COMPLETE and trial.value is not None
     ]
     before = next(loss for loss, chosen in done if chosen == now)

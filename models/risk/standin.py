@@ -67,10 +67,10 @@ PENALTY = 10.0
 def view_of_logistic(complaint: ComplaintRule, tables: Tables) -> FeatureView:
     """Those of ``COLUMNS`` that these tables can tell, and what else the rule's view has."""
     every = all_features(complaint_predicate(complaint))
-    told = {f.name: f for f in without(every, absent_columns(tables, complaint))}
+    available = {f.name: f for f in without(every, absent_columns(tables, complaint))}
     of_rule = rule_view(complaint, tables).features
     known = {feature.name for feature in of_rule}
-    more = [told[name] for name in COLUMNS if name in told and name not in known]
+    more = [available[name] for name in COLUMNS if name in available and name not in known]
     return FeatureView([*of_rule, *more])
 
 

@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Floats
 from models.risk.baselines import cells
 from models.risk.encode import Matrix
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -30,18 +28,18 @@ class RuleTable:
     """Scores by recency and frequency, of a matrix whose two columns these are."""
 
     intercept: float
-    of_recency: Array
-    cells: Array
+    of_recency: Floats
+    cells: Floats
 
     @classmethod
-    def of(cls, base: float, of_recency: Array, by_cell: Array) -> RuleTable:
+    def of(cls, base: float, of_recency: Floats, by_cell: Floats) -> RuleTable:
         return cls(float(base), np.asarray(of_recency), np.asarray(by_cell))
 
-    def score(self, matrix: Matrix) -> Array:
+    def score(self, matrix: Matrix) -> Floats:
         """The score per row."""
         return self.cells[cells(matrix[:, 0], matrix[:, 1])]
 
-    def contributions(self, matrix: Matrix) -> Array:
+    def contributions(self, matrix: Matrix) -> Floats:
         """Rows × (recency, frequency); with ``intercept`` they add up to the score."""
         at = cells(matrix[:, 0], matrix[:, 1])
         recency = self.of_recency[at[0]]
@@ -55,5 +53,7 @@ class RuleTable:
         }
 
 
-def table_from_json(found: Mapping[str, Any]) -> RuleTable:
-    return RuleTable.of(found["intercept"], np.array(found["of_recency"]), np.array(found["cells"]))
+def table_from_json(document: Mapping[str, Any]) -> RuleTable:
+    return RuleTable.of(
+        document["intercept"], np.array(document["of_recency"]), np.array(document["cells"])
+    )

@@ -19,9 +19,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
 from models.risk.choice import learn_choice
 from models.risk.days import Days, shifted
@@ -43,13 +43,11 @@ from models.risk.forward import Trials, leaks, mixtures_of, slices_of, try_parts
 from models.risk.hazards import Hazards
 from models.risk.level import Labelled, levels
 from models.risk.mixture import Mixture, levelled
-from models.risk.model import Part, RiskModel, Tickets, scores_of
-from models.risk.rows import Mask, age_weights, thinned
+from models.risk.model import Part, RiskModel, Tickets, cards_of, scores_of
+from models.risk.rows import age_weights, thinned
 from models.risk.settings import RiskSettings
 from models.risk.trees import raw_score
 from models.threads import one_thread
-
-Array = npt.NDArray[np.float64]
 
 CHOICES = ("next_topic", "next_channel")
 
@@ -87,22 +85,22 @@ def train_risk(
     followed = sorted_labels if choices else sorted_labels.drop(columns=[*CHOICES], errors="ignore")
     contacts = _contacts(sorted_labels, wanted)
     slices = slices_of(rows, wanted, settings, gap_days)
-    found = try_parts(rows, slices, wanted, settings, seed)
-    rows, last = found.rows, found.trials[-1]
-    mixtures, forward = mixtures_of(found, wanted, settings)
+    outcome = try_parts(rows, slices, wanted, settings, seed)
+    rows, last = outcome.rows, outcome.trials[-1]
+    mixtures, forward = mixtures_of(outcome, wanted, settings)
 
     alone = replace(settings, num_threads=1)
     before, judged = slices[-1].before[wanted[-1]], slices[-1].judged
     causes = last.causes.get(wanted[-1])
     fits: list[Callable[[], Any]] = [
         lambda: _tickets(rows, contacts, wanted[-1], before, judged, alone, seed),
-        *(partial(_parts, found, h, alone, seed) for h in wanted),
+        *(partial(_parts, outcome, h, alone, seed) for h in wanted),
         *(partial(_next, rows, followed, of, causes, seed, alone) for of in CHOICES),
     ]
     tickets, *learned, topic, channel = together(fits, settings.num_threads)
     parts = [part for of_horizon in learned for part in of_horizon]
     mixtures, level = _levels(rows, parts, mixtures, wanted, settings, days)
-    alarms = leaks(found, wanted, settings)
+    alarms = leaks(outcome, wanted, settings)
     return RiskModel(
         horizons=wanted,
         encoder=encoder,
@@ -111,26 +109,26 @@ def train_risk(
         tickets=tickets,
         topic=topic,
         channel=channel,
-        cards={str(card["name"]): _card(card) for card in cards if card["name"] in encoder.columns},
+        cards=cards_of(cards, encoder.columns),
         golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
-        notes=_notes(found, wanted, forward, alarms, settings, seed, gap_days) | {"level": level},
+        notes=_notes(outcome, wanted, forward, alarms, settings, seed, gap_days) | {"level": level},
         days=days,
     )
 
 
-def _parts(found: Trials, horizon: int, settings: RiskSettings, seed: int) -> list[Part]:
+def _parts(outcome: Trials, horizon: int, settings: RiskSettings, seed: int) -> list[Part]:
     """The parts of one horizon, learned from all rows; hazards begin where the last trial's are."""
-    h, rows = horizon, found.rows
+    h, rows = horizon, outcome.rows
     known = rows.known(h)
-    kept, weights = training(rows, known, h, settings, settings.most_rows)
-    trees = Part("trees", h, fit_trees(rows, kept, weights, h, found.rounds[h], settings, seed))
-    start = found.trials[-1].causes.get(h)
+    mask, weights = training(rows, known, h, settings, settings.most_rows)
+    trees = Part("trees", h, fit_trees(rows, mask, weights, h, outcome.rounds[h], settings, seed))
+    start = outcome.trials[-1].causes.get(h)
     if start is not None:
         more = training(
             rows, known, h, settings, settings.most_rows_of_hazards, settings.others_of_hazards
         )
         return [trees, Part("hazards", h, fit_causes(rows, *more, h, settings, start))]
-    [linear] = fit_regressions(rows, kept, weights, h, (found.penalty,), settings)
+    [linear] = fit_regressions(rows, mask, weights, h, (outcome.penalty,), settings)
     return [trees, Part("linear", h, linear)]
 
 
@@ -152,8 +150,8 @@ def forward_loss(
     wanted = tuple(sorted(set(horizons)))
     rows, _ = _rows(features, labels, wanted, settings, cards)
     slices = slices_of(rows, wanted, settings, gap_days)
-    found = try_parts(rows, slices, wanted, settings, seed)
-    _, forward = mixtures_of(found, wanted, settings)
+    outcome = try_parts(rows, slices, wanted, settings, seed)
+    _, forward = mixtures_of(outcome, wanted, settings)
     return float(np.mean([forward[h]["log_loss"] for h in wanted]))
 
 
@@ -163,7 +161,7 @@ def _rows(
     horizons: tuple[int, ...],
     settings: RiskSettings,
     cards: Sequence[Mapping[str, Any]],
-) -> tuple[Rows, npt.NDArray[np.int64]]:
+) -> tuple[Rows, Ints]:
     """The checked training rows in the order of their content, and where each came from."""
     check_rows(features, labels, horizons)
     check_history(labels, horizons, settings)
@@ -192,36 +190,36 @@ def _levels(
     Each window's log odds are told as of what its days were worth, so that a closure in the past is
     no fall of the level.
     """
-    kept, counts = _few(rows, horizons[0], settings.most_rows_levelled)
-    matrix = rows.matrix if kept.all() else rows.matrix[kept]
+    mask, counts = _few(rows, horizons[0], settings.most_rows_levelled)
+    matrix = rows.matrix if mask.all() else rows.matrix[mask]
     scores = scores_of(parts, mixtures.values(), matrix, settings.num_threads)
     labelled: dict[int, Labelled] = {}
     starts: dict[int, float] = {}
     for h in horizons:
-        known = rows.known(h)[kept]
-        y, count = rows.y[h][kept][known], counts[known]
-        weights = rows.weights[kept][known] * count
-        as_of = rows.as_of[kept][known]
+        known = rows.known(h)[mask]
+        y, count = rows.y[h][mask][known], counts[known]
+        weights = rows.weights[mask][known] * count
+        as_of = rows.as_of[mask][known]
         worth = np.ones(len(y)) if days is None else days.worth(as_of, h)
         score = Mixture(0.0, mixtures[h].shares).score(scores[known])
         starts[h] = levelled(shifted(score, worth), y, weights, strength=0.0)
         score = shifted(score + starts[h], worth)
         labelled[h] = Labelled(as_of, score, y, weights, count)
-    steps, found = levels(labelled, strength=settings.level_prior)
-    told = {"now": found.now, "drift": found.drift, "noise": found.noise}
-    return {h: Mixture(starts[h] + steps[h], mixtures[h].shares) for h in horizons}, told
+    steps, level_track = levels(labelled, strength=settings.level_prior)
+    figures = {"now": level_track.now, "drift": level_track.drift, "noise": level_track.noise}
+    return {h: Mixture(starts[h] + steps[h], mixtures[h].shares) for h in horizons}, figures
 
 
-def _few(rows: Rows, horizon: int, most: int) -> tuple[Mask, Array]:
+def _few(rows: Rows, horizon: int, most: int) -> tuple[Bools, Floats]:
     """Every row with a complaint within ``horizon`` days, ``most`` others; rows each stands for."""
-    kept = rows.known(horizon)
-    y = rows.y[horizon][kept]
-    chosen, counts = thinned(y, rows.drawn[kept], most / max(float(y.sum()), 1.0), len(y))
-    kept[kept] = chosen
-    return kept, counts[chosen]
+    mask = rows.known(horizon)
+    y = rows.y[horizon][mask]
+    chosen, counts = thinned(y, rows.drawn[mask], most / max(float(y.sum()), 1.0), len(y))
+    mask[mask] = chosen
+    return mask, counts[chosen]
 
 
-def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
+def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Floats:
     """Contacts within the longest horizon, NaN where not complete."""
     name = f"tickets_{horizons[-1]}d"
     if name not in labels.columns:
@@ -231,10 +229,10 @@ def _contacts(labels: pd.DataFrame, horizons: Sequence[int]) -> Array:
 
 def _tickets(
     rows: Rows,
-    contacts: Array,
+    contacts: Floats,
     days: int,
-    before: Mask,
-    judged: Mask,
+    before: Bools,
+    judged: Bools,
     settings: RiskSettings,
     seed: int,
 ) -> Tickets:
@@ -246,23 +244,23 @@ def _tickets(
     known = drawn(rows, known, settings.most_rows_levelled)
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
     newest = age_weights(rows.as_of[known], settings.level_half_life_days)
-    seen = float((newest * contacts[known]).sum())
-    said = float((newest * np.exp(raw)).sum())
-    level = (seen + settings.level_prior) / (said + settings.level_prior)
+    actual = float((newest * contacts[known]).sum())
+    predicted = float((newest * np.exp(raw)).sum())
+    level = (actual + settings.level_prior) / (predicted + settings.level_prior)
     expected = np.exp(raw) * level
     any_seen = float(newest @ (contacts[known] > 0))
     dispersion = _dispersion(expected, newest, any_seen)
     return Tickets(booster, level, days, dispersion)
 
 
-def _dispersion(expected: Array, weights: Array, any_seen: float) -> float:
+def _dispersion(expected: Floats, weights: Floats, any_seen: float) -> float:
     """The k in [0.05, 50] with which as many have any contact as did, by bisection on its log."""
     low, high = np.log(0.05), np.log(50.0)
     for _ in range(40):
         middle = (low + high) / 2
         k = np.exp(middle)
-        said = float(weights @ -np.expm1(-k * np.log1p(expected / k)))
-        low, high = (middle, high) if said < any_seen else (low, middle)
+        share = float(weights @ -np.expm1(-k * np.log1p(expected / k)))
+        low, high = (middle, high) if share < any_seen else (low, middle)
     return float(np.exp((low + high) / 2))
 
 
@@ -292,7 +290,7 @@ def _next(
 
 
 def _notes(
-    found: Trials,
+    outcome: Trials,
     horizons: Sequence[int],
     forward: Mapping[int, Mapping[str, float]],
     alarms: Sequence[str],
@@ -300,7 +298,7 @@ def _notes(
     seed: int,
     gap_days: float,
 ) -> dict[str, Any]:
-    rows = found.rows
+    rows = outcome.rows
     times = pd.to_datetime(np.unique(rows.as_of), unit="us")
     return {
         "rows": len(rows.matrix),
@@ -310,8 +308,8 @@ def _notes(
         "gap_days": gap_days,
         "seed": seed,
         "base_rates": {str(h): float(np.nanmean(rows.y[h])) for h in horizons},
-        "rounds": {str(h): found.rounds[h] for h in horizons},
-        "penalties": {str(h): found.penalty for h in horizons},
+        "rounds": {str(h): outcome.rounds[h] for h in horizons},
+        "penalties": {str(h): outcome.penalty for h in horizons},
         "forward": {str(h): dict(forward[h]) for h in horizons},
         "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in _flat(settings).items()},
         "alarms": list(alarms),
@@ -319,14 +317,10 @@ def _notes(
 
 
 def _flat(settings: RiskSettings) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in asdict(settings).items():
         if isinstance(value, dict):
-            found |= {f"{name}.{inner}": of for inner, of in value.items()}
+            flat |= {f"{name}.{inner}": of for inner, of in value.items()}
         else:
-            found[name] = value
-    return found
-
-
-def _card(card: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: str(card[key]) for key in ("source", "note", "formula", "group") if card.get(key)}
+            flat[name] = value
+    return flat

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Floats
 from models.risk.encode import Matrix
-
-Array = npt.NDArray[np.float64]
 
 LEAST_FEATURES = 15
 """Features that a tree may use at the least, where there are that many."""
@@ -70,8 +68,8 @@ class TreeSettings:
 
 def grow(
     matrix: Matrix,
-    y: Array,
-    weights: Array,
+    y: Floats,
+    weights: Floats,
     categorical: Sequence[int],
     settings: TreeSettings,
     *,
@@ -79,7 +77,7 @@ def grow(
     rounds: int,
     seed: int,
     num_threads: int,
-    offset: Array | None = None,
+    offset: Floats | None = None,
     **more: Any,
 ) -> Any:
     """A LightGBM Booster of ``rounds`` trees; with ``offset`` (raw scores of the rows) for what
@@ -93,8 +91,8 @@ def grow(
 
 def growing(
     matrix: Matrix,
-    y: Array,
-    weights: Array,
+    y: Floats,
+    weights: Floats,
     categorical: Sequence[int],
     settings: TreeSettings,
     held: Matrix,
@@ -102,7 +100,7 @@ def growing(
     objective: str = "binary",
     seed: int,
     num_threads: int,
-) -> Iterator[tuple[int, Array]]:
+) -> Iterator[tuple[int, Floats]]:
     """A number of trees and the raw scores of ``held`` after so many, for each number of trees in
     ``settings.rounds`` that is asked for: trees that nobody looks at are not grown."""
     import lightgbm
@@ -121,10 +119,10 @@ def growing(
 
 def _dataset(
     matrix: Matrix,
-    y: Array,
-    weights: Array,
+    y: Floats,
+    weights: Floats,
     categorical: Sequence[int],
-    offset: Array | None,
+    offset: Floats | None,
     parameters: Mapping[str, Any],
 ) -> Any:
     """A Dataset that is built with ``parameters``: a Booster would build it with its defaults.
@@ -147,23 +145,23 @@ def _dataset(
 
 def staged(
     booster: Any, matrix: Matrix, rounds: Sequence[int], *, num_threads: int = 1
-) -> list[Array]:
+) -> list[Floats]:
     """Raw scores after each of ``rounds`` (ascending), every tree evaluated once."""
-    found: list[Array] = []
+    scores: list[Floats] = []
     for done, count in zip((0, *rounds[:-1]), rounds, strict=True):
         added = raw_score(booster, matrix, first=done, count=count - done, num_threads=num_threads)
-        found.append(added if not found else found[-1] + added)
-    return found
+        scores.append(added if not scores else scores[-1] + added)
+    return scores
 
 
 def raw_score(
     booster: Any, matrix: Matrix, *, first: int = 0, count: int = -1, num_threads: int = 1
-) -> Array:
+) -> Floats:
     """Raw scores per row (and class, for more than two), in the order of the rows, of ``count``
     trees (-1: of all) from the ``first`` on."""
     if len(matrix) == 0:
         return np.empty(0)
-    found = booster.predict(
+    scores = booster.predict(
         matrix,
         raw_score=True,
         start_iteration=first,
@@ -171,14 +169,14 @@ def raw_score(
         num_threads=num_threads,
         validate_features=False,
     )
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(scores, dtype=np.float64)
 
 
-def contributions(booster: Any, matrix: Matrix, *, num_threads: int = 1) -> Array:
+def contributions(booster: Any, matrix: Matrix, *, num_threads: int = 1) -> Floats:
     """Exact Shapley contributions (Lundberg et al. 2020, TreeSHAP) per row: columns, then base."""
     if len(matrix) == 0:
         return np.empty((0, matrix.shape[1] + 1))
-    found = booster.predict(
+    amounts = booster.predict(
         matrix, pred_contrib=True, num_threads=num_threads, validate_features=False
     )
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(amounts, dtype=np.float64)

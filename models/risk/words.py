@@ -1,13 +1,14 @@
-"""A feature's value, or a row, as a sentence in English, Spanish or Norwegian.
+"""A feature's value, or a row, as a sentence in the agent's language (data/languages).
 
-A feature's name is ``subject_operation_window`` (features/naming.py). What is counted has a noun in
-every language; of the rest the concern that it is about is said (models/risk/reasons.py), and what
-belongs to none is said by the note of its definition.
+How a value is said stands on its feature's card, which is read off the definition
+(features/concerns.py): a count has a noun, of the rest the concern that it is about is said, and
+what belongs to none is said by the note of its definition.
 
->>> sentence("tickets_complaint_count_28d", 3.0), sentence("orders_overdue_now", 1.0, "es")
-('3 complaints in 28 days', '1 pedido atrasado ahora')
->>> sentence("customer_shoe_size", 44.0, card={"note": "the customer's shoe size"})
-"the customer's shoe size: 44"
+>>> from features.orders import OVERDUE
+>>> sentence(OVERDUE.card(), 1.0), sentence(OVERDUE.card(), 2.0, "es")
+('1 overdue order now', '2 pedidos atrasados ahora')
+>>> sentence({"note": "the customer's shoe size"}, 44.5, "es")
+"the customer's shoe size: 44,5"
 >>> say("undelivered", "no", id="A17", when=date(2026, 7, 8), days=38, today=date(2026, 8, 15))
 'Ordre A17 av 8. juli er ikke kommet fram (38 dager)'
 """
@@ -15,7 +16,6 @@ belongs to none is said by the note of its definition.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
@@ -24,62 +24,61 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.errors import UsageError
-from models.risk.lexicon import LOCALES, WORDS
+from data.languages.catalogue import catalogue, locale_of
+from models.risk.lexicon import ATTRIBUTES, CONCERNS, NOUNS, SENTENCES
 
-UNITS = {"d": "day", "h": "hour"}
-COUNTED = re.compile(r"(?P<noun>\w+?)_(?:count|sum|now)(?:_(?P<span>\d+)(?P<unit>d|h))?")
-LATEST = re.compile(r"(?P<noun>\w+)_since_last_days")
 NEW_DAYS = 90
 """A customer of fewer days is a new one."""
 
 
-def language_of(wanted: str | None) -> str:
-    """The language of ours that a BCP 47 tag asks for; English for what we do not speak.
+def phrase(key: str, language: str = "en") -> str:
+    """A sentence of the lexicon, its places still open."""
+    return catalogue(language).gettext(SENTENCES[key])
 
-    >>> language_of("es-MX"), language_of("nb"), language_of("fr"), language_of(None)
-    ('es', 'no', 'en', 'en')
+
+def sentence(card: Mapping[str, Any], value: object, language: str = "en") -> str:
+    """The value of a feature in plain words.
+
+    Parameters
+    ----------
+    card
+        The feature's: of its keys ``wording``, ``concern``, ``note`` and ``name`` the first that
+        says it is used.
+    value
+        The feature's value; None or NaN for what is not known.
+    language
+        One of ``data.languages.catalogue.languages()``.
+
+    Raises
+    ------
+    UsageError
+        For a language that is not ours.
     """
-    start = (wanted or "en").lower().split("-")[0]
-    start = "no" if start in ("nb", "nn") else start
-    return start if start in WORDS else "en"
+    translated = catalogue(language).gettext
+    wording = card.get("wording") or {}
+    form, noun = wording.get("form"), wording.get("noun", "")
+    number = float(value) if isinstance(value, int | float) else math.nan
+    if form == "amount" and noun in NOUNS and math.isfinite(number):
+        return _counted(number, noun, wording["span"], language)
+    if form == "latest" and noun in NOUNS and math.isfinite(number):
+        days = amount(round(number), "day", language)
+        one = catalogue(language).ngettext(noun, NOUNS[noun], 1)
+        return phrase("latest", language).format(one=one, days=days)
+    if card.get("concern") in CONCERNS:
+        return translated(CONCERNS[card["concern"]])
+    note = str(card.get("note") or str(card.get("name", "")).replace("_", " "))
+    if form == "attribute" and noun in ATTRIBUTES:
+        note = translated(ATTRIBUTES[noun])
+    return f"{note}: {spoken(value, language)}"
 
 
-def words_of(language: str) -> Mapping[str, str]:
-    """A language's table; UsageError for one that is not ours."""
-    if language not in WORDS:
-        raise UsageError(f"no language {language!r}; reasons are told in {', '.join(WORDS)}")
-    return WORDS[language]
-
-
-def sentence(
-    name: str,
-    value: object,
-    language: str = "en",
-    card: Mapping[str, Any] | None = None,
-    concern: str = "",
-) -> str:
-    """The value of a feature in plain words; ``concern``: what it is about, if that is known.
-
-    Raises UsageError for a language that is not one of ``WORDS``.
-    """
-    words = words_of(language)
-    counted, latest = COUNTED.fullmatch(name), LATEST.fullmatch(name)
-    if counted and counted["noun"] in words and isinstance(value, int | float):
-        span = counted["span"]
-        within = words["now" if name.endswith("_now") else "so_far"]
-        if span:
-            within = words["within"].format(
-                span=amount(int(span), UNITS[counted["unit"]], language)
-            )
-        return amount(value, counted["noun"], language) + within
-    if latest and latest["noun"] in words and isinstance(value, int | float) and value == value:
-        one = words[latest["noun"]].split("|")[0]
-        return words["latest"].format(one=one, days=amount(round(value), "day", language))
-    if concern in words and concern != name:
-        return words[concern]
-    note = str((card or {}).get("note") or name.replace("_", " "))
-    return f"{words.get(name, note)}: {spoken(value, language)}"
+def _counted(value: float, noun: str, span: str | float, language: str) -> str:
+    """So many in so many days or hours, now, or so far."""
+    what = amount(value, noun, language)
+    if isinstance(span, str):
+        return phrase(span, language).format(amount=what)
+    unit, length = ("hour", span) if span % 24 else ("day", span / 24)
+    return phrase("within", language).format(amount=what, span=amount(length, unit, language))
 
 
 def untested(days: float | None, language: str = "en") -> str:
@@ -88,55 +87,63 @@ def untested(days: float | None, language: str = "en") -> str:
     >>> untested(1.32)
     'customer for 1 day: little is known yet'
     """
-    words = words_of(language)
     if days is None or not days <= NEW_DAYS:
-        return words["quiet_customer"]
-    return words["new_customer"].format(days=amount(max(1, round(days)), "day", language))
+        return phrase("quiet_customer", language)
+    whole = amount(max(1, round(days)), "day", language)
+    return phrase("new_customer", language).format(days=whole)
 
 
 def say(key: str, language: str, *, today: date, **parts: Any) -> str:
     """A sentence of the lexicon: dates as that language writes them, with a year that is not
     today's; ``days`` as a count of days, which goes without saying in brackets where it is 0."""
-    said: dict[str, Any] = {
+    values: dict[str, Any] = {
         name: _day(part, part.year != today.year, language) if isinstance(part, date) else part
         for name, part in parts.items()
     }
-    template = words_of(language)[key]
-    if not said.get("days"):
+    template = phrase(key, language)
+    if not values.get("days"):
         template = template.replace(" ({days})", "")
-    said["days"] = amount(said.get("days", 0), "day", language)
-    return template.format(**said)
+    values["days"] = amount(values.get("days", 0), "day", language)
+    return template.format(**values)
 
 
 def amount(value: float, noun: str, language: str = "en") -> str:
-    """So many of something.
+    """So many of a noun of the lexicon.
 
     >>> amount(2, "hour", "no")
     '2 timer'
     """
-    one, _, many = words_of(language)[noun].partition("|")
-    return f"{spoken(value, language)} {one if value == 1 else many}"
+    many = 1 if value == 1 else max(2, math.ceil(abs(value)))  # half an order: "0.5 orders"
+    return f"{spoken(value, language)} {catalogue(language).ngettext(noun, NOUNS[noun], many)}"
 
 
 def spoken(value: object, language: str = "en") -> str:
-    """A value as a person would write it; what is not known says so."""
-    words = words_of(language)
+    """A value as a person would write it, three digits of what is below 100 and no whole number;
+    what is not known says so.
+
+    >>> spoken(12345.6), spoken(0.25432, "es"), spoken(None, "no")
+    ('12,346', '0,254', 'ikke kjent')
+    """
+    from babel.numbers import format_decimal
+
     if value is None or value is pd.NA:
-        return words["unknown"]
+        return phrase("unknown", language)
     if isinstance(value, bool | np.bool_):
-        return words["yes" if value else "no"]
+        return phrase("yes" if value else "no", language)
     if isinstance(value, int | float | np.integer | np.floating):
         number = float(value)
-        if math.isnan(number):
-            return words["unknown"]
-        said = f"{number:.0f}" if number.is_integer() or abs(number) >= 100 else f"{number:.3g}"
-        return said if language == "en" else said.replace(".", ",")
+        if not math.isfinite(number):
+            return phrase("unknown", language)
+        whole = number.is_integer() or abs(number) >= 100
+        return format_decimal(number, "#,##0" if whole else "@##", locale=locale_of(language))
     return str(value)
 
 
 @lru_cache(maxsize=4096)
 def _day(day: date, with_year: bool, language: str) -> str:
-    from babel.dates import format_date
+    from babel.dates import format_date, format_skeleton
 
-    pattern = WORDS[language]["date_with_year" if with_year else "date"]
-    return format_date(day, pattern, locale=LOCALES[language])
+    locale = locale_of(language)
+    if with_year:
+        return format_date(day, "long", locale=locale)
+    return format_skeleton("MMMMd", day, locale=locale)

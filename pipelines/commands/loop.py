@@ -80,12 +80,19 @@ def _decisions(app: typer.Typer) -> None:
         publish: Publish = False,
         retrain: Retrain = False,
         out: Out = None,
+        plot: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="FILE",
+                help="Value against number contacted: .png, .svg, or a page with the table: .html.",
+            ),
+        ] = None,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
-        """Whom to contact, for what and how; a dry run unless --commit.
+        """Whom to contact, for what, why, worth how much; a dry run unless --commit.
 
-        Example: presage outreach company --out outreach.csv
+        Example: presage outreach company --out outreach.csv --plot outreach.html
         """
         import sys
 
@@ -106,6 +113,7 @@ def _decisions(app: typer.Typer) -> None:
                 as_of=moment,
                 commit=commit,
                 out=out,
+                plot=plot,
                 publish=publish,
                 retrain=retrain,
             )
@@ -158,7 +166,7 @@ def _services(app: typer.Typer) -> None:
             "demo"
         ),
         once: Annotated[bool, typer.Option("--once", help="End instead of serving.")] = False,
-        customers: Annotated[int, typer.Option(help="How many customers.", min=300)] = 10_000,
+        customers: Annotated[int, typer.Option(help="How many customers.", min=300)] = 8_000,
         days: Annotated[int, typer.Option(help="Days of history.", min=200)] = 400,
         seed: Annotated[int, typer.Option(help="Equal seeds, equal companies.")] = 1,
         as_json: Json = False,

@@ -65,14 +65,14 @@ def register(app: typer.Typer) -> None:
             company = run(directory, customers, days, seed, progress=report, make=make)
         from data.workspace import Workspace
 
-        found = Workspace.open(directory)
+        opened = Workspace.open(directory)
         drawn = company.make
         return Result(
-            {"workspace": str(directory), "complete_to": found.default_as_of()}
+            {"workspace": str(directory), "complete_to": opened.default_as_of()}
             | (drawn.as_dict() if drawn else {}),
             [
                 f"{directory}: {customers} customers over {days} days, "
-                f"complete to {found.default_as_of():%Y-%m-%d %H:%M} UTC; the truth is in "
+                f"complete to {opened.default_as_of():%Y-%m-%d %H:%M} UTC; the truth is in "
                 f"{directory / 'truth'}.",
                 *((f"Make {drawn.number}.", *drawn.lines()) if drawn else ()),
                 f"Next: presage train {directory}",
@@ -135,11 +135,11 @@ def register(app: typer.Typer) -> None:
         with progress(as_json) as report:
             report("reading the tables")
             now = parse_time(clock, "--clock") if clock else None
-            found = run(workspace, now=now)
-            if not found.ok or not found.rows:
-                return check_result(found, limit)
+            violations = run(workspace, now=now)
+            if not violations.ok or not violations.rows:
+                return check_result(violations, limit)
             names, missing = count_features(directory, report)
-        return check_result(found, limit, names, missing)
+        return check_result(violations, limit, names, missing)
 
     @verb(app)
     def settings(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
@@ -188,8 +188,8 @@ def register(app: typer.Typer) -> None:
         if write or dry_run:
             moment = parse_time(as_of) if as_of else None
             with progress(as_json) as report:
-                told = write_feature_sets(directory, moment, times, step_days, dry_run, report)
-            plan = told["plan"]
+                sets = write_feature_sets(directory, moment, times, step_days, dry_run, report)
+            plan = sets["plan"]
             lines = [
                 f"{plan['sets']} sets of {plan['features']} features to compute, {plan['reused']} "
                 f"there already; {plan['customers']:,} customers, {plan['events']:,} rows to read",
@@ -197,9 +197,9 @@ def register(app: typer.Typer) -> None:
                 f"{plan['memory_bytes'] / 1e9:.1f} GB of memory, "
                 f"{plan['disk_bytes'] / 1e6:.0f} MB on disk",
             ]
-            made = [[s["as_of"], f"{s['rows']:,}", s["folder"]] for s in told.get("sets", [])]
-            shown = table(["as of", "customers", "folder"], made) if made else []
-            return Result(told, [*lines, *shown])
+            written = [[s["as_of"], f"{s['rows']:,}", s["folder"]] for s in sets.get("sets", [])]
+            shown = table(["as of", "customers", "folder"], written) if written else []
+            return Result(sets, [*lines, *shown])
         with progress(as_json) as report:
             cards, missing = describe_features(directory, report)
         rows = [

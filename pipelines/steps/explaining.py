@@ -47,8 +47,8 @@ def earlier_forecast(store: Store, as_of: datetime, freq: str) -> Earlier:
     yesterday = as_of - timedelta(days=1)
     for one in publications(store, "forecast"):
         if one.as_of <= yesterday and one.meta.get("freq") == freq:
-            found = read_forecast(store, one.issued_at)
-            frame = None if found is None else found[1]
+            stored = read_forecast(store, one.issued_at)
+            frame = None if stored is None else stored[1]
             return Earlier(one.as_of, frame, float(one.meta.get("scale", 1.0)))
     return Earlier(yesterday)
 
@@ -76,58 +76,58 @@ def what_changed(
     now, steps = history_at(as_of), int(alone["ds"].nunique())
     moved = explain_change(Issue(model, then, context), Issue(model, now, context), steps, alone)
     key = ["unique_id", "ds"]
-    told = published[[*key, "presage"]].rename(columns={"presage": "published"})
-    told["ds"] = told["ds"].astype(moved["ds"].dtype)
-    moved = moved.merge(told, on=key)
-    said = moved["before"]
+    now_published = published[[*key, "presage"]].rename(columns={"presage": "published"})
+    now_published["ds"] = now_published["ds"].astype(moved["ds"].dtype)
+    moved = moved.merge(now_published, on=key)
+    number = moved["before"]
     if earlier.frame is not None:
         then_said = earlier.frame[[*key, "presage"]].rename(columns={"presage": "said"})
         then_said["ds"] = then_said["ds"].astype(moved["ds"].dtype)
         moved = moved.merge(then_said, on=key)
-        said = moved["said"]
-    unscaled = said / earlier.scale if earlier.scale > 0 else said
+        number = moved["said"]
+    unscaled = number / earlier.scale if earlier.scale > 0 else number
     bare = moved["published"] / scale if scale > 0 else moved["after"]
     return moved.assign(
         model=moved["before"] - unscaled,
-        before=said,
+        before=number,
         today=bare - moved["after"],
-        one_number=(moved["published"] - bare) - (said - unscaled),
+        one_number=(moved["published"] - bare) - (number - unscaled),
         after=moved["published"],
     )[list(CHANGE)]
 
 
 def why(
-    told: Audit, published: float, scale: float, change: pd.DataFrame, earlier: Earlier, zone: str
+    audit: Audit, published: float, scale: float, change: pd.DataFrame, earlier: Earlier, zone: str
 ) -> tuple[dict[str, Any], list[str]]:
     """One number taken apart, and what moved it since the forecast before; as data and as lines.
 
     ``published``: the number as it was told; ``scale``: what the one number (models/one_number.py)
     multiplied it by; ``change``: of ``what_changed`` since ``earlier``.
     """
-    alone = told.presage * scale
+    alone = audit.presage * scale
     today = published / alone if alone > 0 else 1.0
-    local = pd.Timestamp(told.ds, tz="UTC").tz_convert(zone)
+    local = pd.Timestamp(audit.ds, tz="UTC").tz_convert(zone)
     data: dict[str, Any] = {
-        "unique_id": told.unique_id,
-        "ds": told.ds,
-        "members": told.members.to_dict("records"),
-        "combined": told.combined,
-        "holiday_effect": told.holiday_effect,
-        "event_effect": told.event_effect,
-        "load": told.load,
-        "reconciled": told.reconciled,
+        "unique_id": audit.unique_id,
+        "ds": audit.ds,
+        "members": audit.members.to_dict("records"),
+        "combined": audit.combined,
+        "holiday_effect": audit.holiday_effect,
+        "event_effect": audit.event_effect,
+        "load": audit.load,
+        "reconciled": audit.reconciled,
         "scale": scale,
         "today": today,
         "presage": published,
-        "trials": told.trials,
+        "trials": audit.trials,
         "interval": {
-            "phi": told.phi,
-            "growth": told.growth,
-            "doubt": told.doubt,
-            "unit": told.unit,
-            "centre": told.centre,
-            "reach": list(told.reach),
-            "quantiles": told.quantiles.to_dict("records"),
+            "phi": audit.phi,
+            "growth": audit.growth,
+            "doubt": audit.doubt,
+            "unit": audit.unit,
+            "centre": audit.centre,
+            "reach": list(audit.reach),
+            "quantiles": audit.quantiles.to_dict("records"),
         },
     }
     rows = [
@@ -139,18 +139,18 @@ def why(
             "-" if row.score != row.score else f"{row.score:.4f}",
             "-" if row.wape != row.wape else f"{row.wape:.1%}",
         ]
-        for row in told.members.itertuples()
+        for row in audit.members.itertuples()
     ]
     of_all = f"one number x {scale:.3f}" + (f", today so far x {today:.3f}" if today != 1 else "")
     lines = [
-        f"why {told.unique_id} at {told.ds} UTC ({local:%a %d %b %H:%M} local): {_n(published)}",
+        f"why {audit.unique_id} at {audit.ds} UTC ({local:%a %d %b %H:%M} local): {_n(published)}",
         *table(["member", "says", "weight", "part", "score", "off in trials"], rows),
-        f"together {_n(told.combined)} (holidays x {told.holiday_effect:.3f} and events x "
-        f"{told.event_effect:.3f} in each, drivers x {told.load:.3f} in those with drivers), "
-        f"{told.reconciled:+.3f} to add up, {of_all}; judged by {told.trials} trials",
-        *_interval_lines(told, published),
+        f"together {_n(audit.combined)} (holidays x {audit.holiday_effect:.3f} and events x "
+        f"{audit.event_effect:.3f} in each, drivers x {audit.load:.3f} in those with drivers), "
+        f"{audit.reconciled:+.3f} to add up, {of_all}; judged by {audit.trials} trials",
+        *_interval_lines(audit, published),
     ]
-    moved = change[(change["unique_id"] == told.unique_id) & (change["ds"] == told.ds)]
+    moved = change[(change["unique_id"] == audit.unique_id) & (change["ds"] == audit.ds)]
     if moved.empty:
         return data | {"change": None}, [*lines, "there is no forecast of it of the day before"]
     parts = {name: float(moved[name].iloc[0]) for name in NUMBERS}
@@ -169,22 +169,22 @@ def _n(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
 
 
-def _interval_lines(told: Audit, published: float) -> list[str]:
+def _interval_lines(audit: Audit, published: float) -> list[str]:
     """How the interval is made, in the shares that are written."""
-    times = published / told.presage if told.presage > 0 else 1.0
-    wanted = told.quantiles[told.quantiles["probability"].isin([0.025, 0.1, 0.5, 0.9, 0.975])]
+    times = published / audit.presage if audit.presage > 0 else 1.0
+    wanted = audit.quantiles[audit.quantiles["probability"].isin([0.025, 0.1, 0.5, 0.9, 0.975])]
     rows = [
         [f"{share:.1%}", f"{residual:+.3f}", _n(count * times)]
         for share, residual, count in wanted[["probability", "residual", "count"]].to_numpy()
     ]
-    f = max(told.presage, 0.25)
-    more = f" + ({told.doubt:.4f} x {told.presage:.3f})^2" if told.doubt else ""
-    early, late = told.reach
+    f = max(audit.presage, 0.25)
+    more = f" + ({audit.doubt:.4f} x {audit.presage:.3f})^2" if audit.doubt else ""
+    early, late = audit.reach
     widened = f"; wider by trouble that ends early ({early:+.2f}) or late ({late:+.2f})"
     return [
-        f"its interval: unit {told.unit:.3f} = root(({f:.3f} + {told.phi:.5f} x "
-        f"{told.presage:.3f}^2) x {told.growth:.4f}^2{more}), then ({told.centre:.3f} + residual x "
-        f"unit) x {times:.3f}, not below 0{widened if early or late else ''}",
+        f"its interval: unit {audit.unit:.3f} = root(({f:.3f} + {audit.phi:.5f} x "
+        f"{audit.presage:.3f}^2) x {audit.growth:.4f}^2{more}), then ({audit.centre:.3f} + "
+        f"residual x unit) x {times:.3f}, not below 0{widened if early or late else ''}",
         *table(["of outcomes below", "residual", "contacts"], rows),
     ]
 
@@ -202,14 +202,14 @@ def write_paths(
     """Write ``path, unique_id, ds, y``: joint sample paths in whole contacts, their mean the
     forecast's times ``scale``; the number of rows.
     """
-    made = model.paths(history, count, seed=seed, horizon=steps, context=context, scale=scale)
-    paths, series, length = made.counts.shape
+    sample = model.paths(history, count, seed=seed, horizon=steps, context=context, scale=scale)
+    paths, series, length = sample.counts.shape
     frame = pd.DataFrame(
         {
             "path": np.repeat(np.arange(paths), series * length),
-            "unique_id": np.tile(np.repeat(np.array(made.ids, dtype=object), length), paths),
-            "ds": np.tile(made.ds, paths * series),
-            "y": made.counts.reshape(-1),
+            "unique_id": np.tile(np.repeat(np.array(sample.ids, dtype=object), length), paths),
+            "ds": np.tile(sample.ds, paths * series),
+            "y": sample.counts.reshape(-1),
         }
     )
     frame["unique_id"] = frame["unique_id"].astype("str")

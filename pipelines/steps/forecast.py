@@ -106,13 +106,13 @@ def forecast_of(
     at_work = None if run.retrain else run.champion("volume")
     version = "volume-in-place" if at_work is None else at_work.model_version
     key = run.key(version, steps, freq, run.settings.company, settings, run.settings.opening_hours)
-    found = None if anew else run.current("forecast", key)
-    accuracy = None if found is None else run.current("accuracy", key)
-    if found is not None and accuracy is not None:
+    current = None if anew else run.current("forecast", key)
+    accuracy = None if current is None else run.current("accuracy", key)
+    if current is not None and accuracy is not None:
         run.report("the forecast is published already")
-        joined, line = number_of(found)
-        version = found.about["model_version"]
-        return Forecast(found.frame, accuracy.frame, version, steps, joined, line)
+        joined, line = number_of(current)
+        version = current.about["model_version"]
+        return Forecast(current.frame, accuracy.frame, version, steps, joined, line)
     return _built(run, steps, freq, key)
 
 
@@ -188,44 +188,44 @@ def forecast_volume(
     """Forecast every node and write it to ``out``; answer what else was ``asked``."""
     asked = asked or Asked()
     needs_working = asked.why is not None or asked.paths is not None
-    found = forecast_of(run, horizon, freq, anew=needs_working)
+    forecast = forecast_of(run, horizon, freq, anew=needs_working)
     with open_store(run.workspace) as store:
         changes = overrides_of(store, in_force_at=SYSTEM.now())
-    frame = found.frame
+    frame = forecast.frame
     if changes:
         frame = frame.assign(overridden=overridden(frame, changes))
     if out is not None:
         write_frame(in_whole_contacts(frame) if asked.whole else frame, out)
-    extra, lines = _answers(run, found, frame, asked)
-    joined = found.one_number
+    extra, lines = _answers(run, forecast, frame, asked)
+    joined = forecast.one_number
     return Result(
         {
             "as_of": run.as_of,
             "series": int(frame["unique_id"].nunique()),
-            "steps": found.steps,
+            "steps": forecast.steps,
             "rows": len(frame),
             "published": run.publishes("forecast"),
             "out": str(out) if out else None,
-            "model_version": found.model_version,
+            "model_version": forecast.model_version,
             "one_number": None if joined is None else asdict(joined),
-            "accuracy": found.accuracy.to_dict("records"),
+            "accuracy": forecast.accuracy.to_dict("records"),
             **extra,
         },
         [
             *lines,
-            *(run.not_published("forecast") or [found.line]),
+            *(run.not_published("forecast") or [forecast.line]),
             *([f"written to {out}"] if out else []),
         ],
     )
 
 
 def _answers(
-    run: Run, found: Forecast, frame: pd.DataFrame, asked: Asked
+    run: Run, forecast: Forecast, frame: pd.DataFrame, asked: Asked
 ) -> tuple[dict[str, Any], list[str]]:
     """What was ``asked`` of a forecast, as data and as lines."""
     if asked.why is None and asked.paths is None:
-        return {}, forecast_lines(frame, run.workspace, found.accuracy)
-    working, extra = found.working, dict[str, Any]()
+        return {}, forecast_lines(frame, run.workspace, forecast.accuracy)
+    working, extra = forecast.working, dict[str, Any]()
     assert working is not None
     if asked.why is not None:
         step = frame["ds"].min() if asked.ds is None else pd.Timestamp(asked.ds)
@@ -238,18 +238,20 @@ def _answers(
             )
         number = float(row["presage"].iloc[0])
         zone = run.settings.company.time_zone
-        extra["why"], lines = why(parts, number, found.scale, working.change, working.earlier, zone)
+        extra["why"], lines = why(
+            parts, number, forecast.scale, working.change, working.earlier, zone
+        )
     else:
-        lines = forecast_lines(frame, run.workspace, found.accuracy)
+        lines = forecast_lines(frame, run.workspace, forecast.accuracy)
     if asked.paths is not None:
         rows = write_paths(
             working.model,
             working.history,
             working.context,
-            found.steps,
+            forecast.steps,
             asked.count,
             run.settings.volume.seed,
-            found.scale,
+            forecast.scale,
             asked.paths,
         )
         extra["paths"] = {"out": str(asked.paths), "rows": rows}

@@ -50,16 +50,16 @@ def describe_features(
     tables: Snapshot = open_snapshot(path)
     moment = resolve_as_of(workspace, path, None)
     settings = opened.settings
-    seen = reading(tables, [moment], settings.complaint, texts=settings.risk.texts).features
-    view = default_view(seen, settings, time_zone=settings.company.time_zone)
+    texts_read = reading(tables, [moment], settings.complaint, texts=settings.risk.texts).features
+    view = default_view(texts_read, settings, time_zone=settings.company.time_zone)
     spine = customers_at(tables, [moment], settings.risk.active_within_days)
     report(f"computing {len(view.names)} features of {len(spine)} customers")
-    found = compute(view, spine, seen)
+    values = compute(view, spine, texts_read)
     cards = [
-        {**card, "null_share": round(float(found[card["name"]].isna().mean()), 4)}
+        {**card, "null_share": round(float(values[card["name"]].isna().mean()), 4)}
         for card in view.cards()
     ]
-    return cards, what_is_missing(seen, settings, time_zone=settings.company.time_zone)
+    return cards, what_is_missing(texts_read, settings, time_zone=settings.company.time_zone)
 
 
 def write_feature_sets(
@@ -85,14 +85,14 @@ def write_feature_sets(
     folder = opened.state_dir / "features"
     active = settings.risk.active_within_days
     plan = estimate(view, snapshot, times, folder, settings.engine, active_within_days=active)
-    told: dict[str, Any] = {"plan": asdict(plan)}
+    document: dict[str, Any] = {"plan": asdict(plan)}
     if not dry_run:
         with writing(opened, "features --write"):
             sets = write_sets(
                 view, snapshot, times, folder, settings.engine, active_within_days=active,
                 progress=lambda share, what: report(what, share),
             )  # fmt: skip
-        told["sets"] = [
+        document["sets"] = [
             {"as_of": s.as_of.isoformat(), "rows": s.rows, "folder": str(s.path)} for s in sets
         ]
-    return told
+    return document

@@ -47,16 +47,16 @@ def join_published(
         return None, "not reconciled with customer scores: the forecast has no total of tickets"
     before = [float(one.about.get("scale", 1.0)) for one in (scores, forecast)]
     raw_tickets = scores.frame[TICKETS] / before[0] if before[0] > 0 else scores.frame[TICKETS]
-    made = _joined(workspace, tables, scores, forecast, before[1], raw_tickets.sum(), as_of)
-    rows = scores.frame.assign(**{TICKETS: raw_tickets * made.customer_scale})
-    _again(workspace, "scores", rows, scores, made, made.customer_scale)
-    frame = scaled(forecast.frame, made.forecast_scale / before[1] if before[1] > 0 else 1.0)
-    now = _again(workspace, "forecast", frame, forecast, made, made.forecast_scale)
+    number = _joined(workspace, tables, scores, forecast, before[1], raw_tickets.sum(), as_of)
+    rows = scores.frame.assign(**{TICKETS: raw_tickets * number.customer_scale})
+    _again(workspace, "scores", rows, scores, number, number.customer_scale)
+    frame = scaled(forecast.frame, number.forecast_scale / before[1] if before[1] > 0 else 1.0)
+    now = _again(workspace, "forecast", frame, forecast, number, number.forecast_scale)
     with open_store(workspace) as store:
         version = forecast.about["model_version"]
-        told = {"freq": forecast.about.get("freq"), "scale": made.forecast_scale}
-        save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=version, meta=told)
-    return made, in_words(made)
+        meta = {"freq": forecast.about.get("freq"), "scale": number.forecast_scale}
+        save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=version, meta=meta)
+    return number, in_words(number)
 
 
 def in_words(number: OneNumber) -> str:
@@ -116,8 +116,10 @@ def _joined(
     )
 
 
-def _record(told: dict[str, Any]) -> Record:
-    return Record(tuple(told.get("said", ())), tuple(told.get("came", ())), told.get("windows"))
+def _record(document: dict[str, Any]) -> Record:
+    return Record(
+        tuple(document.get("said", ())), tuple(document.get("came", ())), document.get("windows")
+    )
 
 
 def _risk_notes(workspace: Workspace) -> dict[str, Any]:
@@ -126,10 +128,10 @@ def _risk_notes(workspace: Workspace) -> dict[str, Any]:
 
     if champion(workspace.state_dir, "risk") is None:
         return {}
-    told: dict[str, Any] = Predictor.of_champion(workspace.state_dir).model.notes.get(
+    notes: dict[str, Any] = Predictor.of_champion(workspace.state_dir).model.notes.get(
         "tickets_judged", {}
     )
-    return told
+    return notes
 
 
 def _again(
@@ -137,14 +139,14 @@ def _again(
     kind: Any,
     frame: pd.DataFrame,
     before: Published,
-    made: OneNumber,
+    number: OneNumber,
     scale: float,
 ) -> datetime:
-    kept = {"file", "sha256", "rows", "as_of", "published_at", "scale", "one_number"}
-    about = {name: value for name, value in before.about.items() if name not in kept}
+    own = {"file", "sha256", "rows", "as_of", "published_at", "scale", "one_number"}
+    about = {name: value for name, value in before.about.items() if name not in own}
     now = SYSTEM.now()
-    told = {name: getattr(made, name) for name in made.__dataclass_fields__}
-    told["customers_share"] = made.customers_share
+    document = {name: getattr(number, name) for name in number.__dataclass_fields__}
+    document["customers_share"] = number.customers_share
     publish(
         workspace.state_dir,
         kind,
@@ -152,7 +154,7 @@ def _again(
         as_of=before.as_of,
         now=now,
         scale=scale,
-        one_number=told,
+        one_number=document,
         **about,
     )
     return now

@@ -3,73 +3,123 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from data.arrays import Floats
 from data.clock import SYSTEM
-from data.errors import Conflict
-from data.store import append_decisions, decisions_of, open_store, salt
+from data.errors import Conflict, DamagedFile
+from data.store import (
+    Store,
+    append_decisions,
+    decisions_of,
+    newest_run,
+    open_store,
+    salt,
+    selected_decisions,
+)
+from models.uplift import NO_PROPENSITY, Trial
 from pipelines.console import Result, say, table
 from pipelines.exclusive import still_ours
-from pipelines.output import write_frame
+from pipelines.output import spreadsheet_safe, write_frame
 from pipelines.run import Run
-from serving.outreach.candidates import candidates, effects_of
-from serving.outreach.policy import COLUMNS, plan
+from pipelines.steps.outreach_page import HEADER, first_rows, write_plot
+from serving.outreach.agent_hours import hours_left
+from serving.outreach.candidates import RUN, candidates, run_name, spent_on
+from serving.outreach.cases import cases_of, open_cases
+from serving.outreach.deflection import articles_to_write
+from serving.outreach.facts import messages
+from serving.outreach.measured import effects_of, effects_on, past_trial
+from serving.outreach.policy import COLUMNS, Spent, best_values, plan
+from serving.outreach.protocol import negative_feedback, states
+from serving.outreach.worth import Prices, prices
+from serving.published import newest
 
+NUMBERS = (
+    "propensity", "risk", "uplift", "value", "value_low", "value_high", "arm_propensity",
+)  # fmt: skip
 ARMS = {
     "treat": "are contacted",
     "holdout": "are left alone at random, to measure what a contact changes",
-    "capacity": "would be next, were there more capacity",
+    "capacity": "are eligible and not chosen",
     "ineligible": "are not eligible",
 }
-NUMBERS = ("propensity", "risk", "uplift", "value")
+TIMES = ("as_of", "not_before", "not_after")
+CASE_DAYS = 14
+"""Feedback older than this opens no case: its deadlines are long past."""
+TOLD = 3
+"""Lines of each kind that a person reads; files hold all."""
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """A plan and what it stands on."""
+
+    frame: pd.DataFrame
+    people: pd.DataFrame
+    spent: Spent
+    hours: float | None
 
 
 def decide(
-    run: Run, scores: pd.DataFrame, model_version: str, commit: bool, out: Path | None
+    run: Run,
+    scores: pd.DataFrame,
+    model_version: str,
+    commit: bool,
+    out: Path | None,
+    plot: Path | None = None,
 ) -> Result:
     """Plan outreach from ``scores`` as of the run's moment; with ``commit`` record and queue it.
 
     Decisions of a moment are written once: committing it again shows the ones that were written.
-    Those of a past moment are recorded only in a run that publishes; Conflict otherwise.
+    What earlier runs of the same local day selected is gone from its capacity. Those of a past
+    moment are recorded only in a run that publishes, and never once newer ones are; Conflict
+    otherwise.
     """
     opened, tables, as_of, report = run.workspace, run.snapshot, run.as_of, run.report
+    settings = opened.settings
     check_commit(run, commit)
-    risks = [c for c in scores.columns if c.startswith("risk_")]
+    notes: list[str] = []
     with open_store(opened) as store:
-        run_id = f"outreach-{as_of.isoformat()}"
+        run_id = run_name(as_of)
         written = decisions_of(store, run_id=run_id)
         report("measuring what past contacts changed")
-        effects = effects_of(tables, opened.settings, as_of)
+        past = past_trial(tables, store, settings, as_of)
+        effects = effects_of(past)
+        money = prices(tables, settings, as_of)
+        cases = negative_feedback(tables, settings, as_of, CASE_DAYS)
+        decided = None
         if written:
             frame = as_planned(written)
             say(f"the decisions as of {as_of} were written before; these are they")
         else:
+            if commit:
+                check_newest(store, as_of)
             report(f"deciding about {len(scores)} customers")
-            secret = bytes.fromhex(salt(store, SYSTEM.now()))
-            people = candidates(
-                scores,
-                tables,
-                store,
-                opened.settings,
-                as_of,
-                effects=effects,
-                risk_column=risks[-1],
-            )
-            frame = plan(people, opened.settings.outreach, salt=secret, as_of=as_of)
+            decided = _decide(run, store, scores, effects, money)
+            frame = decided.frame
+            notes = _left(decided, run)
             if commit:
                 report("writing the decisions")
                 still_ours()
                 try:
-                    _write(store, run_id, frame, model_version)
+                    notes += _write(run, store, run_id, frame, scores, model_version)
                 except Conflict:
-                    return decide(run, scores, model_version, commit, out)
+                    return decide(run, scores, model_version, commit, out, plot)
+                open_cases(store, cases, SYSTEM.now())
+        known_cases = {case.case_id: case for case in cases_of(store)}
+    articles = articles_to_write(tables, money, as_of)
     if out is not None:
-        write_frame(frame, out)
+        write_frame(spreadsheet_safe(frame) if out.suffix == ".csv" else frame, out)
     arms = frame["arm"].value_counts()
+    currency = settings.company.currency
+    rows = first_rows(frame, scores, currency)
+    recorded = bool(commit or written)
     lines = [
         *(
             f"past contacts ({'of any kind' if e.action == 'all' else e.action}, {e.rows} "
@@ -77,20 +127,38 @@ def decide(
             f"{e.high:+.0%}); uncontacted, {e.base_rate:.1%} complain within 30 days"
             for e in effects
         ),
+        *_left_out(past),
         f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
-        *_told(frame, risks[-1]),
-        "recorded and queued" if commit or written else "a dry run: nothing was recorded",
+        *_left_out(past),
+        *_worth(frame, currency),
+        *notes,
+    ]
+    if plot is not None:
+        people = None if decided is None else decided.people
+        values = _best_values(run, people, scores, effects, money)
+        write_plot(plot, values, int(arms.get("treat", 0)), currency, rows, lines)
+    shown = [
+        *lines,
+        *(table(list(HEADER), rows) if rows else []),
+        *_article_lines(articles, currency),
+        *_case_lines(cases, known_cases, as_of),
+        "recorded and queued" if recorded else "a dry run: nothing was recorded",
         *([f"written to {out}"] if out else []),
+        *([f"plotted in {plot}"] if plot else []),
     ]
     data: dict[str, Any] = {
         "as_of": as_of,
         "arms": {str(k): int(v) for k, v in arms.items()},
-        "committed": bool(commit or written),
+        "committed": recorded,
         "already_written": bool(written),
         "effects": [vars(e) for e in effects],
+        "notes": notes,
+        "articles": articles.to_dict("records"),
+        "cases": [case.case_id for case in cases],
         "out": str(out) if out else None,
+        "plot": str(plot) if plot else None,
     }
-    return Result(data, lines)
+    return Result(data, shown)
 
 
 def check_commit(run: Run, commit: bool) -> None:
@@ -103,12 +171,113 @@ def check_commit(run: Run, commit: bool) -> None:
         )
 
 
+def check_newest(store: Store, as_of: datetime) -> None:
+    """Conflict where decisions of a later moment are recorded: what they used would not be known
+    as of this one, and caps would be passed."""
+    later = newest_run(store, run_name(as_of) + "!", RUN[:-1] + ".")
+    if later is not None:
+        raise Conflict(
+            f"nothing was decided: there are decisions as of {later.removeprefix(RUN)}, and "
+            f"{as_of.isoformat()} lies before them. Only the newest moment can be committed: "
+            "leave --as-of out"
+        )
+
+
+def local_day(as_of: datetime, time_zone: str) -> tuple[datetime, datetime]:
+    """The company's day that holds a moment: its first moment and the next day's, in naive UTC."""
+    zone = ZoneInfo(time_zone)
+    day = as_of.replace(tzinfo=UTC).astimezone(zone).date()
+    begin, end = (
+        datetime.combine(each, time(), zone).astimezone(UTC).replace(tzinfo=None)
+        for each in (day, day + timedelta(days=1))
+    )
+    return begin, end
+
+
+def _decide(
+    run: Run, store: Store, scores: pd.DataFrame, effects: list[Any], money: Prices
+) -> _Decided:
+    settings, as_of = run.settings, run.as_of
+    day = local_day(as_of, settings.company.time_zone)
+    _tell_other_policy(run, store, day)
+    people = _people(run, store, scores, money)
+    spent = spent_on(store, day)
+    hours = settings.outreach.agent_hours_per_day
+    if hours is None:
+        hours = _planned_hours(run, day)
+    frame = plan(
+        people,
+        settings.outreach,
+        salt=bytes.fromhex(salt(store, SYSTEM.now())),
+        as_of=as_of,
+        effects=effects_on(people, effects, settings),
+        spent=spent,
+        agent_hours=hours,
+        agent_hour_cost=money.hour,
+        time_zone=settings.company.time_zone,
+    )
+    return _Decided(frame, people, spent, hours)
+
+
+def _people(run: Run, store: Store, scores: pd.DataFrame, money: Prices) -> pd.DataFrame:
+    risks = [c for c in scores.columns if c.startswith("risk_")]
+    return candidates(
+        scores, run.snapshot, store, run.settings, run.as_of, prices=money, risk_column=risks[-1]
+    )
+
+
+def _best_values(
+    run: Run, people: pd.DataFrame | None, scores: pd.DataFrame, effects: list[Any], money: Prices
+) -> Floats:
+    """What the best contact of each customer is worth; ``people`` None: they are read again."""
+    settings = run.settings
+    if people is None:
+        with open_store(run.workspace) as store:
+            people = _people(run, store, scores, money)
+    return best_values(
+        people,
+        settings.outreach,
+        as_of=run.as_of,
+        effects=effects_on(people, effects, settings),
+        agent_hour_cost=money.hour,
+        time_zone=settings.company.time_zone,
+    )
+
+
+def _planned_hours(run: Run, day: tuple[datetime, datetime]) -> float | None:
+    try:
+        published = newest(run.state_dir, "staffing")
+    except DamagedFile as damaged:
+        say(f"{damaged}; agents' hours are not counted")
+        return None
+    return None if published is None else hours_left(published.frame, run.settings, *day)
+
+
+def policy_digest(run: Run) -> str:
+    """A name for the settings that decisions were made by."""
+    text = repr(sorted(asdict(run.settings.outreach).items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _tell_other_policy(run: Run, store: Store, day: tuple[datetime, datetime]) -> None:
+    earlier = selected_decisions(store, run_name(day[0]), run_name(day[1]))
+    others = {d.get("policy") for d in earlier} - {policy_digest(run), None}
+    if others:
+        count = sum(d.get("policy") in others for d in earlier)
+        say(
+            f"{count} decisions of this day were made by other [outreach] settings; the day's "
+            "capacity counts them too"
+        )
+
+
 def as_planned(written: list[dict[str, Any]]) -> pd.DataFrame:
     """Logged decisions as the plan that they were: nulls are numbers that are missing again."""
-    frame = pd.DataFrame(written)[list(COLUMNS)]
-    frame["as_of"] = pd.to_datetime(frame["as_of"]).astype("datetime64[us]")
+    frame = pd.DataFrame(written).reindex(columns=list(COLUMNS))
+    for name in TIMES:
+        frame[name] = pd.to_datetime(frame[name]).astype("datetime64[us]")
     for name in NUMBERS:
         frame[name] = frame[name].astype("float64")
+    frame["explored"] = frame["explored"].astype("boolean").fillna(False).astype(bool)
     return frame
 
 
@@ -122,16 +291,54 @@ def decision_id(customer_id: str, as_of: datetime) -> str:
     return f"{pd.Timestamp(as_of):%Y%m%dT%H%M%S}-{digest}"
 
 
-def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> None:
-    told = frame.astype(object).where(frame.notna(), None)
+def _write(
+    run: Run, store: Store, run_id: str, frame: pd.DataFrame, scores: pd.DataFrame, version: str
+) -> list[str]:
+    """Log every decision and queue those to act on, with their texts; what could not be written."""
+    topics = dict(zip(scores["customer_id"].astype(str), scores["topic"], strict=True))
+    treated = frame[frame["arm"] == "treat"]
+    rows = [
+        {**row, "topic": topics.get(str(row["customer_id"]))}
+        for row in treated[["customer_id", "action", "channel"]].to_dict("records")
+    ]
+    texts, missing = messages(run.snapshot, run.settings, rows, run.as_of)
+    told = {
+        str(row["customer_id"]): None if text is None else asdict(text)
+        for row, text in zip(rows, texts, strict=True)
+    }
+    write_log(store, run_id, frame, version, told, policy_digest(run))
+    if not missing:
+        return []
+    return [
+        f"{len(missing)} of {len(rows)} contacts have no text, for a variable is not known; "
+        "whoever carries them out writes it:",
+        *(f"  {line}" for line in missing[:TOLD]),
+    ]
+
+
+def write_log(
+    store: Store,
+    run_id: str,
+    frame: pd.DataFrame,
+    model_version: str,
+    texts: dict[str, dict[str, Any] | None],
+    policy: str,
+) -> None:
+    """Log a plan under its run; ``texts`` by customer. Conflict if the run was written before."""
+    values = frame.astype(object).where(frame.notna(), None)
     decisions = [
         {
             **row,
-            "as_of": pd.Timestamp(row["as_of"]).isoformat(),
+            **{
+                name: None if row[name] is None else pd.Timestamp(row[name]).isoformat()
+                for name in TIMES
+            },
             "decision_id": decision_id(row["customer_id"], row["as_of"]),
             "model_version": model_version,
+            "policy": policy,
+            "message": texts.get(str(row["customer_id"])),
         }
-        for row in told.to_dict("records")
+        for row in values.to_dict("records")
     ]
     outbox = [
         {
@@ -139,7 +346,13 @@ def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> 
             "customer_id": d["customer_id"],
             "channel": d["channel"],
             "action": d["action"],
-            "payload": {"risk": d["risk"], "reason": d["reason"]},
+            "payload": {
+                "risk": d["risk"],
+                "reason": d["reason"],
+                "not_before": d["not_before"],
+                "not_after": d["not_after"],
+                "message": d["message"],
+            },
         }
         for d in decisions
         if d["arm"] == "treat"
@@ -147,16 +360,70 @@ def _write(store: Any, run_id: str, frame: pd.DataFrame, model_version: str) -> 
     append_decisions(store, run_id, decisions, SYSTEM.now(), outbox)
 
 
-def _told(frame: pd.DataFrame, risk_name: str) -> list[str]:
-    treated = frame[frame["arm"] == "treat"]
-    first = treated.sort_values(["value", "risk"], ascending=False, na_position="last").head(5)
-    rows = [
-        [r.customer_id, r.action, r.channel, f"{r.risk:.1%}", _effect(r.uplift), r.reason]
-        for r in first.itertuples()
+def _left_out(past: Trial | None) -> list[str]:
+    """What of the past could not be measured, and what to do about it."""
+    count = 0 if past is None else past.left_out.get(NO_PROPENSITY, 0)
+    if not count:
+        return []
+    return [
+        f"{count} rows of treatments state no propensity and were not measured: state the "
+        "probability with which each arm was drawn"
     ]
-    header = ["customer", "action", "by", risk_name, "a contact lowers it by", "chosen as"]
+
+
+def _worth(frame: pd.DataFrame, currency: str) -> list[str]:
+    """What the contacts are expected to be worth in all, of those whose effect was measured."""
+    treated = frame[frame["arm"] == "treat"]
+    known = treated[treated["value"].notna()]
+    if known.empty:
+        return [
+            "no effect of these contacts was measured: nothing is claimed, they are drawn to learn"
+        ] * bool(len(treated))
+    low, high = known["value_low"].sum(min_count=1), known["value_high"].sum(min_count=1)
+    sure = "" if pd.isna(low) else f" (95 %: {low:,.0f} to {high:,.0f})"
+    return [
+        f"expected worth: {known['value'].sum():,.0f} {currency}{sure}, of {len(known)} contacts "
+        f"whose effect was measured; {len(treated) - len(known)} are drawn to learn"
+    ]
+
+
+def _left(decided: _Decided, run: Run) -> list[str]:
+    spent, policy = decided.spent, run.settings.outreach
+    lines = []
+    if spent.total:
+        lines.append(
+            f"earlier runs of this day selected {spent.total} of its {policy.capacity_per_day}"
+        )
+    if decided.hours is not None:
+        lines.append(f"agents have {decided.hours:.1f} hours for outreach this day")
+    return lines
+
+
+def _article_lines(articles: pd.DataFrame, currency: str) -> list[str]:
+    rows = [
+        [
+            f"{row.topic}{' in ' + row.language if row.language else ''}",
+            int(row.contacts_28d),
+            f"{row.without_article:.0%}",
+            f"{row.at_stake:,.0f} {currency}",
+            row.why,
+        ]
+        for row in articles.head(TOLD).itertuples()
+    ]
+    header = ["articles to write or repair", "contacts in 28 days", "without one", "at stake", ""]
     return table(header, rows) if rows else []
 
 
-def _effect(uplift: float) -> str:
-    return "not measured" if pd.isna(uplift) else f"{100 * uplift:.1f} points"
+def _case_lines(cases: list[Any], known: dict[str, Any], as_of: datetime) -> list[str]:
+    lines = [f"{len(cases)} cases of negative feedback in {CASE_DAYS} days"] if cases else []
+    late = [
+        (case.case_id, each.step, each.owner, each.deadline)
+        for case in (known.get(c.case_id, c) for c in cases)
+        for each in states(case, as_of)
+        if each.state == "late"
+    ]
+    lines += [
+        f"  {case}: {step} is late, {owner} was to do it by {deadline:%Y-%m-%d %H:%M}"
+        for case, step, owner, deadline in late[:TOLD]
+    ]
+    return lines + ([f"  and {len(late) - TOLD} more steps are late"] if len(late) > TOLD else [])

@@ -50,11 +50,11 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     key = None
     if at_work is not None:
         key = run.key(at_work.model_version, run.settings.company, run.settings.risk)
-        found = run.current("scores", key)
-        if found is not None:
+        current = run.current("scores", key)
+        if current is not None:
             run.report(f"the scores by {at_work.model_version} are published already")
-            joined, line = number_of(found)
-            scores = Scores(found.frame, at_work.model_version, joined, line)
+            joined, line = number_of(current)
+            scores = Scores(current.frame, at_work.model_version, joined, line)
             check_horizons(scores.horizons, horizons)
             return scores
     predictor = predictor_of(run)
@@ -90,9 +90,9 @@ def predictor_of(run: Run) -> Predictor:
         from pipelines.steps.risk_learning import trained_for
 
         return trained_for(run.workspace, run.snapshot, run.as_of, run.report)
-    found = run.champion("risk")
-    if found is not None:
-        return Predictor.of_bundle(found.folder, found.model_version)
+    at_work = run.champion("risk")
+    if at_work is not None:
+        return Predictor.of_bundle(at_work.folder, at_work.model_version)
     now = Predictor.of_champion(run.state_dir)  # raises where nothing was ever promoted
     raise NotEnoughHistory(
         f"no risk model was at work as of {run.as_of:%Y-%m-%d %H:%M}: {now.model_version} learned "
@@ -101,7 +101,7 @@ def predictor_of(run: Run) -> Predictor:
 
 
 def _scored(run: Run, predictor: Predictor) -> pd.DataFrame:
-    limit = run.settings.engine.memory_limit_bytes // 2
+    limit = run.settings.engine.memory_limit_bytes // 4
     spine = customers_at(run.snapshot, [run.as_of], memory_limit=limit)
     if spine.empty:
         raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}")
@@ -157,8 +157,8 @@ def score_customers(run: Run, horizons: tuple[int, ...] | None, out: Path | None
 
 def why(reasons: str) -> str:
     """The first reason's sentence of a score's reasons."""
-    found: list[dict[str, Any]] = json.loads(reasons)
-    return str(found[0]["text"]) if found else "-"
+    first: list[dict[str, Any]] = json.loads(reasons)
+    return str(first[0]["text"]) if first else "-"
 
 
 def backtest_risk_model(
@@ -218,12 +218,12 @@ def accuracy(frame: pd.DataFrame, horizons: tuple[int, ...]) -> tuple[dict[str, 
             "average_precision": precision,
             "roc_auc": {name: roc_auc(y, p) for name, p in scores.items()},
         }
-        told = [
+        precisions = [
             f"{precision[name]:.4f}" if name in precision else "-"
             for name in ("risk", "rule", "logistic")
         ]
         rows.append(
-            [f"{h} d", len(y), f"{y.mean():.4f}", *told, f"{roc_auc(y, scores['risk']):.4f}"]
+            [f"{h} d", len(y), f"{y.mean():.4f}", *precisions, f"{roc_auc(y, scores['risk']):.4f}"]
         )
     header = ["horizon", "rows", "base rate", "AP presage", "AP rule", "AP logistic", "AUC"]
     return data, table(header, rows)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Floats
 from data.errors import DataError
 from data.snapshot import Snapshot
 from models.metrics import (
@@ -32,14 +33,13 @@ RESAMPLES = 200
 ROWS_RESAMPLED = 20_000_000
 """Of a metric, at most: 100,000 rows are drawn 200 times, 400,000 50 times, never under 40."""
 
-Floats = npt.NDArray[np.float64]
 Scores = Mapping[str, Floats]
 Metric = Callable[..., float]
 
 
 def measured(
     judged: pd.DataFrame,
-    told: pd.DataFrame,
+    predictions: pd.DataFrame,
     beside: Scores,
     baselines: tuple[str, ...],
     horizons: tuple[int, ...],
@@ -47,7 +47,7 @@ def measured(
 ) -> tuple[dict[str, float | Interval], dict[str, Any], dict[str, float]]:
     """Metrics with intervals, plots and base rates, per horizon.
 
-    ``judged``: customers and labels, ``told`` a model's predictions and ``beside`` those of each of
+    ``judged``: customers and labels, ``predictions`` a model's and ``beside`` those of each of
     ``baselines`` (``rule_7d``), row by row. ``capacity``: customers that can be called a day. A
     horizon whose labels are not all known, or of one class, has none but its base rate.
     """
@@ -70,7 +70,7 @@ def measured(
     rates: dict[str, float] = {}
     for h in horizons:
         y = judged[f"label_{h}d"].to_numpy(np.float64)
-        p = told[f"risk_{h}d"].to_numpy(np.float64)
+        p = predictions[f"risk_{h}d"].to_numpy(np.float64)
         if np.isnan(y).any():
             continue
         rates[f"{h}d"] = float(y.mean())
@@ -121,9 +121,7 @@ def _or_nan(metric: Metric, y: Floats, p: Floats) -> float:
         return float("nan")
 
 
-def said_before(
-    twin: Path, judged: pd.DataFrame, tables: Snapshot, horizon: int
-) -> npt.NDArray[np.float64] | None:
+def said_before(twin: Path, judged: pd.DataFrame, tables: Snapshot, horizon: int) -> Floats | None:
     """What the champion's twin says of the judging rows; None if it lacks the horizon."""
     from features.compute import compute
 

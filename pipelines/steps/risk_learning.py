@@ -77,7 +77,7 @@ def learn(
     report(f"computing {len(view.names)} features")
     rows = training_set(
         read.features, view, as_of, HORIZONS, settings, labels_from=read.labels,
-        memory_limit=settings.engine.memory_limit_bytes // 2,
+        memory_limit=settings.engine.memory_limit_bytes // 4,
     )  # fmt: skip
     horizons, twin, judged = _longest_possible(rows, read, settings, view, report)
     learner, searched = risk_settings(settings.risk, num_threads=THREADS), None
@@ -85,7 +85,7 @@ def learn(
         since = judged["as_of"].min().to_pydatetime()
         known = known_by(rows, since, read.labels, HORIZONS, settings)
         labels = label_set(settings.complaint, read.labeller)
-        told = f"{tables.fingerprint} {view.fingerprint} {labels} {since} {horizons} {learner}"
+        what = f"{tables.fingerprint} {view.fingerprint} {labels} {since} {horizons} {learner}"
         report(f"searching for better settings for {minutes:g} minutes")
         searched = search(
             known.features,
@@ -93,7 +93,7 @@ def learn(
             horizons=horizons,
             settings=learner,
             storage=opened.state_dir / "search.db",
-            study=hashlib.sha256(told.encode()).hexdigest()[:16],
+            study=hashlib.sha256(what.encode()).hexdigest()[:16],
             minutes=minutes,
             seed=settings.risk.seed,
             cards=view.cards(),
@@ -119,7 +119,7 @@ def trained_for(
         model = learn(opened, tables, as_of, None, report).model
     except NotEnoughHistory as missing:
         settings = opened.settings
-        found = fall_back(
+        stand_in = fall_back(
             tables,
             as_of,
             HORIZONS,
@@ -128,8 +128,8 @@ def trained_for(
             texts=settings.risk.texts,
             by_text=settings.complaint.by_text,
         )
-        say(f"WARNING: {found.why}")
-        model = with_view(found.learn(), found.view, found.read.model)
+        say(f"WARNING: {stand_in.why}")
+        model = with_view(stand_in.learn(), stand_in.view, stand_in.read.model)
     return Predictor.of_model(model, f"risk-trained-as-of-{as_of:%Y%m%dT%H%M%S}")
 
 
@@ -145,7 +145,7 @@ def _longest_possible(
     for count in range(len(HORIZONS), 0, -1):
         horizons = HORIZONS[:count]
         try:
-            found = _twin(learned, read, settings, view, horizons, report)
+            twin_and_labels = _twin(learned, read, settings, view, horizons, report)
         except NotEnoughHistory as error:
             if count == 1:
                 raise
@@ -153,7 +153,7 @@ def _longest_possible(
             continue
         for line in left_out:
             say(line)
-        return horizons, *found
+        return horizons, *twin_and_labels
     raise AssertionError("the loop returns or raises")
 
 

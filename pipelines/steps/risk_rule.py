@@ -25,7 +25,7 @@ from models.risk.fallback import Fallback, Kind, fall_back
 from models.risk.model import RiskModel
 from models.risk.page import Report, page
 from models.risk.population import known_by
-from models.risk.repeat import told as told_of_repeats
+from models.risk.repeat import in_words as repeats_in_words
 from models.risk.report import one_line
 from pipelines.console import Progress, Result, say
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
@@ -56,8 +56,8 @@ def train_rule_model(
 
     Raises NotEnoughHistory where not even a rule can be had (models/risk/fallback.py).
     """
-    found = _fall_back(opened, tables, as_of, horizons, missing, "rule")
-    return _train(opened, tables, as_of, found, report)
+    stand_in = _fall_back(opened, tables, as_of, horizons, missing, "rule")
+    return _train(opened, tables, as_of, stand_in, report)
 
 
 def train_stand_in(
@@ -76,14 +76,14 @@ def train_stand_in(
         )
         refused = NotEnoughHistory(why)
         try:
-            found = _fall_back(opened, tables, as_of, horizons, refused, kind, why)
-            if kind == "logistic" and not _beats_rule(found, horizons[len(horizons) // 2]):
+            stand_in = _fall_back(opened, tables, as_of, horizons, refused, kind, why)
+            if kind == "logistic" and not _beats_rule(stand_in, horizons[len(horizons) // 2]):
                 continue
         except NotEnoughHistory:
             if kind == "rule":
                 raise
             continue
-        return _train(opened, tables, as_of, found, report)
+        return _train(opened, tables, as_of, stand_in, report)
     raise AssertionError("the rule returns or raises")
 
 
@@ -110,18 +110,18 @@ def _fall_back(
     )
 
 
-def _beats_rule(found: Fallback, horizon: int) -> bool:
+def _beats_rule(stand_in: Fallback, horizon: int) -> bool:
     """Whether its twin is worth more than the rule's on the rows that judge both."""
-    twin, judged = _twin(found, horizon)
-    rule, _ = _twin(replace(found, kind="rule"), horizon)
+    twin, judged = _twin(stand_in, horizon)
+    rule, _ = _twin(replace(stand_in, kind="rule"), horizon)
     if twin is None or rule is None or judged is None:
         return False
-    features = found.rows.features.loc[judged.index].reset_index(drop=True)
-    known = [h for h in found.horizons if judged[f"label_{h}d"].notna().all()]
-    said, beside = (m.predict(features, choices=False) for m in (twin, rule))
+    features = stand_in.rows.features.loc[judged.index].reset_index(drop=True)
+    known = [h for h in stand_in.horizons if judged[f"label_{h}d"].notna().all()]
+    predictions, beside = (m.predict(features, choices=False) for m in (twin, rule))
     floor = Floor(
         {h: judged[f"label_{h}d"] for h in known},
-        {h: said[f"risk_{h}d"] for h in known},
+        {h: predictions[f"risk_{h}d"] for h in known},
         {"the rule": {h: beside[f"risk_{h}d"] for h in known}},
         groups=judged["customer_id"].to_numpy(),
         resamples=RESAMPLES,
@@ -133,21 +133,21 @@ def _beats_rule(found: Fallback, horizon: int) -> bool:
 
 
 def _train(
-    opened: Workspace, tables: Snapshot, as_of: datetime, found: Fallback, report: Progress
+    opened: Workspace, tables: Snapshot, as_of: datetime, stand_in: Fallback, report: Progress
 ) -> Result:
     """Train, judge where rows can, register, gate and promote."""
-    settings, horizons = opened.settings, found.horizons
-    model = with_view(found.learn(), found.view, found.read.model)
-    say(f"WARNING: {found.why}")
+    settings, horizons = opened.settings, stand_in.horizons
+    model = with_view(stand_in.learn(), stand_in.view, stand_in.read.model)
+    say(f"WARNING: {stand_in.why}")
     middle = horizons[len(horizons) // 2]
-    twin, judged = _twin(found, middle)
+    twin, judged = _twin(stand_in, middle)
     twin_as_of = as_of if judged is None else judged["as_of"].min().to_pydatetime()
-    twin = model if twin is None else with_view(twin, found.view, found.read.model)
+    twin = model if twin is None else with_view(twin, stand_in.view, stand_in.read.model)
 
     report("evaluating")
-    at = found.rows.features.index if judged is None else judged.index
-    features = found.rows.features.loc[at].reset_index(drop=True)
-    told = twin.predict(features, choices=False)
+    at = stand_in.rows.features.index if judged is None else judged.index
+    features = stand_in.rows.features.loc[at].reset_index(drop=True)
+    predictions = twin.predict(features, choices=False)
     before, evaluation, lines = None, None, ["  there is no row to judge it by yet"]
     metrics: dict[str, float | Interval] = {}
     plots: dict[str, Any] = {}
@@ -161,22 +161,22 @@ def _train(
         if earlier is not None:
             before = said_before(earlier, judged, tables, middle)
         metrics, plots, rates = measured(
-            judged, told, {}, (), horizons, settings.outreach.capacity_per_day
+            judged, predictions, {}, (), horizons, settings.outreach.capacity_per_day
         )
         lines = [
             f"  judged from {twin_as_of:%Y-%m-%d} on {len(judged)} customers x moments, "
             f"{y.mean():.2%} of which complained within {middle} days"
         ]
         if y.any():
-            lines.append(f"  {one_line(y, told[f'risk_{middle}d'].to_numpy(), middle)}")
+            lines.append(f"  {one_line(y, predictions[f'risk_{middle}d'].to_numpy(), middle)}")
     decision = gate_fallback(
-        told[f"risk_{middle}d"].to_numpy(),
+        predictions[f"risk_{middle}d"].to_numpy(),
         before,
         evaluation,
         at_work=at_work(opened),
-        called=CALLED[found.kind],
+        called=CALLED[stand_in.kind],
     )
-    of_repeats, repeat_lines = told_of_repeats(model.repeat)
+    of_repeats, repeat_lines = repeats_in_words(model.repeat)
     candidate = Candidate(
         kind=KIND,
         model=model,
@@ -185,25 +185,25 @@ def _train(
         twin_as_of=twin_as_of,
         decision=decision,
         params={
-            "model": found.called,
-            "stands_in_because": found.why,
+            "model": stand_in.called,
+            "stands_in_because": stand_in.why,
             "horizons": horizons,
-            "as_ofs": found.rows.features["as_of"].nunique(),
-            "rows": len(found.rows.features),
-            "features": len(found.view.names),
+            "as_ofs": stand_in.rows.features["as_of"].nunique(),
+            "rows": len(stand_in.rows.features),
+            "features": len(stand_in.view.names),
             "gap_days": settings.risk.gap_days,
             "active_within_days": settings.risk.active_within_days,
             "repeat_contact": model.repeat.kind if model.repeat else None,
-            "label_set": label_set(settings.complaint, found.read.labeller),
+            "label_set": label_set(settings.complaint, stand_in.read.labeller),
         },
         metrics=metrics | of_repeats,
         base_rates=rates,
         data_fingerprint=tables.fingerprint,
-        feature_fingerprint=found.view.fingerprint,
+        feature_fingerprint=stand_in.view.fingerprint,
         example=features.head(5).drop(columns=["customer_id", "as_of"]),
-        predictions=told[[f"risk_{h}d" for h in horizons]].head(5),
+        predictions=predictions[[f"risk_{h}d" for h in horizons]].head(5),
         plots=plots,
-        tables={"features": pd.DataFrame(found.view.cards()).astype(str)},
+        tables={"features": pd.DataFrame(stand_in.view.cards()).astype(str)},
         pages={
             "report": page(
                 Report(
@@ -215,18 +215,18 @@ def _train(
                     metrics,
                     rates,
                     plots,
-                    warning=found.why,
+                    warning=stand_in.why,
                 )
             )
         },
-        summary=(f"  {found.why}", *repeat_lines, *lines),
+        summary=(f"  {stand_in.why}", *repeat_lines, *lines),
     )
     return register(opened, candidate, report)
 
 
-def _twin(found: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame | None]:
+def _twin(stand_in: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame | None]:
     """A rule of what was known earlier, and the labels since that judge it; None if none can."""
-    labels = found.rows.labels
+    labels = stand_in.rows.labels
     complete = labels[f"label_{horizon}d"].notna()
     times = sorted(labels.loc[complete, "as_of"].unique())
     for count in (4, 1):
@@ -234,8 +234,10 @@ def _twin(found: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame
             continue
         since = pd.Timestamp(times[-count]).to_pydatetime()
         try:
-            rows = known_by(found.rows, since, found.read.labels, found.lengths, found.case)
-            return found.learn(rows), labels[labels["as_of"].isin(times[-count:]) & complete]
+            rows = known_by(
+                stand_in.rows, since, stand_in.read.labels, stand_in.lengths, stand_in.case
+            )
+            return stand_in.learn(rows), labels[labels["as_of"].isin(times[-count:]) & complete]
         except NotEnoughHistory:
             continue
     return None, None
@@ -243,8 +245,10 @@ def _twin(found: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame
 
 def at_work(opened: Workspace) -> Literal["nothing", "rule", "learned"]:
     """What is at work: nothing, a stand-in (of either kind), or a model that has learned more."""
-    found = champion(opened.state_dir, KIND)
-    if found is None:
+    champion_now = champion(opened.state_dir, KIND)
+    if champion_now is None:
         return "nothing"
-    because = Predictor.of_bundle(found.folder, found.model_version).model.rule_because
+    because = Predictor.of_bundle(
+        champion_now.folder, champion_now.model_version
+    ).model.rule_because
     return "learned" if because is None else "rule"

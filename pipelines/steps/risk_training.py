@@ -27,7 +27,7 @@ from models.risk.baselines import BASELINES
 from models.risk.model import TICKET_DAYS
 from models.risk.page import Report, page
 from models.risk.population import TrainingSet, known_by
-from models.risk.repeat import told as told_of_repeats
+from models.risk.repeat import in_words as repeats_in_words
 from models.risk.report import ablation, decay, one_line, segments
 from models.risk.search import Found
 from models.risk.settings import RiskSettings
@@ -77,10 +77,10 @@ def _trained(
     if suspect is not None:
         say(f"{suspect}. Nobody is learned from in their first day without an event; {REMEDY}")
     try:
-        found = learn(opened, tables, as_of, search_minutes, report)
+        learned = learn(opened, tables, as_of, search_minutes, report)
     except NotEnoughHistory as missing:
         return train_rule_model(opened, tables, as_of, HORIZONS, missing, report)
-    result = _judge_and_register(opened, tables, as_of, found, report)
+    result = _judge_and_register(opened, tables, as_of, learned, report)
     if result.exit_code == 0 or at_work(opened) == "learned":
         return result
     # refused, and no model that learned is at work: a simple baseline is better than nothing, and
@@ -94,18 +94,25 @@ def _trained(
 
 
 def _judge_and_register(
-    opened: Workspace, tables: Snapshot, as_of: datetime, found: Learned, report: Progress
+    opened: Workspace, tables: Snapshot, as_of: datetime, learned_all: Learned, report: Progress
 ) -> Result:
-    settings, view, read = opened.settings, found.view, found.read
-    model, twin, learned, horizons = found.model, found.twin, found.rows, found.horizons
+    settings, view, read = opened.settings, learned_all.view, learned_all.read
+    model, twin, learned, horizons = (
+        learned_all.model,
+        learned_all.twin,
+        learned_all.rows,
+        learned_all.horizons,
+    )
     for alarm in model.alarms:
         say(f"look at this before the model is used: {alarm}")
     report("evaluating")
-    at = found.judged.index
+    at = learned_all.judged.index
     features = learned.features.loc[at].reset_index(drop=True)
-    judged = found.judged.reset_index(drop=True)
-    told = twin.predict(features, choices=False, num_threads=2)
-    model = replace(model, notes={**model.notes, "tickets_judged": _tickets_judged(judged, told)})
+    judged = learned_all.judged.reset_index(drop=True)
+    predictions = twin.predict(features, choices=False, num_threads=2)
+    model = replace(
+        model, notes={**model.notes, "tickets_judged": _tickets_judged(judged, predictions)}
+    )
     twin_as_of: datetime = judged["as_of"].min().to_pydatetime()
     known = known_by(learned, twin_as_of, read.labels, HORIZONS, settings)
     beside = judged_baselines(
@@ -125,12 +132,12 @@ def _judge_and_register(
     y = judged[f"label_{middle}d"].to_numpy(np.float64)
     groups = judged["customer_id"].to_numpy()
     decision = gate(
-        told[f"risk_{middle}d"].to_numpy(),
+        predictions[f"risk_{middle}d"].to_numpy(),
         before,
         Evaluation(y, groups=groups, seed=settings.risk.seed, resamples=RESAMPLES),
         floor=Floor(
             {h: judged[f"label_{h}d"].to_numpy(np.float64) for h in horizons},
-            {h: told[f"risk_{h}d"].to_numpy() for h in horizons},
+            {h: predictions[f"risk_{h}d"].to_numpy() for h in horizons},
             {name: {h: beside[f"{name}_{h}d"] for h in horizons} for name in BASELINES},
             groups=groups,
             seed=settings.risk.seed,
@@ -138,9 +145,9 @@ def _judge_and_register(
         ),
     )
     metrics, plots, rates = measured(
-        judged, told, beside, BASELINES, horizons, settings.outreach.capacity_per_day
+        judged, predictions, beside, BASELINES, horizons, settings.outreach.capacity_per_day
     )
-    risk, rule = told[f"risk_{middle}d"].to_numpy(), beside[f"rule_{middle}d"]
+    risk, rule = predictions[f"risk_{middle}d"].to_numpy(), beside[f"rule_{middle}d"]
     tables_of = {
         f"segments_{middle}d": segments(features, y, risk),
         f"ablation_{middle}d": ablation(twin, features, y, middle, num_threads=2),
@@ -154,7 +161,7 @@ def _judge_and_register(
         f"{len(judged)} customers x moments, {y.mean():.2%} of which complained within "
         f"{middle} days"
     )
-    of_repeats, repeat_lines = told_of_repeats(model.repeat)
+    of_repeats, repeat_lines = repeats_in_words(model.repeat)
     candidate = Candidate(
         kind=KIND,
         model=model,
@@ -176,14 +183,14 @@ def _judge_and_register(
             "label_set": label_set(settings.complaint, read.labeller),
             "judged_from": judged["as_of"].min(),
             "judged_to": judged["as_of"].max(),
-            **(found.searched.params() if found.searched else {}),
+            **(learned_all.searched.params() if learned_all.searched else {}),
         },
         metrics=metrics | of_repeats,
         base_rates=rates,
         data_fingerprint=tables.fingerprint,
         feature_fingerprint=view.fingerprint,
         example=features.head(5).drop(columns=["customer_id", "as_of"]),
-        predictions=told[[f"risk_{h}d" for h in horizons]].head(5),
+        predictions=predictions[[f"risk_{h}d" for h in horizons]].head(5),
         plots=plots,
         tables={
             "features": pd.DataFrame(view.cards()).astype(str),
@@ -207,7 +214,7 @@ def _judge_and_register(
         },
         summary=(
             *fewer_features(opened, view.names),
-            *_of_search(found.searched),
+            *_of_search(learned_all.searched),
             f"  {judged_on}",
             *repeat_lines,
             f"  {one_line(y, risk, middle)}; chosen by the simple rule {_held(y, rule):.0f} %, at "
@@ -224,10 +231,10 @@ def _held(y: Floats, risk: Floats) -> float:
 
 def fewer_features(opened: Workspace, names: Sequence[str]) -> list[str]:
     """What the model at work was shown and the new one is not, as a line; none if nothing."""
-    found = champion(opened.state_dir, KIND)
-    if found is None:
+    at_work_now = champion(opened.state_dir, KIND)
+    if at_work_now is None:
         return []
-    before = Predictor.of_bundle(found.folder, found.model_version).view.names
+    before = Predictor.of_bundle(at_work_now.folder, at_work_now.model_version).view.names
     if len(names) >= len(before):
         return []
     gone = sorted(set(before) - set(names))
@@ -244,14 +251,14 @@ def _fewer(rows: TrainingSet) -> TrainingSet:
     return TrainingSet(rows.features[::step], rows.labels[::step], rows.known_as_of)
 
 
-def _tickets_judged(judged: pd.DataFrame, told: pd.DataFrame) -> dict[str, Any]:
+def _tickets_judged(judged: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, Any]:
     """What the twin expected of all customers' contacts at each judging moment, and what came: how
     far the level can be off, for models/one_number.py. Empty without 30-day labels.
     """
     column = f"tickets_{TICKET_DAYS}d"
     if column not in judged:
         return {"said": [], "came": [], "windows": 0.0}
-    both = pd.DataFrame({"said": told["expected_tickets_30d"], "came": judged[column]})
+    both = pd.DataFrame({"said": predictions["expected_tickets_30d"], "came": judged[column]})
     sums = both.groupby(judged["as_of"]).sum(min_count=1).dropna()
     span = (sums.index.max() - sums.index.min()) / pd.Timedelta(days=TICKET_DAYS)
     windows = min(len(sums), span + 1) if len(sums) else 0.0

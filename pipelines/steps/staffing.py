@@ -82,9 +82,9 @@ def staff_channels(
 def planning_freq(run: Run, freq: str | None) -> str:
     """The step to forecast for a plan: ``freq``, the step of ``volumes``, or that of ``[volume]``
     where it is an hour or less, else an hour."""
-    found = freq or native_freq(run.snapshot)
-    if found is not None:
-        return found
+    wanted = freq or native_freq(run.snapshot)
+    if wanted is not None:
+        return wanted
     usual = run.settings.volume.freq
     step = parse_frequency(usual)
     return usual if step.unit == "minute" and step.count <= 60 else "h"
@@ -106,8 +106,8 @@ def closures(tables: Tables, as_of: datetime) -> pd.DataFrame | None:
     if not tables.has("calendar"):
         return None
     events = as_of_view(tables, "calendar", as_of)
-    found = events[events["kind"] == "closure"]
-    return found[["starts_at", "ends_at", "channel"]] if len(found) else None
+    rows = events[events["kind"] == "closure"]
+    return rows[["starts_at", "ends_at", "channel"]] if len(rows) else None
 
 
 def busiest(frame: pd.DataFrame, workspace: Workspace) -> list[str]:

@@ -74,12 +74,12 @@ def champion_twin(state_dir: Path, kind: str, known_by: datetime) -> Path | None
     if at_work is None:
         return None
     folder = twin_folder(state_dir, kind, at_work.version)
-    told = folder.with_suffix(".as_of")
-    if not folder.is_dir() or not told.exists():
+    date_file = folder.with_suffix(".as_of")
+    if not folder.is_dir() or not date_file.exists():
         return None
     try:
         verify(folder)
-        as_of = datetime.fromisoformat(told.read_text().strip())
+        as_of = datetime.fromisoformat(date_file.read_text().strip())
     except (DamagedFile, ValueError) as error:
         say(f"the twin of the {kind} model at work cannot be compared with: {error}")
         return None
@@ -109,9 +109,9 @@ def _registered(workspace: Workspace, candidate: Candidate, report: Progress) ->
     with open_store(workspace) as store:
 
         def record(move: dict[str, Any]) -> None:
-            told = {**move, "at": move["at"].isoformat()}
+            details = {**move, "at": move["at"].isoformat()}
             registry_event(
-                store, kind, str(move["version"]), move["event"], SYSTEM.now(), details=told
+                store, kind, str(move["version"]), move["event"], SYSTEM.now(), details=details
             )
 
         if decision.passed:

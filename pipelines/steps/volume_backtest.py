@@ -50,7 +50,7 @@ def backtest_volume_model(
     final, _ = series_of(tables, end_of(opened, tables), freq, unlimited)
     known = {cutoff: known_at(tables, cutoff, freq, context) for cutoff in cutoffs}
     report(f"{len(cutoffs)} cutoffs of {final['unique_id'].nunique()} series")
-    made = backtest_as_known(
+    forecasts = backtest_as_known(
         final,
         known,
         horizon=horizon,
@@ -59,8 +59,8 @@ def backtest_volume_model(
         levels=levels,
         seed=opened.settings.volume.seed,
     )
-    made = whole_contacts(made) if whole else made
-    frame = with_baselines(made, known, horizon, freq, context)
+    forecasts = whole_contacts(forecasts) if whole else forecasts
+    frame = with_baselines(forecasts, known, horizon, freq, context)
     write_frame(frame, out)
     data, lines = accuracy(frame)
     short = too_short(known, freq, context)
@@ -119,7 +119,7 @@ def backtest_as_known(
     steady = [c for c, past in known.items() if same_counts(past, final[final["ds"] <= c])]
     parts = []
     if steady:
-        made = backtest(
+        rows = backtest(
             final,
             cutoffs=steady,
             horizon=horizon,
@@ -128,16 +128,16 @@ def backtest_as_known(
             levels=levels,
             seed=seed,
         )
-        parts.append(made)
+        parts.append(rows)
     for cutoff, past in known.items():
         if cutoff not in steady:
-            made = forecast(
+            rows = forecast(
                 past, horizon=horizon, freq=freq, context=context, levels=levels, seed=seed
             )
-            made.insert(2, "cutoff", pd.Timestamp(cutoff))
+            rows.insert(2, "cutoff", pd.Timestamp(cutoff))
             actual = final.rename(columns={"y": "actual"})
-            made.insert(3, "y", made.merge(actual, on=["unique_id", "ds"], how="left")["actual"])
-            parts.append(made)
+            rows.insert(3, "y", rows.merge(actual, on=["unique_id", "ds"], how="left")["actual"])
+            parts.append(rows)
     frame = pd.concat(parts, ignore_index=True)
     return frame.sort_values(["cutoff", "unique_id", "ds"], ignore_index=True)
 
@@ -191,10 +191,10 @@ def accuracy(frame: pd.DataFrame) -> tuple[dict[str, object], list[str]]:
         for level in levels
     }
     covered = [f"inside the {level} % interval: {share:.1%}" for level, share in inside.items()]
-    told = {"coverage": inside, "rows_with_actuals": len(known)}
+    about = {"coverage": inside, "rows_with_actuals": len(known)}
     if not y.sum():
         nothing = [f"none of the {len(known)} steps had a contact: there is no WAPE", *covered]
-        return told, nothing
+        return about, nothing
     scores = _wapes(known)
     single = []
     for name, part in known.groupby("unique_id"):
@@ -215,7 +215,7 @@ def accuracy(frame: pd.DataFrame) -> tuple[dict[str, object], list[str]]:
         lines += table(["WAPE of", "mean count", *MEMBERS.values()], rows)
         if len(single) > len(busiest):
             lines.append(f"and {len(single) - len(busiest)} less busy series, in --json")
-    return {"wape": scores, "series": single, **told}, [*lines, *covered]
+    return {"wape": scores, "series": single, **about}, [*lines, *covered]
 
 
 def _wapes(known: pd.DataFrame) -> dict[str, Any]:

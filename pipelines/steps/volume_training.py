@@ -65,9 +65,9 @@ def train_volume_model(
     if earlier is not None:
         old = load_volume(earlier)
         if old.freq == freq:
-            made = old.forecast(known, horizon=judged, context=context, levels=settings.levels)
-            made = rows[["unique_id", "ds"]].merge(made, on=["unique_id", "ds"], how="left")
-            before = made["presage-median"].fillna(0.0).to_numpy()
+            rival = old.forecast(known, horizon=judged, context=context, levels=settings.levels)
+            rival = rows[["unique_id", "ds"]].merge(rival, on=["unique_id", "ds"], how="left")
+            before = rival["presage-median"].fillna(0.0).to_numpy()
     y = rows["y"].to_numpy()
     baselines = {
         "the seasonal naive": rows["seasonal_naive"].to_numpy(),
@@ -88,7 +88,10 @@ def train_volume_model(
             )
             for level in settings.levels
         },
-        **{f"wape_{name.replace(' ', '_')}": wape(y, told) for name, told in baselines.items()},
+        **{
+            f"wape_{name.replace(' ', '_')}": wape(y, forecast)
+            for name, forecast in baselines.items()
+        },
     }
     candidate = Candidate(
         kind=KIND,
@@ -143,21 +146,21 @@ def _beside(
     rows: pd.DataFrame, known: pd.DataFrame, horizon: int, freq: str, context: VolumeContext
 ) -> pd.DataFrame:
     for baseline in (seasonal_naive, mean_of_same_slots):
-        made = baseline(known, horizon=horizon, freq=freq, context=context)
-        rows = rows.merge(made, on=["unique_id", "ds"])
+        forecast = baseline(known, horizon=horizon, freq=freq, context=context)
+        rows = rows.merge(forecast, on=["unique_id", "ds"])
     return rows
 
 
 def _accuracy(rows: pd.DataFrame) -> pd.DataFrame:
     """WAPE by series beside the baselines; series without a contact are left out."""
-    made = []
+    by_series = []
     for name, part in rows.groupby("unique_id"):
         if part["y"].sum() > 0:
             y = part["y"].to_numpy()
             columns = ("presage-median", "seasonal_naive", "mean_of_same_slots")
             scores = {column: wape(y, part[column].to_numpy()) for column in columns}
-            made.append({"unique_id": name, "mean_count": float(y.mean()), **scores})
-    return pd.DataFrame(made)
+            by_series.append({"unique_id": name, "mean_count": float(y.mean()), **scores})
+    return pd.DataFrame(by_series)
 
 
 def _plots(rows: pd.DataFrame, known: pd.DataFrame, horizon: int) -> dict[str, object]:

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from data.schema import events_schema
-from serving.api.handlers import customers, events, health, outreach, planning, predictions
+from serving.api.handlers import cases, customers, events, health, outreach, planning, predictions
 from serving.api.route import Parameter, Route
 from serving.api.schemas import (
     Accepted,
+    Case,
+    Cases,
     Consent,
     ConsentState,
     CustomerView,
@@ -26,6 +28,7 @@ from serving.api.schemas import (
     PredictionRequest,
     Predictions,
     Rows,
+    StepReport,
 )
 
 FROM = Parameter("from", "only rows at or after this time (UTC)", format="date-time")
@@ -45,6 +48,7 @@ ONE_SERIES = Parameter("unique_id", "the series", required=True)
 STEP = Parameter("ds", "the step's start", format="date-time", required=True)
 SCENARIO = Parameter("id", "the scenario's id", place="path")
 ACTION = Parameter("id", "the action's outreach_id", place="path")
+CASE = Parameter("id", "the case's case_id", place="path")
 
 CALLS = (
     Route("POST", "/v1/predictions", predictions.predict, "Complaint risk of 1 to 1000 customers",
@@ -86,6 +90,11 @@ CALLS = (
     Route("POST", "/v1/outreach/{id}/outcome", outreach.report_outcome,
           "What became of an action", "outreach", OutcomeRecorded, "outreach",
           body=OutcomeReport, parameters=(ACTION,), effect=True, problems=(404,)),
+    Route("GET", "/v1/cases", cases.list_cases, "Cases of negative feedback, the oldest first",
+          "outreach", Cases, "outreach"),
+    Route("POST", "/v1/cases/{id}/steps", cases.report_step, "A step of a case was done",
+          "outreach", Case, "outreach", body=StepReport, parameters=(CASE,), effect=True,
+          problems=(404, 409)),
     Route("PUT", "/v1/customers/{id}/consent", outreach.change_consent,
           "Opt a customer out or in", "outreach", ConsentState, "outreach", body=Consent,
           parameters=(CUSTOMER,), problems=(404,)),

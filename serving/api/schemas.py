@@ -98,8 +98,18 @@ class OutcomeRecorded(Struct):
     at: datetime
 
 
+class Message(Struct):
+    """What the customer is to read, in their language; ``subject`` for e-mail only."""
+
+    language: str
+    subject: str | None
+    text: str
+
+
 class Outreach(Struct):
-    """One decided action; after its ``cursor`` come those decided later."""
+    """One decided action; after its ``cursor`` come those decided later. It is for a moment from
+    ``not_before`` to ``not_after``, outside the customer's quiet hours; ``message`` is null where a
+    variable of its text is not known."""
 
     outreach_id: str
     customer_id: str
@@ -113,6 +123,44 @@ class Outreach(Struct):
     value: float | None
     reason: str | None
     cursor: str
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    message: Message | None = None
+
+
+class CaseStep(Struct):
+    """A step of the protocol; ``state``: done, done late, due, late, or waiting for the one before.
+    ``deadline`` is null while it counts from a step that is not done."""
+
+    step: str
+    owner: str
+    deadline: datetime | None
+    done_at: datetime | None
+    state: str
+
+
+class Case(Struct):
+    """One piece of negative feedback and how far its answer is."""
+
+    case_id: str
+    customer_id: str | None
+    opened_at: datetime
+    public: bool
+    steps: list[CaseStep]
+
+
+class Cases(Struct):
+    """Every case, the oldest first."""
+
+    items: list[Case]
+
+
+class StepReport(Struct, forbid_unknown_fields=True):
+    """A step was done, when and by whom; who did ``own`` owns the steps after it."""
+
+    step: Literal["acknowledge", "own", "solve", "take_offline", "follow_up"]
+    at: datetime
+    by: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class OutreachPage(Struct):

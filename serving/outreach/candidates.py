@@ -1,75 +1,127 @@
-"""Everybody who is considered: predictions beside consent, past contacts and open tickets."""
+"""Everybody who is considered: predictions, consent, past contacts, open complaints, money."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from data.settings import Settings
-from data.store import Store, consent_of, decisions_of
+from data.arrays import Bools
+from data.errors import DefinitionError
+from data.settings import Outreach, Settings
+from data.store import Store, outcomes_of, selected_decisions
 from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
-from models.uplift import Effect, measure, uplift
-from serving.outreach.actions import action_for
-from serving.outreach.policy import CHANNELS
+from serving.outreach.actions import CHANNELS, action_named
+from serving.outreach.consent import CONTACT, consent_now
+from serving.outreach.policy import Spent
+from serving.outreach.worth import Prices, avoided_cost
 
-CONTACT = "contact"
-"""The store's word on being contacted at all; refusing it is ``do_not_contact``."""
+__all__ = ["CONTACT", "candidates", "consent_now", "past_contacts", "spent_on"]
 
-
-def consent_now(
-    tables: Tables, store: Store, customer_ids: list[str], as_of: datetime
-) -> pd.DataFrame:
-    """Per customer (index) email_consent, sms_consent, phone_consent, do_not_contact and
-    preferred_channel: the customers table as of ``as_of``, and what was said to us since."""
-    columns = [f"{name}_consent" for name in CHANNELS]
-    wanted = ["customer_id", *columns, "do_not_contact", "preferred_channel"]
-    known = as_of_view(tables, "customers", as_of, wanted).set_index("customer_id")
-    frame = known.reindex(customer_ids)
-    said = consent_of(store, customer_ids)
-    for customer, words in said.items():
-        for channel, granted in words.items():
-            if channel in CHANNELS:
-                frame.loc[customer, f"{channel}_consent"] = granted
-            elif channel == CONTACT:
-                frame.loc[customer, "do_not_contact"] = not granted
-    for column in (*columns, "do_not_contact"):
-        frame[column] = frame[column].astype("boolean")
-    return frame
+QUARTER = timedelta(days=90)
+RUN = "outreach-"
+"""What the ids of outreach's runs begin with; the moment follows."""
+UNWELCOME = ("complained", "disagreed")
+"""Outcomes after which a customer is left alone for ``[outreach] suppress_days``."""
+COMPLAINT_COLUMNS = ("customer_id", "opened_at", "resolved_at", "reopened_at", "is_complaint",
+                     "topic", "priority", "csat", "is_machine")  # fmt: skip
 
 
-def last_contacts(tables: Tables, store: Store, as_of: datetime) -> pd.Series:
-    """The newest contact per customer id: past treatments and our own decisions to treat."""
-    found = []
+@dataclass(frozen=True)
+class Contacts:
+    """Contacts before a moment, treated and held out alike: ``last`` the newest by customer id,
+    ``in_90_days`` their number, ``suppressed`` why a customer is left alone for now."""
+
+    last: Mapping[str, pd.Timestamp]
+    in_90_days: Mapping[str, int]
+    suppressed: Mapping[str, str]
+
+
+def past_contacts(tables: Tables, store: Store, policy: Outreach, as_of: datetime) -> Contacts:
+    """Contacts by past campaigns (``treatments``) and by our own decisions, those held out too.
+
+    A decision that came back as a treatment of the same moment counts once.
+    """
+    back = max(QUARTER, timedelta(days=max(policy.min_days_between, policy.suppress_days) + 1))
+    ours = selected_decisions(store, run_name(as_of - back))
+    frames = [
+        pd.DataFrame(
+            {
+                "customer_id": [d["customer_id"] for d in ours],
+                "at": pd.to_datetime([d["as_of"] for d in ours]).astype("datetime64[us]"),
+            }
+        )
+    ]
     if tables.has("treatments"):
         past = as_of_view(tables, "treatments", as_of, ["customer_id", "treated_at", "action"])
-        past = past[past["action"].notna()]
-        found.append(past.set_index("customer_id")["treated_at"])
-    ours = [d for d in decisions_of(store) if d["arm"] == "treat"]
-    if ours:
-        found.append(
-            pd.Series(
-                pd.to_datetime([d["as_of"] for d in ours]).astype("datetime64[us]"),
-                index=[d["customer_id"] for d in ours],
-            )
-        )
-    if not found:
-        return pd.Series(dtype="datetime64[us]")
-    return pd.concat(found).groupby(level=0).max()
+        past = past.loc[past["action"].notna(), ["customer_id", "treated_at"]]
+        frames.append(past.rename(columns={"treated_at": "at"}))
+    every = pd.concat(frames, ignore_index=True).drop_duplicates()
+    every = every[every["at"] <= as_of]
+    recent = every[every["at"] > as_of - QUARTER]
+    return Contacts(
+        every.groupby("customer_id")["at"].max().to_dict(),
+        recent["customer_id"].value_counts().to_dict(),
+        _suppressed(store, ours, policy, as_of),
+    )
 
 
-def effects_of(tables: Tables, settings: Settings, as_of: datetime) -> list[Effect]:
-    """What past randomised contacts changed, as known at ``as_of``."""
-    if not tables.has("treatments") or not tables.has("tickets"):
-        return []
-    columns = ("customer_id", "opened_at", "is_complaint", "topic", "priority", "csat")
-    tickets = as_of_view(tables, "tickets", as_of, columns)
-    complaints = tickets[is_complaint(tickets, settings.complaint).to_numpy(bool)]
-    return measure(as_of_view(tables, "treatments", as_of), complaints, as_of=as_of)
+def _suppressed(
+    store: Store, ours: Sequence[Mapping[str, Any]], policy: Outreach, as_of: datetime
+) -> dict[str, str]:
+    since = as_of - timedelta(days=policy.suppress_days)
+    owners = {d["decision_id"]: d["customer_id"] for d in ours if "decision_id" in d}
+    found = {}
+    for decision, outcomes in outcomes_of(store, list(owners)).items():
+        for word, at in outcomes:
+            if word in UNWELCOME and since < at:
+                told = "complained of a contact" if word == "complained" else "an agent disagreed"
+                found[owners[decision]] = f"left alone for a while: {told} on {at:%Y-%m-%d}"
+    return found
+
+
+def spent_on(store: Store, day: tuple[datetime, datetime]) -> Spent:
+    """What runs whose moment lies in [begin, end) have selected, the hold-out included."""
+    begin, end = day
+    found = selected_decisions(store, run_name(begin), run_name(end))
+    channels = pd.Series([d["channel"] for d in found], dtype=object).value_counts()
+    return Spent(
+        total=len(found),
+        channels={name: int(channels.get(name, 0)) for name in CHANNELS},
+        minutes=sum(_minutes(d) for d in found),
+        explored=sum(bool(d.get("explored")) for d in found),
+    )
+
+
+def _minutes(decision: Mapping[str, Any]) -> float:
+    try:
+        return action_named(decision["action"]).minutes(decision["channel"])
+    except DefinitionError:  # an action of an older catalogue: as long as a check-in
+        return action_named("check_in").minutes(decision["channel"])
+
+
+def run_name(moment: datetime) -> str:
+    """The id of the run as of a moment; ids order as their moments do."""
+    return f"{RUN}{moment.isoformat()}"
+
+
+def open_complaints(tables: Tables, settings: Settings, as_of: datetime) -> set[str]:
+    """Customers with a complaint that is not resolved, or was opened again."""
+    if not tables.has("tickets"):
+        return set()
+    tickets = as_of_view(tables, "tickets", as_of, COMPLAINT_COLUMNS)
+    resolved, again = tickets["resolved_at"], tickets["reopened_at"]
+    is_open = resolved.isna() | (again > resolved).fillna(False)
+    tickets = tickets[is_open.to_numpy(bool) & tickets["customer_id"].notna().to_numpy(bool)]
+    complaints: Bools = is_complaint(tickets, settings.complaint).to_numpy(bool)
+    human = ~tickets["is_machine"].fillna(False).to_numpy(bool)
+    return set(tickets.loc[complaints & human, "customer_id"])
 
 
 def candidates(
@@ -79,30 +131,37 @@ def candidates(
     settings: Settings,
     as_of: datetime,
     *,
-    effects: list[Effect],
+    prices: Prices,
     risk_column: str,
 ) -> pd.DataFrame:
     """A row per score, in its order, as ``policy.plan`` takes them."""
+    policy = settings.outreach
     ids = scores["customer_id"].astype(str).tolist()
-    consent = consent_now(tables, store, ids, as_of).reset_index(drop=True)
-    contacts = last_contacts(tables, store, as_of)
-    last: Mapping[str, pd.Timestamp] = contacts.to_dict()
-    open_tickets: set[str] = set()
-    if tables.has("tickets"):
-        tickets = as_of_view(tables, "tickets", as_of, ["customer_id", "resolved_at"])
-        open_tickets = set(tickets.loc[tickets["resolved_at"].isna(), "customer_id"].dropna())
-    topics = [None if pd.isna(t) else str(t) for t in scores["topic"]]
-    risk = scores[risk_column].to_numpy(np.float64)
+    index = pd.Index(ids)
+    consent = consent_now(tables, store, ids, as_of)
+    columns = ["customer_id", "segment", "time_zone", "value", "vulnerable", "closed_at"]
+    known = as_of_view(tables, "customers", as_of, columns).set_index("customer_id").reindex(ids)
+    contacts = past_contacts(tables, store, policy, as_of)
+    suppressed = pd.Series(index.map(contacts.suppressed), index=ids, dtype=object)
+    listed = known["segment"].isin(list(policy.suppress_segments)).to_numpy(bool)
+    suppressed[listed] = "the segment is suppressed: [outreach] suppress_segments"
+    channel = scores["channel"] if "channel" in scores else pd.Series([None] * len(ids))
+    handling, _ = prices.of(channel)
+    avoided = avoided_cost(channel, known["value"].reset_index(drop=True), policy, prices)
     return pd.DataFrame(
         {
             "customer_id": ids,
-            "risk": risk,
+            "risk": scores[risk_column].to_numpy(np.float64),
             "topic": scores["topic"].to_numpy(),
-            "uplift": uplift(risk, [action_for(t).name for t in topics], effects),
-            **{name: consent[name] for name in consent.columns},
-            "last_contacted_at": pd.Series(
-                [last.get(i, pd.NaT) for i in ids], dtype="datetime64[us]"
-            ),
-            "has_open_ticket": [i in open_tickets for i in ids],
+            "avoided_cost": avoided,
+            "contact_cost": handling,
+            **{name: consent[name].array for name in consent.columns},
+            "last_contacted_at": pd.Series(index.map(contacts.last)).astype("datetime64[us]"),
+            "contacts_90d": pd.Series(index.map(contacts.in_90_days)).fillna(0).astype("float64"),
+            "has_open_complaint": index.isin(open_complaints(tables, settings, as_of)),
+            "time_zone": known["time_zone"].array,
+            "vulnerable": known["vulnerable"].array,
+            "closed": known["closed_at"].notna().to_numpy(bool),
+            "suppressed": suppressed.array,
         }
     )

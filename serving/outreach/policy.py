@@ -1,33 +1,42 @@
-"""Whom to contact: a pure function from predictions and consent to one row per customer.
+"""Whom to contact: a pure function from predictions, consent and effects to a row per customer.
 
-Everybody eligible is ranked by value, ``uplift x complaint_cost - contact_cost`` (by risk where no
-effect was ever measured). A share of the capacity explores: it goes to customers drawn at random
-among the eligible rest, so that the effect is known also for those whom the ranking leaves out.
+For everybody eligible each action through each channel they allow has a value (worth.py), known
+where its effect on them was measured. The best set within what the day has left (choice.py) is
+selected by it. A share of the capacity explores: it goes to customers drawn at random among the
+others, each with an action drawn among those that fit and are not known to harm, so that effects
+are known also for those whom the ranking leaves out. **Without a measured effect only that share is
+contacted**: nothing is claimed. What earlier runs of the day used (``Spent``) is gone.
+
 **Selection ignores the hold-out**: a selected customer is then left alone with probability
 ``holdout_share`` (arm ``holdout``, with the action they would have had). So ``treat`` and
 ``holdout`` differ by the draw alone, and ``propensity`` is P(treat) given everything else:
 
-    ranked in       1 - holdout_share
-    eligible rest   P(drawn to explore) x (1 - holdout_share)
-    not eligible    0
+    chosen by value    1 - holdout_share
+    the others         P(drawn to explore) x (1 - holdout_share)
+    not eligible       0
 
-Draws are keyed hashes of the customer and a salt that lives in the store: equal inputs give equal
-plans on any machine, and a customer held out stays held out.
+``arm_propensity`` is that of what was drawn: of this arm with this action, or of being left alone.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
 from data.settings import Outreach
-from serving.outreach.actions import action_for
+from serving.outreach.actions import ACTIONS, CHANNELS, Action
+from serving.outreach.draws import held_out, uniforms
+from serving.outreach.eligibility import eligibility
+from serving.outreach.exploring import Spent, day_of, select
+from serving.outreach.offers import Effects, Offers, offers_of, unmeasured
+
+__all__ = ["COLUMNS", "Effects", "Spent", "best_values", "plan", "unmeasured"]
 
 COLUMNS = (
     "customer_id",
@@ -40,150 +49,206 @@ COLUMNS = (
     "uplift",
     "value",
     "reason",
+    "value_low",
+    "value_high",
+    "arm_propensity",
+    "explored",
+    "not_before",
+    "not_after",
 )
-CHANNELS = ("email", "sms", "phone")
-"""Channels that outreach can send through; each has a consent of its own."""
+UNPAID = "a contact would cost more than the complaints it avoids"
+NO_ACTION = "no action goes through a channel that they allow"
 
 
 def plan(
-    candidates: pd.DataFrame, policy: Outreach, *, salt: bytes, as_of: datetime
+    candidates: pd.DataFrame,
+    policy: Outreach,
+    *,
+    salt: bytes,
+    as_of: datetime,
+    effects: Effects | None = None,
+    spent: Spent | None = None,
+    agent_hours: float | None = None,
+    agent_hour_cost: float = 0.0,
+    time_zone: str = "UTC",
+    actions: Sequence[Action] = ACTIONS,
 ) -> pd.DataFrame:
-    """One row for every considered customer, with the contract's columns, in the order given.
+    """One row for every considered customer, with ``COLUMNS``, in the order given.
 
-    ``candidates`` has customer_id (unique), risk (P of a complaint), topic, uplift (how much a
-    contact lowers that P; NaN: never measured), email_consent, sms_consent, phone_consent,
-    do_not_contact (nullable booleans), preferred_channel, last_contacted_at, has_open_ticket.
-    Raises DataError for a null or double customer_id and a risk outside [0, 1].
+    Parameters
+    ----------
+    candidates : customer_id (unique), risk (P of a complaint), topic, avoided_cost (money that one
+        complaint costs), contact_cost (money that handling a contact takes), email_consent,
+        sms_consent, phone_consent, do_not_contact (nullable bools), preferred_channel,
+        last_contacted_at; and any of ``eligibility.OPTIONAL``.
+    policy : one ``[outreach]``.
+    salt : the secret of the draws.
+    effects : None: nothing was measured.
+    spent : what earlier runs of the day used; None: this is the first.
+    agent_hours : what agents have left that day; None: no limit.
+    agent_hour_cost : money.
+    time_zone : IANA, of customers who state none.
+
+    Raises
+    ------
+    DataError : a null or double customer_id, a risk outside [0, 1], effects of another shape or not
+        finite, two policies at once.
     """
-    _check(candidates)
-    channel, blocked = eligibility(candidates, policy, as_of)
-    uplift = candidates["uplift"].to_numpy(np.float64)
-    risk = candidates["risk"].to_numpy(np.float64)
-    value = uplift * policy.complaint_cost - policy.contact_cost
-    unpaid = (blocked == "") & (value <= 0)
-    blocked[unpaid] = "a contact would cost more than the complaints it avoids"
-    eligible = blocked == ""
-    ids = candidates["customer_id"].astype(str).tolist()
-    # ties in value are broken by the draw, never by the order of ids
-    tie = uniforms(salt, ids, "order", as_of.isoformat())
-    merit = np.where(np.isnan(value), risk, value)
-    order = np.lexsort((tie, -merit))
-    order = order[eligible[order]]
-    explored = min(round(policy.capacity_per_day * policy.explore_share), len(order))
-    ranked_in = order[: max(0, policy.capacity_per_day - explored)]
-    rest = order[len(ranked_in) :]
-    drawn = rest[np.argsort(uniforms(salt, [ids[i] for i in rest], "explore", as_of.isoformat()))]
-    drawn = drawn[:explored]
-    held = uniforms(salt, ids, "holdout") < policy.holdout_share
+    effects = unmeasured(len(candidates), actions) if effects is None else effects
+    _check(candidates, policy, effects, actions, agent_hours)
+    spent = Spent() if spent is None else spent
+    rules = eligibility(candidates, policy, as_of, time_zone)
+    blocked = rules.blocked.copy()
+    at = np.flatnonzero(blocked == "")
+    offers = offers_of(candidates, policy, effects, rules, at, agent_hour_cost, actions)
+    open_to = np.asarray(offers.explorable.any(axis=(1, 2)))
+    none = ~np.asarray(offers.feasible.any(axis=(1, 2)))
+    blocked[at[~open_to]] = np.where(none, NO_ACTION, UNPAID)[~open_to]
+    offers, at = offers.of(open_to), at[open_to]
 
-    propensity = np.zeros(len(ids))
-    propensity[ranked_in] = 1.0 - policy.holdout_share
-    if len(rest):
-        propensity[rest] = len(drawn) / len(rest) * (1.0 - policy.holdout_share)
-    selected = np.zeros(len(ids), dtype=bool)
-    selected[ranked_in] = selected[drawn] = True
+    ids = candidates["customer_id"].astype(str).tolist()
+    mine = [ids[i] for i in at]
+    moment = as_of.isoformat()
+    day = day_of(policy, spent, agent_hours)
+    # ties in value are broken by the draw, never by the order of ids
+    tie = uniforms(salt, mine, "order", moment)
+    chosen, explored, share = select(offers, policy, day, tie, salt, mine, moment)
+
+    rows = len(ids)
+    held = held_out(salt, ids, policy.holdout_share)
+    selected, drawn = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
+    by_value = chosen >= 0
+    selected[at], drawn[at] = by_value | explored, explored
+    p_selected = np.zeros(rows)
+    p_selected[at] = np.where(by_value, 1.0, share.selected)
+    p_option = np.ones(rows)
+    p_option[at] = np.where(by_value, 1.0, share.option)
+    eligible = np.zeros(rows, dtype=bool)
+    eligible[at] = True
     arm = np.select(
         [selected & held, selected, eligible], ["holdout", "treat", "capacity"], "ineligible"
     )
-    place = np.zeros(len(ids), dtype=np.int64)
-    place[order] = np.arange(1, len(order) + 1)
-    by_draw = np.zeros(len(ids), dtype=bool)
-    by_draw[drawn] = True
-    return pd.DataFrame(
+    kept = np.where(held, policy.holdout_share, 1.0 - policy.holdout_share)
+    option = np.where(by_value, chosen, share.choice)
+    line = np.arange(len(at))
+    told = {
+        name: _filled(rows, at, values)
+        for name, values in {
+            "uplift": offers.uplift[line, option // len(CHANNELS)],
+            "value": offers.flat(offers.value)[line, option],
+            "value_low": offers.flat(offers.low)[line, option],
+            "value_high": offers.flat(offers.high)[line, option],
+        }.items()
+    }
+    names = np.array([action.name for action in actions], dtype=object)
+    action = np.full(rows, None, dtype=object)
+    action[at] = names[option // len(CHANNELS)]
+    channel = np.full(rows, None, dtype=object)
+    channel[at] = np.array(CHANNELS, dtype=object)[option % len(CHANNELS)]
+    blocked[at] = _reasons(offers, chosen, explored, tie)
+    frame = pd.DataFrame(
         {
             "customer_id": ids,
-            "as_of": pd.Series([as_of] * len(ids), dtype="datetime64[us]"),
+            "as_of": pd.Series(np.full(rows, np.datetime64(as_of, "us"))),
             "arm": arm,
-            "propensity": propensity,
-            "action": _actions(candidates["topic"], eligible),
-            "channel": pd.Series(
-                [c if a else None for c, a in zip(channel, eligible, strict=True)], dtype="str"
-            ),
-            "risk": risk,
-            "uplift": uplift,
-            "value": value,
-            "reason": [
-                blocked[i] or _reason(place[i], len(order), bool(by_draw[i]), bool(selected[i]))
-                for i in range(len(ids))
-            ],
+            "propensity": p_selected * (1.0 - policy.holdout_share),
+            "action": pd.Series(action, dtype="str"),
+            "channel": pd.Series(channel, dtype="str"),
+            "risk": candidates["risk"].to_numpy(np.float64),
+            **told,
+            "reason": blocked,
+            "arm_propensity": np.where(selected, p_selected * p_option * kept, 1.0 - p_selected),
+            "explored": drawn,
+            "not_before": np.where(eligible, rules.opens, np.datetime64("NaT", "us")),
+            "not_after": np.where(eligible, rules.closes, np.datetime64("NaT", "us")),
         }
-    )[list(COLUMNS)]
-
-
-def _actions(topics: pd.Series, acting: npt.NDArray[np.bool_]) -> pd.Series:
-    names = [
-        action_for(None if pd.isna(topic) else str(topic)).name if acts else None
-        for topic, acts in zip(topics, acting, strict=True)
-    ]
-    return pd.Series(names, dtype="str")
-
-
-def _reason(place: int, of: int, drawn: bool, selected: bool) -> str:
-    if drawn:
-        return f"drawn to explore, {place} of {of} eligible by value"
-    if selected:
-        return f"{place} of {of} eligible by value"
-    return f"{place} of {of} eligible by value: beyond the day's capacity"
-
-
-def eligibility(
-    candidates: pd.DataFrame, policy: Outreach, as_of: datetime
-) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
-    """The channel each customer may be contacted through, and why not ("" where they may).
-
-    The preferred channel where there is consent for it, else the first consented of e-mail, SMS
-    and phone. Unknown consent is refused unless ``consent_when_unknown``.
-    """
-    rows = len(candidates)
-    unknown = policy.consent_when_unknown
-    given = {
-        name: candidates[f"{name}_consent"].astype("boolean").fillna(unknown).to_numpy(bool)
-        for name in CHANNELS
-    }
-    channel = np.full(rows, None, dtype=object)
-    for name in reversed(CHANNELS):
-        channel[given[name]] = name
-    for name in CHANNELS:
-        preferred = (candidates["preferred_channel"].astype("str") == name).fillna(False)
-        channel[preferred.to_numpy(bool) & given[name]] = name
-    reason = np.full(rows, "", dtype=object)
-    recently = candidates["last_contacted_at"] > as_of - timedelta(days=policy.min_days_between)
-    reason[[c is None for c in channel]] = "no consent for any channel"
-    reason[recently.fillna(False).to_numpy(bool)] = (
-        f"contacted within the last {policy.min_days_between:g} days"
     )
-    reason[candidates["has_open_ticket"].to_numpy(bool)] = "has an open ticket: an agent answers it"
-    reason[candidates["do_not_contact"].astype("boolean").fillna(False).to_numpy(bool)] = (
-        "asked not to be contacted"
-    )
-    return channel, reason
+    return frame[list(COLUMNS)]
 
 
-def uniforms(salt: bytes, ids: Iterable[str], *purpose: str) -> npt.NDArray[np.float64]:
-    """One number in [0, 1) for each id, from a keyed hash (BLAKE2b, 64 bits) of id and purpose.
+def best_values(
+    candidates: pd.DataFrame,
+    policy: Outreach,
+    *,
+    as_of: datetime,
+    effects: Effects,
+    agent_hour_cost: float = 0.0,
+    time_zone: str = "UTC",
+    actions: Sequence[Action] = ACTIONS,
+) -> Floats:
+    """What the best contact of each customer is worth, whatever a day has: (n,), NaN where nobody
+    may contact them or nothing was measured. Parameters and errors as of ``plan``."""
+    _check(candidates, policy, effects, actions, None)
+    rules = eligibility(candidates, policy, as_of, time_zone)
+    at = np.flatnonzero(rules.blocked == "")
+    offers = offers_of(candidates, policy, effects, rules, at, agent_hour_cost, actions)
+    best = np.fmax.reduce(offers.flat(offers.value), axis=1)
+    return _filled(len(candidates), at, best)
 
-    >>> uniforms(b"salt", ["a", "b"], "holdout")[0] == uniforms(b"salt", ["a"], "holdout")[0]
-    np.True_
-    """
-    prefix = "\x1f".join(purpose).encode() + b"\x1e"
-    found = [
-        int.from_bytes(hashlib.blake2b(prefix + i.encode(), digest_size=8, key=salt).digest())
-        for i in ids
-    ]
-    # 53 bits fill a double exactly, so 1.0 cannot come out
-    return (np.array(found, dtype=np.uint64) >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+def _reasons(offers: Offers, chosen: Ints, explored: Bools, tie: Floats) -> npt.NDArray[np.object_]:
+    n = len(chosen)
+    known = np.where(np.isnan(offers.flat(offers.value)), -np.inf, offers.flat(offers.value))
+    best = known.max(axis=1, initial=-np.inf)
+    pays = best > 0
+    reasons = np.where(
+        pays,
+        f"worth a contact, one of {int(pays.sum())}: beyond the day's capacity",
+        "the effect of what fits was not measured: only the exploring share is contacted",
+    ).astype(object)
+    place = np.empty(n, dtype=np.int64)
+    place[np.lexsort((tie, -best))] = np.arange(1, n + 1)
+    for i in np.flatnonzero(chosen >= 0):
+        reasons[i] = f"{place[i]} of {n} eligible by value"
+    reasons[explored] = f"drawn to explore, one of {n} eligible"
+    return reasons
 
 
-def _check(candidates: pd.DataFrame) -> None:
+def _filled(rows: int, at: Ints, values: npt.NDArray[np.generic]) -> Floats:
+    out = np.full(rows, np.nan)
+    out[at] = values
+    return out
+
+
+def _check(
+    candidates: pd.DataFrame,
+    policy: Outreach,
+    effects: Effects,
+    actions: Sequence[Action],
+    agent_hours: float | None,
+) -> None:
+    if not isinstance(policy, Outreach):
+        many = len(policy) if isinstance(policy, Sequence | Mapping) else policy
+        raise DataError(f"outreach: {many} policies were given; a plan follows one [outreach]")
+    if agent_hours is not None and not agent_hours >= 0:
+        raise DataError(f"outreach: agents have {agent_hours} hours left; that cannot be below 0")
     ids = candidates["customer_id"]
     if ids.isna().any():
         raise DataError(f"outreach: row {int(ids.isna().argmax())} has a null customer_id")
     if ids.duplicated().any():
         raise DataError(f"outreach: customer_id {ids[ids.duplicated()].iloc[0]!r} is there twice")
-    risk = candidates["risk"]
-    wrong = ~risk.between(0, 1)
-    if wrong.any():
-        at = int(wrong.to_numpy().argmax())
-        raise DataError(
-            f"outreach: customer {ids.iloc[at]!r} has the risk {risk.iloc[at]}, not in 0 to 1"
+    for name, low, high in (
+        ("risk", 0.0, 1.0),
+        ("avoided_cost", 0.0, np.inf),
+        ("contact_cost", 0.0, np.inf),
+    ):
+        wrong = ~(candidates[name].between(low, high) & np.isfinite(candidates[name])).to_numpy(
+            bool
         )
+        if wrong.any():
+            at = int(wrong.argmax())
+            told = "in 0 to 1" if name == "risk" else "an amount of 0 or more"
+            raise DataError(
+                f"outreach: customer {ids.iloc[at]!r} has the {name} {candidates[name].iloc[at]}, "
+                f"not {told}"
+            )
+    shape = (len(candidates), len(actions))
+    for name in ("uplift", "low", "high"):
+        array = getattr(effects, name)
+        if array is None:
+            continue
+        if array.shape != shape:
+            raise DataError(f"outreach: {name} has the shape {array.shape}, not {shape}")
+        if np.isinf(array).any():
+            at = int(np.isinf(array).any(axis=1).argmax())
+            raise DataError(f"outreach: the {name} of customer {ids.iloc[at]!r} is not finite")

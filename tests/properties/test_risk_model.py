@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from scipy.special import logit
 
 from data.settings import Complaint
+from features.complaint import complaint_predicate
+from features.views import all_features
 from models.risk.evidence import CONCERNS
 from models.risk.mixture import levelled, mix
 from models.risk.model import RiskModel
@@ -22,6 +24,8 @@ from models.risk.trees import TreeSettings
 SETTINGS = RiskSettings(
     trees=TreeSettings(learning_rate=0.1, rounds=(20, 40)), penalties=(30.0,), slices=1
 )
+COMPLAINT = complaint_predicate(Complaint())
+CARDS = {f.name: f.card() for f in all_features(COMPLAINT)}
 NUMBERS = ("orders_overdue_now", "tickets_count_28d", "tickets_since_last_days")
 
 
@@ -56,7 +60,8 @@ def rows_of(
 @pytest.fixture(scope="module")
 def model() -> RiskModel:
     features, labels, _ = rows_of(1)
-    return train_risk(features, labels, settings=SETTINGS)
+    cards = [{**CARDS[name], "role": ""} for name in features.columns[2:]]
+    return train_risk(features, labels, settings=SETTINGS, cards=cards)
 
 
 def rule_of(features: pd.DataFrame, labels: pd.DataFrame, seed: int) -> RiskModel:
@@ -175,12 +180,12 @@ def test_groups_hold_all_that_their_columns_hold(amounts: list[list[float]], top
     ]  # fmt: skip
     frame = pd.DataFrame({name: [1.0] * len(amounts) for name in columns})
     given_amounts = np.array(amounts)
-    every = reasons(columns, {}, frame, given_amounts, None)
+    every = reasons(columns, CARDS, frame, given_amounts, None)
     for row, said in zip(given_amounts, every, strict=True):
         assert sum(r["contribution"] for r in said) == pytest.approx(row.sum(), abs=1e-9)
-        assert len({concern_of(r["feature"]) for r in said}) == len(said) <= 4
+        assert len({concern_of(r["feature"], CARDS) for r in said}) == len(said) <= 4
     for few, all_of_them in zip(
-        reasons(columns, {}, frame, given_amounts, top), every, strict=True
+        reasons(columns, CARDS, frame, given_amounts, top), every, strict=True
     ):
         assert few == [r for r in all_of_them if r["contribution"] > 0][:top]
 
@@ -189,7 +194,7 @@ def _acts(reason: dict[str, object]) -> bool:
     """Whether a person can act on it: it is about a concern of those, and there."""
     value = reason["value"]
     there = isinstance(value, float) and abs(value) >= 0.005
-    return there and concern_of(str(reason["feature"])) in CONCERNS
+    return there and concern_of(str(reason["feature"]), CARDS) in CONCERNS
 
 
 @settings(max_examples=50)

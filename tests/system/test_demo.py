@@ -1,4 +1,4 @@
-"""`presage demo`: the whole loop on a smaller company; README shows the lines that it prints."""
+"""`presage demo` on a smaller company; README shows the lines that it prints."""
 
 from __future__ import annotations
 

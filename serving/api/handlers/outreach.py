@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec import UNSET
 
 from data.store import actions_of, put_consent, record_outcome
@@ -11,14 +13,16 @@ from serving.api.route import Answer, Call
 from serving.api.tables import MAX_ROWS, naive, page_size, whole
 from serving.customer_view import consent_state, told_action
 from serving.desk import Desk
-from serving.outreach.candidates import CONTACT
+from serving.outreach.consent import CONTACT
+from serving.outreach.handing_out import eligibility_now
 
 PAGE = 100
 MOST = 1000
 
 
 def list_outreach(desk: Desk, call: Call) -> Answer:
-    """Decided actions, the oldest first; each has a cursor to go on after."""
+    """Decided actions, the oldest first; each has a cursor to go on after. Whoever may not be
+    contacted any more is left out: consent and the other rules are read again now."""
     text = call.parameters.get("after") or "0"
     after = whole(text, MAX_ROWS)
     if after is None:
@@ -27,7 +31,18 @@ def list_outreach(desk: Desk, call: Call) -> Answer:
     found = actions_of(desk.store, after=after, limit=size + 1)
     page = found[:size]
     follows = str(page[-1]["seq"]) if len(found) > size else None
-    items = [{**told_action(action), "cursor": str(action["seq"])} for action in page]
+    settings, tables = desk.workspace.settings, desk.live.tables()
+    standings = eligibility_now(tables, desk.store, settings, page, desk.now())
+    items = [
+        {
+            **told_action(action),
+            "cursor": str(action["seq"]),
+            "not_before": _utc(standing.not_before),
+            "not_after": _utc(standing.not_after),
+        }
+        for action, standing in zip(page, standings, strict=True)
+        if standing.may
+    ]
     return Answer({"items": items, "next": follows})
 
 
@@ -72,3 +87,7 @@ def change_consent(desk: Desk, call: Call) -> Answer:
             desk.store, customer_id, channel, bool(granted), desk.now(), f"key {call.actor}"
         )
     return Answer(consent_state(tables, desk.store, customer_id, desk.now()))
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat() + "Z"

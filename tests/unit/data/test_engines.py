@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from data.engines import connect, duckdb_connection, literal, quoted
+from data.engines import duckdb_connection, literal, quoted
 from data.errors import NotBuiltYet
 from data.settings import Engine
 
@@ -31,14 +31,6 @@ def test_it_reads_inside_and_nowhere_else(tmp_path: Path) -> None:
     ):
         with pytest.raises(duckdb.Error):
             con.execute(change)
-
-
-def test_ibis_speaks_to_the_same_kind_of_connection(tmp_path: Path) -> None:
-    pd.DataFrame({"x": [1, 2]}).to_parquet(tmp_path / "a.parquet")
-    backend = connect(SMALL, [tmp_path])
-    assert backend.read_parquet(tmp_path / "a.parquet").x.sum().execute() == 3
-    with pytest.raises(duckdb.Error):
-        backend.con.execute("SET threads = 3")
 
 
 def test_names_and_values_cannot_end_their_quotes() -> None:

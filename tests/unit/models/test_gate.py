@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from models.gate import VOLUME, Evaluation, all_of, gate, gate_fallback, with_coverage
+from models.gate import VOLUME, Evaluation, gate, gate_fallback
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_a_volume_forecast_is_judged_by_wape_and_by_its_coverage():
     naive = rng.poisson(mean).astype(float)
     days = np.arange(1500) // 10
     half = 1.2816 * np.sqrt(mean)
-    rules = with_coverage(VOLUME, 0.7, 0.9)
+    rules = replace(VOLUME, coverage=(0.7, 0.9))
     fair = Evaluation(y, days, {"seasonal naive": naive}, low=mean - half, high=mean + half)
     decision = gate(mean, None, fair, rules)
     assert decision.passed, str(decision)
@@ -118,16 +118,6 @@ def test_a_volume_forecast_is_judged_by_wape_and_by_its_coverage():
     assert "coverage" in refused.refusals[0]
     with pytest.raises(DataError, match="both ends"):
         gate(mean, None, Evaluation(y, days, {"seasonal naive": naive}), rules)
-
-
-def test_several_verdicts_make_one_with_names(world):
-    p, evaluation = world
-    good, bad = gate(p, None, evaluation), gate(p[::-1], None, evaluation)
-    both = all_of({"7d": good, "30d": bad})
-    assert not both.passed
-    assert all(line.startswith("30d: ") for line in both.refusals)
-    assert both.numbers["average_precision_7d"] == good.numbers["average_precision"]
-    assert all_of({"7d": good}).passed
 
 
 def test_a_rule_that_stands_in_passes_without_beating_itself(world):

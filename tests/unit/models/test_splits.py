@@ -12,10 +12,7 @@ from hypothesis import strategies as st
 from data.errors import DataError, NotEnoughHistory
 from models.splits import (
     as_of_grid,
-    labelled_grid,
     last_labelled,
-    rolling_cutoffs,
-    split_at,
     time_split,
 )
 
@@ -33,13 +30,9 @@ def test_the_grid_ends_at_the_last_time_and_reaches_back():
 def test_a_label_is_known_when_its_window_is_over():
     assert last_labelled(datetime(2026, 3, 31), 30) == datetime(2026, 3, 1)
     assert last_labelled(datetime(2026, 3, 31), 28, gap_days=2) == datetime(2026, 3, 1)
-    grid = labelled_grid(START, START + DAY * 60, DAY * 7, 30)
-    assert grid[-1] + DAY * 30 == START + DAY * 60
 
 
 def test_missing_history_is_counted_in_days():
-    with pytest.raises(NotEnoughHistory, match=r"10 more days of history are needed"):
-        labelled_grid(START, START + DAY * 20, DAY * 7, 30)
     with pytest.raises(NotEnoughHistory, match="no as-of time between"):
         as_of_grid(START, START - DAY, DAY)
 
@@ -55,9 +48,6 @@ def test_parts_by_hand():
     # 35 days = 5 weeks: the newest time whose label and embargo are over at week 48 is week 43
     assert split.calibration == tuple(WEEKLY[41:44])
     assert split.training == tuple(WEEKLY[:37])
-    assert split.part_of(WEEKLY[0]) == "training"
-    assert split.part_of(WEEKLY[38]) is None
-    assert split.part_of(WEEKLY[43]) == "calibration"
 
 
 def test_a_label_that_ends_where_evaluation_begins_may_train():
@@ -70,7 +60,7 @@ def test_a_label_that_ends_where_evaluation_begins_may_train():
 
 def test_cutoffs_of_a_backtest_need_not_lie_on_the_grid():
     cutoff = WEEKLY[40] + timedelta(hours=5)
-    split = split_at(cutoff, WEEKLY, 14, calibration=2)
+    split = time_split(WEEKLY, 14, calibration=2, evaluation=(cutoff,))
     assert split.evaluation == (cutoff,)
     assert split.calibration == (WEEKLY[37], WEEKLY[38])
     assert split.training[-1] == WEEKLY[35]
@@ -134,17 +124,3 @@ def test_no_label_reaches_into_a_later_part(days, horizon, gap, embargo, calibra
     assert used == sorted(set(used))
     if split.evaluation:
         assert split.evaluation[-1] == max(times)
-
-
-def test_rolling_cutoffs_leave_a_whole_horizon_each():
-    hours = [START + timedelta(hours=hour) for hour in range(100)]
-    cutoffs = rolling_cutoffs(hours, 24, count=3)
-    assert [hours.index(cutoff) for cutoff in cutoffs] == [27, 51, 75]
-    assert rolling_cutoffs(hours, 24, count=2, every=7) == [hours[68], hours[75]]
-
-
-def test_rolling_cutoffs_say_how_many_intervals_are_missing():
-    hours = [START + timedelta(hours=hour) for hour in range(100)]
-    assert len(rolling_cutoffs(hours, 24, count=3, minimum_history=28)) == 3
-    with pytest.raises(NotEnoughHistory, match="need 101 intervals; there are 100, 1 are missing"):
-        rolling_cutoffs(hours, 24, count=3, minimum_history=29)

@@ -195,3 +195,28 @@ def test_outreach_after_a_commit_shows_what_was_decided(company: Path, tmp_path:
         assert shown.data["arms"] == committed.data["arms"]
         assert again.read_bytes() == first.read_bytes()
     assert committed.data["arms"].get("treat")  # else no line had a number to format
+
+
+def test_two_commits_of_one_day_share_its_capacity(company: Path, tmp_path: Path) -> None:
+    for name, value in (("capacity_per_day", 4), ("explore_share", 1.0), ("min_days_between", 0.0)):
+        set_setting(company, f"outreach.{name}", value)
+    first = do("outreach", company, commit=True)
+    moment = first.data["as_of"]
+
+    def selected(result: Result) -> int:
+        arms = result.data["arms"]
+        return int(arms.get("treat", 0) + arms.get("holdout", 0))
+
+    assert selected(first) == 4
+    page = tmp_path / "page.html"
+    second = do("outreach", company, moment + timedelta(hours=6), commit=True, plot=page)
+    assert selected(second) == 0
+    assert "earlier runs of this day selected 4 of its 4" in second.lines
+    assert "nothing is claimed" in page.read_text()
+    # a moment before the newest decisions cannot be committed, whatever is said
+    with pytest.raises(Conflict, match="lies before them"):
+        do("outreach", company, moment + timedelta(hours=3), commit=True, publish=True)
+    next_day = do("outreach", company, moment + timedelta(hours=30), commit=True)
+    assert selected(next_day) == 4
+    with pytest.raises(UsageError, match=r"--plot x.pdf: end the name in one of .png, .svg, .html"):
+        do("outreach", company, plot=Path("x.pdf"))

@@ -8,6 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.settings import Complaint
+from features.complaint import complaint_predicate
+from features.language import count, customer, since_last, total
+from features.orders import OVERDUE
+from features.sources import CUSTOMERS, ORDERS, TICKETS
 from models.risk.model import RiskModel
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
@@ -18,9 +23,17 @@ SMALL = RiskSettings(
     penalties=(10.0, 100.0),
     num_threads=1,
 )
+COMPLAINT = complaint_predicate(Complaint())
+# without roles: no hazards
 CARDS = [
-    {"name": "orders_overdue_now", "source": "orders", "note": "orders past their promised day"},
-    {"name": "tickets_complaint_count_28d", "source": "tickets", "note": ""},
+    {**feature.card(), "role": ""}
+    for feature in (
+        OVERDUE,
+        count(TICKETS, where=COMPLAINT, days=28),
+        since_last(TICKETS, where=COMPLAINT),
+        total(ORDERS, "amount", days=90),
+        customer(CUSTOMERS["region"]),
+    )
 ]
 
 

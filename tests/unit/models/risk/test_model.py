@@ -90,7 +90,7 @@ def test_reasons_gather_columns_of_one_concern(trained: RiskModel, make_world: W
     assert said[0]["value"] == row["orders_overdue_now"].iloc[0]
     assert said[0]["text"] == f"{said[0]['value']:.0f} overdue orders now"
     assert 0 < said[-1]["contribution"] <= said[0]["contribution"] and len(said) <= 3
-    concerns = [concern_of(reason["feature"]) for reason in said]
+    concerns = [concern_of(reason["feature"], trained.cards) for reason in said]
     assert len(set(concerns)) == len(concerns)
 
 

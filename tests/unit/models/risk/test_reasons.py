@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.languages.catalogue import languages
 from data.settings import Settings
 from data.tables import MemoryTables
 from features.compute import compute
 from features.views import default_view
 from models.risk.evidence import evidence, read
-from models.risk.lexicon import WORDS
-from models.risk.reasons import AGE, TENURE, concern_of, reasons
-from models.risk.words import untested
+from models.risk.reasons import AGE, TENURE, reasons
+from models.risk.reasons import concern_of as concern_by
+from models.risk.words import phrase, sentence, untested
 
 T = datetime(2026, 8, 7)
 TABLES = MemoryTables(
@@ -64,9 +65,14 @@ VIEW = default_view(TABLES, Settings())
 SPINE = pd.DataFrame({"customer_id": WHO, "as_of": [T] * len(WHO)})
 FEATURES = compute(VIEW, SPINE, TABLES)
 COLUMNS = list(VIEW.names)
+CARDS = {str(card["name"]): card for card in VIEW.cards()}
 
 
-def told(
+def concern_of(name: str) -> str:
+    return concern_by(name, CARDS)
+
+
+def reasons_if(
     raised: dict[str, float], top: int | None = 3, language: str = "en", **options: Any
 ) -> dict[str, list[dict[str, Any]]]:
     """The reasons of everybody where these concerns' columns contribute so much in all."""
@@ -75,7 +81,7 @@ def told(
     amounts = np.tile(np.array(each), (len(WHO), 1))
     behind = evidence(VIEW, FEATURES, read(VIEW, TABLES), language)
     found = reasons(
-        COLUMNS, {}, FEATURES, amounts, top, language, behind=behind, **options
+        COLUMNS, CARDS, FEATURES, amounts, top, language, behind=behind, **options
     )  # fmt: skip
     return dict(zip(WHO, found, strict=True))
 
@@ -114,7 +120,7 @@ EVERYTHING = {concern_of(name): 0.2 for name in COLUMNS} | {TENURE: 2.0, "buying
 def test_the_first_reason_names_what_one_can_act_on(
     language: str, late: str, errors: str, failed: str, waiting: str
 ) -> None:
-    found = told(EVERYTHING, language=language)
+    found = reasons_if(EVERYTHING, language=language)
     first = {who: said[0]["text"] for who, said in found.items()}
     assert first["waits"] == late
     assert first["met errors"] == errors
@@ -125,59 +131,60 @@ def test_the_first_reason_names_what_one_can_act_on(
 
 
 def test_tenure_is_told_only_where_nothing_else_can_be_acted_on() -> None:
-    found = told(EVERYTHING, 99)
+    found = reasons_if(EVERYTHING, 99)
     little = {untested(age, "en") for age in (2.0, 30.0, 900.0)}
     for who in ("waits", "met errors", "pays", "asked"):
         assert not {reason["text"] for reason in found[who]} & little
         assert not [r for r in found[who] if r["feature"] == AGE]
     assert found["new"][0]["text"] == "customer for 2 days: little is known yet"
-    assert told({TENURE: 2.0})["asked"][0]["text"] == "how long they are a customer"
+    assert reasons_if({TENURE: 2.0})["asked"][0]["text"] == "how long they have been a customer"
 
 
 def test_what_is_not_there_is_one_reason() -> None:
-    found = told({"errors": 0.3, "open_orders": 0.2, TENURE: 0.4})["new"]
+    found = reasons_if({"errors": 0.3, "open_orders": 0.2, TENURE: 0.4})["new"]
     assert [(r["text"], round(r["contribution"], 9)) for r in found] == [
         ("customer for 2 days: little is known yet", 0.9)
     ]
-    for language in WORDS:
-        [quiet] = told({"errors": 0.3}, language=language)["asked"]
+    for language in languages():
+        [quiet] = reasons_if({"errors": 0.3}, language=language)["asked"]
         assert quiet["text"] == untested(900.0, language)
 
 
 def test_what_is_past_is_no_cause_to_act_but_is_told() -> None:
-    found = told({"complaints": 0.5, "payments": 0.1})["pays"]
+    found = reasons_if({"complaints": 0.5, "payments": 0.1})["pays"]
     assert [r["text"] for r in found] == ["1 failed payment on 6 August", "1 complaint so far"]
 
 
 def test_all_that_is_known_of_orders_is_about_the_open_one_where_there_is_no_other() -> None:
-    found = told({"open_orders": -0.5, "buying": 1.0, TENURE: 0.7, "region": 0.1})
+    found = reasons_if({"open_orders": -0.5, "buying": 1.0, TENURE: 0.7, "region": 0.1})
     first = found["waits"][0]
     assert first["text"].startswith("Order A17") and first["contribution"] == pytest.approx(1.2)
     assert [concern_of(r["feature"]) for r in found["asked"]][:2] == ["buying", TENURE]
     # but what lowers the risk never hides an open order that raises it
-    found = told({"open_orders": 0.5, "buying": -1.0})
+    found = reasons_if({"open_orders": 0.5, "buying": -1.0})
     assert found["waits"][0]["contribution"] == pytest.approx(0.5)
 
 
 def test_all_reasons_add_up_to_all_contributions() -> None:
     raised = {**EVERYTHING, "region": -0.7, "late_orders": -0.1}
-    for said in told(raised, None).values():
+    for said in reasons_if(raised, None).values():
         assert sum(r["contribution"] for r in said) == pytest.approx(sum(raised.values()))
 
 
 def test_a_category_that_nothing_was_learned_of_is_said_to_be_new() -> None:
     seen = {"customer_region": ("north", "south")}
-    for language, words in WORDS.items():
-        found = told({"customer_region": 0.2}, language=language, categories=seen)
-        assert found["new"][0]["text"].endswith("mars" + words["new"])
-        assert found["waits"][0]["text"].endswith("north")
+    for language in languages():
+        found = reasons_if({"customer_region": 0.2}, language=language, categories=seen)
+        mars, north = (sentence(CARDS["customer_region"], of, language) for of in ("mars", "north"))
+        assert found["new"][0]["text"] == phrase("new", language).format(text=mars)
+        assert found["waits"][0]["text"] == north
 
 
 def test_without_rows_a_concern_is_true_where_a_feature_of_it_is_not_zero() -> None:
     columns = ["orders_overdue_now", AGE, "customer_region"]
     rows = pd.DataFrame({columns[0]: [2.0, 0.0], AGE: [9.0, 9.0], columns[2]: ["a", "b"]})
     amounts = np.array([[0.1, 0.9, 0.2], [0.1, 0.9, 0.2]])
-    late, new = reasons(columns, {}, rows, amounts, 3)
+    late, new = reasons(columns, CARDS, rows, amounts, 3)
     assert [r["text"] for r in late] == ["2 overdue orders now", "region: a"]
     assert new[0]["text"] == "customer for 9 days: little is known yet"
     assert new[0]["contribution"] == pytest.approx(1.0)

@@ -15,9 +15,9 @@ from models.risk.repeat import (
     ENOUGH,
     RepeatModel,
     concerned,
+    in_words,
     learn_repeat,
     repeat_from_json,
-    told,
 )
 
 START = datetime(2026, 1, 1)
@@ -123,7 +123,7 @@ def test_chances_are_near_the_truth_and_only_for_those_concerned() -> None:
     y = coming[rows].to_numpy()
     assert log_loss(y, chance[rows]) < log_loss(y, np.full(rows.sum(), y.mean()))
     assert model.figures["gain_low"] > 0
-    metrics, [line] = told(model)
+    metrics, [line] = in_words(model)
     assert (
         metrics["repeat_contact_14d_log_loss"] < metrics["repeat_contact_14d_log_loss_of_base_rate"]
     )
@@ -158,7 +158,7 @@ def test_nothing_to_learn_from_is_none() -> None:
     features, came, _ = world(5, 2)
     assert learn_repeat(features, came * np.nan) is None
     assert learn_repeat(features.drop(columns="tickets_open_now"), came) is None
-    assert told(None) == ({}, [])
+    assert in_words(None) == ({}, [])
 
 
 def test_alone_in_a_batch_and_after_json_it_says_the_same() -> None:

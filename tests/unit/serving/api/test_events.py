@@ -139,7 +139,7 @@ def test_a_partial_row_changes_what_it_names(
         assert ask("POST", "/v1/events", json={"customers": [part]}).status_code == 200
         found = row_of("customers", "customer_id", "a")
         assert (found["plan"], found["score"], found["mood"]) == ("gold", 1.5, "good")
-        assert found["email_consent"]
+        assert ask("GET", "/v1/customers/a").json()["consent"]["email_consent"] is True
         assert str(found["signed_up_at"]) == "2025-01-01 00:00:00"
         part = {"customer_id": "a", "plan": "gold", "region": "north"}
     assert found["region"] == "north"
@@ -173,8 +173,11 @@ def test_the_newest_word_on_consent_holds_whichever_door_it_came_by(ask: Ask) ->
     assert consent("a")["email_consent"] is False
     assert ask("PUT", "/v1/customers/a/consent", json={"email_consent": True}).status_code == 200
     assert consent("a")["email_consent"] is True
+    assert ask("PUT", "/v1/customers/a/consent", json={"email_consent": False}).status_code == 200
+    post(region="north")  # a row that says nothing of it takes nothing back
+    assert consent("a")["email_consent"] is False
     assert ask("PUT", "/v1/customers/a/consent", json={"do_not_contact": True}).status_code == 200
-    post(plan="gold")  # a row that says nothing of it takes nothing back
+    post(plan="gold")
     assert consent("a")["do_not_contact"] is True
     post(do_not_contact=True)
     post(do_not_contact=False)

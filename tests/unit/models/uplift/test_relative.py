@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.uplift import measure, uplift
+from models.uplift import Effect, relative_effects, trial_of_treatments, uplift
 
 AS_OF = datetime(2026, 6, 1)
 
@@ -38,31 +38,36 @@ def _past(seed: int, rows: int, treated_rate: float, control_rate: float, p: flo
     return treatments, opened[complained]
 
 
+def measured(treatments: pd.DataFrame, complaints: pd.DataFrame, as_of=AS_OF) -> list[Effect]:
+    tickets = complaints.assign(is_complaint=True)
+    return relative_effects(trial_of_treatments(treatments, tickets, as_of=as_of))
+
+
 def test_the_interval_holds_the_truth_although_propensities_differ() -> None:
     inside = 0
     for seed in range(60):
         treatments, complaints = _past(seed, 4000, 0.07, 0.10, p=0.8)
-        effects = {e.action: e for e in measure(treatments, complaints, as_of=AS_OF)}
+        effects = {e.action: e for e in measured(treatments, complaints)}
         inside += effects["all"].low <= -0.3 <= effects["all"].high
     assert inside >= 52  # 95 % of 60 is 57; 52 is three standard deviations below
 
 
 def test_a_harmful_contact_has_negative_uplift() -> None:
     treatments, complaints = _past(1, 20_000, 0.15, 0.10, p=0.5)
-    effects = measure(treatments, complaints, as_of=AS_OF)
+    effects = measured(treatments, complaints)
     got = uplift(np.array([0.2]), ["check_in"], effects)
     assert got[0] == pytest.approx(-0.1, abs=0.03)
 
 
 def test_little_data_is_shrunk_and_too_little_says_nothing() -> None:
     treatments, complaints = _past(2, 400, 0.05, 0.10, p=0.5)
-    (some, *_) = measure(treatments, complaints, as_of=AS_OF)
+    (some, *_) = measured(treatments, complaints)
     assert abs(some.shrunk) < abs(some.relative)
-    assert measure(treatments.head(60), complaints, as_of=AS_OF) == []
+    assert measured(treatments.head(60), complaints) == []
     assert np.isnan(uplift(np.array([0.2]), [None], [])).all()
 
 
 def test_windows_that_have_not_passed_do_not_count() -> None:
     treatments, complaints = _past(3, 2000, 0.05, 0.10, p=0.5)
     early = AS_OF - timedelta(days=40)
-    assert measure(treatments, complaints, as_of=early) == []
+    assert measured(treatments, complaints, early) == []

@@ -1,0 +1,62 @@
+"""Decisions that chose somebody, treated or held out, out of all that were logged.
+
+A run logs every customer who was considered; caps and capacities ask for the few that were chosen.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from data.store.opening import Store
+from data.store.schema import DECISION_TEXTS
+
+ARMS = ("treat", "holdout")
+
+
+def selected_decisions(
+    store: Store, runs_from: str = "", runs_before: str | None = None
+) -> list[dict[str, Any]]:
+    """The logged decisions of arms ``treat`` and ``holdout``, in order, each with its id; of runs
+    whose id is not less than ``runs_from`` (and less than ``runs_before``), as texts compare."""
+    text = DECISION_TEXTS.c.payload
+    # a coarse filter where the rows are; what a text means is decided below
+    query = (
+        sa.select(text)
+        .where(DECISION_TEXTS.c.run_id >= runs_from)
+        .where(sa.or_(*(text.contains(f'"{arm}"', autoescape=True) for arm in ARMS)))
+        .order_by(DECISION_TEXTS.c.seq)
+    )
+    if runs_before is not None:
+        query = query.where(DECISION_TEXTS.c.run_id < runs_before)
+    with store.reading() as connection:
+        found = [json.loads(row.payload) for row in connection.execute(query)]
+    return [decision for decision in found if decision.get("arm") in ARMS]
+
+
+def decisions_of_runs(
+    store: Store, runs_from: str, runs_before: str, customer_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Every logged entry of runs whose id is in [``runs_from``, ``runs_before``), in order; a
+    customer's if named."""
+    query = (
+        sa.select(DECISION_TEXTS.c.payload)
+        .where(DECISION_TEXTS.c.run_id >= runs_from)
+        .where(DECISION_TEXTS.c.run_id < runs_before)
+        .order_by(DECISION_TEXTS.c.seq)
+    )
+    if customer_id is not None:
+        query = query.where(DECISION_TEXTS.c.customer_id == customer_id)
+    with store.reading() as connection:
+        return [json.loads(row.payload) for row in connection.execute(query)]
+
+
+def newest_run(store: Store, runs_from: str, runs_before: str) -> str | None:
+    """The greatest id of a logged run in [``runs_from``, ``runs_before``); None: there is none."""
+    run = DECISION_TEXTS.c.run_id
+    query = sa.select(sa.func.max(run)).where(run >= runs_from).where(run < runs_before)
+    with store.reading() as connection:
+        found = connection.execute(query).scalar()
+    return None if found is None else str(found)

@@ -1,0 +1,154 @@
+"""What a manager sees of outreach: whom, what, why, worth how much, how sure; value against number.
+
+The curve adds up the expected value of the best contacts, one after another, within no limit but
+consent: where it bends down, further contacts cost more than they avoid. Where nothing was measured
+there is no curve, and the plot says so: nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from data.arrays import Floats
+from data.errors import UsageError
+from data.files import replacing
+from serving.outreach.actions import action_named
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENDINGS = (".png", ".svg", ".html")
+FIRST = 10
+HEADER = ("customer", "what", "by", "why", "worth", "how sure")
+
+
+def check_plot(path: Path | None) -> None:
+    """UsageError for a plot that could not be written, before any work is done."""
+    if path is None:
+        return
+    if path.suffix not in ENDINGS:
+        raise UsageError(f"--plot {path}: end the name in one of {', '.join(ENDINGS)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--plot {path}: the folder {path.parent} does not exist; make it first")
+
+
+def first_rows(
+    frame: pd.DataFrame, scores: pd.DataFrame, currency: str, most: int = FIRST
+) -> list[list[str]]:
+    """The contacts worth most, as cells of ``HEADER``; risks are those of the longest horizon."""
+    days = [c for c in scores.columns if c.startswith("risk_")][-1][5:-1]
+    treated = frame[frame["arm"] == "treat"]
+    first = treated.sort_values(["value", "risk"], ascending=False, na_position="last").head(most)
+    why = reasons_of(scores, first["customer_id"].astype(str).tolist())
+    return [
+        [
+            str(row.customer_id),
+            action_named(row.action).note,
+            str(row.channel),
+            f"{row.risk:.0%} risk in {days} days{': ' if why[str(row.customer_id)] else ''}"
+            f"{why[str(row.customer_id)]}",
+            worth(row.value, currency),
+            certainty(row.value_low, row.value_high, currency),
+        ]
+        for row in first.itertuples()
+    ]
+
+
+def reasons_of(scores: pd.DataFrame, ids: list[str]) -> dict[str, str]:
+    """The first reason of each of these customers, else their topic, else ""."""
+    wanted = scores[scores["customer_id"].astype(str).isin(ids)]
+    found = dict.fromkeys(ids, "")
+    for row in wanted.to_dict("records"):
+        reasons = row.get("reasons")
+        first: Any = reasons[0] if isinstance(reasons, list | np.ndarray) and len(reasons) else None
+        text = first.get("text") if isinstance(first, dict) else first
+        topic = row.get("topic")
+        told = text if isinstance(text, str) else ("" if pd.isna(topic) else str(topic))
+        found[str(row["customer_id"])] = told
+    return found
+
+
+def worth(value: float, currency: str) -> str:
+    """An expected value as money, or that it is not known."""
+    return "not measured" if pd.isna(value) else f"{value:,.2f} {currency}"
+
+
+def certainty(low: float, high: float, currency: str) -> str:
+    """A 95 % interval in words: what it says, and whether it leaves out nothing at all."""
+    if pd.isna(low) or pd.isna(high):
+        return "not measured: drawn to learn"
+    sure = "sure to pay" if low > 0 else ("sure to lose" if high < 0 else "may lose")
+    return f"{low:,.2f} to {high:,.2f}: {sure}"
+
+
+def curve(values: Floats) -> Floats:
+    """The sum of the best k values for k = 0, 1, ...; of those that are known.
+
+    >>> curve(np.array([1.0, np.nan, 3.0, -2.0])).tolist()
+    [0.0, 3.0, 4.0, 2.0]
+    """
+    known = np.sort(values[~np.isnan(values)])[::-1]
+    return np.concatenate([[0.0], np.cumsum(known)])
+
+
+def write_plot(
+    path: Path,
+    values: Floats,
+    contacted: int,
+    currency: str,
+    rows: list[list[str]],
+    lines: list[str],
+) -> None:
+    """The plot as .png or .svg, or a page with it and the table as .html; whole or not at all."""
+    figure = _figure(values, contacted, currency)
+    with replacing(path, mode=None) as staged:
+        if path.suffix == ".html":
+            staged.write_text(_page(figure, rows, lines), "utf-8")
+        else:
+            figure.savefig(staged, format=path.suffix[1:], dpi=120)
+
+
+def _figure(values: Floats, contacted: int, currency: str) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    total = curve(values)
+    axes.set_xlabel("customers contacted, best first")
+    axes.set_ylabel(f"expected value, {currency}")
+    if len(total) == 1:
+        axes.text(0.5, 0.5, "no effect is measured yet: nothing is claimed", ha="center",
+                  transform=axes.transAxes)  # fmt: skip
+        return figure
+    axes.plot(np.arange(len(total)), total)
+    axes.axhline(0, color="grey", linewidth=0.8)
+    best = int(total.argmax())
+    axes.plot(best, total[best], "o", label=f"most: {total[best]:,.0f} at {best:,} contacts")
+    at = min(contacted, len(total) - 1)
+    axes.axvline(at, linestyle="--", label=f"this plan: {contacted:,} contacts")
+    axes.legend()
+    return figure
+
+
+def _page(figure: Figure, rows: list[list[str]], lines: list[str]) -> str:
+    drawing = io.StringIO()
+    figure.savefig(drawing, format="svg")
+    svg = drawing.getvalue()
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEADER)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    told = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Outreach</title>'
+        "<style>body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+        "td,th{text-align:left;padding:.2em .8em .2em 0;vertical-align:top}</style>"
+        f"<h1>Outreach</h1><ul>{told}</ul><h2>Value against number contacted</h2>"
+        f"{svg[svg.index('<svg') :]}<h2>Whom first</h2><table><tr>{head}</tr>{body}</table></html>"
+    )
