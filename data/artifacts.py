@@ -63,6 +63,16 @@ def current(home: Path, kind: str) -> dict[str, Any] | None:
     return found
 
 
+def stamp(home: Path, kind: str) -> tuple[int, ...] | None:
+    """What tells one pointer of a kind from the next without reading it; None where there is none.
+    A pointer is replaced whole, so another one is another file."""
+    try:
+        status = (home / f"{kind}.json").stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def open_kept(home: Path, about: Mapping[str, Any]) -> Path:
     """The file that a pointer names; DamagedFile where it is not what was put there."""
     path = home / str(about["file"])

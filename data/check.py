@@ -128,12 +128,39 @@ def check(workspace: Folder, now: datetime | None = None) -> Report:
         violations += cleaned[name].violations
         violations += unknown_references(name, cleaned)
     violations += derived_sign_ups(cleaned, limit)
+    violations += _set_aside(workspace)
     return Report(
         tuple(violations),
         {key: n for one in cleaned.values() for key, n in one.counts.items()},
         {name: one.rows for name, one in cleaned.items() if one.rows},
         {name: one.quarantined for name, one in cleaned.items() if one.quarantined},
     )
+
+
+def _set_aside(workspace: Folder) -> list[Violation]:
+    """Posted rows that an earlier version accepted and nobody can read, where none that can be read
+    has taken their place since."""
+    from data.store import events_since, has_store, open_store, readable
+
+    if not has_store(workspace):
+        return []
+    with open_store(workspace) as store:
+        events = events_since(store, 0)
+    newest = {(event.table, event.key): event.seq for event in events if event.key}
+    return [
+        Violation(
+            one.event.table,
+            "store.db",
+            one.event.seq,
+            one.column,
+            "set aside",
+            str(one.event.payload.get(one.column))[:60],
+            f"{one.column} is {one.wanted}: post the row again",
+            "warning",
+        )
+        for one in readable(events)[1]
+        if newest.get((one.event.table, one.event.key), one.event.seq) == one.event.seq
+    ]
 
 
 def newest_possible(workspace: Folder, now: datetime | None = None) -> datetime:

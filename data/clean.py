@@ -20,6 +20,7 @@ from data.contract import Column, DType, Table
 from data.engines import literal, quoted
 from data.errors import DataError, did_you_mean
 from data.tables import FALSE_WORDS, TRUE_WORDS
+from data.values import FIRST_YEAR, LARGEST, LAST_YEAR
 
 if TYPE_CHECKING:
     import duckdb
@@ -284,6 +285,14 @@ def _column_rules(contract: Table, spec: Column) -> list[Rule]:
             f"{spec.name} must be {WANTED[spec.dtype]}",
         )
     )
+    if spec.dtype == "timestamp":
+        years = f"after {FIRST_YEAR} and before {LAST_YEAR}"
+        inside = f"{column} BETWEEN '{FIRST_YEAR + 1}-01-01' AND '{LAST_YEAR - 1}-12-31 23:59:59'"
+        fix = f"times lie {years}: leave empty what has not happened"
+        found.append(Rule(spec.name, "year", f"NOT ({inside})", fix))
+    if spec.dtype in ("float", "integer"):
+        fix = f"numbers are nearer to 0 than {LARGEST:g}: correct the value"
+        found.append(Rule(spec.name, "size", f"abs({column}) >= {LARGEST}", fix))
     if spec.minimum is not None:
         found.append(
             Rule(spec.name, "minimum", f"{column} < {spec.minimum}", f"at least {spec.minimum:g}")

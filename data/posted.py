@@ -8,7 +8,7 @@ decide, so that a row which was accepted is never quarantined later.
 >>> for fault in faults(rows, now=datetime(2026, 3, 1)):
 ...     print(fault.column, "-", fault.message)
 chanel - tickets has no column 'chanel'. Did you mean "channel"?
-channel - channel is missing; every posted row of tickets needs it
+channel - channel is missing; a new row of tickets needs it
 >>> rows["tickets"][0] = {"ticket_id": "t", "opened_at": "2026-03-09", "channel": "email"}
 >>> [(fault.row, fault.column) for fault in faults(rows, now=datetime(2026, 3, 1))]
 [(1, 'opened_at')]
@@ -16,10 +16,9 @@ channel - channel is missing; every posted row of tickets needs it
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from data.clean import FOUND, rules, typed
@@ -28,6 +27,9 @@ from data.engines import duckdb_connection, quoted
 from data.errors import did_you_mean
 from data.settings import Engine
 from data.store import text_frame
+from data.values import any_text, as_text
+
+Row = Mapping[str, Any]
 
 MOST = 100
 """Faults that are told at a time."""
@@ -49,11 +51,12 @@ def faults(
     now: datetime,
     attributes: Sequence[str] = (),
     numeric: Sequence[str] = (),
+    complete: Callable[[str, list[Row]], list[Row]] = lambda name, rows: rows,
 ) -> list[Fault]:
     """Everything wrong with posted ``rows`` (lists of objects by table), at most ``MOST``.
 
     ``now``: nothing is born after it (naive UTC). ``attributes``: further columns of customers;
-    those in ``numeric`` hold numbers.
+    those in ``numeric`` hold numbers. ``complete`` gives rows with what earlier versions said.
     """
     found: list[Fault] = []
     for name, posted in rows.items():
@@ -65,7 +68,10 @@ def faults(
         else:
             extra = attributes if name == "customers" else ()
             own = list(_of_types(table(name), posted, extra, numeric))
-            found += own or _of_rules(table(name), posted, now)
+            if not own:
+                whole = complete(name, posted)
+                own = list(_missing(table(name), whole)) or _of_rules(table(name), whole, now)
+            found += own
         if len(found) >= MOST:
             break
     return found[:MOST]
@@ -78,7 +84,6 @@ def _of_types(
     name = contract.name
     own = {column.name: column for column in contract.columns}
     known = (*own, *extra)
-    needed = tuple(dict.fromkeys((*contract.key, *contract.required)))
     for number, row in enumerate(posted, 1):
         if not isinstance(row, dict):
             yield Fault(name, number, None, f"row {number} of {name} is no object")
@@ -89,52 +94,45 @@ def _of_types(
                 yield Fault(name, number, column, told)
             elif value is None:
                 continue
-            elif column in own and (wanted := _wanted(own[column], value)):
+            elif wanted := _wanted(own.get(column), value):
                 yield Fault(name, number, column, f"{column} is {_shown(value)}; send {wanted}")
-            elif column in extra and isinstance(value, list | dict):
-                yield Fault(name, number, column, f"{column} is no single value")
             elif column in numeric and column in extra and not _is_number(value):
                 told = f"{column} is {_shown(value)}; it is a number for all other customers"
                 yield Fault(name, number, column, told)
-        for column in needed:
-            if row.get(column) is None or row[column] == "":
-                told = f"{column} is missing; every posted row of {name} needs it"
-                yield Fault(name, number, column, told)
+        yield from _without(contract, number, row, contract.key)
 
 
-def _wanted(column: Column, value: object) -> str | None:
-    """What the column takes, where ``value`` is not that; None where it is."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if column.dtype == "string":
-        return None if isinstance(value, str) or whole else "text"
-    if column.dtype == "timestamp":
-        return None if isinstance(value, str) and _is_moment(value) else "2026-03-01T10:00:00Z"
-    if column.dtype == "float":
-        return None if _is_number(value) else "a finite number"
-    if column.dtype == "integer":
-        return None if whole else "a whole number"
-    if column.dtype == "bool":
-        return None if isinstance(value, bool) else "true or false"
-    texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
-    return None if texts else "a list of texts"
+def _missing(contract: Table, rows: Sequence[Row]) -> Iterator[Fault]:
+    for number, row in enumerate(rows, 1):
+        yield from _without(contract, number, row, contract.required)
+
+
+def _without(contract: Table, number: int, row: Row, needed: Sequence[str]) -> Iterator[Fault]:
+    for column in needed:
+        if row.get(column) is None or row[column] == "":
+            told = f"{column} is missing; a new row of {contract.name} needs it"
+            yield Fault(contract.name, number, column, told)
+
+
+def _wanted(column: Column | None, value: object) -> str | None:
+    """What the column (None: the company's own) takes, where ``value`` is not that."""
+    try:
+        _ = any_text(value) if column is None else as_text(column, value)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return False
-    return len(text) >= len("2026-03-01")
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, int) and abs(value) >= 10**60:
+        return "a number of more than 60 digits"
+    text = repr(value[:60] if isinstance(value, str) else value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -145,8 +143,8 @@ def _of_rules(contract: Table, posted: Sequence[Mapping[str, Any]], now: datetim
     if not posted:
         return []
     con = duckdb_connection(Engine(threads=1), [])
-    told = [{k: v for k, v in row.items() if k != "recorded_at"} for row in posted]
-    source = events_source(con, contract.name, text_frame(told))
+    rows = [{k: v for k, v in row.items() if k != "recorded_at"} for row in posted]
+    source = events_source(con, contract.name, text_frame(contract, rows))
     relation = source.relation.project(typed(source, contract, (), 0))
     every = [r for r in rules(contract, list(source.types), now) if r.severity == "error"]
     tallies = ", ".join(f"count(*) FILTER ({rule.condition})" for rule in every)

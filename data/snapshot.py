@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
 
-FORMAT = 2
+FORMAT = 3
 KNOWN = "known.parquet"
 KEPT = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
@@ -81,6 +81,12 @@ class Snapshot:
         births = [self.manifest["tables"][n]["newest_birth"] for n in AGE_OF if n in self.names]
         known = [datetime.fromisoformat(birth) for birth in births if birth]
         return max(known) if known else None
+
+    @property
+    def newest_posted(self) -> datetime | None:
+        """The newest birth of posted orders, usage, tickets and volumes (naive UTC), or None."""
+        newest = self.manifest.get("newest_posted")
+        return datetime.fromisoformat(newest) if newest else None
 
     @property
     def quarantined(self) -> Mapping[str, int]:
@@ -308,10 +314,18 @@ def _fill(
         "attributes": list(cleaned["customers"].attributes),
         "tables": entries,
         "quarantined": {n: one.quarantined for n, one in cleaned.items() if one.quarantined},
+        "newest_posted": _newest_posted(posted),
         "valid_until": min(until).isoformat() if until else None,
     }
     text = json.dumps({**manifest, "seal": _seal(manifest)}, indent=1)
     write_whole(staged / "manifest.json", text.encode())
+
+
+def _newest_posted(posted: Mapping[str, pd.DataFrame]) -> str | None:
+    births = {name: TABLES[name].birth or "ds" for name in AGE_OF if name in posted}
+    newest = [posted[name][birth].dropna().max() for name, birth in births.items()]
+    known = [text for text in newest if isinstance(text, str)]  # all in UTC, so in order as text
+    return max(known).removesuffix("+00:00") if known else None
 
 
 def _write_known(file: Path, told: Sequence[tuple[str, datetime, str]]) -> None:

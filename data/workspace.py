@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -33,28 +34,56 @@ from data.files import replacing, write_whole
 from data.folder import STATE, Folder
 from data.settings import FILE, Settings, commented_toml, load_settings
 
+if TYPE_CHECKING:
+    from data.snapshot import Snapshot
+
 
 @dataclass(frozen=True)
 class Workspace(Folder):
     """An opened workspace; its settings are those read when it was opened."""
 
     def default_as_of(self) -> datetime:
-        """``[data] complete_to``, else the last local midnight not after the newest birth.
+        """``[data] complete_to``, or the last local midnight not after the newest birth.
 
         The newest birth is that of orders, usage, tickets and volumes, rows that break the
-        contract left out; naive UTC. DataError if there is none.
+        contract left out; naive UTC. With ``complete_to`` only rows posted since can lead further.
+        DataError if there is none.
         """
-        if self.settings.data.complete_to is not None:
-            return self.settings.data.complete_to
+        complete_to = self.settings.data.complete_to
+        if complete_to is not None and not _has_events(self):
+            return complete_to
         from data.snapshot import take
 
-        newest = take(self).newest_birth
+        newest = complete_until(self, take(self))
         if newest is None:
             raise DataError(
                 "orders, usage, tickets and volumes have no rows, so there is no moment to look "
                 f"from. Put tables into {self.tables_dir}, or give --as-of"
             )
-        return last_midnight(newest, self.settings.company.time_zone)
+        return newest
+
+
+def complete_until(workspace: Folder, snapshot: Snapshot) -> datetime | None:
+    """The moment up to which a snapshot of the workspace is complete, None without any history.
+
+    Tables are complete to ``[data] complete_to``; a company that goes on by posting rows is
+    complete to the last local midnight before the newest of them.
+    """
+    complete_to, zone = workspace.settings.data.complete_to, workspace.settings.company.time_zone
+    newest = snapshot.newest_birth if complete_to is None else snapshot.newest_posted
+    if newest is None:
+        return complete_to
+    midnight = last_midnight(newest, zone)
+    return midnight if complete_to is None else max(complete_to, midnight)
+
+
+def _has_events(workspace: Folder) -> bool:
+    from data.store import events_since, has_store, open_store
+
+    if not has_store(workspace):
+        return False
+    with open_store(workspace) as store:
+        return bool(events_since(store, 0, limit=1))
 
 
 def last_midnight(moment: datetime, time_zone: str) -> datetime:

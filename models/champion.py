@@ -28,7 +28,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from data.artifacts import current, point
+from data.artifacts import current, point, stamp
 from data.errors import DamagedFile, NotEnoughHistory
 from models.bundle import Bundle, Manifest, copy_bundle, read_bundle, trial_load, verify
 from models.sealed import holds
@@ -91,6 +91,11 @@ def champion(state_dir: Path, kind: str) -> Champion | None:
             f"{home / POINTER}: is not a champion's pointer ({error}); run "
             "`presage models rollback` or `presage train`"
         ) from error
+
+
+def champion_stamp(state_dir: Path, kind: str) -> tuple[int, ...] | None:
+    """Another value once another model is at work; None where there is none."""
+    return stamp(models_folder(state_dir, kind), KIND)
 
 
 def champion_bundle(state_dir: Path, kind: str) -> Bundle:

@@ -7,7 +7,6 @@ process that is not up in time, or ends by itself, is told by name with the last
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -20,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.children import end_with_parent
 from data.errors import PresageError, UsageError
 from data.settings import child_environment
 
@@ -29,8 +29,8 @@ SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """What -P says, for the processes that these processes start."""
 PACKAGES = Path(__file__).parents[1]
 """The folder of our packages."""
-PARENT_DEATH_SIGNAL = 1
-"""PR_SET_PDEATHSIG of prctl(2)."""
+LOG_BYTES = 10 * 2**20
+"""A log that has grown past this is set aside when its process starts again."""
 
 
 def python(module: str, *arguments: str) -> list[str]:
@@ -48,6 +48,7 @@ class Process:
     log: Path
     url: str | None
     up: bool = False
+    log_start: int = 0
 
     def answers(self) -> bool:
         """Whether it is up by now."""
@@ -61,7 +62,8 @@ class Process:
 
     def last_words(self) -> str:
         """The last line of its log that says something."""
-        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        text = self.log.read_bytes()[self.log_start :] if self.log.exists() else b""
+        lines = text.decode("utf-8", "replace").splitlines()
         return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
 
     def stop(self) -> None:
@@ -86,7 +88,10 @@ def start(
 ) -> Process:
     """Start a process in a group of its own, so that Ctrl-C reaches us alone and we stop it."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as out:
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_name(log.name + ".1"))
+    with log.open("ab") as out:  # what a crash left in it is still wanted
+        start_at = out.tell()
         popen = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
@@ -95,9 +100,9 @@ def start(
             env=child_environment({**(environ or {}), **SAFE_PATH}),
             cwd=folder,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=end_with_parent,
         )
-    return Process(name, popen, log, url)
+    return Process(name, popen, log, url, log_start=start_at)
 
 
 def watch(
@@ -171,8 +176,3 @@ def free_port(host: str, port: int) -> int:
                 "choose another port"
             ) from None
         return int(probe.getsockname()[1])
-
-
-def _die_with_parent() -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)

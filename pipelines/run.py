@@ -20,7 +20,7 @@ from data.errors import DamagedFile, UsageError
 from data.settings import Settings
 from data.snapshot import Snapshot, take
 from data.store import has_store, open_store, registry_history
-from data.workspace import Workspace, last_midnight
+from data.workspace import Workspace, complete_until
 from models.champion import MOVES, Champion, champion, champion_at
 from pipelines.console import Progress, say
 from serving.published import Kind, Published, newest, pointer
@@ -174,11 +174,9 @@ def newest_as_of(workspace: Workspace, snapshot: Snapshot, otherwise: datetime |
 
     DataError where there is neither.
     """
-    complete_to, newest = workspace.settings.data.complete_to, snapshot.newest_birth
-    if complete_to is not None:
-        return complete_to
+    newest = complete_until(workspace, snapshot)
     if newest is not None:
-        return last_midnight(newest, workspace.settings.company.time_zone)
+        return newest
     return workspace.default_as_of() if otherwise is None else otherwise
 
 

@@ -1,62 +1,63 @@
 """Predictions between two nights: as published, and for customers with news as of now.
 
-Everybody's published score stands until the next one. A customer about whom something was posted
-since is scored again at the moment they are asked for, from the published snapshot and all posted
-events, by the same ``Predictor``; a score of the whole company at that moment would give the same
-bits. Whoever is in neither is unknown.
+Everybody's published score stands until the next one, and is answered from memory. A customer about
+whom something was posted since is scored again at the moment they are asked for, from the published
+snapshot and all posted events, by the same ``Predictor``; a score of the whole company at that
+moment would give the same bits. Whoever is in neither is unknown.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from data.clock import Clock
 from data.errors import NotEnoughHistory
 from data.overlay import WithEvents
 from data.snapshot import Snapshot, open_snapshot, take
-from data.store import Event, Store, event_frames, events_since
+from data.store import (
+    Store,
+    event_frames,
+    events_since,
+    readable,
+)
+from data.tables import Tables
 from data.workspace import Workspace
 from features.asof import as_of_view
 from features.history import History
 from features.spine import customers_at
-from models.champion import Champion, champion
+from models.champion import champion_stamp
+from serving.night import Night, Scores, usable_model
 from serving.of_customers import OfCustomers
 from serving.outreach.actions import action_for
-from serving.predictor import REPEAT, Predictor, now_spine
-from serving.published import Kind, Published, newest, pointer
+from serving.own_rows import OwnRows
+from serving.predictor import REPEAT, now_spine
+from serving.published import Kind, Published, newest, pointer_stamp
+
+log = logging.getLogger("presage.api")
 
 LIFETIME = timedelta(hours=36)
 """A published score is stale when the next night's is half a day late."""
-
-
-@dataclass
-class Night:
-    """What was published: scores by customer, the model at work, the snapshot they were made from.
-
-    ``superseded``: another model was promoted since. Then everybody asked about is scored again by
-    that one, as of the same moment; ``again`` keeps these scores.
-    """
-
-    published: Published
-    rows: dict[str, dict[str, Any]]
-    predictor: Predictor
-    snapshot: Snapshot
-    at_work: Champion
-    superseded: bool
-    again: dict[str, dict[str, Any]] = field(default_factory=dict)
+FRESH = timedelta(minutes=15)
+"""So long a score made between two nights stands, unless something else is posted."""
 
 
 @dataclass
 class Live:
-    """The service's memory. Thread-safe; every call looks for what was published or posted."""
+    """The service's memory. Thread-safe; every call looks for what was published or posted.
+
+    What is read anew is read under the lock, and put in place whole; who is answered from what is
+    there waits for nobody.
+    """
 
     workspace: Workspace
     store: Store
@@ -64,97 +65,149 @@ class Live:
     published: dict[Kind, Published] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _night: Night | None = None
+    _stamps: tuple[Any, ...] = ()
     _unscored: Snapshot | None = None
+    _changes: int | None = None
     _seq: int = 0
     _news: dict[str, datetime] = field(default_factory=dict)
-    _owners: dict[str, str] = field(default_factory=dict)
+    _own: OwnRows | None = None
+    _own_seq: int = 0
     _tables: WithEvents | None = None
+    _tables_seq: int = 0
     _history: History | None = None
+    _history_seq: int = -1
 
     def night(self) -> Night:
         """The newest published scores and the model at work, read again when either has changed.
 
         Raises NotEnoughHistory where nothing was published yet.
         """
+        stamps, night = self._pointers(), self._night
+        if night is not None and stamps == self._stamps:
+            return night
         with self._lock:
-            told = pointer(self.workspace.state_dir, "scores")
-            if told is None:
+            if stamps[0] is None:
                 raise NotEnoughHistory("nothing is published yet; run `presage score`")
             night = self._night
-            if night is None or night.published.about["sha256"] != told["sha256"]:
-                self._night = self._read_night()
-                self._tables = self._history = None
-            elif champion(self.workspace.state_dir, "risk") != night.at_work:
-                self._night = self._with_model(night.published, night.rows, night.snapshot)
-                self._history = None  # another model may read other columns
-            assert self._night is not None
-            return self._night
+            if night is None or stamps[0] != self._stamps[0]:
+                night = self._read_night()
+                self._forget_rows()
+            elif stamps[1] != self._stamps[1]:
+                night = self._with_model(night.published, night.rows, night.snapshot, night)
+                self._forget_history()  # another model may read other columns
+            self._night, self._stamps = night, stamps
+            return night
 
     def _read_night(self) -> Night:
         published = newest(self.workspace.state_dir, "scores")
         assert published is not None
         place = self.workspace.state_dir / "snapshots" / published.about["snapshot"]
         snapshot = open_snapshot(place) if place.exists() else take(self.workspace)
-        rows = {row["customer_id"]: row for row in published.frame.to_dict("records")}
-        return self._with_model(published, rows, snapshot)
+        return self._with_model(published, Scores(published.frame), snapshot, self._night)
 
     def _with_model(
-        self, published: Published, rows: dict[str, dict[str, Any]], snapshot: Snapshot
+        self,
+        published: Published,
+        rows: Mapping[str, dict[str, Any]],
+        snapshot: Snapshot,
+        before: Night | None,
     ) -> Night:
-        at_work = champion(self.workspace.state_dir, "risk")
-        if at_work is None:
-            raise NotEnoughHistory("no risk model has been promoted yet; run `presage train` first")
-        predictor = Predictor.of_bundle(at_work.folder, at_work.model_version)
+        at_work, predictor = usable_model(self.workspace, self.store, self.clock, before)
         about = published.about
         # a past moment may be published, scored by the model of then: that one stands
-        superseded = about.get("model_version") != at_work.model_version and (
-            at_work.promoted_at > datetime.fromisoformat(about["published_at"])
+        superseded = about.get("model_version") != predictor.model_version and (
+            at_work is None or at_work.promoted_at > datetime.fromisoformat(about["published_at"])
         )
         return Night(published, rows, predictor, snapshot, at_work, superseded)
+
+    def _forget_rows(self) -> None:
+        self._own = self._tables = None
+        self._forget_history()
+
+    def _forget_history(self) -> None:
+        self._history, self._history_seq = None, -1
 
     def snapshot(self) -> Snapshot:
         """The snapshot that was scored; where nothing is published yet, the tables as they are."""
         with self._lock:
-            if pointer(self.workspace.state_dir, "scores") is None:
+            if pointer_stamp(self.workspace.state_dir, "scores") is None:
                 if self._unscored is None or not self._unscored.path.exists():
-                    self._unscored, self._tables = take(self.workspace), None
+                    self._unscored = take(self.workspace)
+                    self._forget_rows()
                 return self._unscored
             night = self.night()
             if not night.snapshot.path.exists():  # cleared away since: read what there is anew
                 night = self._night = self._read_night()
-                self._tables = self._history = None
+                self._forget_rows()
             return night.snapshot
 
     def tables(self) -> WithEvents:
         """That snapshot with every event posted so far."""
         with self._lock:
             snapshot = self.snapshot()
-            events = events_since(self.store, self._seq)
-            if events or self._tables is None:
-                self._take_in(events)
+            self.take_in()
+            if self._tables is None or self._tables_seq < self._seq:
                 os.utime(snapshot.path)  # the ones used last are kept
                 self._tables = WithEvents(snapshot, event_frames(self.store))
-                self._history = None
+                self._tables_seq = self._seq
             return self._tables
 
-    def _take_in(self, events: Sequence[Event]) -> None:
-        """Remember whom each event is about; an item of an order is about the order's customer."""
-        ordered = {e.key[0]: e.customer_id for e in events if e.table == "orders"}
-        self._owners |= {order: owner for order, owner in ordered.items() if owner is not None}
-        for event in events:
-            self._seq = event.seq
-            owner = event.customer_id
-            if event.table == "order_items":
-                owner = self._owner_of_order(event.key[0])
-            if owner is not None:
-                self._news[owner] = event.recorded_at
+    def rows_of(self, customer_ids: Sequence[str]) -> Tables:
+        """The same, with the rows of these customers only."""
+        with self._lock:
+            self.take_in()
+            rows = self._rows()
+        return rows.of(set(customer_ids))
 
-    def _owner_of_order(self, order_id: str) -> str | None:
-        if order_id not in self._owners:
-            orders = self.snapshot().frame("orders", ["order_id", "customer_id"])
-            known = dict(zip(orders["order_id"], orders["customer_id"], strict=True))
-            self._owners = {**known, **self._owners}
-        return self._owners.get(order_id)
+    def newest_rows(
+        self, name: str, rows: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[str, str], dict[str, Any]]:
+        """The newest version in the snapshot of each of these rows of a table, by table and key."""
+        with self._lock:
+            return self._rows().newest(name, rows)
+
+    def take_in(self) -> None:
+        """Know of everything posted so far: whom it is about, and the rows."""
+        changes = self.store.changes()
+        if changes is not None and changes == self._changes:
+            return
+        with self._lock:
+            rows = self._rows()
+            events = events_since(self.store, self._seq)
+            keys: dict[str, set[str]] = {}
+            for event in events:
+                if event.key:
+                    keys.setdefault(event.table, set()).add(event.key[0])
+            owners = {name: rows.owners(name, of) for name, of in keys.items()}
+            ordered = {e.key[0]: e.customer_id for e in events if e.table == "orders"}
+            for event in events:
+                concerned = set(owners[event.table][event.key[0]]) if event.key else set()
+                concerned.add(event.customer_id or "")
+                if event.table == "order_items":  # or the order came together with its items
+                    concerned.add(ordered.get(event.key[0]) or "")
+                for customer in concerned - {""}:
+                    self._news[customer] = event.recorded_at
+            self._seq = max([self._seq, *(event.seq for event in events)])
+            self._rows()
+            self._changes = changes
+
+    def _rows(self) -> OwnRows:
+        """The snapshot's rows with those posted up to ``_seq``."""
+        snapshot = self.snapshot()
+        if self._own is None:
+            self._own, self._own_seq = OwnRows(snapshot), 0
+        if self._own_seq < self._seq:
+            events = [e for e in events_since(self.store, self._own_seq) if e.seq <= self._seq]
+            rows, aside = readable(events)
+            for one in aside:
+                log.warning(
+                    "event %s of %s is set aside: %s must be %s; post the row again",
+                    one.event.seq, one.event.table, one.column, one.wanted,
+                )  # fmt: skip
+            self._own.extend(rows)
+            os.utime(snapshot.path)  # the ones used last are kept
+            self._own_seq = self._seq
+        return self._own
 
     def predict(
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
@@ -163,22 +216,19 @@ class Live:
 
         ``horizons`` in days, None for all that the model has; UsageError for one it has not.
         """
-        with self._lock:
-            night = self.night()
-            days = night.predictor.check_horizons(horizons)
-            tables = self.tables()
-            as_of = night.published.as_of
-            fresh = [
-                i
-                for i in dict.fromkeys(customer_ids)
-                if i not in night.rows or self._news.get(i, as_of) > as_of
-            ]
-            scored = self._score_now(fresh, tables, night) if fresh else {}
-            if night.superseded:
-                scored |= self._score_again([i for i in customer_ids if i not in scored], night)
-            rows = [scored[i] if i in scored else night.rows[i] for i in customer_ids]
-            absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
-            left = self._were_customers(absent, tables) if absent else frozenset()
+        return self._items(customer_ids, horizons, *self._scored_now(customer_ids))
+
+    def _items(
+        self,
+        customer_ids: Sequence[str],
+        horizons: Sequence[int] | None,
+        night: Night,
+        scored: Mapping[str, dict[str, Any] | None],
+    ) -> list[dict[str, Any]]:
+        days = night.predictor.check_horizons(horizons)
+        rows = [scored[i] if i in scored else night.rows[i] for i in customer_ids]
+        absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
+        left = self._were_customers(absent) if absent else frozenset()
         return [
             {"customer_id": i, "status": "closed" if i in left else "unknown"}
             if row is None
@@ -186,48 +236,127 @@ class Live:
             for i, row in zip(customer_ids, rows, strict=True)
         ]
 
-    def warm(self) -> None:
-        """Read everything that the first prediction needs; NotEnoughHistory without scores."""
-        with self._lock:
-            night = self.night()
-            self._read_history(night, self.tables())
+    def encoded(
+        self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
+    ) -> list[Any]:
+        """``predict``, each item ready to be put into JSON; published ones are kept as such."""
+        if horizons is not None:
+            return self.predict(customer_ids, horizons)
+        night, scored = self._scored_now(customer_ids)
+        if scored:
+            return self._items(customer_ids, None, night, scored)
+        stale = self.clock.now() > night.published.as_of + LIFETIME
+        missing = [i for i in dict.fromkeys(customer_ids) if (i, stale) not in night.items]
+        days = night.predictor.check_horizons(None)
+        for i in missing:
+            item = msgspec.json.encode(self._item(i, night.rows[i], days))
+            night.items[i, stale] = msgspec.Raw(item)
+        return [night.items[i, stale] for i in customer_ids]
 
-    def _read_history(self, night: Night, tables: WithEvents) -> History:
-        if self._history is None:
-            self._history = night.predictor.history(tables)
-        return self._history
+    def remembered(self, customer_ids: Sequence[str]) -> list[Any] | None:
+        """``encoded`` without waiting for anything: None where an answer is not at hand, or
+        something was published, promoted or posted since."""
+        night, changes = self._night, self.store.changes()
+        if night is None or night.superseded or changes is None or changes != self._changes:
+            return None
+        if self._stamps != self._pointers():
+            return None
+        as_of = night.published.as_of
+        stale = self.clock.now() > as_of + LIFETIME
+        if any(self._news.get(i, as_of) > as_of for i in customer_ids):
+            return None
+        items = [night.items.get((i, stale)) for i in customer_ids]
+        return None if None in items else items
+
+    def _pointers(self) -> tuple[Any, ...]:
+        """Another value once other scores are published, or another model is at work."""
+        state = self.workspace.state_dir
+        return pointer_stamp(state, "scores"), champion_stamp(state, "risk")
+
+    def warm(self) -> None:
+        """Score somebody as of now, as every prediction with news is; once a night and model.
+
+        NotEnoughHistory without scores.
+        """
+        night = self.night()
+        if not night.warm:
+            self.take_in()
+            someone = next(iter(night.rows), None)
+            if someone is not None:
+                self._scored([someone], self.clock.now(), night)
+            night.warm = True
+
+    def _scored_now(
+        self, customer_ids: Sequence[str]
+    ) -> tuple[Night, dict[str, dict[str, Any] | None]]:
+        """The night, and the rows of those asked for whose published row is not what holds."""
+        now = self.clock.now()
+        night = self.night()
+        self.take_in()
+        as_of, news = night.published.as_of, self._news
+        scored: dict[str, dict[str, Any] | None] = {}
+        unscored = []
+        for i in dict.fromkeys(customer_ids):
+            if i in night.rows and news.get(i, as_of) <= as_of:
+                continue
+            row = night.fresh.get(i)
+            if row is not None and row["as_of"] > max(news[i], now - FRESH):
+                scored[i] = row
+            else:
+                unscored.append(i)
+        if unscored:
+            anew = self._score_now(unscored, now, night)
+            night.fresh |= {i: row for i, row in anew.items() if row is not None}
+            scored |= anew
+        mixed = any(scored.values()) and (
+            night.published.about.get("model_version") != night.predictor.model_version
+        )
+        if night.superseded or mixed:  # one answer speaks of one model
+            scored |= self._score_again([i for i in customer_ids if i not in scored], night)
+        return night, scored
 
     def _score_now(
-        self, customer_ids: list[str], tables: WithEvents, night: Night
+        self, customer_ids: list[str], now: datetime, night: Night
     ) -> dict[str, dict[str, Any] | None]:
         """Scores as of now; None for those who are no customers (now)."""
         found: dict[str, dict[str, Any] | None] = dict.fromkeys(customer_ids)
         known = [i for i in customer_ids if i in self._news or i in night.rows]
         if not known:
             return found
-        now = self.clock.now()
-        here = customers_at(OfCustomers(tables, frozenset(known)), [now])["customer_id"].tolist()
+        own = OfCustomers(self.rows_of(known), frozenset(known))
+        here = customers_at(own, [now])["customer_id"].tolist()
         if here:
-            found |= self._scored(here, now, tables, night)
+            found |= self._scored(here, now, night)
         return found
 
     def _score_again(self, customer_ids: list[str], night: Night) -> dict[str, dict[str, Any]]:
         """Published customers as of the published moment, by the model promoted since."""
         missing = [i for i in dict.fromkeys(customer_ids) if i not in night.again]
         if missing:
-            night.again |= self._scored(missing, night.published.as_of, self.tables(), night)
+            night.again |= self._scored(missing, night.published.as_of, night)
         return {i: night.again[i] for i in customer_ids}
 
     def _scored(
-        self, customer_ids: list[str], moment: datetime, tables: WithEvents, night: Night
+        self, customer_ids: list[str], moment: datetime, night: Night
     ) -> dict[str, dict[str, Any]]:
         frame = night.predictor.score(
             now_spine(customer_ids, moment),
-            self._read_history(night, tables),
+            self._history_for(customer_ids, night),
             language=self.workspace.settings.risk.reasons_language,
             time_zone=self.workspace.settings.company.time_zone,
         )
         return {row["customer_id"]: row for row in frame.to_dict("records")}
+
+    def _history_for(self, customer_ids: list[str], night: Night) -> History:
+        """These customers' rows; everybody's, where scores count rows of others too."""
+        if night.predictor.reads_own_rows:
+            return night.predictor.history(self.rows_of(customer_ids))
+        with self._lock:
+            tables = self.tables()
+            if self._history is None or self._history_seq < self._tables_seq:
+                self._history = night.predictor.history(tables)
+                self._history_seq = self._tables_seq
+            return self._history
 
     def _item(
         self, customer_id: str, row: dict[str, Any], horizons: Sequence[int]
@@ -250,8 +379,9 @@ class Live:
             REPEAT: _number(row.get(REPEAT)),
         }
 
-    def _were_customers(self, ids: set[str], tables: WithEvents) -> frozenset[str]:
+    def _were_customers(self, ids: set[str]) -> frozenset[str]:
         """Those of ``ids`` who are known, and closed."""
+        tables = self.rows_of(sorted(ids))
         if not tables.has("customers"):
             return frozenset()
         own = OfCustomers(tables, frozenset(ids))

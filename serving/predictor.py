@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.contract import table
 from data.errors import DamagedFile, NotEnoughHistory, UsageError
 from data.languages.catalogue import language_of
 from data.tables import Tables
 from features.compute import compute
+from features.expression import Column
 from features.history import History
 from features.messages import WithTexts
 from features.spec import FeatureView
@@ -80,6 +82,16 @@ class Predictor:
         if not all("wording" in card for card in model.cards.values()):
             model = replace(model, cards=cards_of(view.cards(), model.encoder.columns))
         return cls(model, view, model_version, text)
+
+    @property
+    def reads_own_rows(self) -> bool:
+        """Whether a customer's score follows from their own rows and tables without customers."""
+        terms = [term for feature in self.view.features for term in feature.node.terms()]
+        return not any(term.joints for term in terms) and all(
+            (isinstance(term.key, Column) and term.key.name == "customer_id")
+            or (term.key is None and not any(map(about_customers, term.source.tables)))
+            for term in terms
+        )
 
     def reads(self, tables: Tables) -> Tables:
         """The tables as the model's features see them."""
@@ -151,6 +163,11 @@ class Predictor:
     def check_horizons(self, horizons: Sequence[int] | None) -> tuple[int, ...]:
         """The horizons asked for; UsageError for one that the model was not trained on."""
         return check_horizons(self.model.horizons, horizons)
+
+
+def about_customers(name: str) -> bool:
+    """Whether the rows of a table are about customers, of themselves or through their order."""
+    return name == "order_items" or "customer_id" in table(name).names
 
 
 def check_horizons(has: Sequence[int], wanted: Sequence[int] | None) -> tuple[int, ...]:

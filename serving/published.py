@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from data.artifacts import current, history, open_kept, point, prune, put
+from data.artifacts import current, history, open_kept, point, prune, put, stamp
 from data.errors import DamagedFile
 
 Kind = Literal["scores", "forecast", "parts", "change", "accuracy", "actuals", "staffing"]
@@ -72,6 +72,11 @@ def pointer(state_dir: Path, kind: Kind) -> dict[str, Any] | None:
         return current(_home(state_dir), kind)
     except DamagedFile as damaged:
         raise DamagedFile(f"{damaged}; {_remedy(kind)}") from None
+
+
+def pointer_stamp(state_dir: Path, kind: Kind) -> tuple[int, ...] | None:
+    """Another value once another result of that kind is the newest; None if there is none."""
+    return stamp(_home(state_dir), kind)
 
 
 def newest(state_dir: Path, kind: Kind) -> Published | None:

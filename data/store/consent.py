@@ -15,6 +15,8 @@ from data.store.schema import CONSENT
 CHUNK = 400
 CONTACT, EVERY_CHANNEL = "contact", "all"
 """Words on being contacted at all (refusing it is ``do_not_contact``), and on every channel."""
+CONSENTS = ("email_consent", "sms_consent", "phone_consent", "do_not_contact")
+"""The columns of customers that speak about consent."""
 
 
 def put_consent(

@@ -6,23 +6,27 @@ under the same key is a new version, recorded when it was posted.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from data.contract import TABLES, table
-from data.errors import Conflict, DataError
+from data.contract import TABLES, Table, table
+from data.errors import DataError
+from data.store.consent import CONSENTS
 from data.store.opening import Store
-from data.store.schema import EVENTS, IDEMPOTENCY
+from data.store.schema import EVENTS
+from data.values import Unreadable, row_as_text
 
 CHUNK = 400
+SAID_ONCE = frozenset({"deleted", *CONSENTS})
+"""Columns that speak for their own moment: no later version repeats them."""
 
 
 @dataclass(frozen=True)
@@ -51,37 +55,48 @@ class Event:
     recorded_at: datetime
 
 
+Known = Mapping[tuple[str, str], Mapping[str, Any]]
+"""Rows as they are known outside the store, by table and ``row_key``."""
+
+
 def append_events(
-    store: Store, rows: Mapping[str, Sequence[Mapping[str, Any]]], now: datetime
+    store: Store,
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    now: datetime,
+    known: Known = MappingProxyType({}),
 ) -> Appended:
     """Store rows by table, all or none; durable when this returns.
 
-    DataError for an unknown table or a row without its key. ``recorded_at`` of the rows is
-    ``now``, whatever they say.
+    A row changes what it names: the rest is as in the newest version that was posted, or else in
+    ``known``; null clears. What was said about consent is not said again by a row that does not
+    name it. ``recorded_at`` is ``now``, whatever rows say.
+    DataError for an unknown table or a row without its key.
     """
-    new = []
-    for name, found in rows.items():
-        for number, row in enumerate(found, 1):
-            payload = {k: v for k, v in row.items() if k != "recorded_at" and v is not None}
-            new.append((name, _key(name, number, payload), payload))
+    new = [
+        (name, row_key(name, number, row), row)
+        for name, found in rows.items()
+        for number, row in enumerate(found, 1)
+    ]
     with store.writing() as connection:
         newest = _newest_payloads(connection, new)
         values: list[dict[str, Any]] = []
         taken: Counter[str] = Counter()
         repeated: Counter[str] = Counter()
-        for name, key, payload in new:
-            text = _canonical(payload)
-            if newest.get((name, key)) == text:
+        for name, key, row in new:
+            text = newest.get((name, key))
+            before = known.get((name, key), {}) if text is None else json.loads(text)
+            payload = _completed(row, before)
+            if text == _canonical(payload):
                 repeated[name] += 1
                 continue
             taken[name] += 1
-            newest[name, key] = text
+            newest[name, key] = _canonical(payload)
             values.append(
                 {
                     "table_name": name,
                     "key": key,
                     "customer_id": _customer(payload),
-                    "payload": text,
+                    "payload": newest[name, key],
                     "recorded_at": now,
                 }
             )
@@ -89,6 +104,29 @@ def append_events(
             connection.execute(sa.insert(EVENTS), values)
         last = connection.execute(sa.select(sa.func.max(EVENTS.c.seq))).scalar() or 0
     return Appended(len(values), repeated.total(), int(last), taken, repeated)
+
+
+def completed_rows(
+    store: Store, name: str, rows: Sequence[Mapping[str, Any]], known: Known
+) -> list[dict[str, Any]]:
+    """Rows of a table as ``append_events`` would keep them now."""
+    new = [(name, row_key(name, number, row), row) for number, row in enumerate(rows, 1)]
+    with store.reading() as connection:
+        newest = _newest_payloads(connection, new)
+    out = []
+    for _, key, row in new:
+        text = newest.get((name, key))
+        payload = _completed(row, known.get((name, key), {}) if text is None else json.loads(text))
+        newest[name, key] = _canonical(payload)
+        out.append(payload)
+    return out
+
+
+def _completed(row: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with what the version before it said; of a deleted one nothing is left."""
+    kept = {} if before.get("deleted") else before
+    merged = {**{k: v for k, v in kept.items() if k not in SAID_ONCE}, **row}
+    return {k: v for k, v in merged.items() if k != "recorded_at" and v is not None}
 
 
 def events_since(store: Store, seq: int, limit: int | None = None) -> list[Event]:
@@ -117,59 +155,53 @@ def customer_rows_in(
     return found
 
 
+@dataclass(frozen=True)
+class SetAside:
+    """An event that an earlier version accepted and nobody can read: its column, what that takes.
+
+    It is left out of every table, alone; the same row posted right takes its place.
+    """
+
+    event: Event
+    column: str
+    wanted: str
+
+
+def readable(events: Iterable[Event]) -> tuple[dict[str, list[dict[str, str]]], list[SetAside]]:
+    """The events' rows as text by table, in the order they came, and those set aside."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    aside: list[SetAside] = []
+    for event in events:
+        try:
+            line = row_as_text(table(event.table), event.payload)
+        except Unreadable as error:
+            aside.append(SetAside(event, error.column, error.wanted))
+            continue
+        line["recorded_at"] = event.recorded_at.isoformat()
+        rows.setdefault(event.table, []).append(line)
+    return rows, aside
+
+
 def event_frames(store: Store) -> dict[str, pd.DataFrame]:
-    """All events as frames of text by table, in the order they came, for the snapshot.
+    """All events that can be read as frames of text by table, in the order they came.
 
     Values are as in a CSV: null is None, lists are comma separated, truth is true or false.
     """
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for event in events_since(store, 0):
-        line = {**event.payload, "recorded_at": event.recorded_at.isoformat()}
-        rows.setdefault(event.table, []).append(line)
-    return {name: text_frame(rows[name]) for name in TABLES if name in rows}
+    rows, _ = readable(events_since(store, 0))
+    return {name: _frame(rows[name]) for name in TABLES if name in rows}
 
 
-def text_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Posted rows as a frame of text, as in a CSV: null is None, lists are comma separated."""
-    lines = [{name: _as_text(value) for name, value in row.items()} for row in rows]
+def text_frame(contract: Table, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Posted rows of a table as a frame of text; Unreadable where a value is none of its column."""
+    return _frame([row_as_text(contract, row) for row in rows])
+
+
+def _frame(lines: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     return pd.DataFrame.from_records(lines).astype(object).where(lambda f: f.notna(), None)
 
 
-def find_response(store: Store, scope: str, key: str, request: str) -> tuple[int, str] | None:
-    """Status and body answered before to this Idempotency-Key, None if it is new.
-
-    Conflict if the key came with another request then. ``scope`` keeps the keys of callers apart.
-    """
-    query = sa.select(IDEMPOTENCY).where(IDEMPOTENCY.c.scope == scope, IDEMPOTENCY.c.key == key)
-    with store.reading() as connection:
-        row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    if row.request_sha256 != hashlib.sha256(request.encode()).hexdigest():
-        raise Conflict(f"Idempotency-Key {key!r} was used with another request; use a new one")
-    return int(row.status), str(row.response)
-
-
-def remember_response(
-    store: Store, scope: str, key: str, request: str, status: int, response: str, now: datetime
-) -> None:
-    """Keep the answer to an Idempotency-Key; Conflict if it has one by now."""
-    values = {
-        "scope": scope,
-        "key": key,
-        "request_sha256": hashlib.sha256(request.encode()).hexdigest(),
-        "status": status,
-        "response": response,
-        "created_at": now,
-    }
-    try:
-        with store.writing() as connection:
-            connection.execute(sa.insert(IDEMPOTENCY), values)
-    except sa.exc.IntegrityError:
-        raise Conflict(f"Idempotency-Key {key!r} was answered in the meantime") from None
-
-
-def _key(name: str, number: int, payload: Mapping[str, Any]) -> str:
+def row_key(name: str, number: int, payload: Mapping[str, Any]) -> str:
+    """A row's key as text; all of the row where its table has none. DataError where it is null."""
     parts = []
     for column in table(name).key:
         value = payload.get(column)
@@ -229,13 +261,3 @@ def _event(row: Any) -> Event:
     return Event(
         row.seq, row.table_name, key, row.customer_id, json.loads(row.payload), row.recorded_at
     )
-
-
-def _as_text(value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return ",".join(str(item) for item in value)
-    return str(value)

@@ -7,8 +7,11 @@ transaction takes the write lock when it begins, so that read-then-write is one 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import functools
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from data.errors import PresageError, SettingsError
+from data.errors import PresageError, SettingsError, StorageFailure
 from data.folder import Folder
 
 FILE = "store.db"
@@ -26,6 +29,20 @@ BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 MIGRATION_LOCK = 7_306_051
 WRITE_LOCK = 7_306_052
+
+
+@dataclass
+class Unit:
+    """Work that is one transaction: begun by its first write, ended with its block."""
+
+    engine: sa.Engine
+    first: Callable[[sa.Connection], None]
+    connection: sa.Connection | None = None
+    ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+
+_UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
+"""The unit that this thread or task is in."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +61,80 @@ class Store:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A transaction that reads one consistent state."""
+        """A transaction that reads one consistent state, within a unit what it wrote too."""
+        unit = self._unit()
+        if unit is not None and unit.connection is not None:
+            yield unit.connection
+            return
         with self.engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that no other writer overlaps; durable when the block has ended."""
-        with self.engine.execution_options(presage_write=True).begin() as connection:
-            if not self.is_sqlite:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITE_LOCK)))
+        """A transaction that no other writer overlaps; durable when the block has ended, within a
+        unit when that has. StorageFailure where another writer does not end in time.
+        """
+        unit = self._unit()
+        if unit is None:
+            with self._write() as connection:
+                yield connection
+            return
+        if unit.connection is None:
+            unit.connection = unit.ending.enter_context(self._write())
+            unit.first(unit.connection)
+        yield unit.connection
+
+    @contextlib.contextmanager
+    def together(self, first: Callable[[sa.Connection], None]) -> Iterator[Unit]:
+        """All writes of the block as one transaction, kept whole or not at all.
+
+        ``first`` is called in it before the first write; without a write nothing begins, and the
+        unit's ``connection`` is None at the end.
+        """
+        unit = Unit(self.engine, first)
+        with unit.ending:
+            token = _UNIT.set(unit)
+            try:
+                yield unit
+            finally:
+                _UNIT.reset(token)
+
+    def _unit(self) -> Unit | None:
+        unit = _UNIT.get()
+        return unit if unit is not None and unit.engine is self.engine else None
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with contextlib.ExitStack() as stack:
+            try:
+                begun = self.engine.execution_options(presage_write=True).begin()
+                connection = stack.enter_context(begun)
+                if not self.is_sqlite:
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITE_LOCK)))
+            except sa.exc.OperationalError as error:
+                reason = str(error.orig).splitlines()[0]
+                raise StorageFailure(f"the store cannot be written now: {reason}") from None
             yield connection
 
+    def changes(self) -> int | None:
+        """A number that is another one once somebody has written; None where the database has none
+        (PostgreSQL). It costs microseconds: what was read stays true as long as it is the same.
+        """
+        watch = self._watch
+        return None if watch is None else int(watch.execute("PRAGMA data_version").fetchone()[0])
+
+    @functools.cached_property
+    def _watch(self) -> sqlite3.Connection | None:
+        """A connection that never writes, so that every write is somebody else's."""
+        if not self.is_sqlite or not self.engine.url.database:
+            return None
+        return sqlite3.connect(
+            self.engine.url.database, timeout=BUSY_SECONDS, check_same_thread=False
+        )
+
     def close(self) -> None:
+        if self.__dict__.get("_watch") is not None:
+            self.__dict__.pop("_watch").close()
         self.engine.dispose()
 
     def __enter__(self) -> Store:

@@ -1,47 +1,50 @@
-"""The ASGI application: every request is matched, authorised, decoded, handled and answered here.
+"""The ASGI application: Starlette's router over the calls, each authorised, decoded and handled.
 
-What can go wrong on the way has one form (``Problem``) and one place. Handlers are plain functions
-``(service, call) -> Answer`` that run in a thread; they never see HTTP.
+What can go wrong on the way has one form (``Problem``), made by Starlette's exception handlers.
+Handlers are plain functions ``(service, call) -> Answer`` that run in a thread; they never see
+HTTP.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
+import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
+from starlette.routing import Match
+from starlette.routing import Route as Page
 
 from data.errors import (
     Conflict,
+    DamagedFile,
     DataError,
     NotBuiltYet,
     NotEnoughHistory,
     PresageError,
+    StorageFailure,
     UsageError,
 )
-from serving.api.limits import RateLimit
+from serving.api.exchange import accepted_media, decode, parameters, read_body, response
+from serving.api.limits import Crowd, RateLimit
 from serving.api.problem import Problem
-from serving.api.route import Answer, Call, Route
+from serving.api.route import Call, Route
 
 log = logging.getLogger("presage.api")
-
-MAX_BODY_BYTES = 10 * 2**20
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-"""All come to our endpoint, so that a wrong one gets a problem too."""
 
 
 class Keys(Protocol):
@@ -49,16 +52,19 @@ class Keys(Protocol):
 
     def verify(self, secret: str) -> tuple[str, frozenset[str]] | None: ...
 
+    def remembered(self, secret: str) -> tuple[str, frozenset[str]] | None:
+        """The same without waiting, None also where it is not certain any more."""
+
 
 class Replies(Protocol):
     """Answers kept by Idempotency-Key, so that the same request is done once.
 
-    ``find`` and ``keep`` raise Conflict where the key belongs to another request or has an answer.
+    ``once``: status and body of the act, or those answered before, and whether they were.
     """
 
-    def find(self, actor: str, key: str, request: str) -> tuple[int, bytes] | None: ...
-
-    def keep(self, actor: str, key: str, request: str, status: int, body: bytes) -> None: ...
+    def once(
+        self, actor: str, key: str, request: str, act: Callable[[], tuple[int, bytes]]
+    ) -> tuple[int, bytes, bool]: ...
 
 
 @dataclass(frozen=True)
@@ -68,142 +74,178 @@ class Door:
     keys: Keys
     replies: Replies
     limit: RateLimit
+    crowd: Crowd = field(default_factory=Crowd)
     observe: Callable[[str, int, float], None] = lambda path, status, seconds: None
 
 
 def application(
-    routes: Sequence[Route], service: Any, door: Door, pages: Sequence[StarletteRoute] = ()
+    routes: Sequence[Route], service: Any, door: Door, pages: Sequence[Page] = ()
 ) -> Starlette:
     """The application over ``routes``; ``pages`` are routes that are not of the API."""
-    paths: dict[str, dict[str, Route]] = {}
-    for route in routes:
-        paths.setdefault(route.path, {})[route.method] = route
+    register_url_convertor("segment", Segment())
     own = [
-        StarletteRoute(path, _endpoint(methods, service, door), methods=METHODS)
-        for path, methods in paths.items()
+        Page(
+            route.path.replace("}", ":segment}"),
+            _endpoint(route, service, door),
+            methods=[route.method],
+        )
+        for route in routes
     ]
-    return Starlette(
+    app = Starlette(
         routes=[*own, *pages],
-        middleware=[Middleware(WholeSegments)],
-        exception_handlers={404: _not_found, HTTPException: _not_found},
+        middleware=[Middleware(WholeSegments), Middleware(Watch, observe=door.observe)],
+        exception_handlers={
+            HTTPException: _not_here,
+            Problem: lambda request, problem: problem.response(request.url.path),
+            PresageError: lambda request, error: _problem_of(error).response(request.url.path),
+        },
     )
+    app.router.redirect_slashes = False  # a redirect would repeat whatever Host it was asked by
+    return app
+
+
+class Segment(Convertor[str]):
+    """A whole segment of the path as it was sent: an escaped slash in it is part of the id."""
+
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        return unquote(value)
+
+    def to_string(self, value: str) -> str:
+        return _escaped(value)
+
+
+def _escaped(segment: str) -> str:
+    return segment.replace("%", "%25").replace("/", "%2F")
 
 
 class WholeSegments:
-    """Routes by the path as it was sent: an escaped slash is part of an id, not a separator."""
+    """Routes by the path as it was sent: an escaped slash separates nothing."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and b"%2f" in (scope.get("raw_path") or b"").lower():
-            kept = re.sub(rb"%2f", b"%252F", scope["raw_path"], flags=re.IGNORECASE)
-            scope = {**scope, "path": unquote(kept.decode("ascii"))}
+        sent = scope.get("raw_path") or b""
+        if b"%" in sent:
+            parts = sent.decode("ascii", "replace").split("/")
+            scope = {**scope, "path": "/".join(_escaped(unquote(part)) for part in parts)}
         await self.app(scope, receive, send)
 
 
-def _segments(route: Route, request: Request) -> dict[str, str]:
-    """The parameters in the path, each decoded by itself."""
-    sent = (request.scope.get("raw_path") or b"").decode("ascii", "replace").split("/")
-    wanted = route.path.split("/")
-    if len(sent) != len(wanted):
-        return dict(request.path_params)
-    return {
-        name[1:-1]: unquote(part)
-        for name, part in zip(wanted, sent, strict=True)
-        if name.startswith("{")
-    }
+class Watch:
+    """Names, counts and times every request; what nobody foresaw is logged and answered."""
 
+    def __init__(self, app: Any, observe: Callable[[str, int, float], None]) -> None:
+        self.app, self.observe = app, observe
 
-async def _not_found(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    if status == 405:
-        return Problem(405, "method", f"{request.method} is not offered here").response(
-            request.url.path
-        )
-    detail = f"there is nothing at {request.url.path}; /openapi.json lists every call"
-    return Problem(404, "no-such-path", detail).response(request.url.path)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+        request_id = _request_id(Headers(scope=scope))
+        state = scope.setdefault("state", {})
 
+        async def noted(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(raw=message["headers"])
+                headers.update({"X-Request-Id": request_id, **state.get("headers", {})})
+                message = {**message, "headers": headers.raw}
+            await send(message)
 
-def _endpoint(
-    methods: Mapping[str, Route], service: Any, door: Door
-) -> Callable[[Request], Awaitable[Response]]:
-    allowed = ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
-
-    async def endpoint(request: Request) -> Response:
-        began = time.perf_counter()
-        path = next(iter(methods.values())).path
         try:
-            method = "GET" if request.method == "HEAD" else request.method
-            route = methods.get(method)
-            if route is None:
-                raise Problem(
-                    405,
-                    "method",
-                    f"{request.method} is not offered here; use {allowed}",
-                    headers={"Allow": allowed},
-                )
-            response = await _handle(route, request, service, door)
-        except Problem as problem:
-            response = problem.response(request.url.path)
-        except PresageError as error:
-            response = _problem_of(error).response(request.url.path)
+            await self.app(scope, receive, noted)
+        except ClientDisconnect:
+            status = 499  # nobody is there to be answered
         except Exception:
-            log.exception("unexpected error at %s", path)
-            detail = "an unexpected error; the service's log has it. Nothing of this call was kept"
-            response = Problem(500, "unexpected", detail).response(request.url.path)
-        door.observe(path, response.status_code, time.perf_counter() - began)
-        return response
+            log.exception("request %s: unexpected error at %s", request_id, _route(scope))
+            if not status:
+                detail = "an unexpected error; the service's log has it. Nothing of it was kept"
+                problem = Problem(500, "unexpected", detail).response(scope["path"])
+                await problem(scope, receive, noted)
+        if path := _route(scope):
+            self.observe(path, status, time.perf_counter() - began)
+
+
+def _request_id(headers: Headers) -> str:
+    """The caller's own, if it can stand in a log line, else a new one."""
+    sent = headers.get("x-request-id", "")
+    return sent if re.fullmatch(r"[\w.:-]{1,100}", sent, re.ASCII) else uuid.uuid4().hex
+
+
+def _route(scope: Any) -> str | None:
+    """The path of the route that was taken: ids are left out."""
+    route = scope.get("route")
+    return None if route is None else str(route.path_format)
+
+
+async def _not_here(request: Request, error: Exception) -> Response:
+    if getattr(error, "status_code", 404) != 405:
+        detail = f"there is nothing at {request.url.path}; /openapi.json lists every call"
+        return Problem(404, "no-such-path", detail).response(request.url.path)
+    here = [route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE]
+    allowed = ", ".join(sorted({method for route in here for method in route.methods}))
+    detail = f"{request.method} is not offered here; use {allowed}"
+    return Problem(405, "method", detail, headers={"Allow": allowed}).response(request.url.path)
+
+
+def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if route.instant:
+            return response(route.handler(service, Call({}, None, "")))
+        actor = await _authorise(route, request, door)
+        raw = await read_body(request) if route.body is not None else b""
+        body = decode(route, raw)
+        key = request.headers.get("idempotency-key") if route.effect else None
+        if key is not None and not 1 <= len(key) <= 200:
+            raise Problem(400, "idempotency-key", "Idempotency-Key has 1 to 200 characters")
+        call = Call(parameters(route, request), body, actor, accepted_media(route, request), key)
+        if route.quick is not None and (answer := route.quick(service, call)) is not None:
+            return response(answer)
+        with door.crowd.entered():
+            if key is None:
+                return response(await run_in_threadpool(route.handler, service, call))
+            path = request.url.path
+            return await run_in_threadpool(_once, route, service, call, door.replies, raw, path)
 
     return endpoint
 
 
 def _problem_of(error: PresageError) -> Problem:
     """An error of the rooms below as the problem that the caller can act on."""
-    told = str(error)
+    detail = str(error)
     if isinstance(error, NotBuiltYet):
-        return Problem(501, "not-built-yet", told)
+        return Problem(501, "not-built-yet", detail)
     if isinstance(error, Conflict):
-        return Problem(409, "conflict", told)
+        return Problem(409, "conflict", detail)
     if isinstance(error, UsageError):
-        return Problem(422, "value", told)
+        return Problem(422, "value", detail)
     if isinstance(error, DataError) and not isinstance(error, NotEnoughHistory):
-        return Problem(422, "data", told)
-    return Problem(503, "not-ready", told, headers={"Retry-After": "10"})
-
-
-async def _handle(route: Route, request: Request, service: Any, door: Door) -> Response:
-    actor = await _authorise(route, request, door)
-    raw = await _read(request) if route.body is not None else b""
-    body = _decode(route, request, raw)
-    key = request.headers.get("idempotency-key") if route.effect else None
-    if key is not None and not 1 <= len(key) <= 200:
-        raise Problem(400, "idempotency-key", "Idempotency-Key has 1 to 200 characters")
-    call = Call(_parameters(route, request), body, actor, _accept(route, request), key)
-    if key is None:
-        return _response(await run_in_threadpool(route.handler, service, call))
-    return await run_in_threadpool(_once, route, service, call, door.replies, raw, request.url.path)
+        return Problem(422, "data", detail)
+    if isinstance(error, DamagedFile | StorageFailure):  # it names files of the machine
+        log.error("not ready: %s", detail)
+        detail = "a file of the workspace is damaged or cannot be reached; the service's log has it"
+    return Problem(503, "not-ready", detail, headers={"Retry-After": "10"})
 
 
 def _once(
     route: Route, service: Any, call: Call, replies: Replies, raw: bytes, path: str
 ) -> Response:
-    """The first answer again for the same key and request; 409 for the same key on another."""
+    """The first answer again for the same key and request."""
     assert call.idempotency_key is not None
+
+    def act() -> tuple[int, bytes]:
+        answer = response(route.handler(service, call))
+        return answer.status_code, bytes(answer.body)
+
     request = hashlib.sha256(f"{route.method} {path}\n".encode() + raw).hexdigest()
-    before = replies.find(call.actor, call.idempotency_key, request)
-    if before is None:
-        response = _response(route.handler(service, call))
-        body = bytes(response.body)
-        try:
-            replies.keep(call.actor, call.idempotency_key, request, response.status_code, body)
-        except Conflict:  # the same request was answered beside this one: its answer stands
-            before = replies.find(call.actor, call.idempotency_key, request)
-        else:
-            return response
-    assert before is not None
-    headers = {"Idempotent-Replay": "true"}
-    return Response(before[1], before[0], headers, media_type="application/json")
+    status, body, before = replies.once(call.actor, call.idempotency_key, request, act)
+    headers = {"Cache-Control": "no-store"} | ({"Idempotent-Replay": "true"} if before else {})
+    return Response(body, status, headers, media_type="application/json")
 
 
 async def _authorise(route: Route, request: Request, door: Door) -> str:
@@ -218,7 +260,9 @@ async def _authorise(route: Route, request: Request, door: Door) -> str:
             "makes one",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    known = await run_in_threadpool(door.keys.verify, secret.strip())
+    known = door.keys.remembered(secret.strip())
+    if known is None:
+        known = await run_in_threadpool(door.keys.verify, secret.strip())
     if known is None:
         raise Problem(
             401,
@@ -234,88 +278,13 @@ async def _authorise(route: Route, request: Request, door: Door) -> str:
             f"the key {name!r} has the scopes {', '.join(sorted(scopes)) or 'none'}; "
             f"this call needs {route.scope!r}",
         )
-    wait = door.limit.wait_seconds(name)
-    if wait > 0:
+    allowed = door.limit.take(name)
+    request.state.headers = allowed.headers()
+    if allowed.wait_seconds > 0:
         raise Problem(
             429,
             "rate",
             f"more than {door.limit.per_second:g} requests a second by key {name!r}",
-            headers={"Retry-After": str(max(1, round(wait)))},
+            headers={"Retry-After": str(math.ceil(allowed.wait_seconds))},
         )
     return name
-
-
-async def _read(request: Request) -> bytes:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if kind != "application/json":
-        raise Problem(415, "content-type", f"the body is {kind!r}; send application/json")
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise Problem(
-                413, "too-large", f"the body is over {MAX_BODY_BYTES >> 20} MiB; send it in parts"
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _decode(route: Route, request: Request, raw: bytes) -> Any:
-    if route.body is None:
-        return None
-    try:
-        if isinstance(route.body, type):
-            return msgspec.json.decode(raw, type=route.body)
-        return msgspec.json.decode(raw)
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `")
-        at = place.rstrip("`") or "$"
-        raise Problem(
-            422, "body", f"{message} at {at}", errors=[{"at": at, "message": message}]
-        ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, "json", f"the body is not JSON: {error}") from None
-
-
-def _parameters(route: Route, request: Request) -> dict[str, str]:
-    known = {parameter.name for parameter in route.parameters if parameter.place == "query"}
-    extra = set(request.query_params) - known
-    if extra:
-        offered = ", ".join(sorted(known)) or "none"
-        raise Problem(
-            400, "parameter", f"unknown parameter {', '.join(sorted(extra))}; there is {offered}"
-        )
-    found = {**request.query_params, **_segments(route, request)}
-    for parameter in route.parameters:
-        if parameter.required and not found.get(parameter.name):
-            raise Problem(400, "parameter", f"the parameter {parameter.name} is missing")
-    return found
-
-
-def _accept(route: Route, request: Request) -> str:
-    wanted = request.headers.get("accept", "*/*")
-    if route.csv and "text/csv" in wanted:
-        return "text/csv"
-    family = route.media.partition("/")[0]
-    if any(kind in wanted for kind in ("*/*", route.media, f"{family}/*")):
-        return route.media
-    offered = route.media + (" and text/csv" if route.csv else "")
-    raise Problem(406, "accept", f"{wanted} is not offered; this call answers {offered}")
-
-
-def _response(answer: Answer) -> Response:
-    if answer.media_type == "application/json":
-        content = msgspec.json.encode(answer.value, enc_hook=_encode)
-    else:
-        content = answer.value
-    headers = {"Cache-Control": "no-store", **answer.headers}
-    return Response(content, answer.status, headers, media_type=answer.media_type)
-
-
-def _encode(value: Any) -> Any:
-    if hasattr(value, "item"):
-        return value.item()
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return json.loads(json.dumps(value, default=str))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Route as Page
 
 from data.clock import Clock
-from data.store import Store, find_response, open_store, remember_response, verify_key
+from data.store import OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
 from serving.api.application import Door, application
 from serving.api.calls import CALLS
 from serving.api.limits import RateLimit
 from serving.api.openapi import document
+from serving.api.problem import Problem
 from serving.desk import Desk
 from serving.meters import observe
 
@@ -44,16 +46,39 @@ GUARDS = {
 }
 
 
-@dataclass(frozen=True)
+Known = tuple[str, frozenset[str]]
+
+
+@dataclass
 class StoreKeys:
-    """API keys as the store knows them; asked every time, so a revoked one ends at once."""
+    """API keys as the store knows them; forgotten whenever it changes, so a revoked one ends at
+    once."""
 
     store: Store
+    _known: tuple[int | None, dict[bytes, Known]] = field(default_factory=lambda: (None, {}))
 
-    def verify(self, secret: str) -> tuple[str, frozenset[str]] | None:
+    def verify(self, secret: str) -> Known | None:
         """Name and scopes of a key in force, else None."""
+        changes = self.store.changes()
         key = verify_key(self.store, secret)
-        return None if key is None else (key.name, frozenset(key.scopes))
+        if key is None:
+            return None
+        found = (key.name, frozenset(key.scopes))
+        if changes != self._known[0]:
+            self._known = (changes, {})
+        self._known[1][_digest(secret)] = found
+        return found
+
+    def remembered(self, secret: str) -> Known | None:
+        """The same without asking the store, where nothing has changed in it since."""
+        changes, known = self._known
+        if changes is None or changes != self.store.changes():
+            return None
+        return known.get(_digest(secret))
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
 
 
 @dataclass(frozen=True)
@@ -62,27 +87,41 @@ class StoreReplies:
 
     store: Store
     clock: Clock
+    running: set[tuple[str, str]] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, actor: str, key: str, request: str) -> tuple[int, bytes] | None:
-        """Status and body answered before; Conflict if the key came with another request."""
-        found = find_response(self.store, _scope(actor), key, request)
-        return None if found is None else (found[0], found[1].encode())
+    def once(
+        self, actor: str, key: str, request: str, act: Callable[[], tuple[int, bytes]]
+    ) -> tuple[int, bytes, bool]:
+        """Status and body of ``act`` or as answered before, and whether they were.
 
-    def keep(self, actor: str, key: str, request: str, status: int, body: bytes) -> None:
-        """Keep an answer; Conflict if there is one by now."""
-        now = self.clock.now()
-        remember_response(self.store, _scope(actor), key, request, status, body.decode(), now)
+        Problem 409 while the key's request runs, 422 if the key came with another request.
+        """
+        with self.lock:
+            if (actor, key) in self.running:
+                detail = f"the request of Idempotency-Key {key!r} is running; ask again for it"
+                raise Problem(409, "running", detail, headers={"Retry-After": "1"})
+            self.running.add((actor, key))
 
+        def act_as_text() -> tuple[int, str]:
+            status, body = act()
+            return status, body.decode()
 
-def _scope(actor: str) -> str:
-    return hashlib.sha256(actor.encode()).hexdigest()
+        try:
+            now, scope = self.clock.now(), hashlib.sha256(actor.encode()).hexdigest()
+            (status, text), before = answer_once(self.store, scope, key, request, now, act_as_text)
+        except OtherRequest as error:
+            raise Problem(422, "idempotency-key", str(error)) from None
+        finally:
+            self.running.discard((actor, key))
+        return status, text.encode(), before
 
 
 def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
     """The ASGI application of a workspace, and the desk that it asks."""
     store = open_store(workspace)
     desk = Desk.of(workspace, store, clock)
-    door = Door(StoreKeys(store), StoreReplies(store, clock), RateLimit(), observe)
+    door = Door(StoreKeys(store), StoreReplies(store, clock), RateLimit(), observe=observe)
     return application(CALLS, desk, door, pages()), desk
 
 

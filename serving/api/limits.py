@@ -1,10 +1,35 @@
-"""A rate limit per key: a bucket that fills at a steady rate (token bucket)."""
+"""How much is let in: a rate per key (a bucket that fills steadily), and how many at once."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from serving.api.problem import Problem
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What is left to a name: of ``quota`` requests in ``window_seconds``; ``wait_seconds`` until
+    the next one, 0 if this one was let in; ``full_seconds`` until all of the quota is there again.
+    """
+
+    quota: int
+    window_seconds: int
+    remaining: int
+    wait_seconds: float
+    full_seconds: float
+
+    def headers(self) -> dict[str, str]:
+        """As the RateLimit fields of draft-ietf-httpapi-ratelimit-headers say it."""
+        return {
+            "RateLimit-Policy": f'"key";q={self.quota};w={self.window_seconds}',
+            "RateLimit": f'"key";r={self.remaining};t={math.ceil(self.full_seconds)}',
+        }
 
 
 class RateLimit:
@@ -12,11 +37,11 @@ class RateLimit:
 
     >>> moment = [0.0]
     >>> limit = RateLimit(per_second=1, burst=2, now=lambda: moment[0])
-    >>> [limit.wait_seconds("crm") for _ in range(3)]
+    >>> [limit.take("crm").wait_seconds for _ in range(3)]
     [0.0, 0.0, 1.0]
     >>> moment[0] = 1.0
-    >>> limit.wait_seconds("crm")
-    0.0
+    >>> limit.take("crm").headers()
+    {'RateLimit-Policy': '"key";q=2;w=2', 'RateLimit': '"key";r=0;t=2'}
     """
 
     def __init__(
@@ -31,14 +56,40 @@ class RateLimit:
         self._lock = threading.Lock()
         self._levels: dict[str, tuple[float, float]] = {}
 
-    def wait_seconds(self, name: str) -> float:
-        """0 and one token taken, or the seconds until there is one again."""
+    def take(self, name: str) -> Allowed:
+        """One request let in if there is room for it, and what is left."""
         now = self._now()
         with self._lock:
             level, at = self._levels.get(name, (self._burst, now))
             level = min(self._burst, level + (now - at) * self.per_second)
-            if level < 1:
-                self._levels[name] = (level, now)
-                return (1 - level) / self.per_second
-            self._levels[name] = (level - 1, now)
-            return 0.0
+            wait = 0.0 if level >= 1 else (1 - level) / self.per_second
+            level = level if wait else level - 1
+            self._levels[name] = (level, now)
+        window = math.ceil(self._burst / self.per_second)
+        full = (self._burst - level) / self.per_second
+        return Allowed(int(self._burst), window, int(level), wait, full)
+
+
+class Crowd:
+    """At most ``most`` requests at work or waiting for a thread; one more is refused at once, for
+    it could not be answered in time.
+    """
+
+    def __init__(self, most: int = 32) -> None:
+        self._most = most
+        self._inside = 0
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Inside for the block; Problem 503 with Retry-After where it is full."""
+        with self._lock:
+            if self._inside >= self._most:
+                detail = f"{self._most} requests are being answered; ask again in a moment"
+                raise Problem(503, "busy", detail, headers={"Retry-After": "1"})
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1

@@ -110,7 +110,7 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
     if route.scope:
         statuses |= {401, 403, 429, 503}
     if route.body is not None:
-        statuses |= {400, 413, 415, 422}
+        statuses |= {400, 408, 413, 415, 422}
     if route.effect:
         statuses |= {409}
     operation: dict[str, Any] = {

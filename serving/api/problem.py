@@ -18,6 +18,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Format not offered",
+    408: "Body too slow",
     409: "Conflict",
     413: "Body too large",
     415: "Not JSON",

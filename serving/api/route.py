@@ -54,7 +54,9 @@ Handler = Callable[[Any, Call], Answer]
 @dataclass(frozen=True)
 class Route:
     """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key. ``media``: what
-    it answers where it succeeds; ``csv``: also that."""
+    it answers where it succeeds; ``csv``: also that. ``instant``: answered without waiting for a
+    thread, so it must not read or write anything. ``quick``: answers in that way what it can, None
+    where it cannot."""
 
     method: Method
     path: str
@@ -70,6 +72,8 @@ class Route:
     media: str = "application/json"
     status: int = 200
     problems: tuple[int, ...] = ()
+    instant: bool = False
+    quick: Callable[[Any, Call], Answer | None] | None = None
 
     def __post_init__(self) -> None:
         if self.scope is not None and self.scope not in SCOPES:

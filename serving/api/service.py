@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 from functools import lru_cache
 from typing import Any
 
 import bentoml
 
+from data.children import end_with_parent
 from data.errors import PresageError, UsageError
 from data.settings import environment
 from serving.api.assembly import open_from
@@ -62,14 +64,16 @@ class Presage:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def check_out(self) -> None:
         """Read what is published before the first request, then keep it out of collections."""
+        end_with_parent(os.getppid())  # a worker whose master was killed would keep the port
         try:
             self.desk.live.warm()
         except PresageError as error:
             log.warning("not ready yet: %s", error)
-        # a large heap that never changes: collecting over it costs hundreds of milliseconds
+        # a large heap that never changes: collecting over it costs hundreds of milliseconds. What
+        # comes after is small, and is collected often
         gc.collect()
         gc.freeze()
-        gc.set_threshold(100_000, 50, 1000)
+        gc.set_threshold(50_000, 10, 10)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:

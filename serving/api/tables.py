@@ -6,16 +6,19 @@ follows after a newer one was published is refused (409) rather than mixing two 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pandas as pd
 
+from data.values import FIRST_YEAR, LAST_YEAR
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.published import Published
 from serving.records import records
 
 PAGE_ROWS = 5000
+MAX_ROWS = 10**15 - 1
 
 
 def parse_moment(call: Call, name: str) -> datetime | None:
@@ -34,11 +37,14 @@ def parse_moment(call: Call, name: str) -> datetime | None:
         raise Problem(
             400, "parameter", f"{name}={text!r} is not a time; write 2026-03-01T10:00:00Z"
         )
-    return naive(value)
+    return naive(value, name, 400)
 
 
-def naive(value: datetime) -> datetime:
-    """A time as naive UTC; one without a zone is UTC already."""
+def naive(value: datetime, name: str, status: int = 422) -> datetime:
+    """A time as naive UTC; one without a zone is UTC already. Problem for an implausible one."""
+    if not FIRST_YEAR < value.year < LAST_YEAR:  # an offset cannot lead out of them
+        detail = f"{name}={value.isoformat()} lies outside the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise Problem(status, "parameter" if status == 400 else "value", detail)
     return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
 
 
@@ -61,7 +67,7 @@ def answer_rows(frame: pd.DataFrame, published: Published, call: Call) -> Answer
         text = frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
         return Answer(text.encode(), media_type="text/csv", headers=headers)
     start = _position(call.parameters.get("after"), published)
-    limit = _limit(call.parameters.get("limit"))
+    limit = page_size(call, PAGE_ROWS, PAGE_ROWS)
     page = frame.iloc[start : start + limit]
     follows = start + limit < len(frame)
     value = {
@@ -77,18 +83,31 @@ def _position(cursor: str | None, published: Published) -> int:
     if not cursor:
         return 0
     digest, _, position = cursor.partition(".")
-    if not position.isdigit():
+    start = whole(position, MAX_ROWS)
+    if start is None:
         raise Problem(400, "cursor", f"after={cursor!r} is no cursor; take `next` of the last page")
     if digest != published.about["sha256"][:12]:
         raise Problem(
             409, "cursor", "a newer result was published since that page; start again without after"
         )
-    return int(position)
+    return start
 
 
-def _limit(text: str | None) -> int:
-    if not text:
-        return PAGE_ROWS
-    if not text.isdigit() or not 1 <= int(text) <= PAGE_ROWS:
-        raise Problem(400, "parameter", f"limit={text!r}: give a number from 1 to {PAGE_ROWS}")
+def page_size(call: Call, usual: int, most: int) -> int:
+    """The parameter ``limit``, or the usual number of rows."""
+    text = call.parameters.get("limit")
+    size = whole(text, most) if text else usual
+    if not size:
+        raise Problem(400, "parameter", f"limit={text!r}: give a number from 1 to {most}")
+    return size
+
+
+def whole(text: str, most: int) -> int | None:
+    """A whole number from 0 to ``most`` in ASCII digits; None where the text is none.
+
+    >>> whole("12", 99), whole("\u00b2", 99), whole("", 99), whole("9" * 5000, 99), whole("-1", 99)
+    (12, None, None, None, None)
+    """
+    if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) > most:
+        return None
     return int(text)

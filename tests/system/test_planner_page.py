@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,53 @@ def test_a_planner_sees_people_and_chart(page: Any, service: Service, tmp_path: 
     hosts = {urlsplit(url).netloc for url in page.asked if urlsplit(url).scheme.startswith("http")}
     assert hosts == {urlsplit(service.url).netloc}
     assert not page.faults
+
+
+def test_each_cell_of_the_heat_map_equals_the_sentence_above_it(
+    page: Any, service: Service
+) -> None:
+    key = presage("keys", service.workspace, "create", "cells", "--scopes", "forecasts")["key"]
+    sign_in(page, key)
+    page.wait_for_selector("body[data-ready=yes]")
+    channels = page.locator("#channel option").evaluate_all("all => all.map(one => one.value)")
+    assert channels[0] == "" and len(channels) > 1
+    for channel in channels[:2]:
+        page.select_option("#channel", channel)
+        page.wait_for_function(
+            "want => document.querySelectorAll('#answer-table tr').length === want",
+            arg=len(channels) if channel == "" else 2,
+        )
+        rows = service.ask("GET", f"/v1/staffing?channel={channel}").json()["items"]
+        people = sorted(_by_hour(rows).values())
+        # cells are clicked in the page itself: what each says, and what the sentence says then.
+        # Every seventh, for each click asks the API for the reasons
+        cells = page.evaluate(
+            """() => [...document.querySelectorAll("#heat button")].map((_, at) => {
+                 const cell = document.querySelectorAll("#heat button")[at];
+                 const [text, label] = [cell.textContent, cell.title];
+                 if (at % 7) return [text, label, null];
+                 cell.click();
+                 return [text, label, document.querySelector("#answer").textContent];
+               })"""
+        )
+        assert len(cells) > 24
+        assert max(int(text or 0) for text, _, _ in cells) == math.ceil(people[-1] - 1e-9)
+        for text, label, sentence in cells:
+            assert label.endswith(f": {text or 0} people")
+            if sentence is None:
+                continue
+            when = label.rpartition(": ")[0]
+            day, _, time = when.rpartition(" ")
+            assert sentence.startswith(f"{day} at {time}: {text or 0} people "), (label, sentence)
+    assert not page.faults
+
+
+def _by_hour(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """People over all channels by the start of the interval."""
+    found: dict[str, float] = {}
+    for row in rows:
+        found[row["starts_at"]] = found.get(row["starts_at"], 0.0) + row["agents_gross"]
+    return found
 
 
 def test_a_wrong_key_is_told_and_forgotten(page: Any) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import select
 import shutil
+import signal
+import socket
 import subprocess
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from .conftest import PRESAGE, Service, free_port, interrupt, presage, wait_for
+from .conftest import DEADLINE_SECONDS, PRESAGE, Service, free_port, interrupt, presage, wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("service")]
 RISKS = ("7", "14", "30")
@@ -157,8 +163,77 @@ def test_a_retried_post_is_done_once(service: Service) -> None:
     first = service.ask("POST", "/v1/events", {"usage": [row]}, headers=headers)
     again = service.ask("POST", "/v1/events", {"usage": [row]}, headers=headers)
     assert first.body == again.body
+    assert again.headers["idempotent-replay"] == "true"
     other = service.ask("POST", "/v1/events", {"usage": []}, headers=headers)
-    assert other.status == 409
+    assert other.status == 422
+
+
+def test_hostile_events_are_refused_and_harm_nobody(service: Service) -> None:
+    who, row = scores_of(service).index[3], {"order_id": "hostile", "ordered_at": later(service, 1)}
+    before = service.predict(who)
+    for wrong in (
+        {"amount": 1e18},
+        {"promised_at": "9999-12-31T23:59:59.9999999Z"},
+        {"promised_at": "2026-01-01T00:00:00+01:00:30"},
+        {"currency": "x" * 2000},
+    ):
+        body = {"orders": [{**row, "customer_id": who, **wrong}]}
+        assert service.ask("POST", "/v1/events", body).status == 422
+    deep = b'{"orders": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert service.ask("POST", "/v1/events", deep).status == 400
+    assert service.predict(who) == before
+    assert service.ask("GET", "/readyz").status == 200
+
+
+def raw(service: Service, request: str) -> bytes:
+    """The answer to a request as it stands."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as link:
+        link.sendall(request.encode())
+        return link.recv(4096)
+
+
+def test_an_ambiguous_body_and_a_foreign_host_get_nothing(service: Service) -> None:
+    headers = f"Host: evil.example\r\nAuthorization: Bearer {service.key}\r\n"
+    framing = (
+        "Content-Type: application/json\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"
+    )
+    answer = raw(
+        service, f"POST /v1/events HTTP/1.1\r\n{headers}{framing}\r\n2\r\n{{}}\r\n0\r\n\r\n"
+    )
+    assert b" 400 " in answer.splitlines()[0]
+    slash = raw(service, f"GET /v1/planning/ HTTP/1.1\r\n{headers}\r\n")
+    assert b" 404 " in slash.splitlines()[0]
+    assert b"evil.example" not in slash
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def test_a_killed_master_leaves_nobody_on_the_port(tmp_path: Path) -> None:
+    workspace, port = tmp_path / "empty", free_port()
+    presage("init", workspace)
+    command = [*PRESAGE, "serve", str(workspace), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for(f"http://127.0.0.1:{port}/livez", process)
+    (master,) = children_of(process.pid)
+    workers = children_of(master)
+    assert workers
+    os.kill(master, signal.SIGKILL)
+    assert process.wait(60) == 1
+    until = time.monotonic() + DEADLINE_SECONDS
+    while [worker for worker in workers if Path(f"/proc/{worker}/exe").exists()]:
+        assert time.monotonic() < until
+        select.select([], [], [], 0.1)
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_planners_read_what_was_published(service: Service) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from data.errors import Conflict, UsageError
-from serving.api.handlers.outreach import naive
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
+from serving.api.tables import naive
 from serving.desk import Desk
 from serving.outreach.cases import as_told, cases_of, record_step
 
@@ -21,7 +21,7 @@ def report_step(desk: Desk, call: Call) -> Answer:
     case_id, report, now = call.parameters["id"], call.body, desk.now()
     if all(case.case_id != case_id for case in cases_of(desk.store)):
         raise Problem(404, "no-such-case", f"there is no case {case_id!r}")
-    at = naive(report.at)
+    at = naive(report.at, "at")
     if at > now:
         told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
         raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])

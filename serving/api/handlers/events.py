@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from data.posted import Fault, faults
-from data.store import append_events
+from data.store import append_events, completed_rows
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.desk import Desk
@@ -18,13 +21,21 @@ def post_events(desk: Desk, call: Call) -> Answer:
         raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
     now = desk.now()
     attributes = desk.workspace.settings.data.attributes
-    found = faults(call.body, now=now, attributes=attributes, numeric=_numeric(desk))
+    known: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def complete(name: str, rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        known.update(desk.live.newest_rows(name, rows))
+        return list(completed_rows(desk.store, name, rows, known))
+
+    found = faults(
+        call.body, now=now, attributes=attributes, numeric=_numeric(desk), complete=complete
+    )
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         where = f"{found[0].table} row {found[0].row}: " if found[0].row else ""
         told = f"{where}{found[0].message}{more}. Nothing was kept"
         raise Problem(422, "rows", told, errors=[_place(fault) for fault in found])
-    done = append_events(desk.store, call.body, now)
+    done = append_events(desk.store, call.body, now, known)
     return Answer(
         {
             "accepted": {name: done.accepted_by.get(name, 0) for name in call.body},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from data.errors import PresageError
-from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.desk import Desk
 from serving.meters import exposition
@@ -15,11 +13,9 @@ def livez(desk: Desk, call: Call) -> Answer:
 
 
 def readyz(desk: Desk, call: Call) -> Answer:
-    """A model and scores are there to answer from; 503 until then."""
-    try:
-        night = desk.live.night()
-    except PresageError as error:
-        raise Problem(503, "not-ready", str(error), headers={"Retry-After": "10"}) from None
+    """A model and scores are there, and a customer could be scored by them; 503 until then."""
+    desk.live.warm()
+    night = desk.live.night()
     return Answer(
         {
             "status": "ok",

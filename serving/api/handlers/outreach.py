@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec import UNSET
 
@@ -10,6 +10,7 @@ from data.store import actions_of, put_consent, record_outcome
 from serving.api.handlers.customers import known_tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
+from serving.api.tables import MAX_ROWS, naive, page_size, whole
 from serving.customer_view import consent_state, told_action
 from serving.delivery.pulled import handed_out, spans, until_sent
 from serving.desk import Desk
@@ -24,12 +25,11 @@ def list_outreach(desk: Desk, call: Call) -> Answer:
     cursor to go on after. Whoever may not be contacted any more is left out: consent, hold-out and
     caps are read again now, and quiet hours say when. Where decisions are pushed, those delivered.
     """
-    after, limit = call.parameters.get("after") or "0", call.parameters.get("limit")
-    if not after.isdigit() or len(after) > 15:
-        raise Problem(400, "cursor", f"after={after!r} is no cursor; take `next` of the last page")
-    if limit and not (limit.isdigit() and 1 <= int(limit) <= MOST):
-        raise Problem(400, "parameter", f"limit={limit!r}: give a number from 1 to {MOST}")
-    page, follows = handed_out(desk, int(after), int(limit or PAGE))
+    text = call.parameters.get("after") or "0"
+    after = whole(text, MAX_ROWS)
+    if after is None:
+        raise Problem(400, "cursor", f"after={text!r} is no cursor; take `next` of the last page")
+    page, follows = handed_out(desk, after, page_size(call, PAGE, MOST))
     items = []
     for message, (opens, closes) in zip(page, spans(page, desk), strict=True):
         item = {**told_action(message.decision), "cursor": str(message.handed_out)}
@@ -42,13 +42,13 @@ def report_outcome(desk: Desk, call: Call) -> Answer:
     outreach_id, report, now = call.parameters["id"], call.body, desk.now()
     if not actions_of(desk.store, decision_id=outreach_id):
         raise Problem(404, "no-such-outreach", f"no action {outreach_id!r} was decided")
-    at = naive(report.at)
+    at = naive(report.at, "at")
     if at > now:
-        told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
-        raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])
+        ahead = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
+        raise Problem(422, "body", ahead, errors=[{"at": "$.at", "message": ahead}])
     new = record_outcome(desk.store, outreach_id, report.outcome, at, report.note, now)
-    told = {"outreach_id": outreach_id, "outcome": report.outcome, "at": at.isoformat() + "Z"}
-    return Answer(told if new else {**told, "repeated": True})
+    recorded = {"outreach_id": outreach_id, "outcome": report.outcome, "at": at.isoformat() + "Z"}
+    return Answer(recorded if new else {**recorded, "repeated": True})
 
 
 def change_consent(desk: Desk, call: Call) -> Answer:
@@ -68,7 +68,9 @@ def change_consent(desk: Desk, call: Call) -> Answer:
     if not words:
         told = "name at least one of email_consent, sms_consent, phone_consent, do_not_contact"
         raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
-    tables = known_tables(desk, customer_id)
+    # who refuses is heard at once, and held to when they turn up; a grant needs somebody
+    granting = any(words.values())
+    tables = known_tables(desk, customer_id) if granting else desk.live.rows_of([customer_id])
     for channel, granted in sorted(words.items(), key=lambda word: bool(word[1])):
         # refusals first: whatever happens between two writes, no refusal is passed over
         put_consent(
@@ -82,8 +84,3 @@ def change_consent(desk: Desk, call: Call) -> Answer:
 
 def _utc(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat() + "Z"
-
-
-def naive(moment: datetime) -> datetime:
-    """A moment in naive UTC."""
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

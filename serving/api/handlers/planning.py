@@ -135,8 +135,8 @@ def add_override(desk: Desk, call: Call) -> Answer:
     if asked.unique_id not in ids:
         told = f"there is no unique_id {asked.unique_id!r}.{did_you_mean(asked.unique_id, ids)}"
         raise Problem(422, "value", told)
-    starts, ends = naive(asked.starts_at), naive(asked.ends_at)
-    expires = None if asked.expires_at is None else naive(asked.expires_at)
+    starts, ends = naive(asked.starts_at, "starts_at"), naive(asked.ends_at, "ends_at")
+    expires = None if asked.expires_at is None else naive(asked.expires_at, "expires_at")
     now = desk.now()
     if (asked.factor is None) == (asked.value is None):
         raise Problem(422, "value", "give either factor or value, not both and not neither")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +18,9 @@ import sqlalchemy as sa
 
 from data.errors import Conflict, DamagedFile, DataError, PresageError, SettingsError, UsageError
 from data.store import (
+    OtherRequest,
     Store,
+    answer_once,
     append_decisions,
     append_events,
     check_lease,
@@ -27,7 +29,6 @@ from data.store import (
     decisions_of,
     event_frames,
     events_since,
-    find_response,
     has_store,
     list_keys,
     open_store,
@@ -42,7 +43,6 @@ from data.store import (
     registry_event,
     registry_history,
     release_lease,
-    remember_response,
     renew_lease,
     revoke_key,
     salt,
@@ -167,7 +167,9 @@ def test_events_are_accepted_once_by_key_and_change_as_versions(store: Store) ->
     assert (first.accepted, first.repeated) == (2, 1)
     again = append_events(store, {"tickets": [ticket(2), ticket(2, priority="high")]}, T + HOUR)
     assert (again.accepted, again.repeated) == (1, 1)
-    back = append_events(store, {"tickets": [ticket(2)]}, T + 2 * HOUR)
+    less = append_events(store, {"tickets": [ticket(2)]}, T + 2 * HOUR)
+    assert less.repeated == 1  # a row changes what it names
+    back = append_events(store, {"tickets": [ticket(2, priority=None)]}, T + 2 * HOUR)
     assert back.accepted == 1  # what it was before, said anew
     events = events_since(store, first.last_seq)
     assert [event.recorded_at for event in events] == [T + HOUR, T + 2 * HOUR]
@@ -205,15 +207,67 @@ def test_many_writers_lose_nothing(store: Store) -> None:
     assert len({event.key for event in events_since(store, 0)}) == 40
 
 
-def test_an_answer_is_remembered_by_its_key(store: Store) -> None:
-    assert find_response(store, "key1", "k", "body") is None
-    remember_response(store, "key1", "k", "body", 202, "{}", T)
-    assert find_response(store, "key1", "k", "body") == (202, "{}")
-    assert find_response(store, "key2", "k", "body") is None
-    with pytest.raises(Conflict, match="another request"):
-        find_response(store, "key1", "k", "other")
-    with pytest.raises(Conflict):
-        remember_response(store, "key1", "k", "body", 202, "{}", T)
+def test_an_answer_is_kept_with_its_effect(store: Store) -> None:
+    def act(number: int, fails: bool = False) -> Callable[[], tuple[int, str]]:
+        def acts() -> tuple[int, str]:
+            append_events(store, {"tickets": [ticket(number)]}, T)
+            assert events_since(store, 0)  # a unit reads what it wrote
+            append_events(store, {"tickets": [ticket(number + 100)]}, T)
+            if fails:
+                raise ValueError
+            return 202, str(number)
+
+        return acts
+
+    with pytest.raises(ValueError):
+        answer_once(store, "key1", "k", "body", T, act(1, fails=True))
+    assert not events_since(store, 0)
+    assert answer_once(store, "key1", "k", "body", T, act(1)) == ((202, "1"), False)
+    assert answer_once(store, "key1", "k", "body", T, act(2)) == ((202, "1"), True)
+    with pytest.raises(OtherRequest, match="another request"):
+        answer_once(store, "key1", "k", "other", T, act(3))
+    assert len(events_since(store, 0)) == 2
+    assert answer_once(store, "key2", "k", "body", T, act(4)) == ((202, "4"), False)
+    # what wrote nothing is not kept: it is asked again
+    assert answer_once(store, "key1", "none", "a", T, lambda: (200, "a")) == ((200, "a"), False)
+    assert answer_once(store, "key1", "none", "a", T, lambda: (200, "b")) == ((200, "b"), False)
+
+
+def test_a_store_tells_whether_anybody_wrote(store: Store) -> None:
+    before = store.changes()
+    if before is None:
+        return  # PostgreSQL has no such number: its readers ask again
+    events_since(store, 0)
+    assert store.changes() == before
+    append_events(store, {"tickets": [ticket(1)]}, T)
+    after = store.changes()
+    assert after != before
+    with pytest.raises(ValueError), store.writing() as connection:
+        connection.execute(sa.text("DELETE FROM consent"))
+        raise ValueError  # what is rolled back is no change
+    assert store.changes() == after
+
+
+def test_equal_requests_at_once_have_one_effect(store: Store) -> None:
+    start = threading.Barrier(6)
+    replies = []
+
+    def asks(number: int) -> None:
+        def acts() -> tuple[int, str]:
+            append_events(store, {"tickets": [ticket(number)]}, T)
+            return 200, str(number)
+
+        start.wait()
+        replies.append(answer_once(store, "key", "k", "body", T, acts))
+
+    threads = [threading.Thread(target=asks, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({reply for reply, _ in replies}) == 1
+    assert sorted(before for _, before in replies) == [False] + [True] * 5
+    assert len(events_since(store, 0)) == 1
 
 
 def test_the_newest_word_on_consent_holds(store: Store) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from data.errors import PresageError, UsageError
 from pipelines.processes import (
+    LOG_BYTES,
     Process,
     free_port,
     start,
@@ -43,6 +44,21 @@ def test_each_is_told_once_and_all_are_ended(tmp_path: Path) -> None:
     stop_all(processes)
     assert told == ["one", "two"]
     assert [process.popen.returncode for process in processes] == [-signal.SIGTERM] * 2
+
+
+def test_what_a_crash_left_in_the_log_is_kept_by_the_next_start(tmp_path: Path) -> None:
+    for said in ("first crash", "second crash"):
+        process = python("api", f"print({said!r})", tmp_path)
+        process.popen.wait(20)
+        assert process.last_words() == said
+    quiet = python("api", "", tmp_path)
+    quiet.popen.wait(20)
+    assert quiet.last_words() == "nothing"  # the words of those before are not its own
+    assert (tmp_path / "api.log").read_text() == "first crash\nsecond crash\n"
+    (tmp_path / "api.log").write_bytes(b"x" * (LOG_BYTES + 1))
+    python("api", "print('third')", tmp_path).popen.wait(20)
+    assert (tmp_path / "api.log").read_text() == "third\n"
+    assert (tmp_path / "api.log.1").stat().st_size == LOG_BYTES + 1
 
 
 def test_one_that_dies_is_named_with_its_last_words(tmp_path: Path) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import serving.live as live_module
 from data.clock import Clock
 from data.errors import NotEnoughHistory, UsageError
+from data.snapshot import Snapshot
 from data.store import append_events, open_store
 from data.workspace import Workspace
+from models.champion import champion
 from serving.live import LIFETIME, Live
+from serving.predictor import now_spine
 from serving.published import newest, pointer, publish
 
 
@@ -72,6 +77,125 @@ def test_reasons_made_after_an_event_name_the_rows_it_brought(live: Live) -> Non
     # who has no news keeps the reasons of the night, which name rows as well
     of_night = [json.loads(row["reasons"]) for row in night.rows.values()]
     assert any("has not arrived" in r["text"] for reasons in of_night for r in reasons)
+
+
+def test_a_ticket_that_changes_hands_changes_both_scores(live: Live) -> None:
+    one, other = list(live.night().rows)[:2]
+    before = live.predict([one, other])
+    post_ticket(live, one, "moves")
+    with_it = live.predict([one, other])
+    assert with_it[0]["risk"] != before[0]["risk"]
+    assert with_it[1] == before[1]
+    post_ticket(live, other, "moves")
+    after = live.predict([one, other])
+    assert after[0]["as_of"] > with_it[0]["as_of"]
+    assert after[0]["risk"] != with_it[0]["risk"]
+    assert after[1]["risk"] != before[1]["risk"]
+    # as a night would say it, which reads all rows of everybody
+    night = live.night()
+    moment = datetime.fromisoformat(after[0]["as_of"].removesuffix("Z"))
+    whole = night.predictor.score(now_spine([one], moment), live.tables())
+    assert whole["risk_7d"].iloc[0] == after[0]["risk"]["7"]
+
+
+def test_posting_and_asking_reads_nothing_of_the_night_again(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = list(live.night().rows)[:6]
+    live.warm()
+    post_ticket(live, who[0], "first")
+    live.predict(who[:1])
+    reads: list[str] = []
+    monkeypatch.setattr(Snapshot, "frame", lambda self, name, columns=None: reads.append(name))
+    monkeypatch.setattr(live_module, "event_frames", lambda store: reads.append("events"))
+    for number, customer in enumerate(who[1:]):
+        post_ticket(live, customer, f"more-{number}")
+        assert live.predict([customer])[0]["as_of"] > live.night().published.about["as_of"]
+    assert not reads
+
+
+def test_memory_stays_where_it_is_however_often_somebody_posts_and_asks(live: Live) -> None:
+    import gc
+    import tracemalloc
+
+    live.warm()
+    who = list(live.night().rows)
+    gc.collect()
+    gc.freeze()  # as the service does
+    gc.set_threshold(50_000, 10, 10)
+    try:
+        for number in range(10):
+            post_ticket(live, who[number], f"w-{number}")
+            live.predict([who[number]])
+        tracemalloc.start()
+        for number in range(10, 50):
+            post_ticket(live, who[number], f"w-{number}")
+            live.predict([who[number]])
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.unfreeze()
+        gc.set_threshold(700, 10, 10)
+    assert grown < 20e6  # the history of the whole company was many times that, 40 times over
+
+
+def test_a_customer_without_news_is_answered_while_the_store_and_the_lock_are_taken(
+    live: Live,
+) -> None:
+    customer = next(iter(live.night().rows))
+    want = live.encoded([customer])
+    with live._lock, live.store.writing(), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(live.encoded, [customer]).result(timeout=30) == want
+        assert pool.submit(live.remembered, [customer]).result(timeout=30) == want
+    post_ticket(live, customer)
+    assert live.remembered([customer]) is None
+    live.encoded([customer])
+    assert live.remembered([customer]) is None  # somebody with news is never among the published
+
+
+def test_a_damaged_model_leaves_the_one_before_at_work(live: Live) -> None:
+    customer = next(iter(live.night().rows))
+    (before,) = live.predict([customer])
+    at_work = champion(live.workspace.state_dir, "risk")
+    assert at_work is not None
+    pointer_file = at_work.folder.parent / "champion.json"
+    told = json.loads(pointer_file.read_text())
+    broken = at_work.folder.parent / f"9-{at_work.fingerprint[:12]}"
+    shutil.copytree(at_work.folder, broken)
+    for file in broken.iterdir():
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[:-20])
+    pointer_file.write_text(json.dumps({**told, "version": "9"}))
+    assert live.predict([customer]) == [before]
+    post_ticket(live, customer)
+    assert live.predict([customer])[0]["model_version"] == before["model_version"]
+    # and after a restart
+    anew = Live(live.workspace, live.store, live.clock)
+    assert anew.predict([customer])[0]["model_version"] == before["model_version"]
+
+
+def test_one_answer_speaks_of_one_model(live: Live) -> None:
+    state = live.workspace.state_dir
+    scores = newest(state, "scores")
+    assert scores is not None
+    publish(  # by another model than the one at work, and after that was promoted
+        state,
+        "scores",
+        scores.frame.assign(model_version="risk-0-other", risk_7d=0.125),
+        as_of=scores.as_of,
+        now=datetime.now(),
+        model_version="risk-0-other",
+        snapshot=scores.about["snapshot"],
+    )
+    one, other = list(live.night().rows)[:2]
+    published = live.encoded([one, other])
+    assert b"risk-0-other" in bytes(published[0]) and b"0.125" in bytes(published[1])
+    post_ticket(live, one)
+    items = live.predict([one, other])
+    at_work = live.night().predictor.model_version
+    assert [item["model_version"] for item in items] == [at_work, at_work]
+    assert items[1]["as_of"] == scores.about["as_of"] + "Z"
+    assert items[1]["risk"]["7"] != 0.125
 
 
 def test_a_newer_night_takes_over(live: Live) -> None:

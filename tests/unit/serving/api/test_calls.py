@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -12,8 +13,10 @@ from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
 from data.store import SCOPES, create_key, revoke_key
-from serving.api.assembly import openapi
+from serving.api.application import Door, application
+from serving.api.assembly import StoreKeys, StoreReplies, openapi
 from serving.api.calls import CALLS
+from serving.api.limits import Crowd, RateLimit
 from serving.desk import Desk
 
 from .conftest import NOW, Ask
@@ -110,6 +113,8 @@ def test_a_revoked_key_opens_nothing(desk_and_client: tuple[Desk, TestClient]) -
         ("DELETE", "/v1/events", 405),
         ("PATCH", "/v1/customers/a", 405),
         ("POST", "/planner", 405),
+        ("GET", "/v1/events/", 404),
+        ("GET", "/v1/customers/a/b", 404),
     ],
 )
 def test_wrong_paths_and_methods_are_problems(
@@ -123,6 +128,122 @@ def test_wrong_paths_and_methods_are_problems(
     assert problem["instance"] == path
     assert problem["type"].startswith("/problems/")
     assert problem["title"]
+
+
+def test_a_wrong_method_names_the_right_ones(ask: Ask) -> None:
+    assert ask("DELETE", "/v1/overrides").headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/outreach?limit=\u00b2", 400),
+        ("/v1/outreach?after=\u00b2", 400),
+        ("/v1/staffing?limit=\u00b2", 400),
+        ("/v1/staffing?after=x.\u00b2", 400),
+        (f"/v1/staffing?after=x.{'9' * 5000}", 400),
+        ("/v1/staffing?from=9999-12-31T23:59:59-23:00", 400),
+        ("/v1/staffing?from=0001-01-01T00:00:00%2B14:00", 400),
+        ("/v1/customers/%FF%00", 404),
+    ],
+)
+def test_hostile_parameters_are_the_callers_fault(path: str, status: int, ask: Ask) -> None:
+    answer = ask("GET", path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_hostile_bodies_are_the_callers_fault(ask: Ask) -> None:
+    kind = {"Content-Type": "application/json"}
+    deep = b"[" * 100_000 + b"]" * 100_000
+    rows = (
+        b'{"tickets": ' + deep + b"}",
+        b'{"tickets": [{"ticket_id": ' + b"[" * 500 + b"]" * 500 + b"}]}",
+        b'{"orders": [{"order_id": "o", "amount": ' + b"9" * 400 + b"}]}",
+        b'{"orders": [{"order_id": ' + b"9" * 4000 + b"}]}",
+        b'{"orders": [{"order_id": "\\ud800"}]}',
+        b'{"orders": [{"order_id": "a\\u0000b", "ordered_at": "2026-03-01", "customer_id": "a"}]}',
+    )
+    for body in rows:
+        answer = ask("POST", "/v1/events", content=body, headers=kind)
+        assert answer.status_code in (400, 422), answer.content[:200]
+    both = {**kind, "Transfer-Encoding": "chunked", "Content-Length": "2"}
+    assert ask("POST", "/v1/events", content=b"{}", headers=both).status_code == 400
+
+
+def test_a_client_that_hangs_up_is_no_error(
+    desk_and_client: tuple[Desk, TestClient], caplog: pytest.LogCaptureFixture
+) -> None:
+    desk, client = desk_and_client
+    key = create_key(desk.store, "events", ["events"], NOW)
+    sent: list[Any] = []
+
+    async def hang_up() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/events",
+        "raw_path": b"/v1/events",
+        "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {key}".encode())],
+    }
+    asyncio.run(client.app(scope, hang_up, send))  # type: ignore[arg-type]
+    assert not sent
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_too_many_requests_are_told_when_to_come_again(
+    desk_and_client: tuple[Desk, TestClient],
+) -> None:
+    desk, _ = desk_and_client
+    key = create_key(desk.store, "fast", ["forecasts"], NOW)
+    limit = RateLimit(per_second=0.1, burst=2, now=lambda: 0.0)
+    door = Door(StoreKeys(desk.store), StoreReplies(desk.store, desk.clock), limit)
+    client = TestClient(application(CALLS, desk, door))
+    headers = {"Authorization": f"Bearer {key}"}
+    answers = [client.get("/v1/planning", headers=headers) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers["ratelimit"] for answer in answers] == [
+        '"key";r=1;t=10',
+        '"key";r=0;t=20',
+        '"key";r=0;t=20',
+    ]
+    assert answers[0].headers["ratelimit-policy"] == '"key";q=2;w=20'
+    assert answers[2].headers["retry-after"] == "10"
+    assert answers[2].json()["type"] == "/problems/rate"
+    assert client.get("/livez").status_code == 200
+
+
+def test_a_crowd_is_refused_and_the_process_still_says_that_it_lives(
+    desk_and_client: tuple[Desk, TestClient],
+) -> None:
+    desk, _ = desk_and_client
+    key = create_key(desk.store, "planner", ["forecasts"], NOW)
+    crowd = Crowd(most=1)
+    door = Door(StoreKeys(desk.store), StoreReplies(desk.store, desk.clock), RateLimit(), crowd)
+    client = TestClient(application(CALLS, desk, door))
+    headers = {"Authorization": f"Bearer {key}"}
+    with crowd.entered():
+        refused = client.get("/v1/planning", headers=headers)
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) > 0
+        assert "ratelimit" in refused.headers
+        assert client.get("/livez").status_code == 200
+    assert client.get("/v1/planning", headers=headers).status_code == 200
+
+
+def test_every_answer_has_a_request_id(ask: Ask) -> None:
+    assert (
+        ask("GET", "/livez", headers={"X-Request-Id": "crm-1"}).headers["x-request-id"] == "crm-1"
+    )
+    ids = {ask("GET", path).headers["x-request-id"] for path in ("/livez", "/v1/no", "/planner")}
+    assert len(ids) == 3
+    assert ask("GET", "/livez", headers={"X-Request-Id": "a b"}).headers["x-request-id"] != "a b"
 
 
 def test_bodies_that_are_none(ask: Ask) -> None:
@@ -187,6 +308,16 @@ def test_the_page_is_ours_alone(ask: Ask) -> None:
     for path in ("/planner", "/planner/page.js", "/planner/page.css"):
         answer = ask("GET", path)
         assert answer.status_code == 200
-        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        policy = dict(
+            part.strip().split(" ", 1)
+            for part in answer.headers["content-security-policy"].split(";")
+        )
+        assert policy.pop("default-src") == "'none'"
+        assert policy.pop("img-src") == "'self' data:"
+        own = ("script-src", "style-src", "connect-src", "form-action")
+        assert [policy.pop(name) for name in own] == ["'self'"] * 4
+        assert policy == {"base-uri": "'none'", "frame-ancestors": "'none'"}
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
         outside = [u for u in re.findall(r"https?://[\w.]+", answer.text) if "w3.org" not in u]
         assert not outside

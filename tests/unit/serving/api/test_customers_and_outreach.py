@@ -42,9 +42,8 @@ def test_an_id_with_a_slash_is_asked_for_escaped(ask: Ask) -> None:
 
 def test_who_is_unknown_and_who_has_left(ask: Ask) -> None:
     assert ask("GET", "/v1/customers/nobody").status_code == 404
-    assert (
-        ask("PUT", "/v1/customers/nobody/consent", json={"do_not_contact": True}).status_code == 404
-    )
+    grant = ask("PUT", "/v1/customers/nobody/consent", json={"email_consent": True})
+    assert grant.status_code == 404
     assert (
         ask("GET", "/v1/customers/gone").json()["attributes"]["closed_at"].startswith("2026-02-01")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from starlette.testclient import TestClient
 
 from data.check import check
 from data.snapshot import take
-from data.store import event_frames
+from data.store import event_frames, overrides_of
+from data.workspace import Workspace, set_setting
+from pipelines.run import newest_as_of
 from serving.desk import Desk
 
 from .conftest import NOW, Ask
@@ -117,6 +120,92 @@ def test_what_was_accepted_is_never_quarantined(
         assert now.astype("str").values.tolist() == night.astype("str").values.tolist()
 
 
+def test_a_partial_row_changes_what_it_names(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    desk, _ = desk_and_client
+
+    def row_of(name: str, key: str, value: str) -> dict[str, Any]:
+        frame = take(desk.workspace).frame(name)
+        frame = frame[frame[key] == value].sort_values(["recorded_at", "_row"])
+        live = desk.live.rows_of([str(frame["customer_id"].iloc[-1])]).frame(name)
+        live = live[live[key] == value].sort_values(["recorded_at", "_row"])
+        for column in frame.columns.drop("_row"):
+            assert str(live[column].iloc[-1]) == str(frame[column].iloc[-1]), column
+        return dict(frame.iloc[-1])
+
+    part = {"customer_id": "a", "plan": "gold"}
+    for _ in range(2):  # what the tables say, and then what was posted, is kept
+        assert ask("POST", "/v1/events", json={"customers": [part]}).status_code == 200
+        found = row_of("customers", "customer_id", "a")
+        assert (found["plan"], found["score"], found["mood"]) == ("gold", 1.5, "good")
+        assert ask("GET", "/v1/customers/a").json()["consent"]["email_consent"] is True
+        assert str(found["signed_up_at"]) == "2025-01-01 00:00:00"
+        part = {"customer_id": "a", "plan": "gold", "region": "north"}
+    assert found["region"] == "north"
+    again = ask("POST", "/v1/events", json={"customers": [part]}).json()
+    assert again["duplicates"] == {"customers": 1}
+    cleared = {"customer_id": "a", "plan": None}
+    assert ask("POST", "/v1/events", json={"customers": [cleared]}).status_code == 200
+    assert row_of("customers", "customer_id", "a")["plan"] != "gold"
+    moved = {"order_id": "o1", "customer_id": "b/2"}
+    assert ask("POST", "/v1/events", json={"orders": [moved]}).status_code == 200
+    assert row_of("orders", "order_id", "o1")["amount"] == 9.5
+    # somebody new needs a whole row, and so does a row that was deleted
+    new = ask("POST", "/v1/events", json={"customers": [{"customer_id": "z", "plan": "x"}]})
+    assert (new.status_code, new.json()["errors"][0]["column"]) == (422, "signed_up_at")
+    gone = {"order_id": "o1", "deleted": True}
+    assert ask("POST", "/v1/events", json={"orders": [gone]}).status_code == 200
+    assert ask("POST", "/v1/events", json={"orders": [moved]}).status_code == 422
+
+
+def test_the_newest_word_on_consent_holds_whichever_door_it_came_by(ask: Ask) -> None:
+    def consent(customer: str) -> Any:
+        return ask("GET", f"/v1/customers/{customer}").json()["consent"]
+
+    def post(**row: Any) -> None:
+        known = {"customer_id": "a", "signed_up_at": "2025-01-01", **row}
+        assert ask("POST", "/v1/events", json={"customers": [known]}).status_code == 200
+
+    assert consent("a")["email_consent"] is True
+    assert ask("PUT", "/v1/customers/a/consent", json={"email_consent": True}).status_code == 200
+    post(email_consent=False)
+    assert consent("a")["email_consent"] is False
+    assert ask("PUT", "/v1/customers/a/consent", json={"email_consent": True}).status_code == 200
+    assert consent("a")["email_consent"] is True
+    assert ask("PUT", "/v1/customers/a/consent", json={"email_consent": False}).status_code == 200
+    post(region="north")  # a row that says nothing of it takes nothing back
+    assert consent("a")["email_consent"] is False
+    assert ask("PUT", "/v1/customers/a/consent", json={"do_not_contact": True}).status_code == 200
+    post(plan="gold")
+    assert consent("a")["do_not_contact"] is True
+    post(do_not_contact=True)
+    post(do_not_contact=False)
+    assert consent("a")["do_not_contact"] is False
+
+
+def test_who_is_not_known_yet_can_refuse(ask: Ask) -> None:
+    no = ask("PUT", "/v1/customers/nobody/consent", json={"do_not_contact": True})
+    assert (no.status_code, no.json()["do_not_contact"]) == (200, True)
+    yes = ask("PUT", "/v1/customers/nobody/consent", json={"email_consent": True})
+    assert yes.status_code == 404
+    row = {"customer_id": "nobody", "signed_up_at": "2026-03-01", "email_consent": True}
+    assert ask("POST", "/v1/events", json={"customers": [row]}).status_code == 200
+    assert ask("GET", "/v1/customers/nobody").json()["consent"]["do_not_contact"] is True
+
+
+def test_a_company_that_goes_on_by_posting_moves_its_nights_on(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    workspace = desk_and_client[0].workspace
+    set_setting(workspace.path, "data.complete_to", "2026-02-24T23:00:00")
+    pinned = Workspace.open(workspace.path)
+    assert pinned.default_as_of() == datetime(2026, 2, 24, 23)
+    assert ask("POST", "/v1/events", json={"tickets": [TICKET]}).status_code == 200
+    assert pinned.default_as_of() == datetime(2026, 3, 1, 23)  # midnight in Oslo
+    assert newest_as_of(pinned, take(pinned), None) == datetime(2026, 3, 1, 23)
+
+
 def test_an_idempotency_key_does_a_request_once(ask: Ask) -> None:
     headers = {"Idempotency-Key": "k1"}
     first = ask("POST", "/v1/events", json={"tickets": [TICKET]}, headers=headers)
@@ -124,9 +213,18 @@ def test_an_idempotency_key_does_a_request_once(ask: Ask) -> None:
     assert again.content == first.content
     assert again.headers["idempotent-replay"] == "true"
     other = ask("POST", "/v1/events", json={"orders": [ORDER]}, headers=headers)
-    assert other.status_code == 409
+    assert other.status_code == 422
+    assert "another request" in other.json()["detail"]
     empty = ask("POST", "/v1/events", json={"orders": [ORDER]}, headers={"Idempotency-Key": ""})
     assert empty.status_code == 400
+
+
+def test_a_refused_request_leaves_its_idempotency_key_free(ask: Ask) -> None:
+    headers = {"Idempotency-Key": "again"}
+    wrong = {"tickets": [{**TICKET, "channel": 1.5}]}
+    assert ask("POST", "/v1/events", json=wrong, headers=headers).status_code == 422
+    right = ask("POST", "/v1/events", json={"tickets": [TICKET]}, headers=headers)
+    assert right.json()["accepted"] == {"tickets": 1}
 
 
 def test_many_at_once_are_each_taken_once(ask: Ask) -> None:
@@ -135,6 +233,10 @@ def test_many_at_once_are_each_taken_once(ask: Ask) -> None:
     def post(number: int) -> int:
         headers = {"Idempotency-Key": "same"} if number % 2 else {}
         answer = ask("POST", "/v1/events", json=body, headers=headers)
+        if number % 2 and answer.status_code == 409:  # the first of that key still runs
+            assert answer.json()["type"] == "/problems/running"
+            assert int(answer.headers["retry-after"]) > 0
+            return 0
         assert answer.status_code == 200
         return int(
             "idempotent-replay" not in answer.headers and answer.json()["accepted"]["tickets"]
@@ -142,3 +244,21 @@ def test_many_at_once_are_each_taken_once(ask: Ask) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(post, range(8))) == 1
+
+
+def test_two_equal_overrides_at_once_are_one(ask: Ask, desk_and_client: Any) -> None:
+    change = {
+        "unique_id": "total",
+        "starts_at": "2026-03-02T00:00:00Z",
+        "ends_at": "2026-03-02T06:00:00Z",
+        "factor": 2.0,
+        "reason": "sale",
+    }
+
+    def post(key: int) -> int:
+        headers = {"Idempotency-Key": f"k{key // 2}"}
+        return int(ask("POST", "/v1/overrides", json=change, headers=headers).status_code)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(post, range(12))) <= {200, 409}
+    assert len(overrides_of(desk_and_client[0].store)) == 6

@@ -1,0 +1,95 @@
+"""What was published last, with the model that goes on from there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from data.clock import Clock
+from data.errors import DamagedFile, NotEnoughHistory
+from data.snapshot import Snapshot
+from data.store import Store, registry_history
+from data.workspace import Workspace
+from models.champion import Champion, champion, champion_at
+from serving.predictor import Predictor
+from serving.published import Published
+
+log = logging.getLogger("presage.api")
+
+
+class Scores(Mapping[str, dict[str, Any]]):
+    """The published rows by customer, each made when it is asked for."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._arrays = {name: frame[name].array for name in frame.columns}
+        ids = frame["customer_id"].tolist()
+        self._places = dict(zip(ids, range(len(ids)), strict=True))
+
+    def __getitem__(self, customer_id: str) -> dict[str, Any]:
+        at = self._places[customer_id]
+        row = {name: values[at] for name, values in self._arrays.items()}
+        return {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+
+    def __contains__(self, customer_id: object) -> bool:
+        return customer_id in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+@dataclass
+class Night:
+    """What was published: scores by customer, the model at work, the snapshot they were made from.
+
+    ``superseded``: another model was promoted since. Then everybody asked about is scored again by
+    that one, as of the same moment; ``again`` keeps these scores, ``fresh`` those of customers with
+    news, ``items`` published answers as JSON.
+    """
+
+    published: Published
+    rows: Mapping[str, dict[str, Any]]
+    predictor: Predictor
+    snapshot: Snapshot
+    at_work: Champion | None
+    superseded: bool
+    again: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fresh: dict[str, dict[str, Any]] = field(default_factory=dict)
+    items: dict[tuple[str, bool], msgspec.Raw] = field(default_factory=dict)
+    warm: bool = False
+
+
+def usable_model(
+    workspace: Workspace, store: Store, clock: Clock, before: Night | None
+) -> tuple[Champion | None, Predictor]:
+    """The model at work; where its files are damaged the last one that is whole, so ``before``'s.
+
+    NotEnoughHistory where none was ever promoted, DamagedFile where none is whole.
+    """
+    state, moment = workspace.state_dir, clock.now()
+    try:
+        at_work = champion(state, "risk")
+        if at_work is None:
+            raise NotEnoughHistory("no risk model has been promoted yet; run `presage train` first")
+        moment = at_work.promoted_at
+        return at_work, Predictor.of_bundle(at_work.folder, at_work.model_version)
+    except DamagedFile as damaged:
+        log.error("the model at work is damaged, the one before serves on: %s", damaged)
+        if before is not None:
+            return before.at_work, before.predictor
+        moves = registry_history(store, "risk")
+        while (earlier := champion_at(state, "risk", moment, moves)) is not None:
+            moves = [m for m in moves if str(m["version"]) != earlier.version]
+            try:
+                return earlier, Predictor.of_bundle(earlier.folder, earlier.model_version)
+            except DamagedFile as also:
+                log.error("that is damaged too: %s", also)
+        raise

@@ -1,0 +1,266 @@
+"""A snapshot and the rows posted since, handed out by customer: what one customer's score reads.
+
+A customer's features count their own rows, all versions of those, the rows that they name, and
+tables without customers. So a posted row costs what it weighs, and a customer what their own rows
+weigh, however large the company is.
+
+>>> from data.tables import MemoryTables
+>>> orders = pd.DataFrame({"order_id": ["1", "2"], "customer_id": ["a", "b"],
+...                        "ordered_at": ["2026-01-01", "2026-01-01"]})
+>>> rows = OwnRows(MemoryTables({"orders": orders}))
+>>> moved = {"order_id": "2", "customer_id": "a", "ordered_at": "2026-01-01",
+...          "recorded_at": "2026-01-02"}
+>>> rows.extend({"orders": [moved]})
+>>> sorted(rows.owners("orders", ["2"])["2"])
+['a', 'b']
+>>> [len(rows.of({who}).frame("orders", ["order_id"])) for who in ("a", "b", "c")]
+[3, 2, 0]
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.arrays import Ints
+from data.contract import TABLES, table
+from data.overlay import WithEvents
+from data.store import row_key
+from data.tables import ROW, Tables, columns_of
+
+OWN = tuple(name for name, one in TABLES.items() if "customer_id" in one.names)
+"""The tables whose rows are about customers; items are about their order's."""
+
+
+class Index:
+    """Where each text of a column is, found by its hash: 12 bytes a row."""
+
+    def __init__(self, values: pd.Series) -> None:
+        hashes = pd.util.hash_pandas_object(values, index=False).to_numpy()
+        self._order = np.argsort(hashes, kind="stable").astype(np.uint32)
+        self._hashes = hashes[self._order]
+        self._values = values
+
+    def find(self, texts: Collection[str]) -> Ints:
+        """The positions of these texts, ascending."""
+        if not len(self._hashes) or not texts:
+            return np.array([], dtype=np.int64)
+        asked = pd.util.hash_array(np.array(list(texts), dtype=object), categorize=False)
+        first = np.searchsorted(self._hashes, asked, "left")
+        stop = np.searchsorted(self._hashes, asked, "right")
+        spans = [self._order[a:b] for a, b in zip(first, stop, strict=True)]
+        found = np.unique(np.concatenate(spans)).astype(np.int64)
+        return found[self._values.iloc[found].isin(list(texts)).to_numpy(dtype=bool)]
+
+
+class Posted:
+    """The posted rows of one table, by customer (items: by order) and by key."""
+
+    def __init__(self, name: str) -> None:
+        contract = table(name)
+        self.owner = "order_id" if name == "order_items" else "customer_id"
+        self.key = contract.key[0] if contract.key else None
+        self.rows: list[Mapping[str, str]] = []
+        self._by: dict[str, dict[str, list[int]]] = {}
+
+    def add(self, row: Mapping[str, str]) -> None:
+        for column in {self.owner, self.key, "order_id"} - {None}:
+            if column in row:
+                places = self._by.setdefault(str(column), {}).setdefault(row[str(column)], [])
+                places.append(len(self.rows))
+        self.rows.append(row)
+
+    def find(self, column: str, texts: Collection[str]) -> set[int]:
+        places = self._by.get(column, {})
+        return {place for text in texts for place in places.get(text, ())}
+
+
+class OwnRows:
+    """The rows of ``base`` and those that ``extend`` added since. One writer at a time; what
+    ``of`` gave stays as it is."""
+
+    def __init__(self, base: Tables) -> None:
+        self._base = base
+        self._columns: dict[tuple[str, str], pd.Series] = {}
+        self._indexes: dict[tuple[str, str], Index] = {}
+        self._posted: dict[str, Posted] = {}
+
+    def extend(self, rows: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+        """Take in rows as ``data.store.readable`` gives them."""
+        for name, posted in rows.items():
+            mine = self._posted.setdefault(name, Posted(name))
+            for row in posted:
+                mine.add(row)
+
+    def owners(self, name: str, keys: Collection[str]) -> dict[str, set[str]]:
+        """Whose each row is, or was in an earlier version, by the first part of its key."""
+        if name == "order_items":
+            return self.owners("orders", keys)
+        contract, found = table(name), {key: set[str]() for key in keys}
+        if not contract.key or "customer_id" not in contract.names:
+            return found
+        column = contract.key[0]
+        if len(at := self._find(name, column, keys)):
+            owned = self.take(name, at, [column, "customer_id"]).dropna()
+            for key, owner in owned.itertuples(index=False, name=None):
+                found[key].add(owner)
+        for row in self._found(name, column, keys):
+            if "customer_id" in row:
+                found[row[column]].add(row["customer_id"])
+        return found
+
+    def newest(
+        self, name: str, rows: Sequence[Mapping[str, Any]]
+    ) -> dict[tuple[str, str], dict[str, Any]]:
+        """The newest version in the base of each of these rows, by table and key, as JSON has it;
+        those that are there and not deleted."""
+        key = table(name).key
+        if not key or not self._base.has(name):
+            return {}
+        wanted = {row_key(name, number, row) for number, row in enumerate(rows, 1)}
+        at = self._find(name, key[0], {str(row[key[0]]) for row in rows})
+        frame = self.take(name, at, columns_of(name, self._base.attributes))
+        frame = frame.sort_values(["recorded_at", ROW], kind="stable")
+        out = {}
+        for row in frame.to_dict("records"):
+            values = {k: _json(v) for k, v in row.items() if k not in ("recorded_at", ROW)}
+            values = {k: v for k, v in values.items() if v is not None}
+            text = row_key(name, 1, values)
+            if text in wanted:
+                out[name, text] = values
+        return {place: values for place, values in out.items() if not values.get("deleted")}
+
+    def of(self, ids: Collection[str]) -> Tables:
+        """All tables with these customers' rows only, other versions of them, the orders that
+        their tickets name, and whole tables where those name no customer."""
+        places: dict[str, Ints] = {}
+        posted: dict[str, set[int]] = {}
+        for name in OWN:
+            self._collect(name, "customer_id", set(ids), places, posted)
+        named = self._texts("tickets", "order_id", places, posted)
+        self._collect("orders", "order_id", named, places, posted)
+        orders = self._texts("orders", "order_id", places, posted)
+        self._collect("order_items", "order_id", orders, places, posted)
+        frames = {}
+        for name, one in list(self._posted.items()):
+            chosen = posted.get(name) if name in places else range(len(one.rows))
+            if chosen:
+                rows = [one.rows[at] for at in sorted(chosen)]
+                frame = pd.DataFrame.from_records(rows).astype(object)
+                frames[name] = frame.where(frame.notna(), None)
+        told = "|".join([self._base.fingerprint, *sorted(ids)])
+        own = _Chosen(self, places, hashlib.sha256(told.encode()).hexdigest())
+        return WithEvents(own, frames) if frames else own
+
+    def _collect(
+        self,
+        name: str,
+        column: str,
+        texts: set[str],
+        places: dict[str, Ints],
+        posted: dict[str, set[int]],
+    ) -> None:
+        """Add the rows with these texts, and the other versions of each."""
+        at, more = self._find(name, column, texts), self._numbers(name, column, texts)
+        key = table(name).key
+        if key and key[0] != column:
+            keys = self._texts(name, key[0], {name: at}, {name: more})
+            at = np.union1d(at, self._find(name, key[0], keys))
+            more = more | self._numbers(name, key[0], keys)
+        places[name] = np.union1d(places[name], at) if name in places else at
+        posted[name] = posted.get(name, set()) | more
+
+    def _texts(
+        self, name: str, column: str, places: Mapping[str, Ints], posted: Mapping[str, set[int]]
+    ) -> set[str]:
+        base = self._column(name, column).iloc[places[name]] if self._base.has(name) else []
+        rows = self._posted[name].rows if name in self._posted else []
+        own = (rows[at].get(column) for at in posted[name])
+        return {*pd.Series(base, dtype="str").dropna(), *(text for text in own if text)}
+
+    def _find(self, name: str, column: str, texts: Collection[str]) -> Ints:
+        if not texts or not self._base.has(name):
+            return np.array([], dtype=np.int64)
+        if (name, column) not in self._indexes:
+            self._indexes[name, column] = Index(self._column(name, column))
+        return self._indexes[name, column].find(texts)
+
+    def _numbers(self, name: str, column: str, texts: Collection[str]) -> set[int]:
+        return self._posted[name].find(column, texts) if name in self._posted else set()
+
+    def _found(self, name: str, column: str, texts: Collection[str]) -> list[Mapping[str, str]]:
+        return [self._posted[name].rows[at] for at in self._numbers(name, column, texts)]
+
+    def _column(self, name: str, column: str) -> pd.Series:
+        if (name, column) not in self._columns:
+            self.load(name, [column])
+        return self._columns[name, column]
+
+    def load(self, name: str, columns: Sequence[str]) -> None:
+        """Read columns of the base that were not read yet."""
+        missing = [column for column in columns if (name, column) not in self._columns]
+        if missing:
+            frame = self._base.frame(name, missing)
+            self._columns |= {(name, column): frame[column] for column in missing}
+
+    def take(self, name: str, places: Ints, columns: Sequence[str]) -> pd.DataFrame:
+        """These rows of the base."""
+        self.load(name, columns)
+        taken = {column: self._columns[name, column].iloc[places] for column in columns}
+        return pd.DataFrame(taken).reset_index(drop=True)[list(columns)]
+
+    @property
+    def base(self) -> Tables:
+        """What it began with."""
+        return self._base
+
+
+def _json(value: Any) -> Any:
+    """A value of a normalised frame as a posted row has it."""
+    if isinstance(value, tuple):
+        return list(value)
+    if value is None or pd.isna(value):
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat() + "Z"
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Some rows of the base; satisfies ``Tables``."""
+
+    rows: OwnRows
+    places: Mapping[str, Ints]
+    fingerprint: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.rows.base.names
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return self.rows.base.attributes
+
+    def has(self, name: str) -> bool:
+        return self.rows.base.has(name)
+
+    def file(self, name: str) -> Path | None:
+        return None
+
+    def seen_from_birth(self, name: str) -> bool:
+        return self.rows.base.seen_from_birth(name)
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        base = self.rows.base
+        if name not in self.places or not base.has(name):
+            return base.frame(name, columns)
+        wanted = columns_of(name, self.attributes) if columns is None else columns
+        return self.rows.take(name, self.places[name], list(wanted))
