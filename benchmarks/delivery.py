@@ -110,7 +110,7 @@ def run(decisions: int, kills: int, failing: float, seed: int, folder: Path) -> 
             killed = 0
             for number, batch in enumerate(batches):
                 _decide(store, f"run-{number}", batch)
-                leaving = rng.sample(batch, max(1, len(batch) // 20))
+                leaving = rng.sample(batch, max(1, len(batch) // 40))
                 refusing.append(_opt_out(desk, leaving, answered, rng.random()))
                 if number < kills:
                     _until_sending(store)
@@ -161,16 +161,22 @@ def _decide(store: Any, run_id: str, batch: list[int]) -> None:
 
 
 def _opt_out(desk: Any, batch: list[int], answered: dict[str, float], wait: float) -> Any:
-    """Opt customers out as the API does, noting when each was answered."""
-    from data.store import put_consent
+    """Opt customers out as the API does, noting when each was answered: these, and after each of
+    them one to whom a message is on its way."""
+    from data.store import messages_of, put_consent
     from serving.delivery.pulled import until_sent
+
+    def refuse(customer: str) -> None:
+        put_consent(desk.store, customer, "email", False, desk.now(), "trial")
+        until_sent(desk, customer, ["email"])
+        answered[customer] = time.monotonic()
 
     def work() -> None:
         time.sleep(wait)
         for i in batch:
-            put_consent(desk.store, f"c{i}", "email", False, desk.now(), "trial")
-            until_sent(desk, f"c{i}", ["email"])
-            answered[f"c{i}"] = time.monotonic()
+            refuse(f"c{i}")
+            for message in messages_of(desk.store, status="sending", limit=1):
+                refuse(message.customer_id)
 
     thread = threading.Thread(target=work)
     thread.start()

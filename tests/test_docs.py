@@ -112,7 +112,8 @@ def test_the_outreach_page_verifies_a_webhook_in_ten_lines() -> None:
     from serving.delivery.signature import Key, signature
 
     page = (ROOT / "docs" / "outreach.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    (block,) = (found for found in blocks if "def verified(" in found)
     code = [line for line in block.splitlines() if line.strip() and not line.startswith("import")]
     assert len(code) <= 10
     names: dict[str, object] = {}
