@@ -175,8 +175,14 @@ def _opt_out(desk: Any, batch: list[int], answered: dict[str, float], wait: floa
         time.sleep(wait)
         for i in batch:
             refuse(f"c{i}")
-            for message in messages_of(desk.store, status="sending", limit=1):
-                refuse(message.customer_id)
+            until = time.monotonic() + 5
+            while time.monotonic() < until:
+                travelling = messages_of(desk.store, status="sending")
+                others = [m.customer_id for m in travelling if m.customer_id not in answered]
+                if others:
+                    refuse(others[-1])
+                    break
+                time.sleep(0.01)
 
     thread = threading.Thread(target=work)
     thread.start()
