@@ -177,7 +177,7 @@ class Asked:
         cls, view: FeatureView, program: Program, history: History, limit: int, **groups: Any
     ) -> Asked:
         """Those of a view; ``limit`` in bytes. ``groups``: where a shard finds the others."""
-        slots = max(100, min(limit, WORKING_MEMORY) // (8 * COPIES * program.size))
+        slots = max(100, min(limit, WORKING_MEMORY) // (8 * COPIES * max(program.size, 1)))
         return cls(program, history, texts_of(view, history), slots, **groups)
 
     def shared(self, times: Ints) -> Shared:

@@ -132,15 +132,16 @@ class Predictor:
             told_why = np.sort(np.argsort(-risk, kind="stable")[:reasons_for])
         reasons: list[list[dict[str, Any]]] = [[] for _ in range(len(risk))]
         explained, spoken = features.iloc[told_why], language_of(language)
-        rows = tables if isinstance(tables, History) else self._rows_behind(tables, explained)
-        found = self.model.reasons(
-            explained,
-            num_threads=num_threads,
-            language=spoken,
-            behind=evidence(self.view, explained, rows, spoken, time_zone),
-        )
-        for row, why in zip(told_why, found, strict=True):
-            reasons[row] = why
+        if len(explained):
+            rows = tables if isinstance(tables, History) else self._rows_behind(tables, explained)
+            found = self.model.reasons(
+                explained,
+                num_threads=num_threads,
+                language=spoken,
+                behind=evidence(self.view, explained, rows, spoken, time_zone),
+            )
+            for row, why in zip(told_why, found, strict=True):
+                reasons[row] = why
         frame = pd.DataFrame(
             {
                 "customer_id": features["customer_id"].astype("str"),

@@ -28,6 +28,8 @@ QUICK = RiskSettings(
     penalties=(300.0,),
     slices=1,
 )
+
+pytestmark = pytest.mark.xdist_group("risk_company")
 HORIZONS = (7, 14)
 JUDGED_DAYS = 21
 

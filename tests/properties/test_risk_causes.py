@@ -32,6 +32,8 @@ QUICK = RiskSettings(
     penalties=(300.0,),
     slices=1,
 )
+
+pytestmark = pytest.mark.xdist_group("risk_causes")
 HORIZONS = (7, 14)
 Frames = dict[str, pd.DataFrame]
 

@@ -132,7 +132,11 @@ def test_everything_comes_up_runs_flows_and_stops_together(
         assert refusal(api, key, Host="presage.example") == 400
         if CHROMIUM.exists():
             a_page_of_another_origin_changes_nothing(api, deployed[0]["id"])
-            assert filtered(api, "deployments", key) == deployed
+            after = {each["id"]: each for each in filtered(api, "deployments", key)}
+            assert after.keys() == {each["id"] for each in deployed}
+            for each in deployed:
+                for name in ("description", "schedules", "parameters", "pull_steps", "entrypoint"):
+                    assert after[each["id"]][name] == each[name]
             assert len(filtered(api, "flow_runs", key)) == len(runs)
     finally:
         code = interrupt(process) if process.poll() is None else process.returncode
