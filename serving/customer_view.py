@@ -18,13 +18,12 @@ from data.store import Store, actions_of, outcomes_of
 from data.tables import Tables
 from features.asof import as_of_view
 from serving.of_customers import OfCustomers
-from serving.outreach.consent import consent_now
+from serving.outreach.consent import WORDS, consent_now
 from serving.records import records
 from serving.staffing.hours import open_seconds
 
 MOST_ROWS = 200
 SIGHTED_IN = ("orders", "usage", "tickets")
-CONSENTS = ("email_consent", "sms_consent", "phone_consent", "do_not_contact")
 
 
 def is_known(tables: Tables, customer_id: str, now: datetime) -> bool:
@@ -42,7 +41,7 @@ def customer_view(
     attributes: dict[str, Any] = {}
     if tables.has("customers"):
         row = records(as_of_view(own, "customers", now))
-        hidden = {"customer_id", "recorded_at", *CONSENTS}
+        hidden = {"customer_id", "recorded_at", *WORDS}
         attributes = {k: v for k, v in row[0].items() if k not in hidden}
     actions = actions_of(store, customer_id=customer_id)
     outcomes = outcomes_of(store, [action["decision_id"] for action in actions])
@@ -72,7 +71,7 @@ def consent_state(
 ) -> dict[str, str | bool | None]:
     """The consent that holds: the newest word said to us, else what the customers table says."""
     known = consent_now(tables, store, [customer_id], now).iloc[0]
-    told = {name: None if pd.isna(known[name]) else bool(known[name]) for name in CONSENTS}
+    told = {name: None if pd.isna(known[name]) else bool(known[name]) for name in WORDS}
     return {"customer_id": customer_id, **told}
 
 

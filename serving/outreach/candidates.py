@@ -18,12 +18,10 @@ from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
 from serving.outreach.actions import CHANNELS, action_named
-from serving.outreach.consent import CONTACT, consent_now
+from serving.outreach.consent import consent_now
 from serving.outreach.facts import known_facts
 from serving.outreach.policy import Spent
 from serving.outreach.worth import Prices, avoided_cost
-
-__all__ = ["CONTACT", "candidates", "consent_now", "past_contacts", "spent_on"]
 
 QUARTER = timedelta(days=90)
 RUN = "outreach-"

@@ -11,15 +11,11 @@ from datetime import datetime
 
 import pandas as pd
 
-from data.store import Store, consent_words
+from data.store import CONTACT, EVERY_CHANNEL, Store, consent_words
 from data.tables import ROW, Tables
 from features.asof import as_of_view
 from serving.outreach.actions import CHANNELS
 
-CONTACT = "contact"
-"""The store's word on being contacted at all; refusing it is ``do_not_contact``."""
-EVERY = "all"
-"""The store's word on every channel."""
 WORDS = (*(f"{name}_consent" for name in CHANNELS), "do_not_contact")
 
 
@@ -65,7 +61,7 @@ def _of_tables(
 def _of_store(store: Store, ids: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     words = consent_words(store, ids)
     said, at = {}, {}
-    every = words[words["channel"] == EVERY].set_index("customer_id")
+    every = words[words["channel"] == EVERY_CHANNEL].set_index("customer_id")
     for name, channel in zip(WORDS, (*CHANNELS, CONTACT), strict=True):
         own = words[words["channel"] == channel].set_index("customer_id")
         own = pd.concat([every[~every.index.isin(own.index)], own])

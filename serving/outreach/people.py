@@ -20,7 +20,7 @@ from data.check import engine
 from data.clean import open_source, typed
 from data.contract import table
 from data.folder import Folder
-from data.store import customer_rows_in
+from data.store import CONTACT, customer_rows_in
 from data.tables import MemoryTables
 from features.asof import as_of_view
 from serving.outreach.actions import CHANNELS
@@ -42,7 +42,11 @@ LOOK_AGAIN = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Person:
-    """A customer as their newest row has them; None: not said. ``closed``: left, or taken back."""
+    """A customer as their newest row has them; None: not said. ``closed``: left, or taken back.
+
+    ``stated_at``: by channel or ``CONTACT`` when that was said, where an earlier row said it; else
+    it was with the newest row, at ``recorded_at``.
+    """
 
     time_zone: str | None = None
     consents: Mapping[str, bool | None] = field(default_factory=dict)
@@ -51,6 +55,11 @@ class Person:
     segment: str | None = None
     closed: bool = False
     recorded_at: datetime | None = None
+    stated_at: Mapping[str, datetime | None] = field(default_factory=dict)
+
+    def said_at(self, word: str) -> datetime | None:
+        """When what holds of a channel, or of ``CONTACT``, was said."""
+        return self.stated_at.get(word, self.recorded_at)
 
 
 NOBODY = Person()
@@ -77,7 +86,7 @@ class People:
         for customer_id, payload, recorded_at in customer_rows_in(connection, customer_ids):
             row = known[customer_id]
             if recorded_at <= now and (row.recorded_at is None or row.recorded_at <= recorded_at):
-                known[customer_id] = posted(payload, recorded_at, now)
+                known[customer_id] = posted(payload, recorded_at, now, row)
         return known
 
     def from_tables(self, customer_ids: Sequence[str], now: datetime) -> dict[str, Person]:
@@ -113,19 +122,28 @@ class People:
         )
 
 
-def posted(payload: Mapping[str, Any], recorded_at: datetime, now: datetime) -> Person:
-    """A posted row of customers as a person; it takes the place of the row before it."""
+def posted(
+    payload: Mapping[str, Any], recorded_at: datetime, now: datetime, before: Person
+) -> Person:
+    """A posted row of customers as a person; it takes the place of the row ``before``, but for
+    consent: a row that says nothing of it takes nothing back."""
     closed_at = payload.get("closed_at")
     left = closed_at is not None and _naive(str(closed_at)) <= now
     zone = payload.get("time_zone")
+    said = {channel: _flag(payload.get(f"{channel}_consent")) for channel in CHANNELS}
+    said[CONTACT] = _flag(payload.get("do_not_contact"))
+    silent = [word for word, flag in said.items() if flag is None]
+    earlier = {**before.consents, CONTACT: before.do_not_contact}
+    said |= {word: earlier.get(word) for word in silent}
     return Person(
         None if zone is None else str(zone),
-        {channel: _flag(payload.get(f"{channel}_consent")) for channel in CHANNELS},
-        _flag(payload.get("do_not_contact")),
+        {channel: said[channel] for channel in CHANNELS},
+        said[CONTACT],
         _flag(payload.get("vulnerable")) is True,
         None if payload.get("segment") is None else str(payload["segment"]),
         left or payload.get("deleted") is True,
         recorded_at,
+        {word: before.said_at(word) for word in silent},
     )
 
 

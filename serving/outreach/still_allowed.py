@@ -82,10 +82,11 @@ def _never(message: Message, known: Circumstances, policy: Outreach, now: dateti
         return f"decided as {message.decision['arm']}: nobody acts on it"
     refuses = person.do_not_contact
     welcome = None if refuses is None else not refuses
-    if newest(welcome, person.recorded_at, known.words.get(CONTACT)) is False:
+    if newest(welcome, person.said_at(CONTACT), known.words.get(CONTACT)) is False:
         return "asked not to be contacted"
     word = known.words.get(message.channel, known.words.get(EVERY_CHANNEL))
-    consent = newest(person.consents.get(message.channel), person.recorded_at, word)
+    stated = person.consents.get(message.channel)
+    consent = newest(stated, person.said_at(message.channel), word)
     if consent is None and not policy.consent_when_unknown:
         return f"no consent for {message.channel} is known"
     if consent is False:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import UNSET
 
-from data.store import actions_of, put_consent, record_outcome
+from data.store import CONTACT, actions_of, put_consent, record_outcome
 from serving.api.handlers.customers import known_tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
@@ -14,7 +14,6 @@ from serving.api.tables import MAX_ROWS, naive, page_size, whole
 from serving.customer_view import consent_state, told_action
 from serving.delivery.pulled import handed_out, spans, until_sent
 from serving.desk import Desk
-from serving.outreach.consent import CONTACT
 
 PAGE = 100
 MOST = 1000

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from data.store import Verdict, append_events, preview, put_consent, record_outcome
+from data.store import Message, Verdict, append_events, preview, put_consent, record_outcome
 
 from .conftest import NOON, Company
 
@@ -47,6 +48,31 @@ def test_a_row_posted_since_and_a_file_changed_since_count(company: Make) -> Non
     found = preview(here.store, gate, NOON, 10)
     assert [v.allowed for _, v in found] == [False, False, False]
     assert found[2][1].reason == "no consent for email is known"
+
+
+def test_a_row_posted_since_that_says_nothing_of_consent_takes_none_back(company: Make) -> None:
+    here = company("consent_when_unknown = true")
+    here.decide("a", "b", "c")
+    born = {"signed_up_at": "2025-01-01"}
+    refuses = {"customer_id": "b", **born, "do_not_contact": True}
+    append_events(here.store, {"customers": [refuses]}, NOON - timedelta(hours=3))
+    put_consent(here.store, "c", "email", False, NOON - timedelta(hours=2), "test")
+    rows = [{"customer_id": name, **born, "plan": "plus"} for name in "abc"]
+    append_events(here.store, {"customers": rows}, NOON - timedelta(hours=1))
+    found = verdicts(here)
+    assert found["a"].allowed
+    assert found["b"].reason == "asked not to be contacted"
+    assert found["c"].reason == "no consent for email"  # newer than what their row had said
+    strict = verdicts_under(here, consent_when_unknown=False)
+    assert {m.customer_id: v.allowed for m, v in strict} == {"a": True, "b": False, "c": False}
+
+
+def verdicts_under(here: Company, **policy: bool) -> list[tuple[Message, Verdict]]:
+    """What the gate says under other settings of outreach."""
+    gate = here.gate()
+    outreach = replace(gate.settings.outreach, **policy)
+    gate = replace(gate, settings=replace(gate.settings, outreach=outreach))
+    return preview(here.store, gate, here.clock.now(), 100)
 
 
 def test_a_closed_account_and_a_deleted_one_are_left_alone(company: Make) -> None:
