@@ -23,7 +23,7 @@ from data.store import (
     salt,
     selected_decisions,
 )
-from models.uplift import NO_PROPENSITY, Effect, Trial, UpliftModel
+from models.uplift import NO_PROPENSITY, Effect, Trial
 from pipelines.console import Result, say, table
 from pipelines.exclusive import still_ours
 from pipelines.output import spreadsheet_safe, write_frame
@@ -63,15 +63,21 @@ TOLD = 3
 
 
 @dataclass(frozen=True)
-class _Decided:
-    """A plan and what it stands on."""
+class _Grounds:
+    """What a plan stands on: everybody considered, what was measured of them, and that in words."""
 
-    frame: pd.DataFrame
     people: pd.DataFrame
     effects: Effects
+    learned: list[str]
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """A plan, and what the day had left for it."""
+
+    frame: pd.DataFrame
     spent: Spent
     hours: float | None
-    learned: list[str]
 
 
 def decide(
@@ -99,20 +105,22 @@ def decide(
         report("measuring what past contacts changed")
         past = past_trial(tables, store, settings, as_of)
         effects = effects_of(past)
-        model = learned_uplift(past, tables, settings)
         money = prices(tables, settings, as_of)
         cases = negative_feedback(tables, settings, as_of, CASE_DAYS)
-        decided = None
+        grounds = None
         if written:
             frame = as_planned(written)
             say(f"the decisions as of {as_of} were written before; these are they")
+            if plot is not None:
+                grounds = _grounds(run, store, scores, effects, past, money)
         else:
             if commit:
                 check_newest(store, as_of)
             report(f"deciding about {len(scores)} customers")
-            decided = _decide(run, store, scores, effects, model, money)
+            grounds = _grounds(run, store, scores, effects, past, money)
+            decided = _decide(run, store, grounds, money)
             frame = decided.frame
-            notes = decided.learned + _left(decided, run)
+            notes = grounds.learned + _left(decided, run)
             if commit:
                 report("writing the decisions")
                 still_ours()
@@ -141,11 +149,8 @@ def decide(
         *_worth(frame, currency),
         *notes,
     ]
-    if plot is not None:
-        if decided is None:  # written before: what they stand on is read again
-            with open_store(opened) as store:
-                decided = _decide(run, store, scores, effects, model, money)
-        values = _best_values(run, decided, money)
+    if plot is not None and grounds is not None:
+        values = _best_values(run, grounds, money)
         write_plot(plot, values, int(arms.get("treat", 0)), currency, rows, lines)
     shown = [
         *lines,
@@ -204,41 +209,45 @@ def local_day(as_of: datetime, time_zone: str) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def _decide(
+def _grounds(
     run: Run,
     store: Store,
     scores: pd.DataFrame,
     measured: list[Effect],
-    model: UpliftModel | None,
+    past: Trial | None,
     money: Prices,
-) -> _Decided:
-    settings, as_of = run.settings, run.as_of
-    day = local_day(as_of, settings.company.time_zone)
-    _tell_other_policy(run, store, day)
+) -> _Grounds:
     people = _people(run, store, scores, money)
-    gains = gains_now(model, run.snapshot, people, settings, as_of)
-    effects = effects_on(people, measured, settings, gains)
-    spent = spent_on(store, day)
-    hours = settings.outreach.agent_hours_per_day
-    if hours is None:
-        hours = _planned_hours(run, day)
-    frame = plan(
-        people,
-        settings.outreach,
-        salt=bytes.fromhex(salt(store, SYSTEM.now())),
-        as_of=as_of,
-        effects=effects,
-        spent=spent,
-        agent_hours=hours,
-        agent_hour_cost=money.hour,
-        time_zone=settings.company.time_zone,
-    )
+    model = learned_uplift(past, run.snapshot, run.settings)
+    gains = gains_now(model, run.snapshot, people, run.settings, run.as_of)
     learned = [
         f"the effect of {name} differs between customers: it would help "
         f"{(of.of_each > 0).sum()} of {len(people)}, and harm {(of.of_each < 0).sum()}"
         for name, of in gains.items()
     ]
-    return _Decided(frame, people, effects, spent, hours, learned)
+    return _Grounds(people, effects_on(people, measured, run.settings, gains), learned)
+
+
+def _decide(run: Run, store: Store, grounds: _Grounds, money: Prices) -> _Decided:
+    settings, as_of = run.settings, run.as_of
+    day = local_day(as_of, settings.company.time_zone)
+    _tell_other_policy(run, store, day)
+    spent = spent_on(store, day)
+    hours = settings.outreach.agent_hours_per_day
+    if hours is None:
+        hours = _planned_hours(run, day)
+    frame = plan(
+        grounds.people,
+        settings.outreach,
+        salt=bytes.fromhex(salt(store, SYSTEM.now())),
+        as_of=as_of,
+        effects=grounds.effects,
+        spent=spent,
+        agent_hours=hours,
+        agent_hour_cost=money.hour,
+        time_zone=settings.company.time_zone,
+    )
+    return _Decided(frame, spent, hours)
 
 
 def _people(run: Run, store: Store, scores: pd.DataFrame, money: Prices) -> pd.DataFrame:
@@ -248,14 +257,14 @@ def _people(run: Run, store: Store, scores: pd.DataFrame, money: Prices) -> pd.D
     )
 
 
-def _best_values(run: Run, decided: _Decided, money: Prices) -> Floats:
+def _best_values(run: Run, grounds: _Grounds, money: Prices) -> Floats:
     """What the best contact of each customer is worth."""
     settings = run.settings
     return best_values(
-        decided.people,
+        grounds.people,
         settings.outreach,
         as_of=run.as_of,
-        effects=decided.effects,
+        effects=grounds.effects,
         agent_hour_cost=money.hour,
         time_zone=settings.company.time_zone,
     )
