@@ -28,7 +28,15 @@ from pipelines.console import Result, say, table
 from pipelines.exclusive import still_ours
 from pipelines.output import spreadsheet_safe, write_frame
 from pipelines.run import Run
-from pipelines.steps.outreach_page import HEADER, first_rows, write_plot
+from pipelines.steps.outreach_page import (
+    HEADER,
+    TOLD,
+    article_lines,
+    case_lines,
+    first_rows,
+    worth_lines,
+    write_plot,
+)
 from serving.outreach.agent_hours import hours_left
 from serving.outreach.candidates import RUN, candidates, run_name, spent_on
 from serving.outreach.cases import cases_of, open_cases
@@ -42,7 +50,7 @@ from serving.outreach.measured import (
     past_trial,
 )
 from serving.outreach.policy import COLUMNS, Effects, Spent, best_values, plan
-from serving.outreach.protocol import negative_feedback, states
+from serving.outreach.protocol import negative_feedback
 from serving.outreach.worth import Prices, prices
 from serving.published import newest
 
@@ -58,8 +66,6 @@ ARMS = {
 TIMES = ("as_of", "not_before", "not_after")
 CASE_DAYS = 3
 """Feedback older than this opens no case: its deadlines are long past."""
-TOLD = 3
-"""Lines of each kind that a person reads; files hold all."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,7 @@ def decide(
         ),
         f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
         *_left_out(past),
-        *_worth(frame, currency),
+        *worth_lines(frame, currency),
         *notes,
     ]
     if plot is not None and grounds is not None:
@@ -155,8 +161,8 @@ def decide(
     shown = [
         *lines,
         *(table(list(HEADER), rows) if rows else []),
-        *_article_lines(articles, currency),
-        *_case_lines(cases, known_cases, as_of),
+        *article_lines(articles, currency),
+        *case_lines(cases, known_cases, as_of, CASE_DAYS),
         "recorded and queued" if recorded else "a dry run: nothing was recorded",
         *([f"written to {out}"] if out else []),
         *([f"plotted in {plot}"] if plot else []),
@@ -397,22 +403,6 @@ def _left_out(past: Trial | None) -> list[str]:
     ]
 
 
-def _worth(frame: pd.DataFrame, currency: str) -> list[str]:
-    """What the contacts are expected to be worth in all, of those whose effect was measured."""
-    treated = frame[frame["arm"] == "treat"]
-    known = treated[treated["value"].notna()]
-    if known.empty:
-        return [
-            "no effect of these contacts was measured: nothing is claimed, they are drawn to learn"
-        ] * bool(len(treated))
-    low, high = known["value_low"].sum(min_count=1), known["value_high"].sum(min_count=1)
-    sure = "" if pd.isna(low) else f" (95 %: {low:,.0f} to {high:,.0f})"
-    return [
-        f"expected worth: {known['value'].sum():,.0f} {currency}{sure}, of {len(known)} contacts "
-        f"whose effect was measured; {len(treated) - len(known)} are drawn to learn"
-    ]
-
-
 def _left(decided: _Decided, run: Run) -> list[str]:
     spent, policy = decided.spent, run.settings.outreach
     lines = []
@@ -423,33 +413,3 @@ def _left(decided: _Decided, run: Run) -> list[str]:
     if decided.hours is not None:
         lines.append(f"agents have {decided.hours:.1f} hours for outreach this day")
     return lines
-
-
-def _article_lines(articles: pd.DataFrame, currency: str) -> list[str]:
-    rows = [
-        [
-            f"{row.topic}{' in ' + row.language if row.language else ''}",
-            int(row.contacts_28d),
-            f"{row.without_article:.0%}",
-            f"{row.at_stake:,.0f} {currency}",
-            row.why,
-        ]
-        for row in articles.head(TOLD).itertuples()
-    ]
-    header = ["articles to write or repair", "contacts in 28 days", "without one", "at stake", ""]
-    return table(header, rows) if rows else []
-
-
-def _case_lines(cases: list[Any], known: dict[str, Any], as_of: datetime) -> list[str]:
-    lines = [f"{len(cases)} cases of negative feedback in {CASE_DAYS} days"] if cases else []
-    late = [
-        (case.case_id, each.step, each.owner, each.deadline)
-        for case in (known.get(c.case_id, c) for c in cases)
-        for each in states(case, as_of)
-        if each.state == "late"
-    ]
-    lines += [
-        f"  {case}: {step} is late, {owner} was to do it by {deadline:%Y-%m-%d %H:%M}"
-        for case, step, owner, deadline in late[:TOLD]
-    ]
-    return lines + ([f"  and {len(late) - TOLD} more steps are late"] if len(late) > TOLD else [])

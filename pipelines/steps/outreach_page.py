@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import io
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,17 @@ import pandas as pd
 from data.arrays import Floats
 from data.errors import UsageError
 from data.files import replacing
+from pipelines.console import table
 from serving.outreach.actions import action_named
+from serving.outreach.protocol import states
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ENDINGS = (".png", ".svg", ".html")
 FIRST = 10
+TOLD = 3
+"""Lines of each other kind that a person reads; files hold all."""
 HEADER = ("customer", "what", "by", "why", "worth", "how sure")
 
 
@@ -152,3 +157,51 @@ def _page(figure: Figure, rows: list[list[str]], lines: list[str]) -> str:
         f"<h1>Outreach</h1><ul>{told}</ul><h2>Value against number contacted</h2>"
         f"{svg[svg.index('<svg') :]}<h2>Whom first</h2><table><tr>{head}</tr>{body}</table></html>"
     )
+
+
+def worth_lines(frame: pd.DataFrame, currency: str) -> list[str]:
+    """What the contacts are expected to be worth in all, of those whose effect was measured."""
+    treated = frame[frame["arm"] == "treat"]
+    known = treated[treated["value"].notna()]
+    if known.empty:
+        return [
+            "no effect of these contacts was measured: nothing is claimed, they are drawn to learn"
+        ] * bool(len(treated))
+    low, high = known["value_low"].sum(min_count=1), known["value_high"].sum(min_count=1)
+    sure = "" if pd.isna(low) else f" (95 %: {low:,.0f} to {high:,.0f})"
+    return [
+        f"expected worth: {known['value'].sum():,.0f} {currency}{sure}, of {len(known)} contacts "
+        f"whose effect was measured; {len(treated) - len(known)} are drawn to learn"
+    ]
+
+
+def article_lines(articles: pd.DataFrame, currency: str) -> list[str]:
+    """The first topics in which no article works, as a table; nothing where there is none."""
+    rows = [
+        [
+            f"{row.topic}{' in ' + row.language if row.language else ''}",
+            int(row.contacts_28d),
+            f"{row.without_article:.0%}",
+            f"{row.at_stake:,.0f} {currency}",
+            row.why,
+        ]
+        for row in articles.head(TOLD).itertuples()
+    ]
+    header = ["articles to write or repair", "contacts in 28 days", "without one", "at stake", ""]
+    return table(header, rows) if rows else []
+
+
+def case_lines(cases: list[Any], known: dict[str, Any], as_of: datetime, days: int) -> list[str]:
+    """Cases of the last ``days`` days and their late steps; ``known``: those of the log, by id."""
+    lines = [f"{len(cases)} cases of negative feedback in {days} days"] if cases else []
+    late = [
+        (case.case_id, each.step, each.owner, each.deadline)
+        for case in (known.get(c.case_id, c) for c in cases)
+        for each in states(case, as_of)
+        if each.state == "late"
+    ]
+    lines += [
+        f"  {case}: {step} is late, {owner} was to do it by {deadline:%Y-%m-%d %H:%M}"
+        for case, step, owner, deadline in late[:TOLD]
+    ]
+    return lines + ([f"  and {len(late) - TOLD} more steps are late"] if len(late) > TOLD else [])
