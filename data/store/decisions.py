@@ -97,8 +97,6 @@ def actions_of(
     *,
     decision_id: str | None = None,
     customer_id: str | None = None,
-    after: int = 0,
-    limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """The decisions to act, in order, each with its ``seq``; one of them, or a customer's.
 
@@ -107,9 +105,7 @@ def actions_of(
     query = (
         sa.select(DECISION_TEXTS)
         .join(OUTBOX, OUTBOX.c.decision_id == DECISION_TEXTS.c.decision_id)
-        .where(DECISION_TEXTS.c.seq > after)
         .order_by(DECISION_TEXTS.c.seq)
-        .limit(limit)
     )
     if decision_id is not None:
         query = query.where(DECISION_TEXTS.c.decision_id == decision_id)
