@@ -165,7 +165,9 @@ def staff(
     run = step(open_run, workspace, as_of, report, publish, retrain)
     step_length = staffing.planning_freq(run, freq)
     forecast = step(volumes.forecast_of, run, horizon, step_length)
-    return step(staffing.staff_channels, run, forecast.frame, forecast.model_version, out)
+    return step(
+        staffing.staff_channels, run, forecast.frame, forecast.model_version, out, forecast.paths
+    )
 
 
 def decide(

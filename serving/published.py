@@ -20,7 +20,7 @@ import pandas as pd
 from data.artifacts import current, history, open_kept, point, prune, put, stamp
 from data.errors import DamagedFile
 
-Kind = Literal["scores", "forecast", "parts", "change", "accuracy", "actuals", "staffing"]
+Kind = Literal["scores", "forecast", "parts", "change", "accuracy", "actuals", "paths", "staffing"]
 KEEP = 8
 SUFFIX = ".parquet"
 

@@ -128,20 +128,27 @@ class VolumeModel:
         context: VolumeContext | None = None,
         whole: bool = True,
         scale: float = 1.0,
+        only: Sequence[str] | None = None,
     ) -> Paths:
         """``count`` joint sample paths of the next steps, times ``scale``: see
         ``models.volume.paths``.
+
+        ``only``: of these series alone, each by its own quantiles (none added up from parts).
         """
         steps = self.horizon if horizon is None else horizon
         check(steps, ())
         panel = panel_of(history, self.freq, context)
         components = self.components(panel, steps, context or VolumeContext())
         rng = np.random.default_rng(seed)
-        normal = copula(self.scores, components.rows, steps, count, rng)
-        quantiles, mean = scale * components.quantiles(list(TAILS)), scale * components.mean
+        here = np.arange(len(panel.ids))
         sums = sums_of(panel.ids, panel.y)
-        counts = draw(normal, quantiles, mean, sums, rng, whole=whole)
-        return Paths(panel.ids, panel.grid.ds(panel.future(steps)), counts)
+        if only is not None:
+            here, sums = np.flatnonzero(np.isin(panel.ids, list(only))), ()
+        normal = copula(self.scores, components.rows[here], steps, count, rng)
+        quantiles, mean = components.quantiles(list(TAILS))[:, here], components.mean[here]
+        counts = draw(normal, scale * quantiles, scale * mean, sums, rng, whole=whole)
+        ids = tuple(panel.ids[place] for place in here)
+        return Paths(ids, panel.grid.ds(panel.future(steps)), counts)
 
     def components(self, panel: Panel, horizon: int, context: VolumeContext) -> ForecastComponents:
         """Everything that the next steps' forecast is made of."""

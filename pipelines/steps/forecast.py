@@ -38,6 +38,10 @@ from pipelines.steps.volume import (
 )
 from serving.overrides import overridden
 from serving.published import newest, publish
+from serving.staffing.basis import path_table
+
+PATHS = 200
+"""Sample paths of each channel that are published with a forecast: a plan's scenarios."""
 
 ACTUAL_DAYS = 28
 """Days of counts that are published beside a forecast, for the page."""
@@ -73,7 +77,8 @@ class Forecast:
     """A forecast of every node: ``frame`` as published, ``accuracy`` by series in trials.
 
     ``line`` says whether it was reconciled with the customers' scores, ``one_number`` how;
-    ``working`` is None where it was opened, not built.
+    ``working`` is None where it was opened, not built. ``paths``: joint sample paths of its
+    channels (``serving.staffing.basis.path_table``), which plans stand on.
     """
 
     frame: pd.DataFrame
@@ -83,6 +88,7 @@ class Forecast:
     one_number: OneNumber | None
     line: str
     working: Working | None = None
+    paths: pd.DataFrame | None = None
 
     @property
     def scale(self) -> float:
@@ -112,7 +118,9 @@ def forecast_of(
         run.report("the forecast is published already")
         joined, line = number_of(current)
         version = current.about["model_version"]
-        return Forecast(current.frame, accuracy.frame, version, steps, joined, line)
+        paths = run.current("paths", key)
+        drawn = None if paths is None else paths.frame
+        return Forecast(current.frame, accuracy.frame, version, steps, joined, line, paths=drawn)
     return _built(run, steps, freq, key)
 
 
@@ -129,6 +137,7 @@ def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
     frame, today = reforecast(model, history, context, alone)
     if today is not None:
         run.report("the rest of today is adjusted by what came so far")
+    paths = channel_paths(model, history, context, steps, alone, run.settings.volume.seed)
     tested = model.accuracy()
     joined, line = None, "not published, so not reconciled with the published scores"
     published = run.publishes("forecast")
@@ -149,6 +158,8 @@ def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
             **about,
         )
         publish(run.state_dir, "parts", parts, **about)
+        if paths is not None:
+            publish(run.state_dir, "paths", paths, **about)
         publish(run.state_dir, "accuracy", tested, **about)
         publish(run.state_dir, "actuals", recent, **about)
         with open_store(run.workspace) as store:
@@ -175,7 +186,26 @@ def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
     if published:
         publish(run.state_dir, "change", change, since=earlier.as_of.isoformat(), **about)
     working = Working(model, history, context, earlier, change)
-    return Forecast(frame, tested, model_version, steps, joined, line, working)
+    return Forecast(frame, tested, model_version, steps, joined, line, working, paths)
+
+
+def channel_paths(
+    model: VolumeModel,
+    history: pd.DataFrame,
+    context: VolumeContext,
+    steps: int,
+    frame: pd.DataFrame,
+    seed: int,
+) -> pd.DataFrame | None:
+    """``PATHS`` joint sample paths of the forecast's channels; None where it has no channel."""
+    ids = frame["unique_id"].astype(str)
+    channels = ids[ids.str.startswith("channel=") & ~ids.str.contains("/", regex=False)].unique()
+    if not len(channels):
+        return None
+    drawn = model.paths(
+        history, PATHS, seed=seed, horizon=steps, context=context, only=channels.tolist()
+    )
+    return path_table(drawn.ids, drawn.ds, drawn.counts, frame)
 
 
 def forecast_volume(

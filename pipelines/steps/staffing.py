@@ -23,16 +23,21 @@ from pipelines.run import Run
 from pipelines.steps.volume import native_freq
 from serving.overrides import planned
 from serving.published import publish
+from serving.staffing.basis import Basis, paths_of, replan
 from serving.staffing.exports import write_plan
 from serving.staffing.handling import handle_seconds_by_channel, waiting_by_channel
-from serving.staffing.requirements import plan
 
 
 def staff_channels(
-    run: Run, forecast: pd.DataFrame, model_version: str, out: Path | None
+    run: Run,
+    forecast: pd.DataFrame,
+    model_version: str,
+    out: Path | None,
+    paths: pd.DataFrame | None = None,
 ) -> Result:
     """The plan for every channel of ``forecast`` (as ``presage forecast`` writes it), with the
     planners' overrides that are in force; published where the run may, and written to ``out``.
+    ``paths``: the forecast's joint sample paths, as published; None: drawn from its intervals.
     """
     opened, tables, as_of = run.workspace, run.snapshot, run.as_of
     check_steps(forecast)
@@ -47,17 +52,27 @@ def staff_channels(
         changes = overrides_of(store, in_force_at=now)
     volume = planned(forecast, changes)
     run.report("finding the people that each channel needs")
-    frame = plan(
-        volume,
-        settings=opened.settings,
-        handle=handle_seconds_by_channel(tickets, opened.settings.service_levels, as_of, volume),
-        waiting=waiting_by_channel(tickets, as_of),
-        closures=closures(tables, as_of),
+    seconds = handle_seconds_by_channel(tickets, opened.settings.service_levels, as_of, volume)
+    basis = Basis(
+        forecast,
+        {} if paths is None else paths_of(paths, forecast),
+        dict(zip(seconds["channel"], seconds["handle_seconds"].astype(float), strict=True)),
+        waiting_by_channel(tickets, as_of),
+        closures(tables, as_of),
         seed=opened.settings.volume.seed,
     )
+    frame = replan(basis, settings=opened.settings, overrides=changes)
     if run.publishes("staffing"):
         still_ours()
-        publish(run.state_dir, "staffing", frame, as_of=as_of, now=now, model_version=model_version)
+        publish(
+            run.state_dir,
+            "staffing",
+            frame,
+            as_of=as_of,
+            now=now,
+            model_version=model_version,
+            basis=basis.document(),
+        )
     if out is not None:
         check_out(out)
         write_plan(frame, out, pd.DataFrame([asdict(one) for one in changes]))

@@ -16,6 +16,7 @@ import pandas as pd
 from data.arrays import Floats
 from data.errors import DataError, did_you_mean
 from data.settings import ServiceLevel, Settings
+from serving.staffing.changes import Changes
 from serving.staffing.hours import local_days, open_seconds
 from serving.staffing.realtime import Answer, staff_real_time
 from serving.staffing.waiting_work import AFTER_SECONDS, staff_waiting_work
@@ -57,6 +58,7 @@ def plan(
     scenario_count: int = SCENARIOS,
     seed: int = 0,
     at_most: Mapping[str, int] | None = None,
+    changes: Changes | None = None,
 ) -> pd.DataFrame:
     """The plan, columns ``COLUMNS``, sorted by channel and start (naive UTC).
 
@@ -66,6 +68,7 @@ def plan(
     already in a backlog channel's line. ``closures``: ``starts_at, ends_at`` and optionally
     ``channel`` (null: all). ``paths``: joint sample paths (scenarios x forecast steps) by channel,
     which then replace the scenarios made from the intervals. ``at_most``: agents there are.
+    ``changes``: a planner's question, answered by the plan as it then would be.
 
     Contacts that reach a real-time channel while it is closed are not offered to anyone: they
     stand in ``volume``, but no service level counts them. Those of backlog channels wait for the
@@ -77,18 +80,23 @@ def plan(
 
     DataError names a channel that has contacts and no service level, or is never open.
     """
+    asked = changes or Changes()
     loads = workloads(forecast, settings.staffing.interval_minutes)
+    asked.check(sorted(loads))
+    settings, closures = asked.settings(settings), asked.closures(closures)
+    at_most = {**(at_most or {}), **asked.at_most}
     seconds = _handle_by_channel(handle)
     frames = []
-    for channel, load in loads.items():
+    for channel, before in loads.items():
+        load = before.times(asked.contacts(channel, before.starts))
         if not load.volume.any():
             continue
         level = _level(channel, settings)
-        taken = seconds.get(channel, level.handle_seconds)
+        taken = seconds.get(channel, level.handle_seconds) * asked.factor("handle", channel)
         if not (np.isfinite(taken) and taken > 0):
             raise DataError(f"channel {channel!r} has handle_seconds {taken}; it must be above 0")
         draws = (
-            checked_paths(paths, load)
+            checked_paths(paths, load) * asked.contacts(channel, load.starts)
             if paths is not None and channel in paths
             else scenarios(load, settings.company.time_zone, scenario_count, seed)
         )
@@ -100,7 +108,7 @@ def plan(
             settings,
             _of_channel(closures, channel),
             (waiting or {}).get(channel, 0.0),
-            (at_most or {}).get(channel),
+            at_most.get(channel),
         )
         frames.append(_frame(load, answer, opened, taken, level, settings.staffing.shrinkage))
     if not frames:

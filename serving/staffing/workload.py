@@ -46,6 +46,11 @@ class Workload:
     high: Floats
     forecast: Floats
 
+    def times(self, factor: Floats) -> Workload:
+        """The same with contacts multiplied, interval by interval; the forecast stays."""
+        made = (self.volume * factor, self.low * factor, self.high * factor, self.forecast)
+        return Workload(self.channel, self.starts, self.step_seconds, *made)
+
 
 def workloads(forecast: pd.DataFrame, interval_minutes: int) -> dict[str, Workload]:
     """The forecast's ``channel=NAME`` series by channel name, on intervals no longer than asked.
