@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from data.errors import GateRefused, UsageError, did_you_mean
-from data.files import publish, staging_folder, write_whole
+from data.files import publish, replacing, staging_folder, write_whole
 from models.bundle import verify
 from models.champion import Champion, champion, materialise, point_at
 from models.gate import GateDecision
@@ -58,6 +58,9 @@ LINE = "presage.champions"
 ARTIFACTS = "mlflow-artifacts:/"
 """Where artifacts lie, as MLflow's tables say it: below the folder that its server is given. So a
 workspace may be moved or copied. We write the files ourselves, at ``artifact``."""
+
+POOL_CLASS = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
+"""MLflow's setting for how its store pools connections."""
 
 Record = Callable[[dict[str, Any]], None]
 """Takes one move of the alias: kind, version, previous, run_id, fingerprint, as_of, event, reasons,
@@ -346,8 +349,38 @@ def _client(state_dir: Path) -> tuple[Any, Any]:
     for logger in ("mlflow", "alembic"):  # importing MLflow set its own level again
         logging.getLogger(logger).setLevel(logging.ERROR)
     state_dir.mkdir(parents=True, exist_ok=True)
-    uri = f"sqlite:///{state_dir / 'mlflow.db'}"
+    database = state_dir / "mlflow.db"
+    if not database.exists():
+        _create_store(mlflow, database)
+    uri = f"sqlite:///{database}"
     return mlflow, mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _create_store(mlflow: Any, database: Path) -> None:
+    """MLflow's own empty store, put in place whole: a kill leaves none that is half migrated.
+
+    Its hundred migrations wait for the disk one by one, seconds together; the staged file needs
+    that once, at its end. No connection is pooled, so none is left open on the staged name.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    def no_wait(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    with replacing(database, mode=None) as staged:
+        uri = f"sqlite:///{staged}"
+        before = os.environ.get(POOL_CLASS)
+        os.environ[POOL_CLASS] = "NullPool"
+        event.listen(Pool, "connect", no_wait)
+        try:
+            mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments()
+        finally:
+            event.remove(Pool, "connect", no_wait)
+            if before is None:
+                del os.environ[POOL_CLASS]
+            else:
+                os.environ[POOL_CLASS] = before
 
 
 def _experiment(client: Any, kind: str) -> str:

@@ -75,6 +75,31 @@ def trained_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+FIRST = (
+    "properties/test_predictions_no_future.py",
+    "system/test_demo.py",
+    "system/test_models_reach.py",
+    "system/test_up.py",
+    "system/test_service.py",
+    "system/test_command_line.py",
+    "properties/test_features_oracle.py",
+    "behaviour/",
+    "system/",
+    "properties/",
+)
+"""Files that take minutes, which two processes share out whole: one begins with the company that
+others wait for, the other with the demo; short ones fill up the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((at for at, name in enumerate(FIRST) if f"tests/{name}" in item.nodeid), 99)
+
+    items.sort(key=rank)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """With PRESAGE_NO_SKIPS=1 (``make test-full``) a skipped test fails, with its reason."""

@@ -25,8 +25,6 @@ from lab.observer.lots import lots, review_evidence
 from lab.observer.observations import observations_of
 from lab.observer.replay import replay
 
-pytestmark = pytest.mark.xdist_group("observer")
-
 
 @dataclasses.dataclass
 class Judged:

@@ -29,7 +29,6 @@ QUICK = RiskSettings(
     slices=1,
 )
 
-pytestmark = pytest.mark.xdist_group("risk_company")
 HORIZONS = (7, 14)
 JUDGED_DAYS = 21
 

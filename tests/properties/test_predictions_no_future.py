@@ -19,8 +19,6 @@ from models.volume import VolumeContext, load_volume
 from models.volume.series import series_from_tickets
 from serving.predictor import Predictor
 
-pytestmark = pytest.mark.xdist_group("trained")
-
 
 def as_if_at(tables: Snapshot, moment: datetime) -> MemoryTables:
     """The tables without any row or fact of ``moment`` or later, written by the contract's words

@@ -33,7 +33,6 @@ QUICK = RiskSettings(
     slices=1,
 )
 
-pytestmark = pytest.mark.xdist_group("risk_causes")
 HORIZONS = (7, 14)
 Frames = dict[str, pd.DataFrame]
 

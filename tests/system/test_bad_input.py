@@ -107,7 +107,6 @@ def test_scoring_without_a_model_says_what_to_do(run_presage, tmp_path) -> None:
     assert "presage train" in _refused(run_presage, "score", folder)
 
 
-@pytest.mark.xdist_group("trained")
 def test_a_damaged_model_is_refused_by_name(run_presage, trained_workspace, tmp_path) -> None:
     folder = Path(shutil.copytree(trained_workspace, tmp_path / "w"))
     (text,) = (folder / ".presage" / "models" / "risk").glob("[0-9]*/trees_7d.txt")
@@ -119,7 +118,6 @@ def test_a_damaged_model_is_refused_by_name(run_presage, trained_workspace, tmp_
     assert "trees_7d.txt" in _refused(run_presage, "score", folder)
 
 
-@pytest.mark.xdist_group("trained")
 def test_a_damaged_snapshot_is_refused_by_name(run_presage, trained_workspace, tmp_path) -> None:
     folder = Path(shutil.copytree(trained_workspace, tmp_path / "w"))
     for file in (folder / ".presage" / "snapshots").glob("*/tickets.parquet"):
@@ -129,7 +127,6 @@ def test_a_damaged_snapshot_is_refused_by_name(run_presage, trained_workspace, t
     assert "tickets.parquet" in _refused(run_presage, "score", folder)
 
 
-@pytest.mark.xdist_group("trained")
 @pytest.mark.parametrize(
     ("section", "said"),
     [

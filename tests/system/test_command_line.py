@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("trained")]
+pytestmark = [pytest.mark.system]
 
 FORECAST = ["unique_id", "ds", "presage", "presage-median"]
 INTERVALS = ["presage-lo-80", "presage-hi-80", "presage-lo-95", "presage-hi-95"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("delivery")]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
 def test_nothing_is_lost_doubled_or_sent_after_an_opt_out(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ TITLES = (
 )
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.system]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from data.workspace import init, set_setting, write_tables
 
 from .conftest import PRESAGE, Service, free_port, interrupt, presage, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("reach")]
+pytestmark = [pytest.mark.system]
 
 START = datetime(2026, 1, 1)
 

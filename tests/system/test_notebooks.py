@@ -10,7 +10,6 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.i
 
 
 @pytest.mark.system
-@pytest.mark.xdist_group("trained")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path: Path, trained_workspace: Path, monkeypatch) -> None:
     import nbformat

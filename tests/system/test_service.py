@@ -19,7 +19,7 @@ import pytest
 
 from .conftest import DEADLINE_SECONDS, PRESAGE, Service, free_port, interrupt, presage, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("service")]
+pytestmark = [pytest.mark.system]
 RISKS = ("7", "14", "30")
 
 

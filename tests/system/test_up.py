@@ -20,7 +20,7 @@ import pytest
 
 from .conftest import DEADLINE_SECONDS, PRESAGE, free_port, interrupt, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -25,8 +25,6 @@ from models.gate import GateDecision
 from models.metrics import Interval
 
 # one worker makes the store once
-pytestmark = pytest.mark.xdist_group("registry")
-
 NOON = datetime(2026, 3, 1, 12)
 PASSED = GateDecision(True, ("beats the rule",), (), {"average_precision": 0.3})
 REFUSED = GateDecision(False, ("worse",), ("worse than the model at work",), {})

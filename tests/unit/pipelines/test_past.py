@@ -28,7 +28,6 @@ FIRST, SECOND = START + timedelta(days=40), START + timedelta(days=60)
 PAST = START + timedelta(days=50)
 
 # one worker makes the company once
-pytestmark = pytest.mark.xdist_group("past")
 
 
 def do(verb: str, folder: Path, as_of: datetime | None = None, **options: Any) -> Result:

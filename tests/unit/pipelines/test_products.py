@@ -24,7 +24,6 @@ from serving.published import newest, pointer
 START = datetime(2026, 1, 1)
 
 # one worker trains the company once
-pytestmark = pytest.mark.xdist_group("products")
 
 
 @pytest.fixture(scope="module")

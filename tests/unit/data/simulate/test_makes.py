@@ -25,7 +25,6 @@ from data.simulate.words import Words
 from data.workspace import Workspace, init
 from lab.observer import observer
 
-pytestmark = pytest.mark.xdist_group("makes")
 MAKES = range(30)
 DAYS, SETTLED = 86, 16
 OTHER_WORDS = 7
