@@ -25,7 +25,8 @@ from data.simulate.timeline import SECOND
 
 BOT_SECONDS = 150
 MOST_A_DAY = 16
-"""Key room for contacts of one customer and kind on one day."""
+"""Contacts of one customer and kind on one day, at most: open complaints bring further ones, and
+without an end one customer's would grow without one."""
 DAWN = 7 * 3600
 
 
@@ -66,11 +67,11 @@ def _join(parts: list[Contacts]) -> Contacts:
 
 def _spread(counts: Ints, key: Ints, first: int) -> tuple[Any, Any]:
     """(who, contact key) of each of the counted contacts; ``counts`` by customer."""
+    counts = np.minimum(counts, MOST_A_DAY)
     hit = np.flatnonzero(counts)
     who = np.repeat(hit, counts[hit])
     start = np.repeat(np.cumsum(counts[hit]) - counts[hit], counts[hit])
-    rank = np.minimum(np.arange(len(who)) - start, MOST_A_DAY - 1)
-    return who, key[who] * 2 * MOST_A_DAY + first + rank
+    return who, key[who] * 2 * MOST_A_DAY + first + np.arange(len(who)) - start
 
 
 def _arrivals(world: World, day: int, channel: Ints, u: Floats) -> Floats:
