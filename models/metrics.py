@@ -204,10 +204,11 @@ def observed_over_predicted(
 
 def _cumulative(y: Floats, p: Floats, w: Floats) -> tuple[Floats, Floats]:
     """Complaints and rows at and above each distinct score, from the highest down."""
-    order = np.argsort(-p, kind="stable")
-    ends = ends_of_ties(p[order])
-    weight = w[order]
-    return np.cumsum(weight * y[order])[ends], np.cumsum(weight)[ends]
+    if (p[1:] > p[:-1]).any():  # a resample's rows come sorted
+        order = np.argsort(-p, kind="stable")
+        y, p, w = y[order], p[order], w[order]
+    ends = ends_of_ties(p)
+    return np.cumsum(w * y)[ends], np.cumsum(w)[ends]
 
 
 def _top(values: Floats, p: Floats, w: Floats, share: float) -> float:

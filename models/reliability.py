@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, logit
 
+from data.arrays import Floats
 from data.errors import DataError
 from models.checked import ends_of_ties, needs_both, probabilities
 
@@ -89,9 +90,8 @@ def ece(
 
     With hard labels a perfect model has an ECE above 0, about sqrt(2 rate bins / (pi n)).
     """
-    table = reliability(y, p, bins, weights=weights)
-    gap = (table["predicted"] - table["observed"]).abs()
-    return float((gap * table["weight"]).sum() / table["weight"].sum())
+    predicted, observed, weight = _bins("ece", y, p, bins, weights)
+    return float(np.abs(predicted - observed) @ weight / weight.sum())
 
 
 def reliability(
@@ -102,22 +102,7 @@ def reliability(
     Equal predictions share a bin, so there may be fewer bins than asked. ``low`` and ``high`` are
     the 95 % Wilson score interval of the observed rate (rows taken as independent).
     """
-    y, p, w = probabilities("reliability", y, p, weights)
-    if bins < 1:
-        raise DataError(f"reliability: {bins} bins; take at least 1")
-    order = np.argsort(-p, kind="stable")[::-1]
-    y, p, w = y[order], p[order], w[order]
-    last = ends_of_ties(p)
-    total = np.cumsum(w)
-    upper = total[last]
-    middle = (np.concatenate([[0.0], upper[:-1]]) + upper) / 2 / total[-1]
-    of_tie = np.minimum((middle * bins).astype(np.int64), bins - 1)
-    bin_of = np.repeat(of_tie, np.diff(last, prepend=-1))
-    weight = np.bincount(bin_of, w, bins)
-    kept = weight > 0
-    weight = weight[kept]
-    predicted = np.bincount(bin_of, w * p, bins)[kept] / weight
-    observed = np.bincount(bin_of, w * y, bins)[kept] / weight
+    predicted, observed, weight = _bins("reliability", y, p, bins, weights)
     q = 1.959963984540054**2
     centre = (observed + q / (2 * weight)) / (1 + q / weight)
     half = np.sqrt(q * (observed * (1 - observed) / weight + q / (4 * weight**2))) / (
@@ -132,3 +117,28 @@ def reliability(
             "weight": weight,
         }
     )
+
+
+def _bins(
+    name: str, y: npt.ArrayLike, p: npt.ArrayLike, bins: int, weights: npt.ArrayLike | None
+) -> tuple[Floats, Floats, Floats]:
+    """Mean prediction, mean label and weight of each bin that has any."""
+    y, p, w = probabilities(name, y, p, weights)
+    if bins < 1:
+        raise DataError(f"{name}: {bins} bins; take at least 1")
+    if (p[1:] > p[:-1]).any():  # a resample's rows come sorted
+        order = np.argsort(-p, kind="stable")
+        y, p, w = y[order], p[order], w[order]
+    y, p, w = y[::-1], p[::-1], w[::-1]
+    last = ends_of_ties(p)
+    total = np.cumsum(w)
+    upper = total[last]
+    middle = (np.concatenate([[0.0], upper[:-1]]) + upper) / 2 / total[-1]
+    of_tie = np.minimum((middle * bins).astype(np.int64), bins - 1)
+    bin_of = np.repeat(of_tie, np.diff(last, prepend=-1))
+    weight = np.bincount(bin_of, w, bins)
+    kept = weight > 0
+    weight = weight[kept]
+    predicted = np.bincount(bin_of, w * p, bins)[kept] / weight
+    observed = np.bincount(bin_of, w * y, bins)[kept] / weight
+    return predicted, observed, weight
