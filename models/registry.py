@@ -59,9 +59,6 @@ ARTIFACTS = "mlflow-artifacts:/"
 """Where artifacts lie, as MLflow's tables say it: below the folder that its server is given. So a
 workspace may be moved or copied. We write the files ourselves, at ``artifact``."""
 
-POOL_CLASS = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
-"""MLflow's setting for how its store pools connections."""
-
 Record = Callable[[dict[str, Any]], None]
 """Takes one move of the alias: kind, version, previous, run_id, fingerprint, as_of, event, reasons,
 at."""
@@ -339,6 +336,7 @@ def _client(state_dir: Path) -> tuple[Any, Any]:
         DO_NOT_TRACK="true",
         MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false",
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
+        MLFLOW_SQLALCHEMYSTORE_POOLCLASS="NullPool",  # no connection is left open
     )
     for logger in ("mlflow", "alembic"):  # both tell every migration of a new store
         logging.getLogger(logger).setLevel(logging.ERROR)
@@ -360,27 +358,13 @@ def _create_store(mlflow: Any, database: Path) -> None:
     """MLflow's own empty store, put in place whole: a kill leaves none that is half migrated.
 
     Its hundred migrations wait for the disk one by one, seconds together; the staged file needs
-    that once, at its end. No connection is pooled, so none is left open on the staged name.
+    that once, at its end.
     """
-    from sqlalchemy import event
-    from sqlalchemy.pool import Pool
+    from data.store import without_waiting
 
-    def no_wait(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA synchronous = OFF")
-
-    with replacing(database, mode=None) as staged:
+    with replacing(database, mode=None) as staged, without_waiting():
         uri = f"sqlite:///{staged}"
-        before = os.environ.get(POOL_CLASS)
-        os.environ[POOL_CLASS] = "NullPool"
-        event.listen(Pool, "connect", no_wait)
-        try:
-            mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments()
-        finally:
-            event.remove(Pool, "connect", no_wait)
-            if before is None:
-                del os.environ[POOL_CLASS]
-            else:
-                os.environ[POOL_CLASS] = before
+        mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments()
 
 
 def _experiment(client: Any, kind: str) -> str:

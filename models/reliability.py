@@ -136,7 +136,7 @@ def _bins(
     middle = (np.concatenate([[0.0], upper[:-1]]) + upper) / 2 / total[-1]
     of_tie = np.minimum((middle * bins).astype(np.int64), bins - 1)
     bin_of = np.repeat(of_tie, np.diff(last, prepend=-1))
-    weight = np.bincount(bin_of, w, bins)
+    weight = np.bincount(bin_of, w, bins).astype(np.float64)
     kept = weight > 0
     weight = weight[kept]
     predicted = np.bincount(bin_of, w * p, bins)[kept] / weight

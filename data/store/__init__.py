@@ -96,6 +96,7 @@ from data.store.opening import (
     Store,
     has_store,
     open_url,
+    without_waiting,
 )
 from data.store.outbox import (
     Claim,
@@ -223,4 +224,5 @@ __all__ = [
     "verify_key",
     "verify_log",
     "words_in",
+    "without_waiting",
 ]

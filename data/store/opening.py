@@ -247,3 +247,18 @@ def _upgrade(engine: sa.Engine) -> None:
         with EnvironmentContext(config, script, fn=revisions) as environment:
             environment.configure(connection=connection)
             environment.run_migrations()
+
+
+@contextlib.contextmanager
+def without_waiting() -> Iterator[None]:
+    """SQLite connections opened in the block do not wait for the disk: for a new file that nobody
+    reads before it is synced and renamed."""
+
+    def no_wait(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    sa.event.listen(sa.Pool, "connect", no_wait)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Pool, "connect", no_wait)
