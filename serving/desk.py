@@ -3,7 +3,7 @@ says whether a decision may still leave."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from data.clock import Clock
@@ -11,6 +11,7 @@ from data.errors import NotEnoughHistory
 from data.store import Store, salt
 from data.workspace import Workspace
 from serving.live import Live
+from serving.memory import Memory
 from serving.outreach.people import People
 from serving.outreach.still_allowed import Gate
 from serving.published import Kind, Published, newest, pointer
@@ -28,13 +29,15 @@ VERBS = {
 
 @dataclass(frozen=True)
 class Desk:
-    """One workspace, opened to be asked; ``live`` holds what is asked often in memory."""
+    """One workspace, opened to be asked; ``live`` holds what is asked often in memory,
+    ``plans`` the plans made again since."""
 
     workspace: Workspace
     store: Store
     clock: Clock
     live: Live
     gate: Gate
+    plans: Memory = field(default_factory=Memory)
 
     @classmethod
     def of(cls, workspace: Workspace, store: Store, clock: Clock) -> Desk:

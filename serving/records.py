@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
@@ -23,3 +25,15 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     told = told.astype(object)
     found: list[dict[str, Any]] = told.where(told.notna(), None).to_dict("records")
     return found
+
+
+def finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with null for what is not a number.
+
+    >>> finite({"cost": 2.0, "service_level": float("nan")})
+    {'cost': 2.0, 'service_level': None}
+    """
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value
+        for name, value in values.items()
+    }

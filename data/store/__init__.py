@@ -112,9 +112,11 @@ from data.store.overrides import (
     Override,
     overrides_of,
     save_override,
+    withdraw_override,
 )
 from data.store.publications import (
     Publication,
+    publication,
     publications,
     publish_frame,
     read_forecast,
@@ -126,6 +128,12 @@ from data.store.publications import (
 from data.store.replies import (
     OtherRequest,
     answer_once,
+)
+from data.store.scenarios import (
+    Scenario,
+    mark_published,
+    save_scenario,
+    scenarios_of,
 )
 from data.store.secrets import (
     put_secret,
@@ -152,6 +160,7 @@ __all__ = [
     "Override",
     "Publication",
     "SCOPES",
+    "Scenario",
     "SetAside",
     "Store",
     "Verdict",
@@ -185,6 +194,7 @@ __all__ = [
     "list_keys",
     "newest_run",
     "message_counts",
+    "mark_published",
     "messages_of",
     "next_due",
     "notes_of",
@@ -194,6 +204,7 @@ __all__ = [
     "outcomes_of",
     "overrides_of",
     "preview",
+    "publication",
     "publications",
     "publish_frame",
     "put_consent",
@@ -216,6 +227,8 @@ __all__ = [
     "salt",
     "save_forecast",
     "save_override",
+    "save_scenario",
+    "scenarios_of",
     "selected_decisions",
     "take_lease",
     "text_frame",
@@ -223,6 +236,7 @@ __all__ = [
     "unwelcome_in",
     "verify_key",
     "verify_log",
+    "withdraw_override",
     "words_in",
     "without_waiting",
 ]

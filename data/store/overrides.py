@@ -1,12 +1,13 @@
-"""Planners' changes to the forecast: who changed what, why, until when. Nothing is ever edited."""
+"""Planners' changes to the forecast: who changed what, why, until when. None is ever edited."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from data.errors import Conflict, UsageError
 from data.store.opening import Store
 from data.store.schema import OVERRIDES
 
@@ -15,7 +16,7 @@ from data.store.schema import OVERRIDES
 class Override:
     """The forecast of ``unique_id`` for steps in [starts_at, ends_at) times ``factor``, or set to
     ``value`` in all, spread as the forecast is (one of the two is given); in force from
-    ``created_at`` until ``expires_at``.
+    ``created_at`` until ``expires_at`` or ``withdrawn_at``, whichever is first.
     """
 
     seq: int
@@ -28,6 +29,19 @@ class Override:
     reason: str
     created_at: datetime
     expires_at: datetime | None
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it stops to be in force; None: never."""
+        ends = [at for at in (self.expires_at, self.withdrawn_at) if at is not None]
+        return min(ends, default=None)
+
+    def in_force(self, moment: datetime) -> bool:
+        """Whether it changes the forecast at ``moment``."""
+        ended = self.ended_at
+        return self.created_at <= moment and (ended is None or ended > moment)
 
 
 def save_override(
@@ -60,14 +74,31 @@ def save_override(
         return Override(seq=int(done.scalar_one()), **told)  # type: ignore[arg-type]
 
 
+def withdraw_override(store: Store, seq: int, by: str, now: datetime) -> Override:
+    """End an override now; as it is kept. It stays on record, and so does who withdrew it.
+
+    UsageError if there is none of that number, Conflict if it has ended already.
+    """
+    with store.writing() as connection:
+        row = connection.execute(sa.select(OVERRIDES).where(OVERRIDES.c.seq == seq)).first()
+        if row is None:
+            raise UsageError(f"there is no override {seq}; `presage overrides DIR` lists them")
+        kept = Override(**row._mapping)
+        if kept.withdrawn_at is not None:
+            raise Conflict(
+                f"override {seq} was withdrawn at {kept.withdrawn_at:%Y-%m-%d %H:%M} UTC by "
+                f"{kept.withdrawn_by or 'nobody named'}"
+            )
+        if kept.expires_at is not None and kept.expires_at <= now:
+            raise Conflict(f"override {seq} expired at {kept.expires_at:%Y-%m-%d %H:%M} UTC")
+        told = {"withdrawn_at": now, "withdrawn_by": by}
+        connection.execute(sa.update(OVERRIDES).where(OVERRIDES.c.seq == seq).values(**told))
+    return replace(kept, withdrawn_at=now, withdrawn_by=by)
+
+
 def overrides_of(store: Store, in_force_at: datetime | None = None) -> list[Override]:
     """All overrides, the oldest first; only those in force at a moment if one is given."""
-    columns = [column for column in OVERRIDES.c if column.name != "withdrawn_at"]
-    query = sa.select(*columns).order_by(OVERRIDES.c.seq)
-    if in_force_at is not None:
-        query = query.where(
-            OVERRIDES.c.created_at <= in_force_at,
-            sa.or_(OVERRIDES.c.expires_at.is_(None), OVERRIDES.c.expires_at > in_force_at),
-        )
     with store.reading() as connection:
-        return [Override(**row._mapping) for row in connection.execute(query)]
+        rows = connection.execute(sa.select(OVERRIDES).order_by(OVERRIDES.c.seq))
+        found = [Override(**row._mapping) for row in rows]
+    return [one for one in found if in_force_at is None or one.in_force(in_force_at)]

@@ -90,14 +90,30 @@ def read_publication(
     newest = publications(store, kind, issued_by, limit=1)
     if not newest:
         return None
+    return newest[0], _content(store, newest[0])
+
+
+def publication(store: Store, kind: str, seq: int) -> tuple[Publication, pd.DataFrame] | None:
+    """One frame of a kind by its number, None if there is none; see ``read_publication``."""
+    own = [column for column in PUBLICATIONS.c if column.name not in ("content", "sha256")]
+    query = sa.select(*own).where(PUBLICATIONS.c.kind == kind, PUBLICATIONS.c.seq == seq)
+    with store.reading() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        return None
+    found = Publication(**row._mapping)
+    return found, _content(store, found)
+
+
+def _content(store: Store, one: Publication) -> pd.DataFrame:
     query = sa.select(PUBLICATIONS.c.content, PUBLICATIONS.c.sha256).where(
-        PUBLICATIONS.c.seq == newest[0].seq
+        PUBLICATIONS.c.seq == one.seq
     )
     with store.reading() as connection:
         row = connection.execute(query).one()
     if hashlib.sha256(row.content).hexdigest() != row.sha256:
-        raise DamagedFile(f"the {kind} issued at {newest[0].issued_at} in the store is damaged")
-    return newest[0], pd.read_parquet(io.BytesIO(row.content))
+        raise DamagedFile(f"the {one.kind} issued at {one.issued_at} in the store is damaged")
+    return pd.read_parquet(io.BytesIO(row.content))
 
 
 def save_forecast(

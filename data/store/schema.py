@@ -208,6 +208,7 @@ OVERRIDES = Table(
     Column("created_at", DateTime, nullable=False),
     Column("expires_at", DateTime),
     Column("withdrawn_at", DateTime),
+    Column("withdrawn_by", Text),
     sqlite_autoincrement=True,
 )
 

@@ -22,9 +22,10 @@ from pipelines.output import check_out
 from pipelines.run import Run
 from pipelines.steps.volume import native_freq
 from serving.overrides import planned
-from serving.published import publish
+from serving.planning.publishing import put_in_force
+from serving.published import newest
 from serving.staffing.basis import Basis, paths_of, replan
-from serving.staffing.exports import write_plan
+from serving.staffing.exports import Background, channels_of, write_plan
 from serving.staffing.handling import handle_seconds_by_channel, waiting_by_channel
 
 
@@ -64,18 +65,14 @@ def staff_channels(
     frame = replan(basis, settings=opened.settings, overrides=changes)
     if run.publishes("staffing"):
         still_ours()
-        publish(
-            run.state_dir,
-            "staffing",
-            frame,
-            as_of=as_of,
-            now=now,
-            model_version=model_version,
-            basis=basis.document(),
-        )
+        about = {"basis": basis.document(), "overrides": [one.seq for one in changes]}
+        with open_store(opened) as store:
+            put_in_force(store, run.state_dir, frame, as_of, now, model_version, about)
     if out is not None:
         check_out(out)
-        write_plan(frame, out, pd.DataFrame([asdict(one) for one in changes]))
+        about = {"as_of": as_of.isoformat(), "model_version": model_version}
+        overrides, tested = pd.DataFrame([asdict(one) for one in changes]), accuracy_of(run)
+        write_plan(frame, out, background=Background(opened.settings, about, overrides, tested))
     return Result(
         {
             "as_of": as_of,
@@ -92,6 +89,12 @@ def staff_channels(
             *([f"written to {out}"] if out else []),
         ],
     )
+
+
+def accuracy_of(run: Run) -> pd.DataFrame | None:
+    """How far off the channels' forecasts were in trials, as published; None if nothing was."""
+    found = newest(run.state_dir, "accuracy")
+    return None if found is None else channels_of(found.frame)
 
 
 def planning_freq(run: Run, freq: str | None) -> str:

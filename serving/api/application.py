@@ -36,6 +36,7 @@ from data.errors import (
     NotBuiltYet,
     NotEnoughHistory,
     PresageError,
+    SettingsError,
     StorageFailure,
     UsageError,
 )
@@ -222,7 +223,7 @@ def _problem_of(error: PresageError) -> Problem:
         return Problem(501, "not-built-yet", detail)
     if isinstance(error, Conflict):
         return Problem(409, "conflict", detail)
-    if isinstance(error, UsageError):
+    if isinstance(error, UsageError | SettingsError):
         return Problem(422, "value", detail)
     if isinstance(error, DataError) and not isinstance(error, NotEnoughHistory):
         return Problem(422, "data", detail)

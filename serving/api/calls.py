@@ -7,7 +7,17 @@
 from __future__ import annotations
 
 from data.schema import events_schema
-from serving.api.handlers import cases, customers, events, health, outreach, planning, predictions
+from serving.api.handlers import (
+    cases,
+    customers,
+    events,
+    health,
+    outreach,
+    overrides,
+    planning,
+    plans,
+    predictions,
+)
 from serving.api.route import Parameter, Route
 from serving.api.schemas import (
     Accepted,
@@ -18,17 +28,28 @@ from serving.api.schemas import (
     CustomerView,
     Explained,
     Health,
-    NewOverride,
     OutcomeRecorded,
     OutcomeReport,
     OutreachPage,
-    OverrideKept,
-    Overrides,
-    Planning,
     PredictionRequest,
     Predictions,
     Rows,
     StepReport,
+)
+from serving.api.schemas_planning import (
+    AllRows,
+    Because,
+    NewOverride,
+    NewScenario,
+    OverrideKept,
+    OverridePreview,
+    Overrides,
+    Planning,
+    PlanVersions,
+    ScenarioKept,
+    Scenarios,
+    WhatIf,
+    WhatIfAnswer,
 )
 
 FROM = Parameter("from", "only rows at or after this time (UTC)", format="date-time")
@@ -47,6 +68,9 @@ CHANNEL = Parameter("channel", "one channel")
 ONE_SERIES = Parameter("unique_id", "the series", required=True)
 STEP = Parameter("ds", "the step's start", format="date-time", required=True)
 SCENARIO = Parameter("id", "the scenario's id", place="path")
+OVERRIDE = Parameter("id", "the override's override_id", place="path")
+VERSION = Parameter("id", "the version's number", place="path")
+LAYOUT = Parameter("layout", "xlsx (default), csv, parquet or calabrio")
 ACTION = Parameter("id", "the action's outreach_id", place="path")
 CASE = Parameter("id", "the case's case_id", place="path")
 
@@ -74,17 +98,50 @@ CALLS = (
           problems=PAGE_PROBLEMS),
     Route("GET", "/v1/planning", planning.see_planning,
           "Channels, time zone and freshness of the plan", "forecasts", Planning, "planning"),
-    Route("POST", "/v1/what-if", planning.ask_what_if,
-          "The plan recomputed under changed assumptions (not built yet)", "forecasts", OBJECT,
-          "planning", body=OBJECT, problems=(501,)),
-    Route("POST", "/v1/overrides", planning.add_override,
+    Route("GET", "/v1/staffing/days", planning.see_staffing_days,
+          "The plan by local day and channel: promised, expected, at risk", "forecasts", Rows,
+          "planning", parameters=(CHANNEL, *SPAN), csv=True, problems=PAGE_PROBLEMS),
+    Route("GET", "/v1/staffing/range", plans.see_range,
+          "People that keep each promise in 50, 80 and 90 % of scenarios", "forecasts", AllRows,
+          "planning", parameters=(CHANNEL, FROM, TO), problems=(400, 422)),
+    Route("GET", "/v1/staffing/file", planning.export_plan,
+          "The plan as a file: xlsx, csv, parquet or calabrio", "forecasts", TEXT, "planning",
+          parameters=(LAYOUT, CHANNEL, FROM, TO), media="application/octet-stream",
+          problems=(400, 404, 406)),
+    Route("GET", "/v1/accuracy/days", planning.see_past_days,
+          "How the forecast did on past days, beside the same day a week before", "forecasts",
+          AllRows, "planning", parameters=(ONE_SERIES,), problems=(400, 404)),
+    Route("POST", "/v1/what-if", plans.ask_what_if,
+          "The plan under changed assumptions beside the one in force", "forecasts", WhatIfAnswer,
+          "planning", body=WhatIf, problems=(422,)),
+    Route("POST", "/v1/overrides", overrides.add_override,
           "A planner's change, with author and reason", "plan", OverrideKept, "planning",
           body=NewOverride, effect=True, problems=(422,)),
-    Route("GET", "/v1/overrides", planning.see_overrides,
+    Route("POST", "/v1/overrides/preview", overrides.preview_override,
+          "What a change would do to contacts and people; nothing is kept", "forecasts",
+          OverridePreview, "planning", body=NewOverride, problems=(422,)),
+    Route("POST", "/v1/overrides/{id}/withdraw", overrides.withdraw,
+          "End a change now; it stays on record", "plan", OverrideKept, "planning",
+          parameters=(OVERRIDE,), effect=True, problems=(404, 409)),
+    Route("GET", "/v1/overrides", overrides.see_overrides,
           "All overrides, and what they were worth", "forecasts", Overrides, "planning"),
-    Route("POST", "/v1/scenarios/{id}/publish", planning.publish_scenario,
-          "Make a scenario the plan (not built yet)", "plan", OBJECT, "planning",
-          parameters=(SCENARIO,), effect=True, problems=(501,)),
+    Route("POST", "/v1/scenarios", plans.add_scenario,
+          "Keep assumptions under a name, as a draft", "plan", ScenarioKept, "planning",
+          body=NewScenario, effect=True, problems=(409, 422)),
+    Route("GET", "/v1/scenarios", plans.see_scenarios,
+          "All scenarios, each beside the plan in force", "forecasts", Scenarios, "planning"),
+    Route("POST", "/v1/scenarios/{id}/publish", plans.publish_plan, "Make a scenario the plan",
+          "plan", PlanVersions, "planning", parameters=(SCENARIO,), effect=True,
+          problems=(404, 409, 422)),
+    Route("GET", "/v1/plans", plans.see_versions, "Versions of the plan", "forecasts",
+          PlanVersions, "planning"),
+    Route("POST", "/v1/plans/{id}/restore", plans.restore_plan,
+          "Roll back to a version of the plan", "plan", PlanVersions, "planning", body=Because,
+          parameters=(VERSION,), effect=True, problems=(404, 409)),
+    Route("POST", "/v1/plans/lock", plans.lock_plan, "Hold the plan as it stands", "plan",
+          PlanVersions, "planning", body=Because, effect=True, problems=(409,)),
+    Route("POST", "/v1/plans/unlock", plans.unlock_plan, "Let the newest plan be in force again",
+          "plan", PlanVersions, "planning", body=Because, effect=True, problems=(409,)),
     Route("GET", "/v1/outreach", outreach.list_outreach,
           "Actions that may be taken now, in the order in which they were first handed out",
           "outreach", OutreachPage, "outreach", parameters=(AFTER, LIMIT), problems=(400,)),

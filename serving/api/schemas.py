@@ -236,53 +236,6 @@ class Explained(Struct):
     change: Change | None
 
 
-class NewOverride(Struct, forbid_unknown_fields=True):
-    """A planner's change to one series for steps in [starts_at, ends_at): times ``factor``, or to
-    ``value`` contacts in all. ``author``: default the key's name; ``expires_at``: default never.
-    """
-
-    unique_id: Annotated[str, Meta(min_length=1, max_length=500)]
-    starts_at: datetime
-    ends_at: datetime
-    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
-    factor: Annotated[float, Meta(ge=0, le=1000)] | None = None
-    value: Annotated[float, Meta(ge=0, le=1e12)] | None = None
-    author: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    expires_at: datetime | None = None
-
-
-class OverrideResult(Struct):
-    """What became of an override: sums of absolute errors over the ``steps`` that have a count,
-    and ``value_added``, the forecast's own minus the changed one's."""
-
-    steps: float
-    error: float
-    error_overridden: float
-    value_added: float
-
-
-class OverrideKept(Struct):
-    """An override as kept; ``result`` is null while no step of it has a count."""
-
-    override_id: str
-    unique_id: str
-    starts_at: datetime
-    ends_at: datetime
-    factor: float | None
-    value: float | None
-    author: str
-    reason: str
-    created_at: datetime
-    expires_at: datetime | None
-    result: OverrideResult | None = None
-
-
-class Overrides(Struct):
-    """All overrides, the oldest first."""
-
-    items: list[OverrideKept]
-
-
 class RiskThen(Struct):
     """A risk as it was told, and when."""
 
@@ -320,17 +273,6 @@ class CustomerView(Struct):
     prediction: Prediction | None
     risk_over_time: list[RiskThen]
     outreach: list[dict[str, Any]]
-
-
-class Planning(Struct):
-    """What the planners' page is about: channels, time zone, freshness."""
-
-    time_zone: str
-    channels: list[str]
-    freq: str | None
-    as_of: datetime
-    published_at: datetime
-    model_version: str | None
 
 
 class Health(Struct):

@@ -1,4 +1,4 @@
-"""The plan as a file: CSV, or a workbook with a summary, a sheet per channel and the overrides.
+"""The plan as a file for other tools: CSV, workbook, Parquet, Calabrio's forecast layout.
 
 A text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a return) is
 written with an apostrophe before it.
@@ -9,15 +9,63 @@ written with an apostrophe before it.
 
 from __future__ import annotations
 
-import re
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from data.errors import UsageError
+from data.settings import Settings
+from features.calendar import local_times
 
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
+MEDIA = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+    "calabrio": "text/csv",
+}
+UNITS = {
+    "starts_at": "UTC",
+    "ends_at": "UTC",
+    "volume": "contacts",
+    "volume_lo_80": "contacts",
+    "volume_hi_80": "contacts",
+    "volume_forecast": "contacts",
+    "planned_volume": "contacts",
+    "handle_seconds": "seconds",
+    "open_seconds": "seconds",
+    "agents_net": "people answering",
+    "agents_gross": "people paid",
+    "service_level": "share of offered contacts",
+    "confidence": "share of scenarios",
+    "reachable": "share of the day's contacts",
+    "occupancy": "share of available time",
+    "abandonment": "share of offered contacts",
+    "backlog": "contacts waiting",
+    "asa_seconds": "seconds",
+}
+
+
+@dataclass(frozen=True)
+class Background:
+    """What a workbook says beside the plan: the settings that it stands on, where it comes from
+    (``about``), the planners' overrides and the forecast's accuracy in trials.
+    """
+
+    settings: Settings
+    about: Mapping[str, Any]
+    overrides: pd.DataFrame | None = None
+    accuracy: pd.DataFrame | None = None
+
+
+def channels_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``unique_id`` total and channel=NAME."""
+    ids = frame["unique_id"].astype(str)
+    return frame[(ids == "total") | (ids.str.startswith("channel=") & ~ids.str.contains("/"))]
 
 
 def neutral(value: Any) -> Any:
@@ -25,45 +73,51 @@ def neutral(value: Any) -> Any:
     return "'" + value if isinstance(value, str) and value.startswith(RISKY) else value
 
 
-def write_plan(frame: pd.DataFrame, path: Path, overrides: pd.DataFrame | None = None) -> None:
+def write_plan(
+    frame: pd.DataFrame,
+    path: Path,
+    overrides: pd.DataFrame | None = None,
+    *,
+    background: Background | None = None,
+) -> None:
     """Write a plan to ``path``: .csv, .xlsx or .parquet by its ending; UsageError for others.
 
-    ``overrides``, the planners' changes that the plan stands on, get a sheet of their own.
+    A workbook has the times of the company's clock and live formulas where ``background`` tells
+    its settings, else UTC and numbers. ``overrides``: the planners' changes that the plan stands
+    on, for a sheet of their own.
     """
-    path = Path(path)
-    if path.suffix == ".parquet":
-        frame.to_parquet(path, index=False)
-    elif path.suffix == ".csv":
-        _neutral_frame(frame).to_csv(path, index=False, date_format="%Y-%m-%dT%H:%M:%S")
-    elif path.suffix == ".xlsx":
-        others = None if overrides is None or overrides.empty else _neutral_frame(overrides)
-        _workbook(_neutral_frame(frame), path, others)
+    layout = Path(path).suffix.removeprefix(".")
+    if layout not in ("csv", "xlsx", "parquet"):
+        raise UsageError(f"{Path(path).name}: a plan is written as .csv, .xlsx or .parquet")
+    if background is None:
+        background = Background(Settings(), {}, overrides)
+        content = plan_file(frame, layout, background, known=False)
     else:
-        raise UsageError(f"{path.name}: a plan is written as .csv, .xlsx or .parquet")
+        content = plan_file(frame, layout, background)
+    Path(path).write_bytes(content)
 
 
-def summary(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row per channel: contacts, most agents at a time, net and gross hours, mean service."""
-    rows = []
-    for channel, part in frame.groupby("channel", sort=True):
-        hours = (part["ends_at"] - part["starts_at"]).dt.total_seconds() / 3600
-        staffed = part["open_seconds"] / 3600
-        known = part[part["service_level"].notna()]
-        offered = known["volume"].sum()
-        rows.append(
-            {
-                "channel": channel,
-                "days": round(hours.sum() / 24, 2),
-                "volume": part["volume"].sum(),
-                "agents_net_most": int(part["agents_net"].max()),
-                "hours_net": (part["agents_net"] * staffed).sum(),
-                "hours_gross": (part["agents_gross"] * staffed).sum(),
-                "service_level": (known["service_level"] * known["volume"]).sum() / offered
-                if offered > 0
-                else float("nan"),
-            }
-        )
-    return pd.DataFrame(rows)
+def plan_file(
+    frame: pd.DataFrame, layout: str, background: Background, *, known: bool = True
+) -> bytes:
+    """A plan as the bytes of a file; ``known``: the background's settings are the plan's."""
+    if layout == "parquet":
+        return _parquet(frame)
+    safe = _neutral_frame(frame)
+    if layout == "csv":
+        return safe.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S").encode()
+    if layout == "calabrio":
+        return _calabrio(safe, background.settings).encode()
+    from serving.staffing.workbook import workbook
+
+    changes = background.overrides
+    told = Background(
+        background.settings,
+        background.about,
+        None if changes is None or changes.empty else _neutral_frame(changes),
+        None if background.accuracy is None else _neutral_frame(background.accuracy),
+    )
+    return workbook(safe, told, known=known)
 
 
 def _neutral_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -72,47 +126,40 @@ def _neutral_frame(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{name: [neutral(value) for value in frame[name]] for name in text})
 
 
-def _workbook(frame: pd.DataFrame, path: Path, overrides: pd.DataFrame | None) -> None:
-    import xlsxwriter
+def _parquet(frame: pd.DataFrame) -> bytes:
+    """Every column with its unit in the field's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
-    with xlsxwriter.Workbook(str(path), options) as book:
-        head = book.add_format({"bold": True})
-        moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
-        taken: set[str] = set()
-        sheets = [("Summary", summary(frame))] if len(frame) else [("Summary", frame)]
-        sheets += [] if overrides is None else [("Overrides", overrides)]
-        sheets += [(str(name), part) for name, part in frame.groupby("channel", sort=True)]
-        for name, part in sheets:
-            sheet = book.add_worksheet(_sheet_name(name, taken))
-            sheet.freeze_panes(1, 0)
-            for at, column in enumerate(part.columns):
-                sheet.write_string(0, at, str(column), head)
-                for row, value in enumerate(part[column], 1):
-                    _write(sheet, row, at, value, moment)
-            sheet.set_column(0, max(len(part.columns) - 1, 0), 16)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    fields = [
+        field.with_metadata({"unit": UNITS[field.name]}) if field.name in UNITS else field
+        for field in table.schema
+    ]
+    buffer = io.BytesIO()
+    pq.write_table(table.cast(pa.schema(fields, metadata=table.schema.metadata)), buffer)
+    return buffer.getvalue()
 
 
-def _write(sheet: Any, row: int, column: int, value: Any, moment: Any) -> None:
-    if isinstance(value, pd.Timestamp):
-        sheet.write_datetime(row, column, value.to_pydatetime(), moment)
-    elif isinstance(value, str):
-        sheet.write_string(row, column, value)
-    elif pd.isna(value):
-        sheet.write_blank(row, column, None)
-    elif abs(float(value)) == float("inf"):
-        sheet.write_string(row, column, str(float(value)))
-    else:
-        sheet.write_number(row, column, float(value))
+def _calabrio(frame: pd.DataFrame, settings: Settings) -> str:
+    """Skill, start, end (the company's clock), contacts, seconds of task and of work after it.
+
+    Handling time is not split in Presage, so all of it is task time. An hour that occurs twice
+    stands twice, in order.
+    """
+    zone = settings.company.time_zone
+    told = pd.DataFrame(
+        {
+            "skill": frame["channel"],
+            "start": _local(frame["starts_at"], zone).dt.strftime("%Y%m%d %H:%M"),
+            "end": _local(frame["ends_at"], zone).dt.strftime("%Y%m%d %H:%M"),
+            "volume": frame["volume"].round(2),
+            "task_s": frame["handle_seconds"].round(1),
+            "after_s": 0,
+        }
+    )
+    return told.to_csv(index=False)
 
 
-def _sheet_name(name: str, taken: set[str]) -> str:
-    """A sheet name that Excel accepts: no []:*?/\\, 31 characters, not twice, not reserved."""
-    clean = re.sub(r"[\[\]:*?/\\\x00-\x1f]", "_", name).strip("'")[:31] or "_"
-    clean = clean + "_" if clean.lower() == "history" else clean
-    unique, number = clean, 1
-    while unique.lower() in taken:
-        number += 1
-        unique = f"{clean[: 31 - len(str(number)) - 1]}_{number}"
-    taken.add(unique.lower())
-    return unique
+def _local(times: pd.Series, zone: str) -> pd.Series:
+    return pd.Series(pd.DatetimeIndex(local_times(times.to_numpy(), zone)), index=times.index)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from data.errors import NotBuiltYet, NotEnoughHistory, did_you_mean
-from data.store import Override, overrides_of, read_forecast, save_override
+from data.errors import NotEnoughHistory, did_you_mean
+from data.store import overrides_of, read_forecast
 from models.volume.parts import members_in
+from serving.api.handlers.plans import lock_told
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
-from serving.api.schemas import NewOverride
-from serving.api.tables import answer_rows, between, naive, parse_moment
+from serving.api.tables import answer_rows, between, parse_moment
 from serving.desk import Desk
-from serving.overrides import overridden, value_added
+from serving.live import LIFETIME
+from serving.overrides import overridden
+from serving.planning.background import background_of
+from serving.planning.days import by_day
+from serving.planning.in_force import plan_in_force, settings_in_force
+from serving.planning.past import past_days
 from serving.published import Published, pointer
+from serving.records import records
+from serving.staffing.exports import MEDIA, plan_file
 
 PART_COLUMNS = ("combined", "holiday_effect", "event_effect", "load", "reconciled")
 
@@ -102,108 +109,111 @@ def see_actuals(desk: Desk, call: Call) -> Answer:
 
 
 def see_staffing(desk: Desk, call: Call) -> Answer:
-    """The newest plan: people per channel and interval; JSON or CSV."""
-    return _rows(desk.published("staffing"), "channel", "starts_at", call)
+    """The plan in force, overrides of now included: people per channel and interval."""
+    return _rows(plan_in_force(desk), "channel", "starts_at", call)
+
+
+def see_staffing_days(desk: Desk, call: Call) -> Answer:
+    """The plan in force by local day and channel: promised, expected, and where it is at risk."""
+    standing = plan_in_force(desk)
+    key = ("days", standing.about["sha256"])
+    frame = desk.plans.recall(key, lambda: by_day(standing, settings_in_force(desk)))
+    return _rows(Published(frame, standing.about), "channel", "starts_at", call)
+
+
+def see_past_days(desk: Desk, call: Call) -> Answer:
+    """How the forecast did on the days that have passed, beside the same day a week before."""
+    name = call.parameters["unique_id"]
+    known = sorted(map(str, desk.published("actuals").frame["unique_id"].unique()))
+    if name not in known:
+        detail = f"there are no counts of {name!r}.{did_you_mean(name, known)}"
+        raise Problem(404, "no-such-unique-id", detail)
+    return Answer({"items": records(past_days(desk, name))})
+
+
+def export_plan(desk: Desk, call: Call) -> Answer:
+    """The plan in force as a file: xlsx, csv, parquet, or Calabrio's forecast layout."""
+    layout = call.parameters.get("layout") or "xlsx"
+    if layout not in MEDIA:
+        known = ", ".join(MEDIA)
+        detail = f"layout={layout!r}: there are {known}.{did_you_mean(layout, list(MEDIA))}"
+        raise Problem(400, "parameter", detail)
+    standing = plan_in_force(desk)
+    rows = _found(standing.frame, "channel", call)
+    content = plan_file(between(rows, "starts_at", call), layout, background_of(desk))
+    name = f"plan-{layout}.csv" if layout == "calabrio" else f"plan.{layout}"
+    return Answer(
+        content,
+        media_type=MEDIA[layout],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def see_planning(desk: Desk, call: Call) -> Answer:
-    """What the page says about itself: channels, time zone, how fresh the plan is."""
-    staffing = desk.published("staffing")
+    """What the page says about itself: channels, time zone, promises, how fresh the plan is."""
+    standing, now = plan_in_force(desk), desk.now()
+    settings, about = settings_in_force(desk), standing.about
     forecast = pointer(desk.workspace.state_dir, "forecast") or {}
+    channels = sorted(map(str, standing.frame["channel"].unique()))
+    series = desk.published("forecast").frame["unique_id"].unique()
+    targets = [
+        {
+            "channel": name,
+            "kind": level.kind,
+            "target_seconds": level.target_seconds,
+            "share": level.share,
+            "confidence": level.confidence,
+            "concurrency": level.concurrency,
+            "patience_seconds": level.patience_seconds,
+            "opening_hours": settings.opening_hours.get(name),
+        }
+        for name in channels
+        if (level := settings.service_levels.get(name)) is not None
+    ]
     return Answer(
         {
-            "time_zone": desk.workspace.settings.company.time_zone,
-            "channels": sorted(map(str, staffing.frame["channel"].unique())),
+            "time_zone": settings.company.time_zone,
+            "channels": channels,
             "freq": forecast.get("freq"),
-            "as_of": staffing.about["as_of"] + "Z",
-            "published_at": staffing.about["published_at"] + "Z",
-            "model_version": staffing.about.get("model_version"),
+            "as_of": about["as_of"] + "Z",
+            "published_at": about["published_at"] + "Z",
+            "model_version": about.get("model_version"),
+            "now": now.isoformat() + "Z",
+            "stale": now > standing.as_of + LIFETIME,
+            "currency": settings.company.currency,
+            "shrinkage": settings.staffing.shrinkage,
+            "max_occupancy": settings.staffing.max_occupancy,
+            "hourly_cost": settings.staffing.hourly_cost,
+            "targets": targets,
+            "series": sorted(map(str, series)),
+            "first": f"{standing.frame['starts_at'].min().isoformat()}Z",
+            "last": f"{standing.frame['ends_at'].max().isoformat()}Z",
+            "version": about.get("version"),
+            "scenario": about.get("scenario"),
+            "replanned": bool(about.get("replanned")),
+            "overrides": about.get("overrides", []),
+            "lock": lock_told(desk),
+            "key": call.actor,
         }
     )
 
 
-def ask_what_if(desk: Desk, call: Call) -> Answer:
-    """Not built yet."""
-    raise NotBuiltYet("what-if is not built yet; /v1/staffing has the plan as it stands")
-
-
-def add_override(desk: Desk, call: Call) -> Answer:
-    """Keep a planner's change; the forecast shows it from now on."""
-    asked: NewOverride = call.body
-    frame = desk.published("forecast").frame
-    ids = sorted(map(str, frame["unique_id"].unique()))
-    if asked.unique_id not in ids:
-        told = f"there is no unique_id {asked.unique_id!r}.{did_you_mean(asked.unique_id, ids)}"
-        raise Problem(422, "value", told)
-    starts, ends = naive(asked.starts_at, "starts_at"), naive(asked.ends_at, "ends_at")
-    expires = None if asked.expires_at is None else naive(asked.expires_at, "expires_at")
-    now = desk.now()
-    if (asked.factor is None) == (asked.value is None):
-        raise Problem(422, "value", "give either factor or value, not both and not neither")
-    if not frame["ds"].between(starts, ends, inclusive="left").any():
-        span = f"{frame['ds'].min()} to {frame['ds'].max()}"
-        raise Problem(
-            422, "value", f"no step of the forecast ({span}) lies from {starts} to {ends}"
-        )
-    if expires is not None and expires <= now:
-        raise Problem(422, "value", f"expires_at {expires} has passed; it is {now}")
-    kept = save_override(
-        desk.store,
-        unique_id=asked.unique_id,
-        starts_at=starts,
-        ends_at=ends,
-        factor=asked.factor,
-        value=asked.value,
-        author=asked.author or call.actor,
-        reason=asked.reason,
-        now=now,
-        expires_at=expires,
-    )
-    return Answer(_item_of(kept))
-
-
-def see_overrides(desk: Desk, call: Call) -> Answer:
-    """All overrides, and by how much each came nearer than the forecast it changed."""
-    items = []
-    for one in overrides_of(desk.store):
-        item = _item_of(one)
-        found = read_forecast(desk.store, one.created_at)
-        if found is not None:
-            before = found[1]
-            changes = [
-                other for other in overrides_of(desk.store, one.created_at) if other.seq < one.seq
-            ]
-            told = overridden(before, changes).fillna(before["presage"]) if changes else None
-            before = before if told is None else before.assign(presage=told)
-            changed = overridden(before, [one])
-            item["result"] = value_added(before, changed, desk.published("actuals").frame, one)
-        items.append(item)
-    return Answer({"items": items})
-
-
-def _item_of(one: Override) -> dict[str, Any]:
-    told: dict[str, Any] = asdict(one)
-    told["override_id"] = str(told.pop("seq"))
-    times = ("starts_at", "ends_at", "created_at", "expires_at")
-    return told | {name: told[name] and told[name].isoformat() + "Z" for name in times}
-
-
-def publish_scenario(desk: Desk, call: Call) -> Answer:
-    """Not built yet."""
-    raise NotBuiltYet("scenarios are not built yet; nothing was published")
-
-
 def _rows(published: Published, name: str, time: str | None, call: Call) -> Answer:
-    frame = published.frame
-    wanted = call.parameters.get(name)
-    if wanted:
-        found = frame[frame[name] == wanted]
-        if found.empty:
-            known = sorted(map(str, frame[name].unique()))
-            told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
-            raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
-        frame = found
+    frame = _found(published.frame, name, call)
     return answer_rows(frame if time is None else between(frame, time, call), published, call)
+
+
+def _found(frame: pd.DataFrame, name: str, call: Call) -> pd.DataFrame:
+    """The rows whose ``name`` is as asked, all if nothing is; Problem 404 where there are none."""
+    wanted = call.parameters.get(name)
+    if not wanted:
+        return frame
+    found = frame[frame[name] == wanted]
+    if found.empty:
+        known = sorted(map(str, frame[name].unique()))
+        told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
+        raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
+    return found
 
 
 def _vintage(desk: Desk, call: Call) -> Published:

@@ -16,7 +16,10 @@ from data.store import SCOPES, append_decisions, create_key, save_forecast
 from data.workspace import Workspace, init, write_tables
 from serving.api.assembly import assemble
 from serving.desk import Desk
+from serving.planning.publishing import put_in_force
 from serving.published import publish
+from serving.staffing import Basis
+from serving.staffing import plan as plan_staff
 
 NOW = datetime(2026, 3, 2, 10)
 MIDNIGHT = datetime(2026, 3, 2)
@@ -27,6 +30,7 @@ def company(folder: Path) -> Workspace:
     workspace = init(folder / "company")
     (folder / "company" / "presage.toml").write_text(
         '[company]\ntime_zone = "Europe/Oslo"\n[opening_hours.email]\nmon = "08:00-16:00"\n'
+        "[staffing]\ninterval_minutes = 60\n"
         '[data]\nattributes = ["score", "mood"]\n'
         "[outreach]\nmin_days_between = 0\nholdout_share = 0\n"
     )
@@ -75,11 +79,16 @@ def publish_plan(workspace: Workspace, desk: Desk) -> None:
     ahead = pd.DataFrame({"unique_id": [u for u in ids for _ in hours], "ds": hours * 2})
     ahead["presage"] = range(60)
     past = ahead.assign(ds=ahead["ds"] - timedelta(days=2), y=1.0).drop(columns="presage")
-    plan = pd.DataFrame({"channel": "email", "starts_at": hours, "agents_gross": 2.5})
+    for name in ("presage-lo-80", "presage-hi-80"):
+        ahead[name] = ahead["presage"] * (0.8 if "lo" in name else 1.25)
+    settings = workspace.settings
+    plan = plan_staff(ahead, settings=settings, handle={"email": 600.0}, seed=settings.volume.seed)
     about: dict[str, Any] = {"as_of": MIDNIGHT, "now": NOW, "model_version": "volume-1-ab"}
     publish(workspace.state_dir, "forecast", ahead, freq="h", **about)
     publish(workspace.state_dir, "actuals", past, **about)
-    publish(workspace.state_dir, "staffing", plan, **about)
+    stands = {"basis": Basis(ahead, handle={"email": 600.0}).document(), "overrides": []}
+    told = {"as_of": MIDNIGHT, "now": MIDNIGHT, "model_version": "volume-1-ab", "about": stands}
+    put_in_force(desk.store, workspace.state_dir, plan, **told)
     for day, factor in ((1, 1), (2, 10)):
         save_forecast(
             desk.store,

@@ -1,0 +1,118 @@
+"""A plan by local day and by channel: what is promised, what is expected, and where it is at risk.
+
+A local day of a clock change has 23 or 25 hours; its intervals are told apart by their start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.settings import Settings
+from features.calendar import local_times
+from serving.published import Published
+
+TOLERANCE = 0.005
+"""A promise missed by less is kept, as far as 200 scenarios can tell."""
+SURE = "sure"
+AT_RISK = "at risk"
+OUT_OF_REACH = "out of reach"
+
+
+def hours(frame: pd.DataFrame) -> pd.Series:
+    """The open hours of each interval."""
+    return frame["open_seconds"] / 3600
+
+
+def expected_level(frame: pd.DataFrame) -> float:
+    """The share of the offered contacts expected within the target, NaN where none is offered."""
+    known = frame["service_level"].notna() & (frame["volume"] > 0)
+    offered = float(frame.loc[known, "volume"].sum())
+    told = float((frame["service_level"] * frame["volume"])[known].sum())
+    return told / offered if offered > 0 else float("nan")
+
+
+def day_names(starts: pd.Series, time_zone: str) -> pd.Series:
+    """The local date of each interval, YYYY-MM-DD."""
+    local = pd.DatetimeIndex(local_times(starts.to_numpy(), time_zone))
+    return pd.Series(local.strftime("%Y-%m-%d"), index=starts.index)
+
+
+def by_day(plan: Published, settings: Settings) -> pd.DataFrame:
+    """A row per channel and local day.
+
+    ``day, channel, starts_at, ends_at`` (UTC), ``volume`` and ``volume_forecast`` (contacts),
+    ``agents_net_most`` (people answering at the busiest time), ``hours_net, hours_gross`` (agent
+    hours), ``cost`` (gross hours at ``[staffing] hourly_cost``), ``service_level, share`` (expected
+    and promised), ``confidence, confidence_promised``, ``reachable``, ``backlog`` (contacts waiting
+    at the day's end) and ``state``: sure, at risk (the promise is kept in fewer scenarios than
+    wanted), or out of reach (no staffing of these opening hours keeps it).
+    """
+    frame = plan.frame
+    if frame.empty:
+        return pd.DataFrame()
+    named = frame.assign(
+        day=day_names(frame["starts_at"], settings.company.time_zone),
+        hours_net=frame["agents_net"] * hours(frame),
+        hours_gross=frame["agents_gross"] * hours(frame),
+    )
+    rows: list[dict[str, Any]] = []
+    for (day, channel), part in named.groupby(["day", "channel"], sort=True):
+        level = settings.service_levels.get(str(channel))
+        confidence = _last(part["confidence"])
+        reachable = _last(part["reachable"])
+        row = {
+            "day": day,
+            "channel": channel,
+            "starts_at": part["starts_at"].min(),
+            "ends_at": part["ends_at"].max(),
+            "volume": part["volume"].sum(),
+            "volume_forecast": part["volume_forecast"].sum(),
+            "agents_net_most": int(part["agents_net"].max()),
+            "hours_net": part["hours_net"].sum(),
+            "hours_gross": part["hours_gross"].sum(),
+            "cost": part["hours_gross"].sum() * settings.staffing.hourly_cost,
+            "service_level": expected_level(part),
+            "share": level.share if level else np.nan,
+            "confidence": confidence,
+            "confidence_promised": level.confidence if level else np.nan,
+            "reachable": reachable,
+            "backlog": part["backlog"].iloc[-1] if part["kind"].iloc[0] == "backlog" else np.nan,
+        }
+        rows.append({**row, "state": _state(row)})
+    return pd.DataFrame(rows)
+
+
+def _last(values: pd.Series) -> float:
+    known = values[values.notna()]
+    return float(known.iloc[-1]) if len(known) else float("nan")
+
+
+def _state(row: dict[str, Any]) -> str:
+    if not row["volume"] > 0 or np.isnan(row["confidence"]):
+        return SURE
+    if row["reachable"] < row["share"] - TOLERANCE:
+        return OUT_OF_REACH
+    if row["confidence"] < row["confidence_promised"] - TOLERANCE:
+        return AT_RISK
+    return SURE
+
+
+def totals(frame: pd.DataFrame, settings: Settings) -> dict[str, float]:
+    """A plan's sums: contacts, agent hours net and gross, full-time equivalents, cost, peak."""
+    if frame.empty:
+        return dict.fromkeys(
+            ("contacts", "hours_net", "hours_gross", "cost", "people_most", "service_level"), 0.0
+        )
+    at_once = frame.groupby("starts_at")["agents_gross"].sum()
+    gross = float((frame["agents_gross"] * hours(frame)).sum())
+    return {
+        "contacts": float(frame["volume"].sum()),
+        "hours_net": float((frame["agents_net"] * hours(frame)).sum()),
+        "hours_gross": gross,
+        "cost": gross * settings.staffing.hourly_cost,
+        "people_most": float(np.ceil(at_once.max() - 1e-9)),
+        "service_level": expected_level(frame),
+    }

@@ -1,0 +1,51 @@
+"""How the forecast did on the days that have passed, day by day, beside the same day a week ago."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.store import read_forecast
+from serving.desk import Desk
+from serving.planning.days import day_names
+
+WEEK = pd.Timedelta(days=7)
+
+
+def past_days(desk: Desk, unique_id: str) -> pd.DataFrame:
+    """A row per local day that has counts: ``day, ds, y``, ``presage`` (what the forecast in force
+    at the day's start said, NaN where none was), ``naive`` (the same day a week before), and the
+    absolute ``error`` and ``error_naive`` of both, in contacts of the whole day.
+    """
+    frame = desk.published("actuals").frame
+    rows = frame[(frame["unique_id"] == unique_id) & frame["y"].notna()]
+    zone = desk.workspace.settings.company.time_zone
+    if rows.empty:
+        return pd.DataFrame()
+    rows = rows.assign(day=day_names(rows["ds"], zone))
+    shifted = rows.assign(ds=rows["ds"] + WEEK)[["ds", "y"]].rename(columns={"y": "naive"})
+    rows = rows.merge(shifted, on="ds", how="left")
+    found = []
+    for day, part in rows.groupby("day", sort=True):
+        starts = part["ds"].min().to_pydatetime()
+        told = _as_issued(desk, unique_id, starts, part["ds"])
+        y = float(part["y"].sum())
+        naive = float(part["naive"].sum()) if part["naive"].notna().all() else np.nan
+        row: dict[str, Any] = {"day": day, "ds": starts, "y": y, "presage": told, "naive": naive}
+        found.append({**row, "error": abs(told - y), "error_naive": abs(naive - y)})
+    return pd.DataFrame(found)
+
+
+def _as_issued(desk: Desk, unique_id: str, starts: datetime, steps: pd.Series) -> float:
+    def read() -> pd.DataFrame | None:
+        found = read_forecast(desk.store, starts)
+        return None if found is None else found[1]
+
+    frame = desk.plans.recall(("issued", starts), read)
+    if frame is None:
+        return float("nan")
+    said = frame[(frame["unique_id"] == unique_id) & frame["ds"].isin(steps)]
+    return float(said["presage"].sum()) if len(said) == len(steps) else float("nan")
