@@ -28,6 +28,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from data.errors import SettingsError, did_you_mean
 from data.setting_checks import minute_of_day
+from data.settings_kpis import KpiTarget
 from data.settings_outreach import Outreach
 from data.settings_text import commented_toml, place_of
 from data.settings_tree import (
@@ -129,6 +130,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
             made[name] = _service_levels(found, path, text, sources)
         elif name == "opening_hours":
             made[name] = _opening_hours(found, path, text, sources)
+        elif name == "kpi_targets":
+            made[name] = _kpi_targets(found, path, text, sources)
         else:
             made[name] = _section(
                 hints[name](), found, (name,), path, text, sources, environ=_environ(environ)
@@ -227,6 +230,21 @@ def _service_levels(
         base = levels.get(channel, ServiceLevel())
         levels[channel] = _section(base, keys, names, path, text, sources)
     return MappingProxyType(levels)
+
+
+def _kpi_targets(
+    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
+) -> Mapping[str, KpiTarget]:
+    targets: dict[str, KpiTarget] = {}
+    for name, keys in found.items():
+        names = ("kpi_targets", name)
+        if not isinstance(keys, dict) or "kpi" not in keys:
+            raise SettingsError(
+                f"{place_of(path, text, names)}: targets are sections that name a figure: "
+                f'[kpi_targets.{name}] kpi = "csat", at_least = 4.2'
+            )
+        targets[name] = _section(KpiTarget(), keys, names, path, text, sources)
+    return MappingProxyType(targets)
 
 
 def _opening_hours(

@@ -22,6 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from data.settings_kpis import KpiTarget
 from data.settings_tree import DAYS, DEFAULT_SERVICE_LEVELS, Settings
 
 
@@ -66,6 +67,9 @@ def commented_toml() -> str:
             lines += ["# [opening_hours.phone]"]
             lines += [f'# {day} = "08:00-18:00"' for day in DAYS[:5]]
             lines += ['# sat = "10:00-13:00, 14:00-16:00"', ""]
+        elif f.name == "kpi_targets":
+            lines += [f"# {(KpiTarget.__doc__ or '').splitlines()[0]}", "# [kpi_targets.satisfied]"]
+            lines += ['# kpi = "csat"', "# at_least = 4.2", "# valid_from = 2026-01-01", ""]
         elif is_dataclass(hints[f.name]):
             lines += _toml_section(f.name, hints[f.name]())
     return "\n".join(lines).rstrip("\n") + "\n"

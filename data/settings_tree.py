@@ -29,6 +29,7 @@ from data.setting_checks import above_zero as _above_zero
 from data.setting_checks import minute_of_day, setting
 from data.setting_checks import not_negative as _not_negative
 from data.setting_checks import share as _share
+from data.settings_kpis import Kpis, KpiTarget
 from data.settings_outreach import Outreach
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -340,6 +341,8 @@ class Settings:
         },
     )
     staffing: Staffing = field(default_factory=Staffing)
+    kpis: Kpis = field(default_factory=Kpis)
+    kpi_targets: Mapping[str, KpiTarget] = field(default_factory=lambda: MappingProxyType({}))
     outreach: Outreach = field(default_factory=Outreach)
     delivery: Delivery = field(default_factory=Delivery)
     risk: Risk = field(default_factory=Risk)
@@ -356,6 +359,11 @@ class Settings:
                 raise SettingsError(
                     f"[service_levels.{channel}] has no target_seconds; a service level needs one"
                 )
+        for name, target in self.kpi_targets.items():
+            try:
+                target.check()
+            except SettingsError as error:
+                raise SettingsError(f"[kpi_targets.{name}] {error}") from None
         if self.delivery.endpoint:
             check_endpoint(self.delivery.endpoint, allow_inside=self.delivery.allow_inside)
         for channel, days in self.opening_hours.items():

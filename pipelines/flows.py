@@ -25,6 +25,7 @@ from pipelines.run import open_run
 from pipelines.steps import forecast as volumes
 from pipelines.steps import (
     inputs,
+    monitor,
     outreach,
     risk,
     risk_training,
@@ -190,6 +191,20 @@ def decide(
     return step(outreach.decide, run, scores.frame, scores.model_version, commit, out, plot)
 
 
+def watch(
+    step: Step,
+    report: Progress,
+    *,
+    workspace: Workspace,
+    as_of: datetime | None,
+    out: Path | None = None,
+    publish: bool = False,
+) -> Result:
+    """Snapshot, then everything that is watched, published unless past."""
+    run = step(open_run, workspace, as_of, report, publish)
+    return step(monitor.monitored, run, out)
+
+
 def writes(verb: str, flow: Callable[..., Result], lease: str = WRITING) -> Callable[..., Result]:
     """A flow that opens its workspace once, and holds a lease of it while it runs."""
 
@@ -212,6 +227,7 @@ FLOWS: Mapping[str, Callable[..., Result]] = {
     "backtest-volume": backtest_volume,
     "staff": writes("staff", staff),
     "outreach": writes("outreach", decide),
+    "monitor": writes("monitor", watch),
 }
 """Every flow, by the name it has in Prefect (with ``presage-`` before it)."""
 

@@ -26,7 +26,7 @@ WEEKLY = "30 1 * * 0"
 
 @flow(name="presage-nightly", persist_result=False)
 def nightly(workspace: str) -> None:
-    """Score everybody, forecast, and plan the people it takes; all published."""
+    """Score everybody, forecast, plan the people it takes, and look at how all of it holds."""
     publish_all(Path(workspace), run_in_prefect)
 
 
@@ -38,7 +38,8 @@ def weekly(workspace: str) -> None:
 
 
 def publish_all(workspace: Path, execute: Execute) -> list[str]:
-    """Each of scores, forecast and plan that can be had; the verbs that were done.
+    """Each of scores, forecast and plan that can be had, then the monitor; the verbs of the first
+    three that were done.
 
     A workspace of counts has no customers to score, one of daily counts no intervals to staff:
     that is said, and the rest is done. Any other error is raised when the rest is done, and so is
@@ -55,6 +56,8 @@ def publish_all(workspace: Path, execute: Execute) -> list[str]:
             errors.append(error)
         else:
             done.append(name)
+    if done:  # alarms are published and shown; they are no failure of the night
+        execute("monitor", silent, {"workspace": workspace, "as_of": None})
     if errors or not done:
         raise (errors or refusals)[-1]
     return done

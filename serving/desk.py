@@ -24,6 +24,8 @@ VERBS = {
     "accuracy": "presage forecast",
     "actuals": "presage forecast",
     "staffing": "presage staff",
+    "kpis": "presage monitor",
+    "monitor": "presage monitor",
 }
 
 

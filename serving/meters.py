@@ -28,6 +28,10 @@ AGE = Gauge(
     registry=REGISTRY,
 )
 
+ALARMS = Gauge(
+    "presage_monitor_alarms", "Alarms of the newest monitor, by area", ["area"], registry=REGISTRY
+)
+
 
 def observe(path: str, status: int, seconds: float) -> None:
     """Count one answered request; ``path`` is the route's, so ids do not become labels."""
@@ -42,4 +46,7 @@ def exposition(desk: Desk) -> tuple[bytes, str]:
         if told is not None:
             age = desk.now() - datetime.fromisoformat(told["as_of"])
             AGE.labels(kind).set(age.total_seconds())
+    if pointer(desk.workspace.state_dir, "monitor") is not None:
+        for area, rows in desk.published("monitor").frame.groupby("area"):
+            ALARMS.labels(area).set(int((rows["status"] == "alarm").sum()))
     return generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_0_0_4

@@ -20,7 +20,10 @@ import pandas as pd
 from data.artifacts import current, history, open_kept, point, prune, put, stamp
 from data.errors import DamagedFile
 
-Kind = Literal["scores", "forecast", "parts", "change", "accuracy", "actuals", "paths", "staffing"]
+Kind = Literal[
+    "scores", "forecast", "parts", "change", "accuracy", "actuals", "paths", "staffing", "kpis",
+    "monitor",
+]  # fmt: skip
 KEEP = 8
 SUFFIX = ".parquet"
 

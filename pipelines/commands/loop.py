@@ -205,16 +205,28 @@ def _state(app: typer.Typer) -> None:
         return manage_keys(directory, action, name, scopes)
 
     @verb(app)
-    def monitor(directory: Dir, as_json: Json = False, debug: Debug = False) -> Result:
-        """Drift, calibration, coverage, bias, KPIs against targets; exit 1 on an alarm.
+    def monitor(
+        directory: Dir,
+        as_of: AsOf = None,
+        out: Out = None,
+        publish: Publish = False,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Sources, drift, calibration, forecast bias, KPIs against targets; exit 1 on an alarm.
 
-        Example: presage monitor company
+        Each alarm says what, since when, how bad, and what to do. The service shows the newest
+        under /v1/monitor, /v1/kpis and /metrics.
+
+        Example: presage monitor company --out findings.csv
         """
-        from data.errors import NotBuiltYet
-        from data.workspace import Workspace
+        from pipelines.flows import run
 
-        Workspace.open(directory)
-        raise NotBuiltYet("monitor is not built yet; `presage backtest` compares with what came")
+        moment = parse_time(as_of) if as_of else None
+        with progress(as_json) as report:
+            return run(
+                "monitor", report, workspace=directory, as_of=moment, out=out, publish=publish
+            )
 
     @verb(app)
     def erase(

@@ -12,6 +12,7 @@ from serving.api.handlers import (
     customers,
     events,
     health,
+    monitoring,
     outreach,
     overrides,
     planning,
@@ -65,6 +66,8 @@ PAGE_PROBLEMS = (400, 404, 406, 409)
 SPAN = (FROM, TO, AFTER, LIMIT)
 ISSUED_AT = Parameter("issued_at", "the forecast in force at this time", format="date-time")
 CHANNEL = Parameter("channel", "one channel")
+KPI = Parameter("kpi", "one key figure, such as csat")
+AREA = Parameter("area", "sources, inputs, predictions, forecasts or service")
 ONE_SERIES = Parameter("unique_id", "the series", required=True)
 STEP = Parameter("ds", "the step's start", format="date-time", required=True)
 SCENARIO = Parameter("id", "the scenario's id", place="path")
@@ -98,6 +101,12 @@ CALLS = (
           problems=PAGE_PROBLEMS),
     Route("GET", "/v1/planning", planning.see_planning,
           "Channels, time zone and freshness of the plan", "forecasts", Planning, "planning"),
+    Route("GET", "/v1/kpis", monitoring.see_kpis,
+          "Key figures of each week and channel, beside their targets", "forecasts", Rows,
+          "planning", parameters=(CHANNEL, KPI, *SPAN), csv=True, problems=PAGE_PROBLEMS),
+    Route("GET", "/v1/monitor", monitoring.see_monitor,
+          "What the monitor found: sources, inputs, predictions, forecasts, service", "forecasts",
+          Rows, "planning", parameters=(AREA, AFTER, LIMIT), csv=True, problems=PAGE_PROBLEMS),
     Route("GET", "/v1/staffing/days", planning.see_staffing_days,
           "The plan by local day and channel: promised, expected, at risk", "forecasts", Rows,
           "planning", parameters=(CHANNEL, *SPAN), csv=True, problems=PAGE_PROBLEMS),

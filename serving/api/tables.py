@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from data.errors import did_you_mean
 from data.values import FIRST_YEAR, LAST_YEAR
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
@@ -77,6 +78,20 @@ def answer_rows(frame: pd.DataFrame, published: Published, call: Call) -> Answer
         "next": f"{published.about['sha256'][:12]}.{start + limit}" if follows else None,
     }
     return Answer(value, headers=headers)
+
+
+def rows_of(published: Published, name: str, time: str | None, call: Call) -> Answer:
+    """``answer_rows`` of those whose ``name`` is the parameter's, and within from and to."""
+    frame = published.frame
+    wanted = call.parameters.get(name)
+    if wanted:
+        found = frame[frame[name] == wanted]
+        if found.empty:
+            known = sorted(map(str, frame[name].unique()))
+            told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
+            raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
+        frame = found
+    return answer_rows(frame if time is None else between(frame, time, call), published, call)
 
 
 def _position(cursor: str | None, published: Published) -> int:

@@ -15,7 +15,7 @@ from models.volume.parts import members_in
 from serving.api.handlers.plans import lock_told
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
-from serving.api.tables import answer_rows, between, parse_moment
+from serving.api.tables import between, parse_moment, rows_of
 from serving.desk import Desk
 from serving.live import LIFETIME
 from serving.overrides import overridden
@@ -39,7 +39,7 @@ def see_forecasts(desk: Desk, call: Call) -> Answer:
     changes = overrides_of(desk.store, in_force_at=issued or desk.now())
     told = overridden(published.frame, changes) if changes else np.nan
     frame = published.frame.assign(overridden=told)
-    return _rows(Published(frame, published.about), "unique_id", "ds", call)
+    return rows_of(Published(frame, published.about), "unique_id", "ds", call)
 
 
 def explain_forecast(desk: Desk, call: Call) -> Answer:
@@ -100,17 +100,17 @@ def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[st
 
 def see_accuracy(desk: Desk, call: Call) -> Answer:
     """How far off the model was in its trials, series by series, beside two plain rules."""
-    return _rows(desk.published("accuracy"), "unique_id", None, call)
+    return rows_of(desk.published("accuracy"), "unique_id", None, call)
 
 
 def see_actuals(desk: Desk, call: Call) -> Answer:
     """The counts of the last weeks before the newest forecast."""
-    return _rows(desk.published("actuals"), "unique_id", "ds", call)
+    return rows_of(desk.published("actuals"), "unique_id", "ds", call)
 
 
 def see_staffing(desk: Desk, call: Call) -> Answer:
     """The plan in force, overrides of now included: people per channel and interval."""
-    return _rows(plan_in_force(desk), "channel", "starts_at", call)
+    return rows_of(plan_in_force(desk), "channel", "starts_at", call)
 
 
 def see_staffing_days(desk: Desk, call: Call) -> Answer:
@@ -118,7 +118,7 @@ def see_staffing_days(desk: Desk, call: Call) -> Answer:
     standing = plan_in_force(desk)
     key = ("days", standing.about["sha256"])
     frame = desk.plans.recall(key, lambda: by_day(standing, settings_in_force(desk)))
-    return _rows(Published(frame, standing.about), "channel", "starts_at", call)
+    return rows_of(Published(frame, standing.about), "channel", "starts_at", call)
 
 
 def see_past_days(desk: Desk, call: Call) -> Answer:
@@ -196,11 +196,6 @@ def see_planning(desk: Desk, call: Call) -> Answer:
             "key": call.actor,
         }
     )
-
-
-def _rows(published: Published, name: str, time: str | None, call: Call) -> Answer:
-    frame = _found(published.frame, name, call)
-    return answer_rows(frame if time is None else between(frame, time, call), published, call)
 
 
 def _found(frame: pd.DataFrame, name: str, call: Call) -> pd.DataFrame:

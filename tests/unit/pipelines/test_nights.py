@@ -86,7 +86,8 @@ def test_both_flows_hand_their_work_to_prefect(
     schedules.nightly.fn(str(folder))
     about = pointer(state, "forecast")
     assert about is not None and about["model_version"] == at_work.model_version
-    assert ran == ["train", "score", "forecast", "staff"]
+    assert ran == ["train", "score", "forecast", "staff", "monitor"]
+    assert pointer(state, "monitor") is not None
 
 
 @pytest.mark.parametrize("freq", ["D", "W-MON"])

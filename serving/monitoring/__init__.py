@@ -1,0 +1,1 @@
+"""What nobody looks at every night: sources, inputs, live calibration, forecasts, key figures."""

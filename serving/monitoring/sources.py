@@ -1,0 +1,192 @@
+"""Does everything still arrive? How far each table reaches, how much came, what fell silent.
+
+A table is held to its own past eight weeks, by whole local weeks, so no weekday and no night looks
+like a stop. A count is compared with the mean of those weeks as a new draw would be: its variance
+is the larger of theirs and the mean's own (counts are never steadier than Poisson's).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from math import sqrt
+
+import numpy as np
+import pandas as pd
+
+from data.contract import TABLES, Table
+from data.tables import Tables, birth_times
+from features.asof import as_of_view
+from serving.monitoring.finding import Finding
+
+WATCHED = ("orders", "usage", "tickets", "bot_sessions", "feedback", "article_events", "volumes")
+WEEKS = 8
+FEWEST = 5.0
+"""Rows a week, on the mean, below which nothing is said of a table's level."""
+FELL, ROSE = 0.6, 1.8
+"""A week's count over its usual one, beyond which it is said to have fallen or risen."""
+SURE = 4.0
+"""Standard deviations: one false alarm in some 30,000 table weeks if counts were normal."""
+EMPTY = 0.2
+"""Share of rows whose column fell silent, beyond which it is said so."""
+
+
+def source_findings(tables: Tables, as_of: datetime) -> list[Finding]:
+    """A finding for each watched table's reach and level, and one per column that fell silent."""
+    findings: list[Finding] = []
+    everybody = None
+    if tables.has("customers"):
+        everybody = set(as_of_view(tables, "customers", as_of, ["customer_id"])["customer_id"])
+    for name in WATCHED:
+        if not tables.has(name):
+            continue
+        contract = TABLES[name]
+        fixed = [
+            c.name
+            for c in contract.columns
+            if c.known_at is None and not c.required and c.name not in ("recorded_at", "deleted")
+        ]
+        wanted = [n for n in (contract.birth, "ds", "customer_id", *fixed) if n in contract.names]
+        frame = as_of_view(tables, name, as_of, list(dict.fromkeys(wanted)))
+        births = frame[contract.birth] if contract.birth else birth_times(name, frame)
+        findings += _of_table(contract, frame, pd.Series(births), as_of, fixed, everybody)
+    return findings
+
+
+def _of_table(
+    contract: Table,
+    frame: pd.DataFrame,
+    births: pd.Series,
+    as_of: datetime,
+    columns: list[str],
+    everybody: set[str] | None,
+) -> list[Finding]:
+    name = contract.name
+    births = births.reset_index(drop=True)
+    frame = frame.reset_index(drop=True)
+    known = births[births < as_of]
+    if known.empty:
+        return [Finding("sources", name, "notice", f"{name}: no row by {as_of:%Y-%m-%d}")]
+    back = ((pd.Timestamp(as_of) - births).dt.total_seconds() // (7 * 86400)).to_numpy()
+    counts = np.array([(back == week).sum() for week in range(WEEKS + 1)], float)
+    lived = int(min(((pd.Timestamp(as_of) - known.min()).days - 7) // 7, WEEKS))
+    usual = counts[1 : lived + 1]
+    findings = [_reach(name, known, as_of)]
+    if lived < 4 or usual.mean() < FEWEST:
+        return findings
+    findings.append(_level(name, counts[0], usual, as_of))
+    new, old = back == 0, (back >= 1) & (back <= lived)
+    for column in columns:
+        found = _silent(name, column, frame[column].notna().to_numpy(), new, old, as_of)
+        if found is not None:
+            findings.append(found)
+    if everybody is not None and "customer_id" in frame:
+        given = frame["customer_id"].notna().to_numpy()
+        meets = frame["customer_id"].isin(everybody).to_numpy()
+        found = _unmet(name, meets, given & new, given & old, as_of)
+        if found is not None:
+            findings.append(found)
+    return findings
+
+
+def _reach(name: str, births: pd.Series, as_of: datetime) -> Finding:
+    """How far the table reaches; an alarm if it was never silent for half so long before."""
+    newest = births.max().to_pydatetime()
+    silent = as_of - newest
+    recent = births[births >= pd.Timestamp(as_of) - timedelta(weeks=WEEKS)].sort_values()
+    longest = recent.diff().max()
+    text = f"{name} until {newest:%Y-%m-%d %H:%M}"
+    if len(recent) < 20 or pd.isna(longest):
+        return Finding("sources", name, "ok", text, since=newest)
+    limit = max(2 * longest, timedelta(hours=30))
+    if silent <= limit:
+        return Finding("sources", name, "ok", text, since=newest)
+    days = silent / timedelta(days=1)
+    return Finding(
+        "sources",
+        name,
+        "alarm",
+        f"{text}: nothing for {days:.1f} days, never more than "
+        f"{longest / timedelta(days=1):.1f} in the eight weeks before",
+        "Ask the source whether it still sends; predictions do not see what is missing.",
+        since=newest,
+        value=days,
+        limit=limit / timedelta(days=1),
+    )
+
+
+def _level(name: str, count: float, usual: np.ndarray, as_of: datetime) -> Finding:
+    mean = float(usual.mean())
+    spread = sqrt(max(float(usual.var(ddof=1)), mean) * (1 + 1 / len(usual)))
+    ratio, distance = count / mean, (count - mean) / spread
+    text = f"{name}: {count:.0f} rows in the last 7 days, {mean:.0f} usually"
+    begin = as_of - timedelta(days=7)
+    if ratio < FELL and distance < -SURE:
+        act = "See whether a part of the source stopped before anything is trained on this."
+        status = "alarm"
+    elif ratio > ROSE and distance > SURE:
+        act = "See whether rows came twice, or from a machine (is_machine)."
+        status = "alarm"
+    else:
+        act, status = "", "ok"
+    low, high = count - 1.96 * sqrt(count + 1), count + 1.96 * sqrt(count + 1)
+    return Finding(
+        "sources",
+        f"{name} level",
+        status,  # type: ignore[arg-type]
+        text,
+        act,
+        since=begin if act else None,
+        value=ratio,
+        low=low / mean,
+        high=high / mean,
+        limit=FELL if ratio < 1 else ROSE,
+    )
+
+
+def _silent(
+    name: str, column: str, filled: np.ndarray, new: np.ndarray, old: np.ndarray, as_of: datetime
+) -> Finding | None:
+    """The column where it is filled surely less often than before; None where not."""
+    before, now = float(filled[old].mean()), float(filled[new].mean()) if new.any() else np.nan
+    if not before - now >= EMPTY or _distance(before, now, int(old.sum()), int(new.sum())) < SURE:
+        return None
+    return Finding(
+        "sources",
+        f"{name}.{column}",
+        "alarm",
+        f"{name}.{column} is given in {now:.0%} of the rows of the last 7 days, before in "
+        f"{before:.0%}",
+        "Ask the source for the column: features that read it fall silent, and so do models "
+        "trained on them.",
+        since=as_of - timedelta(days=7),
+        value=now,
+        limit=before - EMPTY,
+    )
+
+
+def _unmet(
+    name: str, meets: np.ndarray, new: np.ndarray, old: np.ndarray, as_of: datetime
+) -> Finding | None:
+    """Where customers are named that the customers table surely lacks more often than before."""
+    if not new.any() or not old.any():
+        return None
+    before, now = float(meets[old].mean()), float(meets[new].mean())
+    if before - now < 0.1 or _distance(before, now, int(old.sum()), int(new.sum())) < SURE:
+        return None
+    return Finding(
+        "sources",
+        f"{name} without customers",
+        "alarm",
+        f"{1 - now:.0%} of the rows of {name} of the last 7 days name a customer who is not in "
+        f"customers; before {1 - before:.0%}",
+        "See whether the source changed how it writes ids, or customers come late.",
+        since=as_of - timedelta(days=7),
+        value=1 - now,
+        limit=1 - before + 0.1,
+    )
+
+
+def _distance(before: float, now: float, many: int, few: int) -> float:
+    """Standard deviations between two shares, pooled."""
+    pooled = (before * many + now * few) / (many + few)
+    return (before - now) / sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / many + 1 / few))
