@@ -69,7 +69,7 @@ def commented_toml() -> str:
             lines += ['# sat = "10:00-13:00, 14:00-16:00"', ""]
         elif f.name == "kpi_targets":
             lines += [f"# {(KpiTarget.__doc__ or '').splitlines()[0]}", "# [kpi_targets.satisfied]"]
-            lines += ['# kpi = "csat"', "# at_least = 4.2", "# valid_from = 2026-01-01", ""]
+            lines += ['#   kpi = "csat"', "#   at_least = 4.2", "#   valid_from = 2026-01-01", ""]
         elif is_dataclass(hints[f.name]):
             lines += _toml_section(f.name, hints[f.name]())
     return "\n".join(lines).rstrip("\n") + "\n"

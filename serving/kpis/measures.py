@@ -107,7 +107,7 @@ def key_figures(tables: Tables, settings: Settings, as_of: datetime) -> pd.DataF
         for channel in channels:
             mine = tickets if not channel else tickets[tickets["channel"] == channel]
             figures = _of_week(mine, begin, end, as_of, settings)
-            if not channel:
+            if not channel and sessions is not None:
                 figures["bot_contained"] = _contained(sessions, begin, end)
             for kpi in KPIS:
                 figure = figures.get(kpi)
@@ -232,9 +232,7 @@ def _sessions(tables: Tables, as_of: datetime) -> pd.DataFrame | None:
     return as_of_view(tables, "bot_sessions", as_of, ["ended_at", "contained"])
 
 
-def _contained(sessions: pd.DataFrame | None, begin: datetime, end: datetime) -> Figure | None:
-    if sessions is None:
-        return None
+def _contained(sessions: pd.DataFrame, begin: datetime, end: datetime) -> Figure:
     mine = sessions.loc[_within(sessions["ended_at"], begin, end), "contained"].dropna()
     return share(mine.to_numpy(float))
 

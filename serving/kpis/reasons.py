@@ -117,7 +117,7 @@ def _inputs(
     channel: str,
 ) -> dict[str, float] | None:
     """Contacts an open second, mean handling, and agents at work at once (NaN: nobody says)."""
-    starts = np.arange(begin, end, 1_800_000_000, dtype="datetime64[us]")
+    starts = pd.date_range(begin, end, freq="30min", inclusive="left").to_numpy("datetime64[us]")
     hours = settings.opening_hours.get(channel)
     spent = open_seconds(starts, 1800, hours, settings.company.time_zone)
     if not spent.sum():

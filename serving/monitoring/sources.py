@@ -45,7 +45,9 @@ def source_findings(tables: Tables, as_of: datetime) -> list[Finding]:
             for c in contract.columns
             if c.known_at is None and not c.required and c.name not in ("recorded_at", "deleted")
         ]
-        wanted = [n for n in (contract.birth, "ds", "customer_id", *fixed) if n in contract.names]
+        wanted = [
+            n for n in (contract.birth, *contract.key, "customer_id", *fixed) if n in contract.names
+        ]
         frame = as_of_view(tables, name, as_of, list(dict.fromkeys(wanted)))
         births = frame[contract.birth] if contract.birth else birth_times(name, frame)
         findings += _of_table(contract, frame, pd.Series(births), as_of, fixed, everybody)
