@@ -36,12 +36,12 @@ import numpy as np
 import pandas as pd
 
 from data.check import Cleaned, clean, engine, newest_possible
-from data.clean import Source
 from data.contract import TABLES, table
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
 from data.known import known, seen_from_birth, versioned
+from data.source_files import Source
 from data.tables import MemoryTables, Tables, columns_of, empty, normalise
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
 
-FORMAT = 3
+FORMAT = 4
 KNOWN = "known.parquet"
 KEPT = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
@@ -364,6 +364,7 @@ def _identity(workspace: Folder, posted: Mapping[str, pd.DataFrame], book: HashB
     """32 hexadecimal digits over the sources' content, the events, and what shapes the result."""
     digest = hashlib.sha256()
     digest.update(f"{FORMAT}|{TABLES!r}|{workspace.settings.data.attributes}".encode())
+    digest.update(f"|{workspace.settings.import_}".encode())
     for name in TABLES:
         for path in workspace.sources(name):
             where = path.relative_to(workspace.tables_dir).as_posix()

@@ -29,14 +29,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from data.contract import TABLES, DType, Table, table
+from data.contract import TABLES, Column, Table, table
 from data.errors import DataError, did_you_mean
+from data.times import read_times
+from data.words import FALSE_WORDS, TRUE_WORDS, WRITTEN, ids, is_id, numbers, words
 
 ROW = "_row"
 """The row's position in the union of all sources: of equal versions the greatest wins."""
-
-TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1"})
-FALSE_WORDS = frozenset({"false", "f", "no", "n", "0"})
 
 
 @runtime_checkable
@@ -172,9 +171,9 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
     index = pd.RangeIndex(len(frame))
     for spec in contract.columns:
         if spec.name in frame.columns:
-            out[spec.name] = _typed(frame[spec.name], spec.dtype, name)
+            out[spec.name] = _typed(frame[spec.name], spec, name)
         else:
-            out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec.dtype, name)
+            out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec, name)
     if name == "customers":
         for attribute in attributes:
             if attribute in frame.columns and attribute not in out:
@@ -243,37 +242,21 @@ def _born_with_order(items: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     return items
 
 
-def _typed(values: pd.Series, dtype: DType, name: str) -> Any:
-    values = values.reset_index(drop=True)
+def _typed(values: pd.Series, spec: Column, name: str) -> Any:
+    values, dtype = values.reset_index(drop=True), spec.dtype
     if dtype == "string":
-        return _text(values)
+        if is_id(spec):
+            return ids(values)
+        as_written = spec.name in WRITTEN or spec.name == "unique_id"
+        return words(values, ()) if as_written else words(values)
     if dtype == "timestamp":
         return _times(values, name)
     if dtype == "bool":
         return _flags(values, name)
     if dtype == "strings":
         return pd.Series([_words(value) for value in values], dtype=object)
-    numbers = _numbers(values, name)
-    return numbers if dtype == "float" else numbers.astype("Int64")
-
-
-def _text(values: pd.Series) -> pd.Series:
-    if pd.api.types.is_float_dtype(values.dtype):  # ids that pandas made floats for a null
-        values = values.astype(object).map(_whole, na_action="ignore")
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(object)
-    text = values.astype("str") if values.dtype != object else _objects_as_text(values)
-    return text.mask(text == "")
-
-
-def _objects_as_text(values: pd.Series) -> pd.Series:
-    known = values.notna()
-    return values.where(known, None).map(_whole, na_action="ignore").astype("str")
-
-
-def _whole(value: object) -> str:
-    """An id as text: 7.0, an integer beside a null, is "7"."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    found = _numbers(values, name)
+    return found if dtype == "float" else found.astype("Int64")
 
 
 def _times(values: pd.Series, name: str) -> pd.Series:
@@ -283,13 +266,12 @@ def _times(values: pd.Series, name: str) -> pd.Series:
     elif not pd.api.types.is_datetime64_dtype(dtype):
         if pd.api.types.is_numeric_dtype(dtype) and values.notna().any():
             raise _wrong(values, values.notna(), name, "a time")
-        blank = values.isna() | (values.astype("str") == "")
-        parsed = pd.to_datetime(
-            values.where(~blank, None).astype(object), utc=True, errors="coerce", format="ISO8601"
-        )
-        if (parsed.isna() & ~blank).any():
-            raise _wrong(values, parsed.isna() & ~blank, name, "a time")
-        values = parsed.dt.tz_localize(None)
+        parsed = read_times(values)
+        unread = parsed.isna() & values.notna()
+        unread &= values.where(values.notna(), "").astype("str").str.strip() != ""
+        if unread.any():
+            raise _wrong(values, unread, name, "a time")
+        values = parsed
     if values.dtype != "datetime64[us]":
         floored = values.dt.floor("us") if values.dtype == "datetime64[ns]" else values
         values = floored.astype("datetime64[us]")
@@ -297,13 +279,13 @@ def _times(values: pd.Series, name: str) -> pd.Series:
 
 
 def _numbers(values: pd.Series, name: str) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.astype("float64")
-    blank = values.isna() | (values.astype("str") == "")
-    parsed = pd.to_numeric(values.where(~blank, None).astype(object), errors="coerce")
-    if (parsed.isna() & ~blank).any():
-        raise _wrong(values, parsed.isna() & ~blank, name, "a number")
-    return parsed.astype("float64")
+    parsed = numbers(values)
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        text = values.where(values.notna(), "").astype("str").str.strip().str.lower()
+        unread = parsed.isna() & ~text.isin(["", "nan"])
+        if unread.any():
+            raise _wrong(values, unread, name, "a number")
+    return parsed
 
 
 def _flags(values: pd.Series, name: str) -> pd.Series:
@@ -347,7 +329,7 @@ def attribute_values(values: pd.Series) -> pd.Series:
         return values.astype("float64")
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return _times(values, "customers")
-    return _text(values)
+    return words(values, ())
 
 
 def _hashable(frame: pd.DataFrame) -> pd.DataFrame:
