@@ -23,10 +23,11 @@ from data.contract import TABLES, Table, table
 from data.engines import duckdb_connection, quoted
 from data.errors import DataError, did_you_mean
 from data.folder import Folder
-from data.notices import Notice, mixed_offsets, of_rows
+from data.notices import Notice, mixed_offsets, of_rows, unknown_attributes
 from data.quarantine import forget_quarantine, write_quarantine
 from data.references import derived_sign_ups, unknown_references
 from data.source_files import Source, open_source
+from data.tables import attribute_name, attributes_of
 from data.violations import BROKEN_LINE, Report, Violation
 
 if TYPE_CHECKING:
@@ -162,14 +163,16 @@ def clean(
         for line, text, why in one.broken
     ]
     notes += broken_lines[:LISTED]
+    notes += [
+        _told(name, contract, one)
+        for one in unknown_attributes(name, sources, workspace.settings.data.attributes)
+    ]
     every = [*sources, posted] if posted else sources
     if not every:
         return Cleaned(name)
     have = sorted({column for source in every for column in source.types})
     attributes = tuple(
-        a
-        for a in workspace.settings.data.attributes
-        if name == "customers" and a in have and a not in contract.names
+        a for a in attributes_of(name, workspace.settings.data.attributes) if a in have
     )
     relation, offset, currency = None, 0, workspace.settings.company.currency
     for source in every:
@@ -249,12 +252,12 @@ def _notes(
         for column in source.types:
             if column in contract.names or column in seen or column == "_row":
                 continue
-            if name == "customers" and column in attributes:
+            if column in attributes_of(name, attributes):
                 continue
             seen.add(column)
             hint = did_you_mean(column, contract.names)
-            if name == "customers" and not hint:
-                hint = f' To use it: [data] attributes = ["{column}"].'
+            if not hint:
+                hint = f' To use it: [data] attributes = ["{attribute_name(name, column)}"].'
             text = (
                 f"{source.label}: column {column!r} is not in the contract and is not read.{hint}"
             )

@@ -6,12 +6,15 @@ Each is a warning of ``presage check`` that names table, column, an example and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from data.contract import Table
 from data.engines import literal, quoted
+from data.errors import did_you_mean
+from data.source_files import Source
+from data.tables import attribute_name, attributes_of
 from data.times import Shapes
 
 if TYPE_CHECKING:
@@ -41,6 +44,24 @@ def mixed_offsets(shapes: Mapping[str, Shapes]) -> Iterator[Notice]:
                 "offsets in some rows",
                 f"{one.zoned} with, {one.naive} without",
                 "times without an offset are read as UTC: export all with one, or none",
+            )
+
+
+def unknown_attributes(
+    name: str, sources: Sequence[Source], attributes: Sequence[str]
+) -> Iterator[Notice]:
+    """Attributes of a table that none of its files has: misspelt, or left out of the export."""
+    have = list(dict.fromkeys(column for source in sources for column in source.types))
+    for column in attributes_of(name, attributes) if sources else ():
+        if column not in have:
+            near = did_you_mean(column, have) or f" It has: {', '.join(have)}."
+            told = attribute_name(name, column)
+            yield Notice(
+                column,
+                "unknown attribute",
+                told,
+                f"[data] attributes names it, and {name} has no such column.{near}",
+                "error",
             )
 
 

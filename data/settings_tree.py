@@ -110,7 +110,9 @@ class Data:
         },
     )
     attributes: tuple[str, ...] = setting(
-        (), "columns of customers, beyond the contract's, that may become features"
+        (),
+        "columns beyond the contract's that may become features and splits: 'tier' of "
+        "customers, 'tickets.plan' of tickets",
     )
 
 

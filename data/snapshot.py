@@ -42,7 +42,7 @@ from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
 from data.known import known, seen_from_birth, versioned
 from data.source_files import Source
-from data.tables import MemoryTables, Tables, columns_of, empty, normalise
+from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty, normalise
 
 if TYPE_CHECKING:
     import duckdb
@@ -158,15 +158,14 @@ class Snapshot:
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         import pyarrow.parquet as pq
 
-        attributes = self.attributes if name == "customers" else ()
-        known = columns_of(name, attributes)
+        known = columns_of(name, self.attributes)
         for column in columns or ():
             if column not in known:
                 raise DataError(f"{name} has no column {column!r}.{did_you_mean(column, known)}")
         wanted = list(known if columns is None else columns)
         file = self.file(name)
         if file is None:
-            return empty(name, attributes)[wanted]
+            return empty(name, self.attributes)[wanted]
         arrow = pq.read_table(file, columns=wanted, partitioning=None)
         return frame_of(arrow, name)[wanted]
 
@@ -311,7 +310,11 @@ def _fill(
         "format": FORMAT,
         "known": sha256_of(staged / KNOWN),
         "fingerprint": identity,
-        "attributes": list(cleaned["customers"].attributes),
+        "attributes": [
+            attribute_name(name, column)
+            for name, one in cleaned.items()
+            for column in one.attributes
+        ],
         "tables": entries,
         "quarantined": {n: one.quarantined for n, one in cleaned.items() if one.quarantined},
         "newest_posted": _newest_posted(posted),

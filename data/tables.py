@@ -48,7 +48,8 @@ class Tables(Protocol):
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The extra columns of customers that ``[data] attributes`` names and that are there."""
+        """The extra columns that ``[data] attributes`` names and that are there: ``tier`` of
+        customers, ``tickets.plan`` of tickets."""
 
     @property
     def fingerprint(self) -> str:
@@ -83,8 +84,12 @@ class MemoryTables:
             self._frames["order_items"] = _born_with_order(
                 self._frames["order_items"], self._frames["orders"]
             )
-        found = self._frames["customers"].columns if "customers" in self._frames else ()
-        self._attributes = tuple(name for name in attributes if name in found)
+        self._attributes = tuple(
+            attribute_name(name, column)
+            for name, found in self._frames.items()
+            for column in attributes_of(name, attributes)
+            if column in found.columns
+        )
         self._fingerprint: str | None = None
 
     @property
@@ -110,8 +115,7 @@ class MemoryTables:
         return table(name).name in self._frames
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        attributes = self._attributes if name == "customers" else ()
-        found = self._frames[name] if self.has(name) else empty(name, attributes)
+        found = self._frames[name] if self.has(name) else empty(name, self._attributes)
         return select(name, found, columns)
 
     def file(self, name: str) -> Path | None:
@@ -122,10 +126,31 @@ class MemoryTables:
 
 
 def columns_of(name: str, attributes: Iterable[str] = ()) -> tuple[str, ...]:
-    """The columns of a normalised frame, in order; attributes belong to customers only."""
-    own = table(name).names
-    extra = tuple(a for a in attributes if a not in own) if name == "customers" else ()
-    return (*own, *extra, ROW)
+    """The columns of a normalised frame, in order, the attributes of that table among them."""
+    return (*table(name).names, *attributes_of(name, attributes), ROW)
+
+
+def attributes_of(name: str, attributes: Iterable[str]) -> tuple[str, ...]:
+    """The columns of a table that attributes name: ``tickets.plan`` of tickets, ``tier`` of
+    customers.
+
+    >>> attributes_of("tickets", ("tier", "tickets.plan", "customers.tier"))
+    ('plan',)
+    >>> attributes_of("customers", ("tier", "tickets.plan", "customers.tier"))
+    ('tier',)
+    """
+    found: dict[str, None] = {}
+    for attribute in attributes:
+        place, _, column = attribute.partition(".")
+        owner, column = (place, column) if place in TABLES and column else ("customers", attribute)
+        if owner == name and column not in table(name).names:
+            found[column] = None
+    return tuple(found)
+
+
+def attribute_name(name: str, column: str) -> str:
+    """An attribute's name, as ``attributes_of`` reads it."""
+    return column if name == "customers" else f"{name}.{column}"
 
 
 def select(name: str, frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
@@ -144,9 +169,8 @@ def empty(name: str, attributes: Sequence[str] = ()) -> pd.DataFrame:
     """A normalised frame without rows."""
     contract = table(name)
     frame = pd.DataFrame({column: pd.Series([], dtype="str") for column in contract.names})
-    if name == "customers":
-        for attribute in attributes:
-            frame[attribute] = pd.Series([], dtype="str")
+    for attribute in attributes_of(name, attributes):
+        frame[attribute] = pd.Series([], dtype="str")
     return normalise(name, frame, attributes)
 
 
@@ -174,10 +198,9 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
             out[spec.name] = _typed(frame[spec.name], spec, name)
         else:
             out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec, name)
-    if name == "customers":
-        for attribute in attributes:
-            if attribute in frame.columns and attribute not in out:
-                out[attribute] = attribute_values(frame[attribute])
+    for attribute in attributes_of(name, attributes):
+        if attribute in frame.columns:
+            out[attribute] = attribute_values(frame[attribute])
     if ROW in frame.columns:
         out[ROW] = frame[ROW].to_numpy(dtype="int64")
     else:

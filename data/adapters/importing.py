@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.adapters.interface import DatabaseAdapter, Imported, ImportReport
+from data.adapters.described import DatabaseAdapter
+from data.adapters.interface import Imported, ImportReport
 from data.contract import TABLES
 from data.errors import DataError
 from data.files import replacing

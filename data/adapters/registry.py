@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from data.adapters.interface import Adapter, DatabaseAdapter, MappedAdapter
+from data.adapters.described import DatabaseAdapter, MappedAdapter
+from data.adapters.interface import Adapter
 from data.errors import UsageError, did_you_mean
 
 MAPS = Path(__file__).with_name("maps")

@@ -19,7 +19,7 @@ import pandas as pd
 from data.arrays import Ints
 from data.contract import table
 from data.errors import NotEnoughHistory, SettingsError, did_you_mean
-from data.tables import Tables
+from data.tables import Tables, attributes_of
 from features.asof import as_of_view, times_of
 from features.calendar import local_times
 from models.volume.context import VolumeContext
@@ -139,7 +139,7 @@ def _table_of(tables: Tables, name: str) -> str:
     known = {
         kind: [
             column
-            for column in (*table(kind).names, *(tables.attributes if kind == "customers" else ()))
+            for column in (*table(kind).names, *attributes_of(kind, tables.attributes))
             if column not in NOT_SPLIT_BY and not column.endswith("_at")
         ]
         for kind in ("tickets", "customers")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from data.errors import NotEnoughHistory
 from data.snapshot import Snapshot, open_snapshot
 from data.tables import Tables
 from data.workspace import Workspace
+from features.calendar import utc_times
 from models.volume import (
     VolumeContext,
     backtest,
@@ -48,6 +49,7 @@ def backtest_volume_model(
     # what came is compared with, however short a history is learned from
     unlimited = replace(context, history_days=0)
     final, _ = series_of(tables, end_of(opened, tables), freq, unlimited)
+    cutoffs = [begin_of(tables, cutoff, freq, context) for cutoff in cutoffs]
     known = {cutoff: known_at(tables, cutoff, freq, context) for cutoff in cutoffs}
     report(f"{len(cutoffs)} cutoffs of {final['unique_id'].nunique()} series")
     forecasts = backtest_as_known(
@@ -74,6 +76,31 @@ def end_of(workspace: Workspace, tables: Snapshot) -> datetime:
     if end is None:
         raise NotEnoughHistory("the tables have no rows to count")
     return end
+
+
+def begin_of(tables: Tables, cutoff: datetime, freq: str, context: VolumeContext) -> datetime:
+    """A cutoff given as a plain date, as the moment at which that local day, week or month begins;
+    any other as it is.
+
+    >>> from data.tables import MemoryTables
+    >>> oslo = VolumeContext(time_zone="Europe/Oslo")
+    >>> begin_of(MemoryTables({}), datetime(2026, 7, 2), "D", oslo)
+    datetime.datetime(2026, 7, 1, 22, 0)
+    """
+    from models.volume.grid import parse_frequency
+    from models.volume.series import company_grid
+
+    frequency = parse_frequency(freq)
+    plain = cutoff.time() == time(0) and frequency.unit != "minute"
+    if not plain or context.time_zone == "UTC" or tables.has("volumes"):
+        return cutoff
+    day = np.array([cutoff], dtype="datetime64[us]")
+    grid = company_grid(frequency, context.time_zone, cutoff)
+    if grid.ds(grid.index(day))[0] == day[0]:
+        return cutoff
+    midnight = utc_times(day, context.time_zone)
+    begin: datetime = grid.ds(grid.index(midnight))[0].item()
+    return begin
 
 
 def known_at(tables: Tables, cutoff: datetime, freq: str, context: VolumeContext) -> pd.DataFrame:
