@@ -143,6 +143,17 @@ CUSTOMERS = _table(
     _later("closed_at"),
 )
 
+IDENTITIES = _table(
+    "identities",
+    ("id", "valid_from"),
+    "valid_from",
+    _id("id", required=True, note="an earlier or other id of the customer"),
+    Column("valid_from", "timestamp", required=True, note="the row's birth: known from then on"),
+    _id("customer_id", required=True, note="whose id it is"),
+    _text("source"),
+    note="merges: rows of id are the customer's, from valid_from on",
+)
+
 ORDERS = _table(
     "orders",
     ("order_id",),
@@ -328,6 +339,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
     {
         table.name: table
         for table in (
+            IDENTITIES,
             CUSTOMERS,
             ORDERS,
             ORDER_ITEMS,

@@ -36,6 +36,9 @@ def unknown_references(name: str, good: Relations) -> list[Violation]:
     theirs = good.get(to)
     if ours is None or theirs is None:
         return []
+    merged = good.get("identities")
+    if merged is not None and column == "customer_id":
+        theirs = theirs.project(column).union(merged.project("id AS customer_id"))
     strangers: Any = (
         ours.project(quoted(column))
         .filter(f"{quoted(column)} IS NOT NULL")

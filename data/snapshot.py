@@ -40,6 +40,7 @@ from data.contract import TABLES, table
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
+from data.identities import closed, with_identities
 from data.known import known, seen_from_birth, versioned
 from data.source_files import Source
 from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty, normalise
@@ -300,8 +301,15 @@ def _fill(
             )
         file = staged / f"{name}.parquet"
         tell(f"{name}: {one.rows:,} rows")
-        one.relation.to_parquet(str(file), compression="zstd")
-        entries[name] = _entry(con, name, file, expected=one.rows - one.quarantined)
+        relation, expected = one.relation, one.rows - one.quarantined
+        if name == "identities":
+            merges = closed(relation.project("id, customer_id, recorded_at AS since"))
+            merges.create("merges")
+        elif "identities" in entries:
+            relation = with_identities(relation, con.table("merges"), name)
+            expected = int(relation.count("*").fetchall()[0][0])
+        relation.to_parquet(str(file), compression="zstd")
+        entries[name] = _entry(con, name, file, expected=expected)
         told += [(name, m, str(d)) for m, d in known(con.read_parquet(str(file)), name)]
         if one.quarantined:
             tell(f"{name}: {one.quarantined:,} rows break the contract, see `presage check`")

@@ -41,7 +41,7 @@ FLOATS = ("FLOAT", "DOUBLE")
 
 def is_id(column: Column) -> bool:
     """Whether the column holds an id that must match others (a series' id comes back as given)."""
-    named = column.name.endswith("_id") or column.name == "line"
+    named = column.name.endswith("_id") or column.name in ("id", "line")
     return column.dtype == "string" and named and column.name != "unique_id"
 
 
