@@ -307,6 +307,18 @@ VOLUMES = _table(
     note="born when the next step begins, in local time; for those without a ticket log",
 )
 
+FORECASTS = _table(
+    "forecasts",
+    ("unique_id", "ds", "issued_at"),
+    "issued_at",
+    _id("unique_id", required=True),
+    Column("ds", "timestamp", required=True, note="the interval's start"),
+    _birth("issued_at"),
+    Column("y", "float", required=True, minimum=0, note="the count that was foretold"),
+    _text("source", note="who foretold it"),
+    note="a planner's own forecasts, compared with ours in `backtest volume`",
+)
+
 AGENTS = _table(
     "agents",
     ("agent_id",),
@@ -351,6 +363,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             ARTICLE_EVENTS,
             CALENDAR,
             VOLUMES,
+            FORECASTS,
             AGENTS,
             TREATMENTS,
         )

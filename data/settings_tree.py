@@ -301,11 +301,18 @@ class Volume:
         "chat",
         "channel that bots hand over to: hand-overs without a ticket count there; empty: nowhere",
     )
+    grain: Literal["contact", "issue"] = setting(
+        "contact", "what is counted: every contact, or an issue's first"
+    )
+    issue_hours: float = setting(
+        72.0, "contacts of one customer on one topic are one issue until a pause of so many hours"
+    )
     drivers: bool = setting(True, "let orders overdue, errors and open tickets move the forecast")
     seed: int = setting(0, "of everything random in forecasting")
 
     def __post_init__(self) -> None:
         _above_zero(self.horizon_days, "horizon_days")
+        _above_zero(self.issue_hours, "issue_hours")
         _not_negative(self.history_days, "history_days")
         for level in self.levels:
             if not 0 < level < 100:

@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from data.arrays import Ints, Times
+from data.arrays import Bools, Ints, Times
 from data.errors import DataError, UsageError, did_you_mean
 from features.calendar import local_times, utc_times
 
@@ -139,6 +139,11 @@ class Grid:
         if self.instants:
             return utc_times(midnight, self.time_zone)
         return (midnight.astype("int64") + self.shift).astype("datetime64[us]")
+
+    def exists(self, index: Ints) -> Bools:
+        """Which steps there are: a day that a zone left out (Samoa's 30 December 2011) is none."""
+        index = np.asarray(index, dtype="int64")
+        return np.asarray(self.index(self.ds(index)) == index)
 
     def days(self, index: Ints) -> Times:
         """The local day (datetime64[D]) on which each step starts (month ends: their last day)."""

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.tables import MemoryTables
 from models.volume.context import VolumeContext
 from models.volume.forecaster import forecast
 from models.volume.members import forecasts_at, origin_of
 from models.volume.panel import Panel, panel_of
 from models.volume.prepare import closed_by_calendar, settled
+from models.volume.series import series_from_tickets
 from models.volume.usual import freak_days
 
 START = datetime(2026, 1, 5)  # a Monday
@@ -153,3 +155,22 @@ def test_forecasts_of_sparse_series_add_up(kind: str, seed: int) -> None:
     made = forecast(history, horizon=28, freq="D")
     usual = history["y"].sum() / 200 * 28
     assert 0.8 < made["presage"].sum() / usual < 1.25
+
+
+@pytest.mark.parametrize(
+    ("zone", "gone"), [("Pacific/Apia", "2011-12-30"), ("Pacific/Kwajalein", "1993-08-21")]
+)
+def test_a_day_that_a_zone_left_out_is_no_step(zone: str, gone: str) -> None:
+    opened = pd.date_range(pd.Timestamp(gone) - timedelta(days=30), periods=24 * 45, freq="h")
+    log = pd.DataFrame({"ticket_id": range(len(opened)), "opened_at": opened, "channel": "email"})
+    context = VolumeContext(time_zone=zone, local_days=True)
+    end = opened[-1].to_pydatetime()
+    series = series_from_tickets(MemoryTables({"tickets": log}), end, "D", context)
+    one = panel_of(series, "D", context)
+    days = one.grid.days(one.index).astype(str).tolist()
+    missing = [d for d, y in zip(days, one.y[0], strict=True) if np.isnan(y)]
+    assert missing == [gone]
+    assert series["y"].to_numpy().max() == 24
+    before = panel_of(series[series["ds"] < pd.Timestamp(gone) - timedelta(days=3)], "D", context)
+    ds = before.grid.ds(before.future(8)[before.grid.exists(before.future(8))])
+    assert len(ds) == 7
