@@ -66,6 +66,7 @@ PAGE_PROBLEMS = (400, 404, 406, 409)
 SPAN = (FROM, TO, AFTER, LIMIT)
 ISSUED_AT = Parameter("issued_at", "the forecast in force at this time", format="date-time")
 CHANNEL = Parameter("channel", "one channel")
+TOPIC = Parameter("topic", "one topic")
 KPI = Parameter("kpi", "one key figure, such as csat")
 AREA = Parameter("area", "sources, inputs, predictions, forecasts or service")
 ONE_SERIES = Parameter("unique_id", "the series", required=True)
@@ -104,6 +105,10 @@ CALLS = (
     Route("GET", "/v1/kpis", monitoring.see_kpis,
           "Key figures of each week and channel, beside their targets", "forecasts", Rows,
           "planning", parameters=(CHANNEL, KPI, *SPAN), csv=True, problems=PAGE_PROBLEMS),
+    Route("GET", "/v1/issues", monitoring.see_issues,
+          "Emerging issues: topics asked about more than usual, their driver, what to do",
+          "forecasts", Rows, "planning", parameters=(TOPIC, AFTER, LIMIT), csv=True,
+          problems=PAGE_PROBLEMS),
     Route("GET", "/v1/monitor", monitoring.see_monitor,
           "What the monitor found: sources, inputs, predictions, forecasts, service", "forecasts",
           Rows, "planning", parameters=(AREA, AFTER, LIMIT), csv=True, problems=PAGE_PROBLEMS),
