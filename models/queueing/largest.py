@@ -1,7 +1,7 @@
 """The largest load that a number of agents serves as promised: ``agents_required`` turned round.
 
 >>> largest_load(np.array([0, 312]), 300.0, target_seconds=20.0, share=0.8).round(1).tolist()
-[0.0, 300.4]
+[0.0, 301.0]
 """
 
 from __future__ import annotations

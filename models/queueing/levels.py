@@ -19,7 +19,7 @@ not even half of the share could be kept.
 >>> smallest_levels(
 ...     grid, np.full((1, 8), 10.0), days=np.zeros(8, int), per_agent=np.full(8, 5.0),
 ...     target_seconds=3600.0, share=0.9, confidence=0.9).tolist()
-[2, 2, 2, 2, 2, 2, 2, 1]
+[1, 2, 2, 2, 2, 2, 2, 2]
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ is straight.
 
 >>> table = service_table(most_agents=3, most_load=4.0, handle_seconds=300.0,
 ...     target_seconds=20.0, patience_seconds=120.0)
->>> float(table.service_level[3, table.place(np.array([2.0]))[0]].round(2)[0])
-0.74
+>>> table.service_level[3, table.place(np.array([2.0]))].round(2).tolist()
+[0.75]
 """
 
 from __future__ import annotations
