@@ -29,14 +29,15 @@ class Reason(Struct):
 
 
 class Prediction(Struct):
-    """One customer's risk; ``status`` is "scored", or "unknown" with everything else null.
+    """One customer's risk; ``status`` is "scored", or with everything else null "unknown",
+    "closed" (they left) or "not_profiled" (they asked not to be).
 
     ``repeat_contact_14d``: the probability that they come back about the same issue within 14 days;
     null unless they have a ticket that is open or was resolved within 7 days.
     """
 
     customer_id: str
-    status: Literal["scored", "unknown", "closed"]
+    status: Literal["scored", "unknown", "closed", "not_profiled"]
     risk: dict[str, Probability] | None = None
     topic: str | None = None
     channel: str | None = None
@@ -56,11 +57,13 @@ class Predictions(Struct):
 
 
 class Accepted(Struct):
-    """Per table posted: rows taken now, and rows that were there already to the letter."""
+    """Per table posted: rows taken now, and rows that were there already to the letter. ``erased``,
+    where there are some: rows of people who were erased; they were left out."""
 
     accepted: dict[str, int]
     duplicates: dict[str, int]
     recorded_at: datetime
+    erased: dict[str, int] | UnsetType = UNSET
 
 
 class Consent(Struct, forbid_unknown_fields=True):
