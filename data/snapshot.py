@@ -169,8 +169,13 @@ class Snapshot:
         file = self.file(name)
         if file is None:
             return empty(name, self.attributes)[wanted]
-        arrow = pq.read_table(file, columns=wanted, partitioning=None)
-        return frame_of(arrow, name)[wanted]
+        written = set(pq.read_schema(file).names)
+        there = [column for column in wanted if column in written]
+        frame = frame_of(pq.read_table(file, columns=there, partitioning=None), name)
+        if len(there) < len(wanted):  # it was taken before the contract grew by these
+            absent = empty(name, self.attributes)[[c for c in wanted if c not in written]]
+            frame = frame.join(absent.reindex(frame.index))
+        return frame[wanted]
 
 
 def frame_of(arrow: Any, name: str) -> pd.DataFrame:
