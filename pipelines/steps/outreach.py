@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -51,6 +50,7 @@ from serving.outreach.measured import (
 )
 from serving.outreach.policy import COLUMNS, Effects, Spent, best_values, plan
 from serving.outreach.protocol import negative_feedback
+from serving.outreach.quiet import local_day
 from serving.outreach.worth import Prices, prices
 from serving.published import newest
 
@@ -202,17 +202,6 @@ def check_newest(store: Store, as_of: datetime) -> None:
             f"{as_of.isoformat()} lies before them. Only the newest moment can be committed: "
             "leave --as-of out"
         )
-
-
-def local_day(as_of: datetime, time_zone: str) -> tuple[datetime, datetime]:
-    """The company's day that holds a moment: its first moment and the next day's, in naive UTC."""
-    zone = ZoneInfo(time_zone)
-    day = as_of.replace(tzinfo=UTC).astimezone(zone).date()
-    begin, end = (
-        datetime.combine(each, time(), zone).astimezone(UTC).replace(tzinfo=None)
-        for each in (day, day + timedelta(days=1))
-    )
-    return begin, end
 
 
 def _grounds(

@@ -176,7 +176,7 @@ def test_a_sender_that_died_loses_its_lease_and_nothing_else(company: Make) -> N
 def pull(here: Company, after: int = 0, most: int = 10) -> tuple[list[str], int | None]:
     options = {"after": after, "most": most, "take": True, "limits": LIMITS}
     page, follows = hand_out(here.store, here.gate(), now_of=here.clock.now, **options)  # type: ignore[arg-type]
-    return [m.customer_id for m in page], follows
+    return [m.customer_id for m, _ in page], follows
 
 
 def test_an_opt_out_is_handed_out_no_more(company: Make) -> None:
