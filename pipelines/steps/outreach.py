@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
@@ -36,6 +37,7 @@ from pipelines.steps.outreach_page import (
     worth_lines,
     write_plot,
 )
+from serving.outreach.actions import ACTIONS
 from serving.outreach.agent_hours import hours_left
 from serving.outreach.candidates import RUN, candidates, run_name, spent_on
 from serving.outreach.cases import cases_of, open_cases
@@ -45,6 +47,7 @@ from serving.outreach.measured import (
     effects_of,
     effects_on,
     gains_now,
+    induced_by,
     learned_uplift,
     past_trial,
 )
@@ -220,7 +223,15 @@ def _grounds(
         f"{(of.of_each > 0).sum()} of {len(people)}, and harm {(of.of_each < 0).sum()}"
         for name, of in gains.items()
     ]
-    return _Grounds(people, effects_on(people, measured, run.settings, gains), learned)
+    induced = induced_by(past, run.settings.outreach.induced_contacts)
+    if induced is not None:
+        learned += [
+            f"one contact by {action.name} causes {caused:+.3f} contacts that are no complaints"
+            for action, caused in zip(ACTIONS, induced, strict=True)
+            if not np.isnan(caused)
+        ]
+    effects = effects_on(people, measured, run.settings, gains, induced=induced)
+    return _Grounds(people, effects, learned)
 
 
 def _decide(run: Run, store: Store, grounds: _Grounds, money: Prices) -> _Decided:
