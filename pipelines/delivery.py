@@ -342,7 +342,8 @@ def _disabled_words(workspace: Workspace, since: datetime, why: str) -> str:
 
 
 def _counted(done: Counter[str]) -> dict[str, int]:
-    return {name: done[name] for name in ("sent", "failed", "dead", "deferred", "refused")}
+    names = ("sent", "failed", "dead", "deferred", "refused", "expired")
+    return {name: done[name] for name in names}
 
 
 def _sentence(done: Counter[str]) -> str:

@@ -64,6 +64,10 @@ from data.store.events import (
     row_key,
     text_frame,
 )
+from data.store.expiry import (
+    expire_decisions,
+    expired_among,
+)
 from data.store.handing_out import (
     ahead,
     hand_out,
@@ -196,6 +200,8 @@ __all__ = [
     "decisions_of_runs",
     "event_frames",
     "events_since",
+    "expire_decisions",
+    "expired_among",
     "forget_decisions",
     "hand_out",
     "has_store",

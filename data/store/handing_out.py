@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from data.store.expiry import expire_decisions
 from data.store.messages import (
     CHUNK,
     DEAD,
@@ -60,6 +61,8 @@ def hand_out(
     by now.
     """
     page: list[tuple[Message, Verdict]] = []
+    if take:
+        expire_decisions(store, limits, now_of())
     with store.writing() as connection:
         now = now_of()
         while len(page) < most:

@@ -1,9 +1,9 @@
 """The messages of the outbox as values, and what may be asked about them.
 
-A message waits, is being sent, and ends sent, handed out, refused or dead.
+A message waits, is being sent, and ends sent, handed out, refused, dead or expired.
 
 >>> STATES
-('waiting', 'sending', 'sent', 'handed_out', 'refused', 'dead')
+('waiting', 'sending', 'sent', 'handed_out', 'refused', 'dead', 'expired')
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from data.store.consent import chunks_of
 from data.store.opening import Store
 from data.store.schema import DECISION_TEXTS, DECISIONS, OUTBOX, OUTCOMES
 
-WAITING, SENDING, SENT, HANDED_OUT, REFUSED, DEAD = STATES = (
+WAITING, SENDING, SENT, HANDED_OUT, REFUSED, DEAD, EXPIRED = STATES = (
     "waiting",
     "sending",
     "sent",
     "handed_out",
     "refused",
     "dead",
+    "expired",
 )
 ARRIVED = ("sent", "answered", "resolved", "complained")
 """Outcomes that say that a contact took place."""
@@ -78,7 +79,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a message is given up: after so many attempts, or so long after it was queued."""
+    """When a message is given up: after so many attempts, or so long after it was queued (as
+    expired where it never left, ``expiry``)."""
 
     attempts: int
     age: timedelta

@@ -18,6 +18,7 @@ from data.store import (
     Store,
     append_decisions,
     decisions_of,
+    expire_decisions,
     newest_run,
     open_store,
     salt,
@@ -37,6 +38,7 @@ from pipelines.steps.outreach_page import (
     worth_lines,
     write_plot,
 )
+from serving.delivery.sender import limits_of
 from serving.outreach.actions import ACTIONS
 from serving.outreach.agent_hours import hours_left
 from serving.outreach.candidates import RUN, candidates, run_name, spent_on
@@ -125,6 +127,7 @@ def decide(
         else:
             if commit:
                 check_newest(store, as_of)
+                expire_decisions(store, limits_of(settings.delivery), SYSTEM.now())
             report(f"deciding about {len(scores)} customers")
             grounds = _grounds(run, store, scores, effects, past, money)
             decided = _decide(run, store, grounds, money)

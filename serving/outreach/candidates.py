@@ -13,7 +13,7 @@ import pandas as pd
 from data.arrays import Bools
 from data.errors import DefinitionError
 from data.settings import Outreach, Settings
-from data.store import Store, contacts, selected_decisions, unwelcome_in
+from data.store import Store, contacts, expired_among, selected_decisions, unwelcome_in
 from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
@@ -99,9 +99,12 @@ def unwelcome_words(found: Mapping[str, tuple[str, datetime]]) -> dict[str, str]
 
 
 def spent_on(store: Store, day: tuple[datetime, datetime]) -> Spent:
-    """What runs whose moment lies in [begin, end) have selected, the hold-out included."""
+    """What runs whose moment lies in [begin, end) have selected, the hold-out included; what
+    expired is free again."""
     begin, end = day
     found = selected_decisions(store, run_name(begin), run_name(end))
+    gone = expired_among(store, [d["decision_id"] for d in found])
+    found = [d for d in found if d["decision_id"] not in gone]
     channels = pd.Series([d["channel"] for d in found], dtype=object).value_counts()
     return Spent(
         total=len(found),
