@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from data.store import Message, Verdict, append_events, preview, put_consent, record_outcome
+from serving.outreach.still_allowed import Standing
 
 from .conftest import NOON, Company
 
@@ -164,3 +165,22 @@ def test_a_day_has_so_many_contacts_over_all_runs(company: Make) -> None:
     assert pull() == ["a", "b", "c"]  # given again, they count once
     here.clock.at = datetime(2026, 3, 3, 9)
     assert pull() == ["a", "b", "c", "d"]
+
+
+def test_an_unknown_channel_is_refused_by_name(company: Make) -> None:
+    here = company("consent_when_unknown = true")
+    here.decide("a", channel="fax")
+    assert verdicts(here)["a"] == Verdict(False, "fax is no channel of outreach: email, sms, phone")
+
+
+def test_what_only_whole_tables_know_is_handed_in(company: Make) -> None:
+    here = company("min_days_between = 14")
+    here.decide("a", "b", "c")
+    standing = Standing(frozenset({"a"}), {"b": [NOON - timedelta(days=3)]})
+    gate = replace(here.gate(), standing=standing)
+    found = {m.customer_id: v.reason for m, v in preview(here.store, gate, NOON, 9)}
+    assert found == {
+        "a": "has an open complaint: an agent answers it",
+        "b": "selected or contacted within the last 14 days",  # by another campaign
+        "c": "",
+    }
