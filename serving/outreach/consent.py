@@ -26,14 +26,14 @@ REFUSAL = np.array([*(0.0 for _ in CHANNELS), 1.0])
 
 
 @dataclass(frozen=True)
-class Said:
+class Statements:
     """The newest statement of n customers on each of ``WORDS``: ``values`` (n, words), 1 true,
     0 false, NaN where nothing was said, and ``when`` (n, words)."""
 
     values: Floats
     when: Times
 
-    def then(self, other: Said) -> Said:
+    def then(self, other: Statements) -> Statements:
         """On each word the newer statement; of one moment, the refusal.
 
         >>> first, second = datetime(2026, 3, 1), datetime(2026, 3, 2)
@@ -45,30 +45,30 @@ class Said:
         newer = np.isnat(self.when) | (other.when > self.when)
         refused = (other.when == self.when) & (other.values == REFUSAL)
         take = ~np.isnat(other.when) & (newer | refused)
-        return Said(
+        return Statements(
             np.where(take, other.values, self.values), np.where(take, other.when, self.when)
         )
 
-    def of(self, rows: Ints) -> Said:
+    def of(self, rows: Ints) -> Statements:
         """Those of customers at these positions; below 0: nothing."""
         some = nothing_said(len(rows))
         known = rows >= 0
         some.values[known], some.when[known] = self.values[rows[known]], self.when[rows[known]]
         return some
 
-    def say(self, row: int, one: Said) -> None:
+    def say(self, row: int, one: Statements) -> None:
         """Add what one customer said, in place."""
-        after = Said(self.values[row : row + 1], self.when[row : row + 1]).then(one)
+        after = Statements(self.values[row : row + 1], self.when[row : row + 1]).then(one)
         self.values[row], self.when[row] = after.values[0], after.when[0]
 
 
-def nothing_said(customers: int) -> Said:
+def nothing_said(customers: int) -> Statements:
     """Of none of so many customers is anything known."""
     shape = (customers, len(WORDS))
-    return Said(np.full(shape, np.nan), np.full(shape, "NaT", dtype="datetime64[us]"))
+    return Statements(np.full(shape, np.nan), np.full(shape, "NaT", dtype="datetime64[us]"))
 
 
-def said_in(row: Mapping[str, Any], at: datetime) -> Said:
+def said_in(row: Mapping[str, Any], at: datetime) -> Statements:
     """What one row of customers states, recorded at ``at``: of one customer."""
     found = nothing_said(1)
     for k, name in enumerate(WORDS):
@@ -77,7 +77,7 @@ def said_in(row: Mapping[str, Any], at: datetime) -> Said:
     return found
 
 
-def said_in_tables(tables: Tables, ids: Sequence[str] | pd.Index, as_of: datetime) -> Said:
+def said_in_tables(tables: Tables, ids: Sequence[str] | pd.Index, as_of: datetime) -> Statements:
     """What rows known by ``as_of`` state, all versions of them; of these customers."""
     columns = ["customer_id", "signed_up_at", "recorded_at", "deleted", ROW, *WORDS]
     rows = tables.frame("customers", columns)
@@ -95,7 +95,7 @@ def said_in_tables(tables: Tables, ids: Sequence[str] | pd.Index, as_of: datetim
     return found
 
 
-def said_to_us(words: Mapping[str, Mapping[str, Word]], ids: Sequence[str]) -> Said:
+def said_to_us(words: Mapping[str, Mapping[str, Word]], ids: Sequence[str]) -> Statements:
     """What these customers said over the API: their newest words (``data.store.words_in``)."""
     found = nothing_said(len(ids))
     for row, customer in enumerate(ids):

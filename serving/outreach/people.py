@@ -27,7 +27,7 @@ from data.tables import MemoryTables
 from features.asof import as_of_view
 from serving.outreach.consent import (
     WORDS,
-    Said,
+    Statements,
     nothing_said,
     said_in,
     said_in_tables,
@@ -69,7 +69,7 @@ class People:
 
     def of(
         self, connection: Any, customer_ids: Sequence[str], now: datetime
-    ) -> tuple[list[Person], Said]:
+    ) -> tuple[list[Person], Statements]:
         """Each of these customers as of ``now``, the tables' row or one posted later, and what they
         said of being contacted, in rows and over the API.
 
