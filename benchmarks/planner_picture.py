@@ -1,10 +1,12 @@
-"""The picture of the planners' page that README shows, taken of a served workspace in Chromium.
+"""The pictures of the planners' page that README and docs show, of a served workspace in Chromium.
 
     .venv/bin/presage demo demo --once
     .venv/bin/python -m benchmarks.planner_picture demo
 
 It serves the workspace with a clock that stands eight hours after the forecast, makes a key, opens
-``/planner`` and writes ``docs/pictures/planner.png`` (less than 300 kB). It needs Chromium.
+``/planner``, asks a what-if and writes ``docs/pictures/planner.png``, ``planner-day.png`` and
+``planner-what-if.png`` (less than 300 kB each). It prints how long the page took until it could be
+read (``ready``) and until all of it was drawn. It needs Chromium.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from benchmarks.running import PRESAGE
 
@@ -84,11 +87,26 @@ def take(url: str, key: str, picture: Path) -> None:
         page.goto(f"{url}/planner")
         page.fill("#key", key)
         page.click("#key-form button")
+        page.wait_for_selector("body[data-complete=yes]")
+        began = time.perf_counter()
+        page.reload()
         page.wait_for_selector("body[data-ready=yes]")
-        page.wait_for_function("document.querySelector('#why').textContent.includes('expected')")
+        ready = time.perf_counter() - began
+        page.wait_for_selector("body[data-complete=yes]")
+        complete = time.perf_counter() - began
+        print(f"ready after {ready:.2f} s, all drawn after {complete:.2f} s")
         picture.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(picture))
+        part(page, "day-title", picture.with_name("planner-day.png"))
+        page.fill("#if-volume", "20")
+        page.wait_for_selector("#what-if-result tbody tr")
+        part(page, "what-if-title", picture.with_name("planner-what-if.png"))
         browser.close()
+
+
+def part(page: Any, title: str, picture: Path) -> None:
+    """One section of the page, by its title's id."""
+    page.locator(f"section[aria-labelledby={title}]").screenshot(path=str(picture))
 
 
 def main() -> None:
@@ -100,10 +118,11 @@ def main() -> None:
     key = key_of(asked.workspace)
     with served(asked.workspace) as url:
         take(url, key, asked.out)
-    size = asked.out.stat().st_size
-    if size > MOST_BYTES:
-        raise SystemExit(f"{asked.out} has {size} bytes; README's picture has {MOST_BYTES} at most")
-    print(f"{asked.out}: {size} bytes")
+    for picture in sorted(asked.out.parent.glob("planner*.png")):
+        size = picture.stat().st_size
+        if size > MOST_BYTES:
+            raise SystemExit(f"{picture} has {size} bytes; a picture has {MOST_BYTES} at most")
+        print(f"{picture}: {size} bytes")
 
 
 if __name__ == "__main__":

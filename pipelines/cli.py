@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import bringing, delivery, forecasting, loop, workspace
+from pipelines.commands import bringing, delivery, forecasting, loop, planning, workspace
 
 app = typer.Typer(
     name="presage",
@@ -21,6 +21,7 @@ workspace.register(app)
 bringing.register(app)
 forecasting.register(app)
 loop.register(app)
+planning.register(app)
 delivery.register(app)
 
 

@@ -13,22 +13,33 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-KEPT = 24
+KEPT = 64
 
 
 @dataclass
 class Memory:
-    """The last ``KEPT`` results by key; one that is being computed is waited for."""
+    """The last ``KEPT`` results by key. Who asks for one that is being computed waits for it, and
+    nobody waits for another."""
 
     kept: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    underway: dict[Hashable, threading.Lock] = field(default_factory=dict)
 
     def recall(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """What ``compute`` gave for this key, or gives now."""
         with self.lock:
-            if key not in self.kept:
-                self.kept[key] = compute()
+            if key in self.kept:
+                self.kept.move_to_end(key)
+                return self.kept[key]
+            own = self.underway.setdefault(key, threading.Lock())
+        with own:
+            with self.lock:
+                if key in self.kept:
+                    return self.kept[key]
+            result = compute()
+            with self.lock:
+                self.kept[key] = result
+                self.underway.pop(key, None)
                 while len(self.kept) > KEPT:
                     self.kept.popitem(last=False)
-            self.kept.move_to_end(key)
-            return self.kept[key]
+            return result

@@ -67,6 +67,27 @@ def catalogue(language: str) -> NullTranslations:
     return Translations(compiled)
 
 
+def page_words(language: str) -> dict[str, str | list[str]]:
+    """Every message of a language for the planners' page: its text, or its singular and plural.
+
+    >>> page_words("es")["day"], page_words("en")
+    (['día', 'días'], {})
+    """
+    if language == ENGLISH:
+        return {}
+    from babel.messages.pofile import read_po
+
+    with (FOLDER / f"{language}.po").open("rb") as file:
+        messages = read_po(file, locale=None)
+    found: dict[str, str | list[str]] = {}
+    for one in messages:
+        if isinstance(one.id, tuple | list):
+            found[one.id[0]] = [str(text) for text in one.string or ()]
+        elif one.id and one.string:
+            found[one.id] = str(one.string)
+    return found
+
+
 def locale_of(language: str) -> str:
     """The CLDR locale whose dates and numbers a language uses."""
     return str(catalogue(language).info()["language"])

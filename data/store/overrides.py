@@ -82,7 +82,7 @@ def withdraw_override(store: Store, seq: int, by: str, now: datetime) -> Overrid
     with store.writing() as connection:
         row = connection.execute(sa.select(OVERRIDES).where(OVERRIDES.c.seq == seq)).first()
         if row is None:
-            raise UsageError(f"there is no override {seq}; `presage overrides DIR` lists them")
+            raise UsageError(f"there is no override {seq}; `presage plan DIR overrides` lists them")
         kept = Override(**row._mapping)
         if kept.withdrawn_at is not None:
             raise Conflict(

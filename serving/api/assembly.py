@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Page
 
 from data.clock import Clock
+from data.languages.catalogue import languages, page_words
 from data.store import OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
 from serving.api.application import Door, application
@@ -28,11 +29,7 @@ from serving.desk import Desk
 from serving.meters import observe
 
 PLANNER = Path(__file__).parents[1] / "planner"
-PAGE_FILES = {
-    "/planner": ("page.html", "text/html"),
-    "/planner/page.css": ("page.css", "text/css"),
-    "/planner/page.js": ("page.js", "text/javascript"),
-}
+MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -149,13 +146,24 @@ def pages() -> list[Page]:
     return [
         Page("/", front, methods=["GET"]),
         Page("/openapi.json", specification, methods=["GET"]),
-        *(Page(path, _file(*named), methods=["GET"]) for path, named in PAGE_FILES.items()),
+        *(Page(path, _file(*told), methods=["GET"]) for path, told in page_files().items()),
     ]
 
 
-def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    content = (PLANNER / name).read_bytes()
+def page_files() -> dict[str, tuple[bytes, str]]:
+    """What the planners' page is made of, by path: content and media type; its words too."""
+    found = {}
+    for path in sorted(PLANNER.iterdir()):
+        if path.suffix in MEDIA_TYPES:
+            at = "/planner" if path.name == "page.html" else f"/planner/{path.name}"
+            found[at] = (path.read_bytes(), MEDIA_TYPES[path.suffix])
+    for language in languages():
+        words = msgspec.json.encode(page_words(language))
+        found[f"/planner/words/{language}.json"] = (words, "application/json")
+    return found
 
+
+def _file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
     async def page(request: Request) -> Response:
         return Response(content, headers=GUARDS, media_type=media_type)
 

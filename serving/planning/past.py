@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from data.store import read_forecast
+from data.store import Publication, publication, publications
 from serving.desk import Desk
 from serving.planning.days import day_names
 
@@ -28,10 +30,18 @@ def past_days(desk: Desk, unique_id: str) -> pd.DataFrame:
     rows = rows.assign(day=day_names(rows["ds"], zone))
     shifted = rows.assign(ds=rows["ds"] + WEEK)[["ds", "y"]].rename(columns={"y": "naive"})
     rows = rows.merge(shifted, on="ds", how="left")
+    issued = publications(desk.store, "forecast")  # the newest first
+
+    @lru_cache(maxsize=2)
+    def frames(seq: int) -> pd.DataFrame:
+        kept = publication(desk.store, "forecast", seq)
+        assert kept is not None
+        return kept[1]
+
     found = []
     for day, part in rows.groupby("day", sort=True):
         starts = part["ds"].min().to_pydatetime()
-        told = _as_issued(desk, unique_id, starts, part["ds"])
+        told = _as_issued(issued, frames, unique_id, starts, part["ds"])
         y = float(part["y"].sum())
         naive = float(part["naive"].sum()) if part["naive"].notna().all() else np.nan
         row: dict[str, Any] = {"day": day, "ds": starts, "y": y, "presage": told, "naive": naive}
@@ -39,13 +49,17 @@ def past_days(desk: Desk, unique_id: str) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _as_issued(desk: Desk, unique_id: str, starts: datetime, steps: pd.Series) -> float:
-    def read() -> pd.DataFrame | None:
-        found = read_forecast(desk.store, starts)
-        return None if found is None else found[1]
-
-    frame = desk.plans.recall(("issued", starts), read)
-    if frame is None:
+def _as_issued(
+    issued: list[Publication],
+    frames: Callable[[int], pd.DataFrame],
+    unique_id: str,
+    starts: datetime,
+    steps: pd.Series,
+) -> float:
+    """What the forecast in force at ``starts`` said of these steps in all, NaN where it did not."""
+    then = next((one for one in issued if one.issued_at <= starts), None)
+    if then is None:
         return float("nan")
+    frame = frames(then.seq)
     said = frame[(frame["unique_id"] == unique_id) & frame["ds"].isin(steps)]
     return float(said["presage"].sum()) if len(said) == len(steps) else float("nan")

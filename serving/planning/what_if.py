@@ -99,15 +99,23 @@ def span_of(
 
 
 def compare(
-    desk: Desk, changes: Changes, starts: datetime | None, ends: datetime | None
+    desk: Desk,
+    changes: Changes,
+    starts: datetime | None,
+    ends: datetime | None,
+    instead: bool = False,
 ) -> Compared:
-    """The plan in force and the plan under ``changes`` over a span (``span_of``)."""
+    """The plan in force and the plan under ``changes`` over a span (``span_of``).
+
+    ``changes`` come on top of the published scenario's assumptions, or ``instead`` of them.
+    """
     first, last = span_of(desk, starts, ends)
     before = _between(plan_in_force(desk).frame, first, last)
     settings = settings_in_force(desk)
-    if not changes.names():
+    standing = assumed_in_force(desk)
+    assumed = changes if instead else combined(standing, changes)
+    if assumed == standing:
         return Compared(before, before, settings)
-    assumed = combined(assumed_in_force(desk), changes)
     key = ("what if", published_digest(desk), first, last, repr(assumed))
     after = desk.plans.recall(key, partial(_planned, desk, assumed, first, last))
     return Compared(before, after, assumed.settings(desk.workspace.settings))

@@ -1,13 +1,16 @@
-"""The planners' page in a real browser: people and chart by key, and no request leaves here."""
+"""The planners' page in a real browser, driven as a planner would drive it."""
 
 from __future__ import annotations
 
+import io
 import math
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 
@@ -15,6 +18,7 @@ from .conftest import Service, presage
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+SPACE = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
 pytestmark = [
     pytest.mark.system,
@@ -32,11 +36,19 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def ada(service: Service) -> str:
+    """The key of a planner who may change the plan."""
+    told = presage("keys", service.workspace, "create", "ada", "--scopes", "forecasts,plan")
+    return str(told["key"])
+
+
 @pytest.fixture
 def page(browser: Any, service: Service) -> Iterator[Any]:
     """The page, opened; every request that it makes is noted, and every error."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context = browser.new_context(viewport={"width": 1280, "height": 1000}, locale="en-GB")
     opened = context.new_page()
+    opened.set_default_timeout(120_000)
     opened.asked, opened.faults = [], []
     opened.on("request", lambda request: opened.asked.append(request.url))
     opened.on("pageerror", lambda error: opened.faults.append(str(error)))
@@ -54,89 +66,252 @@ def sign_in(page: Any, key: str) -> None:
     page.click("#key-form button")
 
 
-def test_a_planner_sees_people_and_chart(page: Any, service: Service, tmp_path: Path) -> None:
-    key = presage("keys", service.workspace, "create", "page", "--scopes", "forecasts")["key"]
+def complete(page: Any, work: Any = None) -> None:
+    """Until everything is drawn; after ``work``, drawn again."""
+    if work is not None:
+        page.evaluate("delete document.body.dataset.complete")
+        work()
+    page.wait_for_selector("body[data-complete=yes]")
+
+
+def headline(page: Any) -> int:
+    """The people of the sentence above the day."""
+    found = re.search(r": (\d+) (?:person|people) on duty", page.inner_text("#answer"))
+    assert found is not None, page.inner_text("#answer")
+    return int(found[1])
+
+
+def selected(page: Any) -> str:
+    return str(page.locator("#heat td[aria-selected=true]").get_attribute("aria-label"))
+
+
+def test_a_planner_looks_filters_overrides_asks_publishes_withdraws_and_exports(
+    page: Any, service: Service, ada: str
+) -> None:
     assert not page.is_visible("#plan")
-    sign_in(page, key)
-    page.wait_for_selector("body[data-ready=yes]")
-    cells = page.locator("#heat button")
+    sign_in(page, ada)
+    complete(page)
+    # look: the busiest cell and the sentence above the day say the same figure
+    cells = page.locator("#heat td[data-day]")
     counts = [int(text or 0) for text in cells.all_inner_texts()]
     assert len(counts) > 24
     cells.nth(counts.index(max(counts))).click()
-    answer = page.inner_text("#answer")
-    people = int(re.search(r"([\d.]+) people", answer)[1])  # type: ignore[index]
-    assert people == max(counts), "the cell says what the sentence says"
-    # what it says is what the plan holds: the day and the hour chosen, over all channels
-    rows = page.locator("#answer-table tr").all_inner_texts()[1:]
-    told = sum(float(row.split("\t")[1]) for row in rows)
-    assert people - 1 - 0.1 * len(rows) < told <= people + 0.1 * len(rows)
+    assert headline(page) == max(counts)
+    assert f": {max(counts)} people" in selected(page)
+    assert page.evaluate("document.activeElement.dataset.slot") is not None, "the focus stays"
     assert "As of" in page.inner_text("#freshness")
-    for kind in (".actual", ".median", ".band", ".wide"):
-        assert page.locator(f"#chart svg {kind}").count() == 1
-    assert "trials" in page.inner_text("#accuracy")
-    page.wait_for_function("document.querySelector('#why').textContent.includes('expected, by')")
-    page.screenshot(path=str(tmp_path / "page.png"), full_page=True)
+    assert page.locator("#contacts-chart svg .band").count() >= 1
+    assert "reachable" in page.inner_text("#promises").lower()
+    page.wait_for_selector("#people-chart svg .outer")  # people for 50 to 90 % of scenarios
+    # the figure is the plan's own, over all channels
+    day, slot = (
+        page.evaluate(f"document.activeElement.dataset.{name}") for name in ("day", "slot")
+    )
+    rows = service.ask("GET", "/v1/staffing").json()["items"]
+    people = {math.ceil(one - 1e-9) for one in _by_interval(rows).values()}
+    assert set(counts) <= people | {0} and max(counts) in people
+    assert f"day={day}" in page.url and "slot=" in page.url, "filters stand in the URL"
 
-    channel = page.locator("#channel option").all()[1].get_attribute("value")
-    page.select_option("#channel", channel)
-    page.wait_for_function("document.querySelectorAll('#answer-table tr').length === 2")
-    cell = page.locator("#heat button").first
-    cell.click()
-    assert page.locator("#heat button[aria-pressed=true]").count() == 1
+    # filter: one channel, here and after a reload
+    channel = str(page.locator("#channel option").nth(1).get_attribute("value"))
+    complete(page, lambda: page.select_option("#channel", channel))
+    assert page.locator("#answer-table tbody tr").count() == 1
+    complete(page, page.reload)
+    assert page.input_value("#channel") == channel and page.input_value("#slot") == slot
+    before = headline(page)
 
+    # override: seen before it is kept; headline, heat map and chart move at once
+    page.fill("#override-amount", "10")
+    page.fill("#override-from", f"{day}T00:00")
+    page.fill("#override-reason", "   ")
+    page.click("#override-preview")
+    page.wait_for_selector("#error:not([hidden])")
+    assert "reason is blank" in page.inner_text("#error")
+    page.fill("#override-reason", "the app is down")
+    page.click("#override-preview")
+    page.wait_for_selector("#override-effect p")
+    assert "paid hours" in page.inner_text("#override-effect")
+    assert headline(page) == before, "a preview moves nothing"
+    complete(page, lambda: page.click("#override-form button:not([type])"))
+    raised = headline(page)
+    assert raised > before
+    assert f": {raised} people" in selected(page)
+    assert page.locator("#contacts-chart svg .unchanged").count() >= 1, "what was said before"
+    row = page.locator("#overrides tbody tr").first
+    assert "ada" in row.inner_text() and "the app is down" in row.inner_text()
+
+    # what if: numbers and sliders answer at once, nothing is kept
+    page.fill("#if-volume", "20")
+    page.wait_for_selector("#what-if-result tbody tr")
+    assert page.input_value("#if-volume-slider") == "20"
+    told = page.locator("#what-if-result tbody tr").first.inner_text().split("\t")
+    assert told[0] == "Contacts" and told[3].startswith("+")
+    assert headline(page) == raised
+
+    # publish what was asked, as a scenario with name and reason
+    page.fill("#scenario-name", "twenty more")
+    page.fill("#scenario-reason", "as marketing says")
+    page.click("#scenario-form button")
+    publish = page.locator("#scenarios button[aria-label='Publish twenty more']")
+    publish.wait_for()
+    complete(page, publish.click)
+    page.wait_for_function("document.querySelector('#scenarios').innerText.includes('in force')")
+    assert "twenty more" in page.inner_text("#attention")
+    assert "as marketing says" in page.inner_text("#versions")
+
+    # withdraw: it is on record, and the plan moves back
+    published = headline(page)
+    complete(page, page.locator("#overrides button").first.click)
+    assert "withdrawn by ada" in page.inner_text("#overrides")
+    assert headline(page) < published
+
+    # export what is filtered; recompute one gross figure by hand
     with page.expect_download() as download:
-        page.click("#plan-csv")
-    assert download.value.path().read_text().startswith("channel,starts_at,")
+        page.click("#file-xlsx")
+    sheets = _sheets(download.value.path().read_bytes())
+    assert list(sheets) == ["Summary", "Assumptions", channel]
+    _recompute(sheets[channel], float(sheets["Assumptions"]["B2"]))
+    with page.expect_download() as download:
+        page.click("#file-csv")
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith("channel,starts_at,")
+    assert {line.split(",")[0] for line in lines[1:]} == {channel}, "the file honours the filter"
+
     hosts = {urlsplit(url).netloc for url in page.asked if urlsplit(url).scheme.startswith("http")}
-    assert hosts == {urlsplit(service.url).netloc}
+    assert hosts == {urlsplit(service.url).netloc}, "0 requests off the origin"
     assert not page.faults
 
 
-def test_each_cell_of_the_heat_map_equals_the_sentence_above_it(
-    page: Any, service: Service
-) -> None:
-    key = presage("keys", service.workspace, "create", "cells", "--scopes", "forecasts")["key"]
-    sign_in(page, key)
-    page.wait_for_selector("body[data-ready=yes]")
-    channels = page.locator("#channel option").evaluate_all("all => all.map(one => one.value)")
-    assert channels[0] == "" and len(channels) > 1
-    for channel in channels[:2]:
-        page.select_option("#channel", channel)
-        page.wait_for_function(
-            "want => document.querySelectorAll('#answer-table tr').length === want",
-            arg=len(channels) if channel == "" else 2,
-        )
-        rows = service.ask("GET", f"/v1/staffing?channel={channel}").json()["items"]
-        people = sorted(_by_hour(rows).values())
-        # cells are clicked in the page itself: what each says, and what the sentence says then.
-        # Every seventh, for each click asks the API for the reasons
-        cells = page.evaluate(
-            """() => [...document.querySelectorAll("#heat button")].map((_, at) => {
-                 const cell = document.querySelectorAll("#heat button")[at];
-                 const [text, label] = [cell.textContent, cell.title];
-                 if (at % 7) return [text, label, null];
-                 cell.click();
-                 return [text, label, document.querySelector("#answer").textContent];
-               })"""
-        )
-        assert len(cells) > 24
-        assert max(int(text or 0) for text, _, _ in cells) == math.ceil(people[-1] - 1e-9)
-        for text, label, sentence in cells:
-            assert label.endswith(f": {text or 0} people")
-            if sentence is None:
-                continue
-            when = label.rpartition(": ")[0]
-            day, _, time = when.rpartition(" ")
-            assert sentence.startswith(f"{day} at {time}: {text or 0} people "), (label, sentence)
-    assert not page.faults
-
-
-def _by_hour(rows: list[dict[str, Any]]) -> dict[str, float]:
+def _by_interval(rows: list[dict[str, Any]]) -> dict[str, float]:
     """People over all channels by the start of the interval."""
     found: dict[str, float] = {}
     for row in rows:
         found[row["starts_at"]] = found.get(row["starts_at"], 0.0) + row["agents_gross"]
     return found
+
+
+def _sheets(content: bytes) -> dict[str, dict[str, str]]:
+    """A workbook's cells by sheet and reference."""
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        words = [
+            "".join(one.itertext())
+            for one in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
+        ]
+        names = ElementTree.fromstring(book.read("xl/workbook.xml")).findall(".//m:sheet", SPACE)
+        found = {}
+        for number, name in enumerate(names, 1):
+            cells = {}
+            sheet = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))
+            for cell in sheet.iter(f"{{{SPACE['m']}}}c"):
+                value = cell.find("m:v", SPACE)
+                if value is not None and value.text is not None:
+                    text = words[int(value.text)] if cell.get("t") == "s" else value.text
+                    cells[str(cell.get("r"))] = text
+            found[str(name.get("name"))] = cells
+    return found
+
+
+def _recompute(cells: dict[str, str], shrinkage: float) -> None:
+    columns = {text: at[:-1] for at, text in cells.items() if at[-1] == "1" and at[:-1].isalpha()}
+    net, gross = columns["agents_net"], columns["agents_gross"]
+    rows = [int(at[len(net) :]) for at in cells if re.fullmatch(rf"{net}\d+", at)][1:]
+    busiest = max(rows, key=lambda row: float(cells[f"{net}{row}"]))
+    by_hand = math.ceil(float(cells[f"{net}{busiest}"]) / (1 - shrinkage) * 100 - 1e-6) / 100
+    assert by_hand > 0
+    assert float(cells[f"{gross}{busiest}"]) == pytest.approx(by_hand)
+    assert any("(Europe/" in name or "(UTC)" in name for name in columns), "times name their zone"
+
+
+def test_the_grid_is_one_tab_stop_and_keys_move_in_it(page: Any, ada: str) -> None:
+    sign_in(page, ada)
+    complete(page)
+    assert page.locator("#heat td[tabindex='0']").count() == 1
+    stops = page.evaluate(
+        "[...document.querySelectorAll('a,button,input,select,summary,[tabindex]')]"
+        ".filter(one => one.tabIndex >= 0 && one.offsetParent).length"
+    )
+    assert stops < 100
+    page.locator("#heat td[tabindex='0']").focus()
+    start = page.evaluate("document.activeElement.dataset.slot")
+    page.keyboard.press("ArrowRight")
+    there = page.evaluate("document.activeElement.dataset.slot")
+    assert there > start
+    page.keyboard.press("Enter")
+    page.wait_for_function("want => document.querySelector('#slot').value === want", arg=there)
+    assert page.evaluate("document.activeElement.dataset.slot") == there, "the focus stays"
+    for cell in page.locator("#heat td[data-day]").all()[::9]:
+        cell.click()
+        people = int(cell.inner_text() or 0)
+        assert headline(page) == people, "same time, same figure"
+    # a table behind each chart, whose figure is the headline's
+    page.locator("#people-chart summary").click()
+    now = page.inner_text("#answer").split(": ")[0]
+    row = page.locator("#people-chart tbody tr").filter(has_text=now.rpartition(", ")[2]).first
+    assert int(row.inner_text().split("\t")[-1]) == headline(page)
+    assert not page.faults
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_serves_who_reads_otherwise(
+    scheme: str, page: Any, browser: Any, service: Service, ada: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(color_scheme=scheme)
+    sign_in(page, ada)
+    complete(page)
+    for show in ("people", "confidence"):
+        page.select_option("#show", show)
+        page.wait_for_function("want => location.search.includes(`show=${want}`)", arg=show)
+        found = Axe().run(page).response["violations"]
+        serious = [one["id"] for one in found if one["impact"] in ("serious", "critical")]
+        assert serious == []
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.wait_for_selector("#heat tbody th:text-matches('^[0-9]{2}:')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.emulate_media(media="print")
+    assert page.is_visible("#heat") and not page.is_visible("#what-if")
+
+
+def test_the_page_speaks_norwegian(page: Any, ada: str) -> None:
+    sign_in(page, ada)
+    complete(page)
+    complete(page, lambda: page.select_option("#lang", "no"))
+    assert "på vakt" in page.inner_text("#answer")
+    assert page.evaluate("document.documentElement.lang") == "no"
+    assert "lang=no" in page.url
+
+
+def test_both_hours_of_the_autumn_change_stand_apart(page: Any) -> None:
+    told = page.evaluate(
+        """async () => {
+          const time = await import("/planner/time.js");
+          time.setZone("Europe/Oslo");
+          const hours = ["2026-10-24T23", "2026-10-25T00", "2026-10-25T01", "2026-10-25T02"];
+          const found = hours.map((hour) => time.local(`${hour}:00:00Z`));
+          const slots = found.map((one) => one.slot).sort(time.slotOrder);
+          return [found.map((one) => one.time), slots, found.map((one) => one.offset)];
+        }"""
+    )
+    assert told[0] == ["01:00", "02:00", "02:00", "03:00"]
+    assert told[1] == ["01:00", "02:00", "02:00²", "03:00"]
+    assert told[2] == ["", "", "GMT+01:00", ""]
+
+
+def test_a_workspace_without_a_total_series_is_shown(page: Any, ada: str) -> None:
+    def without_total(route: Any) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        told["series"] = [one for one in told["series"] if one != "total"]
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/v1/planning", without_total)
+    sign_in(page, ada)
+    complete(page)
+    assert headline(page) > 0
+    assert page.locator("#contacts-chart svg .expected").count() >= 1
+    assert not any("unique_id=total" in url for url in page.asked)
+    assert not page.faults
 
 
 def test_a_wrong_key_is_told_and_forgotten(page: Any) -> None:

@@ -234,7 +234,7 @@ def _scenario(desk: Desk, one: Scenario) -> dict[str, Any]:
         "assumed": dict(one.payload),
     }
     try:
-        compared = compare(desk, of_json(one.payload), None, None)
+        compared = compare(desk, of_json(one.payload), None, None, instead=True)
     except (UsageError, DataError, NotEnoughHistory):  # the plan no longer reaches what it assumes
         return told
     sums = compared.sums(settings_in_force(desk))

@@ -1,0 +1,42 @@
+// The plan as a file, as the filters stand; its versions, locked or rolled back to.
+import { download, get, post } from "./api.js";
+import { $, el, guarded, table } from "./dom.js";
+import { query, state, view, weekOf } from "./state.js";
+import { moment } from "./time.js";
+import { t } from "./words.js";
+
+const LAYOUTS = { xlsx: "plan.xlsx", csv: "plan.csv", parquet: "plan.parquet", calabrio: "plan-calabrio.csv" };
+const names = () => ({ xlsx: t("Workbook (XLSX)"), csv: "CSV", parquet: "Parquet", calabrio: "Calabrio" });
+
+export function drawDownloads() {
+  const week = el("input", { type: "checkbox", id: "file-week" });
+  const file = (layout) => el("button", { type: "button", id: `file-${layout}`, onclick: guarded(() => {
+    const channel = view.channel ? `&channel=${encodeURIComponent(view.channel)}` : "";
+    const span = week.checked ? `&${query(weekOf(view.day))}` : "";
+    return download(`/v1/staffing/file?layout=${layout}${channel}${span}`, LAYOUTS[layout]);
+  }) }, names()[layout]);
+  $("downloads").replaceChildren(...Object.keys(LAYOUTS).map(file),
+    el("label", {}, week, ` ${t("this week only")}`),
+    el("button", { type: "button", id: "print", onclick: () => print() }, t("Print")));
+}
+
+export async function drawVersions(again) {
+  const { items } = await get("/v1/plans"), lock = state.planning.lock;
+  $("lock").textContent = lock ? t("Unlock the plan") : t("Lock the plan as it stands");
+  $("lock-form").onsubmit = guarded(async () => {
+    await post(`/v1/plans/${lock ? "unlock" : "lock"}`, { reason: $("lock-reason").value });
+    $("lock-reason").value = "";
+    await again();
+  });
+  const back = (version) => el("button", { type: "button", "aria-label": `${t("Roll back to it")} ${version}`, onclick: guarded(async () => {
+    if (!$("lock-form").reportValidity()) return;
+    await post(`/v1/plans/${version}/restore`, { reason: $("lock-reason").value });
+    $("lock-reason").value = "";
+    await again();
+  }) }, t("Roll back to it"));
+  const rows = items.map((one) => [String(one.version), one.locked ? t("locked") : one.in_force ? t("in force") : "",
+    moment(one.published_at), one.author, one.reason, one.scenario ?? "–", one.in_force || one.locked || lock ? "" : back(one.version)]);
+  $("versions").replaceChildren(items.length ? table(t("Versions, the newest first"),
+    [t("Version"), t("State"), t("Published"), t("Author"), t("Reason"), t("Scenario"), ""], rows)
+    : el("p", { class: "hint" }, t("No version is kept yet.")));
+}
