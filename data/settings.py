@@ -34,6 +34,7 @@ from data.settings_text import commented_toml, place_of
 from data.settings_tree import (
     DAYS,
     DEFAULT_SERVICE_LEVELS,
+    Api,
     Company,
     Complaint,
     Data,
@@ -52,6 +53,7 @@ from data.settings_tree import (
 __all__ = [
     "DAYS",
     "DEFAULT_SERVICE_LEVELS",
+    "Api",
     "Company",
     "Complaint",
     "Data",

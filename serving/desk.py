@@ -14,6 +14,7 @@ from serving.live import Live
 from serving.memory import Memory
 from serving.outreach.people import People
 from serving.outreach.still_allowed import Gate
+from serving.prediction_log import PredictionLog, drop_old
 from serving.published import Kind, Published, newest, pointer
 
 VERBS = {
@@ -46,7 +47,16 @@ class Desk:
         """A desk on an open store."""
         secret = bytes.fromhex(salt(store, clock.now()))
         gate = Gate(People(workspace), workspace.settings, secret)
-        return cls(workspace, store, clock, Live(workspace, store, clock), gate)
+        keep_days = workspace.settings.api.prediction_log_days
+        drop_old(workspace.state_dir, clock.now(), keep_days)
+        log = PredictionLog(workspace.state_dir, secret, keep_days)
+        return cls(workspace, store, clock, Live(workspace, store, clock, kept=log), gate)
+
+    def close(self) -> None:
+        """Write what is to be kept, and let the store go."""
+        if self.live.kept is not None:
+            self.live.kept.close()
+        self.store.close()
 
     def now(self) -> datetime:
         """The time by the desk's clock (naive UTC)."""

@@ -8,20 +8,19 @@ moment would give the same bits. Whoever is in neither is unknown.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-import pandas as pd
 
 from data.clock import Clock
-from data.errors import NotEnoughHistory
+from data.errors import NotEnoughHistory, PresageError
 from data.overlay import WithEvents
 from data.snapshot import Snapshot, open_snapshot, take
 from data.store import (
@@ -36,19 +35,21 @@ from features.asof import as_of_view
 from features.history import History
 from features.spine import customers_at
 from models.champion import champion_stamp
-from serving.night import Night, Scores, usable_model
+from serving.items import LIFETIME, decoded, encoded, item
+from serving.night import Night, Scores, unexplained, usable_model
 from serving.of_customers import OfCustomers
-from serving.outreach.actions import action_for
 from serving.own_rows import OwnRows
-from serving.predictor import REPEAT, now_spine
+from serving.prediction_log import PredictionLog
+from serving.predictor import now_spine
 from serving.published import Kind, Published, newest, pointer_stamp
+from serving.ranking import Ranking, ranking_of
 
 log = logging.getLogger("presage.api")
 
-LIFETIME = timedelta(hours=36)
-"""A published score is stale when the next night's is half a day late."""
 FRESH = timedelta(minutes=15)
 """So long a score made between two nights stands, unless something else is posted."""
+AT_ONCE = 200
+"""So many customers are answered without a thread: a millisecond or two."""
 
 
 @dataclass
@@ -63,7 +64,12 @@ class Live:
     store: Store
     clock: Clock
     published: dict[Kind, Published] = field(default_factory=dict)
+    kept: PredictionLog | None = None
+    """Where what is predicted is kept."""
+    posting: int = 0
+    """Posts that are being kept; each is taken in before it is answered."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _count: threading.Lock = field(default_factory=threading.Lock)
     _night: Night | None = None
     _stamps: tuple[Any, ...] = ()
     _unscored: Snapshot | None = None
@@ -118,7 +124,8 @@ class Live:
         superseded = about.get("model_version") != predictor.model_version and (
             at_work is None or at_work.promoted_at > datetime.fromisoformat(about["published_at"])
         )
-        return Night(published, rows, predictor, snapshot, at_work, superseded)
+        told = unexplained(published)
+        return Night(published, rows, predictor, snapshot, at_work, superseded, unexplained=told)
 
     def _forget_rows(self) -> None:
         self._own = self._tables = None
@@ -191,6 +198,19 @@ class Live:
             self._rows()
             self._changes = changes
 
+    @contextlib.contextmanager
+    def taking_in(self) -> Iterator[None]:
+        """For a block that posts events: they are in memory when it has ended."""
+        with self._count:
+            self.posting += 1
+        try:
+            yield
+            with contextlib.suppress(PresageError):  # what is damaged fails where it is asked for
+                self.take_in()
+        finally:
+            with self._count:
+                self.posting -= 1
+
     def _rows(self) -> OwnRows:
         """The snapshot's rows with those posted up to ``_seq``."""
         snapshot = self.snapshot()
@@ -216,7 +236,8 @@ class Live:
 
         ``horizons`` in days, None for all that the model has; UsageError for one it has not.
         """
-        return self._items(customer_ids, horizons, *self._scored_now(customer_ids))
+        items = self._items(customer_ids, horizons, *self._scored_now(customer_ids))
+        return [decoded(one) for one in items]
 
     def _items(
         self,
@@ -225,14 +246,15 @@ class Live:
         night: Night,
         scored: Mapping[str, dict[str, Any] | None],
     ) -> list[dict[str, Any]]:
-        days = night.predictor.check_horizons(horizons)
-        rows = [scored[i] if i in scored else night.rows[i] for i in customer_ids]
+        """Ready to be put into JSON."""
+        now, days = self.clock.now(), night.predictor.check_horizons(horizons)
+        rows = [scored[i] if i in scored else night.row(i) for i in customer_ids]
         absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
         left = self._were_customers(absent) if absent else frozenset()
         return [
             {"customer_id": i, "status": "closed" if i in left else "unknown"}
             if row is None
-            else self._item(i, row, days)
+            else item(i, row, days, now)
             for i, row in zip(customer_ids, rows, strict=True)
         ]
 
@@ -240,38 +262,71 @@ class Live:
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
     ) -> list[Any]:
         """``predict``, each item ready to be put into JSON; published ones are kept as such."""
-        if horizons is not None:
-            return self.predict(customer_ids, horizons)
         night, scored = self._scored_now(customer_ids)
-        if scored:
-            return self._items(customer_ids, None, night, scored)
+        if scored or horizons is not None:
+            return self._items(customer_ids, horizons, night, scored)
         stale = self.clock.now() > night.published.as_of + LIFETIME
-        missing = [i for i in dict.fromkeys(customer_ids) if (i, stale) not in night.items]
-        days = night.predictor.check_horizons(None)
-        for i in missing:
-            item = msgspec.json.encode(self._item(i, night.rows[i], days))
-            night.items[i, stale] = msgspec.Raw(item)
-        return [night.items[i, stale] for i in customer_ids]
+        return [self._published(i, stale, night) for i in customer_ids]
+
+    def _published(self, customer_id: str, stale: bool, night: Night) -> msgspec.Raw:
+        """The answer that was published for a customer, as JSON."""
+        raw = night.ready.get(customer_id, stale)
+        if raw is None:
+            days = night.predictor.check_horizons(None)
+            raw = encoded(item(customer_id, night.row(customer_id), days, self.clock.now()))
+            night.ready.put(customer_id, stale, raw)
+        return raw
 
     def remembered(self, customer_ids: Sequence[str]) -> list[Any] | None:
-        """``encoded`` without waiting for anything: None where an answer is not at hand, or
-        something was published, promoted or posted since."""
-        night, changes = self._night, self.store.changes()
-        if night is None or night.superseded or changes is None or changes != self._changes:
+        """``encoded`` without waiting for a lock or the store: None where an answer is not at hand,
+        or something was published, promoted or posted that is not in memory yet."""
+        night = self._night
+        if night is None or night.superseded or self._stamps != self._pointers():
             return None
-        if self._stamps != self._pointers():
+        if len(customer_ids) > AT_ONCE or not self._up_to_date():
             return None
-        as_of = night.published.as_of
-        stale = self.clock.now() > as_of + LIFETIME
-        if any(self._news.get(i, as_of) > as_of for i in customer_ids):
-            return None
-        items = [night.items.get((i, stale)) for i in customer_ids]
-        return None if None in items else items
+        now, as_of, news = self.clock.now(), night.published.as_of, self._news
+        stale = now > as_of + LIFETIME
+        one_model = night.published.about.get("model_version") == night.predictor.model_version
+        items = []
+        for i in customer_ids:
+            posted = news.get(i, as_of)
+            if posted > as_of or i not in night.rows:
+                row = night.fresh.get(i)
+                if row is None or not one_model or row["as_of"] <= max(posted, now - FRESH):
+                    return None
+                items.append(encoded(item(i, row, night.predictor.model.horizons, now)))
+            elif i in night.unexplained and i not in night.again:
+                return None
+            else:
+                items.append(self._published(i, stale, night))
+        return items
+
+    def _up_to_date(self) -> bool:
+        """Whether every event whose post was answered is in memory; told in microseconds."""
+        changes = self.store.changes()
+        if changes is None:
+            return False
+        if changes == self._changes:
+            return True
+        # something else was written, or what is being posted is not answered yet
+        return self.posting > 0 or self.store.last_event() <= self._seq
 
     def _pointers(self) -> tuple[Any, ...]:
         """Another value once other scores are published, or another model is at work."""
         state = self.workspace.state_dir
         return pointer_stamp(state, "scores"), champion_stamp(state, "risk")
+
+    def ranking(self) -> tuple[Ranking, Night]:
+        """The published scores in order, made once a night."""
+        night = self.night()
+        if night.ranking is None:
+            night.ranking = ranking_of(night.published, self.snapshot())
+        return night.ranking, night
+
+    def has_news(self, customer_id: str, night: Night) -> bool:
+        """Whether something was posted about a customer since the scores were made."""
+        return self._news.get(customer_id, night.published.as_of) > night.published.as_of
 
     def warm(self) -> None:
         """Score somebody as of now, as every prediction with news is; once a night and model.
@@ -313,6 +368,10 @@ class Live:
         )
         if night.superseded or mixed:  # one answer speaks of one model
             scored |= self._score_again([i for i in customer_ids if i not in scored], night)
+        else:
+            self._score_again(
+                [i for i in customer_ids if i in night.unexplained and i not in scored], night
+            )
         return night, scored
 
     def _score_now(
@@ -345,7 +404,12 @@ class Live:
             language=self.workspace.settings.risk.reasons_language,
             time_zone=self.workspace.settings.company.time_zone,
         )
-        return {row["customer_id"]: row for row in frame.to_dict("records")}
+        # the customers' tickets and the forecast tell one total, here too
+        frame["expected_tickets_30d"] *= float(night.published.about.get("scale", 1.0))
+        found = {row["customer_id"]: row for row in frame.to_dict("records")}
+        if self.kept is not None:
+            self.kept.add(found.values(), self.clock.now())
+        return found
 
     def _history_for(self, customer_ids: list[str], night: Night) -> History:
         """These customers' rows; everybody's, where scores count rows of others too."""
@@ -358,27 +422,6 @@ class Live:
                 self._history_seq = self._tables_seq
             return self._history
 
-    def _item(
-        self, customer_id: str, row: dict[str, Any], horizons: Sequence[int]
-    ) -> dict[str, Any]:
-        as_of = pd.Timestamp(row["as_of"]).to_pydatetime()
-        expires = as_of + LIFETIME
-        topic = _text(row["topic"])
-        return {
-            "customer_id": customer_id,
-            "status": "scored",
-            "risk": {str(h): row[f"risk_{h}d"] for h in horizons},
-            "topic": topic,
-            "channel": _text(row["channel"]),
-            "reasons": json.loads(row["reasons"]),
-            "action": action_for(topic).name,
-            "as_of": _utc(as_of),
-            "expires_at": _utc(expires),
-            "stale": self.clock.now() > expires,
-            "model_version": row["model_version"],
-            REPEAT: _number(row.get(REPEAT)),
-        }
-
     def _were_customers(self, ids: set[str]) -> frozenset[str]:
         """Those of ``ids`` who are known, and closed."""
         tables = self.rows_of(sorted(ids))
@@ -388,15 +431,3 @@ class Live:
         return frozenset(
             as_of_view(own, "customers", self.clock.now(), ["customer_id"])["customer_id"]
         )
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
-
-
-def _text(value: object) -> str | None:
-    return None if pd.isna(value) else str(value)
-
-
-def _utc(moment: datetime) -> str:
-    return moment.isoformat() + "Z"

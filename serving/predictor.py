@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -35,6 +36,8 @@ VIEW = "view"
 
 REPEAT = "repeat_contact_14d"
 """The chance that they come back about the same issue, in scores; null where they have none."""
+TOP = 3
+"""So many topics and channels are told with their probabilities."""
 TEXT = "text"
 """The note that holds the text model whose answers are among its features, as JSON text."""
 
@@ -124,7 +127,7 @@ class Predictor:
         wanted = self.check_horizons(horizons)
         tables = history if isinstance(history, History) else self.reads(history)
         features = compute(self.view, spine, tables, memory_limit=memory_limit)
-        told = self.model.predict(features, num_threads=num_threads)
+        told = self.model.predict(features, num_threads=num_threads, top=TOP)
         middle = self.model.horizons[len(self.model.horizons) // 2]
         risk = told[f"risk_{middle}d"].to_numpy()
         told_why = np.arange(len(risk))
@@ -148,8 +151,11 @@ class Predictor:
                 "as_of": features["as_of"],
                 **{f"risk_{h}d": told[f"risk_{h}d"] for h in wanted},
                 "expected_tickets_30d": told["expected_tickets_30d"],
+                "contact_30d": told["contact_30d"],
                 "topic": pd.Series(told["topic"], dtype="str"),
                 "channel": pd.Series(told["channel"], dtype="str"),
+                "topics": _as_json(told["topics"]),
+                "channels": _as_json(told["channels"]),
                 "reasons": [json.dumps(why, ensure_ascii=False) for why in reasons],
                 "model_version": self.model_version,
                 REPEAT: self.model.repeat_contact(features),
@@ -164,6 +170,15 @@ class Predictor:
     def check_horizons(self, horizons: Sequence[int] | None) -> tuple[int, ...]:
         """The horizons asked for; UsageError for one that the model was not trained on."""
         return check_horizons(self.model.horizons, horizons)
+
+
+def _as_json(choices: pd.Series) -> pd.Series:
+    """Likely values as JSON text: ``[{"value": ..., "probability": ...}, ...]``."""
+    rows = (
+        msgspec.json.encode([{"value": value, "probability": p} for value, p in row]).decode()
+        for row in choices
+    )
+    return pd.Series(list(rows), dtype="str", index=choices.index)
 
 
 def about_customers(name: str) -> bool:

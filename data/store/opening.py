@@ -123,6 +123,14 @@ class Store:
         watch = self._watch
         return None if watch is None else int(watch.execute("PRAGMA data_version").fetchone()[0])
 
+    def last_event(self) -> int:
+        """The number of the event posted last, in microseconds; SQLite only (see ``changes``)."""
+        assert self._watch is not None
+        row = self._watch.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
     @functools.cached_property
     def _watch(self) -> sqlite3.Connection | None:
         """A connection that never writes, so that every write is somebody else's."""

@@ -7,6 +7,7 @@ HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -40,7 +41,7 @@ from data.errors import (
     StorageFailure,
     UsageError,
 )
-from serving.api.exchange import accepted_media, decode, parameters, read_body, response
+from serving.api.exchange import accepted_media, decode, parameters, read_body, response, tagged
 from serving.api.limits import Crowd, RateLimit
 from serving.api.problem import Problem
 from serving.api.route import Call, Route
@@ -206,12 +207,13 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
             raise Problem(400, "idempotency-key", "Idempotency-Key has 1 to 200 characters")
         call = Call(parameters(route, request), body, actor, accepted_media(route, request), key)
         if route.quick is not None and (answer := route.quick(service, call)) is not None:
-            return response(answer)
-        with door.crowd.entered():
-            if key is None:
-                return response(await run_in_threadpool(route.handler, service, call))
-            path = request.url.path
-            return await run_in_threadpool(_once, route, service, call, door.replies, raw, path)
+            done = response(answer)
+        else:
+            with door.crowd.entered():
+                done = await run_in_threadpool(
+                    _handled, route, service, call, door.replies, raw, request.url.path
+                )
+        return tagged(done, request) if route.tagged else done
 
     return endpoint
 
@@ -231,6 +233,16 @@ def _problem_of(error: PresageError) -> Problem:
         log.error("not ready: %s", detail)
         detail = "a file of the workspace is damaged or cannot be reached; the service's log has it"
     return Problem(503, "not-ready", detail, headers={"Retry-After": "10"})
+
+
+def _handled(
+    route: Route, service: Any, call: Call, replies: Replies, raw: bytes, path: str
+) -> Response:
+    """The handler's answer, once by Idempotency-Key where there is one."""
+    with route.around(service) if route.around else contextlib.nullcontext():
+        if call.idempotency_key is None:
+            return response(route.handler(service, call))
+        return _once(route, service, call, replies, raw, path)
 
 
 def _once(

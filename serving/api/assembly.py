@@ -21,17 +21,22 @@ from data.store import OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
 from serving.api.application import Door, application
 from serving.api.calls import CALLS
-from serving.api.limits import RateLimit
+from serving.api.catalogue import list_page, page_of
+from serving.api.limits import Crowd, RateLimit
 from serving.api.openapi import document
 from serving.api.problem import Problem
 from serving.desk import Desk
 from serving.meters import observe
 
 PLANNER = Path(__file__).parents[1] / "planner"
+DOCS = Path(__file__).parent / "pages"
 PAGE_FILES = {
-    "/planner": ("page.html", "text/html"),
-    "/planner/page.css": ("page.css", "text/css"),
-    "/planner/page.js": ("page.js", "text/javascript"),
+    "/planner": (PLANNER / "page.html", "text/html"),
+    "/planner/page.css": (PLANNER / "page.css", "text/css"),
+    "/planner/page.js": (PLANNER / "page.js", "text/javascript"),
+    "/docs": (DOCS / "docs.html", "text/html"),
+    "/docs/page.css": (DOCS / "page.css", "text/css"),
+    "/docs/page.js": (DOCS / "docs.js", "text/javascript"),
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -121,7 +126,9 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
     """The ASGI application of a workspace, and the desk that it asks."""
     store = open_store(workspace)
     desk = Desk.of(workspace, store, clock)
-    door = Door(StoreKeys(store), StoreReplies(store, clock), RateLimit(), observe=observe)
+    api = workspace.settings.api
+    limit, crowd = RateLimit(api.requests_per_second, api.burst), Crowd(api.at_once)
+    door = Door(StoreKeys(store), StoreReplies(store, clock), limit, crowd, observe)
     return application(CALLS, desk, door, pages()), desk
 
 
@@ -137,7 +144,7 @@ def openapi() -> bytes:
 
 
 def pages() -> list[Page]:
-    """The OpenAPI file and the planners' page: open to all, for they hold no data."""
+    """The OpenAPI file, the pages of planners and developers: open to all, they hold no data."""
     told = openapi()
 
     async def specification(request: Request) -> Response:
@@ -146,15 +153,27 @@ def pages() -> list[Page]:
     async def front(request: Request) -> Response:
         return Response(status_code=307, headers={"Location": "/planner"})
 
+    async def problems(request: Request) -> Response:
+        return Response(list_page(), headers=GUARDS, media_type="text/html")
+
+    async def problem(request: Request) -> Response:
+        page = page_of(request.path_params["kind"])
+        if page is None:
+            detail = "there is no such kind of problem; /problems lists them"
+            raise Problem(404, "no-such-path", detail)
+        return Response(page, headers=GUARDS, media_type="text/html")
+
     return [
         Page("/", front, methods=["GET"]),
         Page("/openapi.json", specification, methods=["GET"]),
+        Page("/problems", problems, methods=["GET"]),
+        Page("/problems/{kind}", problem, methods=["GET"]),
         *(Page(path, _file(*named), methods=["GET"]) for path, named in PAGE_FILES.items()),
     ]
 
 
-def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    content = (PLANNER / name).read_bytes()
+def _file(path: Path, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    content = path.read_bytes()
 
     async def page(request: Request) -> Response:
         return Response(content, headers=GUARDS, media_type=media_type)

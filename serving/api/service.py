@@ -77,8 +77,8 @@ class Presage:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
-        """Let the store go."""
-        self.desk.store.close()
+        """Write what is to be kept, and let the store go."""
+        self.desk.close()
 
 
 Presage.add_asgi_middleware(OurPaths)  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pandas as pd
@@ -43,6 +44,11 @@ def post_events(desk: Desk, call: Call) -> Answer:
             "recorded_at": now.isoformat() + "Z",
         }
     )
+
+
+def taken_in(desk: Desk) -> AbstractContextManager[None]:
+    """Around a post: what is kept is in memory before it is answered."""
+    return desk.live.taking_in()
 
 
 def _place(fault: Fault) -> dict[str, object]:

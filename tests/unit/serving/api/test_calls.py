@@ -16,6 +16,7 @@ from data.store import SCOPES, create_key, revoke_key
 from serving.api.application import Door, application
 from serving.api.assembly import StoreKeys, StoreReplies, openapi
 from serving.api.calls import CALLS
+from serving.api.catalogue import KINDS
 from serving.api.limits import Crowd, RateLimit
 from serving.desk import Desk
 
@@ -59,6 +60,58 @@ def test_openapi_is_valid_and_complete() -> None:
         (method.upper(), path) for path, methods in told["paths"].items() for method in methods
     }
     assert described == {(route.method, route.path) for route in CALLS}
+
+
+def test_schemas_are_flat_and_named() -> None:
+    told = json.loads(openapi())
+    text = json.dumps(told)
+    assert not any(f'"{word}"' in text for word in ("anyOf", "oneOf", "allOf", "const", "$defs"))
+    components = told["components"]["schemas"]
+    for name, schema in components.items():
+        for place, part in _parts(schema):
+            inline = part.get("type") == "object" or "properties" in part
+            assert not inline, f"{name}{place} is an object without a name"
+            ref = part.get("$ref", "").removeprefix("#/components/schemas/")
+            assert not ref or (ref in components and part.keys() == {"$ref"})
+    for methods in told["paths"].values():
+        for call in methods.values():
+            for answer in (*call["responses"].values(), call.get("requestBody", {})):
+                for content in answer.get("content", {}).values():
+                    assert content["schema"].get("type") != "object"
+
+
+def _parts(schema: Any) -> Any:
+    """The schemas inside a schema, at any depth, with their places."""
+    for key, part in schema.get("properties", {}).items():
+        yield f".{key}", part
+        yield from _parts(part)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield f"[{key}]", schema[key]
+            yield from _parts(schema[key])
+
+
+def test_examples_run(ask: Ask) -> None:
+    for route in CALLS:
+        if route.example is not None:
+            answer = ask(route.method, filled(route.path), json=route.example)
+            assert answer.status_code in (200, 404, 503), (route.path, answer.text)
+
+
+def test_every_kind_of_problem_has_a_page(desk_and_client: tuple[Desk, TestClient]) -> None:
+    client = desk_and_client[1]
+    serving = Path(__file__).resolve().parents[4] / "serving"
+    named = re.compile(r'Problem\(\s*(?:\d+|status),\s*(f?)"([\w{}\'.(), -]+)"')
+    found = [m for file in serving.rglob("*.py") for m in named.findall(file.read_text())]
+    kinds = {kind for formatted, kind in found if not formatted}
+    assert len(kinds) >= 20
+    assert kinds <= set(KINDS)
+    for kind in KINDS:
+        page = client.get(f"/problems/{kind}")
+        assert page.status_code == 200 and kind in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert client.get("/problems").text.count("/problems/") == len(KINDS)
+    assert client.get("/problems/none").status_code == 404
 
 
 def filled(path: str) -> str:
@@ -299,7 +352,8 @@ def test_metrics_count_by_route_and_not_by_customer(ask: Ask) -> None:
 
 
 def test_the_page_is_ours_alone(ask: Ask) -> None:
-    for path in ("/planner", "/planner/page.js", "/planner/page.css"):
+    docs = ("/docs", "/docs/page.js", "/docs/page.css")
+    for path in ("/planner", "/planner/page.js", "/planner/page.css", *docs):
         answer = ask("GET", path)
         assert answer.status_code == 200
         policy = dict(
