@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -174,7 +175,8 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
         if spec.name in frame.columns:
             out[spec.name] = _typed(frame[spec.name], spec.dtype, name)
         else:
-            out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec.dtype, name)
+            nothing = _absent(spec.dtype).array.take(np.zeros(len(frame), dtype=np.int64))
+            out[spec.name] = pd.Series(nothing)
     if name == "customers":
         for attribute in attributes:
             if attribute in frame.columns and attribute not in out:
@@ -241,6 +243,12 @@ def _born_with_order(items: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     births = orders.groupby("order_id")["ordered_at"].min()
     items["recorded_at"] = items["recorded_at"].fillna(items["order_id"].map(births))
     return items
+
+
+@lru_cache(maxsize=16)
+def _absent(dtype: DType) -> pd.Series:
+    """One value of a column that a frame does not have."""
+    return pd.Series(_typed(pd.Series([None], dtype=object), dtype, ""))
 
 
 def _typed(values: pd.Series, dtype: DType, name: str) -> Any:

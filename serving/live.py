@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,16 +31,17 @@ from data.store import (
 )
 from data.tables import Tables
 from data.workspace import Workspace
-from features.asof import as_of_view
+from features.asof import as_of_view, microseconds
+from features.groups_now import GroupsAt, GroupsNow, adds_up
 from features.history import History
 from features.spine import customers_at
 from models.champion import champion_stamp
 from serving.items import LIFETIME, decoded, encoded, item
 from serving.night import Night, Scores, unexplained, usable_model
 from serving.of_customers import OfCustomers
-from serving.own_rows import OwnRows
+from serving.own_rows import OWN, OwnRows
 from serving.prediction_log import PredictionLog
-from serving.predictor import now_spine
+from serving.predictor import Predictor, now_spine
 from serving.published import Kind, Published, newest, pointer_stamp
 from serving.ranking import Ranking, ranking_of
 
@@ -48,6 +49,8 @@ log = logging.getLogger("presage.api")
 
 FRESH = timedelta(minutes=15)
 """So long a score made between two nights stands, unless something else is posted."""
+OWNED = (*OWN, "order_items")
+"""Tables whose rows are a customer's, or nobody's."""
 AT_ONCE = 200
 """So many customers are answered without a thread: a millisecond or two."""
 
@@ -82,6 +85,12 @@ class Live:
     _tables_seq: int = 0
     _history: History | None = None
     _history_seq: int = -1
+    _groups: GroupsNow | None = None
+    _moved: set[str] = field(default_factory=set)
+    """Whose rows may have changed groups' sums since those were brought up to date."""
+    _nobodys: dict[str, set[str]] = field(default_factory=dict)
+    """By table the keys of posted rows, of which some may name no customer."""
+    _news_of_nobody: bool = False
 
     def night(self) -> Night:
         """The newest published scores and the model at work, read again when either has changed.
@@ -133,6 +142,7 @@ class Live:
 
     def _forget_history(self) -> None:
         self._history, self._history_seq = None, -1
+        self._groups = None
 
     def snapshot(self) -> Snapshot:
         """The snapshot that was scored; where nothing is published yet, the tables as they are."""
@@ -196,7 +206,27 @@ class Live:
                     self._news[customer] = event.recorded_at
             self._seq = max([self._seq, *(event.seq for event in events)])
             self._rows()
+            self._note_moved(keys, owners, {e.customer_id for e in events} - {None})
             self._changes = changes
+
+    def _note_moved(
+        self,
+        keys: Mapping[str, set[str]],
+        owners: Mapping[str, Mapping[str, set[str]]],
+        named: Collection[str | None],
+    ) -> None:
+        """Remember whose rows groups must count anew: of all who were or are named in what was
+        posted, and of those whose tickets name a posted order."""
+        self._moved |= {who for of in owners.values() for found in of.values() for who in found}
+        self._moved |= {who for who in named if who}
+        self._news_of_nobody = self._news_of_nobody or bool(keys)
+        for name, posted in keys.items():
+            self._nobodys.setdefault(name, set()).update(posted)
+        orders = keys.get("orders", set())
+        if orders:
+            whose, tickets = self._rows().naming(orders)
+            self._moved |= whose
+            self._nobodys.setdefault("tickets", set()).update(tickets)
 
     @contextlib.contextmanager
     def taking_in(self) -> Iterator[None]:
@@ -398,9 +428,11 @@ class Live:
     def _scored(
         self, customer_ids: list[str], moment: datetime, night: Night
     ) -> dict[str, dict[str, Any]]:
+        history, groups = self._history_for(customer_ids, moment, night)
         frame = night.predictor.score(
             now_spine(customer_ids, moment),
-            self._history_for(customer_ids, night),
+            history,
+            groups=groups,
             language=self.workspace.settings.risk.reasons_language,
             time_zone=self.workspace.settings.company.time_zone,
         )
@@ -411,16 +443,50 @@ class Live:
             self.kept.add(found.values(), self.clock.now())
         return found
 
-    def _history_for(self, customer_ids: list[str], night: Night) -> History:
-        """These customers' rows; everybody's, where scores count rows of others too."""
-        if night.predictor.reads_own_rows:
-            return night.predictor.history(self.rows_of(customer_ids))
+    def _history_for(
+        self, customer_ids: list[str], moment: datetime, night: Night
+    ) -> tuple[History, GroupsAt | None]:
+        """These customers' rows, and what groups add up to; everybody's rows, where scores ask
+        more of others than what adds up."""
+        predictor = night.predictor
+        if predictor.reads_own_rows:
+            return predictor.history(self.rows_of(customer_ids)), None
+        if adds_up(predictor.view):
+            with self._lock:
+                self.take_in()
+                rows = self._rows()
+                groups, own = self._groups_now(rows, predictor, frozenset(customer_ids))
+            if groups is not None:
+                return predictor.history(own), groups.at(microseconds(moment))
         with self._lock:
             tables = self.tables()
             if self._history is None or self._history_seq < self._tables_seq:
-                self._history = night.predictor.history(tables)
+                self._history = predictor.history(tables)
                 self._history_seq = self._tables_seq
-            return self._history
+            return self._history, None
+
+    def _groups_now(
+        self, rows: OwnRows, predictor: Predictor, asked: frozenset[str]
+    ) -> tuple[GroupsNow | None, Tables]:
+        """The groups' sums, brought up to date, and the rows of those asked about (there may be
+        more). None for the sums where a table was posted to whose rows stand beside everybody's.
+        """
+        if self._groups is None:
+            self._groups = GroupsNow(predictor.view, predictor.reads(rows.base))
+            self._moved = set(self._news)
+            self._moved |= rows.naming(self._nobodys.get("orders", set()))[0]
+            self._news_of_nobody = bool(self._nobodys)
+        groups = self._groups
+        if any(name in groups.beside and name not in OWNED for name in self._nobodys):
+            return None, rows.base
+        if not self._moved and not self._news_of_nobody:
+            return groups, rows.of(asked)
+        keys = {k: v for k, v in self._nobodys.items() if k in OWN}
+        before, after = (rows.of(self._moved, keys, posted_too=posted) for posted in (False, True))
+        groups.put(self._moved, predictor.reads(before), predictor.reads(after), self._nobodys)
+        own = after if asked <= self._moved else rows.of(asked)
+        self._moved, self._news_of_nobody = set(), False
+        return groups, own
 
     def _were_customers(self, ids: set[str]) -> frozenset[str]:
         """Those of ``ids`` who are known, and closed."""

@@ -23,6 +23,7 @@ from data.languages.catalogue import language_of
 from data.tables import Tables
 from features.compute import compute
 from features.expression import Column
+from features.groups_now import GroupsAt
 from features.history import History
 from features.messages import WithTexts
 from features.spec import FeatureView
@@ -115,6 +116,7 @@ class Predictor:
         language: str = "en",
         time_zone: str = "UTC",
         memory_limit: int | None = None,
+        groups: GroupsAt | None = None,
     ) -> pd.DataFrame:
         """One row per row of ``spine`` (customer_id, as_of), in its order, with the columns of
         `presage score`; ``reasons`` as JSON text.
@@ -123,10 +125,11 @@ class Predictor:
         times a score), the others an empty list; None: all do. ``language``: a BCP 47 tag, of
         which en, es and nb are spoken; ``time_zone``: whose days the reasons name. ``history``:
         tables, which are read within ``memory_limit`` bytes, or what ``history`` read of them.
+        ``groups``: everybody's sums at the spine's moment, where these are some customers' rows.
         """
         wanted = self.check_horizons(horizons)
         tables = history if isinstance(history, History) else self.reads(history)
-        features = compute(self.view, spine, tables, memory_limit=memory_limit)
+        features = compute(self.view, spine, tables, memory_limit=memory_limit, groups=groups)
         told = self.model.predict(features, num_threads=num_threads, top=TOP)
         middle = self.model.horizons[len(self.model.horizons) // 2]
         risk = told[f"risk_{middle}d"].to_numpy()

@@ -101,13 +101,6 @@ def test_a_ticket_that_changes_hands_changes_both_scores(live: Live) -> None:
     assert whole["risk_7d"].iloc[0] == after[0]["risk"]["7"]
 
 
-WHOLE = (
-    "features with another key than the customer (goods, lots) still read the whole history once "
-    "a post: what is posted extends memory for views of customers alone"
-)
-
-
-@pytest.mark.xfail(reason=WHOLE, strict=True)
 def test_posting_and_asking_reads_nothing_of_the_night_again(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +117,6 @@ def test_posting_and_asking_reads_nothing_of_the_night_again(
     assert not reads
 
 
-@pytest.mark.xfail(reason=WHOLE, run=False)
 def test_memory_stays_where_it_is_however_often_somebody_posts_and_asks(live: Live) -> None:
     import gc
     import tracemalloc
