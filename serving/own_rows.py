@@ -237,6 +237,11 @@ class OwnRows:
         taken = {column: self._columns[name, column].array.take(places) for column in columns}
         return pd.DataFrame(taken, columns=list(columns))
 
+    def whole(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """All rows of the base."""
+        self.load(name, columns)
+        return pd.DataFrame({column: self._columns[name, column] for column in columns})
+
     @property
     def base(self) -> Tables:
         """What it began with."""
@@ -281,7 +286,9 @@ class _Chosen:
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         base = self.rows.base
-        if name not in self.places or not base.has(name):
+        if not base.has(name):
             return base.frame(name, columns)
         wanted = columns_of(name, self.attributes) if columns is None else columns
+        if name not in self.places:
+            return self.rows.whole(name, list(wanted))
         return self.rows.take(name, self.places[name], list(wanted))

@@ -127,11 +127,11 @@ def test_memory_stays_where_it_is_however_often_somebody_posts_and_asks(live: Li
     gc.freeze()  # as the service does
     gc.set_threshold(50_000, 10, 10)
     try:
-        for number in range(10):
+        for number in range(3):
             post_ticket(live, who[number], f"w-{number}")
             live.predict([who[number]])
         tracemalloc.start()
-        for number in range(10, 50):
+        for number in range(3, 11):
             post_ticket(live, who[number], f"w-{number}")
             live.predict([who[number]])
         grown, _ = tracemalloc.get_traced_memory()
@@ -139,7 +139,7 @@ def test_memory_stays_where_it_is_however_often_somebody_posts_and_asks(live: Li
         tracemalloc.stop()
         gc.unfreeze()
         gc.set_threshold(700, 10, 10)
-    assert grown < 20e6  # the history of the whole company was many times that, 40 times over
+    assert grown < 4e6  # the history of the whole company was many times that, each time
 
 
 def test_a_customer_without_news_is_answered_while_the_store_and_the_lock_are_taken(
