@@ -92,6 +92,10 @@ class Flat:
         out = {key: value for key, value in told.items() if key not in DROPPED}
         if "description" in out:
             out["description"] = " ".join(out["description"].split())
+        for limit in ("minimum", "maximum"):
+            exclusive = f"exclusive{limit.capitalize()}"
+            if exclusive in out:  # a word beside the limit, not a limit of its own
+                out[limit], out[exclusive] = out[exclusive], True
         if "const" in out:
             out["enum"] = [out.pop("const")]
         if out.get("default", 0) is None or out.get("default") in ([], {}):
