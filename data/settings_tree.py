@@ -334,6 +334,9 @@ class Api:
     prediction_log_days: int = setting(
         400, "days that predictions are kept in .presage/predictions; 0: not at all"
     )
+    audit_days: int = setting(
+        400, "days that .presage/audit tells which key asked for whom; 0: not at all"
+    )
 
     def __post_init__(self) -> None:
         for name in ("requests_per_second", "at_once"):
@@ -341,6 +344,7 @@ class Api:
         if self.burst < 1:
             raise SettingsError(f"burst is {self.burst:g}, but a key must get in once")
         _not_negative(self.prediction_log_days, "prediction_log_days")
+        _not_negative(self.audit_days, "audit_days")
 
 
 @dataclass(frozen=True)

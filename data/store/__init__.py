@@ -63,11 +63,13 @@ from data.store.handing_out import (
     hand_out,
 )
 from data.store.keys import (
+    READ_TEXT,
     SCOPES,
     ApiKey,
     create_key,
     list_keys,
     revoke_key,
+    rotate_key,
     verify_key,
 )
 from data.store.leases import (
@@ -159,6 +161,7 @@ __all__ = [
     "OtherRequest",
     "Override",
     "Publication",
+    "READ_TEXT",
     "SCOPES",
     "Scenario",
     "SetAside",
@@ -223,6 +226,7 @@ __all__ = [
     "renew_lease",
     "replay",
     "revoke_key",
+    "rotate_key",
     "row_key",
     "salt",
     "save_forecast",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -16,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Page
 
-from data.clock import Clock
-from data.store import OtherRequest, Store, answer_once, open_store, verify_key
+from data.clock import SYSTEM, Clock
+from data.store import ApiKey, OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
 from serving.api.application import Door, application
 from serving.api.calls import CALLS
@@ -56,30 +57,41 @@ Known = tuple[str, frozenset[str]]
 
 @dataclass
 class StoreKeys:
-    """API keys as the store knows them; forgotten whenever it changes, so a revoked one ends at
-    once."""
+    """API keys as the store knows them; what is remembered of them ends with any change of one, so
+    a revoked key ends at once."""
 
     store: Store
-    _known: tuple[int | None, dict[bytes, Known]] = field(default_factory=lambda: (None, {}))
+    clock: Clock = SYSTEM
+    _known: dict[bytes, ApiKey] = field(default_factory=dict)
+    _changes: int | None = None
+    _stamp: tuple[Any, ...] = ()
 
     def verify(self, secret: str) -> Known | None:
         """Name and scopes of a key in force, else None."""
         changes = self.store.changes()
-        key = verify_key(self.store, secret)
+        stamp = () if changes is None else self.store.keys_stamp()
+        key = verify_key(self.store, secret, self.clock.now())
         if key is None:
             return None
-        found = (key.name, frozenset(key.scopes))
-        if changes != self._known[0]:
-            self._known = (changes, {})
-        self._known[1][_digest(secret)] = found
-        return found
+        if stamp != self._stamp:
+            self._known = {}
+        self._known[_digest(secret)] = key
+        self._changes, self._stamp = changes, stamp
+        return key.name, frozenset(key.scopes)
 
     def remembered(self, secret: str) -> Known | None:
-        """The same without asking the store, where nothing has changed in it since."""
-        changes, known = self._known
-        if changes is None or changes != self.store.changes():
+        """The same without asking the store, while no key has changed in it."""
+        changes = self.store.changes()
+        if changes is None:
             return None
-        return known.get(_digest(secret))
+        if changes != self._changes:
+            if self.store.keys_stamp() != self._stamp:
+                return None
+            self._changes = changes
+        key = self._known.get(_digest(secret))
+        if key is None or not key.in_force(self.clock.now()):
+            return None
+        return key.name, frozenset(key.scopes)
 
 
 def _digest(secret: str) -> bytes:
@@ -128,7 +140,9 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
     desk = Desk.of(workspace, store, clock)
     api = workspace.settings.api
     limit, crowd = RateLimit(api.requests_per_second, api.burst), Crowd(api.at_once)
-    door = Door(StoreKeys(store), StoreReplies(store, clock), limit, crowd, observe)
+    door = Door(
+        StoreKeys(store, clock), StoreReplies(store, clock), limit, crowd, observe, desk.told
+    )
     return application(CALLS, desk, door, pages()), desk
 
 

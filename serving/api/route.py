@@ -6,7 +6,7 @@ file from the same ones, so the two cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -38,6 +38,7 @@ class Call:
     body: Any
     actor: str
     accept: str = "application/json"
+    scopes: frozenset[str] = frozenset()
     idempotency_key: str | None = None
 
 
@@ -61,7 +62,8 @@ class Route:
     thread, so it must not read or write anything. ``quick``: answers in that way what it can, None
     where it cannot. ``around``: entered before the handler, left when what it did is kept and
     before it is answered. ``tagged``: the answer has an ETag, and a GET heeds If-None-Match.
-    ``example``: a body that a company with the customer ``a`` can send."""
+    ``about``: the customers that a call is about, for the audit log. ``example``: a body that a
+    company with the customer ``a`` can send."""
 
     method: Method
     path: str
@@ -82,6 +84,7 @@ class Route:
     around: Callable[[Any], AbstractContextManager[None]] | None = None
     tagged: bool = False
     example: Any = None
+    about: Callable[[Call], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.scope is not None and self.scope not in SCOPES:

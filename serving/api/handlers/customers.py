@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import pandas as pd
 
 from data.errors import NotEnoughHistory, did_you_mean
+from data.store import READ_TEXT
 from data.tables import Tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
@@ -112,7 +113,16 @@ def see_customer(desk: Desk, call: Call) -> Answer:
     view = customer_view(tables, desk.store, settings, customer_id, desk.now())
     view["prediction"] = _prediction(desk, customer_id)
     view["risk_over_time"] = _past_risks(desk, customer_id)
+    if READ_TEXT not in call.scopes:
+        for ticket in view["tickets"]:
+            if "text" in ticket:
+                ticket["text"] = None
     return Answer(view)
+
+
+def this_customer(call: Call) -> list[str]:
+    """Whom a call with their id in its path is about."""
+    return [call.parameters["id"]]
 
 
 def _prediction(desk: Desk, customer_id: str) -> dict[str, Any] | None:

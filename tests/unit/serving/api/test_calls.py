@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
-from data.store import SCOPES, create_key, revoke_key
-from serving.api.application import Door, application
+from data.errors import StorageFailure
+from data.store import SCOPES, create_key, put_consent, revoke_key
+from serving.api.application import Door, application, of_request
 from serving.api.assembly import StoreKeys, StoreReplies, openapi
 from serving.api.calls import CALLS
 from serving.api.catalogue import KINDS
 from serving.api.limits import Crowd, RateLimit
+from serving.audit import asked
 from serving.desk import Desk
 
 from .conftest import NOW, Ask
@@ -49,7 +52,9 @@ def test_the_contract_names_calls() -> None:
 
 def test_every_call_of_the_contract_is_there_with_its_scope() -> None:
     ours = {(route.method, route.path, route.scope or "-") for route in CALLS}
-    assert documented() - {("GET", "/planner", "-")} <= ours
+    pages = {("GET", path, "-") for path in ("/planner", "/docs", "/problems/{kind}")}
+    assert pages <= documented()
+    assert documented() - pages <= ours
 
 
 def test_openapi_is_valid_and_complete() -> None:
@@ -157,6 +162,59 @@ def test_a_revoked_key_opens_nothing(desk_and_client: tuple[Desk, TestClient]) -
     for text in ("Bearer", "Bearer x", "Basic abc", f"Bearer {key}x", "Bearer \u00e9"):
         encoded = {"Authorization": text.encode()}
         assert client.get("/v1/planning", headers=encoded).status_code == 401
+
+
+def test_a_key_opens_until_its_end_and_no_longer(
+    desk_and_client: tuple[Desk, TestClient],
+) -> None:
+    desk, _ = desk_and_client
+    moment = [NOW]
+
+    class Moved:
+        def now(self) -> Any:
+            return moment[0]
+
+    key = create_key(desk.store, "short", ["forecasts"], NOW, NOW + timedelta(hours=1))
+    keys = StoreKeys(desk.store, Moved())  # type: ignore[arg-type]
+    assert keys.verify(key) == ("short", frozenset({"forecasts"}))
+    put_consent(desk.store, "a", "email", True, NOW, "test")  # another write forgets no key
+    assert keys.remembered(key) is not None
+    moment[0] = NOW + timedelta(hours=1)
+    assert keys.remembered(key) is None and keys.verify(key) is None
+    other = create_key(desk.store, "other", ["forecasts"], NOW)
+    assert keys.verify(other) is not None and keys.remembered(other) is not None
+    revoke_key(desk.store, "other", NOW)
+    assert keys.remembered(other) is None and keys.verify(other) is None
+
+
+def test_who_asked_for_whom_is_kept_under_pseudonyms(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    desk = desk_and_client[0]
+    ask("GET", "/v1/customers/a", headers={"X-Request-Id": "r-1"})
+    ask("POST", "/v1/predictions", json={"customer_ids": ["a", "nobody"]})
+    ask("GET", "/v1/planning")
+    assert desk.audit is not None
+    desk.audit.close()
+    view, predicted = asked(desk.workspace.state_dir)
+    assert (view["key"], view["call"]) == ("everything", "/v1/customers/{id}")
+    assert view["request_id"] == "r-1"
+    assert predicted["about"][0] == view["about"][0] and len(predicted["about"]) == 2
+    assert "nobody" not in json.dumps([view, predicted])
+
+
+def test_lines_of_the_log_name_their_request(
+    ask: Ask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageFailure("/secret/place is full")
+
+    monkeypatch.setattr("serving.api.handlers.customers.customer_view", fail)
+    caplog.handler.addFilter(of_request)
+    answer = ask("GET", "/v1/customers/a", headers={"X-Request-Id": "r-2"})
+    assert answer.status_code == 503 and "/secret" not in answer.text
+    (line,) = [record for record in caplog.records if "/secret" in record.getMessage()]
+    assert line.request_id == "r-2"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
