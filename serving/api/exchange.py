@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -114,6 +115,8 @@ def response(answer: Answer) -> Response:
 
 
 def _encode(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
     if hasattr(value, "item"):
         return value.item()
     if hasattr(value, "isoformat"):
