@@ -283,6 +283,45 @@ def test_hostile_bodies_are_the_callers_fault(ask: Ask) -> None:
     assert ask("POST", "/v1/events", content=b"{}", headers=both).status_code == 400
 
 
+IDS = (
+    "'",
+    '"',
+    "..%2F..%2Fetc",
+    "%00",
+    "%E2%80%AEabc",
+    "%ED%A0%80",
+    "%FF",
+    "x" * 5000,
+    "%25",
+    ";--",
+)
+BODIES = (
+    b"null", b"[]", b"7", b'"', b'{"": {}}', b"{" * 2000, b"[" * 100_000, b'{"at": "\\ud800"}',
+    b'{"customer_ids": ["\\ud800", "\\u0000"]}', b'{"reason": "' + b"x" * 2**20 + b'"}',
+    b'{"starts_at": "0001-01-01T00:00:00-23:59", "ends_at": "9999-12-31T23:59:59Z"}',
+    b'{"factor": 1e400, "value": -0.0, "seed": 99999999999999999999999}',
+)  # fmt: skip
+
+
+def test_no_hostile_id_or_body_is_our_fault_at_any_call(ask: Ask) -> None:
+    kind = {"Content-Type": "application/json"}
+    asked = 0
+    for route in CALLS:
+        bodies = BODIES if route.body is not None else (None,)
+        for identity in IDS if "{id}" in route.path else ("",):
+            path = route.path.replace("{id}", identity)
+            for body in bodies if identity in ("", IDS[0]) else bodies[:1]:
+                answer = ask(route.method, path, content=body, headers=kind)
+                assert answer.status_code < 500 or answer.status_code == 503, (path, body)
+                asked += 1
+        for query in ("after=%27", "limit=1e9", "from=%00", "unique_id=%ED%A0%80", "x=1"):
+            if route.method == "GET":
+                answer = ask("GET", f"{filled(route.path)}?{query}")
+                assert answer.status_code < 500 or answer.status_code == 503, (route.path, query)
+                asked += 1
+    assert asked > 200
+
+
 def test_a_client_that_hangs_up_is_no_error(
     desk_and_client: tuple[Desk, TestClient], caplog: pytest.LogCaptureFixture
 ) -> None:
