@@ -161,6 +161,22 @@ def _services(app: typer.Typer) -> None:
             return run(directory, port, report, prefect_port, mlflow_port)
 
     @verb(app)
+    def sandbox(
+        directory: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("sandbox"),
+        port: Port = 3000,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """A small simulated company to try the API on: made once, a key printed, served.
+
+        Example: presage sandbox
+        """
+        from pipelines.sandbox import run
+
+        with progress(as_json) as report:
+            return run(directory, port, report)
+
+    @verb(app)
     def demo(
         directory: Annotated[Path, typer.Argument(help="Where to make the company.")] = Path(
             "demo"
