@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from data.contract import Table
 from data.engines import quoted
-from data.tables import birth_times, columns_of
+from data.tables import attribute_name, birth_times, columns_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,7 +45,8 @@ def finished(
             )
     kinds = {a: _attribute_kind(good, a) for a in attributes}
     parts = []
-    for column in columns_of(contract.name, attributes):
+    own = [attribute_name(contract.name, attribute) for attribute in attributes]
+    for column in columns_of(contract.name, own):
         if column == "recorded_at":
             parts.append(f"coalesce(recorded_at, {birth}) AS recorded_at")
         elif column == "deleted":

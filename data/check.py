@@ -12,83 +12,29 @@ and state no ``recorded_at`` are a doubled export: the later one counts, the oth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from data.births import finished
-from data.clean import (
-    FOUND,
-    Rule,
-    Source,
-    missing_columns,
-    open_source,
-    rules,
-    typed,
-)
+from data.clean import FOUND, Rule, missing_columns, rules, time_shapes, typed
 from data.clock import SYSTEM
 from data.contract import TABLES, Table, table
-from data.engines import duckdb_connection, literal, quoted
+from data.engines import duckdb_connection, quoted
 from data.errors import DataError, did_you_mean
-from data.files import replacing
 from data.folder import Folder
-from data.sign_ups import REMEDY, suspect_sign_ups
+from data.notices import Notice, mixed_offsets, of_rows, unknown_attributes
+from data.quarantine import forget_quarantine, write_quarantine
+from data.references import derived_sign_ups, unknown_references
+from data.source_files import Source, open_source
+from data.tables import attribute_name, attributes_of
+from data.violations import BROKEN_LINE, Report, Violation
 
 if TYPE_CHECKING:
     import duckdb
 
 LISTED = 1000
 """Violations of one rule that a report lists; quarantine has all."""
-
-Severity = Literal["error", "warning"]
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One row, or table, that breaks a rule; ``series``: whose count it is, in ``volumes``."""
-
-    table: str
-    file: str
-    row: int | None
-    column: str | None
-    rule: str
-    value: str | None
-    fix: str
-    severity: Severity = "error"
-    series: str | None = None
-
-    def __str__(self) -> str:
-        where = self.file + (f" row {self.row}" if self.row is not None else "")
-        where += f" (series {self.series!r})" if self.series is not None else ""
-        what = f"{self.column}: " if self.column else ""
-        found = f" (found {self.value!r})" if self.value is not None else ""
-        if self.rule in ("unreadable", "missing column", "unknown column", "stray file"):
-            return self.fix
-        return f"{where}: {what}{self.rule}{found}; {self.fix}"
-
-
-@dataclass(frozen=True)
-class Report:
-    """What ``presage check`` found. ``counts``: rows per (table, column, rule), listed or not."""
-
-    violations: tuple[Violation, ...]
-    counts: Mapping[tuple[str, str, str], int]
-    rows: Mapping[str, int]
-    quarantined: Mapping[str, int]
-
-    @property
-    def errors(self) -> tuple[Violation, ...]:
-        return tuple(v for v in self.violations if v.severity == "error")
-
-    @property
-    def warnings(self) -> tuple[Violation, ...]:
-        return tuple(v for v in self.violations if v.severity == "warning")
-
-    @property
-    def ok(self) -> bool:
-        """Whether no rule is broken; warnings are no breach."""
-        return not self.errors
 
 
 @dataclass(frozen=True)
@@ -118,6 +64,7 @@ def check(workspace: Folder, now: datetime | None = None) -> Report:
     limit = newest_possible(workspace, now)
     con = engine(workspace)
     cleaned: dict[str, Cleaned] = {}
+    good: dict[str, duckdb.DuckDBPyRelation | None] = {}
     violations = [
         Violation("", "tables", None, None, "stray file", None, text, "warning")
         for text in workspace.strangers()
@@ -126,8 +73,9 @@ def check(workspace: Folder, now: datetime | None = None) -> Report:
         orders = cleaned["orders"].relation if "orders" in cleaned else None
         cleaned[name] = clean(con, workspace, name, limit, orders=orders)
         violations += cleaned[name].violations
-        violations += unknown_references(name, cleaned)
-    violations += derived_sign_ups(cleaned, limit)
+        good[name] = cleaned[name].relation
+        violations += unknown_references(name, good)
+    violations += derived_sign_ups(good, limit)
     violations += _set_aside(workspace)
     return Report(
         tuple(violations),
@@ -190,7 +138,7 @@ def clean(
     ``posted`` are the store's events of the table, ``orders`` the cleaned orders, from which
     order_items take their births.
     """
-    contract = table(name)
+    contract, reading = table(name), workspace.settings.import_
     try:
         paths = workspace.sources(name)
     except DataError as error:
@@ -199,28 +147,41 @@ def clean(
     for path in paths:
         label = path.relative_to(workspace.tables_dir).as_posix()
         try:
-            source = open_source(con, path, label)
+            source = open_source(con, path, label, reading, workspace.state_dir)
         except DataError as error:
             problems.append(str(error))
             continue
         missing += missing_columns(contract, list(source.types), label)
         sources.append(source)
-    _forget_quarantine(workspace, name)
+    forget_quarantine(workspace, name)
     if problems or missing:
         return _fatal(name, "unreadable" if problems else "missing column", problems + missing)
     notes = _notes(name, contract, sources, workspace.settings.data.attributes)
+    broken_lines = [
+        Violation(name, one.label, line, None, BROKEN_LINE, text, f"it is no row: {why}")
+        for one in sources
+        for line, text, why in one.broken
+    ]
+    notes += broken_lines[:LISTED]
+    notes += [
+        _told(name, contract, one)
+        for one in unknown_attributes(name, sources, workspace.settings.data.attributes)
+    ]
     every = [*sources, posted] if posted else sources
     if not every:
         return Cleaned(name)
     have = sorted({column for source in every for column in source.types})
     attributes = tuple(
-        a
-        for a in workspace.settings.data.attributes
-        if name == "customers" and a in have and a not in contract.names
+        a for a in attributes_of(name, workspace.settings.data.attributes) if a in have
     )
-    relation, offset = None, 0
+    relation, offset, currency = None, 0, workspace.settings.company.currency
     for source in every:
-        part = source.relation.project(typed(source, contract, attributes, offset))
+        own = reading.of_posted() if source is posted else reading
+        shapes = time_shapes(source, contract)
+        if source is not posted:
+            mixed = [_told(name, contract, one) for one in mixed_offsets(shapes)]
+            notes += [replace(one, file=source.label) for one in mixed]
+        part = source.relation.project(typed(source, contract, attributes, offset, own, shapes))
         relation = part if relation is None else relation.union(part)
         offset += source.rows
     assert relation is not None
@@ -243,18 +204,28 @@ def clean(
         good = good.set_alias("g").join(
             doubled.project("_row").set_alias("d"), "g._row = d._row", how="anti"
         )
-    _quarantine(workspace, relation, name, errors, doubled)
+    write_quarantine(con, workspace, relation, name, errors, doubled, broken_lines)
+    if broken_lines:
+        counts[name, "", BROKEN_LINE] = len(broken_lines)
+    whole = [_told(name, contract, one) for one in of_rows(good, contract, currency)]
+    notes += whole
+    counts |= {(name, v.column or "", v.rule): 1 for v in whole}
     kept = int(good.count("*").fetchall()[0][0]) if errors or doubled is not None else offset
     return Cleaned(
         name,
         finished(con, good, contract, attributes, orders, workspace.settings.company.time_zone),
         tuple(notes),
         counts,
-        offset,
-        offset - kept,
+        offset + len(broken_lines),
+        offset - kept + len(broken_lines),
         attributes,
         next_moment=_next_moment(relation, errors),
     )
+
+
+def _told(name: str, contract: Table, notice: Notice) -> Violation:
+    one = notice
+    return Violation(name, name, None, one.column, one.rule, one.value, one.fix, one.severity)
 
 
 def _next_moment(relation: duckdb.DuckDBPyRelation, broken: Sequence[Rule]) -> datetime | None:
@@ -281,18 +252,23 @@ def _notes(
         for column in source.types:
             if column in contract.names or column in seen or column == "_row":
                 continue
-            if name == "customers" and column in attributes:
+            if column in attributes_of(name, attributes):
                 continue
             seen.add(column)
             hint = did_you_mean(column, contract.names)
-            if name == "customers" and not hint:
-                hint = f' To use it: [data] attributes = ["{column}"].'
+            if not hint:
+                hint = f' To use it: [data] attributes = ["{attribute_name(name, column)}"].'
             text = (
                 f"{source.label}: column {column!r} is not in the contract and is not read.{hint}"
             )
             notes.append(
                 Violation(name, source.label, None, column, "unknown column", None, text, "warning")
             )
+    for source in sources:
+        notes += [
+            Violation(name, source.label, None, None, "how it is read", None, text, "warning")
+            for text in source.notes
+        ]
     if sources and not any(source.rows for source in sources):
         label = sources[0].label
         notes.append(
@@ -355,94 +331,3 @@ def _doubled(
     candidates.project(later).filter("later IS NOT NULL").order("_row").create(name)
     doubled = con.table(name)
     return doubled if doubled.limit(1).fetchall() else None
-
-
-def _quarantine(
-    workspace: Folder,
-    relation: duckdb.DuckDBPyRelation,
-    name: str,
-    errors: Sequence[Rule],
-    doubled: duckdb.DuckDBPyRelation | None,
-) -> None:
-    """Write ``.presage/quarantine/NAME.parquet``: table, file, row, column, rule, value."""
-    parts = [
-        relation.filter(rule.condition).project(_quarantine_row(name, rule.column, rule.name))
-        for rule in errors
-    ]
-    if doubled is not None:
-        key = table(name).key[0]
-        parts.append(doubled.project(_quarantine_row(name, key, "duplicate key")))
-    if not parts:
-        return
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole.union(part)
-    with replacing(_quarantine_file(workspace, name)) as staged:
-        whole.to_parquet(str(staged), compression="zstd")
-
-
-def _quarantine_row(name: str, column: str, rule: str) -> str:
-    return (
-        f'{literal(name)} AS "table", file, "row", {literal(column)} AS "column", '
-        f'{literal(rule)} AS "rule", {quoted(FOUND + column)} AS "value"'
-    )
-
-
-def _quarantine_file(workspace: Folder, name: str) -> Path:
-    return workspace.state_dir / "quarantine" / f"{name}.parquet"
-
-
-def _forget_quarantine(workspace: Folder, name: str) -> None:
-    _quarantine_file(workspace, name).unlink(missing_ok=True)
-
-
-REFERENCES = {
-    "orders": ("customer_id", "customers"),
-    "usage": ("customer_id", "customers"),
-    "tickets": ("customer_id", "customers"),
-    "treatments": ("customer_id", "customers"),
-    "order_items": ("order_id", "orders"),
-    "article_events": ("article_id", "articles"),
-}
-
-
-def unknown_references(name: str, cleaned: Mapping[str, Cleaned]) -> list[Violation]:
-    """A warning for the rows of ``name`` whose customer, order or article is in no table."""
-    if name not in REFERENCES:
-        return []
-    column, to = REFERENCES[name]
-    ours = cleaned[name].relation
-    theirs = cleaned[to].relation if to in cleaned else None
-    if ours is None or theirs is None:
-        return []
-    strangers: Any = (
-        ours.project(quoted(column))
-        .filter(f"{quoted(column)} IS NOT NULL")
-        .set_alias("o")
-        .join(theirs.project(quoted(column)).set_alias("t"), f"o.{column} = t.{column}", how="anti")
-        .aggregate(f"count(*), min({quoted(column)})")
-        .fetchall()
-    )
-    count, example = strangers[0]
-    if not count:
-        return []
-    text = f"{count} rows of {name} name a {column} that {to} does not have"
-    return [Violation(name, name, None, column, "unknown reference", example, text, "warning")]
-
-
-def derived_sign_ups(cleaned: Mapping[str, Cleaned], limit: datetime) -> list[Violation]:
-    """A warning where customers seem to sign up with their first ticket (data/sign_ups.py)."""
-    births = []
-    for name, birth in (("customers", "signed_up_at"), ("tickets", "opened_at")):
-        rows = cleaned[name].relation if name in cleaned else None
-        if rows is None:
-            return []
-        there = rows.filter("customer_id IS NOT NULL AND NOT deleted")
-        births.append(there.aggregate(f"customer_id, min({birth}) AS {birth}", "customer_id"))
-    first = births[0].join(births[1], "customer_id").df()
-    newest = first["opened_at"].max() + timedelta(microseconds=1)
-    found = suspect_sign_ups(first, min(limit, newest.to_pydatetime())) if len(first) else None
-    if found is None:
-        return []
-    rule, who = f"derived sign-ups: {found}", found.customer_id
-    return [Violation("customers", "customers", None, "signed_up_at", rule, who, REMEDY, "warning")]

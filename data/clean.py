@@ -1,4 +1,4 @@
-"""A source file as a typed relation, and the contract's rules as conditions over it.
+"""A source as a typed relation, and the contract's rules as conditions over it.
 
 Everything here is an expression that DuckDB evaluates over whole columns, so ten million rows
 cost seconds. A source becomes a relation with ``file``, ``row`` (the first data row is 1),
@@ -8,22 +8,30 @@ two: the typed value under the column's name, and the text as found under ``foun
 
 from __future__ import annotations
 
-import csv
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from data.contract import Column, DType, Table
 from data.engines import literal, quoted
-from data.errors import DataError, did_you_mean
-from data.tables import FALSE_WORDS, TRUE_WORDS
+from data.errors import did_you_mean
+from data.settings_import import Import
+from data.source_files import Source
+from data.times import ABBREVIATED, AMBIGUOUS, Shapes, shapes_of, time_sql
 from data.values import FIRST_YEAR, LARGEST, LAST_YEAR
-
-if TYPE_CHECKING:
-    import duckdb
+from data.words import (
+    NO_ID,
+    NO_WORD,
+    SHORTENED,
+    WRITTEN,
+    flag_sql,
+    is_id,
+    number_sql,
+    text_sql,
+    word_sql,
+)
 
 FOUND = "found:"
 SQL_TYPES: dict[DType, str] = {
@@ -58,91 +66,6 @@ class Rule:
     severity: Literal["error", "warning"] = "error"
 
 
-@dataclass(frozen=True)
-class Source:
-    """One readable source of a table: its relation, the contract's columns it has, the others."""
-
-    label: str
-    relation: duckdb.DuckDBPyRelation
-    types: dict[str, str]
-    rows: int
-
-
-def open_source(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
-    """The file as a relation of ``row`` and its own columns; DataError if it cannot be read."""
-    if path.suffix == ".csv":
-        return _open_csv(con, path, label)
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_metadata(path).num_rows
-        relation = con.read_parquet(str(path), file_row_number=True)
-        relation = relation.project("*, file_row_number + 1 AS row").project(
-            "* EXCLUDE (file_row_number)"
-        )
-        types = {
-            column: str(kind).strip('"')
-            for column, kind in zip(relation.columns, relation.types, strict=True)
-            if column != "row"
-        }
-    except (pa.ArrowException, _duckdb_error(), OSError) as error:
-        told = str(error).splitlines()[0]
-        raise DataError(f"{label} is no readable Parquet file: {told}") from None
-    return Source(label, relation, types, rows)
-
-
-def _duckdb_error() -> type[Exception]:
-    import duckdb
-
-    return duckdb.Error
-
-
-def _open_csv(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
-    _check_encoding(path, label)
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        header = next(csv.reader(file), [])
-    if not header:
-        raise DataError(f"{label} is empty: it has not even a header line")
-    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if len(header) == 1 and mark in header[0]:
-            raise DataError(
-                f"{label} is separated by {name}; save it with commas, the decimal sign a point"
-            )
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{label} has the column {twice[0]!r} more than once")
-    try:
-        relation = con.read_csv(
-            str(path), header=True, sep=",", quotechar='"', escapechar='"', all_varchar=True
-        )
-        # materialised once: it is scanned several times, and the row numbers must stay
-        name = f"csv_{abs(hash(str(path)))}"
-        relation.project("*, row_number() OVER () AS row").create(name)
-        relation = con.table(name)
-        rows = int(relation.count("*").fetchall()[0][0])
-    except _duckdb_error() as error:
-        told = next((line for line in str(error).splitlines() if line.strip()), "unknown")
-        raise DataError(f"{label} is no readable CSV file: {told}") from None
-    return Source(label, relation, dict.fromkeys(header, "VARCHAR"), rows)
-
-
-def _check_encoding(path: Path, label: str) -> None:
-    with path.open("rb") as file:
-        start = file.read(4)
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise DataError(f"{label} is UTF-16; save it as UTF-8")
-        file.seek(0)
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{label} line {number}: byte 0x{line[error.start]:02x} is not UTF-8 "
-                    "(it looks like Latin-1 or Windows-1252); save the file as UTF-8"
-                ) from None
-
-
 def missing_columns(contract: Table, have: Sequence[str], label: str) -> list[str]:
     """One message for each required column that is not there."""
     return [
@@ -152,8 +75,18 @@ def missing_columns(contract: Table, have: Sequence[str], label: str) -> list[st
     ]
 
 
-def typed(source: Source, contract: Table, attributes: Sequence[str], offset: int) -> str:
-    """The projection that types a source; ``offset`` is the number of rows before it."""
+def typed(
+    source: Source,
+    contract: Table,
+    attributes: Sequence[str],
+    offset: int,
+    reading: Import | None = None,
+    shapes: Mapping[str, Shapes] | None = None,
+) -> str:
+    """The projection that types a source; ``offset`` is the number of rows before it, ``reading``
+    how its values are written, ``shapes`` those of its times, if they were looked at."""
+    reading = reading or Import()
+    shapes = time_shapes(source, contract) if shapes is None else shapes
     parts = [
         f"{literal(source.label)} AS file",
         'CAST("row" AS BIGINT) AS "row"',
@@ -161,10 +94,10 @@ def typed(source: Source, contract: Table, attributes: Sequence[str], offset: in
     ]
     for spec in contract.columns:
         if spec.name in source.types:
+            kind = source.types[spec.name]
             parts += [
-                f"{typed_value(spec.name, spec.dtype, source.types[spec.name])} "
-                f"AS {quoted(spec.name)}",
-                f"{found_text(spec.name, source.types[spec.name])} AS {quoted(FOUND + spec.name)}",
+                f"{typed_value(spec, kind, reading, shapes)} AS {quoted(spec.name)}",
+                f"{text_sql(spec.name, kind)} AS {quoted(FOUND + spec.name)}",
             ]
         else:
             parts += [
@@ -172,62 +105,44 @@ def typed(source: Source, contract: Table, attributes: Sequence[str], offset: in
                 f"CAST(NULL AS VARCHAR) AS {quoted(FOUND + spec.name)}",
             ]
     for attribute in attributes:
-        kind = source.types.get(attribute)
-        value = found_text(attribute, kind) if kind else "CAST(NULL AS VARCHAR)"
+        own = source.types.get(attribute)
+        value = text_sql(attribute, own) if own else "CAST(NULL AS VARCHAR)"
         parts.append(f"{value} AS {quoted(attribute)}")
     return ", ".join(parts)
 
 
-def found_text(name: str, kind: str) -> str:
-    """The value as the text it was found as; empty text and NaN are null."""
-    column = quoted(name)
-    if kind in ("FLOAT", "DOUBLE"):  # 7.0, an integer beside a null, is 7
-        return (
-            f"CASE WHEN isnan({column}) THEN NULL "
-            f"WHEN {column} = floor({column}) AND abs({column}) < 1e15 "
-            f"THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
-        )
-    return f"nullif(CAST({column} AS VARCHAR), '')"
+def time_shapes(source: Source, contract: Table) -> dict[str, Shapes]:
+    """The shapes of the times in a source's columns of text."""
+    names = [c.name for c in contract.columns if c.dtype == "timestamp"]
+    texts = [name for name in names if source.types.get(name) == "VARCHAR"]
+    return shapes_of(source.relation, texts)
 
 
-def typed_value(name: str, dtype: DType, kind: str) -> str:
+def typed_value(column: Column, kind: str, reading: Import, shapes: Mapping[str, Shapes]) -> str:
     """The SQL expression of a column's value in its contract type; null where it cannot be."""
-    column = quoted(name)
+    name, dtype = column.name, column.dtype
     number = kind.startswith(NUMBERS) or kind.startswith("U")
     nothing = f"CAST(NULL AS {SQL_TYPES[dtype]})"
     if kind == "NULL":
         return nothing
     if dtype == "string":
         nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "BLOB"))
-        return nothing if nested else found_text(name, kind)
+        return nothing if nested else word_sql(column, kind, reading)
     if dtype == "timestamp":
-        if kind == "VARCHAR":
-            parsed = f"CAST(try_cast(trim({column}) AS TIMESTAMPTZ) AS TIMESTAMP)"
-            return f"CASE WHEN isfinite({parsed}) THEN {parsed} END"
-        return f"CAST({column} AS TIMESTAMP)" if kind.startswith(("TIMESTAMP", "DATE")) else nothing
+        usual = name in shapes and not shapes[name].odd
+        return time_sql(quoted(name), kind, reading, usual) or nothing
     if dtype in ("float", "integer"):
         if not number and kind != "VARCHAR":
             return nothing
-        value = f"try_cast({column} AS DOUBLE)"
-        finite = f"CASE WHEN isfinite({value}) THEN {value} END"
+        finite = number_sql(name, kind, reading)
         return finite if dtype == "float" else f"try_cast({finite} AS BIGINT)"
     if dtype == "bool":
-        if kind == "BOOLEAN":
-            return column
-        if number:
-            return f"CASE {column} WHEN 1 THEN true WHEN 0 THEN false END"
-        word = f"lower(trim({column}))"
-        yes = ", ".join(literal(w) for w in sorted(TRUE_WORDS))
-        no = ", ".join(literal(w) for w in sorted(FALSE_WORDS))
-        return (
-            f"CASE WHEN {word} IN ({yes}) THEN true WHEN {word} IN ({no}) THEN false END"
-            if kind == "VARCHAR"
-            else nothing
-        )
+        return flag_sql(name, kind, number)
+    listed = quoted(name)
     if kind == "VARCHAR":
-        words = f"list_transform(string_split({column}, ','), lambda x: trim(x))"
-        return f"CASE WHEN {column} <> '' THEN list_filter({words}, lambda x: x <> '') END"
-    return f"CAST({column} AS VARCHAR[])" if kind.endswith("[]") else nothing
+        words = f"list_transform(string_split({listed}, ','), lambda x: trim(x))"
+        return f"CASE WHEN {listed} <> '' THEN list_filter({words}, lambda x: x <> '') END"
+    return f"CAST({listed} AS VARCHAR[])" if kind.endswith("[]") else nothing
 
 
 def rules(contract: Table, have: Sequence[str], limit: datetime) -> list[Rule]:
@@ -266,25 +181,67 @@ def rules(contract: Table, have: Sequence[str], limit: datetime) -> list[Rule]:
     return found
 
 
+def _reads_as_missing(spec: Column, column: str, text: str) -> str | None:
+    """Where a text stands for no value (NULL, nan, None, blanks); None: not in this column."""
+    if spec.dtype != "string" or spec.name in WRITTEN or spec.name == "unique_id":
+        return None
+    if is_id(spec):
+        words = ", ".join(map(literal, ("", *NO_ID)))
+        return f"({column} IS NULL AND lower(trim({text}, ' \t\r\n')) IN ({words}))"
+    return f"({column} IS NULL AND {text} IN ({', '.join(map(literal, NO_WORD))}))"
+
+
 def _column_rules(contract: Table, spec: Column) -> list[Rule]:
     column, text = quoted(spec.name), quoted(FOUND + spec.name)
     found = []
     nothing = f"{column} IS NULL AND ({text} IS NULL"
     if spec.dtype in ("float", "integer"):
         nothing += f" OR lower({text}) = 'nan'"
+    if spec.dtype in ("timestamp", "bool"):
+        nothing += f" OR trim({text}) = ''"
+    missing = _reads_as_missing(spec, column, text)
+    if missing is not None:
+        nothing += f" OR {missing}"
     if spec.required:
         what = "is part of the key" if spec.name in contract.key else "is required"
         found.append(
             Rule(spec.name, "null", f"{nothing})", f"{spec.name} {what}: fill it in the export")
         )
-    found.append(
-        Rule(
-            spec.name,
-            "type",
-            f"{column} IS NULL AND NOT ({nothing}))",
-            f"{spec.name} must be {WANTED[spec.dtype]}",
+    unread = f"{column} IS NULL AND NOT ({nothing}))"
+    if spec.dtype == "timestamp":
+        written = f"trim({text}, ' \t\r\n')"
+        shapes = (
+            (
+                "ambiguous date",
+                f"regexp_full_match({written}, {literal(AMBIGUOUS)})",
+                'say how dates are written: [import] dates = "day_first" or "month_first", or '
+                "time_formats",
+            ),
+            (
+                "ambiguous zone",
+                f"regexp_full_match({written}, {literal(ABBREVIATED)})",
+                "several countries use it: [import] zones says what it means here",
+            ),
         )
-    )
+        for name, shape, fix in shapes:
+            found.append(Rule(spec.name, name, f"{unread} AND {shape}", fix))
+            unread += f" AND NOT {shape}"
+    fix = f"{spec.name} must be {WANTED[spec.dtype]}"
+    if spec.dtype in ("float", "integer"):
+        fix += "; [import] numbers says how amounts with separators or currency signs are written"
+    found.append(Rule(spec.name, "type", unread, fix))
+    if missing is not None and not spec.required:
+        found.append(Rule(spec.name, "no value", missing, "it is read as missing", "warning"))
+    if is_id(spec):
+        found += [
+            Rule(
+                spec.name,
+                "shortened",
+                f"regexp_full_match({column}, {literal(SHORTENED)})",
+                "a spreadsheet or a column of floats has cut this number, and others may read the "
+                "same: export ids as text",
+            )
+        ]
     if spec.dtype == "timestamp":
         years = f"after {FIRST_YEAR} and before {LAST_YEAR}"
         inside = f"{column} BETWEEN '{FIRST_YEAR + 1}-01-01' AND '{LAST_YEAR - 1}-12-31 23:59:59'"

@@ -143,6 +143,17 @@ CUSTOMERS = _table(
     _later("closed_at"),
 )
 
+IDENTITIES = _table(
+    "identities",
+    ("id", "valid_from"),
+    "valid_from",
+    _id("id", required=True, note="an earlier or other id of the customer"),
+    Column("valid_from", "timestamp", required=True, note="the row's birth: known from then on"),
+    _id("customer_id", required=True, note="whose id it is"),
+    _text("source"),
+    note="merges: rows of id are the customer's, from valid_from on",
+)
+
 ORDERS = _table(
     "orders",
     ("order_id",),
@@ -296,6 +307,18 @@ VOLUMES = _table(
     note="born when the next step begins, in local time; for those without a ticket log",
 )
 
+FORECASTS = _table(
+    "forecasts",
+    ("unique_id", "ds", "issued_at"),
+    "issued_at",
+    _id("unique_id", required=True),
+    Column("ds", "timestamp", required=True, note="the interval's start"),
+    _birth("issued_at"),
+    Column("y", "float", required=True, minimum=0, note="the count that was foretold"),
+    _text("source", note="who foretold it"),
+    note="a planner's own forecasts, compared with ours in `backtest volume`",
+)
+
 AGENTS = _table(
     "agents",
     ("agent_id",),
@@ -328,6 +351,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
     {
         table.name: table
         for table in (
+            IDENTITIES,
             CUSTOMERS,
             ORDERS,
             ORDER_ITEMS,
@@ -339,6 +363,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             ARTICLE_EVENTS,
             CALENDAR,
             VOLUMES,
+            FORECASTS,
             AGENTS,
             TREATMENTS,
         )

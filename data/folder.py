@@ -17,6 +17,7 @@ from typing import Self
 from data.contract import TABLES, table
 from data.errors import DataError, UsageError, did_you_mean
 from data.settings import FILE, Settings, load_settings
+from data.source_files import KINDS, kind_of, natural, stem_of
 
 STATE = ".presage"
 
@@ -54,19 +55,22 @@ class Folder:
         return self.path / STATE
 
     def sources(self, name: str) -> list[Path]:
-        """The files of a table, parts in order of their names; empty if the table is absent.
+        """The files of a table, parts in natural order (page_2 before page_10); none: it is absent.
 
         DataError if the table is there in more than one form: nobody could say which holds.
         """
         table(name)
-        single = [
-            file
-            for file in (self.tables_dir / f"{name}.parquet", self.tables_dir / f"{name}.csv")
-            if file.is_file()
-        ]
-        folder = self.tables_dir / name
-        parts = sorted(p for p in folder.glob("*.parquet") if not p.name.startswith("."))
-        forms = [file.name for file in single] + ([f"{name}/"] if parts else [])
+        if not self.tables_dir.is_dir():
+            return []
+        single, parts, forms = [], [], []
+        for path in sorted(self.tables_dir.iterdir()):
+            if path.is_file() and kind_of(path) and stem_of(path) == name:
+                single.append(path)
+                forms.append(path.name)
+            elif path.is_dir() and path.name.lower() == name:
+                inside = [p for p in _files_below(path) if kind_of(p)]
+                parts += sorted(inside, key=lambda p: natural(p.relative_to(self.tables_dir)))
+                forms += [f"{path.name}/"] if inside else []
         if len(forms) > 1:
             raise DataError(
                 f"tables/ holds {name} more than once: {' and '.join(forms)}. "
@@ -75,12 +79,39 @@ class Folder:
         return single or parts
 
     def strangers(self) -> list[str]:
-        """What tables/ holds beside tables of the contract, each with the nearest name."""
+        """What tables/ holds and nobody reads, each with the nearest name or the kinds we read."""
         if not self.tables_dir.is_dir():
             return []
         found = []
         for path in sorted(self.tables_dir.iterdir()):
-            known = path.stem in TABLES and (path.is_dir() or path.suffix in (".csv", ".parquet"))
-            if not known and not path.name.startswith("."):
-                found.append(f"tables/{path.name} is no table.{did_you_mean(path.stem, TABLES)}")
+            if path.name.startswith("."):
+                continue
+            own = path.is_dir() and path.name.lower() in TABLES
+            if own:
+                inside = _files_below(path)
+                found += [self._unread(p) for p in inside if not kind_of(p)]
+                if not inside:
+                    found.append(f"tables/{path.name}/ is empty: there is no part in it")
+            elif stem_of(path) in TABLES and path.is_file():
+                found += [] if kind_of(path) else [self._unread(path)]
+            else:
+                near = did_you_mean(stem_of(path), TABLES)
+                found.append(f"tables/{path.name} is no table.{near}")
         return found
+
+    def _unread(self, path: Path) -> str:
+        return (
+            f"tables/{path.relative_to(self.tables_dir)} is not read: it is none of "
+            f"{', '.join(KINDS)} (csv, tsv and json also packed as .gz or .zst)"
+        )
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """The files of a folder of parts, those in year=2024/ folders too; hidden ones left out."""
+    hidden = ("_", ".")
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith(hidden) for part in path.relative_to(folder).parts)
+    ]

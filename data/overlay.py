@@ -20,7 +20,7 @@ import pandas as pd
 
 from data.contract import TABLES, table
 from data.errors import DataError
-from data.tables import ROW, Tables, normalise
+from data.tables import ROW, Tables, attributes_of, normalise
 
 
 class WithEvents:
@@ -40,10 +40,9 @@ class WithEvents:
         for name in self._events:
             if not table(name).key:  # keyed rows are versions: the same one again changes nothing
                 self._events[name] = _not_in(self._events[name], base.frame(name))
-        if "customers" in self._events and base.attributes:
-            self._events["customers"] = _as_the_base(
-                self._events["customers"], base.frame("customers"), base.attributes
-            )
+        for name, posted in self._events.items():
+            if own := attributes_of(name, base.attributes):
+                self._events[name] = _as_the_base(name, posted, base.frame(name, own), own)
         told = "".join(sorted(self._events)) + str(sum(map(len, self._events.values())))
         self.fingerprint = hashlib.sha256((base.fingerprint + told).encode()).hexdigest()
 
@@ -84,7 +83,7 @@ def _not_in(posted: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_the_base(
-    posted: pd.DataFrame, there: pd.DataFrame, attributes: Sequence[str]
+    table_name: str, posted: pd.DataFrame, there: pd.DataFrame, attributes: Sequence[str]
 ) -> pd.DataFrame:
     """Attributes, posted as text, in the types that the base has them in."""
     posted = posted.copy()
@@ -99,6 +98,6 @@ def _as_the_base(
                 posted[name] = pd.to_numeric(posted[name]).astype(dtype)
             except ValueError:
                 raise DataError(
-                    f"customers: a posted {name} is no number, as all others are; post it again"
+                    f"{table_name}: a posted {name} is no number, as all others are; post it again"
                 ) from None
     return posted

@@ -26,6 +26,7 @@ from data.engines import duckdb_connection, quoted
 from data.errors import did_you_mean
 from data.settings import Engine
 from data.store import text_frame
+from data.tables import attributes_of
 from data.values import any_text, as_text
 
 Row = Mapping[str, Any]
@@ -54,7 +55,7 @@ def faults(
 ) -> list[Fault]:
     """Everything wrong with posted ``rows`` (lists of objects by table), at most ``MOST``.
 
-    ``now``: nothing is born after it (naive UTC). ``attributes``: further columns of customers;
+    ``now``: nothing is born after it (naive UTC). ``attributes``: further columns;
     those in ``numeric`` hold numbers. ``complete`` gives rows with what earlier versions said.
     """
     found: list[Fault] = []
@@ -65,7 +66,7 @@ def faults(
         elif not isinstance(posted, list):
             found.append(Fault(name, None, None, f"{name} must be a list of rows"))
         else:
-            extra = attributes if name == "customers" else ()
+            extra = attributes_of(name, attributes)
             own = list(_of_types(table(name), posted, extra, numeric))
             if not own:
                 whole = complete(name, posted)

@@ -28,6 +28,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from data.errors import SettingsError, did_you_mean
 from data.setting_checks import minute_of_day
+from data.settings_import import Import
 from data.settings_kpis import KpiTarget
 from data.settings_outreach import Outreach
 from data.settings_text import commented_toml, place_of
@@ -59,6 +60,7 @@ __all__ = [
     "Data",
     "Delivery",
     "Engine",
+    "Import",
     "Outreach",
     "Risk",
     "ServiceLevel",
@@ -108,7 +110,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         raise SettingsError(f"{path.name}: {error}") from None
     sources: dict[str, str] = {}
     made: dict[str, Any] = {}
-    sections = {f.name: f for f in fields(Settings) if f.name != "sources"}
+    sections = {f.name.rstrip("_"): f for f in fields(Settings) if f.name != "sources"}
     for name in document:
         if name not in sections:
             _refuse_secret(path, text, (name,))
@@ -116,8 +118,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
                 f"{place_of(path, text, (name,))}: there is no section [{name}]."
                 f"{did_you_mean(name, sections)}"
             )
-    hints = get_type_hints(Settings)
-    for name in sections:
+    hints = {name.rstrip("_"): hint for name, hint in get_type_hints(Settings).items()}
+    for name, field_of in sections.items():
         found = document.get(name, {})
         if not isinstance(found, dict):
             if isinstance(found, list) and all(isinstance(each, dict) for each in found):
@@ -135,7 +137,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         elif name == "kpi_targets":
             made[name] = _kpi_targets(found, path, text, sources)
         else:
-            made[name] = _section(
+            made[field_of.name] = _section(
                 hints[name](), found, (name,), path, text, sources, environ=_environ(environ)
             )
     _refuse_unknown_variables(_environ(environ), hints)
@@ -293,6 +295,10 @@ def read_value(value: object, hint: Any) -> Any:
         inner = get_args(hint)[0]
         items = value if isinstance(value, list) else [value]
         return tuple(read_value(item, inner) for item in items)
+    if get_origin(hint) is Mapping:
+        if not isinstance(value, dict):
+            raise SettingsError(f'is {value!r}, but must be pairs such as {{Web = "email"}}')
+        return MappingProxyType({k: read_value(v, get_args(hint)[1]) for k, v in value.items()})
     if hint is datetime:
         return _moment(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
@@ -380,8 +386,8 @@ def _leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, object]]:
     if is_dataclass(value):
         for f in fields(value):
             if f.name != "sources":
-                yield from _leaves(getattr(value, f.name), (*names, f.name))
-    elif isinstance(value, Mapping):
+                yield from _leaves(getattr(value, f.name), (*names, f.name.rstrip("_")))
+    elif isinstance(value, Mapping) and (value or len(names) != 2):
         for key, inner in value.items():
             yield from _leaves(inner, (*names, key))
     else:

@@ -50,11 +50,14 @@ class Kpis:
         7.0, "a contact on the topic so soon after the solution: it was not solved at first contact"
     )
     weeks: int = setting(13, "weeks shown")
+    issue_hours: float = setting(24.0, "the newest hours in which emerging issues are looked for")
 
     def __post_init__(self) -> None:
         not_negative(self.automatic_within_seconds, "automatic_within_seconds")
         above_zero(self.repeat_within_days, "repeat_within_days")
         above_zero(self.weeks, "weeks")
+        if not 1 <= self.issue_hours <= 24:
+            raise SettingsError(f"issue_hours is {self.issue_hours:g}, but must be from 1 to 24")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,7 +72,7 @@ def commented_toml() -> str:
             lines += [f"# {(KpiTarget.__doc__ or '').splitlines()[0]}", "# [kpi_targets.satisfied]"]
             lines += ['#   kpi = "csat"', "#   at_least = 4.2", "#   valid_from = 2026-01-01", ""]
         elif is_dataclass(hints[f.name]):
-            lines += _toml_section(f.name, hints[f.name]())
+            lines += _toml_section(f.name.rstrip("_"), hints[f.name]())
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -87,6 +88,8 @@ def _toml_section(name: str, section: Any) -> list[str]:
 def _toml_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k} = {_toml_value(v)}" for k, v in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     if isinstance(value, datetime):

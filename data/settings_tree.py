@@ -29,6 +29,7 @@ from data.setting_checks import above_zero as _above_zero
 from data.setting_checks import minute_of_day, setting
 from data.setting_checks import not_negative as _not_negative
 from data.setting_checks import share as _share
+from data.settings_import import Import
 from data.settings_kpis import Kpis, KpiTarget
 from data.settings_outreach import Outreach
 
@@ -42,7 +43,7 @@ class Company:
     """Where and in what the company lives."""
 
     country: tuple[str, ...] = setting(
-        (), "ISO 3166 country or list of countries whose public holidays count, e.g. 'US'"
+        (), "ISO 3166 codes whose public holidays count, e.g. 'US', or of a part: 'GB-SCT'"
     )
     time_zone: str = setting("UTC", "IANA name; days, weeks and seasons follow it")
     currency: str = setting("USD", "ISO 4217; amounts without a currency are in it")
@@ -57,18 +58,34 @@ class Company:
                 for code, text in Locale("en").territories.items()
                 if re.fullmatch("[A-Z]{2}", code) and code not in NOT_COUNTRIES
             }
-            for code in self.country:
-                if code not in known:
+            for whole in self.country:
+                code, dash, part = whole.partition("-")
+                if dash and code in known:
+                    check_subdivision(code, part)
+                elif code not in known or dash:
                     by_name = {text.lower(): c for c, text in known.items()}
                     near = by_name.get(code.lower()) or code.upper() * (code.upper() in known)
                     hint = f' Did you mean "{near}"?' if near else ""
                     raise SettingsError(
-                        f"country {code!r} is no ISO 3166 code of two capital letters.{hint}"
+                        f"country {whole!r} is no ISO 3166 code of two capital letters.{hint}"
                     )
         if not re.fullmatch("[A-Z]{3}", self.currency):
             raise SettingsError(
                 f"currency {self.currency!r} is no ISO 4217 code of three capital letters"
             )
+
+
+def check_subdivision(code: str, part: str) -> None:
+    """SettingsError if the holiday calendar knows no such part of the country."""
+    import holidays
+
+    parts = holidays.list_supported_countries().get(code, [])
+    if part not in parts:
+        listed = ", ".join(f"{code}-{one}" for one in parts[:8]) or f"none of {code}"
+        raise SettingsError(
+            f"country '{code}-{part}': holidays are known of {listed}"
+            f"{', ...' if parts[8:] else ''}.{did_you_mean(part, parts)}"
+        )
 
 
 def check_time_zone(name: str) -> None:
@@ -93,7 +110,9 @@ class Data:
         },
     )
     attributes: tuple[str, ...] = setting(
-        (), "columns of customers, beyond the contract's, that may become features"
+        (),
+        "columns beyond the contract's that may become features and splits: 'tier' of "
+        "customers, 'tickets.plan' of tickets",
     )
 
 
@@ -282,11 +301,18 @@ class Volume:
         "chat",
         "channel that bots hand over to: hand-overs without a ticket count there; empty: nowhere",
     )
+    grain: Literal["contact", "issue"] = setting(
+        "contact", "what is counted: every contact, or an issue's first"
+    )
+    issue_hours: float = setting(
+        72.0, "contacts of one customer on one topic are one issue until a pause of so many hours"
+    )
     drivers: bool = setting(True, "let orders overdue, errors and open tickets move the forecast")
     seed: int = setting(0, "of everything random in forecasting")
 
     def __post_init__(self) -> None:
         _above_zero(self.horizon_days, "horizon_days")
+        _above_zero(self.issue_hours, "issue_hours")
         _not_negative(self.history_days, "history_days")
         for level in self.levels:
             if not 0 < level < 100:
@@ -353,6 +379,7 @@ class Settings:
 
     company: Company = field(default_factory=Company)
     data: Data = field(default_factory=Data)
+    import_: Import = field(default_factory=Import)
     complaint: Complaint = field(default_factory=Complaint)
     service_levels: Mapping[str, ServiceLevel] = field(
         default_factory=lambda: DEFAULT_SERVICE_LEVELS

@@ -36,20 +36,21 @@ import numpy as np
 import pandas as pd
 
 from data.check import Cleaned, clean, engine, newest_possible
-from data.clean import Source
 from data.contract import TABLES, table
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
+from data.identities import closed, with_identities
 from data.known import known, seen_from_birth, versioned
-from data.tables import MemoryTables, Tables, columns_of, empty, normalise
+from data.source_files import Source
+from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty, normalise
 
 if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
 
-FORMAT = 3
+FORMAT = 4
 KNOWN = "known.parquet"
 KEPT = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
@@ -158,15 +159,14 @@ class Snapshot:
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         import pyarrow.parquet as pq
 
-        attributes = self.attributes if name == "customers" else ()
-        known = columns_of(name, attributes)
+        known = columns_of(name, self.attributes)
         for column in columns or ():
             if column not in known:
                 raise DataError(f"{name} has no column {column!r}.{did_you_mean(column, known)}")
         wanted = list(known if columns is None else columns)
         file = self.file(name)
         if file is None:
-            return empty(name, attributes)[wanted]
+            return empty(name, self.attributes)[wanted]
         arrow = pq.read_table(file, columns=wanted, partitioning=None)
         return frame_of(arrow, name)[wanted]
 
@@ -301,8 +301,15 @@ def _fill(
             )
         file = staged / f"{name}.parquet"
         tell(f"{name}: {one.rows:,} rows")
-        one.relation.to_parquet(str(file), compression="zstd")
-        entries[name] = _entry(con, name, file, expected=one.rows - one.quarantined)
+        relation, expected = one.relation, one.rows - one.quarantined
+        if name == "identities":
+            merges = closed(relation.project("id, customer_id, recorded_at AS since"))
+            merges.create("merges")
+        elif "identities" in entries:
+            relation = with_identities(relation, con.table("merges"), name)
+            expected = int(relation.count("*").fetchall()[0][0])
+        relation.to_parquet(str(file), compression="zstd")
+        entries[name] = _entry(con, name, file, expected=expected)
         told += [(name, m, str(d)) for m, d in known(con.read_parquet(str(file)), name)]
         if one.quarantined:
             tell(f"{name}: {one.quarantined:,} rows break the contract, see `presage check`")
@@ -311,7 +318,11 @@ def _fill(
         "format": FORMAT,
         "known": sha256_of(staged / KNOWN),
         "fingerprint": identity,
-        "attributes": list(cleaned["customers"].attributes),
+        "attributes": [
+            attribute_name(name, column)
+            for name, one in cleaned.items()
+            for column in one.attributes
+        ],
         "tables": entries,
         "quarantined": {n: one.quarantined for n, one in cleaned.items() if one.quarantined},
         "newest_posted": _newest_posted(posted),
@@ -364,6 +375,7 @@ def _identity(workspace: Folder, posted: Mapping[str, pd.DataFrame], book: HashB
     """32 hexadecimal digits over the sources' content, the events, and what shapes the result."""
     digest = hashlib.sha256()
     digest.update(f"{FORMAT}|{TABLES!r}|{workspace.settings.data.attributes}".encode())
+    digest.update(f"|{workspace.settings.import_}".encode())
     for name in TABLES:
         for path in workspace.sources(name):
             where = path.relative_to(workspace.tables_dir).as_posix()

@@ -23,21 +23,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from data.contract import TABLES, DType, Table, table
+from data.contract import TABLES, Column, Table, table
 from data.errors import DataError, did_you_mean
+from data.times import read_times
+from data.words import FALSE_WORDS, TRUE_WORDS, WRITTEN, ids, is_id, numbers, words
 
 ROW = "_row"
 """The row's position in the union of all sources: of equal versions the greatest wins."""
-
-TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1"})
-FALSE_WORDS = frozenset({"false", "f", "no", "n", "0"})
 
 
 @runtime_checkable
@@ -50,7 +48,8 @@ class Tables(Protocol):
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The extra columns of customers that ``[data] attributes`` names and that are there."""
+        """The extra columns that ``[data] attributes`` names and that are there: ``tier`` of
+        customers, ``tickets.plan`` of tickets."""
 
     @property
     def fingerprint(self) -> str:
@@ -85,8 +84,12 @@ class MemoryTables:
             self._frames["order_items"] = _born_with_order(
                 self._frames["order_items"], self._frames["orders"]
             )
-        found = self._frames["customers"].columns if "customers" in self._frames else ()
-        self._attributes = tuple(name for name in attributes if name in found)
+        self._attributes = tuple(
+            attribute_name(name, column)
+            for name, found in self._frames.items()
+            for column in attributes_of(name, attributes)
+            if column in found.columns
+        )
         self._fingerprint: str | None = None
 
     @property
@@ -112,8 +115,7 @@ class MemoryTables:
         return table(name).name in self._frames
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        attributes = self._attributes if name == "customers" else ()
-        found = self._frames[name] if self.has(name) else empty(name, attributes)
+        found = self._frames[name] if self.has(name) else empty(name, self._attributes)
         return select(name, found, columns)
 
     def file(self, name: str) -> Path | None:
@@ -124,10 +126,31 @@ class MemoryTables:
 
 
 def columns_of(name: str, attributes: Iterable[str] = ()) -> tuple[str, ...]:
-    """The columns of a normalised frame, in order; attributes belong to customers only."""
-    own = table(name).names
-    extra = tuple(a for a in attributes if a not in own) if name == "customers" else ()
-    return (*own, *extra, ROW)
+    """The columns of a normalised frame, in order, the attributes of that table among them."""
+    return (*table(name).names, *attributes_of(name, attributes), ROW)
+
+
+def attributes_of(name: str, attributes: Iterable[str]) -> tuple[str, ...]:
+    """The columns of a table that attributes name: ``tickets.plan`` of tickets, ``tier`` of
+    customers.
+
+    >>> attributes_of("tickets", ("tier", "tickets.plan", "customers.tier"))
+    ('plan',)
+    >>> attributes_of("customers", ("tier", "tickets.plan", "customers.tier"))
+    ('tier',)
+    """
+    found: dict[str, None] = {}
+    for attribute in attributes:
+        place, _, column = attribute.partition(".")
+        owner, column = (place, column) if place in TABLES and column else ("customers", attribute)
+        if owner == name and column not in table(name).names:
+            found[column] = None
+    return tuple(found)
+
+
+def attribute_name(name: str, column: str) -> str:
+    """An attribute's name, as ``attributes_of`` reads it."""
+    return column if name == "customers" else f"{name}.{column}"
 
 
 def select(name: str, frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
@@ -146,9 +169,8 @@ def empty(name: str, attributes: Sequence[str] = ()) -> pd.DataFrame:
     """A normalised frame without rows."""
     contract = table(name)
     frame = pd.DataFrame({column: pd.Series([], dtype="str") for column in contract.names})
-    if name == "customers":
-        for attribute in attributes:
-            frame[attribute] = pd.Series([], dtype="str")
+    for attribute in attributes_of(name, attributes):
+        frame[attribute] = pd.Series([], dtype="str")
     return normalise(name, frame, attributes)
 
 
@@ -173,14 +195,12 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
     index = pd.RangeIndex(len(frame))
     for spec in contract.columns:
         if spec.name in frame.columns:
-            out[spec.name] = _typed(frame[spec.name], spec.dtype, name)
+            out[spec.name] = _typed(frame[spec.name], spec, name)
         else:
-            nothing = _absent(spec.dtype).array.take(np.zeros(len(frame), dtype=np.int64))
-            out[spec.name] = pd.Series(nothing)
-    if name == "customers":
-        for attribute in attributes:
-            if attribute in frame.columns and attribute not in out:
-                out[attribute] = attribute_values(frame[attribute])
+            out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec, name)
+    for attribute in attributes_of(name, attributes):
+        if attribute in frame.columns:
+            out[attribute] = attribute_values(frame[attribute])
     if ROW in frame.columns:
         out[ROW] = frame[ROW].to_numpy(dtype="int64")
     else:
@@ -245,43 +265,21 @@ def _born_with_order(items: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     return items
 
 
-@lru_cache(maxsize=16)
-def _absent(dtype: DType) -> pd.Series:
-    """One value of a column that a frame does not have."""
-    return pd.Series(_typed(pd.Series([None], dtype=object), dtype, ""))
-
-
-def _typed(values: pd.Series, dtype: DType, name: str) -> Any:
-    values = values.reset_index(drop=True)
+def _typed(values: pd.Series, spec: Column, name: str) -> Any:
+    values, dtype = values.reset_index(drop=True), spec.dtype
     if dtype == "string":
-        return _text(values)
+        if is_id(spec):
+            return ids(values)
+        as_written = spec.name in WRITTEN or spec.name == "unique_id"
+        return words(values, ()) if as_written else words(values)
     if dtype == "timestamp":
         return _times(values, name)
     if dtype == "bool":
         return _flags(values, name)
     if dtype == "strings":
         return pd.Series([_words(value) for value in values], dtype=object)
-    numbers = _numbers(values, name)
-    return numbers if dtype == "float" else numbers.astype("Int64")
-
-
-def _text(values: pd.Series) -> pd.Series:
-    if pd.api.types.is_float_dtype(values.dtype):  # ids that pandas made floats for a null
-        values = values.astype(object).map(_whole, na_action="ignore")
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(object)
-    text = values.astype("str") if values.dtype != object else _objects_as_text(values)
-    return text.mask(text == "")
-
-
-def _objects_as_text(values: pd.Series) -> pd.Series:
-    known = values.notna()
-    return values.where(known, None).map(_whole, na_action="ignore").astype("str")
-
-
-def _whole(value: object) -> str:
-    """An id as text: 7.0, an integer beside a null, is "7"."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    found = _numbers(values, name)
+    return found if dtype == "float" else found.astype("Int64")
 
 
 def _times(values: pd.Series, name: str) -> pd.Series:
@@ -291,13 +289,12 @@ def _times(values: pd.Series, name: str) -> pd.Series:
     elif not pd.api.types.is_datetime64_dtype(dtype):
         if pd.api.types.is_numeric_dtype(dtype) and values.notna().any():
             raise _wrong(values, values.notna(), name, "a time")
-        blank = values.isna() | (values.astype("str") == "")
-        parsed = pd.to_datetime(
-            values.where(~blank, None).astype(object), utc=True, errors="coerce", format="ISO8601"
-        )
-        if (parsed.isna() & ~blank).any():
-            raise _wrong(values, parsed.isna() & ~blank, name, "a time")
-        values = parsed.dt.tz_localize(None)
+        parsed = read_times(values)
+        unread = parsed.isna() & values.notna()
+        unread &= values.where(values.notna(), "").astype("str").str.strip() != ""
+        if unread.any():
+            raise _wrong(values, unread, name, "a time")
+        values = parsed
     if values.dtype != "datetime64[us]":
         floored = values.dt.floor("us") if values.dtype == "datetime64[ns]" else values
         values = floored.astype("datetime64[us]")
@@ -305,13 +302,13 @@ def _times(values: pd.Series, name: str) -> pd.Series:
 
 
 def _numbers(values: pd.Series, name: str) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.astype("float64")
-    blank = values.isna() | (values.astype("str") == "")
-    parsed = pd.to_numeric(values.where(~blank, None).astype(object), errors="coerce")
-    if (parsed.isna() & ~blank).any():
-        raise _wrong(values, parsed.isna() & ~blank, name, "a number")
-    return parsed.astype("float64")
+    parsed = numbers(values)
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        text = values.where(values.notna(), "").astype("str").str.strip().str.lower()
+        unread = parsed.isna() & ~text.isin(["", "nan"])
+        if unread.any():
+            raise _wrong(values, unread, name, "a number")
+    return parsed
 
 
 def _flags(values: pd.Series, name: str) -> pd.Series:
@@ -355,7 +352,7 @@ def attribute_values(values: pd.Series) -> pd.Series:
         return values.astype("float64")
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return _times(values, "customers")
-    return _text(values)
+    return words(values, ())
 
 
 def _hashable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,7 @@ import pandas as pd
 from data.arrays import Ints
 from data.contract import Table, table
 from data.errors import DataError, did_you_mean
-from data.tables import ROW, Tables, birth_times
+from data.tables import ROW, Tables, attributes_of, birth_times
 
 NEVER = np.int64(2**62)
 """A moment (microseconds since 1970) that no T reaches; half of the range, so sums cannot wrap."""
@@ -151,8 +151,7 @@ def as_of_view(
     contract = table(name)
     moment = microseconds(as_of)
     every = [c for c in contract.names if c != "deleted"]
-    if name == "customers":
-        every += [a for a in tables.attributes if a not in every]
+    every += attributes_of(name, tables.attributes)
     wanted = list(every if columns is None else columns)
     for column in wanted:
         if column not in every:

@@ -107,7 +107,7 @@ class Column:
                 raise DefinitionError(f"customers.{self.name} is never a feature")
             if not self.kind:
                 object.__setattr__(self, "kind", KINDS[contract.column(self.name).dtype])
-        elif not (self.table == "customers" and self.kind):
+        elif not self.kind:
             raise DefinitionError(
                 f"{self.table} has no column {self.name!r}."
                 + (

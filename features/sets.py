@@ -162,11 +162,10 @@ def open_set(place: Path) -> FeatureSet:
 def _check(view: FeatureView, snapshot: Snapshot) -> None:
     """Refuses a view of columns that are not in the files, such as those that a model of texts
     adds in memory."""
-    attributes = {"customers": snapshot.attributes}
     for feature in view.features:
         for term in feature.node.terms():
             for column in term.columns:
-                known = columns_of(column.table, attributes.get(column.table, ()))
+                known = columns_of(column.table, snapshot.attributes)
                 if column.name not in known:
                     raise DataError(
                         f"{column.table} has no column {column.name!r} on disk, which "

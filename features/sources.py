@@ -252,9 +252,9 @@ def _kind(values: pd.Series) -> str:
     return "number" if pd.api.types.is_numeric_dtype(values.dtype) else "text"
 
 
-def attribute(tables: Tables, name: str) -> Column:
+def attribute(tables: Tables, name: str, of: str = "customers") -> Column:
     """The column of an attribute that ``[data] attributes`` names, of the kind that it is."""
-    return Column("customers", name, _kind(tables.frame("customers", [name])[name]))
+    return Column(of, name, _kind(tables.frame(of, [name])[name]))
 
 
 def _value(values: pd.Series, known: Ints | None) -> Value:

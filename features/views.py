@@ -26,7 +26,7 @@ from typing import Protocol
 import pandas as pd
 
 from data.contract import TABLES
-from data.tables import Tables
+from data.tables import Tables, attributes_of
 from features.ahead import ahead_features
 from features.articles import ARTICLE_FEATURES
 from features.asof import microseconds, times_of
@@ -35,7 +35,7 @@ from features.complaint import ComplaintRule, complaint_predicate
 from features.context import context_features
 from features.expression import DERIVED
 from features.goods import goods_topics
-from features.language import customer, since_first
+from features.language import customer, last, mean, since_first
 from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
 from features.predicate import Predicate
@@ -44,8 +44,10 @@ from features.sources import (
     CUSTOMERS,
     ITEMS,
     ORDERS,
+    TICKETS,
     TICKETS_AFTER_ORDERS,
     TICKETS_OF_ORDERS,
+    USAGE,
     Source,
     attribute,
 )
@@ -142,10 +144,25 @@ def candidates(
     tickets = TICKETS_AFTER_ORDERS if ("tickets", "order_id") in absent else TICKETS_OF_ORDERS
     goods = goods_topics(tables, as_of)
     features = [*all_features(complaint, time_zone, goods, items, tickets)]
-    features += [customer(attribute(tables, name)) for name in tables.attributes]
+    features += own_columns(tables)
     if isinstance(tables, WithTexts):
         features += text_features(tables)
     return features
+
+
+def own_columns(tables: Tables) -> list[Feature]:
+    """Features of the company's own columns: of customers as they stand, of what happened the
+    latest, and of numbers the mean of a year."""
+    found = [
+        customer(attribute(tables, name)) for name in attributes_of("customers", tables.attributes)
+    ]
+    for source in (ORDERS, TICKETS, USAGE):
+        for name in attributes_of(source.table, tables.attributes):
+            column = attribute(tables, name, source.table)
+            found.append(last(source, column))
+            if column.kind == "number":
+                found.append(mean(source, column, days=365))
+    return found
 
 
 def without(
@@ -180,7 +197,7 @@ def _without_values(tables: Tables, as_of: datetime | None) -> set[tuple[str, st
     """The (table, column) pairs of the contract in which there is no value."""
     out: set[tuple[str, str]] = set()
     for name, contract in TABLES.items():
-        columns = [*contract.names, *(tables.attributes if name == "customers" else ())]
+        columns = [*contract.names, *attributes_of(name, tables.attributes)]
         if not tables.has(name):
             out |= {(name, column) for column in columns}
             continue

@@ -7,8 +7,8 @@ A candidate passes if all of this holds; each line of the verdict says what was 
   sample (``models/floor.py`` has the rule), others on the mean, and whether beyond noise is said;
 - it is not worse than the champion: better on the mean, or behind by no more than ``tolerance``
   and by no more than noise explains;
-- its calibration slope and its level, or the coverage of its intervals, are not out of bounds by
-  more than noise explains.
+- its calibration slope and its level are in bounds, or not surely other than 1; the coverage of its
+  intervals is not out of bounds by more than noise explains.
 
 The first model has no champion and meets the baselines only.
 
@@ -25,7 +25,7 @@ average precision ... does not beat chance's ... (difference ...)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -136,6 +136,62 @@ def gate(
         _against_champion(verdict, rules, evaluation, predicted, champion, value)
     _in_bounds(verdict, rules, evaluation, predicted)
     return verdict.decision()
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """One further horizon's rows: what candidate and champion (None: not known) say of them, and
+    the candidate's slope and level (observed over predicted) where they are defined."""
+
+    candidate: npt.ArrayLike
+    champion: npt.ArrayLike | None
+    evaluation: Evaluation
+    slope: Interval | None = None
+    level: Interval | None = None
+
+
+def joined(
+    decision: GateDecision,
+    horizons: Mapping[str, Horizon],
+    kept_back: Sequence[str] = (),
+    rules: Rules = RISK,
+) -> GateDecision:
+    """The verdict, and beside it the other horizons', by name: they must be finite, not worse than
+    the champion, and in bounds. What a horizon's rows cannot judge is said. ``kept_back``: further
+    refusals.
+    """
+    verdict = _Verdict()
+    verdict.numbers |= decision.numbers
+    for line in decision.reasons:
+        verdict.say(line not in decision.refusals, line)
+    for name, of in horizons.items():
+        one = _Verdict()
+        predicted = np.asarray(of.candidate, dtype=np.float64)
+        if _all_finite(one, predicted):
+            _of_horizon(one, rules, of, predicted)
+        for line in one.reasons:
+            verdict.say(line not in one.refusals, f"{name}: {line}")
+        verdict.numbers |= {f"{_key(name)}_{key}": number for key, number in one.numbers.items()}
+    for line in kept_back:
+        verdict.say(False, line)
+    return verdict.decision()
+
+
+def _of_horizon(
+    verdict: _Verdict, rules: Rules, of: Horizon, predicted: npt.NDArray[np.float64]
+) -> None:
+    if of.champion is not None:
+        try:
+            value = rules.metric(of.evaluation.y, predicted)
+            _against_champion(verdict, rules, of.evaluation, predicted, of.champion, value)
+        except DataError as error:
+            verdict.say(True, f"not judged beside the champion: {error}")
+    for name, limits, interval in (
+        ("calibration slope", rules.slope, of.slope),
+        ("observed over predicted", rules.level, of.level),
+    ):
+        if limits is not None and interval is not None:
+            _bound(verdict, name, limits, interval)
 
 
 def _all_finite(verdict: _Verdict, predicted: npt.NDArray[np.float64]) -> bool:
@@ -270,12 +326,20 @@ def _in_bounds(
         ends = (evaluation.low, evaluation.high)
         share = spread(coverage, ends)
         found.append(("coverage", rules.coverage, share))
-    for name, (lowest, highest), interval in found:
-        verdict.note(name, interval)
+    for name, limits, interval in found:
+        _bound(verdict, name, limits, interval)
+
+
+def _bound(verdict: _Verdict, name: str, limits: tuple[float, float], interval: Interval) -> None:
+    lowest, highest = limits
+    verdict.note(name, interval)
+    inside = lowest <= interval.estimate <= highest
+    if name == "coverage":
         within = interval.high >= lowest and interval.low <= highest
-        inside = lowest <= interval.estimate <= highest
-        where = "within" if inside else "not surely outside of" if within else "outside of"
-        verdict.say(within, f"{name} {interval} is {where} {lowest:.3g} to {highest:.3g}")
+    else:  # out of bounds, and by more than chance away from what is right
+        within = inside or interval.low <= 1 <= interval.high
+    where = "within" if inside else "not surely outside of" if within else "outside of"
+    verdict.say(within, f"{name} {interval} is {where} {lowest:.3g} to {highest:.3g}")
 
 
 def _gain(

@@ -46,12 +46,15 @@ __all__ = [
     "record_gate",
     "promote",
     "rollback",
+    "challenge",
+    "figures",
     "champion",
     "history",
     "version_bundle",
 ]
 
 ALIAS = "champion"
+CHALLENGER = "challenger"
 LINE = "presage.champions"
 """Tag of a registered model: the versions that were champion, oldest first, the last one now."""
 
@@ -213,6 +216,31 @@ def promote(
     if not line or line[-1] != version:
         line = [*line, version]
     return _move(state_dir, kind, version, line, "promoted", reasons, at, record)
+
+
+def challenge(state_dir: Path, kind: str, version: str, *, at: datetime, record: Record) -> None:
+    """Give a version the alias ``challenger``: trained and judged, and not at work."""
+    _, client = _client(Path(state_dir).absolute())
+    found = _version(client, kind, version)
+    client.set_registered_model_alias(_registered_name(kind), CHALLENGER, version)
+    record(
+        {
+            "kind": kind,
+            "event": CHALLENGER,
+            "version": version,
+            "run_id": found.run_id,
+            "as_of": found.tags["presage.as_of"],
+            "reasons": found.tags.get("presage.gate_reasons", ""),
+            "at": at,
+        }
+    )
+
+
+def figures(state_dir: Path, kind: str, version: str) -> dict[str, float]:
+    """Every figure that the run of a version logged. UsageError for a version there is not."""
+    _, client = _client(Path(state_dir).absolute())
+    run = client.get_run(_version(client, kind, str(version)).run_id)
+    return {str(name): float(value) for name, value in run.data.metrics.items()}
 
 
 def rollback(state_dir: Path, kind: str, *, at: datetime, record: Record) -> Champion:

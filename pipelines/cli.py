@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import delivery, forecasting, loop, workspace
+from pipelines.commands import bringing, delivery, forecasting, loop, workspace
 
 app = typer.Typer(
     name="presage",
@@ -18,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 workspace.register(app)
+bringing.register(app)
 forecasting.register(app)
 loop.register(app)
 delivery.register(app)

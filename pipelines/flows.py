@@ -35,6 +35,7 @@ from pipelines.steps import (
     volume_training,
 )
 from pipelines.steps.outreach_page import check_plot
+from pipelines.steps.promotion import USUAL, Promotion
 
 Step = Callable[..., Any]
 
@@ -47,23 +48,22 @@ def train(
     as_of: datetime | None,
     only: str | None,
     search_minutes: float | None = None,
+    promotion: Promotion = USUAL,
 ) -> Result:
     """Snapshot, then each model: features, fit, evaluation, MLflow, gate, promotion.
 
     ``search_minutes``: for better settings of the risk model; None: ``[risk] search_minutes``.
     """
     run = step(open_run, workspace, as_of, report)
-    folder, snapshot, moment = workspace.path, run.snapshot.path, run.as_of
+    found = (workspace.path, run.snapshot.path, run.as_of, report)
     results = []
     if only is None and not run.snapshot.has("tickets"):
         say("no risk model: it is learned from past complaints, and there is no tickets table")
     elif only in (None, "risk"):
-        results.append(
-            step(risk_training.train_risk_model, folder, snapshot, moment, report, search_minutes)
-        )
+        results.append(step(risk_training.train_risk_model, *found, search_minutes, promotion))
     if only in (None, "volume"):
-        results.append(step(volume_training.train_volume_model, folder, snapshot, moment, report))
-    return step(training.summarise_training, results, moment)
+        results.append(step(volume_training.train_volume_model, *found, promotion))
+    return step(training.summarise_training, results, run.as_of)
 
 
 def score(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from data.check import Report
+from data.violations import Report, Violation
 from pipelines.console import Result
 
 MISSING = 8
 """Columns and tables that are named where more are missing."""
+ALIKE, ROWS = 3, 10
+"""Violations alike that are shown in full, and rows of the others that are named."""
 
 
 def check_result(
@@ -28,16 +30,23 @@ def check_result(
         f"{name}: {rows} rows quarantined in .presage/quarantine/"
         for name, rows in report.quarantined.items()
     ]
-    shown = report.violations[:limit]
-    lines += [f"{v.severity}: {v}" for v in shown]
-    if len(report.violations) > len(shown):
-        lines.append(f"... and {len(report.violations) - len(shown)} more (--limit shows them)")
+    lines += violation_lines(report, limit)
     if missing is not None:
         lines.append(features_line(names, missing))
     errors = len(report.errors)
-    lines.append("the tables keep the contract" if report.ok else f"{errors} violations listed")
+    empty = not report.rows
+    if empty:
+        lines.append(
+            "no table has a row: put files such as tables/tickets.csv there, or run "
+            "`presage import`; nothing was checked"
+        )
+    elif report.ok:
+        lines.append("the tables keep the contract")
+    else:
+        lines.append(f"{errors} violations listed")
+    ok = report.ok and not empty
     data = {
-        "ok": report.ok,
+        "ok": ok,
         "rows": dict(report.rows),
         "quarantined": dict(report.quarantined),
         "counts": counted,
@@ -45,7 +54,32 @@ def check_result(
         "features": names,
         "missing": [{"name": name, "features": count} for name, count in missing or ()],
     }
-    return Result(data, lines, exit_code=0 if report.ok else 1)
+    return Result(data, lines, exit_code=0 if ok else 1)
+
+
+def violation_lines(report: Report, limit: int) -> list[str]:
+    """The first ``limit`` violations, those of one file, column and rule together: a line for the
+    first ``ALIKE`` of them, and one that counts the others and names their rows."""
+    groups: dict[tuple[object, ...], list[Violation]] = {}
+    for one in report.violations[:limit]:
+        alike = (one.table, one.file, one.column, one.rule, one.severity)
+        groups.setdefault(alike if one.row is not None else (id(one),), []).append(one)
+    lines = []
+    for members in groups.values():
+        lines += [f"{v.severity}: {v}" for v in members[:ALIKE]]
+        rest = members[ALIKE:]
+        first = members[0]
+        known = report.counts.get((first.table, first.column or "", first.rule), len(members))
+        if rest:
+            rows = ", ".join(str(v.row) for v in rest[:ROWS]) + (", ..." if rest[ROWS:] else "")
+            of_all = f" ({known:,} in {first.table} in all)" if known > len(members) else ""
+            lines.append(
+                f"{first.severity}: {first.file}: {first.column}: {first.rule}: {len(rest):,} more "
+                f"rows: {rows}{of_all}"
+            )
+    if len(report.violations) > limit:
+        lines.append(f"... and {len(report.violations) - limit} more (--limit shows them)")
+    return lines
 
 
 def features_line(names: int, missing: list[tuple[str, int]]) -> str:

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from prefect import flow, serve
 from prefect.schedules import Cron
 
+from data.clock import SYSTEM
 from data.errors import NotEnoughHistory, PresageError
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say, silent
 from pipelines.flows import run_in_prefect
 
 Execute = Callable[[str, Progress, dict[str, Any]], Result]
-NIGHTLY = "15 0 * * *"
-WEEKLY = "30 1 * * 0"
+NIGHTLY, WEEKLY = time(0, 15), time(1, 30)
+"""Local times of the runs, or the first hours after them that every day has once."""
+YEARS_AHEAD = 10
 
 
 @flow(name="presage-nightly", persist_result=False)
@@ -63,16 +67,41 @@ def publish_all(workspace: Path, execute: Execute) -> list[str]:
     return done
 
 
+def always_there(wanted: time, zone: str, first: date) -> time:
+    """The first of ``wanted`` and the hours after it that a zone's clock shows once on every day of
+    the next years: a run at a time that a clock change skips does not happen, and at one that is
+    shown twice happens twice.
+
+    >>> always_there(time(0, 15), "Europe/Oslo", date(2026, 1, 1))
+    datetime.time(0, 15)
+    >>> always_there(time(0, 15), "Africa/Cairo", date(2026, 1, 1))
+    datetime.time(1, 15)
+    """
+    place = ZoneInfo(zone)
+    days = [first + timedelta(days=n) for n in range(366 * YEARS_AHEAD)]
+    for hour in range(wanted.hour, 24):
+        moment = wanted.replace(hour=hour)
+        if all(_shown_once(datetime.combine(day, moment), place) for day in days):
+            return moment
+    return wanted
+
+
+def _shown_once(local: datetime, place: ZoneInfo) -> bool:
+    early, late = (local.replace(tzinfo=place, fold=fold).utcoffset() for fold in (0, 1))
+    return early == late
+
+
 def main(directory: str) -> None:
     """Serve both schedules for a workspace, by its own time zone, until ended."""
     workspace = Workspace.open(Path(directory))
     zone = workspace.settings.company.time_zone
     parameters = {"workspace": str(workspace.path)}
+    today = SYSTEM.now().date()
+    at = [always_there(wanted, zone, today) for wanted in (NIGHTLY, WEEKLY)]
+    crons = [f"{at[0].minute} {at[0].hour} * * *", f"{at[1].minute} {at[1].hour} * * 0"]
     due: Any = [
-        nightly.to_deployment(
-            "nightly", schedule=Cron(NIGHTLY, timezone=zone), parameters=parameters
-        ),
-        weekly.to_deployment("weekly", schedule=Cron(WEEKLY, timezone=zone), parameters=parameters),
+        one.to_deployment(name, schedule=Cron(cron, timezone=zone), parameters=parameters)
+        for one, name, cron in zip((nightly, weekly), ("nightly", "weekly"), crons, strict=True)
     ]
     serve(*due, print_starting_message=False, pause_on_shutdown=False)
 

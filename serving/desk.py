@@ -31,6 +31,7 @@ VERBS = {
     "staffing": "presage staff",
     "kpis": "presage monitor",
     "monitor": "presage monitor",
+    "issues": "presage monitor",
 }
 
 

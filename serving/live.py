@@ -49,6 +49,8 @@ log = logging.getLogger("presage.api")
 
 FRESH = timedelta(minutes=15)
 """So long a score made between two nights stands, unless something else is posted."""
+MERGES = "identities"
+"""The table that says which ids are the same customer's."""
 OWNED = (*OWN, "order_items")
 """Tables whose rows are a customer's, or nobody's."""
 AT_ONCE = 200
@@ -449,9 +451,10 @@ class Live:
         """These customers' rows, and what groups add up to; everybody's rows, where scores ask
         more of others than what adds up."""
         predictor = night.predictor
-        if predictor.reads_own_rows:
+        merged = MERGES in self._nobodys  # whose rows are whose may change at any time
+        if predictor.reads_own_rows and not merged:
             return predictor.history(self.rows_of(customer_ids)), None
-        if adds_up(predictor.view):
+        if adds_up(predictor.view) and not merged:
             with self._lock:
                 self.take_in()
                 rows = self._rows()

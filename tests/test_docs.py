@@ -132,3 +132,34 @@ def test_the_outreach_page_verifies_a_webhook_in_ten_lines() -> None:
         headers = {"webhook-id": "m1", "webhook-timestamp": str(stamp), "webhook-signature": signed}
         assert verified(headers, body, secret) is right
         assert not verified(headers, body + b" ", secret)
+
+
+def test_every_block_of_bring_your_data_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file of the page is written, each command run, and its first lines are those shown."""
+    import sqlite3
+
+    from typer.testing import CliRunner
+
+    from pipelines.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "adapters.md").read_text()
+    commands = 0
+    for name, content in re.findall(r"```\w+ file=(\S+)\n(.*?)```", text, re.DOTALL):
+        place = tmp_path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.suffix == ".sqlite":
+            with sqlite3.connect(place) as database:
+                database.executescript(content)
+            database.close()
+        else:
+            place.write_text(content)
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        command, *shown = block.strip().splitlines()
+        done = CliRunner().invoke(app, command.removeprefix("$ presage ").split())
+        assert done.exit_code == 0, f"{command}\n{done.output}"
+        assert [line for line in shown if line not in done.output] == [], done.output
+        commands += 1
+    assert commands == 6

@@ -12,9 +12,10 @@ The file's clock is local and names no zone. Series that are known by name have 
 ``technion_1999`` Asia/Jerusalem; ``bank_calls`` (a large North American bank, its city unknown)
 America/New_York. Any other file needs the options ``time_zone`` and ``country``.
 
-A local clock shows an hour twice in autumn and skips one in spring. Counts of the repeated hour
-stand at the first of the two, and the second is a gap, not zero: the file cannot tell them apart.
-Counts of a skipped hour are added to the hour after it. Both are in the notes.
+A local clock shows an hour twice in autumn and skips one in spring. Where a file has the repeated
+hour twice, its rows are the first and the second; where it has it once, the second is a gap, not
+zero. Counts of a skipped hour are added to the hour after it. Times with an offset leave nothing
+open. A row of totals is left out. All of it is in the notes.
 
 **Hours without rows are closed or unknown, never zero.** Where every weekday begins and ends at
 its own fixed time, that is written as ``[opening_hours.phone]``; whole days without rows inside
@@ -24,19 +25,22 @@ the opening hours are gaps, and named in the notes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 
 from data.adapters.interface import Imported
-from data.adapters.local_time import complete_to, moment_to_utc, to_utc, zone
-from data.adapters.reading import Field, Sheet, clock, header, numbers, plain, sheets, text
+from data.adapters.local_time import complete_to, moment_to_utc, second_of_two, zone
+from data.adapters.reading import Field, Sheet, header, instants, numbers, plain, sheets, text
 from data.errors import DataError, UsageError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FORMATS = ("ISO8601", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M")
+
+NO_ID = "unique_id is empty, and every row needs one"
+TOTALS = ("total", "totals", "sum", "grand total", "summe", "gesamt", "totalt")
 
 REGULAR_SHARE = 0.95
 """A weekday has opening hours if that share of its days begins and ends at the same times."""
@@ -59,8 +63,7 @@ KNOWN = {
 
 def read(path: Path, options: Mapping[str, str]) -> Imported:
     """Volumes of the counts in the file at ``path``."""
-    counts, notes = _counts(path)
-    place = _place(counts["unique_id"], path, options)
+    counts, place, notes = _counts(path, options)
     if place.assumed:
         notes += (
             f"the publisher does not say where this is: {place.time_zone} is assumed (the options "
@@ -68,7 +71,7 @@ def read(path: Path, options: Mapping[str, str]) -> Imported:
         )
     step = _step(counts, path)
     hours = _opening_hours(counts, step)
-    volumes, said = _in_utc(counts, place.time_zone, step)
+    volumes, said = _in_utc(counts, step)
     notes += said
     if hours:
         notes += (
@@ -90,34 +93,68 @@ def read(path: Path, options: Mapping[str, str]) -> Imported:
     return Imported({"volumes": volumes}, settings, notes)
 
 
-def _counts(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """unique_id, ds (local), y, sorted; gaps and repeats looked at."""
+def _counts(path: Path, options: Mapping[str, str]) -> tuple[pd.DataFrame, Place, tuple[str, ...]]:
+    """unique_id, ds (local), utc, y and what the clock left open, sorted; repeats looked at."""
     named = "ds" in {plain(name) for name in header(path)}
     fields = (
         Field("unique_id", required=named),
         Field("ds", ("DateTime",)),
         Field("y", ("Calls",)),
     )
-    sheet = sheets(path, fields)[0]
+    sheet, totals = _without_totals(sheets(path, fields)[0])
+    ids = text(sheet, "unique_id") if sheet.has("unique_id") else None
+    _refuse(sheet, ids.isna() if ids is not None else pd.Series(dtype=bool), NO_ID)
+    names = ids if ids is not None else pd.Series("bank_calls", index=sheet.frame.index)
+    place = _place(names, path, options)
+    if place.assumed and sheet.frame["ds"].dtype != "datetime64[us]":
+        # this publisher's program calls its local clock UTC
+        bare = sheet.frame["ds"].astype("str").str.removesuffix("Z")
+        sheet = replace(sheet, frame=sheet.frame.assign(ds=bare.where(sheet.frame["ds"].notna())))
+    when = instants(
+        sheet, "ds", FORMATS, place.time_zone, required=True, dates=options.get("dates", "")
+    )
     counts = pd.DataFrame(
         {
-            "unique_id": text(sheet, "unique_id") if sheet.has("unique_id") else "bank_calls",
-            "ds": clock(sheet, "ds", FORMATS, required=True),
+            "unique_id": names,
+            "ds": when.local,
+            "utc": when.utc,
             "y": numbers(sheet, "y"),
+            "skipped": when.is_skipped,
+            "repeated": when.is_repeated,
         }
     )
-    _refuse(sheet, counts["unique_id"].isna(), "unique_id is empty, and every row needs one")
     _refuse(sheet, counts["y"] < 0, "y is negative; a count is 0 or more")
-    twice = counts.duplicated(["unique_id", "ds"])
+    # the clock shows an hour twice: its second row is the second of the two
+    nth = counts.groupby(["unique_id", "ds"]).cumcount()
+    second = counts["repeated"] & (nth == 1)
+    counts["utc"] = counts["utc"].mask(second, second_of_two(counts["ds"], place.time_zone))
+    counts["both"] = counts["repeated"] & counts.duplicated(["unique_id", "ds"], keep=False)
+    twice = counts.duplicated(["unique_id", "utc"]) & ~counts["skipped"]
+    twice &= counts.duplicated(["unique_id", "ds"])
     _refuse(sheet, twice, "the same series and time stand in an earlier row")
-    notes: tuple[str, ...] = ()
+    notes = totals
     unknown = int(counts["y"].isna().sum())
     if unknown:
-        notes = (f"{unknown:,} rows without a count are gaps: left out, not zero",)
-    counts = counts[counts["y"].notna()].sort_values(["unique_id", "ds"], ignore_index=True)
+        notes += (f"{unknown:,} rows without a count are gaps: left out, not zero",)
+    counts = counts[counts["y"].notna()].sort_values(["unique_id", "utc"], ignore_index=True)
     if counts.empty:
         raise DataError(f"{path.name} has no row with a count")
-    return counts, notes
+    return counts, place, notes
+
+
+def _without_totals(sheet: Sheet) -> tuple[Sheet, tuple[str, ...]]:
+    """The rows without those that add up the others, as switches write below them."""
+    is_total = pd.Series(False, index=sheet.frame.index)
+    for column in ("unique_id", "ds"):
+        if sheet.has(column):
+            is_total |= text(sheet, column).str.lower().isin(TOTALS).fillna(False)
+    if sheet.has("ds"):  # a series may be called total: only a row without a time is a sum
+        is_total &= ~text(sheet, "ds").fillna("").str.contains(r"\d")
+    if not is_total.any():
+        return sheet, ()
+    kept = sheet.frame[~is_total].reset_index(drop=True)
+    note = f"{int(is_total.sum()):,} rows of totals are left out"
+    return replace(sheet, frame=kept), (note,)
 
 
 def _refuse(sheet: Sheet, wrong: pd.Series, why: str) -> None:
@@ -144,31 +181,35 @@ def _place(ids: pd.Series, path: Path, options: Mapping[str, str]) -> Place:
 def _step(counts: pd.DataFrame, path: Path) -> timedelta:
     """The interval's length: the least distance between two times of a series."""
     distances = counts.groupby("unique_id")["ds"].diff()
+    distances = distances[distances > timedelta(0)]
     if distances.notna().sum() == 0:
         raise DataError(f"{path.name} has one row a series: the interval's length is unknown")
     least: timedelta = distances.min().to_pytimedelta()
     return least
 
 
-def _in_utc(
-    counts: pd.DataFrame, name: str, step: timedelta
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _in_utc(counts: pd.DataFrame, step: timedelta) -> tuple[pd.DataFrame, tuple[str, ...]]:
     if step >= timedelta(days=1):  # a day is a date, not an interval of a clock
-        return counts, ("daily counts: a date stands at 00:00 UTC",)
-    found = to_utc(counts["ds"], name)
+        return counts[["unique_id", "ds", "y"]], ("daily counts: a date stands at 00:00 UTC",)
     notes: tuple[str, ...] = ()
-    if found.skipped:
-        total = counts.loc[found.is_skipped, "y"].sum()
+    skipped, repeated = counts["skipped"], counts["repeated"]
+    if skipped.any():
         notes += (
-            f"{found.skipped} rows ({total:g} calls) stand in an hour that the clock skipped; "
-            "added to the hour after it",
+            f"{int(skipped.sum())} rows ({counts.loc[skipped, 'y'].sum():g} calls) stand in an "
+            "hour that the clock skipped; added to the hour after it",
         )
-    if found.repeated:
+    alone = repeated & ~counts["both"]
+    if alone.any():
         notes += (
-            f"{found.repeated} rows stand in an hour that the clock showed twice; they are the "
+            f"{int(alone.sum())} rows stand in an hour that the clock showed twice; they are the "
             "first of the two, the second is a gap",
         )
-    moved = counts.assign(ds=found.utc)
+    if counts["both"].any():
+        notes += (
+            f"{int(counts['both'].sum())} rows stand in an hour that the clock showed twice, each "
+            "time twice: the first and the second hour",
+        )
+    moved = counts.assign(ds=counts["utc"])
     volumes = moved.groupby(["unique_id", "ds"], sort=True, as_index=False)["y"].sum()
     return volumes, notes
 

@@ -7,15 +7,18 @@ into presage.toml is kept, except ``[data] complete_to``, which belongs to the d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from data.adapters.described import DatabaseAdapter
 from data.adapters.interface import Imported, ImportReport
 from data.contract import TABLES
 from data.errors import DataError
+from data.files import replacing
 from data.settings import FILE, Settings
 from data.tables import normalise
 from data.workspace import Workspace, init, set_setting, write_tables
@@ -39,8 +42,14 @@ def run_import(
 
     say = progress or (lambda _: None)
     chosen = adapter(name)
-    say(f"reading {source}")
-    imported = chosen.read(Path(source), options)
+    say(f"reading {without_password(str(source))}")
+    at = source if "://" in str(source) else Path(source)
+    if isinstance(chosen, DatabaseAdapter):
+        from data.adapters.databases import read_database
+
+        imported = read_database(str(source), chosen.checked(options), Path(workspace_path), say)
+    else:
+        imported = chosen.read(at, options)
     for table_name, frame in imported.tables.items():
         normalise(table_name, frame)  # an adapter's mistake shows here, not in somebody's features
     imported = replace(
@@ -52,16 +61,40 @@ def run_import(
     say(f"writing {', '.join(imported.tables)}")
     tables = _with_earlier_sight(imported, workspace)
     total = write_tables(workspace.path, tables)
+    _write_aside(imported, workspace)
+    if imported.cursors:
+        from data.adapters.databases import remember
+
+        remember(workspace.state_dir, imported.cursors)
     written, notes = _write_settings(imported, workspace)
     return ImportReport(
         adapter=name,
-        source=Path(source),
+        source=without_password(str(source)),
         workspace=workspace.path,
         rows={t: len(frame) for t, frame in imported.tables.items()},
         total_rows=dict(total),
         settings=written,
         notes=(*imported.notes, *notes),
     )
+
+
+def _write_aside(imported: Imported, workspace: Workspace) -> None:
+    """Rows that broke the contract, kept by name; of a table without any the file is gone."""
+    folder = workspace.state_dir / "quarantine"
+    for name in imported.tables:
+        (folder / f"import-{name}.parquet").unlink(missing_ok=True)
+    for name, rows in imported.set_aside.items():
+        with replacing(folder / f"import-{name}.parquet") as staged:
+            rows.astype("str").to_parquet(staged, index=False)
+
+
+def without_password(url: str) -> str:
+    """A source as it may be shown.
+
+    >>> without_password("postgresql://reader:secret@db/help")
+    'postgresql://reader:***@db/help'
+    """
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 def _with_earlier_sight(imported: Imported, workspace: Workspace) -> dict[str, pd.DataFrame]:

@@ -50,7 +50,7 @@ from data.adapters.reading import (
     Field,
     Sheet,
     choose,
-    clock,
+    instants,
     numbers,
     option,
     required_text,
@@ -125,8 +125,8 @@ def _updates(sheet: Sheet, topic: str) -> pd.DataFrame:
     updates = pd.DataFrame(
         {
             "ticket_id": required_text(sheet, "number"),
-            "opened_at": clock(sheet, "opened_at", FORMATS, required=True),
-            "recorded_at": clock(sheet, "sys_updated_at", FORMATS, required=True),
+            "opened_at": instants(sheet, "opened_at", FORMATS, "UTC", required=True).utc,
+            "recorded_at": instants(sheet, "sys_updated_at", FORMATS, "UTC", required=True).utc,
             "customer_id": text(sheet, "caller_id"),
             "channel": required_text(sheet, "contact_type"),
             "topic": text(sheet, topic),
@@ -136,7 +136,7 @@ def _updates(sheet: Sheet, topic: str) -> pd.DataFrame:
             "state": text(sheet, "ident_state"),
             "reopen_count": numbers(sheet, "reopen_count"),
             "region": text(sheet, "location"),
-            "stated_resolved_at": clock(sheet, "resolved_at", FORMATS),
+            "stated_resolved_at": instants(sheet, "resolved_at", FORMATS, "UTC").utc,
         }
     )
     updates = updates.sort_values(["ticket_id", "recorded_at"], kind="stable", ignore_index=True)

@@ -26,6 +26,7 @@ COMMON_OPTIONS: Mapping[str, str] = MappingProxyType(
         "which": "the file to read, where SOURCE is a folder of several",
         "complete_to": "the moment (UTC) up to which the export is complete, instead of the "
         "adapter's own finding",
+        "dates": "day_first or month_first, where 03/04/2025 could be either",
     }
 )
 """Options that every adapter takes."""
@@ -38,13 +39,17 @@ class Imported:
     ``tables`` maps names of contract tables to frames whose times are naive UTC; ``settings``
     maps dotted keys of presage.toml to values. ``first_seen`` names tables whose birth is only
     the first sight in this export (customers of a log without a customer file): importing a
-    later export beside it must keep the earlier birth.
+    later export beside it must keep the earlier birth. ``set_aside``: by table the rows that
+    broke the contract (table, file, row, column, rule, value, fix). ``cursors``: how far a database
+    was read, by what was read.
     """
 
     tables: dict[str, pd.DataFrame]
     settings: dict[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     first_seen: tuple[str, ...] = ()
+    set_aside: dict[str, pd.DataFrame] = field(default_factory=dict)
+    cursors: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,12 +66,16 @@ class Adapter:
         """Every option and what it does."""
         return {**COMMON_OPTIONS, **self.own_options}
 
-    def read(self, source: Path, options: Mapping[str, str] | None = None) -> Imported:
+    def read(self, source: Path | str, options: Mapping[str, str] | None = None) -> Imported:
         """The export at ``source`` in the contract's form.
 
         Raises UsageError for an unknown option or a source that is not there, DataError for a
         file that is not of this format, with file, row and column.
         """
+        return self.of_options(source, self.checked(options))
+
+    def checked(self, options: Mapping[str, str] | None) -> dict[str, str]:
+        """The options as they were given; UsageError for one that the adapter does not have."""
         chosen = dict(options or {})
         for name in chosen:
             if name not in self.options:
@@ -74,10 +83,16 @@ class Adapter:
                     f'{self.name} has no option "{name}".{did_you_mean(name, self.options)} '
                     f"It has: {', '.join(self.options)}"
                 )
+        if chosen.get("dates", "day_first") not in ("day_first", "month_first"):
+            raise UsageError(f'dates="{chosen["dates"]}" is neither day_first nor month_first')
+        return chosen
+
+    def of_options(self, source: Path | str, options: Mapping[str, str]) -> Imported:
+        """``read`` with options that were looked at."""
         read = cast(
             "Callable[[Path, Mapping[str, str]], Imported]", import_module(self.module).read
         )
-        return read(Path(source), chosen)
+        return read(Path(source), options)
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,7 @@ class ImportReport:
     """
 
     adapter: str
-    source: Path
+    source: str
     workspace: Path
     rows: Mapping[str, int]
     total_rows: Mapping[str, int]
@@ -100,7 +115,7 @@ class ImportReport:
         """The report for machines."""
         return {
             "adapter": self.adapter,
-            "source": str(self.source),
+            "source": self.source,
             "workspace": str(self.workspace),
             "rows": dict(self.rows),
             "total_rows": dict(self.total_rows),

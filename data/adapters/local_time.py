@@ -34,11 +34,13 @@ WEEKS = 8
 
 @dataclass(frozen=True)
 class Converted:
-    """Times in UTC (naive datetime64[us]) and masks of those that the clock left open."""
+    """Times in UTC (naive datetime64[us]), masks of those that the clock left open, and the same
+    times by the local clock."""
 
     utc: pd.Series
     is_repeated: pd.Series
     is_skipped: pd.Series
+    local: pd.Series
 
     @property
     def repeated(self) -> int:
@@ -77,17 +79,35 @@ def zone(name: str) -> ZoneInfo:
 
 
 def to_utc(local: pd.Series, name: str) -> Converted:
-    """Naive times of a local clock in UTC; nulls stay null."""
+    """Naive times of a local clock in UTC; nulls stay null. A day that the clock left out as a
+    whole is read as the first moment after it."""
     place = zone(name)
     first = np.ones(len(local), dtype=bool)
-    shifted = local.dt.tz_localize(place, ambiguous=first, nonexistent=timedelta(hours=1))
     strict = local.dt.tz_localize(place, ambiguous=first, nonexistent="NaT")
-    second = local.dt.tz_localize(place, ambiguous=~first, nonexistent=timedelta(hours=1))
+    skipped = strict.isna() & local.notna()
+    try:
+        shifted = local.dt.tz_localize(place, ambiguous=first, nonexistent=timedelta(hours=1))
+    except ValueError:  # an hour later does not exist either
+        shifted = local.dt.tz_localize(place, ambiguous=first, nonexistent="shift_forward")
+    second = local.dt.tz_localize(place, ambiguous=~first, nonexistent="shift_forward")
     return Converted(
         shifted.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]"),
-        (shifted != second) & local.notna(),
-        strict.isna() & local.notna(),
+        (strict != second) & local.notna() & ~skipped,
+        skipped,
+        local,
     )
+
+
+def second_of_two(local: pd.Series, name: str) -> pd.Series:
+    """The same in UTC, read as the second of the two where the clock shows a time twice."""
+    second = np.zeros(len(local), dtype=bool)
+    later = local.dt.tz_localize(zone(name), ambiguous=second, nonexistent="shift_forward")
+    return later.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]")
+
+
+def from_utc(utc: pd.Series, name: str) -> pd.Series:
+    """Naive UTC times as the local clock showed them."""
+    return utc.dt.tz_localize("UTC").dt.tz_convert(zone(name)).dt.tz_localize(None)
 
 
 def moment_to_utc(local: datetime, name: str) -> datetime:

@@ -34,7 +34,16 @@ import pandas as pd
 
 from data.adapters.interface import Imported
 from data.adapters.local_time import complete_to, last_midnight, moment_to_utc, to_utc
-from data.adapters.reading import Field, Sheet, choose, clock, numbers, required_text, sheets, text
+from data.adapters.reading import (
+    Field,
+    Sheet,
+    choose,
+    instants,
+    numbers,
+    required_text,
+    sheets,
+    text,
+)
 from data.errors import DataError
 
 ZONE = "Europe/London"
@@ -60,9 +69,7 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
     path = choose(source, options.get("which"))
     parts = [_lines(sheet) for sheet in sheets(path, FIELDS) if len(sheet.frame)]
     lines, notes = _without_repeated_lines(parts)
-    when = to_utc(lines["local"], ZONE)
-    lines["at"] = when.utc
-    notes += when.notes("InvoiceDate")
+    notes += to_utc(lines["local"], ZONE).notes("InvoiceDate")
 
     cancelled = lines[lines["is_cancel"]]
     sold = lines[~lines["is_cancel"]]
@@ -105,6 +112,7 @@ def _lines(sheet: Sheet) -> pd.DataFrame:
         is_cancel = _truth(sheet, "is_cancel")
     else:
         is_cancel = basket.str.upper().str.startswith("C")
+    when = instants(sheet, "InvoiceDate", FORMATS, ZONE, required=True)
     lines = pd.DataFrame(
         {
             "part": sheet.part,
@@ -113,7 +121,8 @@ def _lines(sheet: Sheet) -> pd.DataFrame:
             "product_id": text(sheet, "StockCode"),
             "quantity": numbers(sheet, "Quantity"),
             "price": numbers(sheet, "Price"),
-            "local": clock(sheet, "InvoiceDate", FORMATS, required=True),
+            "local": when.local,
+            "at": when.utc,
             "customer_id": text(sheet, "Customer ID"),
             "country": text(sheet, "Country"),
         }

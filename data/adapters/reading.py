@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from data.adapters.local_time import Converted, from_utc, to_utc
 from data.errors import DataError, UsageError, did_you_mean
+from data.times import HAS_ZONE, read_times
+from data.values import FIRST_YEAR, LAST_YEAR
 
+ZONED = re.compile(HAS_ZONE)
 TEXT_FILES = (".csv", ".csv.gz", ".txt", ".tsv")
 KINDS = (*TEXT_FILES, ".parquet", ".xlsx")
 
@@ -158,14 +162,60 @@ def numbers(sheet: Sheet, column: str) -> pd.Series:
     return out
 
 
+def instants(
+    sheet: Sheet,
+    column: str,
+    formats: Sequence[str],
+    zone: str,
+    *,
+    required: bool = False,
+    dates: str | None = None,
+) -> Converted:
+    """A column of times in UTC: by their offset where they state one, else by the clock of
+    ``zone``; floored to microseconds. Raises DataError as ``clock`` does.
+    """
+    values = sheet.frame[column]
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        stated = values.dt.tz_convert("UTC").dt.tz_localize(None).dt.floor("us")
+        has = values.notna()
+    else:
+        text = values.astype("object").where(values.notna(), None)
+        has = text.map(lambda one: isinstance(one, str) and bool(ZONED.search(one))).astype(bool)
+        stated = read_times(text.where(has, None))
+        _refuse(sheet, column, values, has & stated.isna(), "a time with an offset we know")
+    stated = stated.astype("datetime64[us]")
+    if not has.any():
+        return to_utc(clock(sheet, column, formats, required=required, dates=dates), zone)
+    bare = replace(sheet, frame=sheet.frame.assign(**{column: values.where(~has, None)}))
+    found = to_utc(clock(bare, column, formats, dates=dates), zone)
+    utc = found.utc.mask(has, stated)
+    if required and utc.isna().any():
+        position = int(np.flatnonzero(utc.isna().to_numpy())[0])
+        raise DataError(f"{sheet.at(position)}: {column} is empty, and every row needs one")
+    return Converted(
+        utc,
+        found.is_repeated & ~has,
+        found.is_skipped & ~has,
+        found.local.mask(has, from_utc(stated, zone)).astype("datetime64[us]"),
+    )
+
+
 def clock(
-    sheet: Sheet, column: str, formats: Sequence[str], *, required: bool = False
+    sheet: Sheet,
+    column: str,
+    formats: Sequence[str],
+    *,
+    required: bool = False,
+    dates: str | None = None,
 ) -> pd.Series:
     """A column as datetime64[us] by the file's own clock, floored to microseconds.
 
     The whole column is read in one format: the first of ``formats`` (``ISO8601`` or a strptime
     format) that reads most values; so 3/2/2016 never changes its meaning from row to row.
-    Raises DataError for the first value that this format cannot read.
+    ``dates``: ``day_first`` or ``month_first``; empty: a column that could be both is refused;
+    None: the publisher's own order is that of ``formats``.
+    Raises DataError for the first value that this format cannot read, or that states an offset
+    (``instants`` reads those).
     """
     values = sheet.frame[column]
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
@@ -173,19 +223,44 @@ def clock(
         best = naive
     else:
         as_text = values.astype("object").where(values.notna(), None)
+        other = {"day_first": "%m/", "month_first": "%d/"}.get(dates or "", "none")
+        formats = [layout for layout in formats if not layout.startswith(other)]
         read = [_parsed(as_text, layout) for layout in formats]
         best = max(read, key=lambda times: int(times.notna().sum()))
+        if dates == "":
+            _refuse_both(sheet, column, as_text, best, read)
         wanted = f"a time written as {' or '.join(_example(f) for f in formats)}"
         _refuse(sheet, column, values, values.notna() & best.isna(), wanted)
+    outside = best.notna() & ~best.dt.year.between(FIRST_YEAR + 1, LAST_YEAR - 1)
+    _refuse(sheet, column, values, outside, f"a time between {FIRST_YEAR} and {LAST_YEAR}")
     if required and best.isna().any():
         position = int(np.flatnonzero(best.isna().to_numpy())[0])
         raise DataError(f"{sheet.at(position)}: {column} is empty, and every row needs one")
     return best.dt.floor("us").astype("datetime64[us]")
 
 
+def _refuse_both(
+    sheet: Sheet, column: str, values: pd.Series, best: pd.Series, read: Sequence[pd.Series]
+) -> None:
+    """DataError where another way reads as many of the values, and reads them otherwise."""
+    for other in read:
+        if other is best or other.notna().sum() < best.notna().sum() or best.isna().all():
+            continue
+        differ = (other != best) & best.notna()
+        if differ.any():
+            position = int(np.flatnonzero(differ.to_numpy())[0])
+            raise DataError(
+                f"{sheet.at(position)}, column {column}: {values.iloc[position]!r} can be "
+                f"{best.iloc[position]:%d %B} or {other.iloc[position]:%d %B}, and no value of the "
+                "column tells which; give the option dates=day_first or dates=month_first"
+            )
+
+
 def _parsed(values: pd.Series, layout: str) -> pd.Series:
     parsed: pd.Series = pd.to_datetime(values, format=layout, errors="coerce", utc=True)
-    return parsed.dt.tz_localize(None)
+    naive = parsed.dt.tz_localize(None)
+    zoned = values.map(lambda one: isinstance(one, str) and bool(ZONED.search(one)))
+    return naive.mask(zoned.astype(bool))
 
 
 def _example(layout: str) -> str:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
+from data.adapters.described import DatabaseAdapter, MappedAdapter
 from data.adapters.interface import Adapter
-from data.errors import NotBuiltYet, UsageError, did_you_mean
+from data.errors import UsageError, did_you_mean
+
+MAPS = Path(__file__).with_name("maps")
+ZONE = {"time_zone": "IANA zone of times without an offset; default UTC"}
+
+
+def _mapped(name: str, describe: str) -> Adapter:
+    return MappedAdapter(name, describe, str(MAPS / f"{name}.toml"), ZONE)
+
 
 ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
     {
@@ -44,21 +54,58 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
                     "department, subject"
                 },
             ),
+            _mapped(
+                "zendesk",
+                "tickets, users and ratings of Zendesk Support: exports, API dumps, "
+                "Fivetran's, Airbyte's and Singer's tables (json, ndjson, csv, parquet)",
+            ),
+            _mapped(
+                "shopify", "orders of a Shopify shop: orders_export.csv, or its orders as JSON"
+            ),
+            _mapped(
+                "segment",
+                "track and identify calls of Segment or RudderStack: JSON lines, or "
+                "the warehouse's tables",
+            ),
+            _mapped("freshdesk", "tickets of Freshdesk: csv export, or the API's JSON"),
+            _mapped("intercom", "conversations of Intercom: the API's JSON, or its csv export"),
+            _mapped("jira", "requests of Jira Service Management: csv export, or JSON of a search"),
+            _mapped("hubspot", "tickets and contacts of HubSpot: csv export, or the API's JSON"),
+            _mapped(
+                "salesforce",
+                "cases and contacts of Salesforce: csv of a report or of the data "
+                "export, or the API's JSON",
+            ),
+            DatabaseAdapter(
+                "sql",
+                "any database by its SQLAlchemy URL: tables named as the contract's, or any with a "
+                "mapping",
+                "data.adapters.databases",
+                {
+                    "map": "a mapping file whose `from` names tables of the database",
+                    "tables": "the tables to read, with commas; default: those of the contract, or "
+                    "of the mapping",
+                    "query": "a SELECT instead of a table; with `tables` naming what it gives",
+                    "cursor": "the column by which rows that are new or changed are found",
+                    "schema": "the schema of the tables",
+                },
+            ),
         )
     }
 )
 """What can be imported now, by name."""
 
-NOT_BUILT_YET = ("sql", "zendesk", "shopify", "segment")
-"""Names that the contract fixes and a later release fills."""
-
 
 def adapter(name: str) -> Adapter:
-    """The adapter of that name; NotBuiltYet or UsageError, with the names that work, if none."""
+    """The adapter of that name, or of a mapping file (``map.toml``); UsageError if there is none,
+    with the names that work."""
     if name in ADAPTERS:
         return ADAPTERS[name]
+    if name.lower().endswith(".toml"):
+        return MappedAdapter(name, "a mapping of yours", name, ZONE)
     working = ", ".join(sorted(ADAPTERS))
-    if name in NOT_BUILT_YET:
-        raise NotBuiltYet(f'the adapter "{name}" is not built yet; there are: {working}')
-    near = did_you_mean(name, [*ADAPTERS, *NOT_BUILT_YET])
-    raise UsageError(f'there is no adapter "{name}".{near} There are: {working}')
+    near = did_you_mean(name, ADAPTERS)
+    raise UsageError(
+        f'there is no adapter "{name}".{near} There are: {working}; or a mapping file, such as '
+        "map.toml"
+    )

@@ -34,8 +34,8 @@ from pathlib import Path
 import pandas as pd
 
 from data.adapters.interface import Imported
-from data.adapters.local_time import complete_to, last_midnight, moment_to_utc, to_utc
-from data.adapters.reading import Field, choose, clock, option, required_text, sheets, text
+from data.adapters.local_time import complete_to, last_midnight, moment_to_utc
+from data.adapters.reading import Field, choose, instants, option, required_text, sheets, text
 from data.errors import DataError
 
 ZONE = "America/New_York"
@@ -56,9 +56,8 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
             f"{sheet.at(position)}: case_enquiry_id {ids.iloc[position]} stands twice; "
             f"{int(ids.duplicated().sum())} rows repeat one"
         )
-    local = clock(sheet, "open_dt", FORMATS, required=True)
-    opened = to_utc(local, ZONE)
-    closed = to_utc(clock(sheet, "closed_dt", FORMATS), ZONE)
+    opened = instants(sheet, "open_dt", FORMATS, ZONE, required=True)
+    closed = instants(sheet, "closed_dt", FORMATS, ZONE)
     tickets = pd.DataFrame(
         {
             "ticket_id": ids,
@@ -82,6 +81,6 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
     settings: dict[str, object] = {
         "company.country": "US",
         "company.time_zone": ZONE,
-        "data.complete_to": complete_to(options, moment_to_utc(last_midnight(local), ZONE)),
+        "data.complete_to": complete_to(options, moment_to_utc(last_midnight(opened.local), ZONE)),
     }
     return Imported({"tickets": tickets}, settings, notes)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.arrays import Floats
+from data.arrays import Bools, Floats, Ints
 from models.volume.prepare import Problem
 
 LEAST_COUNTS = 10
@@ -41,7 +41,7 @@ def lines_of(problem: Problem, filled: Floats) -> list[tuple[Line, np.ndarray]]:
     out: list[tuple[Line, np.ndarray]] = []
     for row in range(len(problem.ids)):
         is_open = problem.open[row]
-        past = is_open[problem.slot]
+        past = is_open[problem.slot] & ~extra_weeks(problem, problem.slot)
         seen = ~np.isnan(problem.y[row])
         if seen.any():
             past = past & (np.arange(len(seen)) >= seen.argmax())
@@ -49,9 +49,19 @@ def lines_of(problem: Problem, filled: Floats) -> list[tuple[Line, np.ndarray]]:
         season = int(is_open.sum()) if problem.slots <= 7 else problem.slots
         if len(values) < 2 * season + 2:
             season = 1
-        ahead = is_open[problem.future_slot]
+        ahead = is_open[problem.future_slot] & ~extra_weeks(problem, problem.future_slot)
         out.append((Line(values, season, int(ahead.sum())), ahead))
     return out
+
+
+def extra_weeks(problem: Problem, slot: Ints) -> Bools:
+    """The 53rd weeks of a year: left out of a season of 52, and like the week before."""
+    extra = np.zeros(len(slot), dtype=bool)
+    if problem.unit == "week":
+        extra[1:] = slot[1:] == slot[:-1]
+        if len(slot) and slot is problem.future_slot and len(problem.slot):
+            extra[0] = slot[0] == problem.slot[-1]
+    return extra
 
 
 def ets(line: Line) -> Floats:
@@ -197,6 +207,8 @@ def forecasts(problem: Problem, filled: Floats) -> dict[str, Floats]:
                 continue
             out[name][row, ahead] = np.maximum(root, 0.0) ** 2
             out[name][row, ~ahead] = 0.0
+            for column in np.flatnonzero(extra_weeks(problem, problem.future_slot)):
+                out[name][row, column] = out[name][row, column - 1] if column else np.nan
     return out
 
 

@@ -30,7 +30,8 @@ class VolumeContext:
     announced by this moment count even where the counts end before it, so that news of the calendar
     can be told from news of counts. The others say what is counted: at most ``history_days`` back
     (0: all), tickets ``split_by`` other columns too, and bots' hand-overs without a ticket as
-    contacts of ``handed_over_channel`` ("": not).
+    contacts of ``handed_over_channel`` ("": not). ``issue_hours``: of contacts of one issue, as
+    ``series.first_of_issues`` tells them, only the first is counted; 0: all are.
     """
 
     country: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class VolumeContext:
     history_days: int = 0
     split_by: tuple[str, ...] = ()
     handed_over_channel: str = ""
+    issue_hours: float = 0.0
 
     def events(self, as_of: np.datetime64) -> pd.DataFrame:
         """Calendar events as known at ``as_of`` (naive UTC): announced before, the newest version

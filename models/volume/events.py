@@ -12,7 +12,7 @@ of the kinds that were, one kind without effect counted in, and only where leavi
 turn shows the same gain. Counts are divided by the effects before any member sees them and
 the forecast is multiplied by the coming ones, so a campaign is not learned as a higher level. An
 event counts once it was announced, for its own channel and topic if it names one. Closures and
-outages are ``prepare``'s part; holidays ``special_days``', where the country is known.
+outages are ``prepare``'s part; public holidays ``special_days``', where the country is known.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats, Ints, Times
-from features.calendar import local_times
+from features.calendar import holiday_names, local_times
 from models.volume.context import VolumeContext
 from models.volume.panel import Panel
 from models.volume.series import escape
@@ -75,8 +75,9 @@ def events_of(context: VolumeContext, as_of: np.datetime64) -> tuple[Event, ...]
     (Event(kind='campaign', first=19786, last=19787, size=1.0, parts=('topic=sales',)),)
     """
     rows = context.events(as_of)
-    others = {"closure", "outage"} | ({"holiday"} if context.country else set())
-    rows = rows[~rows["kind"].isin(others)]
+    rows = rows[~rows["kind"].isin(("closure", "outage"))]
+    if context.country and not rows.empty:
+        rows = rows[~_public(rows, context)]
     if rows.empty:
         return ()
 
@@ -104,6 +105,19 @@ def events_of(context: VolumeContext, as_of: np.datetime64) -> tuple[Event, ...]
         for place, kind in enumerate(rows["kind"])
     ]
     return tuple(sorted(made, key=lambda one: (one.first, one.last, one.kind, one.parts)))
+
+
+def _public(rows: pd.DataFrame, context: VolumeContext) -> Bools:
+    """Holidays of the calendar that the country has as well: ``special_days`` knows them."""
+    is_holiday = (rows["kind"] == "holiday").to_numpy()
+    if not is_holiday.any():
+        return is_holiday
+    starts = rows["starts_at"].to_numpy().astype("datetime64[us]")
+    local = local_times(starts, context.time_zone).astype("datetime64[D]")
+    named = holiday_names(context.country, local.min(), local.max() + 1)
+    public = np.array(list(named), dtype="datetime64[D]")
+    written = starts.astype("datetime64[D]")
+    return np.asarray(is_holiday & (np.isin(local, public) | np.isin(written, public)))
 
 
 def _relative_sizes(rows: pd.DataFrame) -> Floats:

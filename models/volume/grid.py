@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from data.arrays import Ints, Times
+from data.arrays import Bools, Ints, Times
 from data.errors import DataError, UsageError, did_you_mean
 from features.calendar import local_times, utc_times
 
@@ -140,6 +140,11 @@ class Grid:
             return utc_times(midnight, self.time_zone)
         return (midnight.astype("int64") + self.shift).astype("datetime64[us]")
 
+    def exists(self, index: Ints) -> Bools:
+        """Which steps there are: a day that a zone left out (Samoa's 30 December 2011) is none."""
+        index = np.asarray(index, dtype="int64")
+        return np.asarray(self.index(self.ds(index)) == index)
+
     def days(self, index: Ints) -> Times:
         """The local day (datetime64[D]) on which each step starts (month ends: their last day)."""
         index = np.asarray(index, dtype="int64")
@@ -165,15 +170,32 @@ class Grid:
         """The cycle (week, or year) and the slot within it of each step.
 
         The hour that a clock change repeats shares its slot with the one before; the hour that
-        it skips has none.
+        it skips has none. Weeks are those of the ISO year; a 53rd shares the slot of the 52nd.
         """
-        if self.frequency.unit in ("week", "month"):
+        if self.frequency.unit == "week":
+            return weeks_of_year(self.days(index))
+        if self.frequency.unit == "month":
             index = np.asarray(index, dtype="int64")
             return index // self.frequency.season, index % self.frequency.season
         local = self.local(index).astype("int64")
         minute = local // MINUTE_US + 3 * 1440  # 1970-01-01 was a Thursday: Monday is three before
         step = self.frequency.count if self.frequency.unit == "minute" else 1440
         return minute // 10080, (minute % 10080) // step
+
+
+def weeks_of_year(days: Times) -> tuple[Ints, Ints]:
+    """The ISO year and the week in it (0 to 51, a 53rd is 51 too) of the weeks that begin on days.
+
+    A week belongs to the year of most of its days: of its fourth.
+
+    >>> year, week = weeks_of_year(np.array(["2026-12-28", "2027-01-04"], dtype="datetime64[D]"))
+    >>> year.tolist(), week.tolist()
+    ([2026, 2027], [51, 0])
+    """
+    middle = days.astype("datetime64[D]") + np.timedelta64(3, "D")
+    year = middle.astype("datetime64[Y]")
+    week = (middle - year.astype("datetime64[D]")).astype("int64") // 7
+    return year.astype("int64") + 1970, np.minimum(week, 51)
 
 
 def grid_of(

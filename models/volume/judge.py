@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from data.arrays import Bools, Floats
+from models.volume import classical
 from models.volume.context import VolumeContext
 from models.volume.drivers import Loads, known_after, loads_at
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
 from models.volume.panel import Panel
-from models.volume.prepare import without_closures
+from models.volume.prepare import usual_counts
 from models.volume.trees import TreeModel
 
 MOST_ORIGINS = 12
@@ -34,6 +35,10 @@ FAULTLESS = 1e-6
 SPARSE = 3.0
 """Series with a lower mean count are judged by squared instead of absolute errors."""
 REFERENCE = NAMES.index("mean_of_8")
+LOW_WHERE_SPARSE = [
+    NAMES.index(name) for name in (*classical.MEMBERS, "regression", "trees_median")
+]
+"""Members of square roots, of logs and of medians: below the mean of small, skewed counts."""
 LOST = 1.2
 """Forecasts with drivers that have erred so many times as much as those without get no share."""
 
@@ -126,7 +131,7 @@ class Workbench:
         n = len(past.ids)
         forecast = np.full((len(origins), len(NAMES), n, self.horizon), np.nan)
         actual = np.full((len(origins), n, self.horizon), np.nan)
-        came = without_closures(past, past.y, self.context) if n else past.y
+        came = usual_counts(past, past.y, self.context) if n else past.y
         for place, origin in enumerate(origins):
             made = self.trial(int(origin))
             forecast[place, :, : made.shape[1]] = made
@@ -237,6 +242,12 @@ def weigh(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
     fine = np.isfinite(best)
     floor = np.where(fine, np.maximum(best, FAULTLESS), 1.0)
     relative = np.where(fine, np.maximum(score, FAULTLESS) / floor, np.inf)
+    # a sparse series' mean is what adds up: who forecasts the middle, or on a bent scale, is low
+    straight = relative.copy()
+    straight[LOW_WHERE_SPARSE] = np.inf
+    least = straight.min(axis=0)
+    straight = straight / np.where(np.isfinite(least), np.maximum(least, FAULTLESS), 1.0)
+    relative = np.where(told.sparse & np.isfinite(least), straight, relative)
     weight = np.where(relative <= GATE, np.exp(-(relative - 1) / NEARNESS), 0.0)
     weight[:, ~fine] = untried(int((~fine).sum()))
     return weight / weight.sum(axis=0)

@@ -115,7 +115,11 @@ class VolumeModel:
         for level in levels:
             columns[f"presage-lo-{level}"] = quantiles[tails.index(_low(level))]
             columns[f"presage-hi-{level}"] = quantiles[tails.index(_high(level))]
-        frame = long_frame(panel.ids, panel.grid.ds(panel.future(horizon)), **columns)
+        future = panel.future(horizon)
+        frame = long_frame(panel.ids, panel.grid.ds(future), **columns)
+        there = panel.grid.exists(future)
+        if not there.all():
+            frame = frame[np.tile(there, len(panel.ids))]
         return frame.sort_values(["unique_id", "ds"], ignore_index=True)
 
     def paths(

@@ -23,15 +23,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.arrays import Bools, Floats, Ints, Times
+from features.calendar import local_times
 from models.coherence import Sum, sums_of
 from models.volume.context import VolumeContext
 from models.volume.panel import Panel
 from models.volume.series import escape
 from models.volume.slots import cube_of
+from models.volume.usual import freak_days, without_silence
 
 WEEKS_FOR_CLOSED = 8
 SPARSE_MEAN = 6.0
 LEAST_SHARE_OF_A_DAY = 0.5
+WORKING, MOST_OF_THEM = (9, 17), 0.75
+"""The hours of a day that a closure must take most of to shut the day."""
 DAYS_TO_END, LEAST_TO_END = 14, 6.0
 """A series with more contacts a day than this that has none for so many days has ended."""
 
@@ -65,9 +69,19 @@ def settled(panel: Panel, context: VolumeContext) -> tuple[Panel, Bools]:
 
     The second value is (series x slots of the cycle), all True for weeks and months.
     """
-    y = _fill_zeros(panel.y)
-    y = without_closures(panel, y, context)
+    y = usual_counts(panel, _fill_zeros(panel.y), context)
     return replace(panel, y=y), _open_slots(panel, y)
+
+
+def usual_counts(panel: Panel, y: Floats, context: VolumeContext) -> Floats:
+    """The counts that say what is usual: without announced closures, freak days, and the silence
+    before a series began or while it was shut (NaN)."""
+    y = without_closures(panel, y, context)
+    if panel.grid.frequency.unit not in ("minute", "day"):
+        return y
+    day = panel.grid.days(panel.index)
+    y = without_silence(y, day)
+    return np.where(freak_days(y, day), np.nan, y)
 
 
 def _fill_zeros(y: Floats) -> Floats:
@@ -149,8 +163,27 @@ def closed_by_calendar(
         everywhere = channel is None or channel != channel
         shut = None if everywhere else f"channel={escape(str(channel))}"
         rows = [everywhere or shut in name.split("/") for name in panel.ids]
-        covered |= np.array(rows)[:, None] & ((begins >= start) & (ends <= stop))[None, :]
+        over = (begins >= start) & (ends <= stop)
+        if panel.grid.frequency.unit == "day":
+            over |= _day_is_shut(panel, index, context.time_zone, start, stop)
+        covered |= np.array(rows)[:, None] & over[None, :]
     return covered
+
+
+def _day_is_shut(
+    panel: Panel, index: Ints, time_zone: str, start: np.datetime64, stop: np.datetime64
+) -> Bools:
+    """Days that an event covers in working hours, or by their dates: an event from 00:00 UTC to
+    00:00 UTC is one of dates, wherever the company is."""
+    days = panel.grid.days(index)
+    midnight = np.timedelta64(1, "D")
+    dates = [moment.astype("datetime64[D]") for moment in (start, stop)]
+    if all(moment == date for moment, date in zip((start, stop), dates, strict=True)):
+        return np.asarray((days >= dates[0]) & (days < max(dates[1], dates[0] + midnight)))
+    first, last = local_times(np.array([start, stop]), time_zone)
+    opens, closes = (days.astype("datetime64[us]") + np.timedelta64(h, "h") for h in WORKING)
+    covered = np.minimum(closes, last) - np.maximum(opens, first)
+    return np.asarray(covered >= MOST_OF_THEM * (closes - opens))
 
 
 def _open_slots(panel: Panel, y: Floats) -> Bools:
@@ -164,17 +197,19 @@ def _open_slots(panel: Panel, y: Floats) -> Bools:
     came = ~np.isnan(cube_of(steps, panel.grid, panel.index).y)[0]
     cube = cube_of(y, panel.grid, panel.index).y
     busy = np.nan_to_num(cube) > 0
-    recent_busy = np.zeros(shape)
-    recent_came = np.zeros(frequency.season)
+    # a week without any contact says nothing of its slots: not begun yet, or shut as a whole
+    lived: Bools = np.asarray(busy.any(axis=2))
+    recent_busy, recent_came = np.zeros(shape), np.zeros(shape)
+    never_row = np.ones(shape, dtype=bool)
     for week in range(cube.shape[1] - 1, -1, -1):
-        take = came[week] & (recent_came < WEEKS_FOR_CLOSED)
-        recent_busy += np.where(take, busy[:, week, :], False)
+        take = came[week][None, :] & lived[:, [week]] & (recent_came < WEEKS_FOR_CLOSED)
+        recent_busy += take & busy[:, week, :]
         recent_came += take
-    level = np.nanmean(y, axis=1)
+        never_row &= ~take | np.isnan(cube[:, week, :])
+    level = np.nansum(y, axis=1) / np.maximum((~np.isnan(y)).sum(axis=1), 1)
     # a slot with zeros is closed only if the series is busy enough for the zeros to mean it
-    meaningful = level[:, None] * recent_came[None, :] > 12.0
-    never_row = np.isnan(cube[:, -WEEKS_FOR_CLOSED:, :]).all(axis=1)
-    shut = (recent_busy == 0) & (recent_came >= 2)[None, :] & (meaningful | never_row)
+    meaningful = level[:, None] * recent_came > 12.0
+    shut = (recent_busy == 0) & (recent_came >= 2) & (meaningful | never_row)
     shut &= ~np.asarray(shut.all(axis=1))[:, None]
     return ~shut
 

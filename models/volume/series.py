@@ -19,7 +19,7 @@ import pandas as pd
 from data.arrays import Ints
 from data.contract import table
 from data.errors import NotEnoughHistory, SettingsError, did_you_mean
-from data.tables import Tables
+from data.tables import Tables, attributes_of
 from features.asof import as_of_view, times_of
 from features.calendar import local_times
 from models.volume.context import VolumeContext
@@ -104,8 +104,10 @@ def series_from_tickets(
         start = min(max(start, int(grid.index(oldest)[0])), end - 1)
     inside = (index >= start) & (index < end)
     by = ("channel", "topic", *context.split_by)
-    ds = grid.ds(np.arange(start, end))
-    return _nodes(contacts.loc[inside, list(by)], index[inside] - start, ds)
+    steps = np.arange(start, end)
+    nodes = _nodes(contacts.loc[inside, list(by)], index[inside] - start, grid.ds(steps))
+    there = grid.exists(steps)
+    return nodes if there.all() else nodes[~nodes["ds"].isin(grid.ds(steps[~there]))]
 
 
 def _contacts(tables: Tables, as_of: datetime, context: VolumeContext) -> pd.DataFrame:
@@ -114,6 +116,7 @@ def _contacts(tables: Tables, as_of: datetime, context: VolumeContext) -> pd.Dat
     kinds = {name: _table_of(tables, name) for name in split}
     own = [name for name in split if kinds[name] == "tickets"]
     columns = ["ticket_id", "customer_id", "opened_at", "channel", "topic", "is_machine", *own]
+    columns += ["issue_id"] if context.issue_hours else []
     tickets = as_of_view(tables, "tickets", as_of, list(dict.fromkeys(columns)))
     machine = tickets["is_machine"].to_numpy(dtype=bool, na_value=False)
     made = tickets[~machine & tickets["opened_at"].notna().to_numpy()]
@@ -127,6 +130,9 @@ def _contacts(tables: Tables, as_of: datetime, context: VolumeContext) -> pd.Dat
         if len(over):
             over = over.assign(channel=context.handed_over_channel)
             made = pd.concat([made, over.drop(columns="ticket_id")], ignore_index=True)
+    if context.issue_hours:
+        made = made.reset_index(drop=True)
+        made = first_of_issues(made, context.issue_hours)
     others = [name for name in split if kinds[name] == "customers"]
     if others:
         about = as_of_view(tables, "customers", as_of, ["customer_id", *others])
@@ -134,12 +140,32 @@ def _contacts(tables: Tables, as_of: datetime, context: VolumeContext) -> pd.Dat
     return made
 
 
+def first_of_issues(contacts: pd.DataFrame, hours: float) -> pd.DataFrame:
+    """The first contact of each issue: of one ``issue_id``; without one, of one customer on one
+    topic, over all channels, while no pause is longer than ``hours``. Strangers' contacts are all
+    issues of their own.
+
+    >>> at = pd.to_datetime(["2026-01-01 10:00", "2026-01-01 12:00", "2026-01-03 10:00"])
+    >>> log = pd.DataFrame({"opened_at": at, "customer_id": "c", "topic": None, "issue_id": None})
+    >>> first_of_issues(log, 24)["opened_at"].dt.day.tolist()
+    [1, 3]
+    """
+    ordered = contacts.sort_values("opened_at", kind="stable")
+    stated = ordered["issue_id"].notna()
+    known = ordered["customer_id"].notna() & ~stated
+    by = [ordered["customer_id"], ordered["topic"].astype(object).fillna("")]
+    pause = ordered["opened_at"].where(known).groupby(by, dropna=False).diff()
+    goes_on = known & pause.notna() & (pause <= pd.Timedelta(hours=hours))
+    again = stated & ordered["issue_id"].duplicated()
+    return contacts.loc[(~goes_on & ~again).reindex(contacts.index)]
+
+
 def _table_of(tables: Tables, name: str) -> str:
     """``tickets`` or ``customers``: where a column to split by stands."""
     known = {
         kind: [
             column
-            for column in (*table(kind).names, *(tables.attributes if kind == "customers" else ()))
+            for column in (*table(kind).names, *attributes_of(kind, tables.attributes))
             if column not in NOT_SPLIT_BY and not column.endswith("_at")
         ]
         for kind in ("tickets", "customers")

@@ -27,6 +27,7 @@ from data.arrays import Floats, Ints
 CYCLES_TO_BEGIN = 4
 EDGE = 2.5
 RELATIVE_SPREAD = 0.25
+SPARSE, BURSTS, LARGEST = 3.0, 4.0, 100.0
 TINY = 1e-9
 
 
@@ -72,6 +73,7 @@ def run(
     expected, levels = np.zeros((n, width)), np.zeros((n, width))
     kept: dict[int, tuple[Floats, Floats]] = {}
     wanted = set(keep)
+    bursts = _bursts(y)
 
     def index_at(s: int | slice) -> Floats:
         pull = settings.kappa * np.maximum(level, TINY)
@@ -84,7 +86,9 @@ def run(
         index = index_at(s)
         expected[:, t] = level * index
         seen = ~np.isnan(y[:, t])
-        edge = EDGE * np.sqrt(expected[:, t] + (RELATIVE_SPREAD * expected[:, t]) ** 2 + 1.0)
+        edge = EDGE * np.sqrt(
+            bursts * expected[:, t] + (RELATIVE_SPREAD * expected[:, t]) ** 2 + bursts
+        )
         value = np.clip(np.where(seen, y[:, t], 0.0), expected[:, t] - edge, expected[:, t] + edge)
         level_num = np.where(seen, rho * level_num + value, level_num)
         level_den = np.where(seen, rho * level_den + index, level_den)
@@ -95,6 +99,17 @@ def run(
         if t in wanted:
             kept[t] = (level.copy(), index_at(slice(None)))
     return SmoothState(level, index_at(slice(None)), expected, levels, kept)
+
+
+def _bursts(y: Floats) -> Floats:
+    """How many times more than by chance small counts vary, per series (1 for busy ones): their
+    bursts are most of what comes, and must not be cut off."""
+    seen = ~np.isnan(y)
+    count = np.maximum(seen.sum(axis=1), 1)
+    mean = np.where(seen, y, 0.0).sum(axis=1) / count
+    variance = (np.where(seen, y - mean[:, None], 0.0) ** 2).sum(axis=1) / count
+    ratio = variance / np.maximum(mean, TINY)
+    return np.where((mean > 0) & (mean < SPARSE), np.clip(BURSTS * ratio, 1.0, LARGEST), 1.0)
 
 
 def _begin(y: Floats, slot: Ints, slots: int) -> tuple[Floats, Floats]:

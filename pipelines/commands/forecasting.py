@@ -46,17 +46,29 @@ def register(app: typer.Typer) -> None:
                 metavar="MINUTES", min=0, help="Search for better settings of the risk model first."
             ),
         ] = None,
+        no_promote: Annotated[
+            bool,
+            typer.Option("--no-promote", help="Train and judge; it becomes the challenger only."),
+        ] = False,
+        accept_changes: Annotated[
+            bool,
+            typer.Option(
+                "--accept-changes", help="Tables or columns that are gone keep nothing back."
+            ),
+        ] = False,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
         """Snapshot, features, risk and volume models, evaluation, MLflow, gate, promotion.
 
-        Exit 1 when the gate refuses a model; the champion then stays.
+        Exit 1 when the gate refuses a model; the champion then stays. With a champion at work, a
+        source that stopped or a column that vanished keeps a new model back.
 
         Example: presage train company --as-of 2026-03-01
         """
         from data.errors import UsageError
         from pipelines.flows import run
+        from pipelines.steps.promotion import Promotion
 
         if only not in (None, "risk", "volume"):
             raise UsageError(f"--only {only!r}: choose risk or volume")
@@ -69,6 +81,7 @@ def register(app: typer.Typer) -> None:
                 as_of=moment,
                 only=only,
                 search_minutes=search,
+                promotion=Promotion(not no_promote, accept_changes),
             )
 
     @verb(app)
@@ -234,17 +247,22 @@ def register(app: typer.Typer) -> None:
     @verb(app, "models")
     def models_(
         directory: Dir,
-        action: Annotated[str, typer.Argument(help="show, promote or rollback.")] = "show",
+        action: Annotated[str, typer.Argument(help="show, compare, promote, rollback.")] = "show",
         kind: Annotated[str, typer.Option(help="risk or volume.")] = "risk",
-        version: Annotated[int | None, typer.Option(help="The version to promote.", min=1)] = None,
+        version: Annotated[
+            int | None, typer.Option(help="The version to promote or compare.", min=1)
+        ] = None,
+        against: Annotated[
+            int | None, typer.Option(help="Compare with this one; default: the champion.", min=1)
+        ] = None,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
-        """The registry's history, and its levers: show, promote, rollback.
+        """The registry's history, and its levers: show, compare, promote, rollback.
 
         Example: presage models company promote --kind risk --version 2
         """
         from pipelines.registry_verbs import act
 
         with progress(as_json) as report:
-            return act(directory, action, kind, version, report)
+            return act(directory, action, kind, version, report, against)

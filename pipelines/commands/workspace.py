@@ -1,4 +1,4 @@
-"""Verbs about a workspace and its tables: init, simulate, import, check, settings, features."""
+"""Verbs about a workspace and its tables: init, simulate, check, settings, features."""
 
 from __future__ import annotations
 
@@ -78,36 +78,6 @@ def register(app: typer.Typer) -> None:
                 f"Next: presage train {directory}",
             ],
         )
-
-    @verb(app, "import")
-    def import_(
-        adapter: Annotated[str, typer.Argument(help="online-retail, incidents, calls, ...")],
-        source: Annotated[Path, typer.Argument(help="The export: a file or a folder.")],
-        directory: Dir,
-        option: Annotated[
-            list[str] | None,
-            typer.Option("--option", metavar="NAME=VALUE", help="An option of the adapter."),
-        ] = None,
-        as_json: Json = False,
-        debug: Debug = False,
-    ) -> Result:
-        """Bring a real export into the contract's tables; again is by key, never doubled.
-
-        Example: presage import incidents incident_event_log.csv company
-        """
-        from data.adapters import run_import
-        from data.errors import UsageError
-        from pipelines.exclusive import writing_if_there
-
-        options: dict[str, str] = {}
-        for pair in option or []:
-            name, equals, value = pair.partition("=")
-            if not equals or not name:
-                raise UsageError(f"--option {pair!r} is not NAME=VALUE")
-            options[name] = value
-        with progress(as_json) as report, writing_if_there(directory, "import"):
-            done = run_import(adapter, source, directory, options=options, progress=report)
-        return Result(done.as_dict(), [*done.lines(), f"Next: presage check {directory}"])
 
     @verb(app)
     def check(

@@ -17,6 +17,7 @@ from serving.kpis.measures import COLUMNS, judged_tickets, key_figures
 from serving.kpis.targets import beside_targets
 from serving.monitoring.finding import Finding, frame_of
 from serving.monitoring.forecasts import forecast_findings, issued_errors
+from serving.monitoring.issues import emerging, issue_findings
 from serving.monitoring.predictions import expected_findings, input_findings, live_findings
 from serving.monitoring.service import service_findings
 from serving.monitoring.sources import source_findings
@@ -39,11 +40,17 @@ def monitored(run: Run, out: Path | None = None) -> Result:
         figures = beside_targets(key_figures(run.snapshot, run.settings, run.as_of), run.settings)
         tickets = judged_tickets(run.snapshot, run.settings, run.as_of)
         findings += service_findings(figures, tickets, run.settings)
+    issues = emerging(run.snapshot, run.as_of, run.settings.kpis.issue_hours)
+    findings += issue_findings(issues)
     frame = frame_of(findings)
     lines = _lines(frame, figures)
     if run.publishes("monitor"):
         still_ours()
-        products: tuple[tuple[Kind, pd.DataFrame], ...] = (("monitor", frame), ("kpis", figures))
+        products: tuple[tuple[Kind, pd.DataFrame], ...] = (
+            ("monitor", frame),
+            ("kpis", figures),
+            ("issues", issues),
+        )
         for kind, what in products:
             publish(run.state_dir, kind, what, as_of=run.as_of, now=SYSTEM.now())
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,13 +121,16 @@ def _or_nan(metric: Metric, y: Floats, p: Floats) -> float:
         return float("nan")
 
 
-def said_before(twin: Path, judged: pd.DataFrame, tables: Snapshot, horizon: int) -> Floats | None:
-    """What the champion's twin says of the judging rows; None if it lacks the horizon."""
+def said_before(
+    twin: Path, judged: pd.DataFrame, tables: Snapshot, horizons: Sequence[int]
+) -> dict[int, Floats]:
+    """What the champion's twin says of the judging rows, by each of ``horizons`` that it has."""
     from features.compute import compute
 
     earlier = Predictor.of_bundle(twin, "champion's twin")
-    if horizon not in earlier.model.horizons:
-        return None
+    wanted = [horizon for horizon in horizons if horizon in earlier.model.horizons]
+    if not wanted:
+        return {}
     features = compute(earlier.view, judged[["customer_id", "as_of"]], earlier.reads(tables))
-    risk = earlier.model.predict(features, choices=False, num_threads=2)[f"risk_{horizon}d"]
-    return np.asarray(risk, dtype=np.float64)
+    told = earlier.model.predict(features, choices=False, num_threads=2)
+    return {h: np.asarray(told[f"risk_{h}d"], dtype=np.float64) for h in wanted}

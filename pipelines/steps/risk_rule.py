@@ -159,7 +159,7 @@ def _train(
         evaluation = Evaluation(y, groups=groups, seed=settings.risk.seed, resamples=RESAMPLES)
         earlier = champion_twin(opened.state_dir, KIND, twin_as_of)
         if earlier is not None:
-            before = said_before(earlier, judged, tables, middle)
+            before = said_before(earlier, judged, tables, [middle]).get(middle)
         metrics, plots, rates = measured(
             judged, predictions, {}, (), horizons, settings.outreach.capacity_per_day
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +17,10 @@ from data.sign_ups import REMEDY, suspect_in
 from data.snapshot import Snapshot, open_snapshot
 from data.workspace import Workspace
 from features.messages import label_set
-from models.champion import champion
 from models.figures import decay_plot
 from models.floor import Floor
-from models.gate import Evaluation, gate
-from models.metrics import recall_at
+from models.gate import Evaluation, Horizon, gate, joined
+from models.metrics import Interval, recall_at
 from models.risk.backtest import judged_baselines
 from models.risk.baselines import BASELINES
 from models.risk.model import TICKET_DAYS
@@ -32,16 +31,14 @@ from models.risk.report import ablation, decay, one_line, segments
 from models.risk.search import Found
 from models.risk.settings import RiskSettings
 from pipelines.console import Progress, Result, Timed, say
+from pipelines.steps.promotion import USUAL, Promotion, kept_back_by
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, resamples, said_before
 from pipelines.steps.risk_learning import HORIZONS, Learned, learn
 from pipelines.steps.risk_rule import KIND, at_work, train_rule_model, train_stand_in
 from pipelines.steps.training import Candidate, champion_twin, register
-from serving.predictor import Predictor
 
 CALLED = 0.05
 """The share of customers whom we would call; ``one_line``'s too."""
-SOME = 5
-"""Features that are named where many are missing."""
 
 
 def train_risk_model(
@@ -50,13 +47,14 @@ def train_risk_model(
     as_of: datetime,
     report: Progress,
     search_minutes: float | None = None,
+    promotion: Promotion = USUAL,
 ) -> Result:
     """Train, evaluate, register, gate, promote; the shrunk rule where there is too little.
 
     ``search_minutes``: how long to search for better settings; None: as ``[risk]`` says.
     """
     watched = Timed(report)
-    result = _trained(workspace, snapshot, as_of, watched, search_minutes)
+    result = _trained(workspace, snapshot, as_of, watched, search_minutes, promotion)
     return Result(
         result.data, [*result.lines, "  where the time went:", *watched.ended()], result.exit_code
     )
@@ -68,6 +66,7 @@ def _trained(
     as_of: datetime,
     report: Progress,
     search_minutes: float | None,
+    promotion: Promotion,
 ) -> Result:
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
@@ -80,8 +79,8 @@ def _trained(
         learned = learn(opened, tables, as_of, search_minutes, report)
     except NotEnoughHistory as missing:
         return train_rule_model(opened, tables, as_of, HORIZONS, missing, report)
-    result = _judge_and_register(opened, tables, as_of, learned, report)
-    if result.exit_code == 0 or at_work(opened) == "learned":
+    result = _judge_and_register(opened, tables, as_of, learned, report, promotion)
+    if result.exit_code == 0 or not promotion.promote or at_work(opened) == "learned":
         return result
     # refused, and no model that learned is at work: a simple baseline is better than nothing, and
     # one of today better than one of some time ago
@@ -94,7 +93,12 @@ def _trained(
 
 
 def _judge_and_register(
-    opened: Workspace, tables: Snapshot, as_of: datetime, learned_all: Learned, report: Progress
+    opened: Workspace,
+    tables: Snapshot,
+    as_of: datetime,
+    learned_all: Learned,
+    report: Progress,
+    promotion: Promotion,
 ) -> Result:
     settings, view, read = opened.settings, learned_all.view, learned_all.read
     model, twin, learned, horizons = (
@@ -125,15 +129,15 @@ def _judge_and_register(
         seed=settings.risk.seed,
     )
     middle = horizons[len(horizons) // 2]
-    before = None
+    before: dict[int, Floats] = {}
     earlier = champion_twin(opened.state_dir, KIND, twin_as_of)
     if earlier is not None:
-        before = said_before(earlier, judged, tables, middle)
+        before = said_before(earlier, judged, tables, horizons)
     y = judged[f"label_{middle}d"].to_numpy(np.float64)
     groups = judged["customer_id"].to_numpy()
     decision = gate(
         predictions[f"risk_{middle}d"].to_numpy(),
-        before,
+        before.get(middle),
         Evaluation(y, groups=groups, seed=settings.risk.seed, resamples=RESAMPLES),
         floor=Floor(
             {h: judged[f"label_{h}d"].to_numpy(np.float64) for h in horizons},
@@ -146,6 +150,26 @@ def _judge_and_register(
     )
     metrics, plots, rates = measured(
         judged, predictions, beside, BASELINES, horizons, settings.outreach.capacity_per_day
+    )
+    decision = joined(
+        decision,
+        {
+            f"{h} days": Horizon(
+                predictions[f"risk_{h}d"].to_numpy(),
+                before.get(h),
+                Evaluation(
+                    judged[f"label_{h}d"].to_numpy(np.float64),
+                    groups=groups,
+                    seed=settings.risk.seed,
+                    resamples=resamples(len(judged)),
+                ),
+                _interval(metrics, f"calibration_slope_{h}d"),
+                _interval(metrics, f"observed_over_predicted_{h}d"),
+            )
+            for h in horizons
+            if h != middle
+        },
+        kept_back_by(opened.state_dir, KIND, as_of, tables, model.encoder.columns, promotion),
     )
     risk, rule = predictions[f"risk_{middle}d"].to_numpy(), beside[f"rule_{middle}d"]
     tables_of = {
@@ -213,7 +237,6 @@ def _judge_and_register(
             )
         },
         summary=(
-            *fewer_features(opened, view.names),
             *_of_search(learned_all.searched),
             f"  {judged_on}",
             *repeat_lines,
@@ -221,28 +244,18 @@ def _judge_and_register(
             f"random {100 * CALLED:.0f} %",
         ),
     )
-    return register(opened, candidate, report)
+    return register(opened, candidate, report, promotion)
+
+
+def _interval(metrics: Mapping[str, float | Interval], name: str) -> Interval | None:
+    """The interval of a figure; None where there are too few complaints for one."""
+    found = metrics.get(name)
+    return found if isinstance(found, Interval) else None
 
 
 def _held(y: Floats, risk: Floats) -> float:
     """Percent of the complaints that are among the ``CALLED`` share of highest risk."""
     return 100 * recall_at(y, risk, CALLED)
-
-
-def fewer_features(opened: Workspace, names: Sequence[str]) -> list[str]:
-    """What the model at work was shown and the new one is not, as a line; none if nothing."""
-    at_work_now = champion(opened.state_dir, KIND)
-    if at_work_now is None:
-        return []
-    before = Predictor.of_bundle(at_work_now.folder, at_work_now.model_version).view.names
-    if len(names) >= len(before):
-        return []
-    gone = sorted(set(before) - set(names))
-    some = ", ".join(gone[:SOME]) + (", ..." if len(gone) > SOME else "")
-    return [
-        f"  {len(before) - len(names)} features fewer than the champion had: {some}; "
-        "has a column of the tables been lost?"
-    ]
 
 
 def _fewer(rows: TrainingSet) -> TrainingSet:

@@ -27,6 +27,7 @@ from models.gate import GateDecision
 from models.metrics import Interval
 from pipelines.console import Progress, Result, say
 from pipelines.exclusive import still_ours, writing
+from pipelines.steps.promotion import USUAL, Promotion
 
 if TYPE_CHECKING:
     from models.registry import ModelVersion
@@ -86,16 +87,23 @@ def champion_twin(state_dir: Path, kind: str, known_by: datetime) -> Path | None
     return folder if as_of <= known_by else None
 
 
-def register(workspace: Workspace, candidate: Candidate, report: Progress) -> Result:
-    """Log and register the candidate, keep its twin, and promote it if the gate lets it pass; alone
-    in the workspace while it does so."""
+def register(
+    workspace: Workspace,
+    candidate: Candidate,
+    report: Progress,
+    promotion: Promotion = USUAL,
+) -> Result:
+    """Log and register the candidate, keep its twin, and promote it if the gate lets it pass and
+    ``promotion`` wants it; alone in the workspace while it does so."""
     with writing(workspace, "train"):
         still_ours()
-        return _registered(workspace, candidate, report)
+        return _registered(workspace, candidate, report, promotion)
 
 
-def _registered(workspace: Workspace, candidate: Candidate, report: Progress) -> Result:
-    from models.registry import artifact, promote, record_gate
+def _registered(
+    workspace: Workspace, candidate: Candidate, report: Progress, promotion: Promotion
+) -> Result:
+    from models.registry import artifact, challenge, promote, record_gate
 
     state, kind = workspace.state_dir, candidate.kind
     report(f"logging the {kind} model to MLflow")
@@ -114,7 +122,10 @@ def _registered(workspace: Workspace, candidate: Candidate, report: Progress) ->
                 store, kind, str(move["version"]), move["event"], SYSTEM.now(), details=details
             )
 
-        if decision.passed:
+        if not promotion.promote:
+            record_gate(state, kind, version.version, decision)
+            challenge(state, kind, version.version, at=SYSTEM.now(), record=record)
+        elif decision.passed:
             promote(state, kind, version.version, at=SYSTEM.now(), record=record, decision=decision)
         else:
             record_gate(state, kind, version.version, decision)
@@ -129,6 +140,8 @@ def _registered(workspace: Workspace, candidate: Candidate, report: Progress) ->
             )
     pages = [artifact(state, version.run_id, f"{name}.html") for name in candidate.pages]
     word = "promoted to champion" if decision.passed else "refused by the gate"
+    if not promotion.promote:
+        word = f"challenger; the gate {'lets it pass' if decision.passed else 'refuses it'}"
     lines = [
         f"{kind} model, version {version.version}: {word}",
         *(f"  {line}" for line in (decision.reasons if decision.passed else decision.refusals)),
@@ -139,13 +152,13 @@ def _registered(workspace: Workspace, candidate: Candidate, report: Progress) ->
         "kind": kind,
         "version": version.version,
         "run_id": version.run_id,
-        "promoted": decision.passed,
+        "promoted": decision.passed and promotion.promote,
         "reasons": list(decision.reasons),
         "refusals": list(decision.refusals),
         "metrics": dict(decision.numbers),
         "pages": [str(path) for path in pages],
     }
-    return Result(data, lines, exit_code=0 if decision.passed else 1)
+    return Result(data, lines, exit_code=0 if decision.passed or not promotion.promote else 1)
 
 
 def _logged(state: Path, candidate: Candidate, bundle: Path) -> ModelVersion:

@@ -29,6 +29,7 @@ def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
         history_days=volume.history_days,
         split_by=volume.split_by,
         handed_over_channel=volume.handed_over_channel,
+        issue_hours=volume.issue_hours if volume.grain == "issue" else 0.0,
     )
 
 

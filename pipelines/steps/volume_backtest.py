@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from data.errors import NotEnoughHistory
 from data.snapshot import Snapshot, open_snapshot
 from data.tables import Tables
 from data.workspace import Workspace
+from features.calendar import utc_times
 from models.volume import (
     VolumeContext,
     backtest,
@@ -48,6 +49,7 @@ def backtest_volume_model(
     # what came is compared with, however short a history is learned from
     unlimited = replace(context, history_days=0)
     final, _ = series_of(tables, end_of(opened, tables), freq, unlimited)
+    cutoffs = [begin_of(tables, cutoff, freq, context) for cutoff in cutoffs]
     known = {cutoff: known_at(tables, cutoff, freq, context) for cutoff in cutoffs}
     report(f"{len(cutoffs)} cutoffs of {final['unique_id'].nunique()} series")
     forecasts = backtest_as_known(
@@ -61,6 +63,9 @@ def backtest_volume_model(
     )
     forecasts = whole_contacts(forecasts) if whole else forecasts
     frame = with_baselines(forecasts, known, horizon, freq, context)
+    if tables.has("forecasts"):
+        ends = {cutoff: step_after(tables, cutoff, freq, context) for cutoff in cutoffs}
+        frame = with_yours(frame, tables.frame("forecasts"), ends)
     write_frame(frame, out)
     data, lines = accuracy(frame)
     short = too_short(known, freq, context)
@@ -74,6 +79,31 @@ def end_of(workspace: Workspace, tables: Snapshot) -> datetime:
     if end is None:
         raise NotEnoughHistory("the tables have no rows to count")
     return end
+
+
+def begin_of(tables: Tables, cutoff: datetime, freq: str, context: VolumeContext) -> datetime:
+    """A cutoff given as a plain date, as the moment at which that local day, week or month begins;
+    any other as it is.
+
+    >>> from data.tables import MemoryTables
+    >>> oslo = VolumeContext(time_zone="Europe/Oslo")
+    >>> begin_of(MemoryTables({}), datetime(2026, 7, 2), "D", oslo)
+    datetime.datetime(2026, 7, 1, 22, 0)
+    """
+    from models.volume.grid import parse_frequency
+    from models.volume.series import company_grid
+
+    frequency = parse_frequency(freq)
+    plain = cutoff.time() == time(0) and frequency.unit != "minute"
+    if not plain or context.time_zone == "UTC" or tables.has("volumes"):
+        return cutoff
+    day = np.array([cutoff], dtype="datetime64[us]")
+    grid = company_grid(frequency, context.time_zone, cutoff)
+    if grid.ds(grid.index(day))[0] == day[0]:
+        return cutoff
+    midnight = utc_times(day, context.time_zone)
+    begin: datetime = grid.ds(grid.index(midnight))[0].item()
+    return begin
 
 
 def known_at(tables: Tables, cutoff: datetime, freq: str, context: VolumeContext) -> pd.DataFrame:
@@ -167,10 +197,28 @@ def with_baselines(
     return frame.merge(baselines, on=["unique_id", "ds", "cutoff"], how="left")
 
 
+def with_yours(
+    frame: pd.DataFrame, forecasts: pd.DataFrame, ends: dict[datetime, datetime]
+) -> pd.DataFrame:
+    """The backtest with a column ``yours``: of the table's forecasts of each step the newest that
+    was issued, and recorded, by the end of the cutoff's step; null where there is none."""
+    own = forecasts[~forecasts["deleted"].astype(bool)]
+    parts = []
+    for cutoff, end in ends.items():
+        known = own[(own["issued_at"] <= end) & (own["recorded_at"] <= end)]
+        newest = known.sort_values(["issued_at", "recorded_at", "_row"], kind="stable")
+        newest = newest.drop_duplicates(["unique_id", "ds"], keep="last")
+        parts.append(newest[["unique_id", "ds", "y"]].assign(cutoff=pd.Timestamp(cutoff)))
+    yours = pd.concat(parts, ignore_index=True).rename(columns={"y": "yours"})
+    yours["cutoff"] = yours["cutoff"].astype(frame["cutoff"].dtype)
+    return frame.merge(yours, on=["unique_id", "ds", "cutoff"], how="left")
+
+
 MEMBERS = {
     "presage-median": "presage",
     "seasonal_naive": "the seasonal naive",
     "mean_of_same_slots": "the mean of 8 same slots",
+    "yours": "your own forecast",
 }
 MOST_SHOWN = 12
 
@@ -203,16 +251,17 @@ def accuracy(frame: pd.DataFrame) -> tuple[dict[str, object], list[str]]:
             single.append({"unique_id": str(name), "mean_count": mean, **_wapes(part)})
     lines = [f"WAPE of {name}: {value:.4f}" for name, value in scores.items()]
     if len(single) > 1:
+        named = [name for column, name in MEMBERS.items() if column in known]
         busiest = sorted(single, key=lambda one: -one["mean_count"])[:MOST_SHOWN]
         rows = [
             [
                 one["unique_id"],
                 f"{one['mean_count']:.1f}",
-                *(f"{one[name]:.4f}" if name in one else "-" for name in MEMBERS.values()),
+                *(f"{one[name]:.4f}" if name in one else "-" for name in named),
             ]
             for one in busiest
         ]
-        lines += table(["WAPE of", "mean count", *MEMBERS.values()], rows)
+        lines += table(["WAPE of", "mean count", *named], rows)
         if len(single) > len(busiest):
             lines.append(f"and {len(single) - len(busiest)} less busy series, in --json")
     return {"wape": scores, "series": single, **about}, [*lines, *covered]
@@ -226,7 +275,7 @@ def _wapes(known: pd.DataFrame) -> dict[str, Any]:
     return {
         name: wape(y, known[column].to_numpy(float))
         for column, name in MEMBERS.items()
-        if known[column].notna().all()
+        if column in known and known[column].notna().all()
     }
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from data.errors import NotEnoughHistory
 from data.snapshot import open_snapshot
 from data.workspace import Workspace
-from models.gate import VOLUME, Evaluation, gate
+from models.gate import VOLUME, Evaluation, gate, joined
 from models.metrics import Interval, bootstrap, coverage, wape
 from models.volume import (
     VolumeContext,
@@ -22,6 +22,7 @@ from models.volume import (
 )
 from models.volume.series import TOTAL
 from pipelines.console import Progress, Result
+from pipelines.steps.promotion import USUAL, Promotion, kept_back_by
 from pipelines.steps.training import Candidate, champion_twin, register
 from pipelines.steps.volume import context_of, horizon_steps, native_freq, series_of
 
@@ -31,7 +32,11 @@ EVALUATED_DAYS = 28
 
 
 def train_volume_model(
-    workspace: Path, snapshot: Path, as_of: datetime, report: Progress
+    workspace: Path,
+    snapshot: Path,
+    as_of: datetime,
+    report: Progress,
+    promotion: Promotion = USUAL,
 ) -> Result:
     """Train, evaluate, register, gate, promote."""
     opened = Workspace.open(workspace)
@@ -80,6 +85,8 @@ def train_volume_model(
         Evaluation(y, groups=groups, baselines=baselines, seed=settings.seed),
         VOLUME,
     )
+    kept_back = kept_back_by(opened.state_dir, KIND, as_of, tables, (), promotion)
+    decision = joined(decision, {}, kept_back, VOLUME)
     metrics: dict[str, float | Interval] = {
         "wape": bootstrap(wape, y, rows["presage-median"].to_numpy(), groups=groups, seed=0),
         **{
@@ -122,7 +129,7 @@ def train_volume_model(
             *_of_days(rows, opened.settings.company.time_zone),
         ),
     )
-    return register(opened, candidate, report)
+    return register(opened, candidate, report, promotion)
 
 
 def _of_days(rows: pd.DataFrame, time_zone: str) -> list[str]:

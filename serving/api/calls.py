@@ -69,7 +69,7 @@ ORDER = Parameter("order", "by risk, or by value: the risk times what they are w
 HORIZON = Parameter("horizon", "days of the risk that they are ordered by; default: the middle one",
                     kind="integer")
 SEGMENT = Parameter("segment", "only customers of this segment")
-TOPIC = Parameter("topic", "only those whose likeliest topic is this one")
+LIKELY_TOPIC = Parameter("topic", "only those whose likeliest topic is this one")
 LEAST = Parameter("min_probability", "only those whose risk is at least this", kind="number")
 SERIES = Parameter("unique_id", "one series, such as total or channel=email")
 OBJECT = {"type": "object"}
@@ -79,6 +79,7 @@ PAGE_PROBLEMS = (400, 404, 406, 409)
 SPAN = (FROM, TO, AFTER, LIMIT)
 ISSUED_AT = Parameter("issued_at", "the forecast in force at this time", format="date-time")
 CHANNEL = Parameter("channel", "one channel")
+TOPIC = Parameter("topic", "one topic")
 KPI = Parameter("kpi", "one key figure, such as csat")
 AREA = Parameter("area", "sources, inputs, predictions, forecasts or service")
 ONE_SERIES = Parameter("unique_id", "the series", required=True)
@@ -101,7 +102,7 @@ CALLS = (
           tagged=True, example={"customer_ids": ["a", "nobody"]}, about=predictions.asked_about),
     Route("GET", "/v1/customers", customers.rank_customers,
           "Customers as scored at night, the riskiest first", "score", Ranking, "risk",
-          parameters=(ORDER, HORIZON, SEGMENT, TOPIC, LEAST, AFTER, LIMIT),
+          parameters=(ORDER, HORIZON, SEGMENT, LIKELY_TOPIC, LEAST, AFTER, LIMIT),
           problems=(400, 404, 409), tagged=True),
     Route("GET", "/v1/customers/{id}", customers.see_customer, "Everything known of a customer",
           "customers", CustomerView, "risk", parameters=(CUSTOMER,), problems=(404,),
@@ -132,6 +133,10 @@ CALLS = (
     Route("GET", "/v1/kpis", monitoring.see_kpis,
           "Key figures of each week and channel, beside their targets", "forecasts", Rows,
           "planning", parameters=(CHANNEL, KPI, *SPAN), csv=True,
+          problems=PAGE_PROBLEMS, tagged=True),
+    Route("GET", "/v1/issues", monitoring.see_issues,
+          "Emerging issues: topics asked about more than usual, their driver, what to do",
+          "forecasts", Rows, "planning", parameters=(TOPIC, AFTER, LIMIT), csv=True,
           problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/monitor", monitoring.see_monitor,
           "What the monitor found: sources, inputs, predictions, forecasts, service", "forecasts",

@@ -73,8 +73,8 @@ def _of_table(
     lived = int(min(((pd.Timestamp(as_of) - known.min()).days - 7) // 7, WEEKS))
     usual = counts[1 : lived + 1]
     findings = [_reach(name, known, as_of)]
-    if lived < 4 or usual.mean() < FEWEST:
-        return findings
+    if findings[0].status == "alarm" or lived < 4 or usual.mean() < FEWEST:
+        return findings  # what stopped is said once
     findings.append(_level(name, counts[0], usual, as_of))
     new, old = back == 0, (back >= 1) & (back <= lived)
     for column in columns:

@@ -42,11 +42,11 @@ def articles_to_write(tables: Tables, prices: Prices, as_of: datetime) -> pd.Dat
         language=tickets["language"].fillna("").str.split("-").str[0].str.lower(),
         money=prices.of(tickets["channel"])[0],
     )
-    state = _state_of_articles(tables, as_of)
+    state = state_of_articles(tables, as_of)
     volume = tickets["topic"].value_counts()
     rows = []
     for (topic, language), group in tickets.groupby(["topic", "language"]):
-        why = _why_none_works(state, str(topic), str(language))
+        why = why_none_works(state, str(topic), str(language))
         if why:
             share = len(group) / volume[topic]
             rows.append(
@@ -57,7 +57,7 @@ def articles_to_write(tables: Tables, prices: Prices, as_of: datetime) -> pd.Dat
     return found.sort_values(order, ascending=[False, True, True]).reset_index(drop=True)
 
 
-def _state_of_articles(tables: Tables, as_of: datetime) -> pd.DataFrame:
+def state_of_articles(tables: Tables, as_of: datetime) -> pd.DataFrame:
     """``article_id, topic, language, stands, helped, votes, works``: a row per article."""
     columns = ["article_id", "topic", "language", "retired_at"]
     if not tables.has("articles"):
@@ -76,7 +76,7 @@ def _state_of_articles(tables: Tables, as_of: datetime) -> pd.DataFrame:
     return articles.assign(stands=stands, language=language, works=stands & (mean >= HELPFUL))
 
 
-def _why_none_works(state: pd.DataFrame, topic: str, language: str) -> str:
+def why_none_works(state: pd.DataFrame, topic: str, language: str) -> str:
     """Why no article on the topic works for readers of the language; "" where one does."""
     own = state[state["topic"] == topic]
     if own.empty:

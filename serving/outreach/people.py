@@ -17,9 +17,10 @@ from typing import Any
 import pandas as pd
 
 from data.check import engine
-from data.clean import open_source, typed
+from data.clean import typed
 from data.contract import table
 from data.folder import Folder
+from data.source_files import open_source
 from data.store import CONTACT, customer_rows_in
 from data.tables import MemoryTables
 from features.asof import as_of_view
@@ -149,12 +150,14 @@ def posted(
 
 def _read(folder: Folder, sources: Sequence[Path], now: datetime) -> pd.DataFrame:
     """The customers known at ``now``, a row each, from the files alone."""
-    con = engine(folder)
+    con, reading = engine(folder), folder.settings.import_
     try:
         found = []
         for path in sources:
-            source = open_source(con, path, path.name)
-            relation = source.relation.project(typed(source, table("customers"), (), 0))
+            source = open_source(con, path, path.name, reading, folder.state_dir)
+            relation = source.relation.project(
+                typed(source, table("customers"), (), 0, reading=reading)
+            )
             columns = ", ".join(f'"{name}"' for name in NEEDED)
             found.append(relation.project(columns).df())
     finally:

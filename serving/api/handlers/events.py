@@ -10,6 +10,7 @@ import pandas as pd
 
 from data.posted import Fault, faults
 from data.store import append_events, completed_rows
+from data.tables import attributes_of
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.desk import Desk
@@ -70,7 +71,7 @@ def _numeric(desk: Desk) -> tuple[str, ...]:
     snapshot = desk.live.snapshot()
     if not snapshot.attributes:
         return ()
-    known = snapshot.frame("customers", list(snapshot.attributes))
+    known = snapshot.frame("customers", list(attributes_of("customers", snapshot.attributes)))
     return tuple(
         name
         for name in known.columns

@@ -25,3 +25,8 @@ def see_kpis(desk: Desk, call: Call) -> Answer:
 def see_monitor(desk: Desk, call: Call) -> Answer:
     """The findings, alarms first."""
     return rows_of(desk.published("monitor"), "area", None, call)
+
+
+def see_issues(desk: Desk, call: Call) -> Answer:
+    """Topics that many ask about at once, with what those who ask have in common and what to do."""
+    return rows_of(desk.published("issues"), "topic", None, call)

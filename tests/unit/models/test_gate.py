@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from models.gate import VOLUME, Evaluation, gate, gate_fallback
+from models.gate import VOLUME, Evaluation, Horizon, gate, gate_fallback, joined
+from models.metrics import Interval
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,44 @@ def test_a_level_that_is_off_by_chance_perhaps_is_not_called_right(world):
     lines = gate_fallback(told, None, part, at_work="learned").reasons
     (line,) = [one for one in lines if one.startswith("observed over predicted")]
     assert "is not surely outside of" in line
+
+
+def test_a_slope_out_of_bounds_that_is_surely_not_one_is_refused(world):
+    """1.44 [1.24, 1.68] once passed, for its interval reached into the bounds."""
+    p, evaluation = world
+    logit = np.log(p / (1 - p))
+    some = np.arange(p.size) % 4 == 0
+    part = replace(evaluation, y=evaluation.y[some], groups=None, baselines={"chance": p[some] * 0})
+    flat = gate(1 / (1 + np.exp(-0.68 * logit + 0.9))[some], None, part)
+    low, high = flat.numbers["calibration_slope_low"], flat.numbers["calibration_slope_high"]
+    assert 1 < low <= 1.25 < flat.numbers["calibration_slope"] < high
+    assert any("calibration slope" in line for line in flat.refusals)
+
+
+def test_every_horizon_is_judged_and_what_keeps_back_refuses(world):
+    p, evaluation = world
+    good = gate(p, None, evaluation)
+    fine, off = Interval(1.0, 0.9, 1.1), Interval(1.62, 1.38, 1.88)
+    assert joined(good, {"7 days": Horizon(p, p, evaluation, fine, fine)}).passed
+    wrong = joined(
+        good,
+        {
+            "7 days": Horizon(p, None, evaluation, fine, off),
+            "30 days": Horizon(p, None, evaluation, fine, Interval(1.6, 0.9, 2.3)),
+        },
+    )
+    assert wrong.refusals == (
+        "7 days: observed over predicted 1.62 [1.38, 1.88] is outside of 0.667 to 1.5",
+    )
+    assert wrong.numbers["7_days_observed_over_predicted"] == 1.62
+    shuffled = np.random.default_rng(0).permutation(p)
+    worse = joined(good, {"7 days": Horizon(shuffled, p, evaluation)})
+    assert any("worse than the model at work" in line for line in worse.refusals)
+    none = replace(evaluation, y=np.zeros(p.size))
+    assert joined(good, {"7 days": Horizon(p, p, none)}).passed  # said, and no reason to refuse
+    broken = np.where(np.arange(p.size) == 3, np.nan, p)
+    assert not joined(good, {"7 days": Horizon(broken, None, evaluation)}).passed
+    assert joined(good, {}, ["usage stopped"]).refusals == ("usage stopped",)
 
 
 def test_predictions_that_are_not_finite_are_refused_first(world):

@@ -159,3 +159,25 @@ def test_intervals_in_whole_contacts_hold_no_less(tmp_path: Path) -> None:
     assert (whole["presage-hi-95"] >= plain["presage-hi-95"]).all()
     assert ((whole["presage-hi-95"] - plain["presage-hi-95"]) < 1).all()
     pd.testing.assert_series_equal(whole["presage"], plain["presage"])
+
+
+def test_a_planners_own_forecasts_stand_beside_ours_as_issued() -> None:
+    from pipelines.steps.volume_backtest import with_yours
+
+    day = pd.Timestamp("2026-03-02")
+    frame = pd.DataFrame({"unique_id": "a", "ds": [day, day + pd.Timedelta("1D")], "y": [5.0, 6]})
+    frame = frame.assign(cutoff=pd.Timestamp("2026-03-01"))
+    own = pd.DataFrame(
+        {
+            "unique_id": "a",
+            "ds": [day, day, day],
+            "issued_at": pd.to_datetime(["2026-02-01", "2026-03-01", "2026-03-03"]),
+            "y": [1.0, 2.0, 3.0],
+        }
+    )
+    made = with_yours(
+        frame,
+        MemoryTables({"forecasts": own}).frame("forecasts"),
+        {datetime(2026, 3, 1): datetime(2026, 3, 2)},
+    )
+    assert made["yours"].astype(object).where(made["yours"].notna(), None).tolist() == [2.0, None]

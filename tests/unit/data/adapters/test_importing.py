@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data.adapters import ADAPTERS, NOT_BUILT_YET, adapter, run_import
-from data.errors import DataError, NotBuiltYet, UsageError
+from data.adapters import ADAPTERS, adapter, run_import
+from data.errors import DataError, UsageError
 from data.workspace import Workspace, set_setting
 
 HEADER = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
@@ -83,9 +83,6 @@ def test_a_refused_file_writes_nothing(tmp_path: Path) -> None:
 def test_wrong_names_are_refused_with_the_right_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match='Did you mean "incidents"'):
         adapter("incident")
-    for name in NOT_BUILT_YET:
-        with pytest.raises(NotBuiltYet, match="not built yet; there are: calls, incidents"):
-            run_import(name, tmp_path, tmp_path / "w")
     source = shop(tmp_path / "shop.csv", "2010-01-04")
     with pytest.raises(UsageError, match=r'no option "wich"\. Did you mean "which"'):
         run_import("online-retail", source, tmp_path / "w", {"wich": "a"})

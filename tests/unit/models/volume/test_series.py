@@ -166,3 +166,25 @@ def test_history_is_no_longer_than_asked():
     volumes = MemoryTables({"volumes": whole})
     made = series_from_volumes(volumes, as_of, "D", VolumeContext(history_days=5))
     assert made["ds"].min() == pd.Timestamp("2024-01-10")
+
+
+def test_an_issue_is_counted_once_over_channels() -> None:
+    rows = [
+        ("1", "2026-01-01T10:00", "a", "phone", "billing", None),
+        ("2", "2026-01-02T10:00", "a", "email", "billing", None),  # a day later, another channel
+        ("3", "2026-01-02T11:00", "a", "email", "delivery", None),  # another topic
+        ("4", "2026-01-09T10:00", "a", "phone", "billing", None),  # a week later
+        ("5", "2026-01-02T10:00", None, "phone", "billing", None),  # nobody known
+        ("6", "2026-01-02T12:00", None, "phone", "billing", None),
+        ("7", "2026-01-03T10:00", "b", "chat", "x", "i9"),
+        ("8", "2026-01-20T10:00", "c", "phone", "y", "i9"),  # one issue by its id
+    ]
+    names = ["ticket_id", "opened_at", "customer_id", "channel", "topic", "issue_id"]
+    log = pd.DataFrame(rows, columns=names)
+    tables = MemoryTables({"tickets": log})
+    counts = {}
+    for hours in (0.0, 72.0):
+        context = VolumeContext(issue_hours=hours)
+        made = series_from_tickets(tables, datetime(2026, 2, 1), "D", context)
+        counts[hours] = made.loc[made["unique_id"] == "total", "y"].sum()
+    assert counts == {0.0: 8, 72.0: 6}

@@ -1,0 +1,352 @@
+"""A source read by a mapping: every row in a table, left out by the mapping, or set aside by name.
+
+Values are typed and judged by the contract's own rules, so what an import accepts, ``presage
+check`` accepts. A row that breaks one is not imported: it is counted in the notes with its file,
+row, column and value, and kept in ``.presage/quarantine/import-NAME.parquet``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from data.adapters.expressions import ROWS, NoExpression, check_expression, sandbox
+from data.adapters.interface import Imported
+from data.adapters.local_time import complete_to, from_utc, last_midnight, moment_to_utc, to_utc
+from data.adapters.mapping import MapFile, TableMap
+from data.adapters.reading import plain
+from data.clean import FOUND, rules, typed
+from data.contract import Table, table
+from data.engines import duckdb_connection, literal, quoted
+from data.errors import DataError, UsageError, did_you_mean
+from data.settings_tree import Engine
+from data.source_files import KINDS, Source, kind_of, natural, open_source
+from data.times import HAS_ZONE
+
+if TYPE_CHECKING:
+    import duckdb
+
+LATEST = datetime(2100, 1, 1)
+HISTORY = ("orders", "usage", "tickets", "volumes")
+"""The tables whose newest birth says how far an export reaches."""
+SHOWN = 3
+NAME = re.compile(r"\w[\w /().:#&'-]*")
+
+
+class MissingColumn(DataError):
+    """A file has nothing for a column that every row needs."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file's rows of one table: the good ones, and those set aside with what they broke."""
+
+    good: pd.DataFrame
+    bad: pd.DataFrame
+    left_out: int
+    rows: int
+    notes: tuple[str, ...]
+
+
+def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> Imported:
+    """The tables that ``mapping`` makes of the files at ``source`` (a file, or a folder of them).
+
+    Raises DataError where a table finds none of its columns, where an expression is wrong, or where
+    no row is good.
+    """
+    frames: dict[str, list[pd.DataFrame]] = {}
+    aside: dict[str, list[pd.DataFrame]] = {}
+    notes: list[str] = []
+    lacking: list[MissingColumn] = []
+    unread = {path.name for path in files_of(source)}
+    with tempfile.TemporaryDirectory() as scratch:
+        for one, found in _sources(mapping, source):
+            if not found and len(mapping.tables) > 1:
+                notes.append(f"{one.name}: no file matches {one.files!r}; left out")
+                continue
+            if not found:
+                raise UsageError(f"{source} has no file that matches {one.files or KINDS}")
+            for path in found:
+                unread.discard(path.name)
+                try:
+                    part = _part(mapping, one, path, Path(scratch))
+                except MissingColumn as error:
+                    if len(mapping.tables) == 1:
+                        raise
+                    lacking.append(error)
+                    continue
+                frames.setdefault(one.name, []).append(part.good)
+                aside.setdefault(one.name, []).append(part.bad)
+                notes += part.notes
+    if lacking and not frames:
+        raise lacking[0]
+    notes += [f"left out: {error}" for error in lacking]
+    if unread:
+        notes.append(f"not read by this mapping: {', '.join(sorted(unread))}")
+    tables = {name: _joined(name, parts) for name, parts in frames.items()}
+    bad = {name: pd.concat(parts, ignore_index=True) for name, parts in aside.items()}
+    if not any(len(frame) for frame in tables.values()):
+        raise DataError(f"{source} has no row that a table could hold: {'; '.join(notes)}")
+    settings = dict(mapping.settings)
+    if mapping.time_zone != "UTC":
+        settings["company.time_zone"] = mapping.time_zone
+    ends = _end(tables, mapping.time_zone)
+    if ends is not None:
+        settings["data.complete_to"] = complete_to(options, ends)
+    own = _own_columns(mapping, tables)
+    if own:
+        settings["data.attributes"] = own
+    return Imported(
+        {name: frame for name, frame in tables.items() if len(frame)},
+        settings,
+        tuple(notes),
+        set_aside={name: frame for name, frame in bad.items() if len(frame)},
+    )
+
+
+def files_of(source: Path) -> list[Path]:
+    """The readable files at ``source``, a file or a folder, in natural order."""
+    if not source.exists():
+        raise UsageError(f"there is no file or folder {source}")
+    if source.is_file():
+        if not kind_of(source):
+            raise UsageError(f"{source.name} is none of {', '.join(KINDS)}")
+        return [source]
+    found = [p for p in source.rglob("*") if p.is_file() and kind_of(p)]
+    return sorted(found, key=lambda p: natural(p.relative_to(source)))
+
+
+def matching(source: Path, pattern: str) -> Iterator[Path]:
+    """The files whose name, or path below ``source``, matches one of the patterns (``a*|b*``)."""
+    wanted = [one.strip().lower() for one in pattern.split("|")] if pattern else ["*"]
+    for path in files_of(source):
+        below = path.name if source.is_file() else path.relative_to(source).as_posix()
+        names = (path.name.lower(), below.lower())
+        folder = "" if source.is_file() else path.parent.name.lower()
+        if any(fnmatch.fnmatch(n, w) for w in wanted for n in names) or folder in wanted:
+            yield path
+
+
+def _sources(mapping: MapFile, source: Path) -> list[tuple[TableMap, list[Path]]]:
+    """Each table's files. A single file that no pattern names was meant all the same: by all."""
+    found = [(one, list(matching(source, one.files))) for one in mapping.tables]
+    if source.is_file() and not any(paths for _, paths in found):
+        return [(one, [source]) for one, _ in found]
+    return [(one, paths) for one, paths in found if paths or not source.is_file()]
+
+
+def _joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All files' rows; of rows with one key and recorded_at the last counts, as an update does."""
+    whole = pd.concat(parts, ignore_index=True)
+    keys = [*table(name).key, *(["recorded_at"] if "recorded_at" in whole.columns else [])]
+    if not table(name).key:
+        return whole
+    return whole[~whole.duplicated(keys, keep="last")].reset_index(drop=True)
+
+
+def _own_columns(mapping: MapFile, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    known = set(table("customers").names)
+    return [c for c in tables.get("customers", pd.DataFrame()).columns if c not in known]
+
+
+def _end(tables: Mapping[str, pd.DataFrame], zone: str) -> datetime | None:
+    ends = []
+    for name in HISTORY:
+        birth = table(name).birth or "ds"
+        if name in tables and len(tables[name]):
+            ends.append(last_midnight(from_utc(tables[name][birth], zone)))
+    return moment_to_utc(max(ends), zone) if ends else None
+
+
+def _part(mapping: MapFile, one: TableMap, path: Path, scratch: Path) -> Part:
+    con = duckdb_connection(Engine(), [path.parent.resolve(), scratch])
+    readable = _document(path, one.rows, scratch)
+    opened = open_source(con, readable, path.name, mapping.reading, scratch)
+    box = sandbox()
+    box.register(ROWS, opened.relation.to_arrow_table())
+    source, left_out, notes = evaluate(box, one, opened)
+    contract = table(one.name)
+    own = tuple(c for c in one.columns if c not in contract.names and c in source.types)
+    relation = source.relation.project(typed(source, contract, own, 0, mapping.reading))
+    relation.create("typed")
+    relation = box.table("typed")
+    errors = [r for r in rules(contract, list(source.types), LATEST) if r.severity == "error"]
+    good = relation
+    bad = []
+    for rule in errors:
+        bad.append(
+            relation.filter(rule.condition)
+            .project(
+                f'{literal(one.name)} AS "table", file, "row", {literal(rule.column)} AS '
+                f'"column", {literal(rule.name)} AS rule, {quoted(FOUND + rule.column)} AS '
+                f'"value", {literal(rule.fix)} AS fix'
+            )
+            .df()
+        )
+        good = good.filter(f"NOT coalesce({rule.condition}, false)")
+    aside = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame()
+    lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
+    if lines:
+        aside = pd.concat([aside, pd.DataFrame(lines, columns=list(aside.columns))])
+    notes += _told(one.name, path.name, aside)
+    if left_out:
+        notes.append(f"{one.name}: {left_out:,} rows of {path.name} are left out by the mapping")
+    frame = _frame(good.df(), contract, source, own, mapping.time_zone)
+    return Part(frame, aside, left_out, opened.rows + len(lines), (*opened.notes, *notes))
+
+
+def _document(path: Path, rows: str, scratch: Path) -> Path:
+    """A JSON document that holds its rows in a list, as JSON lines; any other file as it is."""
+    if kind_of(path) != ".json" or path.suffix.lower() != ".json":
+        return path
+    try:
+        found = json.loads(path.read_text("utf-8-sig"))
+    except (ValueError, UnicodeDecodeError):
+        return path  # JSON lines, or broken: the reader says so
+    if not isinstance(found, dict):
+        return path
+    lists = [k for k, v in found.items() if isinstance(v, list) and v and isinstance(v[0], dict)]
+    key = rows or (lists[0] if len(lists) == 1 else "")
+    if key not in found or not isinstance(found[key], list):
+        if rows and rows not in found:
+            raise DataError(f"{path.name} has no {rows!r}. It has: {', '.join(found)}")
+        return path
+    out = scratch / f"{path.stem}-{key}.jsonl"
+    lines = (json.dumps(row, ensure_ascii=False) for row in found[key] if isinstance(row, dict))
+    out.write_text("\n".join(lines) + "\n", "utf-8")
+    return out
+
+
+def evaluate(
+    box: duckdb.DuckDBPyConnection, one: TableMap, opened: Source
+) -> tuple[Source, int, list[str]]:
+    """The mapped columns as a source of their own, how many rows ``where`` leaves out, notes."""
+    columns, notes = {}, []
+    for name, choices in one.columns.items():
+        bound = _bound(box, choices, opened)
+        if bound is None and name in table(one.name).required:
+            near = did_you_mean(choices[0], list(opened.types))
+            raise MissingColumn(
+                f"{opened.label}: {one.name}.{name} is mapped from {' or '.join(choices)}, and "
+                f"there is no such column.{near} It has: {', '.join(opened.types)}"
+            )
+        if bound is not None:
+            columns[name] = _with_words(bound, one.values.get(name, {}))
+    absent = [name for name in one.columns if name not in columns]
+    if absent:
+        notes.append(f"{one.name}: {opened.label} has nothing for {', '.join(absent)}")
+    where = _bound(box, one.where, opened) if one.where else None
+    group = _bound(box, one.group, opened) if one.group else None
+    kept = f" WHERE coalesce({where}, false)" if where else ""
+    left_out = 0
+    if where:
+        counted = box.execute(f"SELECT count(*) FROM {ROWS}{kept}").fetchall()[0][0]  # noqa: S608
+        left_out = opened.rows - int(counted)
+    row = "min(row)" if group else "row"
+    listed = ", ".join(f"{e} AS {quoted(name)}" for name, e in columns.items())
+    grouped = f" GROUP BY {group}" if group else ""
+    query = f"SELECT {listed}, {row} AS row FROM {ROWS}{kept}{grouped} ORDER BY {row}"  # noqa: S608
+    import duckdb
+
+    try:
+        box.execute(f"CREATE TABLE mapped AS {query}")
+    except duckdb.Error as error:
+        told = next((x for x in str(error).splitlines() if x.strip()), "unknown")
+        raise DataError(
+            f"{opened.label}: the mapping of {one.name} cannot be computed: {told}"
+        ) from None
+    relation = box.table("mapped")
+    kinds = {
+        name: str(kind).strip('"')
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+        if name != "row"
+    }
+    rows = int(relation.count("*").fetchall()[0][0])
+    return Source(opened.label, relation, kinds, rows), left_out, notes
+
+
+def _bound(box: duckdb.DuckDBPyConnection, choices: Sequence[str], opened: Source) -> str | None:
+    """The first of the expressions whose columns the source has; DataError for a wrong one."""
+    import duckdb
+
+    spelled = {plain(name): name for name in reversed(list(opened.types))}
+    for choice in choices:
+        if choice in opened.types:
+            return quoted(choice)
+        if plain(choice) in spelled and not any(mark in choice for mark in "('+*|"):
+            return quoted(spelled[plain(choice)])
+        try:
+            check_expression(box, choice)
+        except NoExpression:
+            if NAME.fullmatch(choice) and choice.count("(") == choice.count(")"):
+                continue  # the name of a column that is not there
+            raise
+        try:
+            box.execute(f"SELECT {choice} FROM {ROWS} LIMIT 0")  # noqa: S608
+        except duckdb.BinderException as error:
+            if "not found" in str(error) or "does not have a column" in str(error):
+                continue
+            told = str(error).splitlines()[0]
+            raise DataError(f'{opened.label}: the expression "{choice}": {told}') from None
+        except duckdb.Error as error:
+            told = str(error).splitlines()[0]
+            raise DataError(f'{opened.label}: the expression "{choice}": {told}') from None
+        return f"({choice})"
+    return None
+
+
+def _with_words(expression: str, words: Mapping[str, str]) -> str:
+    if not words:
+        return expression
+    whens = " ".join(f"WHEN {literal(a)} THEN {literal(b)}" for a, b in words.items())
+    text = f"CAST({expression} AS VARCHAR)"
+    return f"CASE {text} {whens} ELSE {text} END"
+
+
+def _told(name: str, label: str, aside: pd.DataFrame) -> list[str]:
+    """One note for each rule that rows broke."""
+    if aside.empty:
+        return []
+    said = []
+    for (column, rule, fix), rows in aside.groupby(["column", "rule", "fix"], dropna=False):
+        examples = ", ".join(
+            f"row {row}: {value!r}" for row, value in rows[["row", "value"]].head(SHOWN).to_numpy()
+        )
+        said.append(
+            f"{name}: {len(rows):,} rows of {label} are set aside: {column}: {rule} ({examples}); "
+            f"{fix}"
+        )
+    return said
+
+
+def _frame(
+    rows: pd.DataFrame, contract: Table, source: Source, own: Sequence[str], zone: str
+) -> pd.DataFrame:
+    """Typed rows as a frame of the mapped columns; local times in UTC."""
+    out = {}
+    for spec in contract.columns:
+        kind = source.types.get(spec.name)
+        if kind is None:
+            continue
+        values = rows[spec.name]
+        if spec.dtype == "timestamp":
+            values = values.astype("datetime64[us]")
+            if zone != "UTC" and "TIME ZONE" not in kind and "TZ" not in kind:
+                found = rows[FOUND + spec.name].fillna("")
+                local = ~found.str.contains(HAS_ZONE, regex=True) & values.notna()
+                values = values.mask(local, to_utc(values.where(local), zone).utc)
+        elif spec.dtype == "bool":
+            values = values.astype("boolean")
+        out[spec.name] = values
+    for name in own:
+        out[name] = rows[name]
+    return pd.DataFrame(out)

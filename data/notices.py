@@ -1,0 +1,168 @@
+"""What only a whole table shows: keys used again, several currencies, one channel in three
+spellings, times with and without an offset in one column, ids padded in one table only.
+
+Each is a warning of ``presage check`` that names table, column, an example and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from data.contract import Table
+from data.engines import literal, quoted
+from data.errors import did_you_mean
+from data.source_files import Source
+from data.tables import attribute_name, attributes_of
+from data.times import Shapes
+
+if TYPE_CHECKING:
+    import duckdb
+
+SPELLED = ("channel", "topic")
+MOST_SPELLINGS = 5
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One finding; ``value`` is an example."""
+
+    column: str
+    rule: str
+    value: str
+    fix: str
+    severity: Literal["error", "warning"] = "warning"
+
+
+def mixed_offsets(shapes: Mapping[str, Shapes]) -> Iterator[Notice]:
+    """Columns of text in which some times carry an offset and others none."""
+    for column, one in shapes.items():
+        if one.zoned and one.naive:
+            yield Notice(
+                column,
+                "offsets in some rows",
+                f"{one.zoned} with, {one.naive} without",
+                "times without an offset are read as UTC: export all with one, or none",
+            )
+
+
+def unknown_attributes(
+    name: str, sources: Sequence[Source], attributes: Sequence[str]
+) -> Iterator[Notice]:
+    """Attributes of a table that none of its files has: misspelt, or left out of the export."""
+    have = list(dict.fromkeys(column for source in sources for column in source.types))
+    for column in attributes_of(name, attributes) if sources else ():
+        if column not in have:
+            near = did_you_mean(column, have) or f" It has: {', '.join(have)}."
+            told = attribute_name(name, column)
+            yield Notice(
+                column,
+                "unknown attribute",
+                told,
+                f"[data] attributes names it, and {name} has no such column.{near}",
+                "error",
+            )
+
+
+def of_rows(good: duckdb.DuckDBPyRelation, contract: Table, currency: str) -> Iterator[Notice]:
+    """What a table's good rows show together."""
+    names = set(contract.names)
+    if contract.key and contract.birth and "customer_id" in names:
+        yield from _keys_again(good, contract)
+    if {"currency", "amount"} <= names:
+        yield from _currencies(good, currency)
+    for column in SPELLED:
+        if column in names:
+            yield from _spellings(good, column)
+
+
+def _keys_again(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Notice]:
+    """Keys with several births and several customers: other things under a number used again."""
+    key = quoted(contract.key[0])
+    if contract.key == ("customer_id",):
+        return
+    again = (
+        good.filter(f"{key} IS NOT NULL")
+        .aggregate(
+            f"{key} AS k, count(DISTINCT {quoted(contract.birth or '')}) AS births, "
+            "count(DISTINCT customer_id) AS customers",
+            key,
+        )
+        .filter("births > 1 AND customers > 1")
+        .aggregate("count(*), min(k), sum(births - 1)")
+    )
+    count, example, lost = again.fetchall()[0]
+    if count:
+        yield Notice(
+            contract.key[0],
+            "number used again",
+            example,
+            f"{count} keys come again with another customer and another {contract.birth}; rows "
+            f"with one key are versions of one, so {lost} earlier rows count no more from then on. "
+            "If they are others, put something before the number (2024/T-1)",
+        )
+
+
+def _currencies(good: duckdb.DuckDBPyRelation, currency: str) -> Iterator[Notice]:
+    named = f"coalesce(upper(currency), {literal(currency)})"
+    rows = (
+        good.filter("amount IS NOT NULL")
+        .aggregate(f"{named} AS c, count(*) AS n", named)
+        .order("n DESC, c")
+        .limit(8)
+        .fetchall()
+    )
+    if len(rows) > 1:
+        yield Notice(
+            "currency",
+            "several currencies",
+            ", ".join(f"{name} {count}" for name, count in rows),
+            f"features add amounts as they stand, whatever the currency: convert all to {currency} "
+            "([company] currency) in the export or with a mapping, or leave amounts out",
+        )
+
+
+def _spellings(good: duckdb.DuckDBPyRelation, column: str) -> Iterator[Notice]:
+    name = quoted(column)
+    alike = f"lower(trim({name}))"
+    rows = (
+        good.filter(f"{name} IS NOT NULL")
+        .aggregate(f"{alike} AS alike, {name} AS spelled, count(*) AS n", f"{alike}, {name}")
+        .aggregate("alike, list(spelled ORDER BY n DESC, spelled) AS all, count(*) AS n", "alike")
+        .filter("n > 1")
+        .order("alike")
+        .limit(MOST_SPELLINGS)
+        .fetchall()
+    )
+    for _, spelled, _ in rows:
+        listed = ", ".join(repr(one) for one in spelled)
+        yield Notice(
+            column,
+            "several spellings",
+            str(spelled[0]),
+            f"{listed} are kept apart; to make them one: [import.{column}s] "
+            f'"{spelled[1]}" = "{spelled[0]}"',
+        )
+
+
+def padded(
+    ours: duckdb.DuckDBPyRelation, theirs: duckdb.DuckDBPyRelation, column: str
+) -> tuple[int, str] | None:
+    """How many unknown ids would be known without leading zeros, and an example; None: none."""
+    bare = f"ltrim({quoted(column)}, '0')"
+    known = theirs.project(f"{bare} AS bare, {quoted(column)} AS id").distinct()
+    unknown = (
+        ours.project(f"{quoted(column)} AS id")
+        .filter("id IS NOT NULL AND regexp_full_match(id, '[0-9]+')")
+        .set_alias("o")
+        .join(theirs.project(f"{quoted(column)} AS id").set_alias("t"), "o.id = t.id", how="anti")
+        .project("id, ltrim(id, '0') AS bare")
+    )
+    count, mine, other = (
+        unknown.set_alias("u")
+        .join(known.set_alias("k"), "u.bare = k.bare")
+        .aggregate("count(*), min(u.id), min(k.id)")
+        .fetchall()[0]
+    )
+    return (count, f"{mine} against {other}") if count else None

@@ -1,0 +1,181 @@
+"""Ids, words, numbers and truth as files write them: one reading for the engine and for frames.
+
+An id is an opaque text. Tools change ids on their way: a missing value makes whole numbers floats
+(``7.0`` is ``7``), a fixed width adds blanks, an empty cell becomes ``NULL``, ``nan`` or ``None``.
+Those are undone here. What cannot be undone is refused by ``data.clean``: an id that a spreadsheet
+shortened (``1.23E+15``), and floats too large to hold every whole number.
+
+>>> ids(pd.Series(["7.0", " a ", "NULL", "  ", None])).tolist()
+['7', 'a', nan, nan, nan]
+>>> numbers(pd.Series(["€ 1.234,50", "12"]), "1.234,5").tolist()
+[1234.5, 12.0]
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from data.contract import Column
+from data.engines import literal, quoted
+from data.settings_import import Import
+
+TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1"})
+FALSE_WORDS = frozenset({"false", "f", "no", "n", "0"})
+WRITTEN = frozenset({"text", "title", "name"})
+"""Columns that hold what a person wrote, or is called: read as they stand."""
+NO_ID = ("null", "none", "nan", "<na>", "nat", r"\n", "n/a", "#n/a", "nil", "undefined", "(null)")
+"""What stands for no id, in any case of letters."""
+NO_WORD = ("NULL", "null", "None", "nan", "NaN", "<NA>", "NaT", r"\N", "(null)", "#N/A")
+"""What stands for no word."""
+FLOATED = r"(-?\d+)\.0+"
+SHORTENED = r"-?\d([.,]\d+)?[eE]\+?\d+"
+WHOLE_IN_DOUBLE, WHOLE_IN_FLOAT = 2**53, 2**24
+"""Below these every whole number is exact."""
+CURRENCY = r"[\p{Sc}]|[A-Z]{3}|kr\.?|Kč|zł|Fr\.?"
+SPACES = "[\\s\u00a0\u202f']"
+FLOATS = ("FLOAT", "DOUBLE")
+
+
+def is_id(column: Column) -> bool:
+    """Whether the column holds an id that must match others (a series' id comes back as given)."""
+    named = column.name.endswith("_id") or column.name in ("id", "line")
+    return column.dtype == "string" and named and column.name != "unique_id"
+
+
+def text_sql(name: str, kind: str) -> str:
+    """The value as the text it was found as; empty text and NaN are null."""
+    column = quoted(name)
+    if kind in FLOATS:  # 7.0, an integer beside a null, is 7
+        most = WHOLE_IN_DOUBLE if kind == "DOUBLE" else WHOLE_IN_FLOAT
+        return (
+            f"CASE WHEN isnan({column}) THEN NULL "
+            f"WHEN {column} = floor({column}) AND abs({column}) < {most} "
+            f"THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
+        )
+    return f"nullif(CAST({column} AS VARCHAR), '')"
+
+
+def word_sql(column: Column, kind: str, reading: Import) -> str:
+    """The expression (VARCHAR) of a string column."""
+    text = text_sql(column.name, kind)
+    if is_id(column):
+        bare = f"trim({text}, ' \t\r\n')"
+        if kind == "VARCHAR" or kind.startswith("DECIMAL"):
+            bare = f"regexp_replace({bare}, {literal(f'^{FLOATED}$')}, '\\1')"
+        if reading.ids == "unpadded":
+            bare = f"regexp_replace({bare}, '^0+([0-9]+)$', '\\1')"
+        if kind != "VARCHAR":
+            return bare
+        none = ", ".join(map(literal, ("", *NO_ID)))
+        return f"CASE WHEN lower({bare}) NOT IN ({none}) THEN {bare} END"
+    if column.name in WRITTEN or column.name == "unique_id":
+        return text
+    if kind == "VARCHAR":
+        none = ", ".join(map(literal, NO_WORD))
+        text = f"CASE WHEN {quoted(column.name)} NOT IN ('', {none}) THEN {text} END"
+    names = {"channel": reading.channels, "topic": reading.topics}.get(column.name)
+    if names:
+        whens = " ".join(f"WHEN {literal(a)} THEN {literal(b)}" for a, b in names.items())
+        text = f"CASE {text} {whens} ELSE {text} END"
+    return text
+
+
+def number_sql(name: str, kind: str, reading: Import) -> str:
+    """The expression (DOUBLE) of a number; null where it is none, or not finite."""
+    column = quoted(name)
+    value = f"try_cast({column} AS DOUBLE)"
+    if kind == "VARCHAR":
+        bare = f"trim({column}, ' \t\r\n')"
+        value = f"CASE WHEN NOT contains({bare}, '_') THEN try_cast({bare} AS DOUBLE) END"
+        if reading.numbers:
+            form = amount_form(reading.numbers)
+            decimal = "," if reading.numbers.endswith(",5") else "."
+            kept = f"regexp_extract({bare}, {literal(form)}, 2)"
+            digits = f"regexp_replace({kept}, {literal(f'[^0-9{decimal}]')}, '', 'g')"
+            amount = f"try_cast(replace({digits}, {literal(decimal)}, '.') AS DOUBLE)"
+            minus = f"CASE WHEN regexp_matches({bare}, '^[^0-9]*[-(\u2212]') THEN -1 ELSE 1 END"
+            value = (
+                f"CASE WHEN regexp_full_match({bare}, {literal(form)}) THEN {amount} * {minus} END"
+            )
+    return f"CASE WHEN isfinite({value}) THEN {value} END"
+
+
+def amount_form(numbers: str) -> str:
+    """The pattern of an amount in that way of writing; its second group is the number."""
+    decimal = "," if numbers.endswith(",5") else r"\."
+    group = {"1,234.5": ",", "1.234,5": r"\.", "1 234,5": SPACES}[numbers]
+    body = rf"\d{{1,3}}(?:(?:{group}|{SPACES})\d{{3}})+(?:{decimal}\d+)?|\d+(?:{decimal}\d+)?"
+    sign = f"(?:{CURRENCY})?{SPACES}*"
+    return rf"({sign}[-+(\u2212]?{SPACES}*{sign})({body}){SPACES}*(?:{CURRENCY})?\)?".replace(
+        r"\u2212", "\u2212"
+    )
+
+
+def flag_sql(name: str, kind: str, number: bool) -> str:
+    """The expression (BOOLEAN) of a truth."""
+    column = quoted(name)
+    if kind == "BOOLEAN":
+        return column
+    if number:
+        return f"CASE {column} WHEN 1 THEN true WHEN 0 THEN false END"
+    if kind != "VARCHAR":
+        return "CAST(NULL AS BOOLEAN)"
+    word = f"regexp_replace(lower(trim({column}, ' \t\r\n')), '^([01])\\.0$', '\\1')"
+    yes, no = (", ".join(map(literal, sorted(words))) for words in (TRUE_WORDS, FALSE_WORDS))
+    return f"CASE WHEN {word} IN ({yes}) THEN true WHEN {word} IN ({no}) THEN false END"
+
+
+def ids(values: pd.Series) -> pd.Series:
+    """A frame's column of ids as ``str``."""
+    text = words(values, ()).str.strip(" \t\r\n")
+    text = text.str.replace(f"^{FLOATED}$", r"\1", regex=True)
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return text
+    return text.mask((text == "") | text.str.lower().isin(NO_ID))
+
+
+def words(values: pd.Series, none: tuple[str, ...] = NO_WORD) -> pd.Series:
+    """A frame's column of words as ``str``, null where empty or one of ``none``."""
+    if pd.api.types.is_float_dtype(values.dtype):  # whole numbers that a null made floats
+        values = values.astype(object).map(_whole, na_action="ignore")
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    if values.dtype == object:
+        known = values.notna()
+        text = values.where(known, None).map(_whole, na_action="ignore").astype("str")
+    else:
+        text = values.astype("str")
+    return text.mask((text == "") | text.isin(none)) if none else text.mask(text == "")
+
+
+def _whole(value: object) -> str:
+    """An id as text: 7.0, an integer beside a null, is "7"."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def numbers(values: pd.Series, written: str = "") -> pd.Series:
+    """A frame's column as float64; NaN where it is no number (and where it is null)."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.astype("float64")
+    known = values.notna()
+    text = values.astype(object).where(known, None)
+    if not written:
+        typed = text.where(~text.map(lambda v: isinstance(v, str) and "_" in v), None)
+        parsed = pd.to_numeric(typed, errors="coerce").astype("float64")
+        return parsed.where(np.isfinite(parsed))
+    form = re.compile(amount_form(written).replace(r"[\p{Sc}]", "[$\u00a2-\u00a5\u20a0-\u20c0]"))
+    return pd.Series([_amount(form, written, v) for v in text], index=values.index, dtype="float64")
+
+
+def _amount(form: re.Pattern[str], written: str, value: object) -> float:
+    if isinstance(value, int | float):
+        return float(value)
+    found = form.fullmatch(str(value).strip()) if value is not None else None
+    if found is None:
+        return float("nan")
+    decimal = "," if written.endswith(",5") else "."
+    digits = re.sub(f"[^0-9{decimal}]", "", found[2]).replace(decimal, ".")
+    return -float(digits) if re.search("[-(\u2212]", found[1]) else float(digits)

@@ -1,0 +1,76 @@
+"""Counts that say nothing about what is usual: freak days, and the silence of what was not there.
+
+A night of spam is no new level; the months before a channel opened are no demand of zero, and
+neither is a summer in which the company was shut. Members see gaps there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.arrays import Bools, Floats, Ints, Times
+
+FREAK, FREAK_LEAST, FREAKS_AT_MOST = 5.0, 50.0, 3
+SILENT_DAYS, IMPLAUSIBLE = 7, 20.0
+"""So many days in a row without a contact, where so many contacts were to be expected."""
+
+
+def _by_day(y: Floats, day: Times) -> tuple[Floats, Ints]:
+    """Totals of local days (series x days; NaN where nothing is known), each column's day."""
+    _, of_day = np.unique(day, return_inverse=True)
+    days = int(of_day.max()) + 1 if len(of_day) else 0
+    total, known = np.zeros((len(y), days)), np.zeros((len(y), days))
+    np.add.at(total.T, of_day, np.nan_to_num(y).T)
+    np.add.at(known.T, of_day, (~np.isnan(y)).T)
+    return np.where(known > 0, total, np.nan), of_day
+
+
+def freak_days(y: Floats, day: Times) -> Bools:
+    """Steps of days far beyond all but a few others (series x steps): a night of spam, a test.
+
+    So far that no demand explains it (``FREAK`` times the usual high, and ``FREAK_LEAST`` more),
+    and so few (2 %, at most three of a short history) that they are no level.
+
+    >>> y = np.array([[40.0, 45, 38, 3000, 41, 40, 39, 42]])
+    >>> freak_days(y, np.arange(8).astype("datetime64[D]"))[0].nonzero()[0]
+    array([3])
+    """
+    total, of_day = _by_day(y, day)
+    out = np.zeros_like(y, dtype=bool)
+    for row, counts in enumerate(total):
+        seen = np.sort(counts[~np.isnan(counts) & (counts > 0)])[::-1]
+        few = max(FREAKS_AT_MOST, int(np.ceil(0.02 * len(seen))))
+        if len(seen) <= 2 * few:
+            continue
+        high = seen[few]
+        freak = np.nan_to_num(counts) > max(FREAK * high, high + FREAK_LEAST)
+        out[row] = freak[of_day]
+    return out
+
+
+def without_silence(y: Floats, day: Times) -> Floats:
+    """The counts without the zeros before a busy series began, and without long runs of them in
+    between (NaN): it was not there, or shut; neither says how much comes when it is open.
+
+    >>> y = np.array([[0.0] * 20 + [9.0, 8.0, 9.0]])
+    >>> int(np.isnan(without_silence(y, np.arange(23).astype("datetime64[D]"))).sum())
+    20
+    """
+    total, of_day = _by_day(y, day)
+    out = y
+    for row, counts in enumerate(total):
+        busy = np.flatnonzero(np.nan_to_num(counts) > 0)
+        if len(busy) == 0:
+            continue
+        gaps = np.diff(busy, prepend=-1) - 1
+        whole, living = float(np.nansum(counts)), len(counts) - int(busy[0])
+        silent = np.zeros(len(counts), dtype=bool)
+        for at, gap in zip(busy, gaps, strict=True):
+            first = at == busy[0]
+            rate = whole / max(living - (0 if first else int(gap)), 1)
+            if gap >= (1 if first else SILENT_DAYS) and gap * rate > IMPLAUSIBLE:
+                silent[at - gap : at] = True
+        if silent.any():
+            out = out.copy() if out is y else out
+            out[row, silent[of_day]] = np.nan
+    return out

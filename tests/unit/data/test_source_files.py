@@ -1,0 +1,221 @@
+"""Files as people send them: read, or named; bad rows by row, nothing in silence."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from data.check import check
+from data.snapshot import take
+from data.violations import Report
+from data.workspace import Workspace, init, set_setting
+from pipelines.reports import check_result
+
+NOW = datetime(2026, 6, 1)
+TICKETS = "ticket_id,opened_at,channel\n1,2026-01-01,email\n2,2026-01-02,phone\n"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return init(tmp_path / "acme")
+
+
+def put(workspace: Workspace, name: str, content: str | bytes) -> Path:
+    place = workspace.tables_dir / name
+    place.parent.mkdir(exist_ok=True, parents=True)
+    place.write_bytes(content.encode() if isinstance(content, str) else content)
+    return place
+
+
+def tickets(workspace: Workspace, *columns: str) -> list[list[Any]]:
+    frame = take(Workspace.open(workspace.path), now=NOW).frame("tickets", list(columns))
+    return frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+
+
+def zstd(text: str) -> bytes:
+    return pa.compress(text.encode(), codec="zstd", asbytes=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tickets.csv", TICKETS.replace(",", ";")),
+        ("tickets.tsv", TICKETS.replace(",", "\t")),
+        ("tickets.csv", TICKETS.replace("\n", "\r\n")),
+        ("tickets.csv", TICKETS.encode("utf-16")),
+        ("tickets.csv", b"\xef\xbb\xbf" + TICKETS.encode()),
+        ("Tickets.CSV", TICKETS),
+        ("tickets.csv.gz", gzip.compress(TICKETS.encode())),
+        ("tickets.csv.zst", zstd(TICKETS)),
+        ("tickets/part-1.csv", TICKETS),
+        ("tickets/year=2026/a.csv", TICKETS),
+        (
+            "tickets.jsonl",
+            '{"ticket_id":1,"opened_at":"2026-01-01","channel":"email"}\n'
+            '{"ticket_id":2,"opened_at":"2026-01-02","channel":"phone","tags":["a"]}\n',
+        ),
+        (
+            "tickets.json",
+            '[{"ticket_id":"1","opened_at":"2026-01-01","channel":"email"},'
+            '{"ticket_id":"2","opened_at":"2026-01-02","channel":"phone"}]',
+        ),
+    ],
+)
+def test_a_table_is_read_in_every_form(
+    workspace: Workspace, name: str, content: str | bytes
+) -> None:
+    put(workspace, name, content)
+    assert check(workspace, NOW).ok
+    assert tickets(workspace, "ticket_id", "channel") == [["1", "email"], ["2", "phone"]]
+
+
+def test_a_workbook_is_read_and_its_other_sheets_are_named(workspace: Workspace) -> None:
+    frame = pd.DataFrame(
+        {
+            "ticket_id": [1.0, 2.0],
+            "opened_at": pd.to_datetime(["2026-01-01 08:30", "2026-01-02 00:00"]),
+            "channel": ["email", "phone"],
+        }
+    )
+    with pd.ExcelWriter(workspace.tables_dir / "tickets.xlsx") as book:
+        frame.to_excel(book, sheet_name="all", index=False)
+        frame.to_excel(book, sheet_name="old", index=False)
+    assert tickets(workspace, "ticket_id", "opened_at") == [
+        ["1", pd.Timestamp("2026-01-01 08:30")],
+        ["2", pd.Timestamp("2026-01-02")],
+    ]
+    assert any("not read: 'old'" in str(v) for v in check(workspace, NOW).warnings)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Oslo"])
+def test_a_parquet_time_is_read_in_every_unit_and_zone(
+    workspace: Workspace, unit: str, zone: str | None
+) -> None:
+    times = pd.Series(pd.to_datetime(["2026-01-01T06:00", None]), dtype=f"datetime64[{unit}]")
+    if zone:
+        times = times.dt.tz_localize("UTC").dt.tz_convert(zone)
+    frame = pd.DataFrame(
+        {"ticket_id": ["1", "2"], "opened_at": pd.Timestamp("2026-01-01"), "channel": "email"}
+    )
+    frame.assign(resolved_at=times).to_parquet(workspace.tables_dir / "tickets.parquet")
+    assert tickets(workspace, "resolved_at") == [[pd.Timestamp("2026-01-01T06:00")], [None]]
+
+
+def test_of_two_pages_the_later_number_wins(workspace: Workspace) -> None:
+    for page, channel in ((2, "old"), (10, "new"), (1, "older")):
+        put(
+            workspace,
+            f"tickets/page_{page}.csv",
+            f"ticket_id,opened_at,channel\n1,2026-01-01,{channel}\n",
+        )
+    assert tickets(workspace, "channel") == [["new"]]
+
+
+def test_what_lies_there_and_is_not_read_is_named(workspace: Workspace) -> None:
+    put(workspace, "tickets.csv", TICKETS)
+    for name in ("orders.docx", "usage/readme.txt", "tickets.parquet.gz", "old/tickets.csv"):
+        put(workspace, name, "x")
+    (workspace.tables_dir / "agents").mkdir()
+    told = "\n".join(map(str, check(workspace, NOW).warnings))
+    for name in ("orders.docx", "usage/readme.txt", "tickets.parquet.gz", "old", "agents/"):
+        assert f"tables/{name}" in told
+
+
+def test_an_empty_workspace_keeps_no_contract(workspace: Workspace) -> None:
+    result = check_result(check(workspace, NOW), 50)
+    assert result.exit_code == 1
+    assert "no table has a row" in result.lines[-1]
+
+
+def rules(report: Report) -> dict[int | None, tuple[str | None, str]]:
+    return {v.row: (v.column, v.rule) for v in report.errors}
+
+
+def test_lines_that_are_no_rows_are_set_aside_by_number(workspace: Workspace) -> None:
+    put(workspace, "tickets.csv", TICKETS + '3,2026-01-03,email,more\n4\n5,2026-01-05,"a"b\n')
+    report = check(workspace, NOW)
+    assert {v.row for v in report.errors if v.rule == "broken line"} == {4, 5, 6}
+    assert (report.rows["tickets"], report.quarantined["tickets"]) == (5, 3)
+    assert len(tickets(workspace, "ticket_id")) == 2
+    held = pd.read_parquet(workspace.state_dir / "quarantine" / "tickets.parquet")
+    assert held["row"].tolist() == [4, 5, 6]
+
+
+def test_times_that_cannot_be_meant_are_refused_by_row(workspace: Workspace) -> None:
+    values = ["2026-01-01", "0001-01-01T00:00:00", "1900-01-01", "9999-12-31", "25-07-01"]
+    values += ["03/04/2026", "2026-02-01 09:00 BST", "2026-02-30", "2015-02-24 11:35:52 -0800"]
+    lines = [f"{place},{value},email" for place, value in enumerate(values, 1)]
+    put(workspace, "tickets.csv", "\n".join(["ticket_id,opened_at,channel", *lines]) + "\n")
+    assert rules(check(workspace, NOW)) == {
+        2: ("opened_at", "year"),
+        3: ("opened_at", "year"),
+        4: ("opened_at", "future"),
+        5: ("opened_at", "ambiguous date"),
+        6: ("opened_at", "ambiguous date"),
+        7: ("opened_at", "ambiguous zone"),
+        8: ("opened_at", "type"),
+    }
+    set_setting(workspace.path, "import.dates", "day_first")
+    set_setting(workspace.path, "import.zones.BST", "+01:00")
+    found = rules(check(Workspace.open(workspace.path), NOW))
+    assert 6 not in found
+    assert 7 not in found
+
+
+def test_fifty_alike_are_told_in_four_lines(workspace: Workspace) -> None:
+    lines = [f"{place},{place % 12 + 1:02}/05/2026,email" for place in range(1, 51)]
+    put(workspace, "tickets.csv", "\n".join(["ticket_id,opened_at,channel", *lines]) + "\n")
+    said = [x for x in check_result(check(workspace, NOW), 50).lines if "ambiguous date" in x]
+    assert len(said) == 4
+    assert "[import] dates" in said[0]
+    assert "47 more rows: 4, 5, 6" in said[-1]
+
+
+def test_amounts_are_read_as_the_setting_says(workspace: Workspace) -> None:
+    head = "order_id;ordered_at;customer_id;amount\n"
+    rows = "1;2026-01-01;a;1.234,50\n2;2026-01-01;a;€ 12,00\n3;2026-01-01;a;(5)\n"
+    put(workspace, "orders.csv", head + rows)
+    report = check(workspace, NOW)
+    assert {v.rule for v in report.errors} == {"type"}
+    assert "[import] numbers" in str(report.errors[0])
+    set_setting(workspace.path, "import.numbers", "1.234,5")
+    frame = take(Workspace.open(workspace.path), now=NOW).frame("orders", ["amount"])
+    assert frame["amount"].tolist() == [1234.5, 12.0, -5.0]
+
+
+@pytest.mark.parametrize(
+    ("column", "read"),
+    [
+        ([1234567890123456.0, float("nan"), 7.0], ["1234567890123456", None, "7"]),
+        (["1234567890123456.0", "", "7.0"], ["1234567890123456", None, "7"]),
+        ([1234567890123456789, 2, 3], ["1234567890123456789", "2", "3"]),
+        (["  ", "NULL", " a "], [None, None, "a"]),
+        (["nan", "None", "<NA>"], [None, None, None]),
+        (["007", "7", r"\N"], ["007", "7", None]),
+    ],
+)
+def test_ids_come_back_as_they_were_before_a_tool_changed_them(
+    workspace: Workspace, column: list[Any], read: list[Any]
+) -> None:
+    frame = pd.DataFrame({"ticket_id": ["x", "y", "z"], "opened_at": "2026-01-01"})
+    frame = frame.assign(channel="email", customer_id=column)
+    frame.to_parquet(workspace.tables_dir / "tickets.parquet")
+    assert [row[0] for row in tickets(workspace, "customer_id")] == read
+    from data.tables import normalise
+
+    again = normalise("tickets", frame)["customer_id"]
+    assert again.astype(object).where(again.notna(), None).tolist() == read
+
+
+@pytest.mark.parametrize("cut", ["1.23457E+15", "1,2E+12", 1.2345678901234567e17])
+def test_an_id_that_lost_digits_is_refused_by_row(workspace: Workspace, cut: Any) -> None:
+    frame = pd.DataFrame({"ticket_id": [cut], "opened_at": ["2026-01-01"], "channel": ["email"]})
+    frame.to_parquet(workspace.tables_dir / "tickets.parquet")
+    assert rules(check(workspace, NOW)) == {1: ("ticket_id", "shortened")}

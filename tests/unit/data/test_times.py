@@ -1,0 +1,67 @@
+"""One grammar of times for files and frames: one moment, offsets once, nothing guessed."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from data.settings_import import Import
+from data.times import read_times
+
+NONE = None
+PLAIN = {
+    "2024-05-06": "2024-05-06T00:00:00",
+    "2024-05-06 00:00:00+05:30": "2024-05-05T18:30:00",
+    "2024-05-06T00:00:00.9999999Z": "2024-05-06T00:00:00.999999",
+    "2015-02-24 11:35:52 -0800": "2015-02-24T19:35:52",  # git, Rails
+    "Tue Feb 24 11:35:52 -0800 2015": "2015-02-24T19:35:52",  # Twitter
+    "Tue, 24 Feb 2015 11:35:52 GMT": "2015-02-24T11:35:52",  # mail
+    "24/Feb/2015:11:35:52 -0800": "2015-02-24T19:35:52",  # Apache
+    "2015-02-24 11:35:52 +0000 UTC": "2015-02-24T11:35:52",  # Go
+    "2025-07-01T09:00:00+02:00[Europe/Oslo]": "2025-07-01T07:00:00",  # Java
+    "Feb 24, 2015, 1:35 pm": "2015-02-24T13:35:00",
+    "24-Feb-2015 11:35": "2015-02-24T11:35:00",
+    "2025-07-01 09:00:00 CET": "2025-07-01T08:00:00",
+    "20240506T101112Z": "2024-05-06T10:11:12",
+    "2024-05-06T24:00:00": "2024-05-07T00:00:00",
+    "2024-W05-2": "2024-01-30T00:00:00",
+    "2024-05-06 10:11:12,5": "2024-05-06T10:11:12.500000",
+    "2025-07-01 09:00:00 BST": NONE,
+    "2025-07-01 09:00:00 IST": NONE,
+    "2025-07-01 09:00:00 CST": NONE,
+    "25-07-01": NONE,
+    "24-Feb-15": NONE,
+    "03/04/2025": NONE,
+    "2024-02-30": NONE,
+    "2024-05-06 00:00:00+99:00": NONE,
+    "0044-03-15 (BC)": NONE,
+    "infinity": NONE,
+    "1715000000": NONE,
+}
+
+
+def shown(times: pd.Series) -> list[str | None]:
+    return [None if t is pd.NaT else t.isoformat() for t in times]
+
+
+def test_what_means_one_moment_is_read_and_nothing_is_guessed() -> None:
+    assert shown(read_times(pd.Series(list(PLAIN)))) == list(PLAIN.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "reading", "moment"),
+    [
+        ("03/04/2025 10:11", Import(dates="day_first"), "2025-04-03T10:11:00"),
+        ("3.4.2025", Import(dates="day_first"), "2025-04-03T00:00:00"),
+        ("03/04/2025 1:05 PM", Import(dates="month_first"), "2025-03-04T13:05:00"),
+        ("13/04/2025", Import(dates="month_first"), None),
+        ("01.02.25 10:11", Import(time_formats=("%d.%m.%y %H:%M",)), "2025-02-01T10:11:00"),
+        ("2025-02-01T10:11:00Z", Import(time_formats=("%d.%m.%y",)), "2025-02-01T10:11:00"),
+        ("2025-07-01 09:00 BST", Import(zones={"BST": "+01:00"}), "2025-07-01T08:00:00"),
+        ("2025-07-01 09:00 IST", Import(zones={"BST": "+01:00"}), None),
+    ],
+)
+def test_a_setting_says_how_the_others_are_meant(
+    text: str, reading: Import, moment: str | None
+) -> None:
+    assert shown(read_times(pd.Series([text, None]), reading)) == [moment, None]
