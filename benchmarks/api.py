@@ -53,7 +53,7 @@ def process(command: list[str], url: str, **environ: str) -> Iterator[subprocess
         environment = {**os.environ, **ONE_THREAD, **environ}
         started = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
-            until = time.monotonic() + 180
+            until = time.monotonic() + 600
             while True:
                 try:
                     urllib.request.urlopen(url, timeout=5).read()

@@ -194,7 +194,7 @@ def test_wrong_input_is_a_problem_at_every_door(service: Service) -> None:
         ("GET", "/healthz", None, 404),
         ("GET", "/docs.json", None, 404),
         ("PUT", "/v1/events", {}, 405),
-        ("POST", "/v1/what-if", {}, 501),
+        ("POST", "/v1/what-if", [], 422),
     ):
         answer = service.ask(method, path, body)
         assert answer.status == status, (path, answer.body)
