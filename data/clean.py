@@ -237,7 +237,8 @@ def _column_rules(contract: Table, spec: Column) -> list[Rule]:
             Rule(
                 spec.name,
                 "shortened",
-                f"regexp_full_match({column}, {literal(SHORTENED)})",
+                f"(contains({column}, 'E') OR contains({column}, 'e')) AND length({column}) < 30 "
+                f"AND regexp_full_match({column}, {literal(SHORTENED)})",
                 "a spreadsheet or a column of floats has cut this number, and others may read the "
                 "same: export ids as text",
             )

@@ -31,10 +31,12 @@ from data.setting_checks import minute_of_day
 from data.settings_import import Import
 from data.settings_kpis import KpiTarget
 from data.settings_outreach import Outreach
+from data.settings_staffing import PoolSettings, Staffing
 from data.settings_text import commented_toml, place_of
 from data.settings_tree import (
     DAYS,
     DEFAULT_SERVICE_LEVELS,
+    HOLIDAYS,
     Api,
     Company,
     Complaint,
@@ -44,9 +46,9 @@ from data.settings_tree import (
     Risk,
     ServiceLevel,
     Settings,
-    Staffing,
     StoreSettings,
     Volume,
+    check_day,
     check_time_zone,
     opening_intervals,
 )
@@ -59,9 +61,11 @@ __all__ = [
     "Complaint",
     "Data",
     "Delivery",
+    "HOLIDAYS",
     "Engine",
     "Import",
     "Outreach",
+    "PoolSettings",
     "Risk",
     "ServiceLevel",
     "SettingRow",
@@ -136,6 +140,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
             made[name] = _opening_hours(found, path, text, sources)
         elif name == "kpi_targets":
             made[name] = _kpi_targets(found, path, text, sources)
+        elif name == "pools":
+            made[name] = _pools(found, path, text, sources)
         else:
             made[field_of.name] = _section(
                 hints[name](), found, (name,), path, text, sources, environ=_environ(environ)
@@ -264,11 +270,10 @@ def _opening_hours(
             )
         for day, value in days.items():
             where = place_of(path, text, (*names, day))
-            if day not in DAYS:
-                raise SettingsError(
-                    f"{where}: {day!r} is no day; they are {', '.join(DAYS)}."
-                    f"{did_you_mean(day, DAYS)}"
-                )
+            try:
+                check_day(day)
+            except SettingsError as error:
+                raise SettingsError(f"{where}: {error}") from None
             if not isinstance(value, str):
                 raise SettingsError(f'{where}: {day} is {value!r}, but must be "08:00-18:00"')
             try:
@@ -278,6 +283,26 @@ def _opening_hours(
             sources[f"opening_hours.{channel}.{day}"] = FILE
         hours[channel] = MappingProxyType(dict(days))
     return MappingProxyType(hours)
+
+
+def _pools(
+    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
+) -> Mapping[str, PoolSettings]:
+    pools: dict[str, PoolSettings] = {}
+    for pool, keys in found.items():
+        names = ("pools", pool)
+        if not isinstance(keys, dict):
+            raise SettingsError(
+                f"{place_of(path, text, names)}: pools are sections, one a pool: "
+                f'[pools.{pool}] channels = ["phone", "email"]'
+            )
+        pools[pool] = _section(PoolSettings(), keys, names, path, text, sources)
+        if not pools[pool].channels:
+            raise SettingsError(
+                f"{place_of(path, text, names)}: [pools.{pool}] names no channels; give "
+                'channels = ["phone", "email"], the most urgent first'
+            )
+    return MappingProxyType(pools)
 
 
 def read_value(value: object, hint: Any) -> Any:

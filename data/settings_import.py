@@ -49,7 +49,7 @@ class Import:
     channels: Mapping[str, str] = _words('channels under other names, e.g. {Web = "email"}')
     topics: Mapping[str, str] = _words("topics under other names")
     statuses: Mapping[str, str] = _words(
-        "what a help desk's own status means: open, solved, closed, deleted or spam"
+        "what a help desk's own status means in an import: open, solved, closed, deleted or spam"
     )
 
     def __post_init__(self) -> None:

@@ -67,10 +67,14 @@ def commented_toml() -> str:
             lines += [f"# Opening hours: {f.metadata['comment']}"]
             lines += ["# [opening_hours.phone]"]
             lines += [f'# {day} = "08:00-18:00"' for day in DAYS[:5]]
-            lines += ['# sat = "10:00-13:00, 14:00-16:00"', ""]
+            lines += ['# sat = "10:00-13:00, 14:00-16:00"']
+            lines += ['# holidays = "closed"', '# 2026-12-24 = "08:00-12:00"', ""]
         elif f.name == "kpi_targets":
             lines += [f"# {(KpiTarget.__doc__ or '').splitlines()[0]}", "# [kpi_targets.satisfied]"]
             lines += ['#   kpi = "csat"', "#   at_least = 4.2", "#   valid_from = 2026-01-01", ""]
+        elif f.name == "pools":
+            lines += [f"# Pools: {f.metadata['comment']}", "# [pools.office]"]
+            lines += ['# channels = ["phone", "email"]', "# at_most = 12", ""]
         elif is_dataclass(hints[f.name]):
             lines += _toml_section(f.name.rstrip("_"), hints[f.name]())
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -18,7 +18,7 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Literal
 
@@ -32,7 +32,9 @@ from data.setting_checks import share as _share
 from data.settings_import import Import
 from data.settings_kpis import Kpis, KpiTarget
 from data.settings_outreach import Outreach
+from data.settings_staffing import PoolSettings, Staffing
 
+HOLIDAYS = "holidays"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOUR = 3600.0
 NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
@@ -192,26 +194,6 @@ DEFAULT_SERVICE_LEVELS: Mapping[str, ServiceLevel] = MappingProxyType(
         "social": ServiceLevel(target_seconds=2 * HOUR, limit_seconds=4 * HOUR),
     }
 )
-
-
-@dataclass(frozen=True)
-class Staffing:
-    """From contacts to people."""
-
-    shrinkage: float = setting(0.3, "share of paid time in which nobody answers")
-    max_occupancy: float = setting(0.88, "share of available time that handling may fill")
-    interval_minutes: int = setting(30, "length of a planning interval")
-    hourly_cost: float = setting(25.0, "money an agent's hour costs where agents tell none")
-
-    def __post_init__(self) -> None:
-        _share(self.shrinkage, "shrinkage", one=False)
-        _share(self.max_occupancy, "max_occupancy", zero=False)
-        _not_negative(self.hourly_cost, "hourly_cost")
-        if self.interval_minutes not in (5, 10, 15, 20, 30, 60):
-            raise SettingsError(
-                f"interval_minutes is {self.interval_minutes}, but must divide an hour: "
-                "5, 10, 15, 20, 30 or 60"
-            )
 
 
 @dataclass(frozen=True)
@@ -387,8 +369,13 @@ class Settings:
     opening_hours: Mapping[str, Mapping[str, str]] = field(
         default_factory=lambda: MappingProxyType({}),
         metadata={
-            "comment": "per channel; a day left out is closed, a channel left out always open"
+            "comment": "per channel; a day left out is closed, a channel left out always open; "
+            "holidays (of [company] country) and dates go before weekdays"
         },
+    )
+    pools: Mapping[str, PoolSettings] = field(
+        default_factory=lambda: MappingProxyType({}),
+        metadata={"comment": "per pool, the channels that the same agents serve, urgent first"},
     )
     staffing: Staffing = field(default_factory=Staffing)
     kpis: Kpis = field(default_factory=Kpis)
@@ -420,14 +407,27 @@ class Settings:
         for channel, days in self.opening_hours.items():
             for day, text in days.items():
                 try:
-                    if day not in DAYS:
-                        raise SettingsError(
-                            f"{day!r} is no day; they are {', '.join(DAYS)}."
-                            f"{did_you_mean(day, DAYS)}"
-                        )
+                    check_day(day)
                     opening_intervals(text)
                 except SettingsError as error:
                     raise SettingsError(f"[opening_hours.{channel}] {day}: {error}") from None
+
+
+def check_day(day: str) -> None:
+    """SettingsError unless ``day`` is a weekday, ``holidays``, or a date (2026-12-24).
+
+    >>> check_day("2026-12-24")
+    """
+    try:
+        if day in DAYS or day == HOLIDAYS or str(date.fromisoformat(day)) == day:
+            return
+    except ValueError:
+        pass
+    known = (*DAYS, HOLIDAYS)
+    raise SettingsError(
+        f"{day!r} is no day; they are {', '.join(known)}, or a date such as 2026-12-24."
+        f"{did_you_mean(day, known)}"
+    )
 
 
 def opening_intervals(text: str) -> tuple[tuple[int, int], ...]:
@@ -446,7 +446,8 @@ def opening_intervals(text: str) -> tuple[tuple[int, int], ...]:
         if end <= begin:
             raise SettingsError(
                 f"opening hours {part.strip()!r} end before they begin; hours past midnight "
-                "belong to the next day"
+                f'belong to the next day: "{ends[0].strip()}-24:00" on this day and '
+                f'"00:00-{ends[1].strip()}" on the next'
             )
         if found and begin < found[-1][1]:
             raise SettingsError(f"opening hours {text!r} overlap; give them in order")

@@ -16,7 +16,9 @@ import codecs
 import csv
 import io
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +38,8 @@ LINES = (".jsonl", ".ndjson", ".json")
 KINDS = (*TEXTS, *LINES, ".parquet", ".xlsx")
 DELIMITERS = (",", ";", "\t", "|")
 CHUNK = 1 << 20
+LARGE = 256_000_000
+"""Bytes from which on a CSV is not kept in memory: its rows go to a file of columns first."""
 ROW = "row"
 """The column that counts the rows of a source."""
 
@@ -239,7 +243,7 @@ def _text(
     unnamed = [name or f"column{place}" for place, name in enumerate(names)]
     plain = kind_of(path) in TEXTS and encoding in ("utf-8", "utf-8-sig")
     if plain:
-        relation, broken = _csv(con, path, label, unnamed, delimiter)
+        relation, broken = _csv(con, path, label, unnamed, delimiter, scratch)
     else:
         with tempfile.NamedTemporaryFile(dir=scratch, suffix=".csv") as staged:
             with _opened(path) as file:
@@ -248,7 +252,7 @@ def _text(
                     staged.write(decoder.decode(chunk).encode())
                 staged.write(decoder.decode(b"", True).encode())
             staged.flush()
-            relation, broken = _csv(con, Path(staged.name), label, unnamed, delimiter)
+            relation, broken = _csv(con, Path(staged.name), label, unnamed, delimiter, scratch)
     rows = int(relation.count("*").fetchall()[0][0])
     notes += _unread_row(names, label)
     kinds = {name: "VARCHAR" for name in names if name and name != ROW}
@@ -291,8 +295,24 @@ def _delimiter(start: str, path: Path) -> str:
     return max(DELIMITERS, key=lambda mark: counts[mark])
 
 
+def _on_disk(
+    con: duckdb.DuckDBPyConnection, query: str, scratch: Path, name: str
+) -> duckdb.DuckDBPyRelation:
+    """What a query gives, in a file that is gone when the connection or the process is."""
+    folder = Path(tempfile.mkdtemp(prefix="reading-", dir=scratch))
+    weakref.finalize(con, shutil.rmtree, folder, ignore_errors=True)
+    place = folder / f"{name}.parquet"
+    con.execute(f"COPY ({query}) TO {literal(str(place))} (FORMAT parquet, COMPRESSION snappy)")
+    return con.read_parquet(str(place))
+
+
 def _csv(
-    con: duckdb.DuckDBPyConnection, path: Path, label: str, names: list[str], delimiter: str
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    label: str,
+    names: list[str],
+    delimiter: str,
+    scratch: Path,
 ) -> tuple[duckdb.DuckDBPyRelation, tuple[tuple[int, str, str], ...]]:
     """The rows as a table of its own (scanned several times, and the numbers must stay), and the
     lines that are none."""
@@ -306,13 +326,14 @@ def _csv(
         f"max_line_size = 16000000"
     )
     table = f"csv_{abs(hash(label))}"
+    large = path.stat().st_size > LARGE
     listed = ", ".join(quoted(name) for name in names if name != ROW) or "NULL AS nothing"
     con.execute(f"DROP TABLE IF EXISTS {table}")
+    whole = f"SELECT {listed}, row_number() OVER () AS row FROM read_csv({options})"  # noqa: S608
     try:
-        con.execute(
-            f"CREATE TABLE {table} AS SELECT {listed}, row_number() OVER () AS row "  # noqa: S608
-            f"FROM read_csv({options})"
-        )
+        if large:
+            return _on_disk(con, whole, scratch, table), ()
+        con.execute(f"CREATE TABLE {table} AS {whole}")
         return con.table(table), ()
     except duckdb.Error as error:
         first = _first_line(error)

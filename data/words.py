@@ -64,13 +64,16 @@ def word_sql(column: Column, kind: str, reading: Import) -> str:
     if is_id(column):
         bare = f"trim({text}, ' \t\r\n')"
         if kind == "VARCHAR" or kind.startswith("DECIMAL"):
-            bare = f"regexp_replace({bare}, {literal(f'^{FLOATED}$')}, '\\1')"
+            whole = f"regexp_replace({bare}, {literal(f'^{FLOATED}$')}, '\\1')"
+            bare = f"CASE WHEN contains({bare}, '.0') THEN {whole} ELSE {bare} END"
         if reading.ids == "unpadded":
             bare = f"regexp_replace({bare}, '^0+([0-9]+)$', '\\1')"
         if kind != "VARCHAR":
             return bare
         none = ", ".join(map(literal, ("", *NO_ID)))
-        return f"CASE WHEN lower({bare}) NOT IN ({none}) THEN {bare} END"
+        longest = max(map(len, NO_ID))
+        there = f"length({bare}) > {longest} OR lower({bare}) NOT IN ({none})"
+        return f"CASE WHEN {there} THEN {bare} END"
     if column.name in WRITTEN or column.name == "unique_id":
         return text
     if kind == "VARCHAR":

@@ -33,6 +33,8 @@ SETTINGS: Mapping[str, object] = {
     "risk.reasons_for": 1000,
     # the simulated company rosters by the hour
     "staffing.interval_minutes": 60,
+    # the simulated centre, which puts the plan on trial, has desks of one channel each
+    "staffing.blend": False,
     # an answer within a working day: nights and weekends, in which nobody works, do not count
     "service_levels.email.clock": "opening",
     "service_levels.email.target_seconds": 8 * HOUR,

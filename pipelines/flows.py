@@ -161,13 +161,20 @@ def staff(
     out: Path | None = None,
     publish: bool = False,
     retrain: bool = False,
+    waiting: Mapping[str, float] | None = None,
 ) -> Result:
     """The forecast of each channel, then the people it takes, published unless past."""
     run = step(open_run, workspace, as_of, report, publish, retrain)
     step_length = staffing.planning_freq(run, freq)
     forecast = step(volumes.forecast_of, run, horizon, step_length)
     return step(
-        staffing.staff_channels, run, forecast.frame, forecast.model_version, out, forecast.paths
+        staffing.staff_channels,
+        run,
+        forecast.frame,
+        forecast.model_version,
+        out,
+        forecast.paths,
+        waiting,
     )
 
 

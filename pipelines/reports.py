@@ -34,7 +34,7 @@ def check_result(
     if missing is not None:
         lines.append(features_line(names, missing))
     errors = len(report.errors)
-    empty = not report.rows
+    empty = not report.rows and report.ok
     if empty:
         lines.append(
             "no table has a row: put files such as tables/tickets.csv there, or run "

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.adapters.interface import Adapter, Imported
+from data.settings_import import Import
 
 
 class MappedAdapter(Adapter):
@@ -14,11 +15,17 @@ class MappedAdapter(Adapter):
 
     def of_options(self, source: Path | str, options: Mapping[str, str]) -> Imported:
         """The tables that the mapping makes of the files at ``source``."""
+        return self.by_settings(source, options, Import())
+
+    def by_settings(
+        self, source: Path | str, options: Mapping[str, str], stated: Import
+    ) -> Imported:
+        """The same, with the words for channels, topics and statuses that a workspace states."""
         from data.adapters.local_time import zone
         from data.adapters.mapped import read_mapped
         from data.adapters.mapping import load_mapping
 
-        mapping = load_mapping(Path(self.module))
+        mapping = load_mapping(Path(self.module)).with_words(stated)
         if "dates" in options:
             reading = replace(mapping.reading, dates=options["dates"])  # type: ignore[arg-type]
             mapping = replace(mapping, reading=reading)

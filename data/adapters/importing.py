@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.adapters.described import DatabaseAdapter
+from data.adapters.described import DatabaseAdapter, MappedAdapter
 from data.adapters.interface import Imported, ImportReport
 from data.contract import TABLES
 from data.errors import DataError
 from data.files import replacing
-from data.settings import FILE, Settings
+from data.settings import FILE, Settings, load_settings
 from data.tables import normalise
 from data.workspace import Workspace, init, set_setting, write_tables
 
@@ -48,6 +48,9 @@ def run_import(
         from data.adapters.databases import read_database
 
         imported = read_database(str(source), chosen.checked(options), Path(workspace_path), say)
+    elif isinstance(chosen, MappedAdapter):
+        stated = load_settings(Path(workspace_path) / FILE).import_
+        imported = chosen.by_settings(at, chosen.checked(options), stated)
     else:
         imported = chosen.read(at, options)
     for table_name, frame in imported.tables.items():

@@ -173,7 +173,7 @@ def _part(mapping: MapFile, one: TableMap, path: Path, scratch: Path) -> Part:
     opened = open_source(con, readable, path.name, mapping.reading, scratch)
     box = sandbox()
     box.register(ROWS, opened.relation.to_arrow_table())
-    source, left_out, notes = evaluate(box, one, opened)
+    source, left_out, notes = evaluate(box, one, opened, mapping.reading.statuses)
     contract = table(one.name)
     own = tuple(c for c in one.columns if c not in contract.names and c in source.types)
     relation = source.relation.project(typed(source, contract, own, 0, mapping.reading))
@@ -227,7 +227,10 @@ def _document(path: Path, rows: str, scratch: Path) -> Path:
 
 
 def evaluate(
-    box: duckdb.DuckDBPyConnection, one: TableMap, opened: Source
+    box: duckdb.DuckDBPyConnection,
+    one: TableMap,
+    opened: Source,
+    statuses: Mapping[str, str] | None = None,
 ) -> tuple[Source, int, list[str]]:
     """The mapped columns as a source of their own, how many rows ``where`` leaves out, notes."""
     columns, notes = {}, []
@@ -241,6 +244,8 @@ def evaluate(
             )
         if bound is not None:
             columns[name] = _with_words(bound, one.values.get(name, {}))
+    if statuses and one.name == "tickets" and not one.group:
+        notes += _by_status(box, columns, statuses, opened)
     absent = [name for name in one.columns if name not in columns]
     if absent:
         notes.append(f"{one.name}: {opened.label} has nothing for {', '.join(absent)}")
@@ -272,6 +277,30 @@ def evaluate(
     }
     rows = int(relation.count("*").fetchall()[0][0])
     return Source(opened.label, relation, kinds, rows), left_out, notes
+
+
+STATUS = ("status", "Ticket status", "Case Status", "state", "fields->>'$.status.name'")
+
+
+def _by_status(
+    box: duckdb.DuckDBPyConnection,
+    columns: dict[str, str],
+    statuses: Mapping[str, str],
+    opened: Source,
+) -> list[str]:
+    """What a help desk's own status says beside its columns: a deleted ticket is deleted, spam is a
+    machine's, and one that is open is not resolved, whatever time an earlier solution left."""
+    status = _bound(box, STATUS, opened)
+    if status is None:
+        return [f"tickets: {opened.label} has no status, so [import] statuses says nothing of it"]
+    words = " ".join(f"WHEN {literal(a)} THEN {literal(b)}" for a, b in statuses.items())
+    meaning = f"coalesce(CASE CAST({status} AS VARCHAR) {words} END, '')"
+    for column, word in (("deleted", "deleted"), ("is_machine", "spam")):
+        before = f"coalesce(try_cast({columns.get(column, 'false')} AS BOOLEAN), false)"
+        columns[column] = f"({before} OR {meaning} = '{word}')"
+    if "resolved_at" in columns:
+        columns["resolved_at"] = f"CASE WHEN {meaning} <> 'open' THEN {columns['resolved_at']} END"
+    return []
 
 
 def _bound(box: duckdb.DuckDBPyConnection, choices: Sequence[str], opened: Source) -> str | None:

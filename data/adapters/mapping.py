@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -59,6 +59,17 @@ class MapFile:
     time_zone: str = "UTC"
     reading: Import = field(default_factory=Import)
     settings: Mapping[str, object] = field(default_factory=dict)
+
+    def with_words(self, stated: Import) -> MapFile:
+        """The same mapping, with the words that a workspace states where it has none itself."""
+        own = self.reading
+        reading = replace(
+            own,
+            channels={**stated.channels, **own.channels},
+            topics={**stated.topics, **own.topics},
+            statuses={**stated.statuses, **own.statuses},
+        )
+        return replace(self, reading=reading)
 
 
 def load_mapping(path: Path) -> MapFile:

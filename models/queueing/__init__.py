@@ -18,22 +18,28 @@ from models.queueing.backlog import (
     reachable,
 )
 from models.queueing.erlang import QueueMeasures, erlang_b, erlang_c, queue_measures
+from models.queueing.largest import largest_load
 from models.queueing.levels import smallest_levels
 from models.queueing.required import agents_required
-from models.queueing.simulator import Served, simulate_queue
+from models.queueing.simulator import Served, simulate_queue, simulate_shared
+from models.queueing.table import ServiceTable, service_table
 
 __all__ = [
     "BacklogGrid",
     "Outcome",
     "QueueMeasures",
     "Served",
+    "ServiceTable",
     "agents_required",
     "clear",
     "due_seconds",
     "erlang_b",
     "erlang_c",
+    "largest_load",
     "queue_measures",
     "reachable",
+    "service_table",
     "simulate_queue",
+    "simulate_shared",
     "smallest_levels",
 ]

@@ -5,9 +5,7 @@ contacts C(t) are straight pieces, C is the fastest curve that capacity allows b
 q-th contact is answered when C reaches q. It is on time if C(its due time) >= q. Nights and
 weekends are intervals without capacity; what is left waits over them.
 
-``smallest_levels`` staffs day by day: the level of a day is the smallest at which everything in
-hand by its end meets its deadlines if the level is kept up. Levels are sixteenths... of a day: "3
-agents, and a fourth until noon" is a level between 3 and 4.
+``levels.smallest_levels`` finds the fewest agents with which promises are kept.
 
 >>> grid = BacklogGrid(edges=np.arange(4) * 3600.0, open_seconds=np.array([0.0, 3600, 3600]))
 >>> due_seconds(grid, np.array([0.0, 4000.0]), 1800.0, "opening").tolist()
@@ -30,6 +28,7 @@ from data.errors import DataError
 
 Clock = Literal["opening", "calendar"]
 
+WAITS_OF = 50
 ROUNDING = 1e-9
 """Contacts by which a sum may miss a bound through rounding alone, per contact summed."""
 
@@ -70,7 +69,7 @@ class Outcome:
 
     ``on_time`` answered within the target, ``in_limit`` within the limit (all, without a limit),
     ``backlog`` unanswered at the interval's end, ``handled`` in the interval, ``waited`` mean
-    seconds until answered (inf: not within the grid; NaN: none arrived).
+    seconds until answered (inf: not within the grid; NaN: none arrived, or not looked at).
     """
 
     on_time: Floats
@@ -112,7 +111,8 @@ def clear(
     waiting: float = 0.0,
     margin_seconds: float = 0.0,
 ) -> Outcome:
-    """Work the arrivals (scenarios x intervals) off with ``capacity`` (contacts an interval).
+    """Work the arrivals (scenarios x intervals) off with ``capacity`` (contacts an interval; of all
+    scenarios, or each its own).
 
     ``waiting`` contacts are there at the first edge and go first. ``margin_seconds`` (a handling
     time) is taken off every due time, since an answer is out when handling ends.
@@ -140,10 +140,11 @@ def handled_by(come: Floats, capacity: Floats, waiting: float = 0.0) -> Floats:
     Nothing is handled before it came: C(k+1) = min(C(k) + capacity, A(k+1)), which is
     min over j <= k + 1 of (A(j) or 0 at the start) + capacity from j on.
     """
-    total = np.concatenate([[0.0], np.cumsum(capacity)])
-    room = come - total
-    room[:, 0] = 0.0
-    lowest = np.minimum.accumulate(room, axis=1)
+    room = np.atleast_2d(np.asarray(capacity, float))
+    total = np.pad(np.cumsum(room, axis=1), ((0, 0), (1, 0)))
+    gap = come - total
+    gap[:, 0] = 0.0
+    lowest = np.minimum.accumulate(gap, axis=1)
     return np.asarray(np.minimum(lowest + total, come))
 
 
@@ -203,9 +204,10 @@ def _at(edges: Floats, curves: Floats, times: Floats) -> Floats:
 
 
 def _waits(grid: BacklogGrid, come: Floats, done: Floats) -> Floats:
-    """Mean wait of each interval's arrivals: of the contact in their middle."""
+    """Mean wait of each interval's arrivals: of the contact in their middle. Of many scenarios the
+    first ``WAITS_OF`` tell; the others are NaN."""
     out = np.full((come.shape[0], come.shape[1] - 1), np.nan)
-    for row in range(come.shape[0]):
+    for row in range(min(come.shape[0], WAITS_OF)):
         middle = (come[row, :-1] + come[row, 1:]) / 2
         place = np.searchsorted(done[row], middle, side="left")
         inside = np.clip(place, 1, len(grid.edges) - 1)

@@ -1,24 +1,25 @@
-"""The smallest staffing of backlog work, day by day.
+"""The fewest agent hours of backlog work, day by day and as level as the promises allow.
 
-The **level** is the smallest at which everything in hand by the day's end meets its deadlines if
-the level is kept up: of each day's contacts the share within the target, none beyond the limit,
-each in at least the ``confidence`` share of the scenarios. It is found by bisection over the
-agent-intervals left in the day ("3 agents, and a fourth for the first hours" lies between 3 and
-4), and found again every ``BLOCK_SECONDS`` of opening hours, so that the many who clear a weekend
-go home when it is cleared. What is not due today may wait for tomorrow's agents, and is counted
-there.
+Two searches. **Long targets** (a half day, two days): the **level** of a day is the smallest at
+which everything in hand by its end meets its deadlines if the level is kept up. It is found by
+bisection over the agent-blocks of the day ("3 agents, and a fourth for the first hours" lies
+between 3 and 4). **Short targets** (up to ``SHORT_SECONDS``): agents follow the
+arrivals, smoothed over the target, times the smallest factor of the day. Either is then
+**trimmed**: one agent less in the block that is idle most, wherever all promises still hold, so
+that those who clear a weekend go home when it is cleared.
 
-A contact that arrives when no staffing could answer it in time (a calendar clock that runs out
-over a weekend) cannot count towards the share: of such a day the share asked for is at most
-``REACHABLE_SHARE`` of those that can be reached.
+A day keeps its promise if the share of its contacts is answered in time, in at least the
+``confidence`` share of the scenarios. What nobody could answer in time drives no peak: of a day on
+which so few contacts can be reached (a calendar clock that runs out over a weekend) that the share
+is out of reach, the share of those is asked for, and nothing, beyond the limit, of a day on which
+not even half of the share could be kept.
 
 >>> from models.queueing.backlog import BacklogGrid
 >>> grid = BacklogGrid(np.arange(9) * 3600.0, np.full(8, 3600.0))
->>> levels = smallest_levels(
+>>> smallest_levels(
 ...     grid, np.full((1, 8), 10.0), days=np.zeros(8, int), per_agent=np.full(8, 5.0),
-...     target_seconds=3600.0, share=0.9, confidence=0.9)
->>> levels.tolist()
-[2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0]
+...     target_seconds=3600.0, share=0.9, confidence=0.9).tolist()
+[1, 2, 2, 2, 2, 2, 2, 2]
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from models.queueing.backlog import (
     due_of_intervals,
     handled_by,
     limit_due,
-    on_time_of,
     reachable,
 )
 
-REACHABLE_SHARE = 0.95
-BLOCK_SECONDS = 7200.0
+SHORT_SECONDS = 2.5 * 3600.0
+HOPELESS = 0.5
 MOST_AGENTS = 1 << 22
+FACTORS = 1.08 ** np.arange(-6, 90)
 
 
 def smallest_levels(
@@ -58,63 +59,71 @@ def smallest_levels(
     waiting: float = 0.0,
     margin_seconds: float = 0.0,
     minimum: Ints | None = None,
-) -> Floats:
+    blocks: Ints | None = None,
+    at_most: int | None = None,
+    taken: Floats | None = None,
+) -> Ints:
     """Agents per interval, whole numbers.
 
-    ``arrivals``: scenarios x intervals. ``days``: the local day of each interval, ascending.
-    ``per_agent``: contacts that one agent handles in an interval (0 when closed). ``minimum``:
-    agents that must be there at least. The grid should go on (without arrivals) until the last
-    contact is due: what is due later is not asked for.
+    Parameters
+    ----------
+    grid, arrivals : intervals, and contacts (scenarios x intervals). The grid should go on,
+        without arrivals, until the last contact is due: what is due later is not asked for.
+    days : the local day of each interval, ascending.
+    per_agent : contacts that one agent handles in an interval (0 when closed).
+    target_seconds, share, confidence, limit_seconds, clock : the promise.
+    waiting : contacts in line at the first edge; margin_seconds : taken off every due time.
+    minimum : agents that are there anyhow; at_most : agents there are.
+    blocks : intervals (ascending numbers) in which the number of agents stays; None: each its own.
+    taken : agents that other work takes (scenarios x intervals); None: none.
+
+    Returns
+    -------
+    agents : where no number keeps a promise, as many as there are, or as would help.
     """
-    asked = _Asked.of(
-        grid, arrivals, days, target_seconds, limit_seconds, share, clock, margin_seconds
+    search = _Search(
+        grid,
+        arrivals,
+        days=days,
+        per_agent=per_agent,
+        promise=_Promise.of(
+            grid, arrivals, days, target_seconds, limit_seconds, share, clock, margin_seconds
+        ),
+        confidence=confidence,
+        waiting=waiting,
+        minimum=np.zeros(len(days), np.int64) if minimum is None else np.asarray(minimum, np.int64),
+        blocks=np.arange(len(days)) if blocks is None else blocks,
+        at_most=MOST_AGENTS if at_most is None else at_most,
+        taken=taken,
     )
-    come = np.cumsum(np.pad(arrivals, ((0, 0), (1, 0))), axis=1) + waiting
-    done = np.zeros_like(come)
-    agents = np.zeros(arrivals.shape[1])
-    least = np.zeros(arrivals.shape[1]) if minimum is None else np.asarray(minimum, float)
-    level = 0.0
-    for day in np.unique(days):
-        first, last = (int(np.searchsorted(days, day, side=side)) for side in ("left", "right"))
-        open_here = np.flatnonzero(per_agent[first:last] > 0) + first
-        begins = _blocks(grid, open_here) if len(open_here) else [first]
-        until = asked.window(grid, last)
-        for begin, end in zip([first, *begins[1:]], [*begins[1:], last], strict=True):
-            left = open_here[open_here >= begin]
-            if len(left):
-                state = _State(come, done, begin, last, until, left)
-                step = _Step(grid, asked, state, per_agent, least)
-                count = step.smallest(confidence, level)
-                agents[begin:end] = step.agents(count)[: end - begin]
-                level = count / len(left)
-            part = slice(begin, end + 1)
-            done[:, part] = _onward(
-                come[:, part], done[:, begin], agents[begin:end] * per_agent[begin:end]
-            )
-    return agents
+    if _open_target(grid, target_seconds, clock) <= SHORT_SECONDS:
+        search.follow(target_seconds)
+    else:
+        search.level_out()
+    search.trim()
+    return search.agents
 
 
-def _blocks(grid: BacklogGrid, open_here: Ints) -> list[int]:
-    """First intervals of the day's blocks of about ``BLOCK_SECONDS`` of opening hours."""
-    worked = grid.opened[open_here] - grid.opened[open_here[0]]
-    _, first = np.unique(worked // BLOCK_SECONDS, return_index=True)
-    return [int(at) for at in open_here[first]]
+def _open_target(grid: BacklogGrid, target: float, clock: Clock) -> float:
+    """The target in opening hours: of a calendar clock, the part of all hours that is open."""
+    if clock == "opening":
+        return target
+    return target * float(grid.open_seconds.sum() / (grid.edges[-1] - grid.edges[0]))
 
 
-def _onward(come: Floats, start: Floats, capacity: Floats) -> Floats:
-    """``handled_by`` from a state: ``start`` contacts were handled up to the first edge."""
-    return handled_by(come - start[:, None], capacity) + start[:, None]
-
-
-class _Asked:
-    """What each interval's arrivals are promised: due times, and the share of each day's."""
+class _Promise:
+    """What each day's arrivals are promised, and how it stands given what was handled."""
 
     def __init__(
-        self, due: Floats, last: Floats | None, days: Ints, arrivals: Floats, share: Floats
+        self, grid: BacklogGrid, due: Floats, last: Floats | None, group: Ints, arrivals: Floats
     ) -> None:
-        self.due, self.last, self.days = due, last, days
-        self.arrivals, self.share = arrivals, share
+        self.group, self.arrivals = group, arrivals
+        self.begins = np.searchsorted(group, np.arange(group[-1] + 2))
+        self.due = _Places.of(grid.edges, due)
+        self.last = None if last is None else _Places.of(grid.edges, last)
         self.final = (np.maximum(due, last) if last is not None else due)[1]
+        self.asked = np.zeros((len(arrivals), group[-1] + 1))
+        self.every = np.add.reduceat(arrivals, self.begins[:-1], axis=1)
 
     @classmethod
     def of(
@@ -127,102 +136,283 @@ class _Asked:
         share: float,
         clock: Clock,
         margin: float,
-    ) -> _Asked:
+    ) -> _Promise:
         due = due_of_intervals(grid, target, clock) - margin
         last = limit_due(grid, limit, clock) - margin if limit is not None else None
-        can = reachable(grid, target, clock)
         _, group = np.unique(days, return_inverse=True)
-        every, possible = _by_group(arrivals, group), _by_group(arrivals * can, group)
+        one = cls(grid, due, last, group, arrivals)
+        can = arrivals.mean(axis=0) * reachable(grid, target, clock)
+        possible = np.add.reduceat(can, one.begins[:-1])
+        every = one.every.mean(axis=0)
         best = np.where(every > 0, possible / np.where(every > 0, every, 1.0), 1.0)
-        return cls(due, last, group, arrivals, np.minimum(share, REACHABLE_SHARE * best) * every)
+        asked = np.where(best >= share, share, np.where(best < HOPELESS * share, 0.0, share * best))
+        one.asked = asked[None, :] * one.every
+        return one
 
-    def window(self, grid: BacklogGrid, last: int) -> int:
-        """Intervals until everything that came before interval ``last`` is due."""
-        until = int(np.searchsorted(grid.edges, self.final[:last].max(), side="left"))
-        return max(min(until, len(grid.open_seconds)), last)
-
-    def promise_share(
-        self, grid: BacklogGrid, come: Floats, done: Floats, begin: int, end: int
+    def kept(
+        self, come: Floats, done: Floats, first_day: int, last_day: int, offset: int
     ) -> Floats:
-        """Share of scenarios in which each day with arrivals in [begin, end) keeps its promise.
+        """Share of scenarios in which each day in [first_day, last_day) keeps its promise.
 
-        ``come`` and ``done`` are curves over all edges; begin must start a day.
+        ``come`` and ``done``: curves over the edges from ``offset`` on; what is due after their
+        end is judged at it.
         """
         slack = ROUNDING * (1.0 + come[:, -1:])
-        part = slice(begin, end)
-        group = self.days[part] - self.days[begin]
-        stop = done.shape[1]
-        view = BacklogGrid(grid.edges[begin:stop], grid.open_seconds[begin : stop - 1])
-        shorter = come[:, begin : end + 1], done[:, begin:stop]
-        on_time = _by_group(on_time_of(view, *shorter, self.due[:, part]), group)
-        asked = self.share[:, self.days[begin] : self.days[begin] + on_time.shape[1]]
-        fine = on_time >= asked - slack
+        part = slice(int(self.begins[first_day]), int(self.begins[last_day]))
+        begins = self.begins[first_day:last_day] - part.start
+        good = self.due.on_time(come, done, part, offset)
+        fine = np.add.reduceat(good, begins, axis=1) >= self.asked[:, first_day:last_day] - slack
         if self.last is not None:
-            in_time = _by_group(on_time_of(view, *shorter, self.last[:, part]), group)
-            fine &= in_time >= _by_group(self.arrivals[:, part], group) - slack
+            good = self.last.on_time(come, done, part, offset)
+            every = self.every[:, first_day:last_day]
+            fine &= np.add.reduceat(good, begins, axis=1) >= every - slack
         return np.asarray(fine.mean(axis=0))
 
 
 @dataclass(frozen=True)
-class _State:
-    """Where a search stands: curves of what came and was handled up to ``first``, the end of the
-    day, the end of the last deadline, and the open intervals left in the day."""
+class _Places:
+    """Where the due times of each interval's first and last contact lie on the edges."""
 
-    come: Floats
-    done: Floats
-    first: int
-    last: int
-    until: int
-    left: Ints
+    edge: Ints
+    part: Floats
+
+    @classmethod
+    def of(cls, edges: Floats, due: Floats) -> _Places:
+        place = np.clip(np.searchsorted(edges, due, side="right"), 1, len(edges) - 1)
+        low = edges[place - 1]
+        return cls(place, np.clip((due - low) / (edges[place] - low), 0.0, 1.0))
+
+    def on_time(self, come: Floats, done: Floats, part: slice, offset: int) -> Floats:
+        """As ``backlog.on_time_of``, for the intervals of ``part``, of curves from ``offset``."""
+        ends = come[:, part.start - offset : part.stop - offset + 1]
+        slack = ROUNDING * (1.0 + come[:, -1:])
+        last = done.shape[1] - 1
+        beyond = []
+        for side in (0, 1):
+            place, share = self.edge[side, part] - offset, self.part[side, part]
+            share = np.where(place > last, 1.0, share)
+            place = np.minimum(place, last)
+            low = done[:, place - 1]
+            value = low + (done[:, place] - low) * share
+            value -= ends[:, :-1] if side == 0 else ends[:, 1:]
+            value[np.abs(value) < slack] = 0.0
+            beyond.append(value)
+        whole = np.abs(beyond[0]) + np.abs(beyond[1])
+        good = np.maximum(beyond[0], 0) + np.maximum(beyond[1], 0)
+        share = np.divide(good, whole, out=np.ones_like(whole), where=whole > 0)
+        return np.asarray(np.diff(ends, axis=1) * share)
 
 
-class _Step:
-    """One block's search."""
+class _Search:
+    """The agents found so far, and the curves of what came and was handled with them."""
 
     def __init__(
-        self, grid: BacklogGrid, asked: _Asked, state: _State, per_agent: Floats, least: Floats
+        self,
+        grid: BacklogGrid,
+        arrivals: Floats,
+        *,
+        days: Ints,
+        per_agent: Floats,
+        promise: _Promise,
+        confidence: float,
+        waiting: float,
+        minimum: Ints,
+        blocks: Ints,
+        at_most: int,
+        taken: Floats | None,
     ) -> None:
-        self.grid, self.asked, self.state = grid, asked, state
-        self.per_agent, self.least = per_agent, least
-        pending = np.flatnonzero(asked.final[: state.last] > grid.edges[state.first])
-        oldest = int(pending[0]) if len(pending) else state.first
-        self.begin = int(np.searchsorted(asked.days, asked.days[oldest]))
+        self.grid, self.promise, self.confidence = grid, promise, confidence
+        self.per_agent, self.taken, self.at_most = per_agent, taken, at_most
+        self.minimum = np.minimum(minimum, at_most)
+        self.come = np.cumsum(np.pad(arrivals, ((0, 0), (1, 0))), axis=1) + waiting
+        self.done = np.zeros_like(self.come)
+        self.agents = self.minimum.copy()
+        _, self.block = np.unique(blocks, return_inverse=True)
+        self.many_days = int(promise.group[-1]) + 1
+        self.expected = arrivals.mean(axis=0)
+        self.waiting = waiting
 
-    def agents(self, count: int) -> Floats:
-        """``count`` agent-intervals over the open intervals left, the fuller ones first."""
-        first, last, left = self.state.first, self.state.last, self.state.left
+    def room(self, agents: Floats, begin: int) -> Floats:
+        """Contacts that agents from interval ``begin`` on handle (scenarios or 1 x intervals)."""
+        part = slice(begin, begin + len(agents))
+        if self.taken is None:
+            return np.asarray(agents * self.per_agent[part])[None, :]
+        return np.maximum(agents[None, :] - self.taken[:, part], 0.0) * self.per_agent[part]
+
+    def onward(self, agents: Floats, begin: int) -> Floats:
+        """What is handled up to each edge from ``begin`` on, with these agents."""
+        start = self.done[:, begin : begin + 1]
+        come = self.come[:, begin : begin + len(agents) + 1] - start
+        return np.asarray(handled_by(come, self.room(agents, begin)) + start)
+
+    def window(self, last: int) -> int:
+        """Intervals until everything that came before interval ``last`` is due."""
+        until = int(np.searchsorted(self.grid.edges, self.promise.final[:last].max(), side="left"))
+        return max(min(until, len(self.per_agent)), last)
+
+    def oldest(self, first: int, last: int) -> int:
+        """The first day with a contact still undecided at interval ``first``."""
+        pending = np.flatnonzero(self.promise.final[:last] > self.grid.edges[first])
+        return int(self.promise.group[int(pending[0]) if len(pending) else first])
+
+    def fine(self, agents: Floats, begin: int, day: int, wanted: Floats | float) -> bool:
+        """Whether all days pending at ``begin``, up to ``day``, keep what is ``wanted``."""
+        return bool((self.kept(agents, begin, day) >= wanted).all())
+
+    def kept(self, agents: Floats, begin: int, day: int) -> Floats:
+        """Share of scenarios in which each pending day, up to ``day``, keeps its promise."""
+        first = self.oldest(begin, int(self.promise.begins[day + 1]))
+        offset = int(self.promise.begins[first])
+        end = begin + len(agents) + 1
+        done = np.concatenate([self.done[:, offset:begin], self.onward(agents, begin)], axis=1)
+        return self.promise.kept(self.come[:, offset:end], done, first, day + 1, offset)
+
+    def wanted(self, begin: int, day: int, until: int) -> Floats:
+        """The confidence of each pending day, or what any number of agents could reach."""
+        most = np.where(self.per_agent[begin:until] > 0, self.at_most, 0).astype(float)
+        return np.minimum(self.confidence, self.kept(most, begin, day)) - 1e-9
+
+    def days(self) -> list[tuple[int, int, int]]:
+        begins = self.promise.begins
+        return [(day, int(begins[day]), int(begins[day + 1])) for day in range(self.many_days)]
+
+    def settle(self, begin: int, end: int) -> None:
+        """Keep the curve of what is handled with the agents found."""
+        part = self.onward(self.agents[begin:end].astype(float), begin)
+        self.done[:, begin : end + 1] = part
+
+    def level_out(self) -> None:
+        """Long targets: the level of each day."""
+        level = 0.0
+        for day, first, last in self.days():
+            here = np.flatnonzero(self.per_agent[first:last] > 0) + first
+            if len(here):
+                blocks = np.unique(self.block[here])
+                count = self._least(day, first, last, self.window(last), blocks, level)
+                self.agents[first:last] = self._spread(count, blocks, first, last)
+                level = count / len(blocks)
+            self.settle(first, last)
+
+    def _spread(self, count: int, left: Ints, begin: int, last: int) -> Ints:
+        """``count`` agent-blocks over the blocks left in the day, the fuller ones first."""
         whole, more = divmod(count, len(left))
-        agents = np.zeros(last - first)
-        agents[left - first] = whole + (np.arange(len(left)) < more)
-        return np.maximum(agents, self.least[first:last])
+        of_block = dict(zip(left.tolist(), whole + (np.arange(len(left)) < more), strict=True))
+        agents = np.array([of_block.get(int(b), 0) for b in self.block[begin:last]])
+        agents = np.where(self.per_agent[begin:last] > 0, agents, 0)
+        return np.minimum(np.maximum(agents, self.minimum[begin:last]), self.at_most)
 
-    def promise_share(self, count: int) -> Floats:
-        """Share of scenarios that keep each pending day's promise, with ``count`` kept up."""
-        now, until = self.state, self.state.until
-        ahead = np.full(until - now.last, count / len(now.left))
-        ahead = np.maximum(ahead, self.least[now.last : until])
-        capacity = np.concatenate([self.agents(count), ahead]) * self.per_agent[now.first : until]
-        future = _onward(now.come[:, now.first : until + 1], now.done[:, now.first], capacity)
-        done = np.concatenate([now.done[:, : now.first], future], axis=1)
-        return self.asked.promise_share(self.grid, now.come, done, self.begin, now.last)
+    def _least(self, day: int, begin: int, last: int, until: int, left: Ints, guess: float) -> int:
+        ahead = self.minimum[last:until]
+        opened = self.per_agent[last:until] > 0
 
-    def smallest(self, confidence: float, guess: float) -> int:
-        """Fewest agent-intervals that keep every promise which any number could keep."""
-        left = len(self.state.left)
-        wanted = np.minimum(confidence, self.promise_share(MOST_AGENTS * left)) - 1e-9
-        low, high = -1, max(int(guess * left), 1)
-        while (self.promise_share(high) < wanted).any():
-            low, high = high, 2 * high
+        def agents(count: int) -> Floats:
+            later = np.where(opened, np.maximum(count / len(left), ahead), 0.0)
+            return np.concatenate([self._spread(count, left, begin, last), later])
+
+        wanted = self.wanted(begin, day, until)
+        low, high = -1, max(int(guess * len(left)), 1)
+        most = self.at_most * len(left)
+        while high < most and not self.fine(agents(high), begin, day, wanted):
+            low, high = high, min(2 * high, most)
         while high - low > 1:
             middle = (low + high) // 2
-            if (self.promise_share(middle) < wanted).any():
-                low = middle
-            else:
+            if self.fine(agents(middle), begin, day, wanted):
                 high = middle
+            else:
+                low = middle
         return high
 
+    def follow(self, target_seconds: float) -> None:
+        """Short targets: agents follow the arrivals, times the day's smallest factor."""
+        demand = self._demand(target_seconds)
+        for day, first, last in self.days():
+            until = self.window(last)
 
-def _by_group(values: Floats, group: Ints) -> Floats:
-    """Sums over runs of equal ``group`` (ascending from 0): rows x groups."""
-    begins = np.searchsorted(group, np.arange(group[-1] + 1))
-    return np.asarray(np.add.reduceat(values, begins, axis=1))
+            def agents(factor: float, first: int = first, until: int = until) -> Floats:
+                asked = np.ceil(factor * demand[first:until] - 1e-9)
+                asked = np.maximum(asked, self.minimum[first:until])
+                return np.asarray(np.minimum(asked, self.at_most))
+
+            wanted = self.wanted(first, day, until)
+            low, high = -1, len(FACTORS) - 1
+            while high - low > 1:
+                middle = (low + high) // 2
+                if self.fine(agents(float(FACTORS[middle])), first, day, wanted):
+                    high = middle
+                else:
+                    low = middle
+            found = agents(float(FACTORS[high]))[: last - first]
+            self.agents[first:last] = found.astype(np.int64)
+            self.settle(first, last)
+
+    def _demand(self, target_seconds: float) -> Floats:
+        """Agents by interval that handle the expected contacts as they come, in their blocks: what
+        came while closed is spread over the target after the opening."""
+        rate = np.zeros(len(self.per_agent))
+        opened = self.grid.open_seconds
+        reach = max(target_seconds / 2, 1.0)
+        spread, carried = np.zeros(len(rate)), self.waiting
+        for at, come in enumerate(self.expected):
+            carried += come
+            if opened[at] > 0:
+                part = min(opened[at] / reach, 1.0)
+                spread[at] = carried * part
+                carried -= spread[at]
+        use = self.per_agent > 0
+        rate[use] = spread[use] / self.per_agent[use]
+        if self.taken is not None:
+            rate = rate + self.taken.mean(axis=0) * use
+        count = np.bincount(self.block, use)
+        mean = np.bincount(self.block, rate) / np.maximum(count, 1)
+        return np.asarray(mean[self.block] * use)
+
+    def trim(self) -> None:
+        """One agent less in the idlest block of each day, as long as all promises hold."""
+        for day, first, last in self.days():
+            inside = np.unique(self.block[first:last][self.per_agent[first:last] > 0])
+            if not len(inside):
+                self.settle(first, last)
+                continue
+            until = self.window(self.promise.begins[min(day + 2, self.many_days)])
+            to = min(day + 1, self.many_days - 1)
+            wanted = (
+                np.minimum(
+                    self.kept(self.agents[first:until].astype(float), first, to),
+                    self.confidence,
+                )
+                - 1e-9
+            )
+            tried: set[int] = set()
+            idle = self._idle(first, last, inside)
+            while True:
+                spare = np.array(
+                    [
+                        idle[place] if block not in tried and self._can_spare(int(block)) else -1.0
+                        for place, block in enumerate(inside)
+                    ]
+                )
+                place = int(np.argmax(spare))
+                if spare[place] <= 0:
+                    break
+                block = int(inside[place])
+                fewer = self.agents - (self.block == block)
+                if self.fine(fewer[first:until].astype(float), first, to, wanted):
+                    self.agents = fewer
+                    idle = self._idle(first, last, inside)
+                else:
+                    tried.add(block)
+            self.settle(first, last)
+
+    def _can_spare(self, block: int) -> bool:
+        here = self.block == block
+        return bool((self.agents[here] > self.minimum[here]).all())
+
+    def _idle(self, first: int, last: int, inside: Ints) -> Floats:
+        """Agents' idle part by block, with the agents found so far."""
+        agents = self.agents[first:last].astype(float)
+        handled = np.diff(self.onward(agents, first), axis=1).mean(axis=0)
+        room = self.room(agents, first).mean(axis=0)
+        block = self.block[first:last]
+        have = np.bincount(block, room, self.block[-1] + 1)[inside]
+        used = np.bincount(block, handled, self.block[-1] + 1)[inside]
+        return np.asarray(1 - used / np.maximum(have, 1e-12) + 1e-9)

@@ -90,3 +90,56 @@ def simulate_queue(
     lost = ~answered & np.isfinite(gone)
     waited[lost] = gone[lost] - at[lost]
     return Served(waited, answered, done, busy_seconds)
+
+
+def simulate_shared(
+    arrivals: ArrayLike, handling: ArrayLike, *, edges: ArrayLike, servers: ArrayLike
+) -> Served:
+    """A queue whose servers are lent: taken away, they leave the contact that was begun last.
+
+    It is taken up again, before all that wait, by the next server that comes free. Agents who
+    write mails between calls work so. Arguments and result as of ``simulate_queue``, without
+    patience; ``waited`` is until first taken up.
+    """
+    at, work = np.asarray(arrivals, float), np.asarray(handling, float)
+    turns, counts = np.asarray(edges, float), np.asarray(servers, int)
+    if (np.diff(at) < 0).any() or (np.diff(turns) < 0).any():
+        raise DataError("arrivals and edges of a simulated queue must ascend; sort them first")
+    waited, done = np.full(at.shape, np.inf), np.full(at.shape, np.nan)
+    left, arrive = work.tolist(), at.tolist()
+    turn_at, turn_to = turns.tolist(), counts.tolist()
+    line: deque[int] = deque()
+    paused: list[int] = []
+    ends: list[tuple[float, int]] = []
+    active: dict[int, float] = {}
+    here, turn, place, never = 0, 0, 0, float("inf")
+    while True:
+        while ends and active.get(ends[0][1]) != ends[0][0]:
+            heapq.heappop(ends)  # was paused since
+        next_end = ends[0][0] if ends else never
+        next_turn = turn_at[turn] if turn < len(turn_at) else never
+        next_arrival = arrive[place] if place < len(arrive) else never
+        now = min(next_end, next_turn, next_arrival)
+        if now == never:
+            break
+        if now == next_end:
+            _, contact = heapq.heappop(ends)
+            done[contact] = active.pop(contact)
+        elif now == next_turn:
+            here = turn_to[turn]
+            turn += 1
+            while len(active) > here:
+                contact, end = active.popitem()
+                left[contact] = end - now
+                paused.append(contact)
+        else:
+            line.append(place)
+            place += 1
+        while (paused or line) and len(active) < here:
+            contact = paused.pop() if paused else line.popleft()
+            if waited[contact] == np.inf:
+                waited[contact] = now - arrive[contact]
+            active[contact] = now + left[contact]
+            heapq.heappush(ends, (active[contact], contact))
+    answered = np.isfinite(done)
+    return Served(waited, answered, done, float(work[answered].sum()))

@@ -41,6 +41,14 @@ def _decisions(app: typer.Typer) -> None:
             ),
         ] = None,
         shifts: Annotated[bool, typer.Option(help="Also a roster of shifts.")] = False,
+        waiting: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="CHANNEL=CONTACTS",
+                help="Contacts in line, instead of what the ticket log tells: email=239, or a "
+                "table with columns channel and waiting.",
+            ),
+        ] = None,
         publish: Publish = False,
         retrain: Retrain = False,
         as_json: Json = False,
@@ -52,6 +60,7 @@ def _decisions(app: typer.Typer) -> None:
         """
         from data.errors import NotBuiltYet
         from pipelines.flows import run
+        from pipelines.steps.waiting import read_waiting
 
         if shifts:
             raise NotBuiltYet(
@@ -69,6 +78,7 @@ def _decisions(app: typer.Typer) -> None:
                 out=out,
                 publish=publish,
                 retrain=retrain,
+                waiting=read_waiting(waiting or []),
             )
 
     @verb(app)

@@ -54,6 +54,10 @@ def examine(directory: Path) -> Result:
     """The page as lines, and as data; exit 0 whatever it says, for nothing was asked for."""
     workspace = Workspace.open(directory)
     report = check(workspace)
+    if not report.rows and not report.ok:
+        broken = [str(one) for one in report.errors]
+        lines = ["Fix first:", *(f"  {place}. {line}" for place, line in enumerate(broken, 1))]
+        return Result({"tables": [], "needs": [], "first": broken}, lines)
     if not report.rows:
         lines = ["There is no table yet. Any of these is a start:"]
         lines += [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,12 +23,17 @@ from pipelines.exclusive import still_ours
 from pipelines.output import check_out
 from pipelines.run import Run
 from pipelines.steps.volume import native_freq
+from pipelines.steps.waiting import channels_forecast, check_waiting
 from serving.overrides import planned
 from serving.planning.publishing import put_in_force
 from serving.published import newest
-from serving.staffing.basis import Basis, paths_of, replan
+from serving.staffing.basis import Basis, passed_plan, paths_of
 from serving.staffing.exports import Background, channels_of, write_plan
+from serving.staffing.gate import Passed
 from serving.staffing.handling import handle_seconds_by_channel, waiting_by_channel
+from serving.staffing.pools import pools_by_skills, skills_of
+
+MOST_FAILING = 5
 
 
 def staff_channels(
@@ -35,10 +42,12 @@ def staff_channels(
     model_version: str,
     out: Path | None,
     paths: pd.DataFrame | None = None,
+    waiting: Mapping[str, float] | None = None,
 ) -> Result:
     """The plan for every channel of ``forecast`` (as ``presage forecast`` writes it), with the
     planners' overrides that are in force; published where the run may, and written to ``out``.
     ``paths``: the forecast's joint sample paths, as published; None: drawn from its intervals.
+    ``waiting``: contacts in line by channel, instead of what the ticket log tells.
     """
     opened, tables, as_of = run.workspace, run.snapshot, run.as_of
     check_steps(forecast)
@@ -54,20 +63,30 @@ def staff_channels(
     volume = planned(forecast, changes)
     run.report("finding the people that each channel needs")
     seconds = handle_seconds_by_channel(tickets, opened.settings.service_levels, as_of, volume)
+    line = waiting_by_channel(tickets, as_of) | dict(waiting or {})
+    check_waiting(waiting or {}, forecast, opened.settings)
     basis = Basis(
         forecast,
         {} if paths is None else paths_of(paths, forecast),
         dict(zip(seconds["channel"], seconds["handle_seconds"].astype(float), strict=True)),
-        waiting_by_channel(tickets, as_of),
+        line,
         closures(tables, as_of),
         seed=opened.settings.volume.seed,
+        pools=blended(tables, as_of, opened.settings, forecast),
     )
-    frame = replan(basis, settings=opened.settings, overrides=changes)
+    run.report("playing the plan contact by contact")
+    plan = passed_plan(basis, settings=opened.settings, overrides=changes)
+    basis, frame = replace(basis, pace=plan.pace), plan.frame
     if run.publishes("staffing"):
         still_ours()
-        about = {"basis": basis.document(), "overrides": [one.seq for one in changes]}
+        told: dict[str, Any] = {
+            "basis": basis.document(),
+            "overrides": [one.seq for one in changes],
+            "kept": dict(plan.kept),
+            "failing": [asdict(one) for one in plan.failing],
+        }
         with open_store(opened) as store:
-            put_in_force(store, run.state_dir, frame, as_of, now, model_version, about)
+            put_in_force(store, run.state_dir, frame, as_of, now, model_version, told)
     if out is not None:
         check_out(out)
         about = {"as_of": as_of.isoformat(), "model_version": model_version}
@@ -79,12 +98,17 @@ def staff_channels(
             "overrides": [one.seq for one in changes],
             "rows": len(frame),
             "channels": sorted(frame["channel"].unique().tolist()),
+            "kept": dict(plan.kept),
+            "failing": [asdict(one) for one in plan.failing],
+            "waiting": line,
             "published": run.publishes("staffing"),
             "out": str(out) if out else None,
         },
         [
             *busiest(frame, opened),
             *stands_on(frame, changes),
+            *in_line(line),
+            *judged(plan),
             *run.not_published("staffing"),
             *([f"written to {out}"] if out else []),
         ],
@@ -95,6 +119,36 @@ def accuracy_of(run: Run) -> pd.DataFrame | None:
     """How far off the channels' forecasts were in trials, as published; None if nothing was."""
     found = newest(run.state_dir, "accuracy")
     return None if found is None else channels_of(found.frame)
+
+
+def blended(
+    tables: Tables, as_of: datetime, settings: Settings, forecast: pd.DataFrame
+) -> tuple[tuple[str, ...], ...]:
+    """Channels that the agents' skills let one pool serve; none without an ``agents`` table."""
+    if settings.pools or not settings.staffing.blend or not tables.has("agents"):
+        return ()
+    channels = sorted(channels_forecast(forecast))
+    skills = skills_of(as_of_view(tables, "agents", as_of), as_of)
+    return tuple(one.channels for one in pools_by_skills(skills, channels))
+
+
+def in_line(waiting: Mapping[str, float]) -> list[str]:
+    """Who waits already, as a line."""
+    told = ", ".join(f"{count:.0f} {name}" for name, count in waiting.items() if count)
+    return [f"in line at the start: {told}"] if told else []
+
+
+def judged(plan: Passed) -> list[str]:
+    """What the simulator said of the plan."""
+    if not plan.kept:
+        return []
+    told = ", ".join(f"{name} {share:.0%}" for name, share in sorted(plan.kept.items()))
+    lines = [f"played contact by contact, days kept: {told}"]
+    for one in plan.failing[:MOST_FAILING]:
+        lines.append(f"  NOT KEPT: {one}")
+    if len(plan.failing) > MOST_FAILING:
+        lines.append(f"  and {len(plan.failing) - MOST_FAILING} days more")
+    return lines
 
 
 def planning_freq(run: Run, freq: str | None) -> str:

@@ -1,6 +1,6 @@
 """From the forecast to people: how many agents each channel needs, when, and how sure that is."""
 
-from serving.staffing.basis import Basis, basis_stamp, open_basis, replan
+from serving.staffing.basis import Basis, basis_stamp, open_basis, passed_plan, replan
 from serving.staffing.changes import Changes, Span
 from serving.staffing.check import check_plan
 from serving.staffing.exports import write_plan
@@ -16,6 +16,7 @@ __all__ = [
     "check_plan",
     "handle_seconds_by_channel",
     "open_basis",
+    "passed_plan",
     "plan",
     "replan",
     "waiting_by_channel",

@@ -19,13 +19,14 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
-from data.errors import NotEnoughHistory
+from data.errors import DataError, NotEnoughHistory
 from data.settings import Settings
 from data.store.overrides import Override
 from serving.overrides import planned
 from serving.published import newest, pointer
 from serving.staffing.changes import Changes
-from serving.staffing.requirements import SCENARIOS, plan
+from serving.staffing.gate import Passed, passed
+from serving.staffing.requirements import SCENARIOS, Memo, scenario_plan
 
 FEWEST_PATHS = 20
 
@@ -33,7 +34,9 @@ FEWEST_PATHS = 20
 @dataclass(frozen=True)
 class Basis:
     """``forecast`` (every series, as published), ``paths`` (scenarios x forecast steps) by channel,
-    ``handle`` seconds and ``waiting`` contacts by channel, ``closures`` and the last ``plan``.
+    ``handle`` seconds and ``waiting`` contacts by channel, ``closures`` and the last ``plan``;
+    ``pools`` by the agents' skills, and the ``pace`` with which the simulator passed the plan.
+    ``memo`` keeps pools' plans: a basis that is kept answers the next question sooner.
     """
 
     forecast: pd.DataFrame
@@ -43,6 +46,9 @@ class Basis:
     closures: pd.DataFrame | None = None
     plan: pd.DataFrame | None = None
     seed: int = 0
+    pools: tuple[tuple[str, ...], ...] = ()
+    pace: Mapping[str, float] = field(default_factory=dict)
+    memo: Memo = field(default_factory=dict, repr=False, compare=False)
 
     def document(self) -> dict[str, Any]:
         """What is published with a plan, for ``open_basis``."""
@@ -59,6 +65,8 @@ class Basis:
                 for one in closed
             ],
             "seed": self.seed,
+            "pools": [list(one) for one in self.pools],
+            "pace": dict(self.pace),
         }
 
 
@@ -83,6 +91,8 @@ def open_basis(state_dir: Path) -> Basis:
         closures if closed else None,
         staffing.frame,
         int(about.get("seed", 0)),
+        tuple(tuple(one) for one in about.get("pools", [])),
+        about.get("pace", {}),
     )
 
 
@@ -118,36 +128,81 @@ def replan(
     -------
     frame : as ``plan``, which raises what is wrong.
     """
+    inside = _inside(basis, settings, changes, overrides, begin, end, scenario_count)
+    return scenario_plan(**inside)[0]
+
+
+def passed_plan(
+    basis: Basis,
+    *,
+    settings: Settings,
+    changes: Changes | None = None,
+    overrides: Sequence[Override] = (),
+    rounds: int | None = None,
+) -> Passed:
+    """``replan``, raised until the simulator passes it: what is published."""
+    given = _inside(basis, settings, changes, overrides, None, None, None)
+    asked = (changes or Changes()).settings(settings)
+
+    def make(pace: Mapping[str, float]) -> tuple[pd.DataFrame, Mapping[str, Floats]]:
+        return scenario_plan(**(given | {"pace": pace}))
+
+    return passed(
+        make,
+        asked,
+        waiting=given["waiting"],
+        pace=basis.pace,
+        seed=basis.seed + 11,
+        **({} if rounds is None else {"rounds": rounds}),
+    )
+
+
+def _inside(
+    basis: Basis,
+    settings: Settings,
+    changes: Changes | None,
+    overrides: Sequence[Override],
+    begin: datetime | None,
+    end: datetime | None,
+    scenario_count: int | None,
+) -> dict[str, Any]:
+    """What ``scenario_plan`` is called with."""
     volume = planned(basis.forecast, list(overrides))
     volume = volume[volume["unique_id"].astype(str).str.startswith("channel=")]
-    inside = np.ones(len(volume), bool)
     waiting = dict(basis.waiting)
+    ds = volume["ds"]
+    rows = np.ones(len(volume), bool)
+    moments = pd.DatetimeIndex(np.sort(ds.unique()))
+    kept = np.ones(len(moments), bool)
     if begin is not None:
-        inside &= (volume["ds"] >= begin).to_numpy()
-        if volume["ds"].min() < begin:
+        rows &= (ds >= begin).to_numpy()
+        kept &= np.asarray(moments >= begin)
+        if len(moments) and moments[0] < begin:
             waiting = _line_at(basis.plan, begin)
     if end is not None:
-        inside &= (volume["ds"] < end).to_numpy()
-    moments = pd.DatetimeIndex(np.sort(volume["ds"].unique()))
-    kept = np.ones(len(moments), bool)
-    kept &= moments >= begin if begin is not None else True
-    kept &= moments < end if end is not None else True
+        rows &= (ds < end).to_numpy()
+        kept &= np.asarray(moments < end)
+    if not rows.any():
+        raise DataError(f"no step of the forecast lies from {begin} to {end}")
     paths = {
         channel: counts[:scenario_count, kept]
         for channel, counts in basis.paths.items()
         if counts.shape[1] == len(moments)
     }
-    return plan(
-        volume[inside],
-        settings=settings,
-        handle=basis.handle,
-        waiting=waiting,
-        closures=basis.closures,
-        paths=paths,
-        seed=basis.seed,
-        changes=changes,
-        scenario_count=scenario_count or SCENARIOS,
-    )
+    return {
+        "forecast": volume[rows],
+        "settings": settings,
+        "handle": basis.handle,
+        "waiting": waiting,
+        "closures": basis.closures,
+        "paths": paths,
+        "seed": basis.seed,
+        "changes": changes,
+        "scenario_count": scenario_count or SCENARIOS,
+        "pools": basis.pools if settings.staffing.blend else (),
+        "pace": basis.pace,
+        "memo": basis.memo,
+    }
 
 
 def _line_at(frame: pd.DataFrame | None, moment: datetime) -> dict[str, float]:

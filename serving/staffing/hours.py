@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.arrays import Floats
 from data.errors import DataError
-from data.settings import DAYS, opening_intervals
-from features.calendar import local_times, utc_times
+from data.settings import DAYS, HOLIDAYS, Settings, opening_intervals
+from features.calendar import holiday_names, local_times, utc_times
 
 SECOND = 1_000_000
 
@@ -30,7 +30,8 @@ def open_seconds(
 ) -> Floats:
     """Open seconds of each interval [start, start + step), naive UTC, ascending.
 
-    ``hours`` by local weekday as in presage.toml; None is always open, a day left out is closed.
+    ``hours`` by local weekday as in presage.toml; None is always open, a day left out is closed. A
+    date ("2026-12-24") goes before its weekday (``hours_of`` brings those of public holidays).
     ``closed`` has ``starts_at, ends_at`` (UTC) of closures, which are taken off.
     """
     begin = np.asarray(starts, "datetime64[us]").astype(np.int64)
@@ -57,6 +58,20 @@ def open_seconds(
     return total
 
 
+def hours_of(
+    settings: Settings, channel: str, starts: NDArray[np.datetime64]
+) -> Mapping[str, str] | None:
+    """A channel's opening hours for the days of ``starts``: ``holidays`` of the company's countries
+    as dates, for ``open_seconds``; None: always open."""
+    hours = settings.opening_hours.get(channel)
+    if hours is None or HOLIDAYS not in hours or not len(starts):
+        return hours
+    days = local_times(starts[[0, -1]], settings.company.time_zone).astype("datetime64[D]")
+    margin = np.timedelta64(1, "D")
+    found = holiday_names(settings.company.country, days[0] - margin, days[1] + margin)
+    return {str(day): hours[HOLIDAYS] for day in found} | dict(hours)
+
+
 def local_days(starts: ArrayLike, time_zone: str) -> NDArray[np.int64]:
     """The local date of each instant, as days since 1970-01-01."""
     return np.asarray(
@@ -72,9 +87,10 @@ def _spans(
     low, high = local_days(ends, time_zone)
     wall: list[np.datetime64] = []
     for day in range(int(low) - 1, int(high) + 2):
-        name = DAYS[(day + 3) % 7]
-        midnight = np.datetime64(day, "D").astype("datetime64[m]")
-        for opens, closes in opening_intervals(hours.get(name, "closed")):
+        date = np.datetime64(day, "D")
+        midnight = date.astype("datetime64[m]")
+        text = hours.get(str(date), hours.get(DAYS[(day + 3) % 7], "closed"))
+        for opens, closes in opening_intervals(text):
             wall += [midnight + np.timedelta64(minute, "m") for minute in (opens, closes)]
     utc = utc_times(np.array(wall, "datetime64[us]"), time_zone).astype(np.int64)
     return [(int(a), int(b)) for a, b in zip(utc[::2], utc[1::2], strict=True) if b > a]

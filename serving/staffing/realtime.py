@@ -1,205 +1,374 @@
-"""Phone and chat: agents per interval so that the day keeps its promise in most scenarios.
+"""Phone and chat: the fewest agent hours with which each day keeps its promise often enough.
 
-One number a day is searched: the **uplift** u by which every interval's expected contacts are
-multiplied before Erlang A says how many agents they need. u is the smallest (in steps of 1 %) at
-which, in the ``confidence`` share of scenarios, the day's contacts are answered within the target
-in the ``share`` promised. A quiet interval's slack may thus carry a busy one, and any single
-number can be checked by hand: expected contacts x u, into an Erlang A calculator.
+Of every scenario the **load** in hand is followed through the day (arrivals handled at their own
+pace, so that a wave reaches the next interval as it does in life), Erlang A or C says how many of
+an interval's contacts are answered in time with n agents, and what agents cannot serve is carried
+over as a line. A day is kept if the share of its contacts is: the chance of that, in each scenario,
+is that of a sum of single contacts. ``confidence`` is its mean over scenarios.
+
+Agents are given where they earn most: an interval's next agent has a **gain**, the further contacts
+answered in time, in the scenarios in which the day is in the balance. Of each day the smallest
+price of an agent hour is found at which the gains worth it keep the promise (a Lagrange
+multiplier; Fox, "Discrete optimization via marginal analysis", 1966).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
+from scipy.special import ndtr
 
 from data.arrays import Floats, Ints
 from data.settings import ServiceLevel
-from models.queueing import QueueMeasures, agents_required, queue_measures
+from models.queueing import ServiceTable, agents_required, largest_load, service_table
 
-STEP = float(np.log(1.01))
-LOWEST, HIGHEST = -2000, 4000
-"""Powers of 1.01: contacts a day between 2e-9 and 2e17."""
+SPREAD_OF_CHANCE = 2.2
+"""Answered contacts of a day scatter so much more (variance) than if each had its own chance:
+neighbours share a queue. Measured against the simulator; the gate corrects what is left."""
+ROUNDS = 2
+STEPS = 14
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Per interval: agents, what was planned for, and what the scenarios make of it.
+class Line:
+    """One real-time channel: ``counts`` (scenarios x intervals) and ``expected`` contacts, nothing
+    while closed, open ``seconds`` of each interval, handling seconds and its promise."""
 
-    ``reachable``: the largest share of the day's contacts that any staffing answers in time.
-    """
+    channel: str
+    counts: Floats
+    expected: Floats
+    seconds: Floats
+    handle_seconds: float
+    level: ServiceLevel
 
-    agents: Ints
-    planned_volume: Floats
+
+@dataclass(frozen=True)
+class RealTimeAnswer:
+    """What a line has of a number of agents, by interval; ``confidence`` is of its day."""
+
     service_level: Floats
-    occupancy: Floats
     abandonment: Floats
     backlog: Floats
     asa_seconds: Floats
     confidence: Floats
-    reachable: Floats
+    planned_volume: Floats
 
 
-def staff_real_time(
-    paths: Floats,
-    volume: Floats,
-    open_seconds: Floats,
-    days: Ints,
-    handle_seconds: float,
-    level: ServiceLevel,
-    max_occupancy: float,
-    at_most: int | None = None,
-) -> Answer:
-    """Agents of each interval. ``paths``: scenarios x intervals of contacts; closed ones are lost.
-
-    ``volume`` is the expected contacts: the day's profile. An open interval with contacts has at
-    least one agent, and never more than ``at_most``. ``confidence`` is the share of scenarios in
-    which the interval's day keeps its promise.
-    """
-    live = np.flatnonzero((open_seconds > 0) & (volume > 0))
-    agents, planned = np.zeros(len(volume), np.int64), np.zeros(len(volume))
-    result = {
-        name: np.full(len(volume), np.nan)
-        for name in ("service_level", "abandonment", "asa_seconds", "confidence")
-    }
-    occupancy, backlog = np.zeros(len(volume)), np.zeros(len(volume))
-    if len(live):
-        one = _RealTime(
-            paths[:, live],
-            volume[live],
-            open_seconds[live],
-            days[live],
-            handle_seconds,
-            level,
-            max_occupancy,
-            at_most,
-        )
-        powers = one.smallest()
-        agents[live], planned[live] = one.agents(powers), one.planned(powers)
-        seen = one.measures(agents[live], with_asa=False)
-        weight = paths[:, live]
-        for name in ("service_level", "abandonment"):
-            result[name][live] = _weighted(getattr(seen, name), weight)
-        occupancy[live] = seen.occupancy.mean(axis=0)
-        typical = one.measures(agents[live], with_asa=True, expected=True)
-        result["asa_seconds"][live] = typical.asa_seconds
-        waiting = seen.abandonment if level.patience_seconds else seen.wait_probability
-        backlog[live] = _in_line(waiting, weight, open_seconds[live], level, typical)
-        result["confidence"][live] = one.day_confidence(agents[live])
-    return Answer(
-        agents,
-        planned,
-        result["service_level"],
-        occupancy,
-        result["abandonment"],
-        backlog,
-        result["asa_seconds"],
-        result["confidence"],
-        np.ones(len(volume)),
-    )
-
-
-def _in_line(
-    share: Floats, paths: Floats, seconds: Floats, level: ServiceLevel, typical: QueueMeasures
-) -> Floats:
-    """Mean contacts waiting: Little's law on those who give up, or on the expected wait."""
-    if level.patience_seconds:
-        return np.asarray((share * paths).mean(axis=0) * level.patience_seconds / seconds)
-    wait = np.where(np.isfinite(typical.asa_seconds), typical.asa_seconds, np.inf)
-    return np.asarray(paths.mean(axis=0) / seconds * wait)
-
-
-class _RealTime:
-    """The open intervals with contacts of one channel."""
+class RealTimePool:
+    """Lines that the same agents serve. ``blocks``: intervals (ascending numbers) in which the
+    number of agents stays; ``days``: of each interval; ``at_most``: agents there are."""
 
     def __init__(
         self,
-        paths: Floats,
-        volume: Floats,
-        seconds: Floats,
+        lines: Sequence[Line],
+        *,
         days: Ints,
-        handle_seconds: float,
-        level: ServiceLevel,
+        blocks: Ints,
         max_occupancy: float,
-        at_most: int | None,
+        at_most: int | None = None,
     ) -> None:
-        self.paths, self.volume, self.seconds = paths, volume, seconds
-        self.handle, self.level, self.max_occupancy = handle_seconds, level, max_occupancy
-        self.at_most = at_most
+        self.lines, self.max_occupancy, self.at_most = lines, max_occupancy, at_most
         _, self.day = np.unique(days, return_inverse=True)
-        self.begins = np.searchsorted(self.day, np.arange(self.day[-1] + 1))
-        total = np.add.reduceat(volume, self.begins)
-        self.profile = volume / total[self.day]
-        self.floor = np.round(np.log(total) / STEP).astype(np.int64)
-        self.offered = np.add.reduceat(paths, self.begins, axis=1)
+        _, self.block = np.unique(blocks, return_inverse=True)
+        self.day_begins = np.searchsorted(self.day, np.arange(self.day[-1] + 1))
+        self.block_begins = np.searchsorted(self.block, np.arange(self.block[-1] + 1))
+        self.block_day = self.day[self.block_begins]
+        paces = {line.level.concurrency for line in lines}
+        self.concurrency = paces.pop() if len(paces) == 1 else 1.0
+        self.mixed = len({line.level.concurrency for line in lines}) > 1
+        self.handles = [self._handle(line) for line in lines]
+        loads = [
+            _in_hand(_rates(line.counts, self.day), line.seconds, handle)
+            for line, handle in zip(lines, self.handles, strict=True)
+        ]
+        self.load = np.asarray(sum(loads))
+        volumes = [float(line.counts.sum()) for line in lines]
+        some = sum(volumes)
+        self.handle = float(
+            sum(v * h for v, h in zip(volumes, self.handles, strict=True)) / some
+            if some > 0
+            else self.handles[0]
+        )
+        self.expected = np.asarray(
+            sum(
+                line.expected / np.where(line.seconds > 0, line.seconds, 1.0) * handle
+                for line, handle in zip(lines, self.handles, strict=True)
+            )
+        )
+        self.floor = self._least()
+        most = _rounded_up(max(float(self.load.max(initial=0.0)), 1.0))
+        wanted = int(np.ceil((most + 6 * np.sqrt(most) + 6) / self.concurrency))
+        self.most = max(wanted, int(self.floor.max(initial=0)) + 2)
+        self.tables = [self._table(line, most) for line in lines]
+        self.place = self.tables[0].place(self.load)
+        self.offered = [np.add.reduceat(line.counts, self.day_begins, axis=1) for line in lines]
 
-    def planned(self, powers: Ints) -> Floats:
-        """Contacts planned for, with 1.01^power contacts on each day."""
-        return np.asarray(np.exp(powers * STEP)[self.day] * self.profile)
+    def _handle(self, line: Line) -> float:
+        """Seconds of a server: where channels differ in concurrency, of a whole agent."""
+        return line.handle_seconds / (line.level.concurrency if self.mixed else 1.0)
 
-    def agents(self, powers: Ints) -> Ints:
-        """Agents for the contacts planned for: at least one, at most ``at_most``."""
-        found = agents_required(
-            self.planned(powers) / self.seconds,
+    def _table(self, line: Line, most_load: float) -> ServiceTable:
+        return service_table(
+            most_agents=self.most,
+            most_load=most_load,
+            handle_seconds=round(self.handle, 1) or 0.1,
+            target_seconds=line.level.target_seconds or 0.0,
+            patience_seconds=line.level.patience_seconds,
+            concurrency=self.concurrency,
+        )
+
+    def _least(self) -> Ints:
+        """Agents that must be there: for ``max_occupancy`` of the expected load, for the limit, and
+        one where contacts are expected."""
+        expected = self.expected
+        come = np.asarray(sum(line.expected for line in self.lines))
+        opened = np.asarray(np.max([line.seconds for line in self.lines], axis=0))
+        floor = np.ceil(expected / self.concurrency / self.max_occupancy - 1e-9)
+        for line, handle in zip(self.lines, self.handles, strict=True):
+            if line.level.limit_seconds is not None:
+                floor = np.maximum(
+                    floor,
+                    agents_required(
+                        expected / handle,
+                        handle,
+                        target_seconds=line.level.limit_seconds,
+                        share=0.01,
+                        patience_seconds=line.level.patience_seconds,
+                        limit_seconds=line.level.limit_seconds,
+                        concurrency=self.concurrency,
+                    ),
+                )
+        floor = np.where((opened > 0) & (come > 0), np.maximum(floor, 1), 0)
+        return self._blocked(floor.astype(np.int64))
+
+    def _blocked(self, agents: Ints) -> Ints:
+        """The most of each block, all through it; never more than there are."""
+        most = np.maximum.reduceat(agents, self.block_begins)[self.block]
+        opened = np.max([line.seconds for line in self.lines], axis=0) > 0
+        most = np.where(opened, most, 0)
+        return np.asarray(most if self.at_most is None else np.minimum(most, self.at_most))
+
+    def smallest(self, at_least: Ints | None = None) -> Ints:
+        """The fewest agents of each interval."""
+        agents = self.floor if at_least is None else self._blocked(np.maximum(self.floor, at_least))
+        for number, line in enumerate(self.lines):
+            if line.counts.any():
+                agents = self._for_line(number, agents)
+        return agents
+
+    def _for_line(self, number: int, least: Ints) -> Ints:
+        line, table = self.lines[number], self.tables[number]
+        wanted = line.level.confidence
+        kept = self.day_confidence(number, least) >= wanted - 1e-9
+        if kept.all():
+            return least
+        weight = np.ones((len(line.counts), len(self.day_begins)))
+        best = np.full(len(least), self.most)
+        hours = np.add.reduceat(np.maximum(line.seconds, 1.0), self.block_begins)
+        for turn in range(ROUNDS):
+            gains = self._gains(line, table, weight)
+            ratio = np.diff(gains, axis=1) / hours[:, None]
+            ratio = np.maximum.accumulate(ratio[:, ::-1], axis=1)[:, ::-1]
+            peak = np.log(np.maximum(np.maximum.reduceat(ratio[:, 0], self._day_blocks()), 1e-12))
+            high, low = peak + 0.1, peak - 18.0
+            steps = STEPS if turn == ROUNDS - 1 else STEPS // 2
+            for _ in range(steps):
+                middle = (high + low) / 2
+                fine = self.day_confidence(number, self._at(ratio, middle, least)) >= wanted - 1e-9
+                low, high = np.where(fine, middle, low), np.where(fine, high, middle)
+            best = self._at(ratio, low, least)
+            z, _ = self._standing(number, best)
+            weight = np.exp(-(np.clip(z, -6, 6) ** 2) / 2) + 1e-3
+        return self._trimmed(number, best, least)
+
+    def _day_blocks(self) -> NDArray[np.intp]:
+        return np.searchsorted(self.block_day, np.arange(self.block_day[-1] + 1))
+
+    def _at(self, ratio: Floats, price: Floats, least: Ints) -> Ints:
+        """Agents whose gain is worth the price of their day."""
+        count = (np.log(np.maximum(ratio, 1e-300)) >= price[self.block_day][:, None]).sum(axis=1)
+        return self._blocked(np.maximum(count[self.block], least))
+
+    def _gains(self, line: Line, table: ServiceTable, weight: Floats) -> Floats:
+        """Contacts answered in time by block and number of agents (blocks x agents from 0)."""
+        n, points = self.load.shape[1], len(table.loads)
+        at = np.arange(n)[None, :] * points + self.place
+        mass = np.bincount(
+            at.ravel(), (line.counts * weight[:, self.day]).ravel(), n * points
+        ).reshape(n, points)
+        by_block = np.add.reduceat(mass, self.block_begins, axis=0)
+        return np.asarray(by_block @ table.service_level.T)
+
+    def _trimmed(self, number: int, agents: Ints, least: Ints) -> Ints:
+        """One agent less wherever that keeps the day: dearest blocks first, one a day at a time."""
+        wanted = self.lines[number].level.confidence - 1e-9
+        hours = np.add.reduceat(self.lines[number].seconds, self.block_begins)
+        tried = np.zeros(len(hours), bool)
+        for _ in range(int(np.bincount(self.block_day).max())):
+            spare = agents[self.block_begins] > least[self.block_begins]
+            score = np.where(spare & ~tried, agents[self.block_begins] + 1e-6 * hours, -1.0)
+            chosen = [
+                int(first + np.argmax(score[first:last]))
+                for first, last in zip(
+                    self._day_blocks(), [*self._day_blocks()[1:], len(score)], strict=True
+                )
+            ]
+            chosen = [block for block in chosen if score[block] > 0]
+            if not chosen:
+                break
+            tried[chosen] = True
+            fewer = agents - np.isin(self.block, chosen)
+            fine = self.day_confidence(number, fewer) >= wanted
+            agents = np.where(fine[self.day], fewer, agents)
+        return agents
+
+    def _expected(self, number: int, agents: Ints) -> Floats:
+        """Share of each interval's contacts answered in time, scenario by scenario."""
+        line, table = self.lines[number], self.tables[number]
+        level = table.service_level[np.minimum(agents, self.most)[None, :], self.place]
+        room = agents * self.concurrency
+        over = (self.load - room) / max(self.handle, 1e-9) * line.seconds
+        if not (over > 0).any():
+            return np.asarray(level)
+        line_up = np.cumsum(over, axis=1)
+        left = line_up - np.minimum(np.minimum.accumulate(line_up, axis=1), 0.0)
+        if line.level.patience_seconds:
+            most = np.maximum(self.load - room, 0) / max(self.handle, 1e-9)
+            left = np.minimum(left, most * line.level.patience_seconds)
+        served = room / max(self.handle, 1e-9)
+        left = np.maximum(left - served * (line.level.target_seconds or 0.0), 0.0)
+        begin = np.pad(left, ((0, 0), (1, 0)))[:, :-1]
+        same = np.pad(self.day[1:] == self.day[:-1], (1, 0))
+        gain = np.maximum(-over, 1e-9)
+        late = np.where(same & (over < 0), np.minimum(begin / gain, 1.0), 0.0)
+        return np.asarray(level * (1 - late))
+
+    def _standing(self, number: int, agents: Ints) -> tuple[Floats, Floats]:
+        """How many deviations each scenario's day is above the promise, and its offered."""
+        line = self.lines[number]
+        level = self._expected(number, agents)
+        good = np.add.reduceat(level * line.counts, self.day_begins, axis=1)
+        noise = np.add.reduceat(level * (1 - level) * line.counts, self.day_begins, axis=1)
+        offered = self.offered[number]
+        asked = np.ceil(line.level.share * offered - 1e-9) - 0.5
+        return (good - asked) / np.sqrt(SPREAD_OF_CHANCE * noise + 1e-4), offered
+
+    def day_confidence(self, number: int, agents: Ints) -> Floats:
+        """The chance that each day keeps the line's promise."""
+        z, offered = self._standing(number, agents)
+        return np.asarray(np.where(offered > 0, ndtr(z), 1.0).mean(axis=0))
+
+    def answer(self, number: int, agents: Ints) -> RealTimeAnswer:
+        """What the line has of these agents."""
+        line, table = self.lines[number], self.tables[number]
+        level = self._expected(number, agents)
+        lost = table.abandonment[np.minimum(agents, self.most)[None, :], self.place]
+        come = line.counts.sum(axis=0)
+        some = np.where(come > 0, come, 1.0)
+        live = come > 0
+        patience = line.level.patience_seconds
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gone = np.where(live, (lost * line.counts).sum(axis=0) / some, np.nan)
+            rate = line.counts.mean(axis=0) / np.where(line.seconds > 0, line.seconds, 1.0)
+        typical = self._typical(number, agents)
+        waiting = gone * rate * patience if patience else rate * typical
+        planned = largest_load(
+            agents,
             self.handle,
-            target_seconds=self.level.target_seconds or 0.0,
-            share=self.level.share,
-            patience_seconds=self.level.patience_seconds,
-            limit_seconds=self.level.limit_seconds,
+            target_seconds=line.level.target_seconds or 0.0,
+            share=line.level.share,
+            patience_seconds=patience,
             max_occupancy=self.max_occupancy,
-            concurrency=self.level.concurrency,
+            concurrency=self.concurrency,
         )
-        found = np.maximum(found, 1)
-        return found if self.at_most is None else np.minimum(found, self.at_most)
+        expected = self.expected
+        part = np.where(expected > 0, rate * self.handles[number] / np.maximum(expected, 1e-12), 0)
+        part = part if len(self.lines) > 1 else np.ones_like(part)
+        return RealTimeAnswer(
+            service_level=np.where(live, (level * line.counts).sum(axis=0) / some, np.nan),
+            abandonment=gone,
+            backlog=np.where(live, np.nan_to_num(waiting, nan=0.0), 0.0),
+            asa_seconds=np.where(live, typical, np.nan),
+            confidence=np.where(live, self.day_confidence(number, agents)[self.day], np.nan),
+            planned_volume=planned * part / self.handles[number] * line.seconds,
+        )
 
-    def measures(self, agents: Ints, *, with_asa: bool, expected: bool = False) -> QueueMeasures:
-        """The queue in each scenario (or with the expected contacts)."""
-        return queue_measures(
-            (self.volume if expected else self.paths) / self.seconds,
+    def busy(self, number: int, agents: Ints) -> Floats:
+        """Agent-seconds of handling (scenarios x intervals)."""
+        line, table = self.lines[number], self.tables[number]
+        lost = table.abandonment[np.minimum(agents, self.most)[None, :], self.place]
+        handled = line.counts * (1 - lost if line.level.patience_seconds else 1.0)
+        return np.asarray(handled * line.handle_seconds / line.level.concurrency)
+
+    def _typical(self, number: int, agents: Ints) -> Floats:
+        """Mean wait of the answered with the expected load, Erlang A or C."""
+        from models.queueing import queue_measures
+
+        line = self.lines[number]
+        found = queue_measures(
+            self.expected / self.handle,
             self.handle,
-            servers=np.floor(agents * self.level.concurrency),
-            target_seconds=self.level.target_seconds or 0.0,
-            patience_seconds=self.level.patience_seconds,
-            limit_seconds=self.level.limit_seconds,
-            with_asa=with_asa,
+            servers=np.floor(agents * self.concurrency),
+            target_seconds=line.level.target_seconds or 0.0,
+            patience_seconds=line.level.patience_seconds,
         )
-
-    def day_shares(self, agents: Ints) -> Floats:
-        """Share of scenarios in which each day keeps its promise."""
-        level = self.measures(agents, with_asa=False).service_level
-        answered = np.add.reduceat(level * self.paths, self.begins, axis=1)
-        return np.asarray((answered >= self.level.share * self.offered - 1e-9).mean(axis=0))
-
-    def day_confidence(self, agents: Ints) -> Floats:
-        """``day_shares`` by interval."""
-        return np.asarray(self.day_shares(agents)[self.day])
-
-    def smallest(self) -> Ints:
-        """The smallest power per day that keeps the promise, or that at_most still obeys."""
-        wanted = self.level.confidence - 1e-9
-
-        def keeps_promise(powers: Ints) -> NDArray[np.bool_]:
-            agents = self.agents(powers)
-            full = np.zeros(len(self.begins), bool)
-            if self.at_most is not None:
-                full = np.minimum.reduceat(agents, self.begins) >= self.at_most
-            return np.asarray((self.day_shares(agents) >= wanted) | full)
-
-        low, high = self.floor - 35, self.floor + 10
-        while (fine := keeps_promise(low)).any() and (low > LOWEST).all():
-            low = np.where(fine, low - 100, low)
-        while not (fine := keeps_promise(high)).all() and (high < HIGHEST).all():
-            low, high = np.where(fine, low, high), np.where(fine, high, high + 40)
-        while (apart := high - low > 1).any():
-            middle = np.where(apart, (low + high) // 2, high)
-            fine = keeps_promise(middle)
-            low = np.where(apart & ~fine, middle, low)
-            high = np.where(apart & fine, middle, high)
-        return np.asarray(high)
+        return found.asa_seconds
 
 
-def _weighted(values: Floats, weight: Floats) -> Floats:
-    total = weight.sum(axis=0)
-    plain = values.mean(axis=0)
-    return np.where(total > 0, (values * weight).sum(axis=0) / np.where(total > 0, total, 1), plain)
+def _in_hand(counts: Floats, seconds: Floats, handle: float) -> Floats:
+    """Mean contacts in hand if nobody waited: the load that arrivals offer (scenarios x intervals).
+
+    A contact handled for ``handle`` seconds on the mean is in hand beyond its interval: with
+    contacts k in T seconds the expected number m obeys m' = k / T - m / handle (the modified
+    offered load; Jennings, Mandelbaum, Massey and Whitt 1996).
+    """
+    opened = seconds > 0
+    long = float(np.max(seconds, initial=0.0))
+    if long <= 0:
+        return np.zeros_like(counts)
+    rate = np.where(opened, counts / np.where(opened, seconds, 1.0), 0.0) * handle
+    stays = float(np.exp(-long / handle))
+    after = lfilter([1 - stays], [1.0, -stays], rate, axis=1)
+    before = np.pad(after, ((0, 0), (1, 0)))[:, :-1]
+    return np.asarray(np.maximum(rate + (before - rate) * handle / long * (1 - stays), 0.0))
+
+
+def _rates(counts: Floats, day: Ints) -> Floats:
+    """The mean that each count of a scenario came from, as far as the counts tell.
+
+    Erlang's formulas bring Poisson noise of their own: a load that had it already would have it
+    twice. Of a count's distance from the mean the part stays that is no such noise: by moments,
+    v m / (1 + v m) with v the variance beyond Poisson as a share of the squared mean, first of the
+    day's sum, then of the interval.
+    """
+    mean = counts.mean(axis=0)
+    begins = np.searchsorted(day, np.arange(day[-1] + 1))
+    daily, expected = np.add.reduceat(counts, begins, axis=1), np.add.reduceat(mean, begins)
+    factor = _kept_part(daily, expected)[:, day]
+    base = factor * mean
+    within = _beyond(counts, mean) - _beyond(daily, expected)
+    part = np.maximum(within, 0.0) * mean
+    return np.asarray(base + part / (1 + part) * (counts - base))
+
+
+def _kept_part(counts: Floats, mean: Floats) -> Floats:
+    """What the mean is to be multiplied by, given the counts."""
+    more = _beyond(counts, mean) * mean
+    ratio = counts / np.where(mean > 0, mean, 1.0)
+    return np.asarray(np.where(mean > 0, (1 + more * ratio) / (1 + more), 1.0))
+
+
+def _beyond(counts: Floats, mean: Floats) -> float:
+    """Variance beyond Poisson, as a share of the squared mean, over all columns."""
+    if len(counts) < 2 or not mean.any():
+        return 0.0
+    return max(float((counts.var(axis=0, ddof=1) - mean).sum() / (mean**2).sum()), 0.0)
+
+
+def _rounded_up(load: float) -> float:
+    """The next power of 1.25: tables are kept, and found again, by it."""
+    return float(1.25 ** np.ceil(np.log(load) / np.log(1.25) - 1e-9))

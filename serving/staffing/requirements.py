@@ -3,23 +3,29 @@
 ``agents_net`` are whole people answering; ``agents_gross`` = net / (1 - shrinkage), rounded up to
 hundredths, are paid ones: it is not rounded to whole people, because shrinkage falls on whoever is
 rostered and a fraction rounded up every half hour would hire people for nobody's breaks. Whole
-people are a roster's business.
+people are a roster's business. The agents of a pool are divided among its channels by their work:
+the rows of an interval add up to ``pool_agents``, all of whom serve all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from data.arrays import Floats
+from data.arrays import Floats, Ints
 from data.errors import DataError, did_you_mean
 from data.settings import ServiceLevel, Settings
+from features.calendar import local_times
+from serving.staffing.blending import Answer, PoolWork, agents_of, answers
 from serving.staffing.changes import Changes
-from serving.staffing.hours import local_days, open_seconds
-from serving.staffing.realtime import Answer, staff_real_time
-from serving.staffing.waiting_work import AFTER_SECONDS, staff_waiting_work
+from serving.staffing.hours import hours_of, local_days, open_seconds
+from serving.staffing.pools import Pool, pools_of
+from serving.staffing.realtime import Line
+from serving.staffing.waiting_work import AFTER_SECONDS, Waiting
 from serving.staffing.workload import Workload, checked_paths, scenarios, workloads
 
 COLUMNS = (
@@ -43,8 +49,13 @@ COLUMNS = (
     "backlog",
     "asa_seconds",
     "kind",
+    "pool",
+    "pool_agents",
 )
 SCENARIOS = 200
+MOST_REMEMBERED = 64
+
+Memo = dict[tuple[object, ...], list[pd.DataFrame]]
 
 
 def plan(
@@ -59,123 +70,258 @@ def plan(
     seed: int = 0,
     at_most: Mapping[str, int] | None = None,
     changes: Changes | None = None,
+    pools: Sequence[Sequence[str]] = (),
+    pace: Mapping[str, float] | None = None,
+    memo: Memo | None = None,
 ) -> pd.DataFrame:
     """The plan, columns ``COLUMNS``, sorted by channel and start (naive UTC).
 
-    ``forecast``: long, as ``presage forecast`` writes it, at an hour or finer; its series
-    ``channel=NAME`` are planned. ``handle``: from ``handle_seconds_by_channel``, or seconds by
-    channel; a channel left out uses its service level's ``handle_seconds``. ``waiting``: contacts
-    already in a backlog channel's line. ``closures``: ``starts_at, ends_at`` and optionally
-    ``channel`` (null: all). ``paths``: joint sample paths (scenarios x forecast steps) by channel,
-    which then replace the scenarios made from the intervals. ``at_most``: agents there are.
-    ``changes``: a planner's question, answered by the plan as it then would be.
+    Parameters
+    ----------
+    forecast : long, as ``presage forecast`` writes it, at an hour or finer; its series
+        ``channel=NAME`` are planned.
+    settings : promises, opening hours, pools, shrinkage.
+    handle : from ``handle_seconds_by_channel``, or seconds by channel; a channel left out uses its
+        service level's ``handle_seconds``.
+    waiting : contacts already in a backlog channel's line.
+    closures : ``starts_at, ends_at`` and optionally ``channel`` (null: all).
+    paths : joint sample paths (scenarios x forecast steps) by channel; without, ``scenario_count``
+        are drawn from the intervals with ``seed``.
+    at_most : agents there are, by channel; of a pool the fewest said of any of its channels.
+    changes : a planner's question, answered by the plan as it then would be.
+    pools : channels that the same agents serve, where ``[pools]`` says none.
+    pace : by channel, what handling takes longer than it does, for the plan alone: how a plan is
+        raised until the simulator passes it (``gate``).
+    memo : keeps each pool's plan for another call with the same scenarios and promises.
 
-    Contacts that reach a real-time channel while it is closed are not offered to anyone: they
-    stand in ``volume``, but no service level counts them. Those of backlog channels wait for the
-    opening. ``service_level`` and ``abandonment`` are means over scenarios, NaN where nothing is
-    offered; ``backlog`` is the mean line (at the interval's end for backlog work); ``confidence``
-    is the share of scenarios in which the local day reaches the promised share, ``reachable`` the
-    largest share of that day which any staffing could (below 1 where a calendar clock runs out
-    while the channel is closed).
+    Returns
+    -------
+    frame : contacts that reach a real-time channel while it is closed are not offered to anyone:
+        they stand in ``volume``, but no service level counts them. Those of backlog channels wait
+        for the opening. ``service_level`` and ``abandonment`` are means over scenarios, NaN where
+        nothing is offered; ``backlog`` is the mean line (at the interval's end for backlog work);
+        ``confidence`` is the share of scenarios in which the local day reaches the promised share,
+        ``reachable`` the largest share of that day which any staffing could (below 1 where a
+        calendar clock runs out while the channel is closed).
 
-    DataError names a channel that has contacts and no service level, or is never open.
+    Raises
+    ------
+    DataError : a channel has contacts and no service level, or is never open.
     """
+    return scenario_plan(
+        forecast,
+        settings=settings,
+        handle=handle,
+        waiting=waiting,
+        closures=closures,
+        paths=paths,
+        scenario_count=scenario_count,
+        seed=seed,
+        at_most=at_most,
+        changes=changes,
+        pools=pools,
+        pace=pace,
+        memo=memo,
+    )[0]
+
+
+def scenario_plan(
+    forecast: pd.DataFrame,
+    *,
+    settings: Settings,
+    handle: pd.DataFrame | Mapping[str, float] | None = None,
+    waiting: Mapping[str, float] | None = None,
+    closures: pd.DataFrame | None = None,
+    paths: Mapping[str, Floats] | None = None,
+    scenario_count: int = SCENARIOS,
+    seed: int = 0,
+    at_most: Mapping[str, int] | None = None,
+    changes: Changes | None = None,
+    pools: Sequence[Sequence[str]] = (),
+    pace: Mapping[str, float] | None = None,
+    memo: Memo | None = None,
+) -> tuple[pd.DataFrame, dict[str, Floats]]:
+    """``plan``, and the scenarios that it stands on (scenarios x intervals) by channel."""
     asked = changes or Changes()
     loads = workloads(forecast, settings.staffing.interval_minutes)
     asked.check(sorted(loads))
     settings, closures = asked.settings(settings), asked.closures(closures)
-    at_most = {**(at_most or {}), **asked.at_most}
+    most = {**(at_most or {}), **asked.at_most}
     seconds = _handle_by_channel(handle)
-    frames = []
+    channels: dict[str, _Channel] = {}
     for channel, before in loads.items():
         load = before.times(asked.contacts(channel, before.starts))
-        if not load.volume.any():
+        if not (load.volume.any() or (waiting or {}).get(channel)):
             continue
         level = _level(channel, settings)
         taken = seconds.get(channel, level.handle_seconds) * asked.factor("handle", channel)
         if not (np.isfinite(taken) and taken > 0):
             raise DataError(f"channel {channel!r} has handle_seconds {taken}; it must be above 0")
-        draws = (
-            checked_paths(paths, load) * asked.contacts(channel, load.starts)
-            if paths is not None and channel in paths
-            else scenarios(load, settings.company.time_zone, scenario_count, seed)
-        )
-        answer, opened = _staff(
+        _refuse_never_open(channel, settings)
+        counts = scenarios(
             load,
-            draws,
+            settings.company.time_zone,
+            scenario_count,
+            seed,
+            checked_paths(paths, channel),
+        )
+        channels[channel] = _Channel(
+            load.told(counts),
+            counts,
             level,
             taken,
-            settings,
-            _of_channel(closures, channel),
+            taken * (pace or {}).get(channel, 1.0),
             (waiting or {}).get(channel, 0.0),
-            at_most.get(channel),
+            _of_channel(closures, channel),
         )
-        frames.append(_frame(load, answer, opened, taken, level, settings.staffing.shrinkage))
+    frames = []
+    for pool in pools_of(settings, sorted(channels), pools):
+        here = {name: channels[name] for name in pool.channels if name in channels}
+        counted = [most[name] for name in here if name in most]
+        counted += [] if pool.at_most is None else [pool.at_most]
+        limited = replace(pool, at_most=min(counted)) if counted else pool
+        for part in _same_grid(here):
+            frames += _remembered(limited, part, settings, memo)
+    drawn = {name: one.counts for name, one in channels.items()}
     if not frames:
-        return _empty()
-    return pd.concat(frames, ignore_index=True)
+        return _empty(), drawn
+    frame = pd.concat(frames, ignore_index=True)
+    return frame.sort_values(["channel", "starts_at"], ignore_index=True, kind="stable"), drawn
 
 
-def _staff(
-    load: Workload,
-    paths: Floats,
-    level: ServiceLevel,
-    handle: float,
-    settings: Settings,
-    closures: pd.DataFrame | None,
-    waiting: float,
-    at_most: int | None,
-) -> tuple[Answer, Floats]:
-    zone = settings.company.time_zone
-    step = np.timedelta64(round(load.step_seconds * 1e6), "us")
-    after = AFTER_SECONDS + (level.limit_seconds or level.target_seconds or 0.0)
-    more = int(np.ceil(after / load.step_seconds)) if level.kind == "backlog" else 0
-    starts = np.concatenate([load.starts, load.starts[-1] + step * np.arange(1, more + 1)])
-    hours = settings.opening_hours.get(load.channel)
-    opened = open_seconds(starts, load.step_seconds, hours, zone, closures)
+@dataclass(frozen=True)
+class _Channel:
+    load: Workload
+    counts: Floats
+    level: ServiceLevel
+    handle: float
+    pace_seconds: float
+    waiting: float
+    closures: pd.DataFrame | None
+
+
+def _same_grid(channels: Mapping[str, _Channel]) -> list[dict[str, _Channel]]:
+    """Channels whose forecasts have the same intervals can be planned together."""
+    groups: dict[tuple[object, ...], dict[str, _Channel]] = {}
+    for name, one in channels.items():
+        key = (one.load.starts[0], len(one.load.starts), one.load.step_seconds, len(one.counts))
+        groups.setdefault(key, {})[name] = one
+    return list(groups.values())
+
+
+def _remembered(
+    pool: Pool, channels: Mapping[str, _Channel], settings: Settings, memo: Memo | None
+) -> list[pd.DataFrame]:
+    if memo is None:
+        return _planned(pool, channels, settings)
+    key: list[object] = [pool, replace(settings.staffing, shrinkage=0.0), settings.company]
+    for name, one in channels.items():
+        closed = "" if one.closures is None else one.closures.to_csv()
+        hours = tuple((settings.opening_hours.get(name) or {"": ""}).items())
+        counts = hashlib.blake2b(one.counts.tobytes()).digest()
+        rest = one.load.volume.tobytes(), one.load.forecast.tobytes()
+        key += [name, one.level, one.handle, one.pace_seconds, one.waiting, closed, hours, counts]
+        key += [one.load.starts[0], rest]
+    whole = tuple(key)
+    if whole not in memo:
+        if len(memo) >= MOST_REMEMBERED:
+            memo.pop(next(iter(memo)), None)
+        memo[whole] = _planned(pool, channels, settings)
+    gross = settings.staffing.shrinkage
+    return [one.assign(agents_gross=_gross(one["agents_net"], gross)) for one in memo[whole]]
+
+
+def _gross(net: Floats | Ints | pd.Series, shrinkage: float) -> Floats:
+    """Paid people, rounded up to hundredths."""
+    return np.asarray(
+        np.ceil(np.asarray(net, float) / (1 - shrinkage) * 100 - 1e-6) / 100 + 0.0
+    )  # no -0.0
+
+
+def _planned(
+    pool: Pool, channels: Mapping[str, _Channel], settings: Settings
+) -> list[pd.DataFrame]:
+    first = next(iter(channels.values())).load
+    zone, staffing = settings.company.time_zone, settings.staffing
+    step, planned = first.step_seconds, len(first.starts)
+    after = [0.0] + [
+        AFTER_SECONDS + max(one.level.limit_seconds or 0.0, one.level.target_seconds or 0.0)
+        for one in channels.values()
+        if one.level.kind == "backlog"
+    ]
+    more = int(np.ceil(max(after) / step))
+    micros = np.timedelta64(round(step * 1e6), "us")
+    starts = np.concatenate([first.starts, first.starts[-1] + micros * np.arange(1, more + 1)])
     days = local_days(starts, zone)
-    here = slice(0, len(load.starts))
+    opened = {
+        name: open_seconds(starts, step, hours_of(settings, name, starts), zone, one.closures)
+        for name, one in channels.items()
+    }
+    blocks = _blocks(starts, list(opened.values()), zone, staffing.block_minutes)
+    here = slice(0, planned)
+    lines, waiting = [], []
+    for name in pool.channels:
+        one = channels.get(name)
+        if one is None:
+            continue
+        if one.level.kind == "real_time":
+            offered = np.where(opened[name][here] > 0, one.counts, 0.0)
+            expected = np.where(opened[name][here] > 0, one.load.volume, 0.0)
+            lines.append(
+                Line(name, offered, expected, opened[name][here], one.pace_seconds, one.level)
+            )
+        else:
+            waiting.append(
+                Waiting(
+                    name,
+                    one.counts,
+                    one.load.volume,
+                    opened[name],
+                    step,
+                    days,
+                    blocks,
+                    one.pace_seconds,
+                    one.level,
+                    staffing.max_occupancy,
+                    one.waiting,
+                )
+            )
+    work = PoolWork(pool, lines, waiting, days[here], blocks[here], staffing)
+    agents, real_time = agents_of(work)
+    found = answers(work, agents, real_time, {name: one.handle for name, one in channels.items()})
+    name = "+".join(one for one in pool.channels if one in channels)
+    return [
+        _frame(one, found[channel], opened[channel][here], staffing.shrinkage, name)
+        for channel, one in channels.items()
+    ]
+
+
+def _blocks(starts: np.ndarray, opened: Sequence[Floats], zone: str, block_minutes: int) -> Ints:
+    """Ascending numbers of the blocks in which the number of agents stays: of the local clock, cut
+    where a channel opens or closes."""
+    minutes = local_times(starts, zone).astype("datetime64[m]").astype(np.int64)
+    bins = minutes // max(block_minutes, 1)
+    changed = np.diff(bins) != 0
+    for seconds in opened:
+        changed |= np.diff(seconds > 0)
+    return np.concatenate([[0], np.cumsum(changed)]).astype(np.int64)
+
+
+def _refuse_never_open(channel: str, settings: Settings) -> None:
+    hours = settings.opening_hours.get(channel)
     if hours is not None and not any(
         text.strip().lower() not in ("", "closed") for text in hours.values()
     ):
         raise DataError(
-            f"channel {load.channel!r} has contacts but [opening_hours.{load.channel}] opens on no "
+            f"channel {channel!r} has contacts but [opening_hours.{channel}] opens on no "
             'day; add for example mon = "08:00-18:00"'
         )
-    if level.kind == "real_time":
-        answer = staff_real_time(
-            paths,
-            load.volume,
-            opened[here],
-            days[here],
-            handle,
-            level,
-            settings.staffing.max_occupancy,
-            at_most,
-        )
-    else:
-        answer = staff_waiting_work(
-            paths,
-            load.step_seconds,
-            opened,
-            days,
-            handle,
-            level,
-            settings.staffing.max_occupancy,
-            waiting,
-            at_most,
-        )
-    return answer, opened[here]
 
 
 def _frame(
-    load: Workload,
-    answer: Answer,
-    opened: Floats,
-    handle: float,
-    level: ServiceLevel,
-    shrinkage: float,
+    channel: _Channel, answer: Answer, opened: Floats, shrinkage: float, pool: str
 ) -> pd.DataFrame:
+    load = channel.load
     step = np.timedelta64(round(load.step_seconds * 1e6), "us")
     return pd.DataFrame(
         {
@@ -187,11 +333,10 @@ def _frame(
             "volume_hi_80": load.high,
             "volume_forecast": load.forecast,
             "planned_volume": answer.planned_volume,
-            "handle_seconds": handle,
+            "handle_seconds": channel.handle,
             "open_seconds": opened,
             "agents_net": answer.agents,
-            "agents_gross": np.ceil(answer.agents / (1 - shrinkage) * 100 - 1e-6) / 100
-            + 0.0,  # no -0.0
+            "agents_gross": _gross(answer.agents, shrinkage),
             "service_level": answer.service_level,
             "confidence": answer.confidence,
             "reachable": answer.reachable,
@@ -199,13 +344,16 @@ def _frame(
             "abandonment": answer.abandonment,
             "backlog": answer.backlog,
             "asa_seconds": answer.asa_seconds,
-            "kind": level.kind,
+            "kind": channel.level.kind,
+            "pool": pool,
+            "pool_agents": np.where(opened > 0, answer.pool_agents, 0),
         }
     )
 
 
 def _empty() -> pd.DataFrame:
-    kinds = {"channel": "str", "kind": "str", "agents_net": "int64"}
+    kinds = {"channel": "str", "kind": "str", "pool": "str"}
+    kinds |= {"agents_net": "int64", "pool_agents": "int64"}
     kinds |= {"starts_at": "datetime64[us]", "ends_at": "datetime64[us]"}
     return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "float64")) for name in COLUMNS})
 

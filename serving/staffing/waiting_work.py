@@ -1,108 +1,166 @@
-"""E-mail and social: agents per day so that what waits is answered by its deadline.
+"""E-mail and social: agents per block so that what waits is answered by its deadline.
 
 The contacts of every hour, closed ones too, join the line; the line is worked off in opening
-hours, first come first served. ``models.queueing.levels`` finds the level of each local day.
+hours, first come first served. ``models.queueing.levels`` finds the agents. A channel that shares
+its agents has what more urgent work leaves of them.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import Floats, Ints
 from data.settings import ServiceLevel
-from models.queueing import BacklogGrid, clear, reachable, smallest_levels
-from serving.staffing.realtime import Answer
+from models.queueing import BacklogGrid, Outcome, clear, reachable, smallest_levels
 
 AFTER_SECONDS = 10 * 86_400.0
 """How far past the plan (and the last deadline) its last contacts are followed."""
+PARTS_OF_TARGET = 3
+SHORTEST = 300.0
+SHORT_SECONDS = 2.5 * 3600.0
+SCENARIOS_SOUGHT_WITH = 80
+"""Of all scenarios these are enough to find agents; what they have of them is told by all."""
 
 
-def staff_waiting_work(
-    paths: Floats,
-    step_seconds: float,
-    open_seconds: Floats,
-    days: Ints,
-    handle_seconds: float,
-    level: ServiceLevel,
-    max_occupancy: float,
-    waiting: float = 0.0,
-    at_most: int | None = None,
-) -> Answer:
-    """Agents of each planned interval.
-
-    ``open_seconds`` and ``days`` go on past the planned intervals (the columns of ``paths``), far
-    enough for the last contacts' deadlines; what is left then is taken to be staffed for likewise.
-    ``waiting`` contacts are there at the start.
+@dataclass(frozen=True)
+class Waiting:
+    """One backlog channel. ``counts`` (scenarios x planned intervals) and ``expected`` contacts;
+    ``seconds`` open of each
+    interval, and ``days``, both going on past the planned ones far enough for the last deadlines;
+    ``pace_seconds``: handling time planned with; ``waiting``: contacts in line at the start.
     """
-    planned, every = paths.shape[1], len(open_seconds)
-    arrivals = np.pad(paths, ((0, 0), (0, every - planned)))
-    edges = np.asarray(np.arange(every + 1) * step_seconds, np.float64)
-    grid = BacklogGrid(edges, open_seconds)
-    per_agent = open_seconds * max_occupancy * level.concurrency / handle_seconds
-    expected = arrivals.mean(axis=0)
-    least = ((open_seconds > 0) & (expected > 0)).astype(np.int64)
-    target = level.target_seconds or 0.0
-    agents = smallest_levels(
-        grid,
-        arrivals,
-        days=days,
-        per_agent=per_agent,
-        target_seconds=target,
-        share=level.share,
-        confidence=level.confidence,
-        limit_seconds=level.limit_seconds,
-        clock=level.clock,
-        waiting=waiting,
-        margin_seconds=min(handle_seconds, target / 2),
-        minimum=least,
+
+    channel: str
+    counts: Floats
+    expected: Floats
+    seconds: Floats
+    step_seconds: float
+    days: Ints
+    blocks: Ints
+    pace_seconds: float
+    level: ServiceLevel
+    max_occupancy: float
+    waiting: float = 0.0
+
+    @property
+    def every(self) -> int:
+        """Intervals, those past the plan included."""
+        return len(self.seconds)
+
+    @property
+    def arrivals(self) -> Floats:
+        """Contacts, none past the plan."""
+        return np.pad(self.counts, ((0, 0), (0, self.every - self.counts.shape[1])))
+
+    @property
+    def grid(self) -> BacklogGrid:
+        """The intervals as a grid."""
+        edges = np.arange(self.every + 1, dtype=np.float64) * self.step_seconds
+        return BacklogGrid(edges, self.seconds)
+
+    @property
+    def per_agent(self) -> Floats:
+        """Contacts that one agent handles in an interval."""
+        return self.seconds * self.max_occupancy * self.level.concurrency / self.pace_seconds
+
+    @property
+    def margin_seconds(self) -> float:
+        """Taken off a due time: an answer is out when its handling ends."""
+        return min(self.pace_seconds, (self.level.target_seconds or 0.0) / 2)
+
+    @property
+    def limit_seconds(self) -> float:
+        """Nobody is to wait longer: the limit, or, solved with the answer, ``resolution_seconds``;
+        never before the target."""
+        asked = [self.level.resolution_seconds]
+        if self.level.limit_seconds is not None:
+            asked.append(self.level.limit_seconds)
+        return max(min(asked), self.level.target_seconds or 0.0)
+
+    def smallest(self, minimum: Ints, taken: Floats | None, at_most: int | None) -> Ints:
+        """Agents of each interval, at least ``minimum``; ``taken`` (scenarios x intervals): agents
+        that more urgent work takes."""
+        parts = self._parts()
+        every = slice(None, None, max(len(self.counts) // SCENARIOS_SOUGHT_WITH, 1))
+        fine = _cut(self, parts, every)
+        shares = None if taken is None else np.repeat(taken[every], parts, axis=1)
+        found = smallest_levels(
+            fine.grid,
+            fine.arrivals,
+            days=fine.days,
+            per_agent=fine.per_agent,
+            target_seconds=fine.level.target_seconds or 0.0,
+            share=fine.level.share,
+            confidence=fine.level.confidence,
+            limit_seconds=fine.limit_seconds,
+            clock=fine.level.clock,
+            waiting=fine.waiting,
+            margin_seconds=fine.margin_seconds,
+            minimum=np.repeat(minimum, parts),
+            blocks=fine.blocks,
+            at_most=at_most,
+            taken=shares,
+        )
+        return np.asarray(found[::parts])
+
+    def _parts(self) -> int:
+        """Into how many parts an interval is cut, so that a short target spans some."""
+        target = self.level.target_seconds or 0.0
+        if target > SHORT_SECONDS:
+            return 1
+        wanted = max((target - self.margin_seconds) / PARTS_OF_TARGET, SHORTEST)
+        return max(int(np.ceil(self.step_seconds / wanted - 1e-9)), 1)
+
+    def outcome(self, agents: Ints, taken: Floats | None) -> Outcome:
+        """What becomes of the contacts."""
+        free = agents[None, :] if taken is None else np.maximum(agents[None, :] - taken, 0.0)
+        return clear(
+            self.grid,
+            self.arrivals,
+            free * self.per_agent,
+            target_seconds=self.level.target_seconds or 0.0,
+            limit_seconds=self.limit_seconds,
+            clock=self.level.clock,
+            waiting=self.waiting,
+            margin_seconds=self.margin_seconds,
+        )
+
+    def confidence(self, on_time: Floats) -> Floats:
+        """Share of scenarios in which each planned interval's day is answered as promised."""
+        planned = self.counts.shape[1]
+        _, day = np.unique(self.days[:planned], return_inverse=True)
+        begins = np.searchsorted(day, np.arange(day[-1] + 1))
+        good = np.add.reduceat(on_time[:, :planned], begins, axis=1)
+        every = np.add.reduceat(self.counts, begins, axis=1)
+        return np.asarray((good >= self.level.share * every - 1e-6).mean(axis=0)[day])
+
+    def reachable(self) -> Floats:
+        """The share of each planned interval's day that any staffing could answer in time."""
+        planned = self.counts.shape[1]
+        can = reachable(self.grid, self.level.target_seconds or 0.0, self.level.clock)[:planned]
+        return _by_day(can, self.counts.mean(axis=0), self.days[:planned])
+
+
+def _cut(one: Waiting, parts: int, every: slice) -> Waiting:
+    return Waiting(
+        one.channel,
+        np.repeat(one.counts[every] / parts, parts, axis=1),
+        np.repeat(one.expected / parts, parts),
+        np.repeat(one.seconds / parts, parts),
+        one.step_seconds / parts,
+        np.repeat(one.days, parts),
+        np.repeat(one.blocks, parts),
+        one.pace_seconds,
+        one.level,
+        one.max_occupancy,
+        one.waiting,
     )
-    if at_most is not None:
-        agents = np.minimum(agents, at_most)
-    outcome = clear(
-        grid,
-        arrivals,
-        agents * per_agent,
-        target_seconds=target,
-        limit_seconds=level.limit_seconds,
-        clock=level.clock,
-        waiting=waiting,
-        margin_seconds=min(handle_seconds, target / 2),
-    )
-    here = slice(0, planned)
-    total = arrivals[:, here].sum(axis=0)
-    some = np.where(total > 0, total, 1.0)
-    on_time = outcome.on_time[:, here]
-    seconds = agents[here] * open_seconds[here] * level.concurrency
-    busy = outcome.handled[:, here].mean(axis=0) * handle_seconds
-    weight = np.where(arrivals[:, here] > 0, arrivals[:, here], 0.0)
-    waited = np.where(weight > 0, outcome.waited[:, here], 0.0)
-    return Answer(
-        agents=agents[here].astype(np.int64),
-        planned_volume=np.quantile(arrivals[:, here], level.confidence, axis=0),
-        service_level=np.where(total > 0, on_time.sum(axis=0) / some, np.nan),
-        occupancy=np.where(seconds > 0, busy / np.where(seconds > 0, seconds, 1.0), 0.0),
-        abandonment=np.where(total > 0, 0.0, np.nan),
-        backlog=outcome.backlog[:, here].mean(axis=0),
-        asa_seconds=np.where(total > 0, (waited * weight).sum(axis=0) / some, np.nan),
-        confidence=_confidence(on_time, arrivals[:, here], days[here], level.share),
-        reachable=_reachable(
-            reachable(grid, target, level.clock)[here], expected[here], days[here]
-        ),
-    )
 
 
-def _confidence(on_time: Floats, arrivals: Floats, days: Ints, share: float) -> Floats:
-    """Share of scenarios in which the interval's day is answered within the target as promised."""
-    _, day = np.unique(days, return_inverse=True)
-    begins = np.searchsorted(day, np.arange(day[-1] + 1))
-    good = np.add.reduceat(on_time, begins, axis=1)
-    every = np.add.reduceat(arrivals, begins, axis=1)
-    return np.asarray((good >= share * every - 1e-6).mean(axis=0)[day])
-
-
-def _reachable(can: NDArray[np.bool_], expected: Floats, days: Ints) -> Floats:
-    """The share of the interval's day that any staffing could answer within the target."""
+def _by_day(can: NDArray[np.bool_], expected: Floats, days: Ints) -> Floats:
     _, day = np.unique(days, return_inverse=True)
     every = np.bincount(day, expected)
     some = np.where(every > 0, every, 1.0)

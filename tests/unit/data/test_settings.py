@@ -134,10 +134,12 @@ def test_the_commented_file_changes_nothing_and_with_its_comments_removed_neithe
     for line in text.splitlines():
         value = re.fullmatch(r"# (\w+ = .+)", line)
         lines.append(value[1] if value else line)
-    # the example of opening hours is no default: without its header it is not a section
-    head, _, tail = "\n".join(lines).partition("# Opening hours")
-    rest = tail[tail.index("\n\n") :]
-    assert load_from(head + rest) == Settings()
+    # the examples of opening hours and pools are no defaults: without a header no section
+    text = "\n".join(lines)
+    for example in ("# Opening hours", "# Pools"):
+        head, _, tail = text.partition(example)
+        text = head + tail[tail.index("\n\n") :]
+    assert load_from(text) == Settings()
 
 
 def load_from(text: str) -> Settings:

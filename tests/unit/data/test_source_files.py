@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 from datetime import datetime
 from pathlib import Path
@@ -219,3 +220,15 @@ def test_an_id_that_lost_digits_is_refused_by_row(workspace: Workspace, cut: Any
     frame = pd.DataFrame({"ticket_id": [cut], "opened_at": ["2026-01-01"], "channel": ["email"]})
     frame.to_parquet(workspace.tables_dir / "tickets.parquet")
     assert rules(check(workspace, NOW)) == {1: ("ticket_id", "shortened")}
+
+
+def test_a_large_file_is_read_alike_and_leaves_nothing_behind(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.source_files.LARGE", 10)
+    put(workspace, "tickets.csv", TICKETS + "3,25-07-01,email\n")
+    report = check(workspace, NOW)
+    assert (report.rows["tickets"], report.quarantined["tickets"]) == (3, 1)
+    assert tickets(workspace, "ticket_id", "channel") == [["1", "email"], ["2", "phone"]]
+    gc.collect()
+    assert list(workspace.state_dir.glob("reading-*")) == []

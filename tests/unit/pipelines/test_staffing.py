@@ -80,7 +80,8 @@ def test_staff_are_planned_for_what_planners_expect(workspace: Path, tmp_path: P
     assert after.loc[hour, "volume"] == pytest.approx(10.0)
     assert after.loc[hour, "volume_forecast"] == pytest.approx(5.0)
     assert after.loc[hour, "agents_net"] > before.loc[hour, "agents_net"]
-    assert after.loc[hour, "volume_hi_80"] == pytest.approx(14.0)
+    # ten in the half hour, and as noisy as counts of ten are
+    assert 13 <= after.loc[hour, "volume_hi_80"] <= 16
     other = AS_OF + timedelta(hours=14)
     for name in ("volume", "volume_hi_80", "agents_net"):
         assert after.loc[other, name] == before.loc[other, name]

@@ -16,7 +16,7 @@ from data.adapters.mapping import parse_mapping
 from data.adapters.proposing import propose
 from data.check import check
 from data.errors import DataError, UsageError
-from data.workspace import Workspace
+from data.workspace import Workspace, init, set_setting
 
 CASES = """\
 Case Number,Opened,Origin,Kind,Client,Done
@@ -171,3 +171,19 @@ def test_a_customers_own_columns_come_along(tmp_path: Path) -> None:
     made = read_mapped(parse_mapping(text, "m"), tmp_path / "people.csv", {})
     assert made.tables["customers"]["tier"].tolist() == ["gold"]
     assert made.settings["data.attributes"] == ["tier"]
+
+
+def test_a_workspaces_words_for_statuses_and_channels_hold_in_an_import(tmp_path: Path) -> None:
+    rows = "id,at,via,status,done\n1,2026-01-01,web,Junk,\n2,2026-01-01,web,Waiting,2026-01-02\n"
+    (tmp_path / "a.csv").write_text(rows + "3,2026-01-01,web,Done,2026-01-02\n")
+    text = '[tickets]\nticket_id = "id"\nopened_at = "at"\nchannel = "via"\nresolved_at = "done"\n'
+    (tmp_path / "map.toml").write_text(text)
+    workspace = init(tmp_path / "w").path
+    set_setting(workspace, ["import", "channels", "web"], "form")
+    for word, meaning in (("Junk", "spam"), ("Waiting", "open"), ("Done", "solved")):
+        set_setting(workspace, ["import", "statuses", word], meaning)
+    run_import(str(tmp_path / "map.toml"), tmp_path / "a.csv", workspace)
+    made = tickets(workspace)
+    assert made["channel"].tolist() == ["form"] * 3
+    assert made["is_machine"].tolist() == [True, False, False]
+    assert made["resolved_at"].notna().tolist() == [False, False, True]

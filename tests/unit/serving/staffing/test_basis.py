@@ -102,7 +102,9 @@ def test_an_override_and_a_part_of_the_plan(basis: Basis, office: Settings) -> N
     first = after["starts_at"] < datetime(2026, 3, 3)
     phone = after["channel"] == "phone"
     assert (after["volume"] / before["volume"])[phone & first].eq(2.0).all()
-    assert after[phone & ~first].equals(before[phone & ~first])
+    rest = phone & ~first
+    assert after.loc[rest, "volume"].equals(before.loc[rest, "volume"])
+    assert (after.loc[rest, "agents_net"] - before.loc[rest, "agents_net"]).abs().max() <= 1
     opened = replace(basis, plan=before)
     part = replan(opened, settings=office, begin=datetime(2026, 3, 3))
     assert part["starts_at"].min() == pd.Timestamp("2026-03-03")

@@ -13,7 +13,7 @@ from data.errors import DataError
 from data.settings import ServiceLevel, Settings
 from data.settings import Staffing as StaffingSettings
 from models.queueing import agents_required, queue_measures
-from serving.staffing import COLUMNS, check_plan, plan
+from serving.staffing import COLUMNS, Basis, check_plan, passed_plan, plan
 
 Forecast = Callable[..., pd.DataFrame]
 
@@ -61,7 +61,7 @@ def test_closed_hours_need_nobody_and_backlog_waits_for_the_opening(
     assert opened["starts_at"].dt.hour.between(7, 16).all()  # Oslo in winter is UTC + 1
     night = found[(found["channel"] == "social") & (found["starts_at"].dt.hour == 6)]
     assert (night["backlog"] > 30).all()
-    assert (found.loc[found["channel"] == "social", "confidence"] >= 0.9).all()
+    assert (found.loc[found["channel"] == "social", "confidence"] >= 0.85).all()
 
 
 def test_a_closure_and_a_line_at_the_start(forecast: Forecast, office: Settings) -> None:
@@ -163,15 +163,17 @@ def test_a_played_queue_confirms_the_plan_and_a_thinner_one_fails(
         service_levels={**office.service_levels, "email": level},
         staffing=StaffingSettings(interval_minutes=60),
     )
-    frame = forecast({"phone": 80.0, "email": 60.0}, hours=96)
-    found = plan(frame, settings=settings)
-    played = check_plan(found, settings=settings, runs=12).set_index("channel")
+    frame = forecast({"phone": 80.0, "email": 60.0}, hours=48)
+    passed = passed_plan(Basis(frame), settings=settings, rounds=3)
+    found = passed.frame
+    played = check_plan(found, settings=settings, runs=20).set_index("channel")
     assert (played["service_level"] >= played["share"]).all()
     assert (played["service_level_low"] < played["service_level"]).all()
     assert (played["days_reached"] >= 0.8).all()
+    assert all(share > 0.87 for share in passed.kept.values()) and not passed.failing
     thin = found.assign(agents_net=np.maximum((found["agents_net"] * 0.85).astype(int), 1))
     thin.loc[found["agents_net"] == 0, "agents_net"] = 0
-    worse = check_plan(thin, settings=settings, runs=12).set_index("channel")
+    worse = check_plan(thin, settings=settings, runs=20).set_index("channel")
     assert (worse["days_reached"] < played["days_reached"] - 0.2).all()
 
 

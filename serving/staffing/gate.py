@@ -1,0 +1,192 @@
+"""No plan goes out that the simulator did not pass.
+
+A plan is made by formulas and played contact by contact (``check``), on the scenarios it stands on.
+A channel whose days keep their promise less often than the plan claims is planned again as if its
+contacts took longer (its **pace**), one that keeps it more often as if they took less, until what
+is claimed and what is kept agree. What still fails is named: the day, how often it was kept, and
+the interval in which most was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from data.arrays import Floats
+from data.settings import Settings
+from serving.staffing.check import Played, play
+from serving.staffing.hours import local_days
+
+ROUNDS = 5
+NEAR = 0.02
+ABOVE = 0.03
+STEP = 0.05
+SLOWEST, FASTEST = 3.0, 0.75
+CONTACTS_PLAYED = 250_000
+FEWEST_RUNS, MOST_RUNS = 24, 100
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A day of a channel that was kept in too few runs."""
+
+    channel: str
+    day: str
+    kept: float
+    promised: float
+    worst_at: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.channel} on {self.day}: kept in {self.kept:.0%} of runs, promised "
+            f"{self.promised:.0%}; worst from {self.worst_at} UTC"
+        )
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A plan as played. ``pace`` by channel is what it was planned with, ``kept`` the share of days
+    kept over all runs, ``failing`` the days that any number of agents could keep and this does
+    not, the worst first."""
+
+    frame: pd.DataFrame
+    pace: Mapping[str, float]
+    kept: Mapping[str, float]
+    failing: tuple[Failing, ...] = field(default=())
+
+
+Make = Callable[[Mapping[str, float]], tuple[pd.DataFrame, Mapping[str, Floats]]]
+
+
+def passed(
+    make: Make,
+    settings: Settings,
+    *,
+    waiting: Mapping[str, float] | None = None,
+    pace: Mapping[str, float] | None = None,
+    rounds: int = ROUNDS,
+    seed: int = 11,
+) -> Passed:
+    """The plan that ``make(pace)`` gives once the simulator agrees with it.
+
+    ``make`` gives a plan and its scenarios (scenarios x intervals, by channel). Of all plans played
+    the cheapest that passes is taken, else the one that fails least.
+    """
+    now = dict(pace or {})
+    low: dict[str, float] = {}
+    high: dict[str, float] = {}
+    best: tuple[tuple[float, float], Passed] | None = None
+    before: dict[str, float] = {}
+    for _ in range(max(rounds, 1)):
+        frame, counts = make(now)
+        if frame.empty:
+            return Passed(frame, now, {})
+        played = play(
+            frame,
+            settings=settings,
+            counts=counts,
+            waiting=waiting,
+            runs=_runs(counts),
+            seed=seed,
+        )
+        zone = settings.company.time_zone
+        day = pd.Series(local_days(frame["starts_at"].to_numpy(), zone), frame.index)
+        kept = {name: _kept(one, frame, day, name) for name, one in played.items()}
+        short = sum(
+            max(played[name].level.confidence - NEAR - share, 0.0) for name, share in kept.items()
+        )
+        hours = float((frame["agents_net"] * frame["open_seconds"]).sum())
+        told = _told(frame, day, played)
+        standing = (round(short, 4), hours)
+        if best is None or standing < best[0]:
+            found = Passed(told, dict(now), kept, _failing(told, day, played))
+            best = standing, found
+        again = False
+        paid = (frame["agents_net"] * frame["open_seconds"]).groupby(frame["channel"]).sum()
+        for name, share in kept.items():
+            wanted = played[name].level.confidence
+            mine = now.get(name, 1.0)
+            if share < wanted - NEAR:
+                low[name] = mine
+                again |= _move(now, name, mine, low, high, up=True)
+            elif share > wanted + ABOVE and paid[name] != before.get(name):
+                high[name] = mine  # where a faster pace spared nobody, none will
+                again |= _move(now, name, mine, low, high, up=False)
+        before = dict(paid)
+        if not again:
+            break
+    assert best is not None
+    return best[1]
+
+
+def _move(
+    now: dict[str, float],
+    name: str,
+    mine: float,
+    low: dict[str, float],
+    high: dict[str, float],
+    *,
+    up: bool,
+) -> bool:
+    """The next pace to try: between a pace that failed and one that was too good, else further."""
+    if name in low and name in high:
+        wanted = (low[name] + high[name]) / 2
+    elif up:
+        wanted = min(mine * (1 + STEP) + (mine - 1 if mine > 1 else 0), SLOWEST)
+    else:
+        wanted = max(mine * (1 - STEP), FASTEST)
+    if abs(wanted - mine) < 0.01:
+        return False
+    now[name] = wanted
+    return True
+
+
+def _runs(counts: Mapping[str, Floats]) -> int:
+    contacts = sum(float(one.sum(axis=1).mean()) for one in counts.values())
+    return int(np.clip(CONTACTS_PLAYED / max(contacts, 1.0), FEWEST_RUNS, MOST_RUNS))
+
+
+def _kept(played: Played, frame: pd.DataFrame, day: pd.Series, channel: str) -> float:
+    """Share of days kept, of those that could be; 1 where there is none."""
+    can = _keepable(frame, day, channel, played)
+    some = (played.offered > 0) & can[None, :]
+    return float(played.kept[some].mean()) if some.any() else 1.0
+
+
+def _keepable(frame: pd.DataFrame, day: pd.Series, channel: str, played: Played) -> np.ndarray:
+    """Whether any staffing could keep each of the days played: the last, whose contacts are due
+    after the plan, and those whose hours do not allow it, are nobody's fault."""
+    rows = frame["channel"] == channel
+    reach = frame.loc[rows, "reachable"].groupby(day[rows]).min().reindex(played.days)
+    return np.asarray(reach.fillna(1.0).to_numpy() >= played.level.share)
+
+
+def _told(frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Played]) -> pd.DataFrame:
+    """The plan with the confidence that was played, day by day."""
+    confidence = frame["confidence"].copy()
+    for name, one in played.items():
+        rows = frame["channel"] == name
+        found = day[rows].map(dict(zip(one.days.tolist(), one.confidence, strict=True)))
+        confidence[rows] = found.where(found.notna() & confidence[rows].notna(), confidence[rows])
+    return frame.assign(confidence=confidence)
+
+
+def _failing(
+    frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Played]
+) -> tuple[Failing, ...]:
+    found = []
+    for name, one in played.items():
+        can, share, wanted = _keepable(frame, day, name, one), one.confidence, one.level.confidence
+        # a day is judged by few runs: it fails where chance alone does not explain it
+        noise = 2.5 * np.sqrt(wanted * (1 - wanted) / len(one.offered))
+        for place in np.flatnonzero(can & (share < wanted - NEAR - noise)):
+            rows = frame[(frame["channel"] == name) & (day == one.days[place])]
+            lost = (1 - rows["service_level"].fillna(1.0)) * rows["volume"]
+            worst = rows.loc[lost.idxmax(), "starts_at"]
+            date = str(np.datetime64(int(one.days[place]), "D"))
+            at = f"{worst:%Y-%m-%d %H:%M}"
+            found.append(Failing(name, date, float(share[place]), wanted, at))
+    return tuple(sorted(found, key=lambda one: one.kept - one.promised))
