@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from data.births import finished
-from data.clean import FOUND, Rule, missing_columns, rules, time_shapes, typed
+from data.clean import FOUND, Rule, missing_columns, rules, time_shapes, typed, without_erased
 from data.clock import SYSTEM
 from data.contract import TABLES, Table, table
 from data.engines import duckdb_connection, quoted
@@ -32,6 +32,8 @@ from data.violations import BROKEN_LINE, Report, Violation
 
 if TYPE_CHECKING:
     import duckdb
+
+    from data.store import Erased
 
 LISTED = 1000
 """Violations of one rule that a report lists; quarantine has all."""
@@ -61,8 +63,10 @@ def check(workspace: Folder, now: datetime | None = None) -> Report:
 
     ``now`` (naive UTC) is the moment after which nothing can have happened; default: the clock.
     """
+    from data.store import erased_in_workspace
+
     limit = newest_possible(workspace, now)
-    con = engine(workspace)
+    con, erased = engine(workspace), erased_in_workspace(workspace)
     cleaned: dict[str, Cleaned] = {}
     good: dict[str, duckdb.DuckDBPyRelation | None] = {}
     violations = [
@@ -71,7 +75,7 @@ def check(workspace: Folder, now: datetime | None = None) -> Report:
     ]
     for name in TABLES:
         orders = cleaned["orders"].relation if "orders" in cleaned else None
-        cleaned[name] = clean(con, workspace, name, limit, orders=orders)
+        cleaned[name] = clean(con, workspace, name, limit, orders=orders, erased=erased)
         violations += cleaned[name].violations
         good[name] = cleaned[name].relation
         violations += unknown_references(name, good)
@@ -132,11 +136,12 @@ def clean(
     limit: datetime,
     posted: Source | None = None,
     orders: duckdb.DuckDBPyRelation | None = None,
+    erased: Erased | None = None,
 ) -> Cleaned:
     """Type a table's sources, part good rows from bad, write quarantine.
 
     ``posted`` are the store's events of the table, ``orders`` the cleaned orders, from which
-    order_items take their births.
+    order_items take their births; ``erased``: who was, and is left out.
     """
     contract, reading = table(name), workspace.settings.import_
     try:
@@ -185,6 +190,9 @@ def clean(
         relation = part if relation is None else relation.union(part)
         offset += source.rows
     assert relation is not None
+    relation, gone = without_erased(relation, have, erased)
+    offset -= gone
+    notes += [_erased_words(name, gone)] if gone else []
     broken = _broken(relation, rules(contract, have, limit))
     errors = [rule for rule, count in broken if rule.severity == "error"]
     notes += [v for rule, _ in broken for v in _listed(relation, name, rule, LISTED)]
@@ -226,6 +234,12 @@ def clean(
 def _told(name: str, contract: Table, notice: Notice) -> Violation:
     one = notice
     return Violation(name, name, None, one.column, one.rule, one.value, one.fix, one.severity)
+
+
+def _erased_words(name: str, count: int) -> Violation:
+    told = "of people who were erased; they are left out: take them out of the export too"
+    rows = f"erased: {count} row{'s' * (count > 1)}"
+    return Violation(name, name, None, None, rows, None, told, "warning")
 
 
 def _next_moment(relation: duckdb.DuckDBPyRelation, broken: Sequence[Rule]) -> datetime | None:

@@ -12,7 +12,7 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from data.contract import Column, DType, Table
 from data.engines import literal, quoted
@@ -32,6 +32,11 @@ from data.words import (
     text_sql,
     word_sql,
 )
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from data.store import Erased
 
 FOUND = "found:"
 SQL_TYPES: dict[DType, str] = {
@@ -143,6 +148,17 @@ def typed_value(column: Column, kind: str, reading: Import, shapes: Mapping[str,
         words = f"list_transform(string_split({listed}, ','), lambda x: trim(x))"
         return f"CASE WHEN {listed} <> '' THEN list_filter({words}, lambda x: x <> '') END"
     return f"CAST({listed} AS VARCHAR[])" if kind.endswith("[]") else nothing
+
+
+def without_erased(
+    relation: duckdb.DuckDBPyRelation, have: Sequence[str], erased: Erased | None
+) -> tuple[duckdb.DuckDBPyRelation, int]:
+    """The rows that name nobody who was erased, and how many others there are."""
+    condition = erased.condition(have) if erased else None
+    if condition is None:
+        return relation, 0
+    count = int(relation.filter(condition).count("*").fetchall()[0][0])
+    return (relation.filter(f"NOT ({condition})") if count else relation), count
 
 
 def rules(contract: Table, have: Sequence[str], limit: datetime) -> list[Rule]:

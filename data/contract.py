@@ -139,6 +139,7 @@ CUSTOMERS = _table(
     _flag("sms_consent", note="unknown counts as refused"),
     _flag("phone_consent", note="unknown counts as refused"),
     _flag("do_not_contact"),
+    _flag("do_not_profile", note="true: never scored; never a feature"),
     _flag("vulnerable", note="never a feature"),
     _later("closed_at"),
 )

@@ -32,6 +32,7 @@ from data.setting_checks import share as _share
 from data.settings_import import Import
 from data.settings_kpis import Kpis, KpiTarget
 from data.settings_outreach import Outreach
+from data.settings_retention import Retention
 from data.settings_staffing import PoolSettings, Staffing
 
 HOLIDAYS = "holidays"
@@ -387,6 +388,7 @@ class Settings:
     engine: Engine = field(default_factory=Engine)
     store: StoreSettings = field(default_factory=StoreSettings)
     api: Api = field(default_factory=Api)
+    retention: Retention = field(default_factory=Retention)
     sources: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({}), repr=False, compare=False
     )

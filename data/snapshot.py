@@ -48,6 +48,8 @@ from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty,
 if TYPE_CHECKING:
     import duckdb
 
+    from data.store import Erased
+
 __all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
 
 FORMAT = 4
@@ -167,8 +169,13 @@ class Snapshot:
         file = self.file(name)
         if file is None:
             return empty(name, self.attributes)[wanted]
-        arrow = pq.read_table(file, columns=wanted, partitioning=None)
-        return frame_of(arrow, name)[wanted]
+        written = set(pq.read_schema(file).names)
+        there = [column for column in wanted if column in written]
+        frame = frame_of(pq.read_table(file, columns=there, partitioning=None), name)
+        if len(there) < len(wanted):  # it was taken before the contract grew by these
+            absent = empty(name, self.attributes)[[c for c in wanted if c not in written]]
+            frame = frame.join(absent.reindex(frame.index))
+        return frame[wanted]
 
 
 def frame_of(arrow: Any, name: str) -> pd.DataFrame:
@@ -200,9 +207,9 @@ def take(
     tell = progress or (lambda message: None)
     place_of = workspace.state_dir / "snapshots"
     limit = newest_possible(workspace, now)
-    posted = _posted_events(workspace)
+    posted, erased = _posted_events(workspace), _erased(workspace)
     book = HashBook(workspace.state_dir / "hashes.json")
-    identity = sources = _identity(workspace, posted, book)
+    identity = sources = _identity(workspace, posted, book, erased)
     while (found := _reusable(place_of / identity, book)) is not None:
         until = found.manifest["valid_until"]
         if until is None or limit < datetime.fromisoformat(until):
@@ -213,8 +220,8 @@ def take(
         identity = hashlib.sha256(f"{identity}{until}".encode()).hexdigest()[:32]
     place = place_of / identity
     with staging_folder(place) as staged:
-        _fill(workspace, staged, identity, limit, posted, tell)
-        if _identity(workspace, posted, book) != sources:
+        _fill(workspace, staged, identity, limit, posted, tell, erased)
+        if _identity(workspace, posted, book, erased) != sources:
             raise Conflict("tables/ changed while it was being read; run again when it is still")
         publish(staged, place)
     _prune(place_of, keep=place)
@@ -278,6 +285,7 @@ def _fill(
     limit: datetime,
     posted: Mapping[str, pd.DataFrame],
     tell: Callable[[str], None],
+    erased: Erased,
 ) -> None:
     """Write every table and the manifest into the staged folder."""
     con = engine(workspace)
@@ -288,7 +296,7 @@ def _fill(
     for name in TABLES:
         events = events_source(con, name, posted[name]) if name in posted else None
         orders = cleaned["orders"].relation if "orders" in cleaned else None
-        one = cleaned[name] = clean(con, workspace, name, limit, events, orders)
+        one = cleaned[name] = clean(con, workspace, name, limit, events, orders, erased)
         if one.fatal:
             raise DataError(one.fatal[0])
         until += [] if one.next_moment is None else [one.next_moment]
@@ -371,11 +379,15 @@ def _seal(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def _identity(workspace: Folder, posted: Mapping[str, pd.DataFrame], book: HashBook) -> str:
+def _identity(
+    workspace: Folder, posted: Mapping[str, pd.DataFrame], book: HashBook, erased: Erased
+) -> str:
     """32 hexadecimal digits over the sources' content, the events, and what shapes the result."""
     digest = hashlib.sha256()
     digest.update(f"{FORMAT}|{TABLES!r}|{workspace.settings.data.attributes}".encode())
     digest.update(f"|{workspace.settings.import_}".encode())
+    if erased:  # their rows are left out, wherever they come from
+        digest.update(f"|{erased.digest}".encode())
     for name in TABLES:
         for path in workspace.sources(name):
             where = path.relative_to(workspace.tables_dir).as_posix()
@@ -395,6 +407,12 @@ def _posted_events(workspace: Folder) -> Mapping[str, pd.DataFrame]:
         return {}
     with open_store(workspace) as store:
         return event_frames(store)
+
+
+def _erased(workspace: Folder) -> Erased:
+    from data.store import erased_in_workspace
+
+    return erased_in_workspace(workspace)
 
 
 def events_source(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> Source:

@@ -36,6 +36,7 @@ from data.settings import FILE, Settings, commented_toml, load_settings
 
 if TYPE_CHECKING:
     from data.snapshot import Snapshot
+    from data.store import Erased
 
 
 @dataclass(frozen=True)
@@ -149,12 +150,15 @@ def write_tables(
     ``by_key``: a new row takes the place of the row with its key and its stated ``recorded_at``
     (none stated: of the row that states none); all other rows stay. Rows without a key are the
     same if all their values are, and are counted, so the same file twice doubles nothing.
-    Otherwise the frame replaces the table. DataError where the table is CSV or in parts.
+    Otherwise the frame replaces the table. Rows that name somebody who was erased are left out
+    (``erased_rows`` counts them). DataError where the table is CSV or in parts.
     """
     folder = Path(path).absolute()
     workspace = Workspace(folder, Settings())
-    written = {}
+    written, gone = {}, _erased(folder)
     for name, frame in frames.items():
+        if gone:
+            frame = frame[~gone.in_frame(frame)]
         place = workspace.tables_dir / f"{table(name).name}.parquet"
         there = workspace.sources(name)
         if there and there != [place]:
@@ -170,6 +174,22 @@ def write_tables(
             frame.to_parquet(staged, index=False, compression="zstd")
         written[name] = len(frame)
     return written
+
+
+def erased_rows(path: Path | str, frames: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    """The rows of frames, by table, that ``write_tables`` leaves out: they name somebody who was
+    erased from the workspace at ``path``."""
+    gone = _erased(Path(path).absolute())
+    counts = {name: int(gone.in_frame(frame).sum()) for name, frame in frames.items() if gone}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _erased(folder: Path) -> Erased:
+    from data.store import NOBODY, erased_in_workspace
+
+    if not (folder / STATE).is_dir():
+        return NOBODY
+    return erased_in_workspace(Folder(folder, load_settings(folder / FILE)))
 
 
 def _merged(name: str, old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:

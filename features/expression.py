@@ -50,6 +50,8 @@ _READ = MappingProxyType(
     {"text_complaint": "number", "text_sentiment": "number", "text_topic": "text",
      "text_known_at": "time"}
 )  # fmt: skip
+NOT_FEATURES = ("name", "vulnerable", "do_not_profile")
+"""Columns of customers that no model may see."""
 DERIVED: Mapping[str, Mapping[str, str]] = MappingProxyType({"tickets": _READ, "feedback": _READ})
 """Columns, and their kinds, that no table has: a text model adds them (features/messages.py). They
 are known from ``text_known_at`` on, the moment as of which the model was fitted."""
@@ -103,7 +105,7 @@ class Column:
         if self.name in derived:
             object.__setattr__(self, "kind", derived[self.name])
         elif self.name in contract.names:
-            if self.table == "customers" and self.name in ("name", "vulnerable"):
+            if self.table == "customers" and self.name in NOT_FEATURES:
                 raise DefinitionError(f"customers.{self.name} is never a feature")
             if not self.kind:
                 object.__setattr__(self, "kind", KINDS[contract.column(self.name).dtype])

@@ -26,6 +26,7 @@ import pandas as pd
 
 from data.tables import Tables
 from features.asof import as_of_view
+from features.opt_out import profiled
 from features.spine import customers_at
 
 SPAN_DAYS = 30
@@ -134,7 +135,7 @@ def others_expected(tables: Tables, as_of: datetime) -> float:
     opened = told["opened_at"]
     begins = [as_of - timedelta(days=7 * week + SPAN_DAYS) for week in range(WINDOWS)]
     begins = [begin for place, begin in enumerate(begins) if not place or begin >= opened.min()]
-    scored = customers_at(tables, begins)
+    scored = profiled(customers_at(tables, begins), tables)
     counts: list[int] = []
     for begin in begins:
         inside = told[(opened >= begin) & (opened < begin + timedelta(days=SPAN_DAYS))]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from data.errors import DataError
@@ -35,6 +36,21 @@ def at_the_edge(frame: pd.DataFrame) -> pd.DataFrame:
             columns[str(name)] = column.astype("float64")
         else:
             columns[str(name)] = column.astype("str").astype("object").where(column.notna(), None)
+    return pd.DataFrame(columns)
+
+
+def of_nobody(frame: pd.DataFrame, count: int = 5, seed: int = 0) -> pd.DataFrame:
+    """Rows of usual values that are nobody's: every column drawn from other rows. What is kept of
+    them with a model need not be found again when a person is erased.
+
+    >>> of_nobody(pd.DataFrame({"orders": [1, 2, 3], "plan": ["a", "b", "c"]}), 2)
+       orders plan
+    0       2    c
+    1       3    a
+    """
+    rng, rows = np.random.default_rng(seed), min(count, len(frame))
+    drawn = {name: rng.choice(len(frame), rows, replace=False) for name in frame.columns}
+    columns = {name: frame[name].iloc[at].reset_index(drop=True) for name, at in drawn.items()}
     return pd.DataFrame(columns)
 
 

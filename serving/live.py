@@ -34,6 +34,7 @@ from data.workspace import Workspace
 from features.asof import as_of_view, microseconds
 from features.groups_now import GroupsAt, GroupsNow, adds_up
 from features.history import History
+from features.opt_out import not_profiled, profiled
 from features.spine import customers_at
 from models.champion import champion_stamp
 from serving.items import LIFETIME, decoded, encoded, item
@@ -282,9 +283,9 @@ class Live:
         now, days = self.clock.now(), night.predictor.check_horizons(horizons)
         rows = [scored[i] if i in scored else night.row(i) for i in customer_ids]
         absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
-        left = self._were_customers(absent) if absent else frozenset()
+        status = self._status_of(absent) if absent else {}
         return [
-            {"customer_id": i, "status": "closed" if i in left else "unknown"}
+            {"customer_id": i, "status": status.get(i, "unknown")}
             if row is None
             else item(i, row, days, now)
             for i, row in zip(customer_ids, rows, strict=True)
@@ -415,7 +416,7 @@ class Live:
         if not known:
             return found
         own = OfCustomers(self.rows_of(known), frozenset(known))
-        here = customers_at(own, [now])["customer_id"].tolist()
+        here = profiled(customers_at(own, [now]), own)["customer_id"].tolist()
         if here:
             found |= self._scored(here, now, night)
         return found
@@ -491,12 +492,16 @@ class Live:
         self._moved, self._news_of_nobody = set(), False
         return groups, own
 
-    def _were_customers(self, ids: set[str]) -> frozenset[str]:
-        """Those of ``ids`` who are known, and closed."""
+    def _status_of(self, ids: set[str]) -> dict[str, str]:
+        """Of those of ``ids`` who are known, and have no score, why."""
         tables = self.rows_of(sorted(ids))
         if not tables.has("customers"):
-            return frozenset()
+            return {}
         own = OfCustomers(tables, frozenset(ids))
-        return frozenset(
-            as_of_view(own, "customers", self.clock.now(), ["customer_id"])["customer_id"]
-        )
+        now = self.clock.now()
+        known = as_of_view(own, "customers", now, ["customer_id"])["customer_id"]
+        here = customers_at(own, [now])["customer_id"]
+        refused = not_profiled(own)
+        return dict.fromkeys(known, "closed") | {
+            each: "not_profiled" for each in here if each in refused
+        }

@@ -21,7 +21,7 @@ from data.errors import DataError
 from data.files import replacing
 from data.settings import FILE, Settings, load_settings
 from data.tables import normalise
-from data.workspace import Workspace, init, set_setting, write_tables
+from data.workspace import Workspace, erased_rows, init, set_setting, write_tables
 
 COMPLETE_TO = "data.complete_to"
 
@@ -63,6 +63,10 @@ def run_import(
     workspace = init(workspace_path)
     say(f"writing {', '.join(imported.tables)}")
     tables = _with_earlier_sight(imported, workspace)
+    left_out = [
+        f"{name}: {rows:,} rows of people who were erased are left out"
+        for name, rows in erased_rows(workspace.path, tables).items()
+    ]
     total = write_tables(workspace.path, tables)
     _write_aside(imported, workspace)
     if imported.cursors:
@@ -77,7 +81,7 @@ def run_import(
         rows={t: len(frame) for t, frame in imported.tables.items()},
         total_rows=dict(total),
         settings=written,
-        notes=(*imported.notes, *notes),
+        notes=(*imported.notes, *left_out, *notes),
     )
 
 

@@ -45,6 +45,14 @@ from data.store.decisions import (
     outcomes_of,
     record_outcome,
 )
+from data.store.erasures import (
+    NOBODY,
+    Erased,
+    erased_in_workspace,
+    erased_of,
+    erasure_of,
+    record_erasure,
+)
 from data.store.events import (
     Appended,
     Event,
@@ -150,9 +158,11 @@ from data.store.selected import (
 __all__ = [
     "CONTACT",
     "EVERY_CHANNEL",
+    "NOBODY",
     "ApiKey",
     "Appended",
     "Claim",
+    "Erased",
     "Event",
     "Judge",
     "Limits",
@@ -187,6 +197,9 @@ __all__ = [
     "disable_endpoint",
     "disabled_since",
     "enable_endpoint",
+    "erased_in_workspace",
+    "erased_of",
+    "erasure_of",
     "decisions_of_runs",
     "event_frames",
     "events_since",
@@ -216,6 +229,7 @@ __all__ = [
     "read_publication",
     "read_secret",
     "record_delivery",
+    "record_erasure",
     "record_failure",
     "readable",
     "record_outcome",

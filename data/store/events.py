@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from data.contract import TABLES, Table, table
 from data.errors import DataError
 from data.store.consent import CONSENTS
+from data.store.erasures import erased_in
 from data.store.opening import Store
 from data.store.schema import EVENTS
 from data.values import Unreadable, row_as_text
@@ -33,7 +34,8 @@ SAID_ONCE = frozenset({"deleted", *CONSENTS})
 class Appended:
     """How many rows were new, how many were there already, and the newest sequence number.
 
-    ``accepted_by`` and ``repeated_by`` say the same by table.
+    ``accepted_by`` and ``repeated_by`` say the same by table; ``erased_by`` counts the rows that
+    name somebody who was erased: they were left out.
     """
 
     accepted: int
@@ -41,6 +43,7 @@ class Appended:
     last_seq: int
     accepted_by: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
     repeated_by: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
+    erased_by: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ def append_events(
         for number, row in enumerate(found, 1)
     ]
     with store.writing() as connection:
+        gone = erased_in(store, connection)
+        left_out = Counter(name for name, _, row in new if gone and gone.names(row))
+        new = [each for each in new if not (gone and gone.names(each[2]))]
         newest = _newest_payloads(connection, new)
         values: list[dict[str, Any]] = []
         taken: Counter[str] = Counter()
@@ -103,7 +109,7 @@ def append_events(
         if values:
             connection.execute(sa.insert(EVENTS), values)
         last = connection.execute(sa.select(sa.func.max(EVENTS.c.seq))).scalar() or 0
-    return Appended(len(values), repeated.total(), int(last), taken, repeated)
+    return Appended(len(values), repeated.total(), int(last), taken, repeated, left_out)
 
 
 def completed_rows(

@@ -72,7 +72,8 @@ def smallest_levels(
     days : the local day of each interval, ascending.
     per_agent : contacts that one agent handles in an interval (0 when closed).
     target_seconds, share, confidence, limit_seconds, clock : the promise.
-    waiting : contacts in line at the first edge; margin_seconds : taken off every due time.
+    waiting : contacts in line at the first edge, due by the limit from then on.
+    margin_seconds : taken off every due time.
     minimum : agents that are there anyhow; at_most : agents there are.
     blocks : intervals (ascending numbers) in which the number of agents stays; None: each its own.
     taken : agents that other work takes (scenarios x intervals); None: none.
@@ -113,6 +114,8 @@ def _open_target(grid: BacklogGrid, target: float, clock: Clock) -> float:
 
 class _Promise:
     """What each day's arrivals are promised, and how it stands given what was handled."""
+
+    waiting = 0.0
 
     def __init__(
         self, grid: BacklogGrid, due: Floats, last: Floats | None, group: Ints, arrivals: Floats
@@ -163,6 +166,9 @@ class _Promise:
         good = self.due.on_time(come, done, part, offset)
         fine = np.add.reduceat(good, begins, axis=1) >= self.asked[:, first_day:last_day] - slack
         if self.last is not None:
+            if first_day == 0 and self.waiting > 0:  # who waits already has the limit from now on
+                place = min(int(self.last.edge[0, 0]), done.shape[1] - 1)
+                fine[:, 0] &= done[:, place] >= self.waiting - slack[:, 0]
             good = self.last.on_time(come, done, part, offset)
             every = self.every[:, first_day:last_day]
             fine &= np.add.reduceat(good, begins, axis=1) >= every - slack
@@ -231,6 +237,7 @@ class _Search:
         self.many_days = int(promise.group[-1]) + 1
         self.expected = arrivals.mean(axis=0)
         self.waiting = waiting
+        promise.waiting = waiting
 
     def room(self, agents: Floats, begin: int) -> Floats:
         """Contacts that agents from interval ``begin`` on handle (scenarios or 1 x intervals)."""

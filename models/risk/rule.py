@@ -164,7 +164,7 @@ def train_rule(
         topic=_choice(tickets, complaint, "topic"),
         channel=_choice(tickets, complaint, "channel"),
         cards=cards_of(cards, (RECENCY, FREQUENCY)),
-        golden=matrix[:1],
+        golden=np.zeros_like(matrix[:1]),
         notes={
             "rule": why,
             "rows": len(features),

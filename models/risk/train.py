@@ -25,7 +25,7 @@ from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
 from models.risk.choice import learn_choice
 from models.risk.days import Days, shifted
-from models.risk.encode import feature_columns, learn_encoder, varying
+from models.risk.encode import Matrix, feature_columns, learn_encoder, varying
 from models.risk.enough import check_history, check_rows
 from models.risk.fit import (
     Rows,
@@ -110,10 +110,17 @@ def train_risk(
         topic=topic,
         channel=channel,
         cards=cards_of(cards, encoder.columns),
-        golden=rows.matrix[np.linspace(0, len(rows.matrix) - 1, 2000).astype(np.int64)],
+        golden=_of_nobody(rows.matrix, seed),
         notes=_notes(outcome, wanted, forward, alarms, settings, seed, gap_days) | {"level": level},
         days=days,
     )
+
+
+def _of_nobody(matrix: Matrix, seed: int) -> Matrix:
+    """Rows of usual values to remember boosters by, each column of other customers than the next:
+    what is kept of them tells of no person."""
+    chosen = matrix[np.linspace(0, len(matrix) - 1, 2000).astype(np.int64)]
+    return np.random.default_rng(seed).permuted(chosen, axis=0)
 
 
 def _parts(outcome: Trials, horizon: int, settings: RiskSettings, seed: int) -> list[Part]:

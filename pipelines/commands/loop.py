@@ -1,4 +1,4 @@
-"""Verbs that act on the forecasts and keep the state: staff, outreach, serve, up, demo, keys."""
+"""Verbs that act on the forecasts and keep the state: staff, outreach, serve, up, keys, erase."""
 
 from __future__ import annotations
 
@@ -264,16 +264,41 @@ def _state(app: typer.Typer) -> None:
     @verb(app)
     def erase(
         directory: Dir,
-        customer_id: Annotated[str, typer.Argument(help="Whom to forget.")],
+        customer_id: Annotated[str | None, typer.Argument(help="Whom to forget.")] = None,
+        commit: Annotated[bool, typer.Option("--commit", help="Remove it.")] = False,
+        expired: Annotated[
+            bool, typer.Option("--expired", help="What is older than [retention] says.")
+        ] = False,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
-        """Forget a person, with proof.
+        """Forget a person, with proof; a dry run unless --commit.
 
-        Example: presage erase company c-17
+        Example: presage erase company c-17 --commit
         """
-        from data.errors import NotBuiltYet
-        from data.workspace import Workspace
+        from data.errors import UsageError
+        from pipelines.erasing import erase_customer, erase_expired
 
-        Workspace.open(directory)
-        raise NotBuiltYet("erase is not built yet; nothing was removed")
+        if (customer_id is None) == (not expired):
+            raise UsageError("erase needs either a customer's id or --expired")
+        with progress(as_json) as report:
+            if customer_id is None:
+                return erase_expired(directory, commit, report)
+            return erase_customer(directory, customer_id, commit, report)
+
+    @verb(app)
+    def export(
+        directory: Dir,
+        customer_id: Annotated[str, typer.Argument(help="Whose data.")],
+        out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="A new folder.")],
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """All that is held about one person, as CSV and JSON with a README.
+
+        Example: presage export company c-17 --out c-17
+        """
+        from pipelines.erasing import export_customer
+
+        with progress(as_json) as report:
+            return export_customer(directory, customer_id, out, report)

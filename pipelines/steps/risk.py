@@ -16,6 +16,7 @@ from data.errors import NotEnoughHistory
 from data.snapshot import open_snapshot
 from data.store import open_store, salt
 from data.workspace import Workspace
+from features.opt_out import profiled
 from features.spine import customers_at
 from models.one_number import OneNumber
 from pipelines.console import Progress, Result, say, table
@@ -31,12 +32,13 @@ from serving.published import publish
 @dataclass(frozen=True)
 class Scores:
     """Everybody's scores as of a run's moment. ``line`` says whether they were reconciled with the
-    forecast, ``one_number`` how."""
+    forecast, ``one_number`` how; ``not_profiled``: how many asked not to be scored."""
 
     frame: pd.DataFrame
     model_version: str
     one_number: OneNumber | None
     line: str
+    not_profiled: int = 0
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -56,15 +58,16 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         if current is not None:
             run.report(f"the scores by {at_work.model_version} are published already")
             joined, line = number_of(current)
-            scores = Scores(current.frame, at_work.model_version, joined, line)
+            left_out = int(current.about.get("not_profiled", 0))
+            scores = Scores(current.frame, at_work.model_version, joined, line, left_out)
             check_horizons(scores.horizons, horizons)
             return scores
     predictor = predictor_of(run)
     predictor.check_horizons(horizons)
-    frame = _scored(run, predictor)
+    frame, left_out = _scored(run, predictor)
     if not run.publishes("scores"):
         line = "not published, so not reconciled with the published forecast"
-        return Scores(frame, predictor.model_version, None, line)
+        return Scores(frame, predictor.model_version, None, line, left_out)
     still_ours()
     publish(
         run.state_dir,
@@ -76,6 +79,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         snapshot=run.snapshot.path.name,
         key=key,
         reasons_for=run.settings.risk.reasons_for,
+        not_profiled=left_out,
         record=predictor.model.notes.get("tickets_judged", {}),
     )
     joined, line = join_published(run.workspace, run.snapshot, run.as_of)
@@ -84,7 +88,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     with open_store(run.workspace) as store:
         secret = bytes.fromhex(salt(store, SYSTEM.now()))
     keep_published(run.state_dir, secret, frame, SYSTEM.now(), run.settings.api.prediction_log_days)
-    return Scores(frame, predictor.model_version, joined, line)
+    return Scores(frame, predictor.model_version, joined, line, left_out)
 
 
 def predictor_of(run: Run) -> Predictor:
@@ -106,13 +110,17 @@ def predictor_of(run: Run) -> Predictor:
     )
 
 
-def _scored(run: Run, predictor: Predictor) -> pd.DataFrame:
+def _scored(run: Run, predictor: Predictor) -> tuple[pd.DataFrame, int]:
+    """Everybody's scores, and how many asked not to be profiled and have none."""
     limit = run.settings.engine.memory_limit_bytes // 4
-    spine = customers_at(run.snapshot, [run.as_of], memory_limit=limit)
+    every = customers_at(run.snapshot, [run.as_of], memory_limit=limit)
+    spine = profiled(every, run.snapshot)
+    left_out = len(every) - len(spine)
     if spine.empty:
-        raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}")
+        told = f"; {left_out} asked not to be profiled" if left_out else ""
+        raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}{told}")
     run.report(f"scoring {len(spine)} customers")
-    return predictor.score(
+    frame = predictor.score(
         spine,
         run.snapshot,
         memory_limit=limit,
@@ -121,6 +129,7 @@ def _scored(run: Run, predictor: Predictor) -> pd.DataFrame:
         language=run.settings.risk.reasons_language,
         time_zone=run.settings.company.time_zone,
     )
+    return frame, left_out
 
 
 def score_customers(run: Run, horizons: tuple[int, ...] | None, out: Path | None) -> Result:
@@ -143,6 +152,7 @@ def score_customers(run: Run, horizons: tuple[int, ...] | None, out: Path | None
         {
             "as_of": run.as_of,
             "customers": len(frame),
+            "not_profiled": scores.not_profiled,
             "expected_complaints": {f"{h}d": float(frame[f"risk_{h}d"].sum()) for h in horizons},
             "expected_tickets_30d": float(frame["expected_tickets_30d"].sum()),
             "model_version": scores.model_version,
@@ -155,10 +165,15 @@ def score_customers(run: Run, horizons: tuple[int, ...] | None, out: Path | None
             f"them ({expected / max(len(frame), 1):.1%}) complain within {middle[5:-1]} days. The "
             "riskiest:",
             *table(["customer", middle, "topic", "channel", "because"], rows),
+            *_left_out(scores.not_profiled),
             *(run.not_published("scores") or [scores.line]),
             *([f"written to {out}"] if out else []),
         ],
     )
+
+
+def _left_out(count: int) -> list[str]:
+    return [f"{count} asked not to be profiled and are not scored"] if count else []
 
 
 def why(reasons: str) -> str:

@@ -27,6 +27,7 @@ from models.risk.page import Report, page
 from models.risk.population import known_by
 from models.risk.repeat import in_words as repeats_in_words
 from models.risk.report import one_line
+from models.training_record import of_nobody
 from pipelines.console import Progress, Result, say
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
 from pipelines.steps.training import Candidate, champion_twin, register
@@ -200,7 +201,7 @@ def _train(
         base_rates=rates,
         data_fingerprint=tables.fingerprint,
         feature_fingerprint=stand_in.view.fingerprint,
-        example=features.head(5).drop(columns=["customer_id", "as_of"]),
+        example=of_nobody(features.drop(columns=["customer_id", "as_of"])),
         predictions=predictions[[f"risk_{h}d" for h in horizons]].head(5),
         plots=plots,
         tables={"features": pd.DataFrame(stand_in.view.cards()).astype(str)},

@@ -30,6 +30,7 @@ from models.risk.repeat import in_words as repeats_in_words
 from models.risk.report import ablation, decay, one_line, segments
 from models.risk.search import Found
 from models.risk.settings import RiskSettings
+from models.training_record import of_nobody
 from pipelines.console import Progress, Result, Timed, say
 from pipelines.steps.promotion import USUAL, Promotion, kept_back_by
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, resamples, said_before
@@ -213,7 +214,7 @@ def _judge_and_register(
         base_rates=rates,
         data_fingerprint=tables.fingerprint,
         feature_fingerprint=view.fingerprint,
-        example=features.head(5).drop(columns=["customer_id", "as_of"]),
+        example=of_nobody(features.drop(columns=["customer_id", "as_of"])),
         predictions=predictions[[f"risk_{h}d" for h in horizons]].head(5),
         plots=plots,
         tables={

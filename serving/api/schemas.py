@@ -38,7 +38,8 @@ class Likely(Struct):
 
 
 class Prediction(Struct):
-    """One customer's risk; ``status`` is "scored", or "unknown" with everything else null.
+    """One customer's risk; ``status`` is "scored", or with everything else null "unknown",
+    "closed" (they left) or "not_profiled" (they asked not to be).
 
     ``contact_30d``: the probability of any contact within 30 days, ``expected_tickets_30d`` how
     many are expected, one total with the forecast. ``topics`` and ``channels``: the three likeliest
@@ -48,7 +49,7 @@ class Prediction(Struct):
     """
 
     customer_id: str
-    status: Literal["scored", "unknown", "closed"]
+    status: Literal["scored", "unknown", "closed", "not_profiled"]
     risk: dict[str, Probability] | None = None
     topic: str | None = None
     channel: str | None = None
@@ -99,11 +100,13 @@ class Predictions(Struct):
 
 
 class Accepted(Struct):
-    """Per table posted: rows taken now, and rows that were there already to the letter."""
+    """Per table posted: rows taken now, and rows that were there already to the letter. ``erased``,
+    where there are some: rows of people who were erased; they were left out."""
 
     accepted: dict[str, int]
     duplicates: dict[str, int]
     recorded_at: datetime
+    erased: dict[str, int] | UnsetType = UNSET
 
 
 class Consent(Struct, forbid_unknown_fields=True):

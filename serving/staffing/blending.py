@@ -52,12 +52,14 @@ class PoolWork:
     staffing: Staffing
 
 
-def agents_of(work: PoolWork) -> tuple[Ints, RealTimePool | None]:
-    """The fewest agents of each planned interval, and the real-time lines to ask of them."""
+def agents_of(work: PoolWork) -> tuple[Ints, Ints, RealTimePool | None]:
+    """The fewest agents of each planned interval, those after it who answer what it leaves, and the
+    real-time lines to ask of them."""
     planned = len(work.days)
     at_most = work.pool.at_most
     lines = None
     agents = np.zeros(planned, np.int64)
+    ahead = np.zeros(0, np.int64)
     if work.lines:
         lines = RealTimePool(
             work.lines,
@@ -75,10 +77,10 @@ def agents_of(work: PoolWork) -> tuple[Ints, RealTimePool | None]:
         least = np.maximum(least, opened)
         shares = None if taken is None else np.pad(taken, ((0, 0), (0, more)))
         found = one.smallest(least, shares, at_most)
-        agents = found[:planned]
+        agents, ahead = found[:planned], np.maximum(found[planned:], ahead if len(ahead) else 0)
         if lines is None or one is not work.waiting[-1]:
             taken = _taken_more(one, found, shares, taken, planned)
-    return smoothed(agents, work), lines
+    return smoothed(agents, work), ahead, lines
 
 
 def smoothed(agents: Ints, work: PoolWork) -> Ints:
@@ -124,9 +126,14 @@ def _taken_more(
 
 
 def answers(
-    work: PoolWork, agents: Ints, lines: RealTimePool | None, handles: Mapping[str, float]
+    work: PoolWork,
+    agents: Ints,
+    ahead: Ints,
+    lines: RealTimePool | None,
+    handles: Mapping[str, float],
 ) -> dict[str, Answer]:
-    """What each channel has of the pool's ``agents``. ``handles``: seconds that contacts take."""
+    """What each channel has of the pool's ``agents`` (and of those after the plan, ``ahead``).
+    ``handles``: seconds that contacts take."""
     planned = len(work.days)
     found: dict[str, Answer] = {}
     loads: dict[str, Floats] = {}
@@ -154,7 +161,6 @@ def answers(
     for one in work.waiting:
         more = one.every - planned
         shares = None if taken is None else np.pad(taken, ((0, 0), (0, more)))
-        ahead = np.where(one.seconds[planned:] > 0, agents.max(initial=0), 0)
         whole = np.concatenate([agents, ahead])
         outcome = one.outcome(whole, shares)
         taken = _taken_more(one, whole, shares, taken, planned)

@@ -77,6 +77,11 @@ class Changes:
         for name in FACTORS:
             for channel, value in getattr(self, name).items():
                 _check_factor(f"{name} of {channel}", value)
+        if self.outreach_hours is not None and not 0 <= self.outreach_hours < 1e6:
+            raise DataError(f"outreach_hours is {self.outreach_hours}; hours a day are 0 or more")
+        for channel, count in self.at_most.items():
+            if count < 1:
+                raise DataError(f"at_most of {channel} is {count}; at least 1 agent is needed")
 
     def factor(self, name: str, channel: str) -> float:
         """The factor ``name`` (volume, handle) of a channel: 1 where nothing was said."""

@@ -23,6 +23,7 @@ from features.calendar import local_times
 from serving.staffing.blending import Answer, PoolWork, agents_of, answers
 from serving.staffing.changes import Changes
 from serving.staffing.hours import hours_of, local_days, open_seconds
+from serving.staffing.outreach_hours import with_outreach
 from serving.staffing.pools import Pool, pools_of
 from serving.staffing.realtime import Line
 from serving.staffing.waiting_work import AFTER_SECONDS, Waiting
@@ -186,7 +187,10 @@ def scenario_plan(
     if not frames:
         return _empty(), drawn
     frame = pd.concat(frames, ignore_index=True)
-    return frame.sort_values(["channel", "starts_at"], ignore_index=True, kind="stable"), drawn
+    frame = frame.sort_values(["channel", "starts_at"], ignore_index=True, kind="stable")
+    hours = asked.outreach_hours
+    hours = settings.outreach.agent_hours_per_day if hours is None else hours
+    return with_outreach(frame, settings, hours or 0.0), drawn
 
 
 @dataclass(frozen=True)
@@ -287,8 +291,9 @@ def _planned(
                 )
             )
     work = PoolWork(pool, lines, waiting, days[here], blocks[here], staffing)
-    agents, real_time = agents_of(work)
-    found = answers(work, agents, real_time, {name: one.handle for name, one in channels.items()})
+    agents, ahead, real_time = agents_of(work)
+    handles = {name: one.handle for name, one in channels.items()}
+    found = answers(work, agents, ahead, real_time, handles)
     name = "+".join(one for one in pool.channels if one in channels)
     return [
         _frame(one, found[channel], opened[channel][here], staffing.shrinkage, name)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from data.posted import Fault, faults
-from data.store import append_events, completed_rows
+from data.store import append_events, completed_rows, erased_of
 from data.tables import attributes_of
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
@@ -22,6 +24,7 @@ def post_events(desk: Desk, call: Call) -> Answer:
         told = 'the body is an object of tables, such as {"tickets": [{...}]}'
         raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
     now = desk.now()
+    body, places, left_out = _without_erased(desk, call.body)
     attributes = desk.workspace.settings.data.attributes
     known: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -29,22 +32,40 @@ def post_events(desk: Desk, call: Call) -> Answer:
         known.update(desk.live.newest_rows(name, rows))
         return list(completed_rows(desk.store, name, rows, known))
 
-    found = faults(
-        call.body, now=now, attributes=attributes, numeric=_numeric(desk), complete=complete
-    )
+    found = faults(body, now=now, attributes=attributes, numeric=_numeric(desk), complete=complete)
+    found = [
+        replace(f, row=places[f.table][f.row - 1]) if f.row and f.table in places else f
+        for f in found
+    ]
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         where = f"{found[0].table} row {found[0].row}: " if found[0].row else ""
         told = f"{where}{found[0].message}{more}. Nothing was kept"
         raise Problem(422, "rows", told, errors=[_place(fault) for fault in found])
-    done = append_events(desk.store, call.body, now, known)
-    return Answer(
-        {
-            "accepted": {name: done.accepted_by.get(name, 0) for name in call.body},
-            "duplicates": {name: done.repeated_by.get(name, 0) for name in call.body},
-            "recorded_at": now.isoformat() + "Z",
-        }
-    )
+    done = append_events(desk.store, body, now, known)
+    counts = {
+        "accepted": {name: done.accepted_by.get(name, 0) for name in call.body},
+        "duplicates": {name: done.repeated_by.get(name, 0) for name in call.body},
+        "recorded_at": now.isoformat() + "Z",
+    }
+    erased = left_out + Counter(done.erased_by)
+    return Answer({**counts, "erased": dict(erased)} if erased else counts)
+
+
+def _without_erased(
+    desk: Desk, body: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, list[int]], Counter[str]]:
+    """The rows that name nobody who was erased, the numbers they were posted under, and how many
+    others there are, by table."""
+    kept, places, left_out = dict(body), dict[str, list[int]](), Counter[str]()
+    gone = erased_of(desk.store)
+    for name, rows in body.items() if gone else ():
+        if isinstance(rows, list):
+            named = [isinstance(row, dict) and gone.names(row) for row in rows]
+            kept[name] = [row for row, out in zip(rows, named, strict=True) if not out]
+            places[name] = [number for number, out in enumerate(named, 1) if not out]
+            left_out[name] = sum(named)
+    return kept, places, +left_out
 
 
 def taken_in(desk: Desk) -> AbstractContextManager[None]:

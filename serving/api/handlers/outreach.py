@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import UNSET
 
-from data.store import CONTACT, actions_of, put_consent, record_outcome
+from data.store import CONTACT, actions_of, erased_of, put_consent, record_outcome
 from serving.api.handlers.customers import known_tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
@@ -67,6 +67,9 @@ def change_consent(desk: Desk, call: Call) -> Answer:
     if not words:
         told = "name at least one of email_consent, sms_consent, phone_consent, do_not_contact"
         raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
+    if erased_of(desk.store).names({"customer_id": customer_id}):
+        told = "that customer was erased: nothing is held of them, and nothing is sent"
+        raise Problem(404, "erased", told)
     # who refuses is heard at once, and held to when they turn up; a grant needs somebody
     granting = any(words.values())
     tables = known_tables(desk, customer_id) if granting else desk.live.rows_of([customer_id])

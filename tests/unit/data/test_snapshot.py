@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from data.check import check
 from data.contract import TABLES
 from data.errors import Conflict, DamagedFile, DataError
+from data.files import sha256_of
 from data.snapshot import MemoryTables, Snapshot, Tables, open_snapshot, take
 from data.store import append_events, open_store
 from data.workspace import Workspace, init, set_setting, write_tables
@@ -357,3 +359,17 @@ def test_a_half_written_quarantine_harms_no_later_run(workspace: Workspace) -> N
     assert not check(workspace, now=early).ok
     assert sorted(path.name for path in quarantine.iterdir())[-1] == "volumes.parquet"
     assert not list(quarantine.glob(".staging-*"))
+
+
+def test_columns_that_the_contract_got_later_read_as_null(tmp_path: Path) -> None:
+    workspace = init(tmp_path)
+    write_tables(tmp_path, {"customers": company()["customers"]})
+    snapshot = take(workspace, now=NOW)
+    file = snapshot.path / "customers.parquet"
+    whole = snapshot.frame("customers")
+    older = pq.read_table(file).drop_columns(["do_not_profile", "closed_at"])
+    pq.write_table(older, file)
+    manifest = {**snapshot.manifest, "tables": dict(snapshot.manifest["tables"])}
+    manifest["tables"]["customers"] |= {"sha256": sha256_of(file)}
+    found = Snapshot(snapshot.path, manifest).frame("customers")
+    pd.testing.assert_frame_equal(found, whole)

@@ -134,6 +134,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a flag that is text": (lambda: Is(ORDERS["carrier"]), "no flag"),
     "texts of numbers": (lambda: In(ORDERS["amount"], ("1",)), "no text"),
     "never a feature": (lambda: customer(CUSTOMERS["vulnerable"]), "never a feature"),
+    "an objection": (lambda: customer(CUSTOMERS["do_not_profile"]), "never a feature"),
     "items without orders": (lambda: Source("order_items"), "beside orders"),
     "a link that is none": (
         lambda: Source("orders", "", "tickets", "ticket_id"), "does not name a row of tickets",

@@ -333,3 +333,19 @@ def test_without_scores_there_is_no_prediction(live: Live) -> None:
     with pytest.raises(NotEnoughHistory, match="presage score"):
         live.predict(["a"])
     assert live.tables().has("customers")
+
+
+def test_whoever_asks_not_to_be_profiled_has_no_score_from_then_on(live: Live) -> None:
+    customer = next(iter(live.night().rows))
+    assert live.predict([customer])[0]["status"] == "scored"
+
+    def post(refused: bool) -> None:
+        now = live.clock.now()
+        row = {"customer_id": customer, "do_not_profile": refused}
+        known = live.newest_rows("customers", [row])
+        append_events(live.store, {"customers": [row]}, now, known)
+
+    post(True)
+    assert live.predict([customer]) == [{"customer_id": customer, "status": "not_profiled"}]
+    post(False)
+    assert live.predict([customer])[0]["status"] == "scored"

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from data.check import check
 from data.snapshot import take
-from data.store import event_frames, overrides_of
+from data.store import consent_of, event_frames, overrides_of, record_erasure
 from data.workspace import Workspace, set_setting
 from pipelines.run import newest_as_of
 from serving.desk import Desk
@@ -262,3 +262,27 @@ def test_two_equal_overrides_at_once_are_one(ask: Ask, desk_and_client: Any) -> 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(post, range(12))) <= {200, 409}
     assert len(overrides_of(desk_and_client[0].store)) == 6
+
+
+def test_rows_of_the_erased_are_left_out_and_counted(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    desk, _ = desk_and_client
+    record_erasure(desk.store, "gone-77", {"state": "done"}, desk.now(), orders=["o-77"])
+    rows: dict[str, list[dict[str, Any]]] = {
+        "orders": [
+            {"order_id": "o-78", "ordered_at": "2026-03-01T00:00:00Z", "customer_id": "gone-77"},
+            {"order_id": "o-79", "ordered_at": "2026-03-01T00:00:00Z", "customer_id": "a"},
+        ],
+        "order_items": [{"order_id": "o-77", "line": "1"}],
+    }
+    done = ask("POST", "/v1/events", json=rows).json()
+    assert done["accepted"] == {"orders": 1, "order_items": 0}
+    assert done["erased"] == {"orders": 1, "order_items": 1}
+    opted = ask("PUT", "/v1/customers/gone-77/consent", json={"email_consent": False})
+    assert (opted.status_code, opted.json()["type"]) == (404, "/problems/erased")
+    assert consent_of(desk.store, ["gone-77"]) == {"gone-77": {}}
+    rows["orders"][1]["amount"] = "much"  # row 2 as it was posted, whoever is left out before it
+    refused = ask("POST", "/v1/events", json=rows)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["row"] == 2

@@ -1,0 +1,37 @@
+"""Who asked not to be profiled: never scored, whatever the moment that is looked from.
+
+The newest word counts, also where a run looks from an earlier moment: an objection holds from when
+it is known, and for every run after that.
+
+>>> from data.tables import MemoryTables
+>>> rows = pd.DataFrame({"customer_id": ["a", "b", "b"], "signed_up_at": "2026-01-01",
+...                      "do_not_profile": [True, True, False],
+...                      "recorded_at": ["2026-01-01", "2026-01-01", "2026-01-09"]})
+>>> not_profiled(MemoryTables({"customers": rows}))
+frozenset({'a'})
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from data.tables import ROW, Tables
+
+
+def not_profiled(tables: Tables) -> frozenset[str]:
+    """The customers whose newest row says ``do_not_profile``."""
+    if not tables.has("customers"):
+        return frozenset()
+    columns = ["customer_id", "do_not_profile", "recorded_at", ROW]
+    said = tables.frame("customers", columns)
+    if not said["do_not_profile"].fillna(False).any():
+        return frozenset()
+    newest = said.sort_values(["recorded_at", ROW], kind="stable").groupby("customer_id").tail(1)
+    refused = newest["do_not_profile"].fillna(False).astype(bool)
+    return frozenset(newest.loc[refused, "customer_id"].astype(str))
+
+
+def profiled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """The rows of a spine of those who may be profiled, numbered anew."""
+    refused = not_profiled(tables)
+    return spine[~spine["customer_id"].isin(refused)].reset_index(drop=True) if refused else spine
