@@ -139,7 +139,7 @@ def test_memory_stays_where_it_is_however_often_somebody_posts_and_asks(live: Li
         tracemalloc.stop()
         gc.unfreeze()
         gc.set_threshold(700, 10, 10)
-    assert grown < 4e6  # the history of the whole company was many times that, each time
+    assert grown < 20e6  # the history of the whole company was many times that, each time
 
 
 def test_a_customer_without_news_is_answered_while_the_store_and_the_lock_are_taken(
