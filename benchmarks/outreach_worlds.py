@@ -63,7 +63,8 @@ def world(
             "time_zone": pd.Series(rng.choice(np.array(ZONES, dtype=object), rows)),
             "vulnerable": pd.array(rng.choice([True, False, None], rows, p=[0.1, 0.5, 0.4])),
             "closed": rng.random(rows) < 0.05,
-            "suppressed": pd.Series(np.where(rng.random(rows) < 0.05, "left alone", None)),
+            "segment": pd.Series(rng.choice(["home", "press", None], rows, p=[0.7, 0.05, 0.25])),
+            "unwelcome": pd.Series(np.where(rng.random(rows) < 0.05, "they complained", None)),
         }
     )
     # few different effects, so that values are equal and ties have to be broken
@@ -94,6 +95,7 @@ def random_policy(seed: int) -> Outreach:
         quiet_from=hours[0],
         quiet_to=hours[1],
         contact_vulnerable=bool(rng.random() < 0.2),
+        suppress_segments=("press",) if rng.random() < 0.5 else (),
     )
 
 
@@ -161,7 +163,8 @@ def _of_contact(
         "vulnerable": pd.notna(person["vulnerable"]) and person["vulnerable"]
         and not policy.contact_vulnerable,
         "closed": person["closed"],
-        "suppressed": pd.notna(person["suppressed"]),
+        "suppressed": pd.notna(person["unwelcome"])
+        or person["segment"] in policy.suppress_segments,
     }  # fmt: skip
     return [rule for rule, is_broken in broken.items() if bool(is_broken)]
 

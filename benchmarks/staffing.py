@@ -202,7 +202,7 @@ def searched(
     wanted = min(wanted, known.service_levels[frame["channel"].iloc[0]].confidence)
     block = now["starts_at"].dt.floor(f"{known.staffing.block_minutes}min")
     places = block[now["agents_net"] > 1].unique()
-    for _ in range(budget):
+    for _ in range(budget if len(places) else 0):
         chosen = rng.choice(places)
         here = (block == chosen) & (now["agents_net"] > 1)
         if not here.any():
@@ -214,11 +214,11 @@ def searched(
     return now
 
 
-def short(runs: int = 60, budget: int = 120) -> None:
+def short(runs: int = 60, budget: int = 120, targets: tuple[int, ...] = (15, 30, 60, 240)) -> None:
     """Print what short backlog targets cost beside a search over the same scenarios."""
     print("target_minutes ours kept searched kept ratio")
     make = Make({"email": 120}, 0.06, 0.08, 0.1)
-    for minutes in (15, 30, 60, 240):
+    for minutes in targets:
         forecast, paths = futures(make, 3, seed=1)
         known = settings(30, ["email"])
         level = ServiceLevel(target_seconds=60.0 * minutes, handle_seconds=240.0)

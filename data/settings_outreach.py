@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 from data.errors import SettingsError
 from data.setting_checks import minute_of_day, not_negative, setting, share, whole_number
@@ -98,3 +99,13 @@ class Outreach:
                     f"action_of_topics holds {pair!r}, but must hold pairs such as "
                     "'LOG = delivery_update'"
                 )
+
+    @property
+    def suppressed_for(self) -> timedelta:
+        """So long a customer is left alone after an unwelcome contact."""
+        return timedelta(days=self.suppress_days)
+
+    def most_a_day(self, channel: str) -> int | None:
+        """Customers contacted a day through a channel at most; None: as many as a day has."""
+        most: int | None = getattr(self, f"{channel}_per_day", None)
+        return most

@@ -207,7 +207,7 @@ class Delivery:
     endpoint: str = setting("", "https://... that takes webhooks; empty: decisions are pulled")
     timeout_seconds: float = setting(10.0, "one attempt, from connecting to the answer")
     max_attempts: int = setting(12, "attempts until a message is dead")
-    max_age_hours: float = setting(72.0, "hours after which a waiting decision is dead")
+    max_age_hours: float = setting(72.0, "hours after which a decision that waits has expired")
     backoff_seconds: float = setting(5.0, "longest wait after the first failure; doubled each time")
     backoff_most_seconds: float = setting(3600.0, "longest wait between two attempts")
     at_once: int = setting(4, "messages that one sender sends at a time")

@@ -15,13 +15,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 import re
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def open_source(
         if kind == ".xlsx":
             return _workbook(con, path, label)
         if kind in LINES:
-            return _json(con, path, label)
+            return _json_or_lines(con, path, label, scratch)
         return _text(con, path, label, reading, scratch)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
@@ -201,6 +202,40 @@ def _refuse_header(names: list[str], label: str) -> None:
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise DataError(f"{label} has the column {twice[0]!r} more than once")
+
+
+def _json_or_lines(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path) -> Source:
+    """JSON as a whole, or, where that cannot be read, JSON lines without those that are none."""
+    try:
+        return _json(con, path, label)
+    except DataError:
+        if kind_of(path) == ".json":
+            raise
+        whole, broken = [], []
+        with _opened(path) as file:
+            for number, line in enumerate(io.TextIOWrapper(file, "utf-8-sig", "replace"), 1):
+                reason = _no_object(line)
+                if reason:
+                    broken.append((number, line.strip()[:200], reason))
+                elif line.strip():
+                    whole.append(line)
+        if not whole:
+            raise
+    with tempfile.NamedTemporaryFile("w", dir=scratch, suffix=".jsonl", encoding="utf-8") as staged:
+        staged.writelines(line.rstrip("\n") + "\n" for line in whole)
+        staged.flush()
+        found = _json(con, Path(staged.name), label)
+    return replace(found, broken=tuple(broken))
+
+
+def _no_object(line: str) -> str:
+    """Why a line is no JSON object; nothing where it is one, or blank."""
+    if not line.strip():
+        return ""
+    try:
+        return "" if isinstance(json.loads(line), dict) else "it is no JSON object"
+    except ValueError as error:
+        return f"it is no JSON: {error}"
 
 
 def _json(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:

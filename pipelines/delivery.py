@@ -35,9 +35,8 @@ from pipelines.console import Progress, Result, say, table
 from pipelines.processes import until_signalled
 from serving.delivery.sender import Sender
 from serving.delivery.signature import keys_of, rotate
-from serving.delivery.standing import refusals
 from serving.outreach.people import LOOK_AGAIN, People
-from serving.outreach.still_allowed import Gate
+from serving.outreach.still_allowed import Gate, Standing, standing_of
 
 ACTIONS = ("list", "dead", "show", "send", "run", "replay", "enable", "rotate")
 LISTED = 20
@@ -139,25 +138,25 @@ class Lookup:
         self._store = store
         self._tables: Snapshot | None = None
         self._at: datetime | None = None
-        self._refused: dict[str, str] = {}
+        self._standing = Standing()
         self._looked_up: set[str] = set()
 
     def gate(self, gate: Gate, now: datetime) -> Gate:
-        """The gate with what is known of the messages that are due by ``now``."""
-        gate.people.from_tables([], now)  # read before the store is held
+        """The gate with what is known of the customers whose messages are due by ``now``."""
+        gate.people.look(now)
         if self._at is None or now - self._at > LOOK_AGAIN:
-            self._at, self._refused, self._looked_up = now, {}, set()
+            self._at, self._standing, self._looked_up = now, Standing(), set()
             try:
                 self._tables = take(self._workspace)
             except (Conflict, DataError) as error:
                 say(f"open complaints are looked up in the tables as they were: {error}")
         if self._tables is not None:
-            due = [m for m, _ in preview(self._store, _unjudged, now, PREVIEWED)]
-            due = [m for m in due if m.decision_id not in self._looked_up]
-            settings = self._workspace.settings
-            self._refused |= refusals(self._tables, self._store, settings, due, now)
-            self._looked_up |= {m.decision_id for m in due}
-        return replace(gate, refused=self._refused)
+            due = {m.customer_id for m, _ in preview(self._store, _unjudged, now, PREVIEWED)}
+            new = sorted(due - self._looked_up)
+            if new:
+                self._standing |= standing_of(self._tables, self._workspace.settings, new, now)
+                self._looked_up |= due
+        return replace(gate, standing=self._standing)
 
 
 def _unjudged(_: Any, messages: Sequence[Message], now: datetime) -> list[Verdict]:
@@ -343,7 +342,8 @@ def _disabled_words(workspace: Workspace, since: datetime, why: str) -> str:
 
 
 def _counted(done: Counter[str]) -> dict[str, int]:
-    return {name: done[name] for name in ("sent", "failed", "dead", "deferred", "refused")}
+    names = ("sent", "failed", "dead", "deferred", "refused", "expired")
+    return {name: done[name] for name in names}
 
 
 def _sentence(done: Counter[str]) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from data.contract import table
 from data.settings import ServiceLevel, Settings
-from data.store import Store, actions_of, outcomes_of
+from data.store import Store, actions_of, messages_of, outcomes_of
 from data.tables import Tables
 from features.asof import as_of_view
 from serving.of_customers import OfCustomers
@@ -44,7 +44,9 @@ def customer_view(
         hidden = {"customer_id", "recorded_at", *WORDS}
         attributes = {k: v for k, v in row[0].items() if k not in hidden}
     actions = actions_of(store, customer_id=customer_id)
-    outcomes = outcomes_of(store, [action["decision_id"] for action in actions])
+    ids = [action["decision_id"] for action in actions]
+    outcomes = outcomes_of(store, ids)
+    states = {m.decision_id: m.status for m in messages_of(store, decision_ids=ids)} if ids else {}
     return {
         "customer_id": customer_id,
         "as_of": now.isoformat() + "Z",
@@ -56,6 +58,7 @@ def customer_view(
         "outreach": [
             {
                 **told_action(action),
+                "state": states.get(action["decision_id"]),
                 "outcomes": [
                     {"outcome": word, "at": at.isoformat() + "Z"}
                     for word, at in outcomes[action["decision_id"]]

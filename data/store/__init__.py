@@ -23,8 +23,6 @@ from data.store.consent import (
     CONTACT,
     EVERY_CHANNEL,
     Word,
-    consent_of,
-    consent_words,
     put_consent,
     words_in,
 )
@@ -65,6 +63,10 @@ from data.store.events import (
     readable,
     row_key,
     text_frame,
+)
+from data.store.expiry import (
+    expire_decisions,
+    expired_among,
 )
 from data.store.handing_out import (
     ahead,
@@ -187,10 +189,8 @@ __all__ = [
     "check_lease",
     "claim",
     "completed_rows",
-    "consent_of",
     "contacted_since",
     "contacts",
-    "consent_words",
     "create_key",
     "customer_rows_in",
     "decisions_of",
@@ -203,6 +203,8 @@ __all__ = [
     "decisions_of_runs",
     "event_frames",
     "events_since",
+    "expire_decisions",
+    "expired_among",
     "forget_decisions",
     "hand_out",
     "has_store",

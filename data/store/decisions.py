@@ -35,38 +35,49 @@ def append_decisions(
     outbox row names ``decision_id, customer_id, channel, action, payload``. Conflict if the run,
     or one of the ids, was written before: a run is written once. The ids, in order.
     """
-    ids = [str(decision["decision_id"]) for decision in decisions]
     with store.writing() as connection:
-        again = sa.select(DECISION_TEXTS.c.run_id).where(DECISION_TEXTS.c.run_id == run_id)
-        if connection.execute(again.limit(1)).first():
-            raise Conflict(f"the decisions of run {run_id!r} were written before")
-        entries, texts = [], []
-        for identity, decision in zip(ids, decisions, strict=True):
-            text = json.dumps(decision, sort_keys=True, ensure_ascii=False, default=_moment)
-            salt = secrets.token_hex(16)
-            customer = decision.get("customer_id")
-            customer_id = None if customer is None else str(customer)
-            entries.append(Entry(DECISION, text, salt, customer_id))
-            texts.append(
-                {
-                    "decision_id": identity,
-                    "run_id": run_id,
-                    "customer_id": customer_id,
-                    "salt": salt,
-                    "payload": text,
-                }
-            )
         try:
-            numbers = append_entries(store, connection, entries, now)
-            if texts:
-                rows = [{**row, "seq": seq} for row, seq in zip(texts, numbers, strict=True)]
-                connection.execute(sa.insert(DECISION_TEXTS), rows)
+            log_decisions(store, connection, run_id, decisions, now)
             if outbox:
                 connection.execute(sa.insert(OUTBOX), [_waiting(row, now) for row in outbox])
         except sa.exc.IntegrityError as error:
             raise Conflict(f"a decision was written before: {error.orig}") from None
     publish_head(store)
-    return ids
+    return [str(decision["decision_id"]) for decision in decisions]
+
+
+def log_decisions(
+    store: Store,
+    connection: sa.Connection,
+    run_id: str,
+    decisions: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> None:
+    """``append_decisions`` in the caller's transaction, which publishes the head once it has ended;
+    nothing is put into the outbox."""
+    again = sa.select(DECISION_TEXTS.c.run_id).where(DECISION_TEXTS.c.run_id == run_id)
+    if connection.execute(again.limit(1)).first():
+        raise Conflict(f"the decisions of run {run_id!r} were written before")
+    entries, texts = [], []
+    for decision in decisions:
+        text = json.dumps(decision, sort_keys=True, ensure_ascii=False, default=_moment)
+        salt = secrets.token_hex(16)
+        customer = decision.get("customer_id")
+        customer_id = None if customer is None else str(customer)
+        entries.append(Entry(DECISION, text, salt, customer_id))
+        texts.append(
+            {
+                "decision_id": str(decision["decision_id"]),
+                "run_id": run_id,
+                "customer_id": customer_id,
+                "salt": salt,
+                "payload": text,
+            }
+        )
+    numbers = append_entries(store, connection, entries, now)
+    if texts:
+        rows = [{**row, "seq": seq} for row, seq in zip(texts, numbers, strict=True)]
+        connection.execute(sa.insert(DECISION_TEXTS), rows)
 
 
 def decisions_of(

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from data.store.expiry import expire_decisions
 from data.store.messages import (
     CHUNK,
     DEAD,
@@ -20,6 +21,7 @@ from data.store.messages import (
     Limits,
     Message,
     Now,
+    Verdict,
     change,
     given_up,
     next_number,
@@ -39,7 +41,7 @@ def hand_out(
     take: bool,
     limits: Limits,
     now_of: Now,
-) -> tuple[list[Message], int | None]:
+) -> tuple[list[tuple[Message, Verdict]], int | None]:
     """Messages for a caller who pulls, in the order in which they were first handed out.
 
     Every one is judged now, in one transaction with its mark, also those handed out before.
@@ -55,9 +57,12 @@ def hand_out(
 
     Returns
     -------
-    The messages, and the number to go on after; None where there are no more by now.
+    The messages, each with its verdict, and the number to go on after; None where there are no more
+    by now.
     """
-    page: list[Message] = []
+    page: list[tuple[Message, Verdict]] = []
+    if take:
+        expire_decisions(store, limits, now_of())
     with store.writing() as connection:
         now = now_of()
         while len(page) < most:
@@ -73,7 +78,7 @@ def hand_out(
                 after = message.handed_out or after
                 (verdict,) = judge(connection, [message], now)
                 if verdict.allowed or (message.status == SENT and verdict.until):
-                    page.append(message)
+                    page.append((message, verdict))
                 elif message.status == HANDED_OUT and verdict.until is not None:
                     put_aside(connection, message, verdict, now)
         more = _numbered(after) | (_due(now) if take else sa.false())

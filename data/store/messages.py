@@ -1,9 +1,9 @@
 """The messages of the outbox as values, and what may be asked about them.
 
-A message waits, is being sent, and ends sent, handed out, refused or dead.
+A message waits, is being sent, and ends sent, handed out, refused, dead or expired.
 
 >>> STATES
-('waiting', 'sending', 'sent', 'handed_out', 'refused', 'dead')
+('waiting', 'sending', 'sent', 'handed_out', 'refused', 'dead', 'expired')
 """
 
 from __future__ import annotations
@@ -17,17 +17,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from data.errors import UsageError, did_you_mean
+from data.store.consent import chunks_of
 from data.store.opening import Store
 from data.store.schema import DECISION_TEXTS, DECISIONS, OUTBOX, OUTCOMES
 
-WAITING, SENDING, SENT, HANDED_OUT, REFUSED, DEAD = STATES = (
+WAITING, SENDING, SENT, HANDED_OUT, REFUSED, DEAD, EXPIRED = STATES = (
     "waiting",
     "sending",
     "sent",
     "handed_out",
     "refused",
     "dead",
+    "expired",
 )
+ARRIVED = ("sent", "answered", "resolved", "complained")
+"""Outcomes that say that a contact took place."""
 NOTE_CHARS = 500
 CHUNK = 400
 
@@ -64,17 +68,19 @@ class Message:
 class Verdict:
     """Whether a decision may be sent now; if not why, and from when on it may be asked again.
 
-    ``until`` None: never.
+    ``until`` None: never. ``span``: from when to when it may be acted upon.
     """
 
     allowed: bool
     reason: str = ""
     until: datetime | None = None
+    span: tuple[datetime | None, datetime | None] = (None, None)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a message is given up: after so many attempts, or so long after it was queued."""
+    """When a message is given up: after so many attempts, or so long after it was queued (as
+    expired where it never left, ``expiry``)."""
 
     attempts: int
     age: timedelta
@@ -86,35 +92,44 @@ Now = Callable[[], datetime]
 
 
 def contacts(
-    connection: sa.Connection, customer_ids: Sequence[str]
-) -> dict[str, list[tuple[str, datetime]]]:
-    """Per customer the decisions that left the house, each with the moment of contact."""
-    found: dict[str, list[tuple[str, datetime]]] = {customer: [] for customer in customer_ids}
-    for start in range(0, len(customer_ids), CHUNK):
-        query = sa.select(OUTBOX.c.customer_id, OUTBOX.c.decision_id, OUTBOX.c.contacted_at).where(
-            OUTBOX.c.customer_id.in_(list(customer_ids[start : start + CHUNK])),
-            OUTBOX.c.contacted_at.is_not(None),
-        )
+    connection: sa.Connection, customer_ids: Sequence[str] | None
+) -> dict[str, dict[str, datetime]]:
+    """When each decision about these customers (None: all) was carried out: per customer the
+    decisions that left the house, or of which an outcome says that a contact took place."""
+    found: dict[str, dict[str, datetime]] = {customer: {} for customer in customer_ids or ()}
+    arrived = OUTCOMES.c.outcome.in_(ARRIVED)
+    for some in chunks_of(OUTBOX.c.customer_id, customer_ids):
+        query = (
+            sa.select(
+                OUTBOX.c.customer_id, OUTBOX.c.decision_id, OUTBOX.c.contacted_at, OUTCOMES.c.at,
+                OUTCOMES.c.outcome,
+            )
+            .join_from(OUTBOX, OUTCOMES, (OUTCOMES.c.decision_id == OUTBOX.c.decision_id) & arrived,
+                       isouter=True)
+            .where(some, OUTBOX.c.contacted_at.is_not(None) | OUTCOMES.c.at.is_not(None))
+            .order_by(OUTBOX.c.seq, OUTCOMES.c.at)
+        )  # fmt: skip
         for row in connection.execute(query):
-            found[row.customer_id].append((row.decision_id, row.contacted_at))
+            own = found.setdefault(row.customer_id, {})
+            at = own.get(row.decision_id, row.contacted_at or row.at)
+            own[row.decision_id] = max(at, row.at) if row.outcome == SENT else at
     return found
 
 
 def unwelcome_in(
-    connection: sa.Connection, customer_ids: Sequence[str], since: datetime
-) -> dict[str, str]:
-    """Customers who complained of a contact after ``since``, or of whom an agent disagreed: the
-    newest such outcome by customer."""
-    found: dict[str, str] = {}
-    for start in range(0, len(customer_ids), CHUNK):
+    connection: sa.Connection, customer_ids: Sequence[str] | None, since: datetime
+) -> dict[str, tuple[str, datetime]]:
+    """Customers (of these, or of all) who complained of a contact after ``since``, or of whom an
+    agent disagreed: the newest such outcome, and when."""
+    found: dict[str, tuple[str, datetime]] = {}
+    for some in chunks_of(OUTBOX.c.customer_id, customer_ids):
         query = (
-            sa.select(OUTBOX.c.customer_id, OUTCOMES.c.outcome)
+            sa.select(OUTBOX.c.customer_id, OUTCOMES.c.outcome, OUTCOMES.c.at)
             .join_from(OUTCOMES, OUTBOX, OUTBOX.c.decision_id == OUTCOMES.c.decision_id)
-            .where(OUTBOX.c.customer_id.in_(list(customer_ids[start : start + CHUNK])))
-            .where(OUTCOMES.c.outcome.in_(("complained", "disagreed")), OUTCOMES.c.at > since)
+            .where(some, OUTCOMES.c.outcome.in_(("complained", "disagreed")), OUTCOMES.c.at > since)
             .order_by(OUTCOMES.c.at)
         )
-        found |= {row.customer_id: row.outcome for row in connection.execute(query)}
+        found |= {row.customer_id: (row.outcome, row.at) for row in connection.execute(query)}
     return found
 
 

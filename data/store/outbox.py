@@ -16,6 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from data.errors import UsageError
+from data.store.decision_log import publish_head
+from data.store.expiry import close_expired, has_expired
 from data.store.messages import (
     CHUNK,
     DEAD,
@@ -50,11 +52,13 @@ class Claim:
     deferred: int = 0
     refused: int = 0
     dead: int = 0
+    expired: int = 0
 
     @property
     def looked_at(self) -> int:
         """Messages that were due."""
-        return (self.message is not None) + self.deferred + self.refused + self.dead
+        aside = self.deferred + self.refused + self.dead + self.expired
+        return (self.message is not None) + aside
 
 
 def claim(
@@ -77,7 +81,8 @@ def claim(
     limits : when a message is dead.
     now_of : the clock, asked once the store is ours.
     """
-    counted = {"deferred": 0, "refused": 0, "dead": 0}
+    counted = {"deferred": 0, "refused": 0, "dead": 0, "expired": 0}
+    taken: Message | None = None
     with store.writing() as connection:
         now = now_of()
         due = read_messages(
@@ -86,7 +91,10 @@ def claim(
             order=(OUTBOX.c.next_attempt_at, OUTBOX.c.seq),
             limit=LOOKED_AT,
         )
-        for message in due:
+        old = [message for message in due if has_expired(message, limits, now)]
+        close_expired(store, connection, old, limits, now)
+        counted["expired"] = len(old)
+        for message in [one for one in due if one not in old]:
             gone = given_up(message, limits, now)
             if gone:
                 counted["dead"] += 1
@@ -95,10 +103,12 @@ def claim(
             (verdict,) = judge(connection, [message], now)
             if verdict.allowed:
                 taken = _taken(connection, message, render, holder, now + lease, now)
-                return Claim(taken, **counted)
+                break
             counted["deferred" if verdict.until else "refused"] += 1
             put_aside(connection, message, verdict, now)
-    return Claim(None, **counted)
+    if old:
+        publish_head(store)
+    return Claim(taken, **counted)
 
 
 def record_delivery(store: Store, message: Message, now: datetime) -> None:

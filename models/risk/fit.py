@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats, Ints
+from features.untreated import WEIGHT
 from models.risk.encode import Encoder, Matrix
 from models.risk.hazards import Hazards, Roles, fit_hazards, roles_of
 from models.risk.linear import Linear, design, designed, fit_linear
@@ -48,7 +49,10 @@ def together(tasks: Sequence[Callable[[], Found]], threads: int) -> list[Found]:
 
 @dataclass(frozen=True)
 class Rows:
-    """Training rows in the order of their content."""
+    """Training rows in the order of their content.
+
+    ``stands_for``: for how many rows each (features/untreated.py); ``weights``: that, by age.
+    """
 
     matrix: Matrix
     as_of: Ints
@@ -56,6 +60,7 @@ class Rows:
     drawn: Floats
     customers: Digest
     encoder: Encoder
+    stands_for: Floats
     weights: Floats
     roles: Roles
 
@@ -82,6 +87,8 @@ def gather(
     customers = customer_digests(features["customer_id"], digests)
     order = content_order(as_of, digests)
     as_of = as_of[order]
+    alone = WEIGHT not in labels
+    stands_for = np.ones(len(order)) if alone else labels[WEIGHT].to_numpy(np.float64)[order]
     rows = Rows(
         matrix=np.ascontiguousarray(matrix[order]),
         as_of=as_of,
@@ -89,7 +96,8 @@ def gather(
         drawn=draws(digests[order]),
         customers=customers[order],
         encoder=encoder,
-        weights=age_weights(as_of, settings.half_life_days),
+        stands_for=stands_for,
+        weights=age_weights(as_of, settings.half_life_days) * stands_for,
         roles=roles_of(encoder, roles),
     )
     return rows, order

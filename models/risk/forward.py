@@ -224,11 +224,11 @@ def mixtures_of(
         y = np.concatenate([rows.y[h][trial.judged] for trial in trials])
         prior = np.zeros(scores.shape[1])
         prior[len(SHARES) * at : len(SHARES) * (at + 1)] = SHARES
-        ones = np.ones(len(y))
+        stand_for = np.concatenate([rows.stands_for[trial.judged] for trial in trials])
         mixtures[h] = mix(
             scores,
             y,
-            ones,
+            stand_for,
             prior=prior,
             strength=settings.mixture_prior,
             steady=settings.slope_prior,

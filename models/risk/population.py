@@ -25,6 +25,7 @@ from features.language import count, since_first
 from features.sources import CUSTOMERS, SIGHTINGS
 from features.spec import FeatureView
 from features.spine import customers_at
+from features.untreated import Exposures, untreated
 from models.risk.settings import Growth
 from models.splits import as_of_grid, last_labelled
 
@@ -57,11 +58,16 @@ class RiskCase(Protocol):
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Features and labels, row by row of the same spine, as known at ``known_as_of``."""
+    """Features and labels, row by row of the same spine, as known at ``known_as_of``.
+
+    ``exposures``: where there are some, labels are those of the untreated world
+    (features/untreated.py).
+    """
 
     features: pd.DataFrame
     labels: pd.DataFrame
     known_as_of: datetime
+    exposures: Exposures | None = None
 
 
 def training_times(
@@ -96,11 +102,13 @@ def training_set(
     progress: Progress | None = None,
     labels_from: Tables | None = None,
     memory_limit: int | None = None,
+    exposures: Exposures | None = None,
 ) -> TrainingSet:
     """Features and labels of everybody at every training time, nothing later than known_as_of.
 
     ``labels_from``: tables whose tickets say what complaints are, if those of features do not.
     ``memory_limit``: bytes that rows may take beside the set, as in ``features.compute``.
+    ``exposures``: who could have been contacted; labels are then those of the untreated world.
     Where sign-ups seem derived from first tickets, nobody is learned from in the first day of whom
     nothing was seen yet: that they are there would tell that they are about to write.
     """
@@ -114,16 +122,44 @@ def training_set(
             f"nobody was a customer at any of {len(times)} times from {times[0]} to {times[-1]}; "
             "check signed_up_at, or [risk] active_within_days"
         )
-    label_rows = compute_labels(
+    labels = _labels(
+        spine, tables if labels_from is None else labels_from, known_as_of, horizons, case,
+        exposures,
+    )  # fmt: skip
+    features = compute(view, spine, tables, progress=progress, memory_limit=memory_limit)
+    return TrainingSet(features, labels, known_as_of, exposures)
+
+
+def as_treated(
+    learned: TrainingSet, tables: Tables, horizons: Sequence[int], case: RiskCase
+) -> TrainingSet:
+    """The same rows with what came of them, whoever was contacted."""
+    spine = learned.features[["customer_id", "as_of"]]
+    labels = _labels(spine, tables, learned.known_as_of, horizons, case, None)
+    return TrainingSet(learned.features, labels, learned.known_as_of)
+
+
+def _labels(
+    spine: pd.DataFrame,
+    tables: Tables,
+    known_as_of: datetime,
+    horizons: Sequence[int],
+    case: RiskCase,
+    exposures: Exposures | None,
+) -> pd.DataFrame:
+    found = compute_labels(
         spine,
-        tables if labels_from is None else labels_from,
+        tables,
         horizons=tuple(horizons),
         gap_days=case.risk.gap_days,
         known_as_of=known_as_of,
         complaint=case.complaint,
     )
-    features = compute(view, spine, tables, progress=progress, memory_limit=memory_limit)
-    return TrainingSet(features, label_rows, known_as_of)
+    if exposures is None:
+        return found
+    return untreated(
+        found, exposures, horizons=horizons, gap_days=case.risk.gap_days, known_as_of=known_as_of
+    )
 
 
 def settled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
@@ -158,15 +194,9 @@ def known_by(
             f"no label of {shortest} days was complete by {moment}, from when on a model "
             "would be judged; more days of history are needed"
         )
-    label_rows = compute_labels(
-        features[["customer_id", "as_of"]],
-        tables,
-        horizons=tuple(horizons),
-        gap_days=case.risk.gap_days,
-        known_as_of=moment,
-        complaint=case.complaint,
-    )
-    return TrainingSet(features, label_rows, moment)
+    spine = features[["customer_id", "as_of"]]
+    labels = _labels(spine, tables, moment, horizons, case, learned.exposures)
+    return TrainingSet(features, labels, moment, learned.exposures)
 
 
 def first_event(tables: Tables, known_as_of: datetime) -> datetime:

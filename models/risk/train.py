@@ -251,6 +251,7 @@ def _tickets(
     known = drawn(rows, known, settings.most_rows_levelled)
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
     newest = age_weights(rows.as_of[known], settings.level_half_life_days)
+    newest = newest * rows.stands_for[known]
     actual = float((newest * contacts[known]).sum())
     predicted = float((newest * np.exp(raw)).sum())
     level = (actual + settings.level_prior) / (predicted + settings.level_prior)

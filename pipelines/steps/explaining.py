@@ -14,6 +14,7 @@ import pandas as pd
 
 from data.errors import NotEnoughHistory
 from data.store import Store, publications, read_forecast
+from models.outreach_line import HELD, LINE
 from models.volume import Audit, Issue, VolumeContext, VolumeModel, explain_change
 from pipelines.console import table
 from pipelines.output import write_frame
@@ -25,8 +26,10 @@ WORDS = {
     "new_counts": "counts since",
     "drivers": "orders, errors, open tickets since",
     "today": "what today brought so far",
+    "outreach": "outreach",
     "one_number": "the customers' expected tickets",
 }
+ALIKE = 1e-9
 NUMBERS = ("before", *WORDS, "after")
 CHANGE = ("unique_id", "ds", *NUMBERS)
 
@@ -77,35 +80,53 @@ def what_changed(
     moved = explain_change(Issue(model, then, context), Issue(model, now, context), steps, alone)
     key = ["unique_id", "ds"]
     now_published = published[[*key, "presage"]].rename(columns={"presage": "published"})
+    now_published["outreach"] = moved_by(published) / (scale if scale > 0 else 1.0)
     now_published["ds"] = now_published["ds"].astype(moved["ds"].dtype)
     moved = moved.merge(now_published, on=key)
-    number = moved["before"]
+    number, of_then = moved["before"], 0.0
+    before_scale = earlier.scale if earlier.scale > 0 else 1.0
     if earlier.frame is not None:
         then_said = earlier.frame[[*key, "presage"]].rename(columns={"presage": "said"})
+        then_said["outreach_then"] = moved_by(earlier.frame) / before_scale
         then_said["ds"] = then_said["ds"].astype(moved["ds"].dtype)
         moved = moved.merge(then_said, on=key)
-        number = moved["said"]
-    unscaled = number / earlier.scale if earlier.scale > 0 else number
+        number, of_then = moved["said"], moved["outreach_then"]
+    unscaled = number / before_scale
     bare = moved["published"] / scale if scale > 0 else moved["after"]
     return moved.assign(
-        model=moved["before"] - unscaled,
+        model=moved["before"] - (unscaled - of_then),
         before=number,
-        today=bare - moved["after"],
+        today=bare - moved["after"] - moved["outreach"],
+        outreach=moved["outreach"] - of_then,
         one_number=(moved["published"] - bare) - (number - unscaled),
         after=moved["published"],
     )[list(CHANGE)]
 
 
+def moved_by(frame: pd.DataFrame) -> pd.Series:
+    """By how many contacts outreach moved each number of a published forecast; 0 without a line."""
+    if LINE[0] not in frame:
+        return pd.Series(0.0, index=frame.index)
+    return frame[LINE[0]] - frame[HELD]
+
+
 def why(
-    audit: Audit, published: float, scale: float, change: pd.DataFrame, earlier: Earlier, zone: str
+    audit: Audit,
+    published: float,
+    scale: float,
+    change: pd.DataFrame,
+    earlier: Earlier,
+    zone: str,
+    outreach: float = 0.0,
 ) -> tuple[dict[str, Any], list[str]]:
     """One number taken apart, and what moved it since the forecast before; as data and as lines.
 
     ``published``: the number as it was told; ``scale``: what the one number (models/one_number.py)
-    multiplied it by; ``change``: of ``what_changed`` since ``earlier``.
+    multiplied it by; ``change``: of ``what_changed`` since ``earlier``; ``outreach``: by how many
+    contacts outreach moved it (``moved_by``).
     """
     alone = audit.presage * scale
-    today = published / alone if alone > 0 else 1.0
+    today = (published - outreach) / alone if alone > 0 else 1.0
     local = pd.Timestamp(audit.ds, tz="UTC").tz_convert(zone)
     data: dict[str, Any] = {
         "unique_id": audit.unique_id,
@@ -118,6 +139,7 @@ def why(
         "reconciled": audit.reconciled,
         "scale": scale,
         "today": today,
+        "outreach": outreach,
         "presage": published,
         "trials": audit.trials,
         "interval": {
@@ -141,7 +163,9 @@ def why(
         ]
         for row in audit.members.itertuples()
     ]
-    of_all = f"one number x {scale:.3f}" + (f", today so far x {today:.3f}" if today != 1 else "")
+    of_all = f"one number x {scale:.3f}"
+    of_all += f", today so far x {today:.3f}" if abs(today - 1) > ALIKE else ""
+    of_all += f", outreach {outreach:+.3f}" if outreach else ""
     lines = [
         f"why {audit.unique_id} at {audit.ds} UTC ({local:%a %d %b %H:%M} local): {_n(published)}",
         *table(["member", "says", "weight", "part", "score", "off in trials"], rows),

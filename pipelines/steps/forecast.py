@@ -24,11 +24,13 @@ from pipelines.steps.expected import forecast_lines
 from pipelines.steps.explaining import (
     Earlier,
     earlier_forecast,
+    moved_by,
     what_changed,
     why,
     write_paths,
 )
 from pipelines.steps.one_number import join_published, number_of
+from pipelines.steps.outreach_line import Outreach, line_words, outreach_until
 from pipelines.steps.volume import (
     context_of,
     horizon_steps,
@@ -78,7 +80,8 @@ class Forecast:
 
     ``line`` says whether it was reconciled with the customers' scores, ``one_number`` how;
     ``working`` is None where it was opened, not built. ``paths``: joint sample paths of its
-    channels (``serving.staffing.basis.path_table``), which plans stand on.
+    channels (``serving.staffing.basis.path_table``), which plans stand on. ``outreach``: what its
+    line stands on.
     """
 
     frame: pd.DataFrame
@@ -89,6 +92,7 @@ class Forecast:
     line: str
     working: Working | None = None
     paths: pd.DataFrame | None = None
+    outreach: Outreach | None = None
 
     @property
     def scale(self) -> float:
@@ -111,7 +115,10 @@ def forecast_of(
     steps = horizon_steps(horizon or f"{settings.horizon_days:g}d", freq)
     at_work = None if run.retrain else run.champion("volume")
     version = "volume-in-place" if at_work is None else at_work.model_version
-    key = run.key(version, steps, freq, run.settings.company, settings, run.settings.opening_hours)
+    with open_store(run.workspace) as store:
+        outreach = outreach_until(run, store)
+    reads = (run.settings.company, settings, run.settings.opening_hours)
+    key = run.key(version, steps, freq, *reads, *([] if outreach is None else [outreach]))
     current = None if anew else run.current("forecast", key)
     accuracy = None if current is None else run.current("accuracy", key)
     if current is not None and accuracy is not None:
@@ -120,11 +127,13 @@ def forecast_of(
         version = current.about["model_version"]
         paths = run.current("paths", key)
         drawn = None if paths is None else paths.frame
-        return Forecast(current.frame, accuracy.frame, version, steps, joined, line, paths=drawn)
-    return _built(run, steps, freq, key)
+        return Forecast(
+            current.frame, accuracy.frame, version, steps, joined, line, None, drawn, outreach
+        )
+    return _built(run, steps, freq, key, outreach)
 
 
-def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
+def _built(run: Run, steps: int, freq: str, key: str, outreach: Outreach | None) -> Forecast:
     context = context_of(run.workspace, run.snapshot)
     run.report("counting contacts")
     history, source = series_of(run.snapshot, run.as_of, freq, context)
@@ -138,6 +147,8 @@ def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
     if today is not None:
         run.report("the rest of today is adjusted by what came so far")
     paths = channel_paths(model, history, context, steps, alone, run.settings.volume.seed)
+    if outreach is not None:
+        frame = outreach.on(frame)
     tested = model.accuracy()
     joined, line = None, "not published, so not reconciled with the published scores"
     published = run.publishes("forecast")
@@ -186,7 +197,7 @@ def _built(run: Run, steps: int, freq: str, key: str) -> Forecast:
     if published:
         publish(run.state_dir, "change", change, since=earlier.as_of.isoformat(), **about)
     working = Working(model, history, context, earlier, change)
-    return Forecast(frame, tested, model_version, steps, joined, line, working, paths)
+    return Forecast(frame, tested, model_version, steps, joined, line, working, paths, outreach)
 
 
 def channel_paths(
@@ -243,6 +254,7 @@ def forecast_volume(
         },
         [
             *lines,
+            *line_words(frame, forecast.outreach),
             *(run.not_published("forecast") or [forecast.line]),
             *([f"written to {out}"] if out else []),
         ],
@@ -269,7 +281,13 @@ def _answers(
         number = float(row["presage"].iloc[0])
         zone = run.settings.company.time_zone
         extra["why"], lines = why(
-            parts, number, forecast.scale, working.change, working.earlier, zone
+            parts,
+            number,
+            forecast.scale,
+            working.change,
+            working.earlier,
+            zone,
+            float(moved_by(row).iloc[0]),
         )
     else:
         lines = forecast_lines(frame, run.workspace, forecast.accuracy)

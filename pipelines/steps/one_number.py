@@ -20,6 +20,7 @@ from data.tables import Tables
 from data.workspace import Workspace
 from models.champion import champion
 from models.one_number import SPAN_DAYS, OneNumber, Record, join, others_expected
+from models.outreach_line import LINE
 from models.volume.series import TOTAL
 from serving.published import Kind, Published, newest, pointer, publish
 
@@ -84,8 +85,8 @@ def _is_as_of(state_dir: Path, kind: Kind, as_of: datetime) -> bool:
 
 
 def scaled(frame: pd.DataFrame, factor: float) -> pd.DataFrame:
-    """A forecast with its mean, median and intervals multiplied by ``factor``."""
-    columns = [name for name in frame.columns if name.startswith("presage")]
+    """A forecast with its mean, median, intervals and line of outreach times ``factor``."""
+    columns = [name for name in frame.columns if name.startswith(("presage", LINE[0]))]
     return frame.assign(**{name: frame[name] * factor for name in columns})
 
 
@@ -103,7 +104,9 @@ def _joined(
     steps = rows["ds"].diff().median() if len(rows) > 1 else pd.Timedelta(days=1)
     days = float(min(inside.sum() * (steps / pd.Timedelta(days=1)), SPAN_DAYS))
     others = others_expected(tables, as_of)
-    series = float(rows.loc[inside, "presage"].sum()) / (scale if scale > 0 else 1.0)
+    # scores are of customers left alone: so is the total that both tell
+    alone = rows["presage"] - rows[LINE[0]] if LINE[0] in rows else rows["presage"]
+    series = float(alone[inside].sum()) / (scale if scale > 0 else 1.0)
     # scores published before they carried their model's record are as good as the model at work
     record = scores.about.get("record")
     return join(

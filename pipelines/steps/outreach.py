@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
@@ -18,6 +18,7 @@ from data.store import (
     Store,
     append_decisions,
     decisions_of,
+    expire_decisions,
     newest_run,
     open_store,
     salt,
@@ -37,6 +38,8 @@ from pipelines.steps.outreach_page import (
     worth_lines,
     write_plot,
 )
+from serving.delivery.sender import limits_of
+from serving.outreach.actions import ACTIONS
 from serving.outreach.agent_hours import hours_left
 from serving.outreach.candidates import RUN, candidates, run_name, spent_on
 from serving.outreach.cases import cases_of, open_cases
@@ -46,11 +49,13 @@ from serving.outreach.measured import (
     effects_of,
     effects_on,
     gains_now,
+    induced_by,
     learned_uplift,
     past_trial,
 )
 from serving.outreach.policy import COLUMNS, Effects, Spent, best_values, plan
 from serving.outreach.protocol import negative_feedback
+from serving.outreach.quiet import local_day
 from serving.outreach.worth import Prices, prices
 from serving.published import newest
 
@@ -122,6 +127,7 @@ def decide(
         else:
             if commit:
                 check_newest(store, as_of)
+                expire_decisions(store, limits_of(settings.delivery), SYSTEM.now())
             report(f"deciding about {len(scores)} customers")
             grounds = _grounds(run, store, scores, effects, past, money)
             decided = _decide(run, store, grounds, money)
@@ -204,17 +210,6 @@ def check_newest(store: Store, as_of: datetime) -> None:
         )
 
 
-def local_day(as_of: datetime, time_zone: str) -> tuple[datetime, datetime]:
-    """The company's day that holds a moment: its first moment and the next day's, in naive UTC."""
-    zone = ZoneInfo(time_zone)
-    day = as_of.replace(tzinfo=UTC).astimezone(zone).date()
-    begin, end = (
-        datetime.combine(each, time(), zone).astimezone(UTC).replace(tzinfo=None)
-        for each in (day, day + timedelta(days=1))
-    )
-    return begin, end
-
-
 def _grounds(
     run: Run,
     store: Store,
@@ -231,7 +226,15 @@ def _grounds(
         f"{(of.of_each > 0).sum()} of {len(people)}, and harm {(of.of_each < 0).sum()}"
         for name, of in gains.items()
     ]
-    return _Grounds(people, effects_on(people, measured, run.settings, gains), learned)
+    induced = induced_by(past, run.settings.outreach.induced_contacts)
+    if induced is not None:
+        learned += [
+            f"one contact by {action.name} causes {caused:+.3f} contacts that are no complaints"
+            for action, caused in zip(ACTIONS, induced, strict=True)
+            if not np.isnan(caused)
+        ]
+    effects = effects_on(people, measured, run.settings, gains, induced=induced)
+    return _Grounds(people, effects, learned)
 
 
 def _decide(run: Run, store: Store, grounds: _Grounds, money: Prices) -> _Decided:

@@ -14,21 +14,30 @@ import pandas as pd
 from data.errors import DataError, NotEnoughHistory
 from data.settings import Settings
 from data.snapshot import Snapshot
+from data.store import open_store
 from data.tables import Tables
 from data.workspace import Workspace
 from features.messages import Reading, label_set, reading
 from features.spec import FeatureView
+from features.untreated import WEIGHT, Exposures
 from features.views import default_view, what_is_missing
 from models.risk.days import learn_days
 from models.risk.fallback import fall_back
 from models.risk.model import RiskModel
-from models.risk.population import TrainingSet, known_by, training_set, training_times
+from models.risk.population import (
+    TrainingSet,
+    as_treated,
+    known_by,
+    training_set,
+    training_times,
+)
 from models.risk.repeat import repeat_of
 from models.risk.search import Found, search
 from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
 from pipelines.console import Progress, say
 from pipelines.reports import features_line
+from serving.outreach.exposures import exposures_of
 from serving.predictor import Predictor, with_view
 
 HORIZONS = (7, 14, 30)
@@ -78,8 +87,9 @@ def learn(
     rows = training_set(
         read.features, view, as_of, HORIZONS, settings, labels_from=read.labels,
         memory_limit=settings.engine.memory_limit_bytes // 4,
+        exposures=_exposures(opened, tables, as_of),
     )  # fmt: skip
-    horizons, twin, judged = _longest_possible(rows, read, settings, view, report)
+    rows, (horizons, twin, judged) = _untreated_if_possible(rows, read, settings, view, report)
     learner, searched = risk_settings(settings.risk, num_threads=THREADS), None
     if minutes > 0:
         since = judged["as_of"].min().to_pydatetime()
@@ -131,6 +141,54 @@ def trained_for(
         say(f"WARNING: {stand_in.why}")
         model = with_view(stand_in.learn(), stand_in.view, stand_in.read.model)
     return Predictor.of_model(model, f"risk-trained-as-of-{as_of:%Y%m%dT%H%M%S}")
+
+
+def _exposures(opened: Workspace, tables: Tables, as_of: datetime) -> Exposures | None:
+    """Who could have been contacted by ``as_of``, and who was; None: nobody ever."""
+    with open_store(opened) as store:
+        return exposures_of(tables, store, opened.settings, as_of)
+
+
+def _untreated_if_possible(
+    rows: TrainingSet,
+    read: Reading,
+    settings: Settings,
+    view: FeatureView,
+    report: Progress,
+) -> tuple[TrainingSet, tuple[tuple[int, ...], RiskModel, pd.DataFrame]]:
+    """The rows to learn from, with what ``_longest_possible`` makes of them: those left alone by
+    outreach, unless they are so few that a horizon would be lost."""
+    refusal: NotEnoughHistory | None = None
+    found = None
+    if WEIGHT not in rows.labels:
+        return rows, _longest_possible(rows, read, settings, view, report)
+    left = int(rows.labels[WEIGHT].ne(1.0).sum())
+    try:
+        found = _longest_possible(rows, read, settings, view, report)
+    except NotEnoughHistory as error:
+        refusal = error
+    if found is not None and found[0] == HORIZONS:
+        lost = int((rows.labels[f"label_{HORIZONS[0]}d"].isna()).sum())
+        say(
+            f"risk is that of customers left alone: {lost} of {len(rows.labels)} rows under a "
+            f"contact (or not over yet) teach nothing, {left} that chance left alone stand for them"
+        )
+        return rows, found
+    every = as_treated(rows, read.labels, HORIZONS, settings)
+    try:
+        treated = _longest_possible(every, read, settings, view, report)
+    except NotEnoughHistory:
+        if found is None:
+            raise
+        return rows, found
+    if found is not None and len(treated[0]) <= len(found[0]):
+        return rows, found
+    say(
+        "WARNING: outreach left too few customers alone to learn their risk from "
+        f"({refusal or 'a horizon would be lost'}); it is learned from all, and will fall where "
+        "contacts help. Raise [outreach] holdout_share or lower capacity_per_day"
+    )
+    return every, treated
 
 
 def _longest_possible(

@@ -17,11 +17,13 @@ from data.store import Override, open_store, overrides_of
 from data.tables import Tables
 from data.workspace import Workspace
 from features.asof import as_of_view
+from models.outreach_line import LINE
 from models.volume.grid import parse_frequency
 from pipelines.console import Result, table
 from pipelines.exclusive import still_ours
 from pipelines.output import check_out
 from pipelines.run import Run
+from pipelines.steps.outreach_line import sentence
 from pipelines.steps.volume import native_freq
 from pipelines.steps.waiting import channels_forecast, check_waiting
 from serving.overrides import planned
@@ -106,6 +108,7 @@ def staff_channels(
         },
         [
             *busiest(frame, opened),
+            *([f"of them by outreach: {sentence(forecast)}"] if LINE[0] in forecast else []),
             *stands_on(frame, changes),
             *in_line(line),
             *judged(plan),

@@ -37,6 +37,7 @@ KINDS = {
     "cursor": Kind(400, "The cursor is none (400), or belongs to a table that was replaced by a "
                    "newer one since (409).", "without `after`: start at the first page"),
     "data": Kind(422, "The tables hold something that the answer cannot be made from."),
+    "erased": Kind(404, "That customer was erased: nothing is held of them.", "never"),
     "framing": Kind(400, "Both Content-Length and Transfer-Encoding: the body is ambiguous."),
     "horizons": Kind(422, "The model at work has no such horizon; detail names those it has."),
     "idempotency-key": Kind(422, "The Idempotency-Key came with another request before (422), or "

@@ -155,8 +155,8 @@ class Message(Struct):
 
 class Outreach(Struct):
     """One decided action; after its ``cursor`` come those handed out later. It is for a moment from
-    ``not_before`` to ``not_after``, outside the customer's quiet hours; ``message`` is null where a
-    variable of its text is not known."""
+    ``not_before`` to ``not_after``, outside the customer's quiet hours, and not after
+    ``expires_at``; ``message`` is null where a variable of its text is not known."""
 
     outreach_id: str
     customer_id: str
@@ -172,6 +172,7 @@ class Outreach(Struct):
     cursor: str
     not_before: datetime | None = None
     not_after: datetime | None = None
+    expires_at: datetime | None = None
     message: Message | None = None
 
 
@@ -439,7 +440,8 @@ class CustomerView(Struct):
     A ticket has its row, and how it stands against its channel's service level: ``waited_seconds``
     for a first response, by the level's clock, ``response_state`` and ``resolution_state``: "met",
     "missed", "open" (in time so far), "late" (not answered, and too late), or null where the
-    channel has no level. A decided action has its outcomes.
+    channel has no level. A decided action has its outcomes and its
+    ``state`` (waiting, sending, sent, handed_out, refused, dead or expired).
     """
 
     customer_id: str

@@ -3,61 +3,49 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
 
 from data.store import (
     CONTACT,
     EVERY_CHANNEL,
     Message,
+    Verdict,
     ahead,
     disabled_since,
     hand_out,
     underway,
 )
 from serving.delivery.sender import MARGIN_SECONDS, limits_of
-from serving.delivery.standing import refusals
 from serving.desk import Desk
-from serving.outreach.quiet import window
+from serving.outreach.still_allowed import standing_of
 
 POLL_SECONDS = 0.02
 
 
-def handed_out(desk: Desk, after: int, most: int) -> tuple[list[Message], int | None]:
+def handed_out(
+    desk: Desk, after: int, most: int
+) -> tuple[list[tuple[Message, Verdict]], int | None]:
     """The messages that may be acted upon now, and the number to go on after (None: no more).
 
     What waits is handed out where nobody pushes it: no endpoint is set, or it was disabled. Quiet
-    hours hold nothing back here: ``spans`` says when each may be acted upon.
+    hours hold nothing back here: each verdict's ``span`` says when it may be acted upon.
     """
-    delivery = desk.workspace.settings.delivery
+    settings, tables = desk.workspace.settings, desk.live.tables()
+    delivery = settings.delivery
     pushed = bool(delivery.endpoint) and disabled_since(desk.store, delivery.endpoint) is None
     now = desk.now()
-    desk.gate.people.from_tables([], now)  # read before the store is held
-    near = ahead(desk.store, after, most, now, take=not pushed)
-    refused = refusals(desk.live.tables(), desk.store, desk.workspace.settings, near, now)
+    desk.gate.people.look(now)
+    near = [m.customer_id for m in ahead(desk.store, after, most, now, take=not pushed)]
     return hand_out(
         desk.store,
-        replace(desk.gate, refused=refused, waits=False),
+        replace(desk.gate, standing=standing_of(tables, settings, near, now), waits=False),
         after=after,
         most=most,
         take=not pushed,
         limits=limits_of(delivery),
         now_of=desk.now,
     )
-
-
-def spans(messages: Sequence[Message], desk: Desk) -> list[tuple[datetime | None, datetime | None]]:
-    """From when to when each message may be acted upon, by the customer's own clock."""
-    policy, own = desk.workspace.settings.outreach, desk.workspace.settings.company.time_zone
-    now = desk.now()
-    ids = [message.customer_id for message in messages]
-    with desk.store.reading() as connection:
-        people = desk.gate.people.of(connection, ids, now)
-    found = [
-        window(now, people[i].time_zone or own, policy.quiet_from, policy.quiet_to) for i in ids
-    ]
-    return [(None, None) if span is None else span for span in found]
 
 
 def until_sent(desk: Desk, customer_id: str, refused: Collection[str]) -> None:

@@ -71,7 +71,8 @@ class Sender:
     def send_due(
         self, stopped: threading.Event, tell: Callable[[Counter[str]], None] = lambda done: None
     ) -> Counter[str]:
-        """Everything that is due now; counts of ``sent, failed, dead, deferred, refused``.
+        """Everything that is due now; counts of ``sent, failed, dead, deferred, refused,
+        expired``.
 
         Ends early once ``stopped`` is set, when what is under way has ended, or when the endpoint
         is disabled. ``tell`` hears the counts so far.
@@ -114,7 +115,12 @@ class Sender:
                 now_of=self._clock.now,
             )
         with self._lock:
-            done.update(deferred=found.deferred, refused=found.refused, dead=found.dead)
+            done.update(
+                deferred=found.deferred,
+                refused=found.refused,
+                dead=found.dead,
+                expired=found.expired,
+            )
         if found.message is None:
             return found.looked_at > 0
         # a sender that was paused past its lease finds no time left, and sends nothing

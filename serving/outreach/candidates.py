@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,21 +13,19 @@ import pandas as pd
 from data.arrays import Bools
 from data.errors import DefinitionError
 from data.settings import Outreach, Settings
-from data.store import Store, outcomes_of, selected_decisions
+from data.store import Store, contacts, expired_among, selected_decisions, unwelcome_in
 from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
 from serving.outreach.actions import CHANNELS, action_named
 from serving.outreach.consent import consent_now
+from serving.outreach.eligibility import QUARTER, UNWELCOME
 from serving.outreach.facts import known_facts
 from serving.outreach.policy import Spent
 from serving.outreach.worth import Prices, avoided_cost
 
-QUARTER = timedelta(days=90)
 RUN = "outreach-"
 """What the ids of outreach's runs begin with; the moment follows."""
-UNWELCOME = ("complained", "disagreed")
-"""Outcomes after which a customer is left alone for ``[outreach] suppress_days``."""
 COMPLAINT_COLUMNS = ("customer_id", "opened_at", "resolved_at", "reopened_at", "is_complaint",
                      "topic", "priority", "csat", "is_machine")  # fmt: skip
 
@@ -35,60 +33,78 @@ COMPLAINT_COLUMNS = ("customer_id", "opened_at", "resolved_at", "reopened_at", "
 @dataclass(frozen=True)
 class Contacts:
     """Contacts before a moment, treated and held out alike: ``last`` the newest by customer id,
-    ``in_90_days`` their number, ``suppressed`` why a customer is left alone for now."""
+    ``in_90_days`` their number, ``unwelcome`` what was said of one of late."""
 
     last: Mapping[str, pd.Timestamp]
     in_90_days: Mapping[str, int]
-    suppressed: Mapping[str, str]
+    unwelcome: Mapping[str, str]
 
 
 def past_contacts(tables: Tables, store: Store, policy: Outreach, as_of: datetime) -> Contacts:
     """Contacts by past campaigns (``treatments``) and by our own decisions, those held out too.
 
-    A decision that came back as a treatment of the same moment counts once.
+    Our own took place when they left the house, or else count from when they were decided. One that
+    came back as a treatment of the same moment counts once.
     """
-    back = max(QUARTER, timedelta(days=max(policy.min_days_between, policy.suppress_days) + 1))
-    ours = selected_decisions(store, run_name(as_of - back))
-    frames = [
-        pd.DataFrame(
-            {
-                "customer_id": [d["customer_id"] for d in ours],
-                "at": pd.to_datetime([d["as_of"] for d in ours]).astype("datetime64[us]"),
-            }
-        )
-    ]
-    if tables.has("treatments"):
-        past = as_of_view(tables, "treatments", as_of, ["customer_id", "treated_at", "action"])
-        past = past.loc[past["action"].notna(), ["customer_id", "treated_at"]]
-        frames.append(past.rename(columns={"treated_at": "at"}))
-    every = pd.concat(frames, ignore_index=True).drop_duplicates()
+    begin = since(policy, as_of)
+    ours = selected_decisions(store, run_name(begin))
+    with store.reading() as connection:
+        left = {name: at for of in contacts(connection, None).values() for name, at in of.items()}
+        unwelcome = unwelcome_in(connection, None, as_of - policy.suppressed_for)
+    decided = pd.to_datetime([d["as_of"] for d in ours]).astype("datetime64[us]")
+    at = [left.get(str(d.get("decision_id")), t) for d, t in zip(ours, decided, strict=True)]
+    own = pd.DataFrame(
+        {
+            "customer_id": [d["customer_id"] for d in ours],
+            "at": pd.Series(at, dtype="datetime64[us]"),
+        }
+    )
+    known = set(zip(own["customer_id"], decided, strict=True))
+    campaigns = campaign_contacts(tables, begin, as_of)
+    again = [pair in known for pair in zip(campaigns["customer_id"], campaigns["at"], strict=True)]
+    every = pd.concat([own, campaigns[~np.array(again, dtype=bool)]], ignore_index=True)
+    every = every.drop_duplicates()
     every = every[every["at"] <= as_of]
     recent = every[every["at"] > as_of - QUARTER]
     return Contacts(
         every.groupby("customer_id")["at"].max().to_dict(),
         recent["customer_id"].value_counts().to_dict(),
-        _suppressed(store, ours, policy, as_of),
+        unwelcome_words(unwelcome),
     )
 
 
-def _suppressed(
-    store: Store, ours: Sequence[Mapping[str, Any]], policy: Outreach, as_of: datetime
-) -> dict[str, str]:
-    since = as_of - timedelta(days=policy.suppress_days)
-    owners = {d["decision_id"]: d["customer_id"] for d in ours if "decision_id" in d}
-    found = {}
-    for decision, outcomes in outcomes_of(store, list(owners)).items():
-        for word, at in outcomes:
-            if word in UNWELCOME and since < at:
-                told = "complained of a contact" if word == "complained" else "an agent disagreed"
-                found[owners[decision]] = f"left alone for a while: {told} on {at:%Y-%m-%d}"
-    return found
+def since(policy: Outreach, now: datetime) -> datetime:
+    """From when on contacts count for any rule."""
+    days = timedelta(days=max(policy.min_days_between, policy.suppress_days) + 1)
+    return now - max(QUARTER, days)
+
+
+def campaign_contacts(tables: Tables, begin: datetime, as_of: datetime) -> pd.DataFrame:
+    """``customer_id, at``: contacts by campaigns (``treatments``) after ``begin``, known at
+    ``as_of``."""
+    if not tables.has("treatments"):
+        none = {
+            "customer_id": pd.Series([], dtype="str"),
+            "at": pd.Series([], dtype="datetime64[us]"),
+        }
+        return pd.DataFrame(none)
+    past = as_of_view(tables, "treatments", as_of, ["customer_id", "treated_at", "action"])
+    past = past[past["action"].notna() & (past["treated_at"] > begin)]
+    return past[["customer_id", "treated_at"]].rename(columns={"treated_at": "at"})
+
+
+def unwelcome_words(found: Mapping[str, tuple[str, datetime]]) -> dict[str, str]:
+    """What the outcome after which each customer is left alone says, in words."""
+    return {who: f"{UNWELCOME[word]} on {at:%Y-%m-%d}" for who, (word, at) in found.items()}
 
 
 def spent_on(store: Store, day: tuple[datetime, datetime]) -> Spent:
-    """What runs whose moment lies in [begin, end) have selected, the hold-out included."""
+    """What runs whose moment lies in [begin, end) have selected, the hold-out included; what
+    expired is free again."""
     begin, end = day
     found = selected_decisions(store, run_name(begin), run_name(end))
+    gone = expired_among(store, [d["decision_id"] for d in found])
+    found = [d for d in found if d["decision_id"] not in gone]
     channels = pd.Series([d["channel"] for d in found], dtype=object).value_counts()
     return Spent(
         total=len(found),
@@ -140,10 +156,7 @@ def candidates(
     consent = consent_now(tables, store, ids, as_of)
     columns = ["customer_id", "segment", "time_zone", "value", "vulnerable", "closed_at"]
     known = as_of_view(tables, "customers", as_of, columns).set_index("customer_id").reindex(ids)
-    contacts = past_contacts(tables, store, policy, as_of)
-    suppressed = pd.Series(index.map(contacts.suppressed), index=ids, dtype=object)
-    listed = known["segment"].isin(list(policy.suppress_segments)).to_numpy(bool)
-    suppressed[listed] = "the segment is suppressed: [outreach] suppress_segments"
+    past = past_contacts(tables, store, policy, as_of)
     channel = scores["channel"] if "channel" in scores else pd.Series([None] * len(ids))
     handling, _ = prices.of(channel)
     facts = known_facts(tables, ids, scores["topic"].tolist(), as_of)
@@ -156,13 +169,14 @@ def candidates(
             "avoided_cost": avoided,
             "contact_cost": handling,
             **{name: consent[name].array for name in consent.columns},
-            "last_contacted_at": pd.Series(index.map(contacts.last)).astype("datetime64[us]"),
-            "contacts_90d": pd.Series(index.map(contacts.in_90_days)).fillna(0).astype("float64"),
+            "last_contacted_at": pd.Series(index.map(past.last)).astype("datetime64[us]"),
+            "contacts_90d": pd.Series(index.map(past.in_90_days)).fillna(0).astype("float64"),
             "has_open_complaint": index.isin(open_complaints(tables, settings, as_of)),
             **{f"has_{name}": so for name, so in facts.items()},
             "time_zone": known["time_zone"].array,
             "vulnerable": known["vulnerable"].array,
             "closed": known["closed_at"].notna().to_numpy(bool),
-            "suppressed": suppressed.array,
+            "segment": known["segment"].array,
+            "unwelcome": pd.Series(index.map(past.unwelcome), dtype=object).array,
         }
     )

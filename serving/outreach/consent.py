@@ -7,16 +7,107 @@ states nothing takes nothing back. Of words of one moment a refusal holds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from data.store import CONTACT, EVERY_CHANNEL, Store, consent_words
+from data.arrays import Floats, Ints, Times
+from data.store import CONTACT, EVERY_CHANNEL, Store, Word, words_in
 from data.tables import ROW, Tables
 from features.asof import as_of_view
 from serving.outreach.actions import CHANNELS
 
 WORDS = (*(f"{name}_consent" for name in CHANNELS), "do_not_contact")
+REFUSAL = np.array([*(0.0 for _ in CHANNELS), 1.0])
+
+
+@dataclass(frozen=True)
+class Statements:
+    """The newest statement of n customers on each of ``WORDS``: ``values`` (n, words), 1 true,
+    0 false, NaN where nothing was said, and ``when`` (n, words)."""
+
+    values: Floats
+    when: Times
+
+    def then(self, other: Statements) -> Statements:
+        """On each word the newer statement; of one moment, the refusal.
+
+        >>> first, second = datetime(2026, 3, 1), datetime(2026, 3, 2)
+        >>> no = said_in({"email_consent": False}, first)
+        >>> [float(said_in({"email_consent": True}, at).then(no).values[0, 0])
+        ...  for at in (first, second)]
+        [0.0, 1.0]
+        """
+        newer = np.isnat(self.when) | (other.when > self.when)
+        refused = (other.when == self.when) & (other.values == REFUSAL)
+        take = ~np.isnat(other.when) & (newer | refused)
+        return Statements(
+            np.where(take, other.values, self.values), np.where(take, other.when, self.when)
+        )
+
+    def of(self, rows: Ints) -> Statements:
+        """Those of customers at these positions; below 0: nothing."""
+        some = nothing_said(len(rows))
+        known = rows >= 0
+        some.values[known], some.when[known] = self.values[rows[known]], self.when[rows[known]]
+        return some
+
+    def say(self, row: int, one: Statements) -> None:
+        """Add what one customer said, in place."""
+        after = Statements(self.values[row : row + 1], self.when[row : row + 1]).then(one)
+        self.values[row], self.when[row] = after.values[0], after.when[0]
+
+
+def nothing_said(customers: int) -> Statements:
+    """Of none of so many customers is anything known."""
+    shape = (customers, len(WORDS))
+    return Statements(np.full(shape, np.nan), np.full(shape, "NaT", dtype="datetime64[us]"))
+
+
+def said_in(row: Mapping[str, Any], at: datetime) -> Statements:
+    """What one row of customers states, recorded at ``at``: of one customer."""
+    found = nothing_said(1)
+    for k, name in enumerate(WORDS):
+        if row.get(name) is not None:
+            found.values[0, k], found.when[0, k] = float(bool(row[name])), at
+    return found
+
+
+def said_in_tables(tables: Tables, ids: Sequence[str] | pd.Index, as_of: datetime) -> Statements:
+    """What rows known by ``as_of`` state, all versions of them; of these customers."""
+    columns = ["customer_id", "signed_up_at", "recorded_at", "deleted", ROW, *WORDS]
+    rows = tables.frame("customers", columns)
+    known = (rows["recorded_at"] <= as_of) & (rows["signed_up_at"] < as_of) & ~rows["deleted"]
+    rows = rows[known.fillna(False).to_numpy(bool)]
+    if rows["customer_id"].duplicated().any():
+        rows = rows.sort_values(["recorded_at", ROW], kind="stable")
+    found = nothing_said(len(ids))
+    for k, name in enumerate(WORDS):
+        stated = rows.loc[rows[name].notna(), ["customer_id", "recorded_at", name]]
+        last = stated.drop_duplicates("customer_id", keep="last").set_index("customer_id")
+        last = last.reindex(ids)
+        found.values[:, k] = last[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        found.when[:, k] = last["recorded_at"].to_numpy("datetime64[us]")
+    return found
+
+
+def said_to_us(words: Mapping[str, Mapping[str, Word]], ids: Sequence[str]) -> Statements:
+    """What these customers said over the API: their newest words (``data.store.words_in``)."""
+    found = nothing_said(len(ids))
+    for row, customer in enumerate(ids):
+        said = words.get(customer)
+        if not said:
+            continue
+        for k, channel in enumerate((*CHANNELS, CONTACT)):
+            word = said.get(channel, said.get(EVERY_CHANNEL))
+            if word is not None:
+                found.values[row, k] = float(word.granted != (channel == CONTACT))
+                found.when[row, k] = word.at
+    return found
 
 
 def consent_now(
@@ -26,48 +117,11 @@ def consent_now(
     bools) and preferred_channel: the newest words, as said in tables by ``as_of`` and to us."""
     view = as_of_view(tables, "customers", as_of, ["customer_id", "preferred_channel"])
     frame = view.set_index("customer_id").reindex(customer_ids)
-    said, at = _of_tables(tables, customer_ids, as_of)
-    ours, ours_at = _of_store(store, customer_ids)
-    for name in WORDS:
-        newer = ours_at[name].notna() & (at[name].isna() | (ours_at[name] > at[name]))
-        tie = (ours_at[name] == at[name]).fillna(False)
-        refuses = ours[name] == (name == "do_not_contact")
-        take = (newer | (tie & refuses.fillna(False))).to_numpy(bool)
-        values = said[name].to_numpy(object).copy()
-        values[take] = ours[name].to_numpy(object)[take]
-        frame[name] = pd.array([None if pd.isna(v) else bool(v) for v in values], dtype="boolean")
+    few = len(customer_ids) <= 1000
+    with store.reading() as connection:
+        words = words_in(connection, customer_ids if few else None)
+    said = said_in_tables(tables, customer_ids, as_of).then(said_to_us(words, customer_ids))
+    for k, name in enumerate(WORDS):
+        unknown = np.isnan(said.values[:, k])
+        frame[name] = pd.arrays.BooleanArray(said.values[:, k] == 1.0, unknown)
     return frame[[*WORDS, "preferred_channel"]]
-
-
-def _of_tables(
-    tables: Tables, ids: list[str], as_of: datetime
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What rows known by ``as_of`` say, and when it was recorded: frames of WORDS by customer."""
-    columns = ["customer_id", "signed_up_at", "recorded_at", "deleted", ROW, *WORDS]
-    rows = tables.frame("customers", columns)
-    known = (rows["recorded_at"] <= as_of) & (rows["signed_up_at"] < as_of) & ~rows["deleted"]
-    rows = rows[known.fillna(False).to_numpy(bool)]
-    if rows["customer_id"].duplicated().any():
-        rows = rows.sort_values(["recorded_at", ROW], kind="stable")
-    said, at = {}, {}
-    for name in WORDS:
-        stated = rows.loc[rows[name].notna(), ["customer_id", "recorded_at", name]]
-        last = stated.drop_duplicates("customer_id", keep="last").set_index("customer_id")
-        said[name] = last[name].reindex(ids)
-        at[name] = last["recorded_at"].reindex(ids)
-    return pd.DataFrame(said, index=ids), pd.DataFrame(at, index=ids)
-
-
-def _of_store(store: Store, ids: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    words = consent_words(store, ids)
-    said, at = {}, {}
-    every = words[words["channel"] == EVERY_CHANNEL].set_index("customer_id")
-    for name, channel in zip(WORDS, (*CHANNELS, CONTACT), strict=True):
-        own = words[words["channel"] == channel].set_index("customer_id")
-        own = pd.concat([every[~every.index.isin(own.index)], own])
-        granted = own["granted"].astype("boolean").reindex(ids)
-        said[name] = ~granted if channel == CONTACT else granted
-        at[name] = own["recorded_at"].reindex(ids)
-    found = pd.DataFrame(said, index=ids)
-    times = pd.DataFrame(at, index=ids).astype("datetime64[us]")
-    return found, times

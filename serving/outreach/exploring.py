@@ -47,7 +47,7 @@ def day_of(policy: Outreach, spent: Spent, agent_hours: float | None) -> Day:
     total = max(0, policy.capacity_per_day - spent.total)
     channels = []
     for name in CHANNELS:
-        most = getattr(policy, f"{name}_per_day")
+        most = policy.most_a_day(name)
         used = spent.channels.get(name, 0)
         channels.append(np.inf if most is None else float(max(0, most - used)))
     minutes = np.inf if agent_hours is None else max(0.0, agent_hours * 60.0 - spent.minutes)

@@ -34,15 +34,19 @@ from models.uplift import (
     fit_uplift,
     has_both,
     joined,
+    measure,
     relative_effects,
     trial_of_log,
     trial_of_treatments,
     with_features,
 )
+from models.uplift.relative import MIN_ROWS
 from serving.outreach.actions import ACTIONS, Action, action_for, pairs
 from serving.outreach.candidates import RUN
 from serving.outreach.policy import Effects
 
+INDUCED_SD = 0.1
+"""Contacts that one of ours causes lie about so far from what is expected before it is measured."""
 SURE = 1.96
 """Standard errors of a 95 % interval."""
 
@@ -117,16 +121,41 @@ def gains_now(
     }
 
 
+def induced_by(
+    past: Trial | None, expected: float, actions: Sequence[Action] = ACTIONS
+) -> Floats | None:
+    """Contacts that are no complaints which one contact of each action causes (actions,), as
+    measured, pulled towards what is ``expected`` until then the more the less was tried; NaN for an
+    action that was not measured. None where none was.
+    """
+    found = np.full(len(actions), np.nan)
+    if past is None or "inquiries" not in past.frame:
+        return None
+    plain = Trial(past.frame.drop(columns=["risk"], errors="ignore"))
+    for at, action in enumerate(actions):
+        name = next((n for n in (action.name, *action.also) if n in past.actions), None)
+        if name is None or not has_both(past, name):
+            continue
+        one = measure(plain, "inquiries", name)
+        if min(one.contacted, one.left_alone) < MIN_ROWS:
+            continue
+        keep = INDUCED_SD**2 / (INDUCED_SD**2 + one.se**2)
+        found[at] = expected + keep * (one.effect - expected)
+    return None if np.isnan(found).all() else found
+
+
 def effects_on(
     people: pd.DataFrame,
     found: Sequence[Effect],
     settings: Settings,
     gains: Mapping[str, Gain] = MappingProxyType({}),
     actions: Sequence[Action] = ACTIONS,
+    induced: Floats | None = None,
 ) -> Effects:
     """The measured effects on these customers (``risk``, ``topic``): ``policy.Effects``.
 
-    ``gains``: of ``gains_now``. A contact lowers nobody's risk by more than there is of it.
+    ``gains``: of ``gains_now``; ``induced``: of ``induced_by``. A contact lowers nobody's risk by
+    more than there is of it.
     """
     known = {effect.action: effect for effect in found}
     risk = people["risk"].to_numpy(np.float64)
@@ -153,4 +182,4 @@ def effects_on(
         # the interval as measured: shrinking moves the estimate, and adds no evidence
         low[whose, at] = -effect.high * risk[whose]
         high[whose, at] = -effect.low * risk[whose]
-    return Effects(uplift, low, high)
+    return Effects(uplift, low, high, induced)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from data.check import engine
@@ -21,46 +22,33 @@ from data.clean import typed
 from data.contract import table
 from data.folder import Folder
 from data.source_files import open_source
-from data.store import CONTACT, customer_rows_in
+from data.store import customer_rows_in, words_in
 from data.tables import MemoryTables
 from features.asof import as_of_view
-from serving.outreach.actions import CHANNELS
-
-COLUMNS = (
-    "customer_id",
-    "time_zone",
-    *(f"{channel}_consent" for channel in CHANNELS),
-    "do_not_contact",
-    "vulnerable",
-    "segment",
-    "closed_at",
-    "recorded_at",
+from serving.outreach.consent import (
+    WORDS,
+    Statements,
+    nothing_said,
+    said_in,
+    said_in_tables,
+    said_to_us,
 )
-NEEDED = (*COLUMNS, "signed_up_at", "deleted")
+
+COLUMNS = ("customer_id", "time_zone", "vulnerable", "segment", "closed_at", "recorded_at")
+NEEDED = (*COLUMNS, *WORDS, "signed_up_at", "deleted")
 LOOK_AGAIN = timedelta(minutes=10)
 """Facts come to be known as time passes, also in files that stay as they are."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """A customer as their newest row has them; None: not said. ``closed``: left, or taken back.
-
-    ``stated_at``: by channel or ``CONTACT`` when that was said, where an earlier row said it; else
-    it was with the newest row, at ``recorded_at``.
-    """
+    """A customer as their newest row has them; None: not said. ``closed``: left, or taken back."""
 
     time_zone: str | None = None
-    consents: Mapping[str, bool | None] = field(default_factory=dict)
-    do_not_contact: bool | None = None
     vulnerable: bool = False
     segment: str | None = None
     closed: bool = False
     recorded_at: datetime | None = None
-    stated_at: Mapping[str, datetime | None] = field(default_factory=dict)
-
-    def said_at(self, word: str) -> datetime | None:
-        """When what holds of a channel, or of ``CONTACT``, was said."""
-        return self.stated_at.get(word, self.recorded_at)
 
 
 NOBODY = Person()
@@ -77,24 +65,36 @@ class People:
         self._looked_at: datetime | None = None
         self._rows: dict[str, int] = {}
         self._view = pd.DataFrame(columns=list(COLUMNS))
+        self._said = nothing_said(0)
 
-    def of(self, connection: Any, customer_ids: Sequence[str], now: datetime) -> dict[str, Person]:
-        """Each of these customers as of ``now``: the tables' row, or one posted later.
+    def of(
+        self, connection: Any, customer_ids: Sequence[str], now: datetime
+    ) -> tuple[list[Person], Statements]:
+        """Each of these customers as of ``now``, the tables' row or one posted later, and what they
+        said of being contacted, in rows and over the API.
 
-        ``connection``: the store's transaction, so that a row posted by then counts.
+        ``connection``: the store's transaction, so that what was posted by then counts.
         """
-        known = self.from_tables(customer_ids, now)
-        for customer_id, payload, recorded_at in customer_rows_in(connection, customer_ids):
-            row = known[customer_id]
-            if recorded_at <= now and (row.recorded_at is None or row.recorded_at <= recorded_at):
-                known[customer_id] = posted(payload, recorded_at, now, row)
-        return known
-
-    def from_tables(self, customer_ids: Sequence[str], now: datetime) -> dict[str, Person]:
-        """The customers as the tables' files have them now; ``NOBODY`` for those of no row."""
         with self._lock:
             self._refresh(now)
-            return {i: self._person(i, now) for i in customer_ids}
+            at = [self._rows.get(i, -1) for i in customer_ids]
+            people = [NOBODY if row < 0 else self._person(row, now) for row in at]
+            said = self._said.of(np.array(at, dtype=np.int64))
+        place = {customer: row for row, customer in enumerate(customer_ids)}
+        for customer_id, payload, recorded_at in customer_rows_in(connection, customer_ids):
+            if recorded_at > now:
+                continue
+            row = place[customer_id]
+            said.say(row, said_in(payload, recorded_at))
+            known = people[row].recorded_at
+            if known is None or known <= recorded_at:
+                people[row] = posted(payload, recorded_at, now)
+        return people, said.then(said_to_us(words_in(connection, customer_ids), customer_ids))
+
+    def look(self, now: datetime) -> None:
+        """Read the tables' files, where that is due: before the store is held."""
+        with self._lock:
+            self._refresh(now)
 
     def _refresh(self, now: datetime) -> None:
         sources = self._folder.sources("customers")
@@ -102,57 +102,44 @@ class People:
         stale = self._looked_at is None or abs(now - self._looked_at) > LOOK_AGAIN
         if files == self._files and not stale:
             return
-        self._view = _read(self._folder, sources, now)
-        self._rows = {str(i): at for at, i in enumerate(self._view["customer_id"])}
+        tables = _read(self._folder, sources)
+        self._view = as_of_view(tables, "customers", now, list(COLUMNS))
+        ids = self._view["customer_id"].astype(str).tolist()
+        self._said = said_in_tables(tables, ids, now)
+        self._rows = {customer: row for row, customer in enumerate(ids)}
         self._files, self._looked_at = files, now
 
-    def _person(self, customer_id: str, now: datetime) -> Person:
-        at = self._rows.get(customer_id)
-        if at is None:
-            return NOBODY
+    def _person(self, at: int, now: datetime) -> Person:
         row = self._view.iloc[at]
         closed_at = _moment(row["closed_at"])
         return Person(
             None if pd.isna(row["time_zone"]) else str(row["time_zone"]),
-            {channel: _flag(row[f"{channel}_consent"]) for channel in CHANNELS},
-            _flag(row["do_not_contact"]),
-            _flag(row["vulnerable"]) is True,
+            _is_true(row["vulnerable"]),
             None if pd.isna(row["segment"]) else str(row["segment"]),
-            closed_at is not None and closed_at <= now,
+            closed_at is not None and closed_at < now,
             _moment(row["recorded_at"]),
         )
 
 
-def posted(
-    payload: Mapping[str, Any], recorded_at: datetime, now: datetime, before: Person
-) -> Person:
-    """A posted row of customers as a person; it takes the place of the row ``before``, but for
-    consent: a row that says nothing of it takes nothing back."""
+def posted(payload: Mapping[str, Any], recorded_at: datetime, now: datetime) -> Person:
+    """A posted row of customers as a person."""
     closed_at = payload.get("closed_at")
-    left = closed_at is not None and _naive(str(closed_at)) <= now
+    left = closed_at is not None and _naive(str(closed_at)) < now
     zone = payload.get("time_zone")
-    said = {channel: _flag(payload.get(f"{channel}_consent")) for channel in CHANNELS}
-    said[CONTACT] = _flag(payload.get("do_not_contact"))
-    silent = [word for word, flag in said.items() if flag is None]
-    earlier = {**before.consents, CONTACT: before.do_not_contact}
-    said |= {word: earlier.get(word) for word in silent}
     return Person(
         None if zone is None else str(zone),
-        {channel: said[channel] for channel in CHANNELS},
-        said[CONTACT],
-        _flag(payload.get("vulnerable")) is True,
+        _is_true(payload.get("vulnerable")),
         None if payload.get("segment") is None else str(payload["segment"]),
         left or payload.get("deleted") is True,
         recorded_at,
-        {word: before.said_at(word) for word in silent},
     )
 
 
-def _read(folder: Folder, sources: Sequence[Path], now: datetime) -> pd.DataFrame:
-    """The customers known at ``now``, a row each, from the files alone."""
+def _read(folder: Folder, sources: Sequence[Path]) -> MemoryTables:
+    """The customers table as its files have it now, all versions, from the files alone."""
+    found = [pd.DataFrame(columns=list(NEEDED))]
     con, reading = engine(folder), folder.settings.import_
     try:
-        found = []
         for path in sources:
             source = open_source(con, path, path.name, reading, folder.state_dir)
             relation = source.relation.project(
@@ -162,12 +149,9 @@ def _read(folder: Folder, sources: Sequence[Path], now: datetime) -> pd.DataFram
             found.append(relation.project(columns).df())
     finally:
         con.close()
-    if not found:
-        return pd.DataFrame(columns=list(COLUMNS))
-    frame = pd.concat(found, ignore_index=True)
+    frame = pd.concat(found[1:] or found, ignore_index=True)
     whole = frame["customer_id"].notna() & frame["signed_up_at"].notna()
-    tables = MemoryTables({"customers": frame[whole].reset_index(drop=True)})
-    return as_of_view(tables, "customers", now, list(COLUMNS))
+    return MemoryTables({"customers": frame[whole].reset_index(drop=True)})
 
 
 def _identity(path: Path) -> tuple[str, int, int, int, int]:
@@ -175,8 +159,8 @@ def _identity(path: Path) -> tuple[str, int, int, int, int]:
     return str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _flag(value: object) -> bool | None:
-    return None if value is None or pd.isna(value) else bool(value)
+def _is_true(value: object) -> bool:
+    return value is not None and not pd.isna(value) and bool(value)
 
 
 def _moment(value: Any) -> datetime | None:

@@ -32,7 +32,7 @@ from data.errors import DataError
 from data.settings import Outreach
 from serving.outreach.actions import ACTIONS, CHANNELS, Action
 from serving.outreach.draws import held_out, uniforms
-from serving.outreach.eligibility import eligibility
+from serving.outreach.eligibility import eligibility, facts_of
 from serving.outreach.exploring import Spent, day_of, select
 from serving.outreach.offers import Effects, Offers, offers_of, unmeasured
 
@@ -97,7 +97,7 @@ def plan(
     effects = unmeasured(len(candidates), actions) if effects is None else effects
     _check(candidates, policy, effects, actions, agent_hours)
     spent = Spent() if spent is None else spent
-    rules = eligibility(candidates, policy, as_of, time_zone)
+    rules = eligibility(facts_of(candidates), policy, as_of, time_zone)
     blocked = rules.blocked.copy()
     at = np.flatnonzero(blocked == "")
     offers = offers_of(candidates, policy, effects, rules, at, agent_hour_cost, actions)
@@ -179,7 +179,7 @@ def best_values(
     """What the best contact of each customer is worth, whatever a day has: (n,), NaN where nobody
     may contact them or nothing was measured. Parameters and errors as of ``plan``."""
     _check(candidates, policy, effects, actions, None)
-    rules = eligibility(candidates, policy, as_of, time_zone)
+    rules = eligibility(facts_of(candidates), policy, as_of, time_zone)
     at = np.flatnonzero(rules.blocked == "")
     offers = offers_of(candidates, policy, effects, rules, at, agent_hour_cost, actions)
     best = np.fmax.reduce(offers.flat(offers.value), axis=1)

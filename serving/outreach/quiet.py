@@ -62,19 +62,27 @@ def window(
     return (opens, closes) if opens < now + AHEAD else None
 
 
-def is_quiet(now: datetime, time_zone: str, quiet_from: str, quiet_to: str) -> bool:
-    """Whether a contact at ``now`` would fall into quiet hours there."""
-    found = window(now, time_zone, quiet_from, quiet_to)
-    return found is None or found[0] > now
+def local_day(moment: datetime, time_zone: str) -> tuple[datetime, datetime]:
+    """The day there that holds a moment: its first moment and the next day's, in naive UTC."""
+    zone = ZoneInfo(time_zone)
+    day = moment.replace(tzinfo=UTC).astimezone(zone).date()
+    begin, end = (
+        datetime.combine(each, time(), zone).astimezone(UTC).replace(tzinfo=None)
+        for each in (day, day + timedelta(days=1))
+    )
+    return begin, end
 
 
 def windows(
-    now: datetime, zones: Sequence[str | None], otherwise: str, quiet_from: str, quiet_to: str
+    now: datetime,
+    zones: Sequence[str | None] | npt.NDArray[np.object_],
+    otherwise: str,
+    quiet_from: str,
+    quiet_to: str,
 ) -> tuple[Times, Times, npt.NDArray[np.bool_]]:
     """``window`` of every customer: when it opens and closes (NaT: none), and whether their time
     zone is one that is known. ``otherwise``: the zone of those who state none."""
-    column = pd.Series(list(zones) if not isinstance(zones, pd.Series) else zones.to_numpy())
-    codes, names = pd.factorize(column.fillna(otherwise))
+    codes, names = pd.factorize(pd.Series(zones, dtype=object).fillna(otherwise))
     opens = np.full(len(names), "NaT", dtype="datetime64[us]")
     closes = opens.copy()
     known = np.ones(len(names), dtype=bool)

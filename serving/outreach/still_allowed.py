@@ -1,150 +1,74 @@
 """May this decision still be sent now? Asked again in the transaction that marks its message.
 
-Days may lie between a decision and its sending, and between two attempts. So consent, hold-out,
-quiet hours and caps are read once more: an opt-out that was committed before is seen, and one that
-comes later finds the message marked. What asks for all tables (open complaints) is looked up
-shortly before (``handing_out.eligibility_now``) and handed in as ``refused``.
+Days may lie between a decision and its sending, and between two attempts. So every rule of
+eligibility.py is asked once more, with the hold-out and the day's limits: an opt-out that was
+committed before is seen, and one that comes later finds the message marked. What asks for whole
+tables is looked up shortly before (``standing_of``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from data.errors import SettingsError
+import numpy as np
+
 from data.settings import Outreach, Settings
-from data.store import (
-    CONTACT,
-    EVERY_CHANNEL,
-    Message,
-    Verdict,
-    Word,
-    contacted_since,
-    contacts,
-    unwelcome_in,
-    words_in,
-)
+from data.store import Message, Verdict, contacted_since, contacts, unwelcome_in
+from data.tables import Tables
+from serving.of_customers import OfCustomers
+from serving.outreach.actions import CHANNELS
+from serving.outreach.candidates import campaign_contacts, open_complaints, since, unwelcome_words
+from serving.outreach.consent import WORDS
 from serving.outreach.draws import held_out
-from serving.outreach.people import People, Person
-from serving.outreach.quiet import AHEAD, window
-
-ALLOWED = Verdict(True)
-QUARTER = timedelta(days=90)
+from serving.outreach.eligibility import QUARTER, QUIET_ALL_DAY, Facts, eligibility
+from serving.outreach.people import People
+from serving.outreach.quiet import AHEAD, local_day
 
 
 @dataclass(frozen=True)
-class Circumstances:
-    """What is known at the moment of sending.
+class Standing:
+    """What only whole tables know: who has an open complaint, and contacts by other campaigns."""
 
-    ``words``: the customer's newest word on each channel. ``contacted_at``: their contacts by other
-    decisions. ``held_out``: whether they are in the hold-out. ``unwelcome``: an outcome after which
-    they are left alone. ``full``: which of the day's limits is used up. ``day``: its local midnight
-    in UTC.
-    """
+    open_complaints: frozenset[str] = frozenset()
+    campaigns: Mapping[str, Sequence[datetime]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
-    person: Person
-    words: Mapping[str, Word]
-    contacted_at: Sequence[datetime]
-    held_out: bool
-    unwelcome: str | None
-    full: str | None
-    day: datetime
+    def __or__(self, other: Standing) -> Standing:
+        """Both, of different customers."""
+        return Standing(
+            self.open_complaints | other.open_complaints, {**self.campaigns, **other.campaigns}
+        )
 
 
-def still_allowed(
-    message: Message, known: Circumstances, policy: Outreach, zone: str, now: datetime
-) -> Verdict:
-    """Whether a decision may be sent at ``now`` (naive UTC); ``zone``: where the customer names
-    none. What never holds again is looked at first, then what holds later."""
-    reason = _never(message, known, policy, now)
-    if reason:
-        return Verdict(False, reason)
-    try:
-        local = known.person.time_zone or zone
-        found = window(now, local, policy.quiet_from, policy.quiet_to)
-    except SettingsError:
-        return Verdict(False, "the time zone is unknown, so quiet hours could not be kept")
-    opens = now + AHEAD if found is None else found[0]
-    if opens > now:
-        return Verdict(False, "quiet hours where the customer lives", opens)
-    if known.full and (message.contacted_at is None or message.contacted_at < known.day):
-        return Verdict(False, known.full, midnight(now, zone, days=1))
-    return ALLOWED
-
-
-def _never(message: Message, known: Circumstances, policy: Outreach, now: datetime) -> str | None:
-    """Why the decision may not be sent any more, None where it may."""
-    person = known.person
-    if message.decision.get("arm", "treat") != "treat":
-        return f"decided as {message.decision['arm']}: nobody acts on it"
-    refuses = person.do_not_contact
-    welcome = None if refuses is None else not refuses
-    if newest(welcome, person.said_at(CONTACT), known.words.get(CONTACT)) is False:
-        return "asked not to be contacted"
-    word = known.words.get(message.channel, known.words.get(EVERY_CHANNEL))
-    stated = person.consents.get(message.channel)
-    consent = newest(stated, person.said_at(message.channel), word)
-    if consent is None and not policy.consent_when_unknown:
-        return f"no consent for {message.channel} is known"
-    if consent is False:
-        return f"no consent for {message.channel}"
-    if person.closed:
-        return "has closed the account"
-    if person.vulnerable and not policy.contact_vulnerable:
-        return "vulnerable: a person decides, not a machine"
-    if person.segment in policy.suppress_segments:
-        return "the segment is suppressed: [outreach] suppress_segments"
-    if known.held_out:
-        return "is in the hold-out"
-    if known.unwelcome:
-        return f"left alone for a while: the outcome of a contact was {known.unwelcome}"
-    apart = now - timedelta(days=policy.min_days_between)
-    if any(at > apart for at in known.contacted_at):
-        return f"contacted within {policy.min_days_between:g} days by another decision"
-    if sum(at > now - QUARTER for at in known.contacted_at) >= policy.most_in_90_days:
-        return f"contacted {policy.most_in_90_days} times in 90 days, the most there may be"
-    return None
-
-
-def newest(stated: bool | None, at: datetime | None, word: Word | None) -> bool | None:
-    """What holds of a row's statement and a word: the newer one; of one moment, the refusal.
-
-    >>> newest(True, datetime(2026, 3, 2), Word(False, datetime(2026, 3, 1)))
-    True
-    >>> newest(True, datetime(2026, 3, 1), Word(False, datetime(2026, 3, 1)))
-    False
-    """
-    if word is None or stated is None or at is None:
-        return stated if word is None else word.granted
-    if at == word.at:
-        return stated and word.granted
-    return stated if at > word.at else word.granted
-
-
-def midnight(now: datetime, zone: str, days: int = 0) -> datetime:
-    """The local midnight at which the day of ``now`` began, or one ``days`` later (naive UTC)."""
-    here = ZoneInfo(zone)
-    local = now.replace(tzinfo=UTC).astimezone(here)
-    begin = datetime.combine(local.date() + timedelta(days=days), datetime.min.time(), here)
-    return begin.astimezone(UTC).replace(tzinfo=None)
+def standing_of(
+    tables: Tables, settings: Settings, customer_ids: Sequence[str], now: datetime
+) -> Standing:
+    """How these customers stand by the tables as they are."""
+    own = OfCustomers(tables, frozenset(customer_ids))
+    rows = campaign_contacts(own, since(settings.outreach, now), now)
+    campaigns: dict[str, list[datetime]] = {}
+    for customer, at in zip(rows["customer_id"], rows["at"], strict=True):
+        campaigns.setdefault(customer, []).append(at.to_pydatetime())
+    return Standing(frozenset(open_complaints(own, settings, now)), campaigns)
 
 
 @dataclass(frozen=True)
 class Gate:
-    """``still_allowed`` over the store: the judge of the outbox.
+    """The rules over the store: the judge of the outbox.
 
-    ``salt``: the secret that decides the hold-out. ``refused``: decisions that may not be acted on
-    by what was looked up before, each with its reason. ``waits``: whether quiet hours hold a
-    message back; where it is handed out with its hours they do not.
+    ``salt``: the secret that decides the hold-out. ``waits``: whether quiet hours hold a message
+    back; where it is handed out with its hours they do not.
     """
 
     people: People
     settings: Settings
     salt: bytes
-    refused: Mapping[str, str] = field(default_factory=dict)
+    standing: Standing = Standing()
     waits: bool = True
 
     def __call__(
@@ -152,41 +76,72 @@ class Gate:
     ) -> list[Verdict]:
         """A verdict for each message, on what is committed when the transaction reads it."""
         policy, zone = self.settings.outreach, self.settings.company.time_zone
-        if not self.waits:
-            policy = replace(policy, quiet_from="00:00", quiet_to="00:00")
-        ids = list(dict.fromkeys(message.customer_id for message in messages))
-        people = self.people.of(connection, ids, now)
-        words = words_in(connection, ids)
-        earlier = contacts(connection, ids)
-        since = now - timedelta(days=policy.suppress_days)
-        unwelcome = unwelcome_in(connection, ids, since)
-        held = dict(zip(ids, held_out(self.salt, ids, policy.holdout_share), strict=True))
-        day = midnight(now, zone)
+        facts = self._facts(connection, messages, now)
+        rules = eligibility(facts, policy, now, zone)
+        held = held_out(self.salt, [m.customer_id for m in messages], policy.holdout_share)
+        day, tomorrow = local_day(now, zone)
         full = {c: _full(connection, policy, c, day) for c in {m.channel for m in messages}}
         verdicts = []
-        for message in messages:
-            customer = message.customer_id
-            others = [at for name, at in earlier[customer] if name != message.decision_id]
-            known = Circumstances(
-                people[customer],
-                words[customer],
-                others,
-                bool(held[customer]),
-                unwelcome.get(customer),
-                full[message.channel],
-                day,
-            )
-            found = still_allowed(message, known, policy, zone, now)
-            reason = self.refused.get(message.decision_id)
-            if reason and (found.allowed or found.until is not None):
-                found = Verdict(False, reason)
-            verdicts.append(found)
+        for row, message in enumerate(messages):
+            arm = message.decision.get("arm", "treat")
+            reason = f"decided as {arm}: nobody acts on it" if arm != "treat" else ""
+            reason = reason or rules.through(row, message.channel)
+            reason = reason or ("is in the hold-out" if held[row] else "")
+            if reason:
+                until = now + AHEAD if reason == QUIET_ALL_DAY else None
+                verdicts.append(Verdict(False, reason, until))
+                continue
+            opens, closes = rules.opens[row].item(), rules.closes[row].item()
+            left_today = message.contacted_at is not None and message.contacted_at >= day
+            used_up = None if left_today else full[message.channel]
+            if self.waits and opens > now:
+                quiet = "quiet hours where the customer lives"
+                verdicts.append(Verdict(False, quiet, opens, (opens, closes)))
+            elif used_up:
+                verdicts.append(Verdict(False, used_up, tomorrow, (opens, closes)))
+            else:
+                verdicts.append(Verdict(True, span=(opens, closes)))
         return verdicts
+
+    def _facts(self, connection: Any, messages: Sequence[Message], now: datetime) -> Facts:
+        """What the rules ask of each message's customer, contacts by its own decision apart."""
+        policy = self.settings.outreach
+        ids = list(dict.fromkeys(message.customer_id for message in messages))
+        persons, words = self.people.of(connection, ids, now)
+        left = contacts(connection, ids)
+        unwelcome = unwelcome_words(unwelcome_in(connection, ids, now - policy.suppressed_for))
+        place = {customer: row for row, customer in enumerate(ids)}
+        rows = np.array([place[message.customer_id] for message in messages], dtype=np.int64)
+        people, said = [persons[row] for row in rows], words.of(rows)
+        moments = []
+        for message in messages:
+            # a campaign's contact after ours left may be ours, come back with the tables
+            own = [
+                at
+                for at in self.standing.campaigns.get(message.customer_id, ())
+                if message.contacted_at is None or at < message.contacted_at
+            ]
+            by_us = left[message.customer_id]
+            own += [at for name, at in by_us.items() if name != message.decision_id]
+            moments.append(sorted(set(own)))
+        hand = self.standing.open_complaints
+        return Facts(
+            said.values[:, : len(CHANNELS)],
+            said.values[:, WORDS.index("do_not_contact")] == 1.0,
+            np.array([person.closed for person in people], dtype=bool),
+            np.array([person.vulnerable for person in people], dtype=bool),
+            np.array([person.segment for person in people], dtype=object),
+            np.array([unwelcome.get(m.customer_id) for m in messages], dtype=object),
+            np.array([m.customer_id in hand for m in messages], dtype=bool),
+            np.array([own[-1] if own else "NaT" for own in moments], dtype="datetime64[us]"),
+            np.array([sum(at > now - QUARTER for at in own) for own in moments], dtype=np.float64),
+            np.array([person.time_zone for person in people], dtype=object),
+        )
 
 
 def _full(connection: Any, policy: Outreach, channel: str, day: datetime) -> str | None:
     """Which limit of the day is used up for a channel, None where one more may leave."""
-    most: int | None = getattr(policy, f"{channel}_per_day", None)
+    most = policy.most_a_day(channel)
     if contacted_since(connection, day, policy.capacity_per_day) >= policy.capacity_per_day:
         return f"the day's {policy.capacity_per_day} contacts are used"
     if most is not None and contacted_since(connection, day, most, channel) >= most:

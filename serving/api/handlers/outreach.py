@@ -12,7 +12,8 @@ from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.api.tables import MAX_ROWS, naive, page_size, whole
 from serving.customer_view import consent_state, told_action
-from serving.delivery.pulled import handed_out, spans, until_sent
+from serving.delivery.pulled import handed_out, until_sent
+from serving.delivery.sender import limits_of
 from serving.desk import Desk
 
 PAGE = 100
@@ -29,10 +30,12 @@ def list_outreach(desk: Desk, call: Call) -> Answer:
     if after is None:
         raise Problem(400, "cursor", f"after={text!r} is no cursor; take `next` of the last page")
     page, follows = handed_out(desk, after, page_size(call, PAGE, MOST))
-    items = []
-    for message, (opens, closes) in zip(page, spans(page, desk), strict=True):
+    items, lasts = [], limits_of(desk.workspace.settings.delivery).age
+    for message, verdict in page:
+        opens, closes = verdict.span
         item = {**told_action(message.decision), "cursor": str(message.handed_out)}
-        items.append({**item, "not_before": _utc(opens), "not_after": _utc(closes)})
+        item |= {"not_before": _utc(opens), "not_after": _utc(closes)}
+        items.append({**item, "expires_at": _utc(message.queued_at + lasts)})
     return Answer({"items": items, "next": None if follows is None else str(follows)})
 
 

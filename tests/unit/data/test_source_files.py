@@ -232,3 +232,12 @@ def test_a_large_file_is_read_alike_and_leaves_nothing_behind(
     assert tickets(workspace, "ticket_id", "channel") == [["1", "email"], ["2", "phone"]]
     gc.collect()
     assert list(workspace.state_dir.glob("reading-*")) == []
+
+
+def test_json_lines_that_are_none_are_set_aside_by_number(workspace: Workspace) -> None:
+    good = '{"ticket_id": "%d", "opened_at": "2026-01-01", "channel": "email"}\n'
+    put(workspace, "tickets.jsonl", good % 1 + '{"ticket_id": "2", "ope\n' + "[1]\n" + good % 4)
+    report = check(workspace, NOW)
+    assert {v.row for v in report.errors if v.rule == "broken line"} == {2, 3}
+    assert (report.rows["tickets"], report.quarantined["tickets"]) == (4, 2)
+    assert tickets(workspace, "ticket_id") == [["1"], ["4"]]

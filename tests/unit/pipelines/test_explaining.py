@@ -12,6 +12,7 @@ import pytest
 from data.errors import NotEnoughHistory
 from data.store import open_store, save_forecast
 from data.workspace import init
+from models.outreach_line import Change, Contacted, with_line
 from models.volume import VolumeContext, VolumeModel, audit, train_volume
 from pipelines.steps.explaining import (
     CHANGE,
@@ -22,6 +23,7 @@ from pipelines.steps.explaining import (
     why,
     write_paths,
 )
+from pipelines.steps.one_number import scaled
 
 FIRST = datetime(2024, 1, 1)
 CONTEXT = VolumeContext()
@@ -89,6 +91,24 @@ def test_what_was_issued_counts_and_not_what_would_have_been(model):
     np.testing.assert_allclose(
         made["one_number"], made["after"] * (1 - 1 / 1.1) - made["before"] / 2
     )
+
+
+def test_what_outreach_moves_is_a_part_of_its_own(model):
+    as_of = FIRST + timedelta(days=110)
+    since = as_of - timedelta(days=1)
+    alone = model.forecast(counts(as_of), horizon=7)
+    line = Change(-0.3, -0.5, -0.1, 0.4, 0.1, 900)
+    issued = with_line(model.forecast(counts(since), horizon=8), Contacted((9.0,) * 5), line)
+    now = with_line(alone, Contacted((9.0,) * 6), line)
+    published = scaled(now, 1.1)
+
+    def at(moment: datetime) -> pd.DataFrame:
+        return counts(moment)
+
+    made = what_changed(model, at, CONTEXT, as_of, alone, published, 1.1, Earlier(since, issued))
+    assert (made["outreach"] < 0).all()
+    np.testing.assert_allclose(made["before"] + made[list(WORDS)].sum(axis=1), made["after"])
+    np.testing.assert_allclose(made[["model", "today"]], 0, atol=1e-9)
 
 
 def test_the_newest_forecast_of_a_day_before_is_compared_with(tmp_path: Path):

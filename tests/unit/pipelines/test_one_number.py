@@ -110,3 +110,19 @@ def test_results_of_other_moments_are_not_mixed(workspace, tables):
     made, told = join_published(workspace, tables, datetime(2024, 6, 2))
     assert made is None
     assert "presage score" in told
+
+
+def test_the_one_number_is_that_of_customers_left_alone(workspace, tables):
+    publish_scores(workspace)
+    publish_forecast(workspace)
+    alone, _ = join_published(workspace, tables, AS_OF)
+    there = newest(workspace.state_dir, "forecast")
+    bare = there.frame.assign(presage=lambda f: f["presage"] / alone.forecast_scale)
+    frame = bare.assign(outreach=-1.0, presage=bare["presage"] - 1.0)
+    publish(workspace.state_dir, "forecast", frame, as_of=AS_OF, now=SYSTEM.now(),
+            model_version="v1", record=there.about["record"])  # fmt: skip
+    number, _ = join_published(workspace, tables, AS_OF)
+    assert number.total == pytest.approx(alone.total)
+    told = newest(workspace.state_dir, "forecast").frame
+    total = told[told["unique_id"] == "total"]
+    assert (total["presage"] - total["outreach"]).sum() == pytest.approx(number.total)

@@ -11,6 +11,7 @@ import pytest
 from data.clock import SYSTEM
 from data.store import open_store, save_override
 from data.workspace import Workspace, init
+from models.outreach_line import Change, Contacted, with_line
 from pipelines.console import silent
 from pipelines.run import open_run
 from pipelines.steps.staffing import staff_channels
@@ -95,3 +96,21 @@ def test_an_override_that_has_expired_moves_nobody(workspace: Path):
     after, lines = staffed(workspace)
     assert (after["volume"] == after["volume_forecast"]).all()
     assert not any("override" in line for line in lines)
+
+
+def test_outreach_is_a_line_of_what_is_planned_for(workspace: Path):
+    before, lines = staffed(workspace)
+    assert not any("outreach" in line for line in lines)
+    state = Workspace.open(workspace).state_dir
+    bare = newest(state, "forecast")
+    assert bare is not None
+    begun = Contacted((0.0,) * 60 + (40.0,) * 28)
+    frame = with_line(bare.frame, begun, Change(-0.3, -0.5, -0.1, 0.4, 0.1, 900))
+    publish(state, "forecast", frame, as_of=AS_OF, now=SYSTEM.now(), model_version="v1")
+    after, lines = staffed(workspace)
+    moved = frame.loc[frame["unique_id"] == "channel=phone", ["outreach", "outreach-held"]].sum()
+    assert after["volume"].sum() - before["volume"].sum() == pytest.approx(
+        moved["outreach"] - moved["outreach-held"]
+    )
+    (line,) = [line for line in lines if line.startswith("of them by outreach")]
+    assert "averted" in line and "induced" in line and "95 % interval" in line

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from data.settings import Settings
-from data.store import append_decisions, open_store
+from data.store import append_decisions, open_store, record_outcome
 from data.tables import MemoryTables
 from data.workspace import init
 from pipelines.steps.outreach import _left_out
 from serving.outreach.actions import ACTIONS
+from serving.outreach.exposures import exposures_of
 from serving.outreach.measured import (
     effects_of,
     effects_on,
     gains_now,
+    induced_by,
     learned_uplift,
     past_trial,
 )
@@ -140,3 +143,64 @@ def test_sleeping_dogs_are_seen_whatever_their_risk(tmp_path: Path) -> None:
     assert np.all(uplift <= people["risk"])
     assert effects.low is not None
     assert np.all(effects.low[:, at] < uplift)
+
+
+def campaign(size: int, extra: float, seed: int = 0) -> MemoryTables:
+    """A fair coin; each contact causes ``extra`` inquiries and avoids nothing."""
+    rng = np.random.default_rng(seed)
+    ids = [f"c{i:04}" for i in range(size)]
+    contacted = rng.random(size) < 0.5
+    asked = rng.poisson(0.1 + extra * contacted)
+    written = [c for c, n in zip(ids, asked, strict=True) for _ in range(n)]
+    inquiries = tickets(written).assign(is_complaint=False)
+    treatments = pd.DataFrame(
+        {"treatment_id": ids, "customer_id": ids, "campaign": "spring", "treated_at": THEN,
+         "arm": np.where(contacted, "check_in", "control"), "propensity": 0.5,
+         "action": np.where(contacted, "check_in", None)}
+    )  # fmt: skip
+    return MemoryTables({"tickets": inquiries, "treatments": treatments})
+
+
+def test_induced_contacts_are_measured_and_lower_what_a_contact_is_worth(tmp_path: Path) -> None:
+    at = [action.name for action in ACTIONS].index("check_in")
+    with open_store(init(tmp_path / "w")) as store:
+        past = past_trial(campaign(3000, 0.3), store, Settings(), AS_OF)
+        few = past_trial(campaign(60, 0.3), store, Settings(), AS_OF)
+    found = induced_by(past, 0.01)
+    assert found is not None and 0.2 < found[at] < 0.4
+    assert np.isnan(np.delete(found, at)).all()  # of what was never tried nothing is claimed
+    assert induced_by(few, 0.01) is None and induced_by(None, 0.01) is None
+    people = pd.DataFrame({"customer_id": ["a"], "risk": [0.5], "topic": [None]})
+    effects = effects_on(people, effects_of(past), Settings(), induced=found)
+    assert effects.induced is not None and effects.induced[at] == found[at]
+
+
+def test_exposures_are_what_chance_decided_and_what_left_the_house(tmp_path: Path) -> None:
+    def decision(name: str, arm: str) -> dict[str, object]:
+        return {"decision_id": name, "customer_id": name, "as_of": THEN.isoformat(), "arm": arm,
+                "propensity": 0.9, "action": "check_in", "channel": "email"}  # fmt: skip
+
+    log = [decision("sent", "treat"), decision("refused", "treat"), decision("held", "holdout"),
+           decision("other", "capacity")]  # fmt: skip
+    treatments = pd.DataFrame(
+        {"treatment_id": ["1", "2", "3"], "customer_id": ["sent", "x", "y"], "campaign": "spring",
+         "treated_at": THEN, "arm": ["treat", "control", "offer"], "propensity": [0.9, 0.8, None],
+         "action": "check_in"}
+    )  # fmt: skip
+    tables = MemoryTables({"treatments": treatments})
+    with open_store(init(tmp_path / "w")) as store:
+        assert exposures_of(MemoryTables({}), store, Settings(), AS_OF) is None
+        outbox = [{**row, "payload": {}} for row in log if row["arm"] == "treat"]
+        append_decisions(store, f"outreach-{THEN.isoformat()}", log, THEN, outbox)
+        record_outcome(store, "sent", "sent", THEN + timedelta(hours=9), None, AS_OF)
+        found = exposures_of(tables, store, Settings(), AS_OF)
+    assert found is not None and found.left_share == 0.5
+    rows = found.drawn.set_index("customer_id")
+    assert rows["contacted"].to_dict() == {
+        "sent": True, "refused": False, "held": False, "x": False, "y": True
+    }  # fmt: skip
+    assert rows.loc["sent", "at"] == THEN + timedelta(hours=9)
+    assert rows.loc["x", "odds"] == pytest.approx(0.2)  # of the contact that they were spared
+    assert rows["ours"].to_dict() == {
+        "sent": True, "refused": True, "held": True, "x": False, "y": False
+    }  # fmt: skip

@@ -11,8 +11,11 @@ from datetime import timedelta
 from data.store import (
     Limits,
     claim,
+    decisions_of,
     disabled_since,
     enable_endpoint,
+    expire_decisions,
+    forget_decisions,
     hand_out,
     message_counts,
     messages_of,
@@ -23,10 +26,12 @@ from data.store import (
     record_outcome,
     replay,
     underway,
+    verify_log,
 )
 from serving.delivery.event import render
-from serving.delivery.sender import Sender
+from serving.delivery.sender import Sender, limits_of
 from serving.delivery.signature import Key
+from serving.outreach.candidates import run_name, spent_on
 
 from .conftest import NOON, Company, Receiver
 
@@ -100,9 +105,9 @@ def test_a_decision_that_waited_too_long_is_not_sent(company: Make, receiver: Re
     here = pushed(company, receiver)
     here.decide("a")
     here.clock.pass_by(hours=73)
-    assert send(here)["dead"] == 1
+    assert send(here)["expired"] == 1
     assert receiver.requests == []
-    assert messages_of(here.store)[0].note == "not sent within 72 hours: nobody sent it"
+    assert messages_of(here.store)[0].note == "not handed out within 72 hours"
 
 
 def test_410_disables_and_what_waits_can_be_pulled(company: Make, receiver: Receiver) -> None:
@@ -176,7 +181,7 @@ def test_a_sender_that_died_loses_its_lease_and_nothing_else(company: Make) -> N
 def pull(here: Company, after: int = 0, most: int = 10) -> tuple[list[str], int | None]:
     options = {"after": after, "most": most, "take": True, "limits": LIMITS}
     page, follows = hand_out(here.store, here.gate(), now_of=here.clock.now, **options)  # type: ignore[arg-type]
-    return [m.customer_id for m in page], follows
+    return [m.customer_id for m, _ in page], follows
 
 
 def test_an_opt_out_is_handed_out_no_more(company: Make) -> None:
@@ -213,3 +218,44 @@ def test_outcomes_are_joined_counted_and_settle_what_was_handed_out(company: Mak
     told = {row["outcome"]: row for row in outcome_counts(here.store)}
     assert (told["sent"]["decisions"], told["sent"]["repeats"]) == (1, 1)
     assert (told["disagreed"]["decisions"], told["disagreed"]["never_sent"]) == (2, 1)
+
+
+def test_what_nobody_carried_out_in_time_expires_in_the_log_and_frees_the_day(
+    company: Make,
+) -> None:
+    here = company(delivery="max_age_hours = 4")
+    here.decide("a", "b", run=run_name(NOON))
+    day = (NOON.replace(hour=0), NOON.replace(hour=0) + timedelta(days=1))
+    assert spent_on(here.store, day).total == 2
+    limits = limits_of(here.workspace.settings.delivery)
+    here.clock.pass_by(hours=1)
+    options = {"after": 0, "most": 1, "take": True, "limits": limits}
+    page, _ = hand_out(here.store, here.gate(), now_of=here.clock.now, **options)  # type: ignore[arg-type]
+    assert [message.customer_id for message, _ in page] == ["a"]
+    here.clock.pass_by(hours=4)
+    hand_out(here.store, here.gate(), now_of=here.clock.now, **options)  # type: ignore[arg-type]
+    states = {m.customer_id: (m.status, m.note) for m in messages_of(here.store)}
+    assert states["a"][0] == "handed_out"  # it left in time
+    assert states["b"] == ("expired", "not handed out within 4 hours")
+    (entry,) = [d for d in decisions_of(here.store, customer_id="b") if d.get("kind") == "expired"]
+    assert entry["of"] == messages_of(here.store, status="expired")[0].decision_id
+    assert spent_on(here.store, day).total == 1
+    assert expire_decisions(here.store, limits, here.clock.now()) == 0  # once only
+    assert verify_log(here.store).entries == 3
+    forget_decisions(here.store, "b")
+    assert decisions_of(here.store, customer_id="b") == []
+    assert verify_log(here.store).entries == 3
+
+
+def test_a_sender_expires_what_is_too_old_and_a_replay_starts_anew(company: Make) -> None:
+    here = company(delivery="max_age_hours = 4")
+    here.decide("a")
+    here.clock.pass_by(hours=5)
+    limits = limits_of(here.workspace.settings.delivery)
+    options = {"holder": "t", "lease": timedelta(seconds=10), "limits": limits}
+    found = claim(here.store, here.gate(), render, now_of=here.clock.now, **options)  # type: ignore[arg-type]
+    assert (found.message, found.expired, found.looked_at) == (None, 1, 1)
+    replay(here.store, ["r-a"], here.clock.now())
+    again = claim(here.store, here.gate(), render, now_of=here.clock.now, **options)  # type: ignore[arg-type]
+    assert again.message is not None
+    assert verify_log(here.store).entries == 2

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from data.store import Message, Verdict, append_events, preview, put_consent, record_outcome
+from serving.outreach.still_allowed import Standing
 
 from .conftest import NOON, Company
 
@@ -84,7 +85,7 @@ def test_a_closed_account_and_a_deleted_one_are_left_alone(company: Make) -> Non
         {"customer_id": "b", **base, "deleted": True},
     ]
     append_events(here.store, {"customers": rows}, NOON - timedelta(minutes=1))
-    assert {v.reason for v in verdicts(here).values()} == {"has closed the account"}
+    assert {v.reason for v in verdicts(here).values()} == {"the account is closed"}
 
 
 def test_a_newer_word_of_the_table_counts_against_an_older_one_of_ours(company: Make) -> None:
@@ -109,7 +110,7 @@ def test_vulnerable_customers_and_those_who_minded_are_left_alone(company: Make)
     record_outcome(here.store, "r-b", "disagreed", NOON, None, NOON)
     found = verdicts(here)
     assert found["a"].reason == "vulnerable: a person decides, not a machine"
-    assert found["b"].reason.endswith("the outcome of a contact was disagreed")
+    assert found["b"].reason == "left alone for a while: an agent disagreed on 2026-03-02"
 
 
 def test_the_hold_out_is_drawn_by_the_salt_as_the_decision_drew_it(company: Make) -> None:
@@ -158,9 +159,28 @@ def test_a_day_has_so_many_contacts_over_all_runs(company: Make) -> None:
 
     def pull() -> list[str]:
         page, _ = hand_out(here.store, here.gate(), now_of=here.clock.now, **options)  # type: ignore[arg-type]
-        return [message.customer_id for message in page]
+        return [message.customer_id for message, _ in page]
 
     assert pull() == ["a", "b", "c"]
     assert pull() == ["a", "b", "c"]  # given again, they count once
     here.clock.at = datetime(2026, 3, 3, 9)
     assert pull() == ["a", "b", "c", "d"]
+
+
+def test_an_unknown_channel_is_refused_by_name(company: Make) -> None:
+    here = company("consent_when_unknown = true")
+    here.decide("a", channel="fax")
+    assert verdicts(here)["a"] == Verdict(False, "fax is no channel of outreach: email, sms, phone")
+
+
+def test_what_only_whole_tables_know_is_handed_in(company: Make) -> None:
+    here = company("min_days_between = 14")
+    here.decide("a", "b", "c")
+    standing = Standing(frozenset({"a"}), {"b": [NOON - timedelta(days=3)]})
+    gate = replace(here.gate(), standing=standing)
+    found = {m.customer_id: v.reason for m, v in preview(here.store, gate, NOON, 9)}
+    assert found == {
+        "a": "has an open complaint: an agent answers it",
+        "b": "selected or contacted within the last 14 days",  # by another campaign
+        "c": "",
+    }

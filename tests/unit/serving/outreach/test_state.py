@@ -29,7 +29,6 @@ from serving.outreach.cases import as_told, cases_of, open_cases, record_step
 from serving.outreach.consent import consent_now
 from serving.outreach.deflection import articles_to_write
 from serving.outreach.facts import messages
-from serving.outreach.handing_out import eligibility_now
 from serving.outreach.protocol import NAMES, negative_feedback, open_case, states
 from serving.outreach.worth import Prices
 
@@ -53,7 +52,8 @@ def log(store: Store, *decisions: dict[str, Any], as_of: datetime = NOW) -> None
     usual = {"customer_id": "a", "arm": "treat", "action": "check_in", "channel": "email",
              "as_of": as_of.isoformat(), "explored": False}  # fmt: skip
     rows = [{**usual, "decision_id": f"{as_of:%d%H}-{i}", **row} for i, row in enumerate(decisions)]
-    append_decisions(store, run_name(as_of), rows, as_of)
+    outbox = [{**row, "payload": {}} for row in rows if row["arm"] == "treat"]
+    append_decisions(store, run_name(as_of), rows, as_of, outbox)
 
 
 def email(tables: MemoryTables, store: Store) -> object:
@@ -125,9 +125,9 @@ def test_who_complained_of_a_contact_is_left_alone(store: Store) -> None:
     record_outcome(store, ids[0], "complained", NOW - 50 * DAY, None, NOW)
     record_outcome(store, ids[1], "answered", NOW - 50 * DAY, None, NOW)
     found = past_contacts(MemoryTables({}), store, Outreach(), NOW)
-    assert list(found.suppressed) == ["a"] and "complained of a contact" in found.suppressed["a"]
+    assert list(found.unwelcome) == ["a"] and "complained of a contact" in found.unwelcome["a"]
     short = past_contacts(MemoryTables({}), store, Outreach(suppress_days=30.0), NOW)
-    assert not short.suppressed
+    assert not short.unwelcome
 
 
 def test_an_open_complaint_is_in_hand_and_an_inquiry_is_not() -> None:
@@ -139,46 +139,6 @@ def test_an_open_complaint_is_in_hand_and_an_inquiry_is_not() -> None:
     )  # fmt: skip
     tables = MemoryTables({"tickets": tickets})
     assert open_complaints(tables, Settings(), NOW) == {"a", "d"}
-
-
-def standing(tables: MemoryTables, store: Store, now: datetime = NOW, **decision: Any):  # type: ignore[no-untyped-def]
-    row = {"decision_id": "d", "customer_id": "a", "channel": "email", "arm": "treat", **decision}
-    (found,) = eligibility_now(tables, store, Settings(), [row], now)
-    return found
-
-
-def test_whoever_opted_out_since_is_not_handed_out(store: Store) -> None:
-    tables = customers({"email_consent": True})
-    assert standing(tables, store).may
-    put_consent(store, "a", "contact", False, NOW - DAY / 24, "api")
-    found = standing(tables, store)
-    assert not found.may and found.reason == "asked not to be contacted"
-    put_consent(store, "a", "contact", True, NOW - DAY / 48, "api")
-    put_consent(store, "a", "email", False, NOW - DAY / 48, "api")
-    assert standing(tables, store).reason == "no consent for any channel"
-    put_consent(store, "a", "sms", True, NOW - DAY / 48, "api")
-    assert standing(tables, store).reason == "no consent for email"
-    assert standing(tables, store, channel="sms").may
-    assert "no channel of outreach" in standing(tables, store, channel="fax").reason
-    assert "held out" in standing(tables, store, channel="sms", arm="holdout").reason
-
-
-def test_quiet_hours_are_a_wait_and_closed_accounts_a_no(store: Store) -> None:
-    lima = customers({"email_consent": True, "time_zone": "America/Lima"})
-    found = standing(lima, store)
-    assert found.may and found.waits and found.not_before == datetime(2026, 3, 2, 13)
-    closed = customers({"email_consent": True, "closed_at": NOW - DAY})
-    assert standing(closed, store).reason == "the account is closed"
-
-
-def test_another_contact_carried_out_since_is_one_too_many(store: Store) -> None:
-    tables = customers({"email_consent": True})
-    log(store, {"decision_id": "other"}, {"decision_id": "d"}, as_of=NOW - DAY)
-    assert standing(tables, store).may
-    record_outcome(store, "d", "sent", NOW - DAY / 2, None, NOW)
-    assert standing(tables, store).may  # its own: handing it out again is the same contact
-    record_outcome(store, "other", "sent", NOW - DAY / 2, None, NOW)
-    assert standing(tables, store).reason == "contacted within the last 14 days"
 
 
 def test_texts_are_rendered_of_what_was_known(store: Store) -> None:

@@ -1,0 +1,83 @@
+"""What outreach does to the forecast: the customers drawn so far, what was measured, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from data.store import Store, selected_decisions
+from models.outreach_line import (
+    ACTS_DAYS,
+    HELD_DAYS,
+    LINE,
+    Change,
+    Contacted,
+    measured_change,
+    with_line,
+)
+from models.volume.series import TOTAL
+from pipelines.run import Run
+from serving.outreach.candidates import run_name
+from serving.outreach.measured import past_trial
+
+
+@dataclass(frozen=True)
+class Outreach:
+    """Our own contacts until a moment, and what one of them changes; None: not measured yet."""
+
+    contacted: Contacted
+    change: Change | None
+
+    def on(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A forecast with its line of outreach; as it is where nothing was measured."""
+        return frame if self.change is None else with_line(frame, self.contacted, self.change)
+
+
+def outreach_until(run: Run, store: Store) -> Outreach | None:
+    """What was decided by the run's moment; None: nobody was to be contacted in the last months."""
+    contacted = contacted_until(store, run.as_of)
+    if contacted is None:
+        return None
+    past = past_trial(run.snapshot, store, run.settings, run.as_of)
+    return Outreach(contacted, measured_change(past))
+
+
+def contacted_until(store: Store, as_of: datetime) -> Contacted | None:
+    """Customers drawn to be contacted, by day before ``as_of``: as measured, sent or not."""
+    days = HELD_DAYS + ACTS_DAYS
+    drawn = selected_decisions(store, run_name(as_of - timedelta(days=days)), run_name(as_of))
+    moments = [pd.Timestamp(d["as_of"]) for d in drawn if d["arm"] == "treat"]
+    if not moments:
+        return None
+    ago = [int((pd.Timestamp(as_of) - at) / pd.Timedelta(days=1)) for at in moments]
+    counts = np.bincount(np.clip(ago, 0, days - 1), minlength=days)
+    return Contacted(tuple(float(n) for n in counts[::-1]))
+
+
+def line_words(frame: pd.DataFrame, outreach: Outreach | None) -> list[str]:
+    """What outreach changes over the forecast's steps, as lines; none without outreach."""
+    if outreach is None:
+        return []
+    change, ahead = outreach.change, outreach.contacted.ahead
+    if change is None or LINE[0] not in frame:
+        return [
+            f"outreach of {ahead:.0f} customers a day: what it changes of the contacts is not "
+            "measured yet"
+        ]
+    return [
+        f"outreach of {ahead:.0f} customers a day, measured by {change.decisions} decisions: "
+        + sentence(frame)
+    ]
+
+
+def sentence(frame: pd.DataFrame) -> str:
+    """The line of a forecast over all its steps: contacts averted and induced, with interval."""
+    total = frame.loc[frame["unique_id"] == TOTAL, ["presage", *LINE]].sum()
+    line, low, high, averted, induced = (float(total[name]) for name in LINE)
+    return (
+        f"{line:+.0f} contacts (95 % interval {low:+.0f} to {high:+.0f}; {averted:+.0f} averted, "
+        f"{induced:+.0f} induced), {float(total['presage']) - line:.0f} without it"
+    )
