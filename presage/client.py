@@ -38,6 +38,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from data.clock import SYSTEM
 from serving.api.schemas import (
     Accepted,
     ConsentState,
@@ -208,7 +209,9 @@ def _seconds(retry_after: str | None) -> float | None:
     if retry_after.strip().isdigit():
         return float(retry_after)
     try:
-        return (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+        return (
+            parsedate_to_datetime(retry_after) - SYSTEM.now().replace(tzinfo=UTC)
+        ).total_seconds()
     except (ValueError, TypeError):
         return None
 
@@ -554,7 +557,7 @@ def verify_webhook(
     except (KeyError, ValueError):
         wrong = "webhook-id, webhook-timestamp and webhook-signature are not all there"
         raise BadSignature(wrong) from None
-    at = (now or datetime.now(UTC)).astimezone(UTC).timestamp()
+    at = (now or SYSTEM.now().replace(tzinfo=UTC)).astimezone(UTC).timestamp()
     if abs(at - stamp) > AGE_SECONDS:
         raise BadSignature(f"webhook-timestamp lies {abs(at - stamp):.0f} s from now")
     wanted = signature([Key.of(key)], message_id, stamp, body)
