@@ -121,7 +121,7 @@ def kept_of(
         good, offered = one.good[:, can].sum(axis=1), one.offered[:, can].sum(axis=1)
         weeks = (good >= one.level.share * offered).mean()
         some = one.offered[:, can] > 0
-        rows.append((name, one.kept[:, can][some].mean(), weeks))
+        rows.append((name, one.days_kept[:, can][some].mean(), weeks))
     return pd.DataFrame(rows, columns=["channel", "kept", "weeks"]).set_index("channel")
 
 

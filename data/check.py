@@ -169,7 +169,7 @@ def clean(
     ]
     notes += broken_lines[:LISTED]
     notes += [
-        _told(name, contract, one)
+        _violation_of(name, contract, one)
         for one in unknown_attributes(name, sources, workspace.settings.data.attributes)
     ]
     every = [*sources, posted] if posted else sources
@@ -184,7 +184,7 @@ def clean(
         own = reading.of_posted() if source is posted else reading
         shapes = time_shapes(source, contract)
         if source is not posted:
-            mixed = [_told(name, contract, one) for one in mixed_offsets(shapes)]
+            mixed = [_violation_of(name, contract, one) for one in mixed_offsets(shapes)]
             notes += [replace(one, file=source.label) for one in mixed]
         part = source.relation.project(typed(source, contract, attributes, offset, own, shapes))
         relation = part if relation is None else relation.union(part)
@@ -215,7 +215,7 @@ def clean(
     write_quarantine(con, workspace, relation, name, errors, doubled, broken_lines)
     if broken_lines:
         counts[name, "", BROKEN_LINE] = len(broken_lines)
-    whole = [_told(name, contract, one) for one in of_rows(good, contract, currency)]
+    whole = [_violation_of(name, contract, one) for one in of_rows(good, contract, currency)]
     notes += whole
     counts |= {(name, v.column or "", v.rule): 1 for v in whole}
     kept = int(good.count("*").fetchall()[0][0]) if errors or doubled is not None else offset
@@ -231,7 +231,7 @@ def clean(
     )
 
 
-def _told(name: str, contract: Table, notice: Notice) -> Violation:
+def _violation_of(name: str, contract: Table, notice: Notice) -> Violation:
     one = notice
     return Violation(name, name, None, one.column, one.rule, one.value, one.fix, one.severity)
 

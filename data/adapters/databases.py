@@ -48,7 +48,7 @@ def read_database(
         engine = sa.create_engine(url)
         connection = engine.connect()
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
-        raise UsageError(f"the database cannot be opened: {_told(error)}") from None
+        raise UsageError(f"the database cannot be opened: {_in_words(error)}") from None
     before = _cursors(workspace / ".presage")
     cursors: dict[str, str] = {}
     notes: list[str] = []
@@ -67,7 +67,7 @@ def read_database(
             try:
                 count, newest = _stage(stream, rows, Path(folder) / f"{name}.jsonl", cursor)
             except sa.exc.SQLAlchemyError as error:
-                raise DataError(f"{name} cannot be read: {_told(error)}") from None
+                raise DataError(f"{name} cannot be read: {_in_words(error)}") from None
             say(f"{name}: {count:,} rows")
             if newest is not None:
                 cursors[key] = newest
@@ -107,7 +107,7 @@ def _of_duckdb(
     try:
         con.execute(f"ATTACH {literal(str(path.absolute()))} AS theirs (READ_ONLY)")
     except duckdb.Error as error:
-        raise UsageError(f"the database cannot be opened: {_told(error)}") from None
+        raise UsageError(f"the database cannot be opened: {_in_words(error)}") from None
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
     schema, cursor = options.get("schema", "main"), options.get("cursor")
@@ -132,14 +132,16 @@ def _of_duckdb(
                 try:
                     kind = con.sql(f"SELECT {quoted(cursor)} FROM ({asked})").types[0]  # noqa: S608
                 except duckdb.Error as error:
-                    raise UsageError(f'{name} has no column "{cursor}": {_told(error)}') from None
+                    raise UsageError(
+                        f'{name} has no column "{cursor}": {_in_words(error)}'
+                    ) from None
                 query += kept.format(quoted(cursor), kind) + f" ORDER BY {quoted(cursor)}"
             try:
                 found = con.execute(query, [before[key]] if cursor and before.get(key) else [])
                 rows = _batches(found, [column[0] for column in found.description or ()])
                 count, newest = _write(rows, Path(folder) / f"{name}.jsonl", cursor)
             except duckdb.Error as error:
-                raise DataError(f"{name} cannot be read: {_told(error)}") from None
+                raise DataError(f"{name} cannot be read: {_in_words(error)}") from None
             say(f"{name}: {count:,} rows")
             if newest is not None:
                 cursors[key] = newest
@@ -160,7 +162,7 @@ def _batches(found: Any, names: list[str]) -> Iterator[dict[str, Any]]:
             yield dict(zip(names, row, strict=True))
 
 
-def _told(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return first.split("(Background on this error")[0]
 

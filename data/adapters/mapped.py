@@ -197,7 +197,7 @@ def _part(mapping: MapFile, one: TableMap, path: Path, scratch: Path) -> Part:
     lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
     if lines:
         aside = pd.concat([aside, pd.DataFrame(lines, columns=list(aside.columns))])
-    notes += _told(one.name, path.name, aside)
+    notes += _set_aside_lines(one.name, path.name, aside)
     if left_out:
         notes.append(f"{one.name}: {left_out:,} rows of {path.name} are left out by the mapping")
     frame = _frame(good.df(), contract, source, own, mapping.time_zone)
@@ -341,7 +341,7 @@ def _with_words(expression: str, words: Mapping[str, str]) -> str:
     return f"CASE {text} {whens} ELSE {text} END"
 
 
-def _told(name: str, label: str, aside: pd.DataFrame) -> list[str]:
+def _set_aside_lines(name: str, label: str, aside: pd.DataFrame) -> list[str]:
     """One note for each rule that rows broke."""
     if aside.empty:
         return []

@@ -135,7 +135,7 @@ def _in_table(
     theirs, mentions = rows_in_table(workspace, path, name, traces, finder)
     if not theirs and not mentions:
         return []
-    told = _told(workspace, path)
+    told = _place_named(workspace, path)
     if not can_rewrite(path):
         what = "its form cannot be rewritten: export it again without them"
         return [Found(told, theirs + mentions, ROWS, what, True)]
@@ -152,7 +152,7 @@ def _in_table(
 def _forget(
     workspace: Folder, path: Path, top: str, count: int, finder: Finder, step: Step | None
 ) -> Found:
-    told, what = _told(workspace, path), ROWS if path.is_dir() else counted(path)
+    told, what = _place_named(workspace, path), ROWS if path.is_dir() else counted(path)
     if _staged(path):
         return Found(told, count, what, "another process is writing it: run again", True)
     if _sealed(path):
@@ -231,5 +231,5 @@ def _is_inside(workspace: Folder, path: Path) -> bool:
     return path.is_relative_to(workspace.path)
 
 
-def _told(workspace: Folder, path: Path) -> str:
+def _place_named(workspace: Folder, path: Path) -> str:
     return str(path.relative_to(workspace.path)) if _is_inside(workspace, path) else str(path)

@@ -152,7 +152,7 @@ class _Promise:
         one.asked = asked[None, :] * one.every
         return one
 
-    def kept(
+    def share_kept(
         self, come: Floats, done: Floats, first_day: int, last_day: int, offset: int
     ) -> Floats:
         """Share of scenarios in which each day in [first_day, last_day) keeps its promise.
@@ -264,20 +264,20 @@ class _Search:
 
     def fine(self, agents: Floats, begin: int, day: int, wanted: Floats | float) -> bool:
         """Whether all days pending at ``begin``, up to ``day``, keep what is ``wanted``."""
-        return bool((self.kept(agents, begin, day) >= wanted).all())
+        return bool((self.share_kept(agents, begin, day) >= wanted).all())
 
-    def kept(self, agents: Floats, begin: int, day: int) -> Floats:
+    def share_kept(self, agents: Floats, begin: int, day: int) -> Floats:
         """Share of scenarios in which each pending day, up to ``day``, keeps its promise."""
         first = self.oldest(begin, int(self.promise.begins[day + 1]))
         offset = int(self.promise.begins[first])
         end = begin + len(agents) + 1
         done = np.concatenate([self.done[:, offset:begin], self.onward(agents, begin)], axis=1)
-        return self.promise.kept(self.come[:, offset:end], done, first, day + 1, offset)
+        return self.promise.share_kept(self.come[:, offset:end], done, first, day + 1, offset)
 
     def wanted(self, begin: int, day: int, until: int) -> Floats:
         """The confidence of each pending day, or what any number of agents could reach."""
         most = np.where(self.per_agent[begin:until] > 0, self.at_most, 0).astype(float)
-        return np.minimum(self.confidence, self.kept(most, begin, day)) - 1e-9
+        return np.minimum(self.confidence, self.share_kept(most, begin, day)) - 1e-9
 
     def days(self) -> list[tuple[int, int, int]]:
         begins = self.promise.begins
@@ -384,7 +384,7 @@ class _Search:
             to = min(day + 1, self.many_days - 1)
             wanted = (
                 np.minimum(
-                    self.kept(self.agents[first:until].astype(float), first, to),
+                    self.share_kept(self.agents[first:until].astype(float), first, to),
                     self.confidence,
                 )
                 - 1e-9

@@ -30,10 +30,11 @@ from serving.overrides import planned
 from serving.planning.publishing import put_in_force
 from serving.published import newest
 from serving.staffing.basis import Basis, passed_plan, paths_of
-from serving.staffing.exports import Background, channels_of, write_plan
+from serving.staffing.exports import channels_of, write_plan
 from serving.staffing.gate import Passed
 from serving.staffing.handling import handle_seconds_by_channel, waiting_by_channel
 from serving.staffing.pools import pools_by_skills, skills_of
+from serving.staffing.workbook import Background
 
 MOST_FAILING = 5
 

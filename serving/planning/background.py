@@ -9,7 +9,8 @@ import pandas as pd
 from serving.desk import Desk
 from serving.planning.in_force import plan_in_force, settings_in_force, standing_overrides
 from serving.published import newest
-from serving.staffing.exports import Background, channels_of
+from serving.staffing.exports import channels_of
+from serving.staffing.workbook import Background
 
 
 def background_of(desk: Desk) -> Background:

@@ -41,7 +41,7 @@ class Played:
     staffed_seconds: float
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
+    def days_kept(self) -> NDArray[np.bool_]:
         """Whether each day of each run kept the promise; one without contacts did."""
         return np.asarray(self.good >= self.level.share * self.offered - 1e-9)
 
@@ -49,7 +49,7 @@ class Played:
     def confidence(self) -> Floats:
         """Share of runs in which each day kept the promise; NaN where nothing was offered."""
         some = self.offered.sum(axis=0) > 0
-        return np.where(some, self.kept.mean(axis=0), np.nan)
+        return np.where(some, self.days_kept.mean(axis=0), np.nan)
 
 
 def check_plan(
@@ -99,7 +99,7 @@ def check_plan(
                 "service_level": estimate,
                 "service_level_low": low,
                 "service_level_high": high,
-                "days_reached": float(one.kept[some].mean()) if some.any() else float("nan"),
+                "days_reached": float(one.days_kept[some].mean()) if some.any() else float("nan"),
                 "abandonment": float(one.lost / max(one.offered.sum(), 1)),
                 "occupancy": one.busy_seconds / max(one.staffed_seconds, 1e-9),
                 "agent_hours": float((part["agents_net"] * part["open_seconds"]).sum() / 3600),

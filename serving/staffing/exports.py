@@ -10,8 +10,6 @@ written with an apostrophe before it.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import pandas as pd
 from data.errors import UsageError
 from data.settings import Settings
 from features.calendar import local_times
+from serving.staffing.workbook import Background, workbook
 
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
 MEDIA = {
@@ -48,18 +47,6 @@ UNITS = {
     "backlog": "contacts waiting",
     "asa_seconds": "seconds",
 }
-
-
-@dataclass(frozen=True)
-class Background:
-    """What a workbook says beside the plan: the settings that it stands on, where it comes from
-    (``about``), the planners' overrides and the forecast's accuracy in trials.
-    """
-
-    settings: Settings
-    about: Mapping[str, Any]
-    overrides: pd.DataFrame | None = None
-    accuracy: pd.DataFrame | None = None
 
 
 def channels_of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -108,8 +95,6 @@ def plan_file(
         return safe.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S").encode()
     if layout == "calabrio":
         return _calabrio(safe, background.settings).encode()
-    from serving.staffing.workbook import workbook
-
     changes = background.overrides
     told = Background(
         background.settings,

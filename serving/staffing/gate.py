@@ -94,12 +94,12 @@ def passed(
         )
         zone = settings.company.time_zone
         day = pd.Series(local_days(frame["starts_at"].to_numpy(), zone), frame.index)
-        kept = {name: _kept(one, frame, day, name) for name, one in played.items()}
+        kept = {name: _share_kept(one, frame, day, name) for name, one in played.items()}
         short = sum(
             max(played[name].level.confidence - NEAR - share, 0.0) for name, share in kept.items()
         )
         hours = float((frame["agents_net"] * frame["open_seconds"]).sum())
-        told = _told(frame, day, played)
+        told = _with_played(frame, day, played)
         standing = (round(short, 4), hours)
         if best is None or standing < best[0]:
             found = Passed(told, dict(now), kept, _failing(told, day, played))
@@ -149,11 +149,11 @@ def _runs(counts: Mapping[str, Floats]) -> int:
     return int(np.clip(CONTACTS_PLAYED / max(contacts, 1.0), FEWEST_RUNS, MOST_RUNS))
 
 
-def _kept(played: Played, frame: pd.DataFrame, day: pd.Series, channel: str) -> float:
+def _share_kept(played: Played, frame: pd.DataFrame, day: pd.Series, channel: str) -> float:
     """Share of days kept, of those that could be; 1 where there is none."""
     can = _keepable(frame, day, channel, played)
     some = (played.offered > 0) & can[None, :]
-    return float(played.kept[some].mean()) if some.any() else 1.0
+    return float(played.days_kept[some].mean()) if some.any() else 1.0
 
 
 def _keepable(frame: pd.DataFrame, day: pd.Series, channel: str, played: Played) -> np.ndarray:
@@ -164,7 +164,7 @@ def _keepable(frame: pd.DataFrame, day: pd.Series, channel: str, played: Played)
     return np.asarray(reach.fillna(1.0).to_numpy() >= played.level.share)
 
 
-def _told(frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Played]) -> pd.DataFrame:
+def _with_played(frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Played]) -> pd.DataFrame:
     """The plan with the confidence that was played, day by day."""
     confidence = frame["confidence"].copy()
     for name, one in played.items():

@@ -167,7 +167,7 @@ def scenario_plan(
             checked_paths(paths, channel),
         )
         channels[channel] = _Channel(
-            load.told(counts),
+            load.with_interval(counts),
             counts,
             level,
             taken,

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from data.settings import Settings
 from features.calendar import local_times
-
-if TYPE_CHECKING:
-    from serving.staffing.exports import Background
 
 FULL_TIME_HOURS = 37.5
 """Paid hours of one full-time week; a cell of the workbook, to be changed there."""
@@ -46,6 +45,18 @@ FORMATS = {
     "cost": "#,##0.00",
 }
 MOMENT, DAY = "yyyy-mm-dd hh:mm", "yyyy-mm-dd"
+
+
+@dataclass(frozen=True)
+class Background:
+    """What a workbook says beside the plan: the settings that it stands on, where it comes from
+    (``about``), the planners' overrides and the forecast's accuracy in trials.
+    """
+
+    settings: Settings
+    about: Mapping[str, Any]
+    overrides: pd.DataFrame | None = None
+    accuracy: pd.DataFrame | None = None
 
 
 def workbook(frame: pd.DataFrame, background: Background, *, known: bool) -> bytes:

@@ -64,7 +64,7 @@ class Workload:
             self, volume=self.volume * factor, low=self.low * factor, high=self.high * factor
         )
 
-    def told(self, counts: Floats) -> Workload:
+    def with_interval(self, counts: Floats) -> Workload:
         """The same with the 80 % interval that ``counts`` (scenarios x intervals) have."""
         low, high = np.quantile(counts, [0.1, 0.9], axis=0, method="inverted_cdf")
         return replace(self, low=low, high=high)

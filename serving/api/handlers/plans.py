@@ -62,7 +62,7 @@ def see_range(desk: Desk, call: Call) -> Answer:
 def add_scenario(desk: Desk, call: Call) -> Answer:
     """Keep assumptions under a name, as a draft; its plan is shown beside the one in force."""
     asked: NewScenario = call.body
-    name, reason = _told(asked.name, "name"), _told(asked.reason, "reason")
+    name, reason = _given(asked.name, "name"), _given(asked.reason, "reason")
     assumed = _assumptions(desk, asked.assumed)
     compare(desk, assumed, None, None)  # what cannot be planned is refused now
     kept = save_scenario(
@@ -145,10 +145,10 @@ def lock_told(desk: Desk) -> dict[str, Any] | None:
 
 def _reason(call: Call) -> str:
     asked: Because = call.body
-    return _told(asked.reason, "reason")
+    return _given(asked.reason, "reason")
 
 
-def _told(text: str, name: str) -> str:
+def _given(text: str, name: str) -> str:
     if not text.strip():
         raise UsageError(f"{name} is blank; say it, for whoever reads the plan later")
     return text.strip()

@@ -16,7 +16,8 @@ import pytest
 from data.errors import UsageError
 from data.settings import Settings
 from serving.staffing import plan, write_plan
-from serving.staffing.exports import Background, plan_file
+from serving.staffing.exports import plan_file
+from serving.staffing.workbook import Background
 
 EVIL = '=cmd|" /C calc"!A1[x]:*?/ a long name of a channel'
 
