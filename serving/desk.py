@@ -69,7 +69,7 @@ class Desk:
             self.audit.close()
         self.store.close()
 
-    def told(self, key: str, call: str, about: Sequence[str], request_id: str) -> None:
+    def note_asked(self, key: str, call: str, about: Sequence[str], request_id: str) -> None:
         """Note that a key asked about customers."""
         if self.audit is not None:
             self.audit.add(key, call, about, request_id, self.now())

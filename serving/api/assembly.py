@@ -141,7 +141,7 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
     api = workspace.settings.api
     limit, crowd = RateLimit(api.requests_per_second, api.burst), Crowd(api.at_once)
     door = Door(
-        StoreKeys(store, clock), StoreReplies(store, clock), limit, crowd, observe, desk.told
+        StoreKeys(store, clock), StoreReplies(store, clock), limit, crowd, observe, desk.note_asked
     )
     return application(CALLS, desk, door, pages()), desk
 
