@@ -37,6 +37,7 @@ from data.settings_tree import (
     DAYS,
     DEFAULT_SERVICE_LEVELS,
     HOLIDAYS,
+    Api,
     Company,
     Complaint,
     Data,
@@ -55,6 +56,7 @@ from data.settings_tree import (
 __all__ = [
     "DAYS",
     "DEFAULT_SERVICE_LEVELS",
+    "Api",
     "Company",
     "Complaint",
     "Data",

@@ -35,7 +35,7 @@ from data.arrays import Floats, Ints, Values
 from data.errors import DataError
 from data.settings_tree import Engine
 from data.tables import ROW, Tables
-from features.evaluate import Own, Shared, of_customer
+from features.evaluate import Added, Own, Shared, of_customer
 from features.expression import Column
 from features.history import History, needed_columns
 from features.online import Online
@@ -80,14 +80,16 @@ def compute(
     *,
     progress: Progress | None = None,
     memory_limit: int | None = None,
+    groups: Added | None = None,
 ) -> pd.DataFrame:
     """The features of ``spine`` (customer_id, as_of), one row for each of its rows, in its order.
 
     Numbers are float32, NaN where not known; texts are ``category``. ``memory_limit`` in bytes
     bounds the rows and the working arrays (the result comes on top): tables that are larger are
     read shard by shard. ``tables`` may be a ``History`` that was read before for the same view; if
-    it is kept, a few rows take about a millisecond each. Raises DataError for a spine without its
-    columns, with nulls, or whose times have a zone.
+    it is kept, a few rows take about a millisecond each. With ``groups``, everybody's sums at the
+    spine's one moment, a history of the spine's customers is enough. Raises DataError for a spine
+    without its columns, with nulls, or whose times have a zone.
     """
     who, when = _spine_columns(spine)
     codes, customers = pd.factorize(who)
@@ -97,7 +99,12 @@ def compute(
         f.name: _Texts(len(spine)) if f.categorical else _Numbers(len(spine)) for f in view.features
     }
     done = 0
-    for at, slot, found, texts in _found(view, program, tables, names, codes, when, memory_limit):
+    pieces = (
+        _found(view, program, tables, names, codes, when, memory_limit)
+        if groups is None
+        else _pieces(_beside(view, program, tables, groups), names, codes, when)
+    )
+    for at, slot, found, texts in pieces:
         for feature in view.features:
             values = found[program.row[feature.node]][slot]
             out[feature.name].put(at, values, texts.get(feature.name))
@@ -142,6 +149,12 @@ def _found(
                     yield rows[at], slot, found, texts
 
 
+def _beside(view: FeatureView, program: Program, tables: Tables | History, groups: Added) -> Asked:
+    """The program over some customers' rows, beside the sums of everybody's."""
+    history = tables if isinstance(tables, History) else History.read(view, tables)
+    return Asked.of(view, program, history, WORKING_MEMORY, totals=groups)
+
+
 def _one_by_one(
     view: FeatureView,
     program: Program,
@@ -170,7 +183,7 @@ class Asked:
     slots: int
     """Pairs of a customer and a time at once, so that working arrays stay small."""
     everybody: History | None = None
-    totals: Totals | None = None
+    totals: Added | None = None
 
     @classmethod
     def of(

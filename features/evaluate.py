@@ -21,7 +21,7 @@ and the shared time is 0. The kernel does not know the difference, so neither do
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
@@ -37,7 +37,7 @@ from features.lengths import DAY
 from features.program import Lookup, Measure, Program, Spread, Stream, bare
 from features.spec import Term
 from features.timeline import Timeline
-from features.totals import ADDED, EVERYBODY, Totals
+from features.totals import ADDED, EVERYBODY
 
 UNORDERED = ("largest", "smallest", "first_time", "distinct")
 """What does not depend on the order of rows."""
@@ -52,13 +52,30 @@ class Asked(NamedTuple):
     own: Ints | None
 
 
+class Added(Protocol):
+    """Groups' sums at ``times``, of the operations in ``adds``: ``Totals``, ``GroupsAt``."""
+
+    @property
+    def adds(self) -> tuple[str, ...]: ...
+    @property
+    def times(self) -> Ints: ...
+    def sums(
+        self,
+        term: Term,
+        operation: str,
+        value: Expression | None,
+        names: Values,
+        windows: Sequence[Window],
+    ) -> dict[Window, Ints]: ...
+
+
 class Evaluation(Protocol):
     """How the lines' times are given: ``Shared`` or ``Own``."""
 
     @property
     def history(self) -> History: ...
     @property
-    def totals(self) -> Totals | None: ...
+    def totals(self) -> Added | None: ...
     def grid(self, lines: int) -> Grid: ...
     def times(self, asked: Asked) -> Ints: ...
     def group_values(
@@ -76,7 +93,7 @@ class Shared:
     everybody: History | None = None
     """Where ``history`` has some customers' rows only: those of all that groups' features need
     beside ``totals``."""
-    totals: Totals | None = None
+    totals: Added | None = None
 
     def values(self, program: Program, names: Values, chosen: Ints) -> Floats:
         """A row per part of the program, a column per slot: line 0 at each time, line 1, ..."""
@@ -168,7 +185,8 @@ def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Floats) -> None
     term = stream.term
     measures = list(stream.measures)
     if not of_customer(term) and (asked.own is not None or how.totals is not None):
-        for measure in [m for m in measures if m.operation in ADDED]:
+        added = ADDED if asked.own is not None or how.totals is None else how.totals.adds
+        for measure in [m for m in measures if m.operation in added]:
             if asked.own is not None:
                 _from_timeline(how.history, term, measure, asked, values)
             else:
@@ -276,7 +294,7 @@ def of_customer(term: Term) -> bool:
 
 
 def _from_totals(
-    totals: Totals | None, term: Term, measure: Measure, asked: Asked, values: Floats
+    totals: Added | None, term: Term, measure: Measure, asked: Asked, values: Floats
 ) -> None:
     """A group's sums, as they were added up over all shards."""
     assert totals is not None

@@ -20,6 +20,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
@@ -208,6 +209,12 @@ class Earliest:
         return Value(first, np.where(first == NEVER, NEVER, first + 1))
 
 
+@lru_cache(maxsize=1)
+def _time_zones() -> frozenset[str]:
+    """Names of zones; looking for them reads hundreds of files."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 EPOCH = 2**20
 """Days are counted from so many before 1970, so that none is negative."""
 
@@ -224,10 +231,10 @@ class Day:
     def __post_init__(self) -> None:
         if self.time.kind != "time":
             raise DefinitionError(f"{self.time.table}.{self.time.name} is a {self.time.kind}")
-        if self.time_zone not in zoneinfo.available_timezones():
+        if self.time_zone not in _time_zones():
             raise DefinitionError(
                 f"there is no time zone {self.time_zone!r}."
-                + did_you_mean(self.time_zone, zoneinfo.available_timezones())
+                + did_you_mean(self.time_zone, _time_zones())
             )
 
     @property

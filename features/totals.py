@@ -46,6 +46,8 @@ EVERYBODY: Values = np.array(["all"], dtype=object)
 class Totals:
     """Counts and sums of ``terms`` by group at ``times`` (ascending microseconds)."""
 
+    adds = ADDED
+
     def __init__(self, terms: Iterable[Term], times: Ints) -> None:
         self.times = times
         self.streams = compiled(tuple(dict.fromkeys(terms))).streams

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from data.clock import SYSTEM
@@ -16,16 +17,26 @@ from data.store import (
     open_store,
     renew_head,
     revoke_key,
+    rotate_key,
     verify_log,
 )
 from data.workspace import Workspace
 from pipelines.console import Result, table
 
-ACTIONS = ("create", "list", "revoke")
+ACTIONS = ("create", "list", "rotate", "revoke")
+OVERLAP = "7d"
+"""How long the key before still opens after a rotation."""
 
 
-def manage_keys(directory: Path, action: str, name: str | None, scopes: str | None) -> Result:
-    """Create a key (shown once), list all, or revoke one by name."""
+def manage_keys(
+    directory: Path,
+    action: str,
+    name: str | None,
+    scopes: str | None,
+    expires_in: str | None = None,
+    overlap: str | None = None,
+) -> Result:
+    """Create a key (shown once), list all, put another in the place of one, or revoke by name."""
     workspace = Workspace.open(directory)
     if action not in ACTIONS:
         raise UsageError(
@@ -35,6 +46,10 @@ def manage_keys(directory: Path, action: str, name: str | None, scopes: str | No
         raise UsageError(f"keys {action} needs the key's name")
     if scopes is not None and action != "create":
         raise UsageError(f"--scopes is for create; keys {action} takes none")
+    if expires_in is not None and action != "create":
+        raise UsageError(f"--expires-in is for create; keys {action} takes none")
+    if overlap is not None and action != "rotate":
+        raise UsageError(f"--overlap is for rotate; keys {action} takes none")
     with open_store(workspace) as store:
         if action == "list":
             return _listed(store)
@@ -42,15 +57,38 @@ def manage_keys(directory: Path, action: str, name: str | None, scopes: str | No
         if action == "revoke":
             revoke_key(store, name, SYSTEM.now())
             return Result({"revoked": name}, [f"the key {name!r} opens nothing any more"])
+        if action == "rotate":
+            span = parse_span(overlap or OVERLAP, "--overlap")
+            key, ends = rotate_key(store, name, SYSTEM.now(), span)
+            told = [
+                key,
+                f"shown this once; the key before it opens until {ends:%Y-%m-%d %H:%M} UTC",
+            ]
+            return Result({"key": key, "name": name, "before_until": ends}, told)
         if not (scopes or "").strip():
             raise UsageError(f"keys create needs --scopes, some of {','.join(SCOPES)}")
         assert scopes is not None
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-        key = create_key(store, name, wanted, SYSTEM.now())
+        now = SYSTEM.now()
+        until = None if expires_in is None else now + parse_span(expires_in, "--expires-in")
+        key = create_key(store, name, wanted, now, until)
     return Result(
         {"key": key, "name": name, "scopes": sorted(set(wanted))},
         [key, f"the key {name!r} is shown this once; send it as `Authorization: Bearer {key}`"],
     )
+
+
+def parse_span(text: str, option: str) -> timedelta:
+    """``"90d"``, ``"12h"``, ``"30m"`` or ``"0d"``; UsageError for anything else.
+
+    >>> parse_span("90d", "--expires-in").days
+    90
+    """
+    match = re.fullmatch(r"(\d{1,5})([mhd])", text.strip())
+    if not match:
+        raise UsageError(f"{option} {text!r} is not a span; write 90d, 12h or 30m")
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[match[2]]
+    return timedelta(**{unit: int(match[1])})
 
 
 def verify_decisions(directory: Path, head: str | None = None, renew: bool = False) -> Result:
@@ -99,6 +137,7 @@ def _listed(store: Store) -> Result:
             "scopes": list(key.scopes),
             "created_at": key.created_at,
             "revoked_at": key.revoked_at,
+            "expires_at": key.expires_at,
         }
         for key in keys
     ]

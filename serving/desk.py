@@ -3,6 +3,7 @@ says whether a decision may still leave."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,10 +11,14 @@ from data.clock import Clock
 from data.errors import NotEnoughHistory
 from data.store import Store, salt
 from data.workspace import Workspace
+from serving.audit import FOLDER as AUDIT
+from serving.audit import AuditLog
+from serving.day_log import drop_old
 from serving.live import Live
 from serving.memory import Memory
 from serving.outreach.people import People
 from serving.outreach.still_allowed import Gate
+from serving.prediction_log import FOLDER, PredictionLog
 from serving.published import Kind, Published, newest, pointer
 
 VERBS = {
@@ -41,13 +46,33 @@ class Desk:
     live: Live
     gate: Gate
     plans: Memory = field(default_factory=Memory)
+    audit: AuditLog | None = None
 
     @classmethod
     def of(cls, workspace: Workspace, store: Store, clock: Clock) -> Desk:
         """A desk on an open store."""
         secret = bytes.fromhex(salt(store, clock.now()))
         gate = Gate(People(workspace), workspace.settings, secret)
-        return cls(workspace, store, clock, Live(workspace, store, clock), gate)
+        keep_days = workspace.settings.api.prediction_log_days
+        for folder, days in ((FOLDER, keep_days), (AUDIT, workspace.settings.api.audit_days)):
+            drop_old(workspace.state_dir / folder, clock.now(), days)
+        log = PredictionLog(workspace.state_dir, secret, keep_days)
+        audit = AuditLog(workspace.state_dir, secret, workspace.settings.api.audit_days)
+        live = Live(workspace, store, clock, kept=log)
+        return cls(workspace, store, clock, live, gate, audit=audit)
+
+    def close(self) -> None:
+        """Write what is to be kept, and let the store go."""
+        if self.live.kept is not None:
+            self.live.kept.close()
+        if self.audit is not None:
+            self.audit.close()
+        self.store.close()
+
+    def note_asked(self, key: str, call: str, about: Sequence[str], request_id: str) -> None:
+        """Note that a key asked about customers."""
+        if self.audit is not None:
+            self.audit.add(key, call, about, request_id, self.now())
 
     def now(self) -> datetime:
         """The time by the desk's clock (naive UTC)."""

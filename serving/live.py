@@ -8,20 +8,19 @@ moment would give the same bits. Whoever is in neither is unknown.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-import pandas as pd
 
 from data.clock import Clock
-from data.errors import NotEnoughHistory
+from data.errors import NotEnoughHistory, PresageError
 from data.overlay import WithEvents
 from data.snapshot import Snapshot, open_snapshot, take
 from data.store import (
@@ -32,24 +31,31 @@ from data.store import (
 )
 from data.tables import Tables
 from data.workspace import Workspace
-from features.asof import as_of_view
+from features.asof import as_of_view, microseconds
+from features.groups_now import GroupsAt, GroupsNow, adds_up
 from features.history import History
 from features.opt_out import not_profiled, profiled
 from features.spine import customers_at
 from models.champion import champion_stamp
-from serving.night import Night, Scores, usable_model
+from serving.items import LIFETIME, decoded, encoded, item
+from serving.night import Night, Scores, unexplained, usable_model
 from serving.of_customers import OfCustomers
-from serving.outreach.actions import action_for
-from serving.own_rows import OwnRows
-from serving.predictor import REPEAT, now_spine
+from serving.own_rows import OWN, OwnRows
+from serving.prediction_log import PredictionLog
+from serving.predictor import Predictor, now_spine
 from serving.published import Kind, Published, newest, pointer_stamp
+from serving.ranking import Ranking, ranking_of
 
 log = logging.getLogger("presage.api")
 
-LIFETIME = timedelta(hours=36)
-"""A published score is stale when the next night's is half a day late."""
 FRESH = timedelta(minutes=15)
 """So long a score made between two nights stands, unless something else is posted."""
+MERGES = "identities"
+"""The table that says which ids are the same customer's."""
+OWNED = (*OWN, "order_items")
+"""Tables whose rows are a customer's, or nobody's."""
+AT_ONCE = 200
+"""So many customers are answered without a thread: a millisecond or two."""
 
 
 @dataclass
@@ -64,7 +70,12 @@ class Live:
     store: Store
     clock: Clock
     published: dict[Kind, Published] = field(default_factory=dict)
+    kept: PredictionLog | None = None
+    """Where what is predicted is kept."""
+    posting: int = 0
+    """Posts that are being kept; each is taken in before it is answered."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _count: threading.Lock = field(default_factory=threading.Lock)
     _night: Night | None = None
     _stamps: tuple[Any, ...] = ()
     _unscored: Snapshot | None = None
@@ -77,6 +88,12 @@ class Live:
     _tables_seq: int = 0
     _history: History | None = None
     _history_seq: int = -1
+    _groups: GroupsNow | None = None
+    _moved: set[str] = field(default_factory=set)
+    """Whose rows may have changed groups' sums since those were brought up to date."""
+    _nobodys: dict[str, set[str]] = field(default_factory=dict)
+    """By table the keys of posted rows, of which some may name no customer."""
+    _news_of_nobody: bool = False
 
     def night(self) -> Night:
         """The newest published scores and the model at work, read again when either has changed.
@@ -119,7 +136,8 @@ class Live:
         superseded = about.get("model_version") != predictor.model_version and (
             at_work is None or at_work.promoted_at > datetime.fromisoformat(about["published_at"])
         )
-        return Night(published, rows, predictor, snapshot, at_work, superseded)
+        told = unexplained(published)
+        return Night(published, rows, predictor, snapshot, at_work, superseded, unexplained=told)
 
     def _forget_rows(self) -> None:
         self._own = self._tables = None
@@ -127,6 +145,7 @@ class Live:
 
     def _forget_history(self) -> None:
         self._history, self._history_seq = None, -1
+        self._groups = None
 
     def snapshot(self) -> Snapshot:
         """The snapshot that was scored; where nothing is published yet, the tables as they are."""
@@ -190,7 +209,40 @@ class Live:
                     self._news[customer] = event.recorded_at
             self._seq = max([self._seq, *(event.seq for event in events)])
             self._rows()
+            self._note_moved(keys, owners, {e.customer_id for e in events} - {None})
             self._changes = changes
+
+    def _note_moved(
+        self,
+        keys: Mapping[str, set[str]],
+        owners: Mapping[str, Mapping[str, set[str]]],
+        named: Collection[str | None],
+    ) -> None:
+        """Remember whose rows groups must count anew: of all who were or are named in what was
+        posted, and of those whose tickets name a posted order."""
+        self._moved |= {who for of in owners.values() for found in of.values() for who in found}
+        self._moved |= {who for who in named if who}
+        self._news_of_nobody = self._news_of_nobody or bool(keys)
+        for name, posted in keys.items():
+            self._nobodys.setdefault(name, set()).update(posted)
+        orders = keys.get("orders", set())
+        if orders:
+            whose, tickets = self._rows().naming(orders)
+            self._moved |= whose
+            self._nobodys.setdefault("tickets", set()).update(tickets)
+
+    @contextlib.contextmanager
+    def taking_in(self) -> Iterator[None]:
+        """For a block that posts events: they are in memory when it has ended."""
+        with self._count:
+            self.posting += 1
+        try:
+            yield
+            with contextlib.suppress(PresageError):  # what is damaged fails where it is asked for
+                self.take_in()
+        finally:
+            with self._count:
+                self.posting -= 1
 
     def _rows(self) -> OwnRows:
         """The snapshot's rows with those posted up to ``_seq``."""
@@ -217,7 +269,8 @@ class Live:
 
         ``horizons`` in days, None for all that the model has; UsageError for one it has not.
         """
-        return self._items(customer_ids, horizons, *self._scored_now(customer_ids))
+        items = self._items(customer_ids, horizons, *self._scored_now(customer_ids))
+        return [decoded(one) for one in items]
 
     def _items(
         self,
@@ -226,14 +279,15 @@ class Live:
         night: Night,
         scored: Mapping[str, dict[str, Any] | None],
     ) -> list[dict[str, Any]]:
-        days = night.predictor.check_horizons(horizons)
-        rows = [scored[i] if i in scored else night.rows[i] for i in customer_ids]
+        """Ready to be put into JSON."""
+        now, days = self.clock.now(), night.predictor.check_horizons(horizons)
+        rows = [scored[i] if i in scored else night.row(i) for i in customer_ids]
         absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
         status = self._status_of(absent) if absent else {}
         return [
             {"customer_id": i, "status": status.get(i, "unknown")}
             if row is None
-            else self._item(i, row, days)
+            else item(i, row, days, now)
             for i, row in zip(customer_ids, rows, strict=True)
         ]
 
@@ -241,38 +295,71 @@ class Live:
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
     ) -> list[Any]:
         """``predict``, each item ready to be put into JSON; published ones are kept as such."""
-        if horizons is not None:
-            return self.predict(customer_ids, horizons)
         night, scored = self._scored_now(customer_ids)
-        if scored:
-            return self._items(customer_ids, None, night, scored)
+        if scored or horizons is not None:
+            return self._items(customer_ids, horizons, night, scored)
         stale = self.clock.now() > night.published.as_of + LIFETIME
-        missing = [i for i in dict.fromkeys(customer_ids) if (i, stale) not in night.items]
-        days = night.predictor.check_horizons(None)
-        for i in missing:
-            item = msgspec.json.encode(self._item(i, night.rows[i], days))
-            night.items[i, stale] = msgspec.Raw(item)
-        return [night.items[i, stale] for i in customer_ids]
+        return [self._published(i, stale, night) for i in customer_ids]
+
+    def _published(self, customer_id: str, stale: bool, night: Night) -> msgspec.Raw:
+        """The answer that was published for a customer, as JSON."""
+        raw = night.ready.get(customer_id, stale)
+        if raw is None:
+            days = night.predictor.check_horizons(None)
+            raw = encoded(item(customer_id, night.row(customer_id), days, self.clock.now()))
+            night.ready.put(customer_id, stale, raw)
+        return raw
 
     def remembered(self, customer_ids: Sequence[str]) -> list[Any] | None:
-        """``encoded`` without waiting for anything: None where an answer is not at hand, or
-        something was published, promoted or posted since."""
-        night, changes = self._night, self.store.changes()
-        if night is None or night.superseded or changes is None or changes != self._changes:
+        """``encoded`` without waiting for a lock or the store: None where an answer is not at hand,
+        or something was published, promoted or posted that is not in memory yet."""
+        night = self._night
+        if night is None or night.superseded or self._stamps != self._pointers():
             return None
-        if self._stamps != self._pointers():
+        if len(customer_ids) > AT_ONCE or not self._up_to_date():
             return None
-        as_of = night.published.as_of
-        stale = self.clock.now() > as_of + LIFETIME
-        if any(self._news.get(i, as_of) > as_of for i in customer_ids):
-            return None
-        items = [night.items.get((i, stale)) for i in customer_ids]
-        return None if None in items else items
+        now, as_of, news = self.clock.now(), night.published.as_of, self._news
+        stale = now > as_of + LIFETIME
+        one_model = night.published.about.get("model_version") == night.predictor.model_version
+        items = []
+        for i in customer_ids:
+            posted = news.get(i, as_of)
+            if posted > as_of or i not in night.rows:
+                row = night.fresh.get(i)
+                if row is None or not one_model or row["as_of"] <= max(posted, now - FRESH):
+                    return None
+                items.append(encoded(item(i, row, night.predictor.model.horizons, now)))
+            elif i in night.unexplained and i not in night.again:
+                return None
+            else:
+                items.append(self._published(i, stale, night))
+        return items
+
+    def _up_to_date(self) -> bool:
+        """Whether every event whose post was answered is in memory; told in microseconds."""
+        changes = self.store.changes()
+        if changes is None:
+            return False
+        if changes == self._changes:
+            return True
+        # something else was written, or what is being posted is not answered yet
+        return self.posting > 0 or self.store.last_event() <= self._seq
 
     def _pointers(self) -> tuple[Any, ...]:
         """Another value once other scores are published, or another model is at work."""
         state = self.workspace.state_dir
         return pointer_stamp(state, "scores"), champion_stamp(state, "risk")
+
+    def ranking(self) -> tuple[Ranking, Night]:
+        """The published scores in order, made once a night."""
+        night = self.night()
+        if night.ranking is None:
+            night.ranking = ranking_of(night.published, self.snapshot())
+        return night.ranking, night
+
+    def has_news(self, customer_id: str, night: Night) -> bool:
+        """Whether something was posted about a customer since the scores were made."""
+        return self._news.get(customer_id, night.published.as_of) > night.published.as_of
 
     def warm(self) -> None:
         """Score somebody as of now, as every prediction with news is; once a night and model.
@@ -314,6 +401,10 @@ class Live:
         )
         if night.superseded or mixed:  # one answer speaks of one model
             scored |= self._score_again([i for i in customer_ids if i not in scored], night)
+        else:
+            self._score_again(
+                [i for i in customer_ids if i in night.unexplained and i not in scored], night
+            )
         return night, scored
 
     def _score_now(
@@ -340,45 +431,66 @@ class Live:
     def _scored(
         self, customer_ids: list[str], moment: datetime, night: Night
     ) -> dict[str, dict[str, Any]]:
+        history, groups = self._history_for(customer_ids, moment, night)
         frame = night.predictor.score(
             now_spine(customer_ids, moment),
-            self._history_for(customer_ids, night),
+            history,
+            groups=groups,
             language=self.workspace.settings.risk.reasons_language,
             time_zone=self.workspace.settings.company.time_zone,
         )
-        return {row["customer_id"]: row for row in frame.to_dict("records")}
+        # the customers' tickets and the forecast tell one total, here too
+        frame["expected_tickets_30d"] *= float(night.published.about.get("scale", 1.0))
+        found = {row["customer_id"]: row for row in frame.to_dict("records")}
+        if self.kept is not None:
+            self.kept.add(found.values(), self.clock.now())
+        return found
 
-    def _history_for(self, customer_ids: list[str], night: Night) -> History:
-        """These customers' rows; everybody's, where scores count rows of others too."""
-        if night.predictor.reads_own_rows:
-            return night.predictor.history(self.rows_of(customer_ids))
+    def _history_for(
+        self, customer_ids: list[str], moment: datetime, night: Night
+    ) -> tuple[History, GroupsAt | None]:
+        """These customers' rows, and what groups add up to; everybody's rows, where scores ask
+        more of others than what adds up."""
+        predictor = night.predictor
+        merged = MERGES in self._nobodys  # whose rows are whose may change at any time
+        if predictor.reads_own_rows and not merged:
+            return predictor.history(self.rows_of(customer_ids)), None
+        if adds_up(predictor.view) and not merged:
+            with self._lock:
+                self.take_in()
+                rows = self._rows()
+                groups, own = self._groups_now(rows, predictor, frozenset(customer_ids))
+            if groups is not None:
+                return predictor.history(own), groups.at(microseconds(moment))
         with self._lock:
             tables = self.tables()
             if self._history is None or self._history_seq < self._tables_seq:
-                self._history = night.predictor.history(tables)
+                self._history = predictor.history(tables)
                 self._history_seq = self._tables_seq
-            return self._history
+            return self._history, None
 
-    def _item(
-        self, customer_id: str, row: dict[str, Any], horizons: Sequence[int]
-    ) -> dict[str, Any]:
-        as_of = pd.Timestamp(row["as_of"]).to_pydatetime()
-        expires = as_of + LIFETIME
-        topic = _text(row["topic"])
-        return {
-            "customer_id": customer_id,
-            "status": "scored",
-            "risk": {str(h): row[f"risk_{h}d"] for h in horizons},
-            "topic": topic,
-            "channel": _text(row["channel"]),
-            "reasons": json.loads(row["reasons"]),
-            "action": action_for(topic).name,
-            "as_of": _utc(as_of),
-            "expires_at": _utc(expires),
-            "stale": self.clock.now() > expires,
-            "model_version": row["model_version"],
-            REPEAT: _number(row.get(REPEAT)),
-        }
+    def _groups_now(
+        self, rows: OwnRows, predictor: Predictor, asked: frozenset[str]
+    ) -> tuple[GroupsNow | None, Tables]:
+        """The groups' sums, brought up to date, and the rows of those asked about (there may be
+        more). None for the sums where a table was posted to whose rows stand beside everybody's.
+        """
+        if self._groups is None:
+            self._groups = GroupsNow(predictor.view, predictor.reads(rows.base))
+            self._moved = set(self._news)
+            self._moved |= rows.naming(self._nobodys.get("orders", set()))[0]
+            self._news_of_nobody = bool(self._nobodys)
+        groups = self._groups
+        if any(name in groups.beside and name not in OWNED for name in self._nobodys):
+            return None, rows.base
+        if not self._moved and not self._news_of_nobody:
+            return groups, rows.of(asked)
+        keys = {k: v for k, v in self._nobodys.items() if k in OWN}
+        before, after = (rows.of(self._moved, keys, posted_too=posted) for posted in (False, True))
+        groups.put(self._moved, predictor.reads(before), predictor.reads(after), self._nobodys)
+        own = after if asked <= self._moved else rows.of(asked)
+        self._moved, self._news_of_nobody = set(), False
+        return groups, own
 
     def _status_of(self, ids: set[str]) -> dict[str, str]:
         """Of those of ``ids`` who are known, and have no score, why."""
@@ -393,15 +505,3 @@ class Live:
         return dict.fromkeys(known, "closed") | {
             each: "not_profiled" for each in here if each in refused
         }
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
-
-
-def _text(value: object) -> str | None:
-    return None if pd.isna(value) else str(value)
-
-
-def _utc(moment: datetime) -> str:
-    return moment.isoformat() + "Z"

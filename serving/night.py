@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 
@@ -17,8 +16,10 @@ from data.snapshot import Snapshot
 from data.store import Store, registry_history
 from data.workspace import Workspace
 from models.champion import Champion, champion, champion_at
+from serving.items import Ready
 from serving.predictor import Predictor
 from serving.published import Published
+from serving.ranking import Ranking
 
 log = logging.getLogger("presage.api")
 
@@ -51,8 +52,9 @@ class Night:
     """What was published: scores by customer, the model at work, the snapshot they were made from.
 
     ``superseded``: another model was promoted since. Then everybody asked about is scored again by
-    that one, as of the same moment; ``again`` keeps these scores, ``fresh`` those of customers with
-    news, ``items`` published answers as JSON.
+    that one, as of the same moment; so are the ``unexplained``, who got no reasons at night, when
+    they are asked about. ``again`` keeps these scores, ``fresh`` those of customers with
+    news, ``ready`` published answers as JSON.
     """
 
     published: Published
@@ -63,8 +65,22 @@ class Night:
     superseded: bool
     again: dict[str, dict[str, Any]] = field(default_factory=dict)
     fresh: dict[str, dict[str, Any]] = field(default_factory=dict)
-    items: dict[tuple[str, bool], msgspec.Raw] = field(default_factory=dict)
+    unexplained: frozenset[str] = frozenset()
+    ready: Ready = field(default_factory=Ready)
+    ranking: Ranking | None = None
     warm: bool = False
+
+    def row(self, customer_id: str) -> dict[str, Any]:
+        """The published row, with the reasons that were found since."""
+        return self.again.get(customer_id) or self.rows[customer_id]
+
+
+def unexplained(published: Published) -> frozenset[str]:
+    """Who got no reasons with their scores: all but the riskiest ``reasons_for``."""
+    frame, count = published.frame, published.about.get("reasons_for")
+    if count is None or count >= len(frame):
+        return frozenset()
+    return frozenset(frame.loc[frame["reasons"] == "[]", "customer_id"])
 
 
 def usable_model(

@@ -57,7 +57,9 @@ class Index:
         stop = np.searchsorted(self._hashes, asked, "right")
         spans = [self._order[a:b] for a, b in zip(first, stop, strict=True)]
         found = np.unique(np.concatenate(spans)).astype(np.int64)
-        return found[self._values.iloc[found].isin(list(texts)).to_numpy(dtype=bool)]
+        wanted = set(texts)
+        same = [value in wanted for value in self._values.array.take(found)]
+        return found[np.array(same, dtype=bool)]
 
 
 class Posted:
@@ -137,19 +139,38 @@ class OwnRows:
                 out[name, text] = values
         return {place: values for place, values in out.items() if not values.get("deleted")}
 
-    def of(self, ids: Collection[str]) -> Tables:
+    def naming(self, order_ids: Collection[str]) -> tuple[set[str], set[str]]:
+        """The customers, and the ids, of tickets that name these orders in any version."""
+        at = self._find("tickets", "order_id", order_ids)
+        named = self.take("tickets", at, ["ticket_id", "customer_id"]) if len(at) else None
+        rows = self._found("tickets", "order_id", order_ids)
+        ids = {row["ticket_id"] for row in rows}
+        ids |= set() if named is None else set(named["ticket_id"])
+        owners = self.owners("tickets", ids)
+        return {who for of in owners.values() for who in of}, ids
+
+    def of(
+        self,
+        ids: Collection[str],
+        keys: Mapping[str, Collection[str]] | None = None,
+        *,
+        posted_too: bool = True,
+    ) -> Tables:
         """All tables with these customers' rows only, other versions of them, the orders that
-        their tickets name, and whole tables where those name no customer."""
+        their tickets name, and whole tables where those name no customer. ``keys``: rows of these
+        keys besides, by table. Without ``posted_too`` those of the base alone."""
         places: dict[str, Ints] = {}
         posted: dict[str, set[int]] = {}
         for name in OWN:
             self._collect(name, "customer_id", set(ids), places, posted)
+            if keys and keys.get(name):
+                self._collect(name, table(name).key[0], set(keys[name]), places, posted)
         named = self._texts("tickets", "order_id", places, posted)
         self._collect("orders", "order_id", named, places, posted)
         orders = self._texts("orders", "order_id", places, posted)
         self._collect("order_items", "order_id", orders, places, posted)
         frames = {}
-        for name, one in list(self._posted.items()):
+        for name, one in list(self._posted.items()) if posted_too else ():
             chosen = posted.get(name) if name in places else range(len(one.rows))
             if chosen:
                 rows = [one.rows[at] for at in sorted(chosen)]
@@ -180,7 +201,7 @@ class OwnRows:
     def _texts(
         self, name: str, column: str, places: Mapping[str, Ints], posted: Mapping[str, set[int]]
     ) -> set[str]:
-        base = self._column(name, column).iloc[places[name]] if self._base.has(name) else []
+        base = self._column(name, column).array.take(places[name]) if self._base.has(name) else []
         rows = self._posted[name].rows if name in self._posted else []
         own = (rows[at].get(column) for at in posted[name])
         return {*pd.Series(base, dtype="str").dropna(), *(text for text in own if text)}
@@ -213,8 +234,13 @@ class OwnRows:
     def take(self, name: str, places: Ints, columns: Sequence[str]) -> pd.DataFrame:
         """These rows of the base."""
         self.load(name, columns)
-        taken = {column: self._columns[name, column].iloc[places] for column in columns}
-        return pd.DataFrame(taken).reset_index(drop=True)[list(columns)]
+        taken = {column: self._columns[name, column].array.take(places) for column in columns}
+        return pd.DataFrame(taken, columns=list(columns))
+
+    def whole(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """All rows of the base."""
+        self.load(name, columns)
+        return pd.DataFrame({column: self._columns[name, column] for column in columns})
 
     @property
     def base(self) -> Tables:
@@ -260,7 +286,9 @@ class _Chosen:
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         base = self.rows.base
-        if name not in self.places or not base.has(name):
+        if not base.has(name):
             return base.frame(name, columns)
         wanted = columns_of(name, self.attributes) if columns is None else columns
+        if name not in self.places:
+            return self.rows.whole(name, list(wanted))
         return self.rows.take(name, self.places[name], list(wanted))

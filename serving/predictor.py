@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -22,6 +23,7 @@ from data.languages.catalogue import language_of
 from data.tables import Tables
 from features.compute import compute
 from features.expression import Column
+from features.groups_now import GroupsAt
 from features.history import History
 from features.messages import WithTexts
 from features.spec import FeatureView
@@ -35,6 +37,8 @@ VIEW = "view"
 
 REPEAT = "repeat_contact_14d"
 """The chance that they come back about the same issue, in scores; null where they have none."""
+TOP = 3
+"""So many topics and channels are told with their probabilities."""
 TEXT = "text"
 """The note that holds the text model whose answers are among its features, as JSON text."""
 
@@ -112,6 +116,7 @@ class Predictor:
         language: str = "en",
         time_zone: str = "UTC",
         memory_limit: int | None = None,
+        groups: GroupsAt | None = None,
     ) -> pd.DataFrame:
         """One row per row of ``spine`` (customer_id, as_of), in its order, with the columns of
         `presage score`; ``reasons`` as JSON text.
@@ -120,11 +125,12 @@ class Predictor:
         times a score), the others an empty list; None: all do. ``language``: a BCP 47 tag, of
         which en, es and nb are spoken; ``time_zone``: whose days the reasons name. ``history``:
         tables, which are read within ``memory_limit`` bytes, or what ``history`` read of them.
+        ``groups``: everybody's sums at the spine's moment, where these are some customers' rows.
         """
         wanted = self.check_horizons(horizons)
         tables = history if isinstance(history, History) else self.reads(history)
-        features = compute(self.view, spine, tables, memory_limit=memory_limit)
-        told = self.model.predict(features, num_threads=num_threads)
+        features = compute(self.view, spine, tables, memory_limit=memory_limit, groups=groups)
+        told = self.model.predict(features, num_threads=num_threads, top=TOP)
         middle = self.model.horizons[len(self.model.horizons) // 2]
         risk = told[f"risk_{middle}d"].to_numpy()
         told_why = np.arange(len(risk))
@@ -148,8 +154,11 @@ class Predictor:
                 "as_of": features["as_of"],
                 **{f"risk_{h}d": told[f"risk_{h}d"] for h in wanted},
                 "expected_tickets_30d": told["expected_tickets_30d"],
+                "contact_30d": told["contact_30d"],
                 "topic": pd.Series(told["topic"], dtype="str"),
                 "channel": pd.Series(told["channel"], dtype="str"),
+                "topics": _as_json(told["topics"]),
+                "channels": _as_json(told["channels"]),
                 "reasons": [json.dumps(why, ensure_ascii=False) for why in reasons],
                 "model_version": self.model_version,
                 REPEAT: self.model.repeat_contact(features),
@@ -164,6 +173,15 @@ class Predictor:
     def check_horizons(self, horizons: Sequence[int] | None) -> tuple[int, ...]:
         """The horizons asked for; UsageError for one that the model was not trained on."""
         return check_horizons(self.model.horizons, horizons)
+
+
+def _as_json(choices: pd.Series) -> pd.Series:
+    """Likely values as JSON text: ``[{"value": ..., "probability": ...}, ...]``."""
+    rows = (
+        msgspec.json.encode([{"value": value, "probability": p} for value, p in row]).decode()
+        for row in choices
+    )
+    return pd.Series(list(rows), dtype="str", index=choices.index)
 
 
 def about_customers(name: str) -> bool:

@@ -100,6 +100,54 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+@pytest.fixture(scope="session")
+def as_documented() -> Callable[[str, str, int, str, bytes], None]:
+    """``as_documented(method, path, status, content_type, body)``: fails unless the OpenAPI file
+    describes this answer of this call."""
+    import json
+    import re
+    from urllib.parse import urlsplit
+
+    from openapi_schema_validator import OAS30Validator
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT4
+
+    from serving.api.assembly import openapi
+
+    document = json.loads(openapi())
+    home = Resource.from_contents(document, default_specification=DRAFT4)
+    registry: Registry[object] = Registry().with_resource("urn:presage", home)
+    routes = [
+        (re.compile(re.sub(r"{\w+}", "[^/]+", path)), methods)
+        for path, methods in document["paths"].items()
+    ]
+
+    def check(method: str, path: str, status: int, content_type: str, body: bytes) -> None:
+        bare = urlsplit(path).path
+        kind = content_type.partition(";")[0]
+        found = [methods for form, methods in routes if form.fullmatch(bare)]
+        if found and method.lower() in found[0]:
+            answers = found[0][method.lower()]["responses"]
+            assert str(status) in answers, f"{method} {path} answered {status}, which is not told"
+            content = answers[str(status)].get("content")
+            if content is None:
+                assert not body
+                return
+            assert kind in content, f"{method} {path} answered {kind}, which is not told"
+            schema = content[kind]["schema"]
+            if "$ref" in schema:
+                schema = {"$ref": "urn:presage" + schema["$ref"]}
+        elif kind == "application/problem+json":
+            schema = {"$ref": "urn:presage#/components/schemas/Problem"}
+        else:
+            return
+        if kind.endswith("json"):
+            wrong = list(OAS30Validator(schema, registry=registry).iter_errors(json.loads(body)))
+            assert not wrong, f"{method} {path} {status}: {wrong[0].json_path} {wrong[0].message}"
+
+    return check
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """With PRESAGE_NO_SKIPS=1 (``make test-full``) a skipped test fails, with its reason."""

@@ -73,11 +73,13 @@ from data.store.handing_out import (
     hand_out,
 )
 from data.store.keys import (
+    READ_TEXT,
     SCOPES,
     ApiKey,
     create_key,
     list_keys,
     revoke_key,
+    rotate_key,
     verify_key,
 )
 from data.store.leases import (
@@ -171,6 +173,7 @@ __all__ = [
     "OtherRequest",
     "Override",
     "Publication",
+    "READ_TEXT",
     "SCOPES",
     "Scenario",
     "SetAside",
@@ -239,6 +242,7 @@ __all__ = [
     "renew_lease",
     "replay",
     "revoke_key",
+    "rotate_key",
     "row_key",
     "salt",
     "save_forecast",

@@ -123,6 +123,22 @@ class Store:
         watch = self._watch
         return None if watch is None else int(watch.execute("PRAGMA data_version").fetchone()[0])
 
+    def last_event(self) -> int:
+        """The number of the event posted last, in microseconds; SQLite only (see ``changes``)."""
+        assert self._watch is not None
+        row = self._watch.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def keys_stamp(self) -> tuple[Any, ...]:
+        """Another value once a key was made, revoked or given an end; in microseconds, SQLite only
+        (see ``changes``)."""
+        assert self._watch is not None
+        query = "SELECT count(*), count(revoked_at), count(expires_at), max(expires_at)"
+        found: tuple[Any, ...] = self._watch.execute(f"{query} FROM api_keys").fetchone()
+        return found
+
     @functools.cached_property
     def _watch(self) -> sqlite3.Connection | None:
         """A connection that never writes, so that every write is somebody else's."""

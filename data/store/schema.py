@@ -85,6 +85,7 @@ API_KEYS = Table(
     Column("scopes", JSON, nullable=False),
     Column("created_at", DateTime, nullable=False),
     Column("revoked_at", DateTime),
+    Column("expires_at", DateTime),
 )
 
 PREDICTIONS = Table(

@@ -147,20 +147,27 @@ class RiskModel:
         return self.notes.get("rule")
 
     def predict(
-        self, features: pd.DataFrame, *, num_threads: int = 1, choices: bool = True
+        self, features: pd.DataFrame, *, num_threads: int = 1, choices: bool = True, top: int = 0
     ) -> pd.DataFrame:
         """One row per row of ``features``, same order, index 0..n-1.
 
         Columns: ``risk_7d`` ... (one a horizon, in (0, 1), never falling), ``expected_tickets_30d``
         (contacts) and ``contact_30d`` (P(any)), both at least the longest risk within 30 days,
         ``topic`` and ``channel`` (the likeliest; None if never seen), these two only with
-        ``choices``.
+        ``choices`` or ``top``; with ``top`` also ``topics`` and ``channels``: so many of each with
+        their probabilities, the likeliest first.
         """
         chunks = []
         for start in range(0, max(len(features), 1), CHUNK):
             chunk = features.iloc[start : start + CHUNK]
             matrix, worth = self.encoder.matrix(chunk), self._worth(chunk)
-            chunks.append(self._predict(matrix, worth, num_threads, choices))
+            told = self._predict(matrix, worth, num_threads, choices and not top)
+            for name, choice in (("topic", self.topic), ("channel", self.channel)) if top else ():
+                likely = _likeliest(choice, matrix, top, num_threads)
+                first = [row[0][0] if row else None for row in likely]
+                told[name] = pd.Series(first, dtype=object)
+                told[f"{name}s"] = pd.Series(likely, dtype=object)
+            chunks.append(told)
         return pd.concat(chunks, ignore_index=True)
 
     def _worth(self, features: pd.DataFrame) -> Mapping[int, Floats]:
@@ -228,14 +235,7 @@ class RiskModel:
     ) -> list[list[tuple[str, float]]]:
         """Per row the ``top`` likeliest topics (or channels) of the next complaint, with theirs."""
         choice = self.topic if of == "topic" else self.channel
-        if choice is None:
-            return [[] for _ in range(len(features))]
-        chances = choice.probabilities(self.encoder.matrix(features))
-        best = np.argsort(-chances, axis=1, kind="stable")[:, :top]
-        return [
-            [(choice.values[at], float(row[at])) for at in order]
-            for row, order in zip(chances, best, strict=True)
-        ]
+        return _likeliest(choice, self.encoder.matrix(features), top, 1)
 
     def explain(
         self, features: pd.DataFrame, horizon: int, *, num_threads: int = 1
@@ -338,6 +338,21 @@ class RiskModel:
         }
         meta = {"kind": "risk", "horizons": list(self.horizons), "notes": dict(self.notes)}
         return write_bundle(folder, files, meta, golden=golden)
+
+
+def _likeliest(
+    choice: Choice | None, matrix: Matrix, top: int, num_threads: int
+) -> list[list[tuple[str, float]]]:
+    """Per row the ``top`` likeliest choices with their probabilities; none where none is known."""
+    if choice is None:
+        return [[] for _ in range(len(matrix))]
+    chances = choice.probabilities(matrix, num_threads=num_threads)
+    best = np.argsort(-chances, axis=1, kind="stable")[:, :top]
+    values = np.take_along_axis(chances, best, axis=1).tolist()
+    return [
+        [(choice.values[at], chance) for at, chance in zip(order, row, strict=True)]
+        for order, row in zip(best.tolist(), values, strict=True)
+    ]
 
 
 def load_risk(folder: Path) -> RiskModel:

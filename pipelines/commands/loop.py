@@ -171,6 +171,22 @@ def _services(app: typer.Typer) -> None:
             return run(directory, port, report, prefect_port, mlflow_port)
 
     @verb(app)
+    def sandbox(
+        directory: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("sandbox"),
+        port: Port = 3000,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """A small simulated company to try the API on: made once, a key printed, served.
+
+        Example: presage sandbox
+        """
+        from pipelines.sandbox import run
+
+        with progress(as_json) as report:
+            return run(directory, port, report)
+
+    @verb(app)
     def demo(
         directory: Annotated[Path, typer.Argument(help="Where to make the company.")] = Path(
             "demo"
@@ -198,21 +214,28 @@ def _state(app: typer.Typer) -> None:
     @verb(app)
     def keys(
         directory: Dir,
-        action: Annotated[str, typer.Argument(help="create, list or revoke.")],
+        action: Annotated[str, typer.Argument(help="create, list, rotate or revoke.")],
         name: Annotated[str | None, typer.Argument(help="The key's name.")] = None,
         scopes: Annotated[
-            str | None, typer.Option(help="score,events,customers,forecasts,plan,outreach")
+            str | None,
+            typer.Option(help="score,events,customers,customers:read_text,forecasts,plan,outreach"),
+        ] = None,
+        expires_in: Annotated[
+            str | None, typer.Option(help="The key's life: 90d, 12h. Default: no end.")
+        ] = None,
+        overlap: Annotated[
+            str | None, typer.Option(help="How long the key before a rotation opens: 7d.")
         ] = None,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
-        """API keys: create (shown once), list, revoke.
+        """API keys: create (shown once), list, rotate, revoke.
 
         Example: presage keys company create crm --scopes score,events
         """
         from pipelines.state_verbs import manage_keys
 
-        return manage_keys(directory, action, name, scopes)
+        return manage_keys(directory, action, name, scopes, expires_in, overlap)
 
     @verb(app)
     def monitor(

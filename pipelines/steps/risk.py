@@ -14,6 +14,7 @@ import pandas as pd
 from data.clock import SYSTEM
 from data.errors import NotEnoughHistory
 from data.snapshot import open_snapshot
+from data.store import open_store, salt
 from data.workspace import Workspace
 from features.opt_out import profiled
 from features.spine import customers_at
@@ -23,6 +24,7 @@ from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
 from pipelines.steps.one_number import join_published, number_of
+from serving.prediction_log import keep_published
 from serving.predictor import Predictor, check_horizons
 from serving.published import publish
 
@@ -76,12 +78,16 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         model_version=predictor.model_version,
         snapshot=run.snapshot.path.name,
         key=key,
+        reasons_for=run.settings.risk.reasons_for,
         not_profiled=left_out,
         record=predictor.model.notes.get("tickets_judged", {}),
     )
     joined, line = join_published(run.workspace, run.snapshot, run.as_of)
     if joined is not None:
         frame["expected_tickets_30d"] *= joined.customer_scale
+    with open_store(run.workspace) as store:
+        secret = bytes.fromhex(salt(store, SYSTEM.now()))
+    keep_published(run.state_dir, secret, frame, SYSTEM.now(), run.settings.api.prediction_log_days)
     return Scores(frame, predictor.model_version, joined, line, left_out)
 
 

@@ -7,6 +7,7 @@ HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -14,6 +15,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -40,12 +42,24 @@ from data.errors import (
     StorageFailure,
     UsageError,
 )
-from serving.api.exchange import accepted_media, decode, parameters, read_body, response
+from serving.api.exchange import accepted_media, decode, parameters, read_body, response, tagged
 from serving.api.limits import Crowd, RateLimit
 from serving.api.problem import Problem
 from serving.api.route import Call, Route
 
 log = logging.getLogger("presage.api")
+
+
+Known = tuple[str, frozenset[str]]
+"""A key's name and scopes."""
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
+"""The request that is being answered, for the lines of the log."""
+
+
+def of_request(record: logging.LogRecord) -> bool:
+    """A filter of logging that adds ``request_id`` to each record."""
+    record.request_id = REQUEST_ID.get()
+    return True
 
 
 class Keys(Protocol):
@@ -77,6 +91,8 @@ class Door:
     limit: RateLimit
     crowd: Crowd = field(default_factory=Crowd)
     observe: Callable[[str, int, float], None] = lambda path, status, seconds: None
+    told: Callable[[str, str, Sequence[str], str], None] = lambda key, call, about, request: None
+    """Called with key, path, customers and request id, before they are told about."""
 
 
 def application(
@@ -148,6 +164,7 @@ class Watch:
         began, status = time.perf_counter(), 0
         request_id = _request_id(Headers(scope=scope))
         state = scope.setdefault("state", {})
+        REQUEST_ID.set(request_id)
 
         async def noted(message: Any) -> None:
             nonlocal status
@@ -163,7 +180,7 @@ class Watch:
         except ClientDisconnect:
             status = 499  # nobody is there to be answered
         except Exception:
-            log.exception("request %s: unexpected error at %s", request_id, _route(scope))
+            log.exception("unexpected error at %s", _route(scope))
             if not status:
                 detail = "an unexpected error; the service's log has it. Nothing of it was kept"
                 problem = Problem(500, "unexpected", detail).response(scope["path"])
@@ -198,20 +215,24 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
     async def endpoint(request: Request) -> Response:
         if route.instant:
             return response(route.handler(service, Call({}, None, "")))
-        actor = await _authorise(route, request, door)
+        actor, scopes = await _authorise(route, request, door)
         raw = await read_body(request) if route.body is not None else b""
         body = decode(route, raw)
         key = request.headers.get("idempotency-key") if route.effect else None
         if key is not None and not 1 <= len(key) <= 200:
             raise Problem(400, "idempotency-key", "Idempotency-Key has 1 to 200 characters")
-        call = Call(parameters(route, request), body, actor, accepted_media(route, request), key)
+        asked, media = parameters(route, request), accepted_media(route, request)
+        call = Call(asked, body, actor, media, scopes, key)
+        if route.about is not None:
+            door.told(actor, route.path, route.about(call), REQUEST_ID.get())
         if route.quick is not None and (answer := route.quick(service, call)) is not None:
-            return response(answer)
-        with door.crowd.entered():
-            if key is None:
-                return response(await run_in_threadpool(route.handler, service, call))
-            path = request.url.path
-            return await run_in_threadpool(_once, route, service, call, door.replies, raw, path)
+            done = response(answer)
+        else:
+            with door.crowd.entered():
+                done = await run_in_threadpool(
+                    _handled, route, service, call, door.replies, raw, request.url.path
+                )
+        return tagged(done, request) if route.tagged else done
 
     return endpoint
 
@@ -233,6 +254,16 @@ def _problem_of(error: PresageError) -> Problem:
     return Problem(503, "not-ready", detail, headers={"Retry-After": "10"})
 
 
+def _handled(
+    route: Route, service: Any, call: Call, replies: Replies, raw: bytes, path: str
+) -> Response:
+    """The handler's answer, once by Idempotency-Key where there is one."""
+    with route.around(service) if route.around else contextlib.nullcontext():
+        if call.idempotency_key is None:
+            return response(route.handler(service, call))
+        return _once(route, service, call, replies, raw, path)
+
+
 def _once(
     route: Route, service: Any, call: Call, replies: Replies, raw: bytes, path: str
 ) -> Response:
@@ -249,9 +280,9 @@ def _once(
     return Response(body, status, headers, media_type="application/json")
 
 
-async def _authorise(route: Route, request: Request, door: Door) -> str:
+async def _authorise(route: Route, request: Request, door: Door) -> Known:
     if route.scope is None:
-        return ""
+        return "", frozenset()
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Problem(
@@ -268,7 +299,7 @@ async def _authorise(route: Route, request: Request, door: Door) -> str:
         raise Problem(
             401,
             "bad-key",
-            "this key is unknown or revoked",
+            "this key is unknown, expired or revoked",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
     name, scopes = known
@@ -288,4 +319,4 @@ async def _authorise(route: Route, request: Request, door: Door) -> str:
             f"more than {door.limit.per_second:g} requests a second by key {name!r}",
             headers={"Retry-After": str(math.ceil(allowed.wait_seconds))},
         )
-    return name
+    return known

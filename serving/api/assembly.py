@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -16,20 +17,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Page
 
-from data.clock import Clock
+from data.clock import SYSTEM, Clock
 from data.languages.catalogue import languages, page_words
-from data.store import OtherRequest, Store, answer_once, open_store, verify_key
+from data.store import ApiKey, OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
 from serving.api.application import Door, application
 from serving.api.calls import CALLS
-from serving.api.limits import RateLimit
+from serving.api.catalogue import list_page, page_of
+from serving.api.limits import Crowd, RateLimit
 from serving.api.openapi import document
 from serving.api.problem import Problem
 from serving.desk import Desk
 from serving.meters import observe
 
 PLANNER = Path(__file__).parents[1] / "planner"
+DOCS = Path(__file__).parent / "pages"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+DOCS_FILES = {
+    "/docs": DOCS / "docs.html",
+    "/docs/page.css": DOCS / "page.css",
+    "/docs/page.js": DOCS / "docs.js",
+}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -48,30 +56,41 @@ Known = tuple[str, frozenset[str]]
 
 @dataclass
 class StoreKeys:
-    """API keys as the store knows them; forgotten whenever it changes, so a revoked one ends at
-    once."""
+    """API keys as the store knows them; what is remembered of them ends with any change of one, so
+    a revoked key ends at once."""
 
     store: Store
-    _known: tuple[int | None, dict[bytes, Known]] = field(default_factory=lambda: (None, {}))
+    clock: Clock = SYSTEM
+    _known: dict[bytes, ApiKey] = field(default_factory=dict)
+    _changes: int | None = None
+    _stamp: tuple[Any, ...] = ()
 
     def verify(self, secret: str) -> Known | None:
         """Name and scopes of a key in force, else None."""
         changes = self.store.changes()
-        key = verify_key(self.store, secret)
+        stamp = () if changes is None else self.store.keys_stamp()
+        key = verify_key(self.store, secret, self.clock.now())
         if key is None:
             return None
-        found = (key.name, frozenset(key.scopes))
-        if changes != self._known[0]:
-            self._known = (changes, {})
-        self._known[1][_digest(secret)] = found
-        return found
+        if stamp != self._stamp:
+            self._known = {}
+        self._known[_digest(secret)] = key
+        self._changes, self._stamp = changes, stamp
+        return key.name, frozenset(key.scopes)
 
     def remembered(self, secret: str) -> Known | None:
-        """The same without asking the store, where nothing has changed in it since."""
-        changes, known = self._known
-        if changes is None or changes != self.store.changes():
+        """The same without asking the store, while no key has changed in it."""
+        changes = self.store.changes()
+        if changes is None:
             return None
-        return known.get(_digest(secret))
+        if changes != self._changes:
+            if self.store.keys_stamp() != self._stamp:
+                return None
+            self._changes = changes
+        key = self._known.get(_digest(secret))
+        if key is None or not key.in_force(self.clock.now()):
+            return None
+        return key.name, frozenset(key.scopes)
 
 
 def _digest(secret: str) -> bytes:
@@ -118,7 +137,11 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
     """The ASGI application of a workspace, and the desk that it asks."""
     store = open_store(workspace)
     desk = Desk.of(workspace, store, clock)
-    door = Door(StoreKeys(store), StoreReplies(store, clock), RateLimit(), observe=observe)
+    api = workspace.settings.api
+    limit, crowd = RateLimit(api.requests_per_second, api.burst), Crowd(api.at_once)
+    door = Door(
+        StoreKeys(store, clock), StoreReplies(store, clock), limit, crowd, observe, desk.note_asked
+    )
     return application(CALLS, desk, door, pages()), desk
 
 
@@ -134,7 +157,7 @@ def openapi() -> bytes:
 
 
 def pages() -> list[Page]:
-    """The OpenAPI file and the planners' page: open to all, for they hold no data."""
+    """The OpenAPI file, the pages of planners and developers: open to all, they hold no data."""
     told = openapi()
 
     async def specification(request: Request) -> Response:
@@ -143,16 +166,29 @@ def pages() -> list[Page]:
     async def front(request: Request) -> Response:
         return Response(status_code=307, headers={"Location": "/planner"})
 
+    async def problems(request: Request) -> Response:
+        return Response(list_page(), headers=GUARDS, media_type="text/html")
+
+    async def problem(request: Request) -> Response:
+        page = page_of(request.path_params["kind"])
+        if page is None:
+            detail = "there is no such kind of problem; /problems lists them"
+            raise Problem(404, "no-such-path", detail)
+        return Response(page, headers=GUARDS, media_type="text/html")
+
     return [
         Page("/", front, methods=["GET"]),
         Page("/openapi.json", specification, methods=["GET"]),
-        *(Page(path, _file(*told), methods=["GET"]) for path, told in page_files().items()),
+        Page("/problems", problems, methods=["GET"]),
+        Page("/problems/{kind}", problem, methods=["GET"]),
+        *(Page(path, _file(*named), methods=["GET"]) for path, named in page_files().items()),
     ]
 
 
 def page_files() -> dict[str, tuple[bytes, str]]:
-    """What the planners' page is made of, by path: content and media type; its words too."""
-    found = {}
+    """What the planners' page and the documentation are made of, by path: content and media type;
+    the page's words too."""
+    found = {at: (path.read_bytes(), MEDIA_TYPES[path.suffix]) for at, path in DOCS_FILES.items()}
     for path in sorted(PLANNER.iterdir()):
         if path.suffix in MEDIA_TYPES:
             at = "/planner" if path.name == "page.html" else f"/planner/{path.name}"

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from data.schema import events_schema
 from serving.api.handlers import (
     cases,
     customers,
@@ -20,21 +19,27 @@ from serving.api.handlers import (
     predictions,
 )
 from serving.api.route import Parameter, Route
+from serving.api.rows import posted_rows
 from serving.api.schemas import (
     Accepted,
+    AccuracyPage,
+    ActualsPage,
     Case,
     Cases,
     Consent,
     ConsentState,
     CustomerView,
     Explained,
+    ForecastPage,
     Health,
     OutcomeRecorded,
     OutcomeReport,
     OutreachPage,
     PredictionRequest,
     Predictions,
+    Ranking,
     Rows,
+    StaffingPage,
     StepReport,
 )
 from serving.api.schemas_planning import (
@@ -53,11 +58,19 @@ from serving.api.schemas_planning import (
     WhatIfAnswer,
 )
 
+# fmt: off
 FROM = Parameter("from", "only rows at or after this time (UTC)", format="date-time")
 TO = Parameter("to", "only rows before this time (UTC)", format="date-time")
 AFTER = Parameter("after", "the cursor `next` of the page before")
 LIMIT = Parameter("limit", "rows a page", kind="integer")
-CUSTOMER = Parameter("id", "the customer's id", place="path")
+CUSTOMER = Parameter("id", "the customer's id", place="path", example="a")
+ORDER = Parameter("order", "by risk, or by value: the risk times what they are worth a year",
+                  choices=("risk", "value"))
+HORIZON = Parameter("horizon", "days of the risk that they are ordered by; default: the middle one",
+                    kind="integer")
+SEGMENT = Parameter("segment", "only customers of this segment")
+LIKELY_TOPIC = Parameter("topic", "only those whose likeliest topic is this one")
+LEAST = Parameter("min_probability", "only those whose risk is at least this", kind="number")
 SERIES = Parameter("unique_id", "one series, such as total or channel=email")
 OBJECT = {"type": "object"}
 TEXT = {"type": "string"}
@@ -78,43 +91,60 @@ LAYOUT = Parameter("layout", "xlsx (default), csv, parquet or calabrio")
 ACTION = Parameter("id", "the action's outreach_id", place="path")
 CASE = Parameter("id", "the case's case_id", place="path")
 
+EVENTS = {"orders": [{"order_id": "example", "ordered_at": "2026-03-02T08:00:00Z",
+                      "customer_id": "a", "amount": 20}]}
+CHANGE = {"unique_id": "channel=email", "starts_at": "2026-03-02T00:00:00Z",
+          "ends_at": "2026-03-03T00:00:00Z", "factor": 1.2, "reason": "campaign in the app"}
+
 CALLS = (
     Route("POST", "/v1/predictions", predictions.predict, "Complaint risk of 1 to 1000 customers",
-          "score", Predictions, "risk", body=PredictionRequest, quick=predictions.remembered),
+          "score", Predictions, "risk", body=PredictionRequest, quick=predictions.remembered,
+          tagged=True, example={"customer_ids": ["a", "nobody"]}, about=predictions.asked_about),
+    Route("GET", "/v1/customers", customers.rank_customers,
+          "Customers as scored at night, the riskiest first", "score", Ranking, "risk",
+          parameters=(ORDER, HORIZON, SEGMENT, LIKELY_TOPIC, LEAST, AFTER, LIMIT),
+          problems=(400, 404, 409), tagged=True),
     Route("GET", "/v1/customers/{id}", customers.see_customer, "Everything known of a customer",
-          "customers", CustomerView, "risk", parameters=(CUSTOMER,), problems=(404,)),
+          "customers", CustomerView, "risk", parameters=(CUSTOMER,), problems=(404,),
+          about=customers.this_customer),
     Route("POST", "/v1/events", events.post_events, "Rows of the contract's tables, all or none",
-          "events", Accepted, "events", body=events_schema(), effect=True),
+          "events", Accepted, "events", body=posted_rows(), effect=True, around=events.taken_in,
+          example=EVENTS),
     Route("GET", "/v1/forecasts", planning.see_forecasts, "Contact volume with its intervals",
-          "forecasts", Rows, "planning", parameters=(SERIES, FROM, TO, ISSUED_AT, AFTER, LIMIT),
-          csv=True, problems=PAGE_PROBLEMS),
+          "forecasts", ForecastPage, "planning",
+          parameters=(SERIES, FROM, TO, ISSUED_AT, AFTER, LIMIT), csv=True,
+          problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/forecasts/explain", planning.explain_forecast,
           "Where one number of the forecast comes from", "forecasts", Explained, "planning",
-          parameters=(ONE_SERIES, STEP), problems=(400, 404)),
+          parameters=(ONE_SERIES, STEP), problems=(400, 404), tagged=True),
     Route("GET", "/v1/accuracy", planning.see_accuracy,
-          "How far off each series was in trials, beside two plain rules", "forecasts", Rows,
-          "planning", parameters=(SERIES, AFTER, LIMIT), csv=True, problems=PAGE_PROBLEMS),
+          "How far off each series was in trials, beside two plain rules", "forecasts",
+          AccuracyPage, "planning", parameters=(SERIES, AFTER, LIMIT), csv=True,
+          problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/actuals", planning.see_actuals,
-          "Contacts that came, up to the newest forecast", "forecasts", Rows, "planning",
-          parameters=(SERIES, *SPAN), csv=True, problems=PAGE_PROBLEMS),
+          "Contacts that came, up to the newest forecast", "forecasts", ActualsPage, "planning",
+          parameters=(SERIES, *SPAN), csv=True, problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/staffing", planning.see_staffing, "People needed per channel and interval",
-          "forecasts", Rows, "planning", parameters=(CHANNEL, *SPAN), csv=True,
-          problems=PAGE_PROBLEMS),
+          "forecasts", StaffingPage, "planning", parameters=(CHANNEL, *SPAN), csv=True,
+          problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/planning", planning.see_planning,
-          "Channels, time zone and freshness of the plan", "forecasts", Planning, "planning"),
+          "Channels, time zone and freshness of the plan", "forecasts", Planning, "planning",
+          tagged=True),
     Route("GET", "/v1/kpis", monitoring.see_kpis,
           "Key figures of each week and channel, beside their targets", "forecasts", Rows,
-          "planning", parameters=(CHANNEL, KPI, *SPAN), csv=True, problems=PAGE_PROBLEMS),
+          "planning", parameters=(CHANNEL, KPI, *SPAN), csv=True,
+          problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/issues", monitoring.see_issues,
           "Emerging issues: topics asked about more than usual, their driver, what to do",
           "forecasts", Rows, "planning", parameters=(TOPIC, AFTER, LIMIT), csv=True,
-          problems=PAGE_PROBLEMS),
+          problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/monitor", monitoring.see_monitor,
           "What the monitor found: sources, inputs, predictions, forecasts, service", "forecasts",
-          Rows, "planning", parameters=(AREA, AFTER, LIMIT), csv=True, problems=PAGE_PROBLEMS),
+          Rows, "planning", parameters=(AREA, AFTER, LIMIT), csv=True,
+          problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/staffing/days", planning.see_staffing_days,
           "The plan by local day and channel: promised, expected, at risk", "forecasts", Rows,
-          "planning", parameters=(CHANNEL, *SPAN), csv=True, problems=PAGE_PROBLEMS),
+          "planning", parameters=(CHANNEL, *SPAN), csv=True, problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/staffing/range", plans.see_range,
           "People that keep each promise in 50, 80 and 90 % of scenarios", "forecasts", AllRows,
           "planning", parameters=(CHANNEL, FROM, TO), problems=(400, 422)),
@@ -130,7 +160,7 @@ CALLS = (
           "planning", body=WhatIf, problems=(422,)),
     Route("POST", "/v1/overrides", overrides.add_override,
           "A planner's change, with author and reason", "plan", OverrideKept, "planning",
-          body=NewOverride, effect=True, problems=(422,)),
+          body=NewOverride, effect=True, problems=(422,), example=CHANGE),
     Route("POST", "/v1/overrides/preview", overrides.preview_override,
           "What a change would do to contacts and people; nothing is kept", "forecasts",
           OverridePreview, "planning", body=NewOverride, problems=(422,)),
@@ -158,23 +188,28 @@ CALLS = (
           "plan", PlanVersions, "planning", body=Because, effect=True, problems=(409,)),
     Route("GET", "/v1/outreach", outreach.list_outreach,
           "Actions that may be taken now, in the order in which they were first handed out",
-          "outreach", OutreachPage, "outreach", parameters=(AFTER, LIMIT), problems=(400,)),
+          "outreach", OutreachPage, "outreach", parameters=(AFTER, LIMIT), problems=(400,),
+          tagged=True),
     Route("POST", "/v1/outreach/{id}/outcome", outreach.report_outcome,
           "What became of an action", "outreach", OutcomeRecorded, "outreach",
-          body=OutcomeReport, parameters=(ACTION,), effect=True, problems=(404,)),
+          body=OutcomeReport, parameters=(ACTION,), effect=True, problems=(404,),
+          example={"outcome": "sent", "at": "2026-03-02T09:00:00Z"}),
     Route("GET", "/v1/cases", cases.list_cases, "Cases of negative feedback, the oldest first",
           "outreach", Cases, "outreach"),
     Route("POST", "/v1/cases/{id}/steps", cases.report_step, "A step of a case was done",
           "outreach", Case, "outreach", body=StepReport, parameters=(CASE,), effect=True,
-          problems=(404, 409)),
+          problems=(404, 409),
+          example={"step": "acknowledge", "at": "2026-03-02T09:00:00Z", "by": "Kari"}),
     Route("PUT", "/v1/customers/{id}/consent", outreach.change_consent,
           "Opt a customer out or in", "outreach", ConsentState, "outreach", body=Consent,
-          parameters=(CUSTOMER,), problems=(404,)),
+          parameters=(CUSTOMER,), problems=(404,), example={"email_consent": True},
+          about=customers.this_customer),
     Route("GET", "/livez", health.livez, "The process lives", None, Health, "health",
           instant=True),
     Route("GET", "/readyz", health.readyz, "There is something to answer from", None, Health,
           "health", problems=(503,)),
     Route("GET", "/metrics", health.metrics, "Counts and durations for Prometheus", None, TEXT,
           "health", media="text/plain"),
-)  # fmt: skip
+)
+# fmt: on
 """In the order of the contract."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -86,6 +88,23 @@ def accepted_media(route: Route, request: Request) -> str:
     raise Problem(406, "accept", f"{wanted} is not offered; this call answers {offered}")
 
 
+def etag_of(content: bytes) -> str:
+    """The entity tag of a body: equal bodies have equal ones."""
+    return f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+
+
+def tagged(answer: Response, request: Request) -> Response:
+    """The answer with its ETag; 304 without a body where a GET has it already."""
+    if answer.status_code != 200:
+        return answer
+    answer.headers["ETag"] = tag = etag_of(bytes(answer.body))
+    known = [part.strip() for part in request.headers.get("if-none-match", "").split(",")]
+    if request.method in ("GET", "HEAD") and (tag in known or "*" in known):
+        kept = {k: v for k, v in answer.headers.items() if not k.startswith("content-")}
+        return Response(status_code=304, headers=kept)
+    return answer
+
+
 def response(answer: Answer) -> Response:
     if answer.media_type == "application/json":
         content = msgspec.json.encode(answer.value, enc_hook=_encode)
@@ -96,6 +115,8 @@ def response(answer: Answer) -> Response:
 
 
 def _encode(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
     if hasattr(value, "item"):
         return value.item()
     if hasattr(value, "isoformat"):

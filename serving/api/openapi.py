@@ -1,11 +1,5 @@
-"""The OpenAPI 3.0 file, written from the routes.
-
-msgspec describes types in the newer JSON Schema; OpenAPI 3.0 says ``nullable`` and has no
-``const``, no ``$defs``, no type "null" and no lists of types, which ``downgrade`` puts right.
-
->>> downgrade({"anyOf": [{"type": "string"}, {"type": "null"}]})
-{'type': 'string', 'nullable': True}
-"""
+"""The OpenAPI 3.0 file, written from the routes: flat named schemas (``flat.py``), every status
+that a call may answer, and an example of each body."""
 
 from __future__ import annotations
 
@@ -14,10 +8,23 @@ from typing import Any
 
 import msgspec
 
+from serving.api.flat import Flat
 from serving.api.problem import TITLES
-from serving.api.route import Route
+from serving.api.route import Parameter, Route
 
-PROBLEM = {
+PLACE: dict[str, Any] = {
+    "title": "ProblemPlace",
+    "type": "object",
+    "required": ["at", "message"],
+    "properties": {
+        "at": {"type": "string"},
+        "message": {"type": "string"},
+        "table": {"type": "string"},
+        "row": {"type": ["integer", "null"]},
+        "column": {"type": ["string", "null"]},
+    },
+}
+PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -26,62 +33,24 @@ PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "instance": {"type": "string"},
-        "errors": {"type": "array", "items": {"type": "object"}},
+        "errors": {"type": "array", "items": PLACE},
     },
 }
-
-
-def downgrade(schema: Any) -> Any:
-    """A JSON Schema of 2020-12 in the words of OpenAPI 3.0."""
-    if isinstance(schema, list):
-        return [downgrade(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    # a property may be named "title" too: its schema is no text
-    schema = {
-        key: downgrade(value)
-        for key, value in schema.items()
-        if key != "$schema" and not (key == "title" and isinstance(value, str))
-    }
-    if isinstance(schema.get("type"), list):
-        told = schema.pop("type")
-        kinds = [kind for kind in told if kind != "null"]
-        schema |= (
-            {"type": kinds[0]} if len(kinds) == 1 else {"anyOf": [{"type": kind} for kind in kinds]}
-        )
-        if "null" in told:
-            schema["nullable"] = True
-    if schema.get("required") == []:
-        schema.pop("required")
-    if "const" in schema:
-        schema["enum"] = [schema.pop("const")]
-    if schema.get("default", 0) is None:
-        schema.pop("default")
-    for word in ("anyOf", "oneOf"):
-        if word in schema:
-            parts = [part for part in schema[word] if part.get("type") != "null"]
-            if len(parts) < len(schema[word]):
-                schema.pop(word)
-                if len(parts) == 1 and "$ref" not in parts[0]:
-                    schema = {**schema, **parts[0]}
-                elif len(parts) == 1:
-                    schema["allOf"] = parts
-                else:
-                    schema[word] = parts
-                schema["nullable"] = True
-    return schema
+ANY_CALL = (400, 406, 500)
+"""Statuses that any call may answer."""
+WITH_KEY = (401, 403, 429, 503)
+WITH_BODY = (408, 413, 415, 422)
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The whole file as a JSON-able value."""
     types = [t for route in routes for t in (route.body, route.answers) if isinstance(t, type)]
-    refs, components = msgspec.json.schema_components(
-        types, ref_template="#/components/schemas/{name}"
-    )
+    refs, known = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     named = dict(zip(types, refs, strict=True))
+    flat = Flat({**known, "Problem": PROBLEM})
 
-    def schema(declared: Any) -> Any:
-        return downgrade(named[declared] if isinstance(declared, type) else declared)
+    def schema(declared: Any, name: str) -> Any:
+        return flat.schema(named[declared] if isinstance(declared, type) else declared, name)
 
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -96,65 +65,80 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": {**downgrade(components), "Problem": PROBLEM},
+            "schemas": dict(sorted(flat.components.items())),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
+def statuses_of(route: Route) -> set[int]:
+    """The statuses of problems that a call may answer."""
+    statuses = {*route.problems, *(() if route.instant else ANY_CALL)}
+    statuses |= set(WITH_KEY) if route.scope else set()
+    statuses |= set(WITH_BODY) if route.body is not None else set()
+    return statuses | ({409, 422} if route.effect else set())
+
+
 def _operation(route: Route, schema: Any) -> dict[str, Any]:
-    content = {route.media: {"schema": schema(route.answers)}}
+    name = "".join(word.capitalize() for word in route.handler.__name__.split("_"))
+    content = {route.media: {"schema": schema(route.answers, f"{name}Answer")}}
     if route.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
-    statuses = set(route.problems)
-    if route.scope:
-        statuses |= {401, 403, 429, 503}
-    if route.body is not None:
-        statuses |= {400, 408, 413, 415, 422}
-    if route.effect:
-        statuses |= {409}
+    done: dict[str, Any] = {"description": "Done", "content": content}
+    responses: dict[str, Any] = {str(route.status): done}
+    if route.tagged:
+        done["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        if route.method == "GET":
+            responses["304"] = {"description": "The same as you have it"}
+    responses |= {str(status): _problem(status) for status in sorted(statuses_of(route))}
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": route.handler.__name__,
         "tags": [route.tag],
         "parameters": [_parameter(p) for p in route.parameters],
-        "responses": {
-            str(route.status): {"description": "Done", "content": content},
-            **{str(status): _problem(status) for status in sorted(statuses)},
-        },
+        "responses": responses,
         "security": [{"key": []}] if route.scope else [],
     }
     if route.scope:
         operation["description"] = f"Needs a key with the scope `{route.scope}`."
+    if route.tagged and route.method == "GET":
+        known = "An ETag that you have: 304 without a body while it still holds."
+        operation["parameters"].append(_header("If-None-Match", known, 4000))
     if route.effect:
-        operation["parameters"].append(
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "description": "The same key and body again: the first answer again, done once.",
-                "schema": {"type": "string", "maxLength": 200},
-            }
-        )
+        once = "The same key and body again: the first answer again, done once."
+        operation["parameters"].append(_header("Idempotency-Key", once, 200))
     if route.body is not None:
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": schema(route.body)}},
-        }
+        json: dict[str, Any] = {"schema": schema(route.body, f"{name}Body")}
+        if route.example is not None:
+            json["example"] = route.example
+        operation["requestBody"] = {"required": True, "content": {"application/json": json}}
     return operation
 
 
-def _parameter(parameter: Any) -> dict[str, Any]:
+def _header(name: str, description: str, longest: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", "maxLength": longest},
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": parameter.kind}
     if parameter.format:
         schema["format"] = parameter.format
-    return {
+    if parameter.choices:
+        schema["enum"] = list(parameter.choices)
+    told: dict[str, Any] = {
         "name": parameter.name,
         "in": parameter.place,
         "required": parameter.required or parameter.place == "path",
         "description": parameter.description,
         "schema": schema,
     }
+    return told if parameter.example is None else {**told, "example": parameter.example}
 
 
 def _problem(status: int) -> dict[str, Any]:

@@ -6,7 +6,8 @@ file from the same ones, so the two cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,9 +23,11 @@ class Parameter:
     name: str
     description: str
     place: Literal["path", "query"] = "query"
-    kind: Literal["string", "integer", "boolean"] = "string"
+    kind: Literal["string", "integer", "number", "boolean"] = "string"
     format: str | None = None
     required: bool = False
+    choices: tuple[str, ...] = ()
+    example: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Call:
     body: Any
     actor: str
     accept: str = "application/json"
+    scopes: frozenset[str] = frozenset()
     idempotency_key: str | None = None
 
 
@@ -56,7 +60,10 @@ class Route:
     """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key. ``media``: what
     it answers where it succeeds; ``csv``: also that. ``instant``: answered without waiting for a
     thread, so it must not read or write anything. ``quick``: answers in that way what it can, None
-    where it cannot."""
+    where it cannot. ``around``: entered before the handler, left when what it did is kept and
+    before it is answered. ``tagged``: the answer has an ETag, and a GET heeds If-None-Match.
+    ``about``: the customers that a call is about, for the audit log. ``example``: a body that a
+    company with the customer ``a`` can send."""
 
     method: Method
     path: str
@@ -74,6 +81,10 @@ class Route:
     problems: tuple[int, ...] = ()
     instant: bool = False
     quick: Callable[[Any, Call], Answer | None] | None = None
+    around: Callable[[Any], AbstractContextManager[None]] | None = None
+    tagged: bool = False
+    example: Any = None
+    about: Callable[[Call], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.scope is not None and self.scope not in SCOPES:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from serving.api import rows
+
 CustomerId = Annotated[str, Meta(min_length=1, max_length=200)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
@@ -28,10 +30,20 @@ class Reason(Struct):
     contribution: float
 
 
+class Likely(Struct):
+    """A topic or channel, and the probability that the next complaint has it."""
+
+    value: str
+    probability: Probability
+
+
 class Prediction(Struct):
     """One customer's risk; ``status`` is "scored", or with everything else null "unknown",
     "closed" (they left) or "not_profiled" (they asked not to be).
 
+    ``contact_30d``: the probability of any contact within 30 days, ``expected_tickets_30d`` how
+    many are expected, one total with the forecast. ``topics`` and ``channels``: the three likeliest
+    of the next complaint, ``topic`` and ``channel`` the first of them.
     ``repeat_contact_14d``: the probability that they come back about the same issue within 14 days;
     null unless they have a ticket that is open or was resolved within 7 days.
     """
@@ -48,6 +60,37 @@ class Prediction(Struct):
     stale: bool = False
     model_version: str | None = None
     repeat_contact_14d: Probability | None = None
+    contact_30d: Probability | None = None
+    expected_tickets_30d: Annotated[float, Meta(ge=0)] | None = None
+    topics: list[Likely] = []
+    channels: list[Likely] = []
+
+
+class RankedCustomer(Prediction, kw_only=True):
+    """A customer's published prediction and their place in the order asked for.
+
+    ``value``: money a year; ``value_at_risk``: that times the risk they are ordered by. ``news``:
+    something was posted about them since, so ask ``/v1/predictions`` for their risk now.
+    """
+
+    rank: int
+    segment: str | None
+    value: float | None
+    value_at_risk: float | None
+    news: bool
+
+
+class Ranking(Struct):
+    """Customers in order; ``next`` is the cursor of the following page, or null. All are as of the
+    same moment, by the same model."""
+
+    items: list[RankedCustomer]
+    as_of: datetime
+    expires_at: datetime
+    stale: bool
+    model_version: str
+    horizon_days: int
+    next: str | None
 
 
 class Predictions(Struct):
@@ -185,6 +228,114 @@ class Rows(Struct):
     next: str | None
 
 
+class ForecastRow(
+    Struct,
+    rename={
+        "median": "presage-median",
+        "lo_80": "presage-lo-80",
+        "hi_80": "presage-hi-80",
+        "lo_95": "presage-lo-95",
+        "hi_95": "presage-hi-95",
+    },
+):
+    """A step of a series: the mean, which adds up, median and intervals (those that ``[volume]
+    levels`` names), and ``overridden``, the number with the planners' changes, null without."""
+
+    unique_id: str
+    ds: datetime
+    presage: float
+    median: float | UnsetType = UNSET
+    lo_80: float | UnsetType = UNSET
+    hi_80: float | UnsetType = UNSET
+    lo_95: float | UnsetType = UNSET
+    hi_95: float | UnsetType = UNSET
+    overridden: float | None = None
+
+
+class ForecastPage(Struct):
+    """A page of a forecast; ``next`` is the cursor of the following page, or null."""
+
+    items: list[ForecastRow]
+    as_of: datetime
+    published_at: datetime
+    next: str | None
+
+
+class AccuracyRow(Struct):
+    """How far off one series was: WAPE beside two plain rules, of steps and of whole days."""
+
+    unique_id: str
+    trials: int
+    mean_count: float | None
+    presage: float | None
+    seasonal_naive: float | None
+    mean_of_8: float | None
+    presage_days: float | None = None
+    seasonal_naive_days: float | None = None
+    mean_of_8_days: float | None = None
+    within_days: float | None = None
+
+
+class AccuracyPage(Struct):
+    """A page of accuracies; ``next`` is the cursor of the following page, or null."""
+
+    items: list[AccuracyRow]
+    as_of: datetime
+    published_at: datetime
+    next: str | None
+
+
+class ActualRow(Struct):
+    """A count that came: ``y`` contacts in the step from ``ds`` on."""
+
+    unique_id: str
+    ds: datetime
+    y: float | None
+
+
+class ActualsPage(Struct):
+    """A page of counts; ``next`` is the cursor of the following page, or null."""
+
+    items: list[ActualRow]
+    as_of: datetime
+    published_at: datetime
+    next: str | None
+
+
+class StaffingRow(Struct):
+    """People for one channel and interval; docs/staffing.md says what each number means."""
+
+    channel: str
+    starts_at: datetime
+    agents_gross: float | None
+    agents_net: float | None = None
+    ends_at: datetime | None = None
+    volume: float | None = None
+    volume_lo_80: float | None = None
+    volume_hi_80: float | None = None
+    volume_forecast: float | None = None
+    planned_volume: float | None = None
+    handle_seconds: float | None = None
+    open_seconds: float | None = None
+    service_level: float | None = None
+    confidence: float | None = None
+    reachable: float | None = None
+    occupancy: float | None = None
+    abandonment: float | None = None
+    backlog: float | None = None
+    asa_seconds: float | None = None
+    kind: str | None = None
+
+
+class StaffingPage(Struct):
+    """A page of the plan; ``next`` is the cursor of the following page, or null."""
+
+    items: list[StaffingRow]
+    as_of: datetime
+    published_at: datetime
+    next: str | None
+
+
 class Member(Struct):
     """One forecasting method's say: its own forecast, its weight, and the product."""
 
@@ -258,6 +409,31 @@ class Usage(Struct):
     last_at: datetime
 
 
+class OutcomeSeen(Struct):
+    """What became of an action, and when."""
+
+    outcome: str
+    at: datetime
+
+
+class OutreachSeen(Struct):
+    """A decided action about a customer, with what became of it."""
+
+    outreach_id: str
+    as_of: datetime
+    customer_id: str
+    arm: str
+    propensity: Probability
+    action: str | None
+    channel: str | None
+    risk: float | None
+    uplift: float | None
+    value: float | None
+    reason: str | None
+    message: Message | None
+    outcomes: list[OutcomeSeen]
+
+
 class CustomerView(Struct):
     """Everything known of a customer as of now: the newest orders and tickets first.
 
@@ -270,14 +446,14 @@ class CustomerView(Struct):
 
     customer_id: str
     as_of: datetime
-    attributes: dict[str, Any]
+    attributes: Annotated[dict[str, Any], Meta(extra_json_schema=rows.ATTRIBUTES)]
     consent: ConsentState
-    orders: list[dict[str, Any]]
+    orders: list[Annotated[dict[str, Any], Meta(extra_json_schema=rows.ORDER)]]
     usage: list[Usage]
-    tickets: list[dict[str, Any]]
+    tickets: list[Annotated[dict[str, Any], Meta(extra_json_schema=rows.TICKET)]]
     prediction: Prediction | None
     risk_over_time: list[RiskThen]
-    outreach: list[dict[str, Any]]
+    outreach: list[OutreachSeen]
 
 
 class Health(Struct):

@@ -18,6 +18,7 @@ import bentoml
 from data.children import end_with_parent
 from data.errors import PresageError, UsageError
 from data.settings import environment
+from serving.api.application import of_request
 from serving.api.assembly import open_from
 from serving.desk import Desk
 
@@ -34,6 +35,15 @@ def opened() -> tuple[Any, Desk]:
     if folder is None:
         raise UsageError(f"{WORKSPACE} is not set; start the service with `presage serve DIR`")
     return open_from(folder, environment(CLOCK))
+
+
+def _log_with_request_ids() -> None:
+    """Every line of the service's log says when, how bad, and of which request it is."""
+    form = "%(asctime)s %(levelname)s request=%(request_id)s %(message)s"
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(form))
+    handler.addFilter(of_request)
+    log.handlers, log.propagate = [handler], False
 
 
 class OurPaths:
@@ -64,6 +74,7 @@ class Presage:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def check_out(self) -> None:
         """Read what is published before the first request, then keep it out of collections."""
+        _log_with_request_ids()
         end_with_parent(os.getppid())  # a worker whose master was killed would keep the port
         try:
             self.desk.live.warm()
@@ -77,8 +88,8 @@ class Presage:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
-        """Let the store go."""
-        self.desk.store.close()
+        """Write what is to be kept, and let the store go."""
+        self.desk.close()
 
 
 Presage.add_asgi_middleware(OurPaths)  # type: ignore[attr-defined]

@@ -67,7 +67,7 @@ def answer_rows(frame: pd.DataFrame, published: Published, call: Call) -> Answer
     if call.accept == "text/csv":
         text = frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
         return Answer(text.encode(), media_type="text/csv", headers=headers)
-    start = _position(call.parameters.get("after"), published)
+    start = position(call.parameters.get("after"), published)
     limit = page_size(call, PAGE_ROWS, PAGE_ROWS)
     page = frame.iloc[start : start + limit]
     follows = start + limit < len(frame)
@@ -75,7 +75,7 @@ def answer_rows(frame: pd.DataFrame, published: Published, call: Call) -> Answer
         "items": records(page),
         "as_of": published.about["as_of"] + "Z",
         "published_at": published.about["published_at"] + "Z",
-        "next": f"{published.about['sha256'][:12]}.{start + limit}" if follows else None,
+        "next": cursor_at(published, start + limit) if follows else None,
     }
     return Answer(value, headers=headers)
 
@@ -94,7 +94,13 @@ def rows_of(published: Published, name: str, time: str | None, call: Call) -> An
     return answer_rows(frame if time is None else between(frame, time, call), published, call)
 
 
-def _position(cursor: str | None, published: Published) -> int:
+def cursor_at(published: Published, row: int) -> str:
+    """The cursor of the page that begins at a row of this very table."""
+    return f"{published.about['sha256'][:12]}.{row}"
+
+
+def position(cursor: str | None, published: Published) -> int:
+    """Where a page begins: Problem for a cursor of another table."""
     if not cursor:
         return 0
     digest, _, position = cursor.partition(".")

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,6 +61,8 @@ class Service:
     key: str
     scored_as_of: datetime
     process: subprocess.Popen[str]
+    check: Callable[..., None] = lambda *answer: None
+    """Called with every answer: is it as documented?"""
 
     def ask(
         self,
@@ -80,9 +82,12 @@ class Service:
         request = urllib.request.Request(self.url + path, data, told, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                return Reply(answer.status, _lower(answer.headers), answer.read())
+                reply = Reply(answer.status, _lower(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
-            return Reply(error.code, _lower(error.headers), error.read())
+            reply = Reply(error.code, _lower(error.headers), error.read())
+        kind = reply.headers.get("content-type", "")
+        self.check(method, path, reply.status, kind, reply.body)
+        return reply
 
     def predict(self, *customer_ids: str) -> list[dict[str, Any]]:
         """The items of a prediction of these customers."""
@@ -117,7 +122,11 @@ def interrupt(process: subprocess.Popen[str]) -> int:
 
 
 @pytest.fixture(scope="session")
-def service(trained_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    trained_workspace: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    as_documented: Callable[..., None],
+) -> Iterator[Service]:
     """The service on a copy of the trained workspace, its clock some hours after the scores."""
     workspace = tmp_path_factory.mktemp("served") / "company"
     shutil.copytree(trained_workspace, workspace)
@@ -133,7 +142,7 @@ def service(trained_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True)
     try:
         wait_for(f"http://127.0.0.1:{port}/readyz", process)
-        yield Service(f"http://127.0.0.1:{port}", workspace, key, as_of, process)
+        yield Service(f"http://127.0.0.1:{port}", workspace, key, as_of, process, as_documented)
     finally:
         if process.poll() is None:
             interrupt(process)

@@ -17,6 +17,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from serving.published import pointer
+
 from .conftest import DEADLINE_SECONDS, PRESAGE, Service, free_port, interrupt, presage, wait_for
 
 pytestmark = [pytest.mark.system]
@@ -102,6 +104,10 @@ def test_an_event_changes_the_next_prediction_and_a_nightly_rebuild_gives_the_sa
         assert [told["risk"][h] for h in RISKS] == [row[f"risk_{h}d"] for h in RISKS]
         assert told["topic"] == row["topic"]
         assert told["channel"] == row["channel"]
+        assert told["topics"] == json.loads(row["topics"])
+        assert told["contact_30d"] == row["contact_30d"]
+        scale = (pointer(service.workspace / ".presage", "scores") or {})["scale"]  # to one total
+        assert told["expected_tickets_30d"] == row["expected_tickets_30d"] * scale
 
 
 def test_who_signs_up_is_scored_and_who_closes_is_not(service: Service) -> None:
@@ -124,6 +130,45 @@ def test_a_customer_is_seen_whole(service: Service) -> None:
     assert all(ticket["opened_at"] <= view["as_of"] for ticket in view["tickets"])
     out = service.ask("PUT", f"/v1/customers/{known}/consent", {"do_not_contact": True})
     assert out.json()["do_not_contact"] is True
+
+
+def test_customers_are_ranked_and_pages_join(service: Service) -> None:
+    scores = scores_of(service)
+    first = service.ask("GET", "/v1/customers?limit=3").json()
+    more = service.ask("GET", f"/v1/customers?limit=3&after={first['next']}").json()
+    ranked = [*first["items"], *more["items"]]
+    assert [one["customer_id"] for one in ranked] == scores["risk_14d"].nlargest(6).index.tolist()
+    assert [one["rank"] for one in ranked] == [1, 2, 3, 4, 5, 6]
+    assert first["as_of"] == service.scored_as_of.isoformat() + "Z"
+    topic = ranked[0]["topic"]
+    of_topic = service.ask("GET", f"/v1/customers?topic={topic}&min_probability=.05").json()[
+        "items"
+    ]
+    wanted = (scores["topic"] == topic) & (scores["risk_14d"] >= 0.05)
+    assert len(of_topic) == wanted.sum()
+    worth = service.ask("GET", "/v1/customers?order=value&horizon=30").json()["items"]
+    at_risk = [one["value_at_risk"] for one in worth]
+    assert at_risk == sorted(at_risk, reverse=True)
+    segment = ranked[0]["segment"]
+    own = service.ask("GET", f"/v1/customers?segment={segment}").json()["items"]
+    assert {one["segment"] for one in own} == {segment}
+    for query, status in (
+        ("order=risks", 400), ("horizon=8", 400), ("min_probability=2", 400),
+        ("segment=x", 404), ("topic=x", 404), ("after=aaaaaaaaaaaa.3", 409), ("after=3", 400),
+    ):  # fmt: skip
+        assert service.ask("GET", f"/v1/customers?{query}").status == status, query
+
+
+def test_equal_answers_have_equal_tags(service: Service) -> None:
+    for path in ("/v1/forecasts", "/v1/staffing", "/v1/outreach", "/v1/customers"):
+        first = service.ask("GET", path)
+        again = service.ask("GET", path, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status, again.body) == (304, b""), path
+        assert again.headers["etag"] == first.headers["etag"]
+    known = scores_of(service).index[1]
+    body = {"customer_ids": [known]}
+    tags = {service.ask("POST", "/v1/predictions", body).headers["etag"] for _ in range(2)}
+    assert len(tags) == 1
 
 
 def test_keys_open_their_own_scopes_until_revoked(service: Service) -> None:

@@ -1,18 +1,99 @@
-"""GET /v1/customers/{id}: all that is known of one customer, in one answer."""
+"""GET /v1/customers: whom to look at first. GET /v1/customers/{id}: all that is known of one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 
-from data.errors import NotEnoughHistory
+from data.errors import NotEnoughHistory, did_you_mean
+from data.store import READ_TEXT
 from data.tables import Tables
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
+from serving.api.tables import cursor_at, page_size, position, whole
 from serving.customer_view import customer_view, is_known
 from serving.desk import Desk
+from serving.items import LIFETIME, item, utc
 from serving.published import earlier
+from serving.ranking import Order, Ranking, Wanted
+
+ORDERS: tuple[Order, ...] = ("risk", "value")
+PAGE, MOST = 100, 1000
+
+
+def rank_customers(desk: Desk, call: Call) -> Answer:
+    """The published scores in order, those that the parameters ask for."""
+    ranking, night = desk.live.ranking()
+    horizons = night.predictor.model.horizons
+    published = [h for h in horizons if f"risk_{h}d" in ranking.frame]
+    wanted = _wanted(call, published, ranking)
+    start, size = (
+        position(call.parameters.get("after"), night.published),
+        page_size(call, PAGE, MOST),
+    )
+    places, follows = ranking.page(wanted, start, size)
+    now, as_of = desk.now(), night.published.as_of
+    risk = ranking.risk(wanted.horizon)
+    items = []
+    for rank, at in enumerate(places, start + 1):
+        who, value = ranking.ids[at], _number(ranking.value[at])
+        known = ranking.segment[at] >= 0
+        items.append(
+            {
+                **item(who, night.rows[who], published, now),
+                "rank": rank,
+                "segment": str(ranking.segments[ranking.segment[at]]) if known else None,
+                "value": value,
+                "value_at_risk": None if value is None else value * float(risk[at]),
+                "news": desk.live.has_news(who, night),
+            }
+        )
+    return Answer(
+        {
+            "items": items,
+            "as_of": utc(as_of),
+            "expires_at": utc(as_of + LIFETIME),
+            "stale": now > as_of + LIFETIME,
+            "model_version": str(night.published.about["model_version"]),
+            "horizon_days": wanted.horizon,
+            "next": cursor_at(night.published, start + size) if follows else None,
+        }
+    )
+
+
+def _wanted(call: Call, horizons: list[int], ranking: Ranking) -> Wanted:
+    """What the parameters ask for; Problem for what there is not."""
+    given = call.parameters
+    order, text = given.get("order") or "risk", given.get("horizon")
+    if order not in ORDERS:
+        _refuse(f"order={order!r}: there are {', '.join(ORDERS)}.{did_you_mean(order, ORDERS)}")
+    horizon = horizons[len(horizons) // 2] if not text else whole(text, 10_000)
+    if horizon not in horizons:
+        _refuse(f"horizon={text!r}: the published scores have {', '.join(map(str, horizons))} days")
+    for name, known in (("segment", ranking.segments), ("topic", ranking.topics)):
+        if (asked := given.get(name)) and asked not in known:
+            told = did_you_mean(asked, [str(one) for one in known])
+            raise Problem(404, f"no-such-{name}", f"nobody scored has {name} {asked!r}.{told}")
+    least = given.get("min_probability")
+    try:
+        probability = float(least) if least else 0.0
+    except ValueError:
+        probability = -1.0
+    if not 0 <= probability <= 1:
+        _refuse(f"min_probability={least!r}: give a number from 0 to 1")
+    return Wanted(
+        int(horizon or 0), order, given.get("segment") or None, given.get("topic") or None,
+        probability,
+    )  # fmt: skip
+
+
+def _refuse(detail: str) -> NoReturn:
+    raise Problem(400, "parameter", detail)
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
 
 
 def known_tables(desk: Desk, customer_id: str) -> Tables:
@@ -32,7 +113,16 @@ def see_customer(desk: Desk, call: Call) -> Answer:
     view = customer_view(tables, desk.store, settings, customer_id, desk.now())
     view["prediction"] = _prediction(desk, customer_id)
     view["risk_over_time"] = _past_risks(desk, customer_id)
+    if READ_TEXT not in call.scopes:
+        for ticket in view["tickets"]:
+            if "text" in ticket:
+                ticket["text"] = None
     return Answer(view)
+
+
+def this_customer(call: Call) -> list[str]:
+    """Whom a call with their id in its path is about."""
+    return [call.parameters["id"]]
 
 
 def _prediction(desk: Desk, customer_id: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -65,6 +66,11 @@ def _without_erased(
             places[name] = [number for number, out in enumerate(named, 1) if not out]
             left_out[name] = sum(named)
     return kept, places, +left_out
+
+
+def taken_in(desk: Desk) -> AbstractContextManager[None]:
+    """Around a post: what is kept is in memory before it is answered."""
+    return desk.live.taking_in()
 
 
 def _place(fault: Fault) -> dict[str, object]:

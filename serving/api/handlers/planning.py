@@ -17,7 +17,7 @@ from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.api.tables import between, parse_moment, rows_of
 from serving.desk import Desk
-from serving.live import LIFETIME
+from serving.items import LIFETIME
 from serving.overrides import overridden
 from serving.planning.background import background_of
 from serving.planning.days import by_day

@@ -24,3 +24,9 @@ def remembered(desk: Desk, call: Call) -> Answer | None:
         return None
     items = desk.live.remembered(call.body.customer_ids)
     return None if items is None else Answer({"items": items})
+
+
+def asked_about(call: Call) -> list[str]:
+    """Whom a request is about."""
+    ids: list[str] = call.body.customer_ids
+    return ids

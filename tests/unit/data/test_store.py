@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -41,6 +42,7 @@ from data.store import (
     release_lease,
     renew_lease,
     revoke_key,
+    rotate_key,
     salt,
     save_forecast,
     take_lease,
@@ -239,6 +241,43 @@ def test_the_newest_word_on_consent_holds(store: Store) -> None:
     assert said("c1") == {"c1": {"all": False}}
     put_consent(store, "c1", "phone", True, T, "api")
     assert said() == {"c1": {"all": False, "phone": True}}
+
+
+def test_a_key_ends_when_it_should_and_two_open_while_it_is_rotated(store: Store) -> None:
+    first = create_key(store, "crm", ["score"], T, expires_at=T + 3 * HOUR)
+    found = verify_key(store, first, T + 2 * HOUR)
+    assert found is not None and found.expires_at == T + 3 * HOUR
+    second, until = rotate_key(store, "crm", T + HOUR, HOUR)
+    assert until == T + 2 * HOUR
+    assert verify_key(store, first, T + 2 * HOUR - timedelta(seconds=1)) is not None
+    assert verify_key(store, first, T + 2 * HOUR) is None
+    with pytest.raises(Conflict, match="two keys"):
+        rotate_key(store, "crm", T + HOUR, HOUR)
+    found = verify_key(store, second, T + 2 * HOUR)
+    assert found is not None and found.scopes == ("score",)
+    assert verify_key(store, second, T + 3 * HOUR) is None
+    with pytest.raises(UsageError, match="crm"):
+        rotate_key(store, "crn", T + 2 * HOUR, HOUR)
+    with pytest.raises(UsageError, match="expired already"):
+        create_key(store, "late", ["score"], T, expires_at=T)
+
+
+def test_a_key_is_hashed_with_a_secret_that_the_store_does_not_hold(tmp_path: Path) -> None:
+    workspace = init(tmp_path / "company")
+    with open_store(workspace) as store:
+        key = create_key(store, "crm", ["score"], T)
+        assert verify_key(store, key) is not None
+        plain = hashlib.sha256(key.split("_", 2)[2].encode()).hexdigest()
+        assert list_keys(store)[0].name == "crm"
+        with store.reading() as connection:
+            assert plain != connection.execute(sa.text("SELECT sha256 FROM api_keys")).scalar()
+        secret = read_secret(workspace, "api_keys", {})
+        put_secret(workspace, "api_keys", "0" * 64)
+        assert verify_key(store, key) is None  # the store alone is not enough
+        put_secret(workspace, "api_keys", secret)
+        with store.writing() as connection:  # a key of an earlier release
+            connection.execute(sa.text("UPDATE api_keys SET sha256 = :old"), {"old": plain})
+        assert verify_key(store, key) is not None
 
 
 def test_a_key_is_shown_once_and_kept_as_a_hash(store: Store) -> None:

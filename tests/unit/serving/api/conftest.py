@@ -136,13 +136,16 @@ Ask = Callable[..., Any]
 
 
 @pytest.fixture
-def ask(desk_and_client: tuple[Desk, TestClient]) -> Ask:
-    """``ask("GET", path, ...)`` with a key that has every scope."""
+def ask(desk_and_client: tuple[Desk, TestClient], as_documented: Callable[..., None]) -> Ask:
+    """``ask("GET", path, ...)`` with a key that has every scope; answers are as documented."""
     desk, client = desk_and_client
     key = create_key(desk.store, "everything", SCOPES, NOW)
 
     def request(method: str, path: str, headers: dict[str, str] | None = None, **options: Any):  # type: ignore[no-untyped-def]
         told = {"Authorization": f"Bearer {key}", **(headers or {})}
-        return client.request(method, path, headers=told, **options)
+        answer = client.request(method, path, headers=told, **options)
+        kind = answer.headers.get("content-type", "")
+        as_documented(method, path, answer.status_code, kind, answer.content)
+        return answer
 
     return request

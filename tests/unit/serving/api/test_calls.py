@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
-from data.store import SCOPES, create_key, revoke_key
-from serving.api.application import Door, application
+from data.errors import StorageFailure
+from data.store import SCOPES, create_key, put_consent, revoke_key
+from serving.api.application import Door, application, of_request
 from serving.api.assembly import StoreKeys, StoreReplies, openapi
 from serving.api.calls import CALLS
+from serving.api.catalogue import KINDS
 from serving.api.limits import Crowd, RateLimit
+from serving.audit import asked
 from serving.desk import Desk
 
 from .conftest import NOW, Ask
@@ -48,7 +52,9 @@ def test_the_contract_names_calls() -> None:
 
 def test_every_call_of_the_contract_is_there_with_its_scope() -> None:
     ours = {(route.method, route.path, route.scope or "-") for route in CALLS}
-    assert documented() - {("GET", "/planner", "-")} <= ours
+    pages = {("GET", path, "-") for path in ("/planner", "/docs", "/problems/{kind}")}
+    assert pages <= documented()
+    assert documented() - pages <= ours
 
 
 def test_openapi_is_valid_and_complete() -> None:
@@ -59,6 +65,58 @@ def test_openapi_is_valid_and_complete() -> None:
         (method.upper(), path) for path, methods in told["paths"].items() for method in methods
     }
     assert described == {(route.method, route.path) for route in CALLS}
+
+
+def test_schemas_are_flat_and_named() -> None:
+    told = json.loads(openapi())
+    text = json.dumps(told)
+    assert not any(f'"{word}"' in text for word in ("anyOf", "oneOf", "allOf", "const", "$defs"))
+    components = told["components"]["schemas"]
+    for name, schema in components.items():
+        for place, part in _parts(schema):
+            inline = part.get("type") == "object" or "properties" in part
+            assert not inline, f"{name}{place} is an object without a name"
+            ref = part.get("$ref", "").removeprefix("#/components/schemas/")
+            assert not ref or (ref in components and part.keys() == {"$ref"})
+    for methods in told["paths"].values():
+        for call in methods.values():
+            for answer in (*call["responses"].values(), call.get("requestBody", {})):
+                for content in answer.get("content", {}).values():
+                    assert content["schema"].get("type") != "object"
+
+
+def _parts(schema: Any) -> Any:
+    """The schemas inside a schema, at any depth, with their places."""
+    for key, part in schema.get("properties", {}).items():
+        yield f".{key}", part
+        yield from _parts(part)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield f"[{key}]", schema[key]
+            yield from _parts(schema[key])
+
+
+def test_examples_run(ask: Ask) -> None:
+    for route in CALLS:
+        if route.example is not None:
+            answer = ask(route.method, filled(route.path), json=route.example)
+            assert answer.status_code in (200, 404, 503), (route.path, answer.text)
+
+
+def test_every_kind_of_problem_has_a_page(desk_and_client: tuple[Desk, TestClient]) -> None:
+    client = desk_and_client[1]
+    serving = Path(__file__).resolve().parents[4] / "serving"
+    named = re.compile(r'Problem\(\s*(?:\d+|status),\s*(f?)"([\w{}\'.(), -]+)"')
+    found = [m for file in serving.rglob("*.py") for m in named.findall(file.read_text())]
+    kinds = {kind for formatted, kind in found if not formatted}
+    assert len(kinds) >= 20
+    assert kinds <= set(KINDS)
+    for kind in KINDS:
+        page = client.get(f"/problems/{kind}")
+        assert page.status_code == 200 and kind in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert client.get("/problems").text.count("/problems/") == len(KINDS)
+    assert client.get("/problems/none").status_code == 404
 
 
 def filled(path: str) -> str:
@@ -104,6 +162,59 @@ def test_a_revoked_key_opens_nothing(desk_and_client: tuple[Desk, TestClient]) -
     for text in ("Bearer", "Bearer x", "Basic abc", f"Bearer {key}x", "Bearer \u00e9"):
         encoded = {"Authorization": text.encode()}
         assert client.get("/v1/planning", headers=encoded).status_code == 401
+
+
+def test_a_key_opens_until_its_end_and_no_longer(
+    desk_and_client: tuple[Desk, TestClient],
+) -> None:
+    desk, _ = desk_and_client
+    moment = [NOW]
+
+    class Moved:
+        def now(self) -> Any:
+            return moment[0]
+
+    key = create_key(desk.store, "short", ["forecasts"], NOW, NOW + timedelta(hours=1))
+    keys = StoreKeys(desk.store, Moved())  # type: ignore[arg-type]
+    assert keys.verify(key) == ("short", frozenset({"forecasts"}))
+    put_consent(desk.store, "a", "email", True, NOW, "test")  # another write forgets no key
+    assert keys.remembered(key) is not None
+    moment[0] = NOW + timedelta(hours=1)
+    assert keys.remembered(key) is None and keys.verify(key) is None
+    other = create_key(desk.store, "other", ["forecasts"], NOW)
+    assert keys.verify(other) is not None and keys.remembered(other) is not None
+    revoke_key(desk.store, "other", NOW)
+    assert keys.remembered(other) is None and keys.verify(other) is None
+
+
+def test_who_asked_for_whom_is_kept_under_pseudonyms(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    desk = desk_and_client[0]
+    ask("GET", "/v1/customers/a", headers={"X-Request-Id": "r-1"})
+    ask("POST", "/v1/predictions", json={"customer_ids": ["a", "nobody"]})
+    ask("GET", "/v1/planning")
+    assert desk.audit is not None
+    desk.audit.close()
+    view, predicted = asked(desk.workspace.state_dir)
+    assert (view["key"], view["call"]) == ("everything", "/v1/customers/{id}")
+    assert view["request_id"] == "r-1"
+    assert predicted["about"][0] == view["about"][0] and len(predicted["about"]) == 2
+    assert "nobody" not in json.dumps([view, predicted])
+
+
+def test_lines_of_the_log_name_their_request(
+    ask: Ask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageFailure("/secret/place is full")
+
+    monkeypatch.setattr("serving.api.handlers.customers.customer_view", fail)
+    caplog.handler.addFilter(of_request)
+    answer = ask("GET", "/v1/customers/a", headers={"X-Request-Id": "r-2"})
+    assert answer.status_code == 503 and "/secret" not in answer.text
+    (line,) = [record for record in caplog.records if "/secret" in record.getMessage()]
+    assert line.request_id == "r-2"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +281,45 @@ def test_hostile_bodies_are_the_callers_fault(ask: Ask) -> None:
         assert answer.status_code in (400, 422), answer.content[:200]
     both = {**kind, "Transfer-Encoding": "chunked", "Content-Length": "2"}
     assert ask("POST", "/v1/events", content=b"{}", headers=both).status_code == 400
+
+
+IDS = (
+    "'",
+    '"',
+    "..%2F..%2Fetc",
+    "%00",
+    "%E2%80%AEabc",
+    "%ED%A0%80",
+    "%FF",
+    "x" * 5000,
+    "%25",
+    ";--",
+)
+BODIES = (
+    b"null", b"[]", b"7", b'"', b'{"": {}}', b"{" * 2000, b"[" * 100_000, b'{"at": "\\ud800"}',
+    b'{"customer_ids": ["\\ud800", "\\u0000"]}', b'{"reason": "' + b"x" * 2**20 + b'"}',
+    b'{"starts_at": "0001-01-01T00:00:00-23:59", "ends_at": "9999-12-31T23:59:59Z"}',
+    b'{"factor": 1e400, "value": -0.0, "seed": 99999999999999999999999}',
+)  # fmt: skip
+
+
+def test_no_hostile_id_or_body_is_our_fault_at_any_call(ask: Ask) -> None:
+    kind = {"Content-Type": "application/json"}
+    asked = 0
+    for route in CALLS:
+        bodies = BODIES if route.body is not None else (None,)
+        for identity in IDS if "{id}" in route.path else ("",):
+            path = route.path.replace("{id}", identity)
+            for body in bodies if identity in ("", IDS[0]) else bodies[:1]:
+                answer = ask(route.method, path, content=body, headers=kind)
+                assert answer.status_code < 500 or answer.status_code == 503, (path, body)
+                asked += 1
+        for query in ("after=%27", "limit=1e9", "from=%00", "unique_id=%ED%A0%80", "x=1"):
+            if route.method == "GET":
+                answer = ask("GET", f"{filled(route.path)}?{query}")
+                assert answer.status_code < 500 or answer.status_code == 503, (route.path, query)
+                asked += 1
+    assert asked > 200
 
 
 def test_a_client_that_hangs_up_is_no_error(
@@ -299,7 +449,8 @@ def test_metrics_count_by_route_and_not_by_customer(ask: Ask) -> None:
 
 
 def test_the_page_is_ours_alone(ask: Ask) -> None:
-    for path in ("/planner", "/planner/page.js", "/planner/page.css"):
+    docs = ("/docs", "/docs/page.js", "/docs/page.css")
+    for path in ("/planner", "/planner/page.js", "/planner/page.css", *docs):
         answer = ask("GET", path)
         assert answer.status_code == 200
         policy = dict(

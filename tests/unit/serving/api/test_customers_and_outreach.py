@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from data.store import Limits, claim, outcomes_of, record_delivery
+from data.store import Limits, claim, create_key, outcomes_of, record_delivery
 from serving.desk import Desk
 
 from .conftest import Ask
@@ -34,6 +34,19 @@ def test_the_view_holds_what_is_known_now_and_nothing_more(ask: Ask) -> None:
     assert [action["outreach_id"] for action in view["outreach"]] == ["d1", "d3", "d5"]
     assert view["consent"]["email_consent"] is True
     assert view["consent"]["sms_consent"] is None
+
+
+def test_what_was_written_is_read_with_its_own_scope(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    desk, client = desk_and_client
+    row = {"ticket_id": "t2", "text": "where is my parcel"}
+    assert ask("POST", "/v1/events", json={"tickets": [row]}).status_code == 200
+    assert ask("GET", "/v1/customers/a").json()["tickets"][0]["text"] == "where is my parcel"
+    key = create_key(desk.store, "crm", ["customers"], desk.now())
+    view = client.get("/v1/customers/a", headers={"Authorization": f"Bearer {key}"})
+    assert view.status_code == 200 and view.json()["tickets"][0]["ticket_id"] == "t2"
+    assert "parcel" not in view.text
 
 
 def test_an_id_with_a_slash_is_asked_for_escaped(ask: Ask) -> None:

@@ -148,6 +148,7 @@ def test_a_number_is_taken_apart(ask: Ask, desk_and_client: tuple[Desk, TestClie
     assert told["before"] is None
     assert told["change"] is None
     parts = {"before": 3.0, "model": 0.5, "new_counts": 1.0, "one_number": 0.5, "after": 5.0}
+    parts |= dict.fromkeys(("corrected", "calendar", "drivers", "today"), 0.0)
     moved = {"unique_id": "total", "ds": [datetime(2026, 3, 2, 5)], **parts}
     since = "2026-03-01T00:00:00"
     publish(desk.workspace.state_dir, "change", pd.DataFrame(moved), since=since, **about)

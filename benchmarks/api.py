@@ -1,0 +1,350 @@
+"""The API under load from a second process: throughput beside a bare endpoint, latencies, overload.
+
+    .venv/bin/python -m benchmarks.api DIR
+    .venv/bin/python -m benchmarks.api DIR --seconds 2 --only reads,events
+
+``DIR``: a workspace with published scores; it is copied. The service is the one of `presage serve`,
+one worker. Latencies count from the moment at which a request was due (benchmarks/api_load.py).
+Reads: one scored customer with reasons, by turns with an endpoint of Starlette and msgspec that
+answers the same bytes, and with the same endpoint mounted in BentoML. Events: a row is posted and
+its customer predicted. Overload: ten times what it can; slow: 200 clients that never finish their
+request; memory: {post, predict}, again and again; swaps: another model version under load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.running import PRESAGE, show
+
+PARTS = ("reads", "many", "view", "events", "memory", "overload", "slow", "swaps", "soak")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+QUICK = "[api]\nrequests_per_second = 1000000.0\nburst = 1000000.0\n"
+"""No limit per key, for one key makes all the load."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(command: list[str], url: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A service, from when it answers until the block ends."""
+    with tempfile.TemporaryFile() as log:
+        environment = {**os.environ, **ONE_THREAD, **environ}
+        started = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        try:
+            until = time.monotonic() + 600
+            while True:
+                try:
+                    urllib.request.urlopen(url, timeout=5).read()
+                    break
+                except urllib.error.HTTPError:
+                    break  # it answers
+                except OSError:
+                    time.sleep(0.2)
+                if started.poll() is not None or time.monotonic() > until:
+                    log.seek(0)
+                    raise SystemExit(f"{command} did not start:\n{log.read()[-3000:].decode()}")
+            yield started
+        finally:
+            started.terminate()
+            started.wait(60)
+
+
+class Served:
+    """The service on a copy of a workspace."""
+
+    def __init__(self, workspace: Path, stack: ExitStack) -> None:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        self.workspace = folder / "company"
+        shutil.copytree(workspace, self.workspace)
+        settings = self.workspace / "presage.toml"
+        text = settings.read_text() if settings.exists() else ""
+        settings.write_text(text.replace("[api]\n", QUICK) if "[api]\n" in text else text + QUICK)
+        scopes = "score,events,customers,forecasts,plan,outreach"
+        create = [str(PRESAGE), "keys", str(self.workspace), "create", "load", "--scopes", scopes]
+        made = subprocess.run([*create, "--json"], check=True, capture_output=True)
+        self.key = json.loads(made.stdout)["key"]
+        about = json.loads((self.workspace / ".presage/published/scores.json").read_text())
+        self.as_of = datetime.fromisoformat(about["as_of"])
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        clock = (self.as_of + timedelta(hours=8)).isoformat()
+        command = [str(PRESAGE), "serve", str(self.workspace), "--port", str(port)]
+        started = process([*command, "--clock", clock], f"{self.url}/readyz")
+        self.process = stack.enter_context(started)
+        import pandas as pd
+
+        frame = pd.read_parquet(self.workspace / ".presage/published" / about["file"])
+        self.ids: list[str] = frame.sort_values("risk_14d")["customer_id"].tolist()
+
+    def ask(self, method: str, path: str, body: Any = None) -> bytes:
+        """One request."""
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            found: bytes = answer.read()
+        return found
+
+    def predict(self, *ids: str) -> dict[str, Any]:
+        """The request of a prediction."""
+        body = json.dumps({"customer_ids": ids})
+        return {"method": "POST", "path": "/v1/predictions", "body": body}
+
+    def memory_mib(self) -> float:
+        """Resident memory of the service and its children."""
+        return sum(_resident(pid) for pid in _family(self.process.pid)) / 2**20
+
+    def descriptors(self) -> int:
+        """Open files of the same."""
+        return sum(
+            len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in _family(self.process.pid)
+        )
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            found += _family(int(stat.parent.name))
+    return found
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+    except OSError:
+        return 0
+
+
+def load(
+    url: str, key: str, requests: list[dict[str, Any]], rate: float, seconds: float,
+    connections: int = 16, keep: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """A load from a second process."""
+    spec = {
+        "url": url, "key": key, "requests": requests, "rate": rate, "seconds": seconds,
+        "connections": connections, "keep": keep,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.api_load"]
+    done = subprocess.run(command, input=json.dumps(spec).encode(), check=True, capture_output=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def ms(seconds: float | None) -> str:
+    """Milliseconds."""
+    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
+
+
+Line = list[str]
+
+
+def reads(served: Served, seconds: float, rounds: int = 3) -> list[Line]:
+    """Throughput by turns with the bare endpoints, and latency at half of capacity."""
+    riskiest = served.ids[-1]
+    ask = [served.predict(riskiest)]
+    with ExitStack() as stack:
+        answer = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "answer.json"
+        answer.write_bytes(served.ask("POST", "/v1/predictions", {"customer_ids": [riskiest]}))
+        bare, mounted = free_port(), free_port()
+        environ = {"BARE_ANSWER": str(answer), "BENTOML_DO_NOT_TRACK": "True"}
+        command = [sys.executable, "-m", "uvicorn", "benchmarks.api_bare:app", "--no-access-log"]
+        command += ["--port", str(bare), "--log-level", "warning"]
+        stack.enter_context(process(command, f"http://127.0.0.1:{bare}/", **environ))
+        command = [sys.executable, "-m", "bentoml", "serve", "benchmarks.api_bare:Mounted"]
+        command += ["--host", "127.0.0.1", "--port", str(mounted)]
+        stack.enter_context(process(command, f"http://127.0.0.1:{mounted}/livez", **environ))
+        places = {
+            "presage serve": served.url,
+            "bare Starlette and msgspec": f"http://127.0.0.1:{bare}",
+            "the same in BentoML": f"http://127.0.0.1:{mounted}",
+        }
+        found: dict[str, list[float]] = {name: [] for name in places}
+        for _ in range(rounds):
+            for name, url in places.items():
+                found[name].append(load(url, served.key, ask, 0, seconds)["per_second"])
+        best = {name: max(values) for name, values in found.items()}
+        half = load(served.url, served.key, ask, best["presage serve"] / 2, seconds * 2)
+    ours = best["presage serve"]
+    bars = ("", ">= .5 x", ">= .85 x")
+    lines = [
+        [f"reads: {name}", f"{rate:.0f}/s, ours {ours / rate:.2f} x", bar]
+        for (name, rate), bar in zip(best.items(), bars, strict=True)
+    ]
+    told = f"p50 {ms(half['p50'])}, p99 {ms(half['p99'])}, {half['statuses']}"
+    return [*lines, [f"reads: at {ours / 2:.0f}/s", told, "p99 <= 10 ms"]]
+
+
+def many(served: Served, seconds: float) -> list[Line]:
+    """A thousand ids."""
+    ids = (served.ids * 1000)[:1000]
+    found = load(served.url, served.key, [served.predict(*ids)], 0, seconds, connections=1)
+    return [["1,000 ids", f"p50 {ms(found['p50'])}, p99 {ms(found['p99'])}", "<= 100 ms"]]
+
+
+def view(served: Served, seconds: float) -> list[Line]:
+    """The view of one customer."""
+    ask = [{"method": "GET", "path": f"/v1/customers/{served.ids[-1]}"}]
+    found = load(served.url, served.key, ask, 0, seconds, connections=1)
+    told = f"p50 {ms(found['p50'])}, p99 {ms(found['p99'])} {found['statuses']}"
+    return [["customer view", told, "163 ms before"]]
+
+
+def events(served: Served, seconds: float, rates: tuple[float, ...] = (1, 5, 20)) -> list[Line]:
+    """Post a row and predict its customer, at steady rates."""
+    lines = []
+    for rate in rates:
+        who, at = random.Random(rate).choice(served.ids), (served.as_of + timedelta(hours=1))
+        row = {"event_id": f"e{rate}-{{n}}", "used_at": at.isoformat() + "Z", "customer_id": who,
+               "feature": "payment_failed"}  # fmt: skip
+        post = {"method": "POST", "path": "/v1/events", "body": json.dumps({"usage": [row]})}
+        found = load(served.url, served.key, [post, served.predict(who)], rate, seconds * 2)
+        told = f"p50 {ms(found['p50'])}, p99 {ms(found['p99'])}, {found['statuses']}"
+        lines.append([f"event to prediction, {rate:g}/s", told, "p99 <= 250 ms"])
+    return lines
+
+
+def memory(served: Served, seconds: float, cycles: int = 60) -> list[Line]:
+    """{post, predict} for one customer after the other."""
+    at = (served.as_of + timedelta(hours=1)).isoformat() + "Z"
+
+    def cycle(number: int) -> None:
+        who = served.ids[number % len(served.ids)]
+        row = {"event_id": f"m{number}", "used_at": at, "customer_id": who, "feature": "search"}
+        served.ask("POST", "/v1/events", {"usage": [row]})
+        served.ask("POST", "/v1/predictions", {"customer_ids": [who]})
+
+    for number in range(10):
+        cycle(number)
+    before, began = served.memory_mib(), time.perf_counter()
+    for number in range(10, 10 + cycles):
+        cycle(number)
+    each = (time.perf_counter() - began) / cycles
+    after = served.memory_mib()
+    told = f"{before:.0f} MiB, after {cycles} more {after:.0f} MiB; {each * 1000:.0f} ms each"
+    return [["{post, predict}: memory", told, "growth < 5 %"]]
+
+
+def overload(served: Served, seconds: float) -> list[Line]:
+    """Ten times the capacity of a call that needs a thread."""
+    ask = [{"method": "GET", "path": f"/v1/customers/{served.ids[-1]}"}]
+    capacity = load(served.url, served.key, ask, 0, seconds, connections=2)
+    steady = load(served.url, served.key, ask, capacity["per_second"] / 2, seconds)
+    over = load(served.url, served.key, ask, capacity["per_second"] * 10, seconds, connections=128)
+    began = time.perf_counter()
+    served.ask("GET", f"/v1/customers/{served.ids[-1]}")
+    back = time.perf_counter() - began
+    told = f"accepted p99 {ms(over['p99'])} (steady {ms(steady['p99'])}), {over['statuses']}"
+    return [["10 x overload", f"{told}; one answer {back:.2f} s after", "p99 <= 2 x, <= 5 s"]]
+
+
+def slow(served: Served, seconds: float) -> list[Line]:
+    """200 clients that send half a request, beside others."""
+    host, port = served.url.removeprefix("http://").split(":")
+    ask = [served.predict(served.ids[-1])]
+    alone = load(served.url, served.key, ask, 100, seconds)
+    links = [socket.create_connection((host, int(port)), timeout=30) for _ in range(200)]
+    head = f"POST /v1/predictions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.key}\r\n"
+    for link in links:
+        link.sendall((head + "Content-Length: 1000\r\n\r\n{").encode())
+    beside = load(served.url, served.key, ask, 100, seconds)
+    for link in links:
+        link.close()
+    told = f"p99 {ms(beside['p99'])} (alone {ms(alone['p99'])}), {beside['statuses']}"
+    return [["beside 200 slow clients, 100/s", told, "unharmed"]]
+
+
+def swaps(served: Served, seconds: float, count: int = 5) -> list[Line]:
+    """Another version of the model, again and again, while predictions are asked for."""
+    pointer = served.workspace / ".presage/models/risk/champion.json"
+    told = json.loads(pointer.read_text())
+    home, version = pointer.parent, told["version"]
+    name = f"{{}}-{told['fingerprint'][:12]}"
+    shutil.copytree(home / name.format(version), home / name.format("990"))
+    ask = [served.predict(*served.ids[-20:])]
+    spec = {"url": served.url, "key": served.key, "requests": ask, "rate": 5.0, "keep": True,
+            "seconds": seconds * count, "connections": 8}  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.api_load"]
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert running.stdin is not None
+    running.stdin.write(json.dumps(spec).encode())
+    running.stdin.close()
+    for number in range(count):
+        time.sleep(seconds * 0.9)
+        swapped = {**told, "version": "990" if number % 2 == 0 else version}
+        swapped["promoted_at"] = datetime.now().isoformat()
+        staged = pointer.with_suffix(".new")
+        staged.write_text(json.dumps(swapped))
+        staged.replace(pointer)
+    assert running.stdout is not None
+    found = json.loads(running.stdout.read())
+    running.wait(60)
+    pointer.write_text(json.dumps(told))
+    failed = sum(n for status, n in found["statuses"].items() if status != "200")
+    said = f"{failed} failed, {found['mixed']} mixed of {found['requests']}; {found['versions']}"
+    return [[f"{count} model swaps under load", f"{said}, p99 {ms(found['p99'])}", "0 and 0"]]
+
+
+def soak(served: Served, seconds: float) -> list[Line]:
+    """Reads at a steady rate for ten times as long: errors, memory, descriptors."""
+    ask = [served.predict(served.ids[-1])]
+    load(served.url, served.key, ask, 100, seconds)
+    before, files = served.memory_mib(), served.descriptors()
+    found = load(served.url, served.key, ask, 100, seconds * 10)
+    after, later = served.memory_mib(), served.descriptors()
+    told = f"{found['statuses']}, {before:.0f} to {after:.0f} MiB, {files} to {later} descriptors"
+    return [[f"soak, {seconds * 10:g} s at 100/s", told, "0 errors, < 5 %, constant"]]
+
+
+def measure(workspace: Path, seconds: float, parts: list[str]) -> list[Line]:
+    """The lines of the table."""
+    with ExitStack() as stack:
+        served = Served(workspace, stack)
+        lines: list[Line] = []
+        for part in parts:
+            lines += globals()[part](served, seconds)
+            print(part, "done", file=sys.stderr, flush=True)
+    return lines
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of one load")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas")
+    chosen = parser.parse_args()
+    parts = chosen.only.split(",")
+    if wrong := set(parts) - set(PARTS):
+        raise SystemExit(f"--only {', '.join(sorted(wrong))}: there are {', '.join(PARTS)}")
+    show(["what", "measured", "bar"], measure(chosen.workspace, chosen.seconds, parts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Every prediction that anybody saw: whom it was about (a pseudonym), by which model, as of when,
+what it said.
+
+A night's scores are one Parquet file. What is predicted between two nights is written beside it,
+line by line, by a thread of its own: an answer waits for nothing, and a process that is killed
+loses what it predicted in its last second. An answer from memory is a prediction that is here
+already.
+
+    .presage/predictions/2026-03-02/published-04f1.parquet
+    .presage/predictions/2026-03-02/answered-9c2e.jsonl
+
+>>> import tempfile
+>>> scores = pd.DataFrame({"customer_id": ["a"], "as_of": pd.to_datetime(["2026-03-02"]),
+...                        "model_version": ["risk-1"], "risk_7d": [0.25]})
+>>> with tempfile.TemporaryDirectory() as folder:
+...     keep_published(Path(folder), b"salt", scores, datetime(2026, 3, 2, 4), keep_days=30)
+...     told = predictions(Path(folder))
+>>> told["risk_7d"].tolist(), told["pseudonym"].tolist() == [pseudonym(b"salt", "a")]
+([0.25], True)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data.artifacts import put
+from serving.day_log import DayLog, day_folder, days, drop_old, lines
+
+FOLDER = "predictions"
+TOLD = ("as_of", "model_version", "expected_tickets_30d", "contact_30d", "repeat_contact_14d")
+
+
+def pseudonym(salt: bytes, customer_id: str) -> str:
+    """What stands for a customer in logs: a keyed hash, the same for the same customer."""
+    return hmac.new(salt, customer_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
+        :32
+    ]
+
+
+def keep_published(
+    state_dir: Path, salt: bytes, scores: pd.DataFrame, now: datetime, keep_days: int
+) -> None:
+    """Keep a night's scores, and drop the days that are older than ``keep_days``; 0 keeps none."""
+    drop_old(state_dir / FOLDER, now, keep_days)
+    if keep_days == 0:
+        return
+    names = [name for name in scores.columns if name in TOLD or str(name).startswith("risk_")]
+    told = scores[names].assign(
+        at=now, source="published", pseudonym=[pseudonym(salt, i) for i in scores["customer_id"]]
+    )
+    home = day_folder(state_dir / FOLDER, now)
+    put(home, "published", ".parquet", lambda path: told.to_parquet(path, index=False))
+
+
+class PredictionLog:
+    """What a running service predicts."""
+
+    def __init__(self, state_dir: Path, salt: bytes, keep_days: int) -> None:
+        home = state_dir / FOLDER
+        self._salt = salt
+        self._log = DayLog(home, "answered", keep_days=keep_days, line=self._line)
+
+    def add(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> None:
+        """Keep rows of scores, with their customer_id."""
+        self._log.add(rows, now)
+
+    def _line(self, now: datetime, row: Mapping[str, Any]) -> dict[str, Any]:
+        told = {
+            "source": "answered",
+            "pseudonym": pseudonym(self._salt, row["customer_id"]),
+            "as_of": pd.Timestamp(row["as_of"]).isoformat(),
+        }
+        for name, value in row.items():
+            if name != "as_of" and (name in TOLD or name.startswith("risk_")):
+                told[name] = None if pd.isna(value) else value
+        return told
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._log.close()
+
+
+def predictions(state_dir: Path, since: datetime | None = None) -> pd.DataFrame:
+    """All predictions kept (of days from ``since`` on), in no order: ``at`` (when it was published
+    or made), ``source`` (published, answered), ``pseudonym``, ``as_of``, ``model_version``,
+    ``risk_7d`` and what else the model told."""
+    home = state_dir / FOLDER
+    frames = [
+        pd.read_parquet(path)
+        for day in days(home)
+        if since is None or day.name >= since.date().isoformat()
+        for path in sorted(day.glob("*.parquet"))
+    ]
+    answered = pd.DataFrame(lines(home, since))
+    if len(answered):
+        times = {name: pd.to_datetime(answered[name]) for name in ("at", "as_of")}
+        frames.append(answered.assign(**times))
+    if not frames:
+        return pd.DataFrame(columns=["at", "source", "pseudonym", *TOLD])
+    return pd.concat(frames, ignore_index=True)

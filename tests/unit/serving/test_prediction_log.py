@@ -1,0 +1,64 @@
+"""Every prediction is kept under a pseudonym, and for as long as the setting says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from serving.prediction_log import PredictionLog, keep_published, predictions, pseudonym
+
+NOW = datetime(2026, 3, 2, 4)
+SALT = b"salt"
+
+
+def scores() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "customer_id": ["alice", "bob"],
+            "as_of": pd.to_datetime(["2026-03-02"] * 2),
+            "model_version": "risk-1-ab",
+            "risk_7d": [0.1 + 0.2, 0.5],
+            "reasons": "[]",
+        }
+    )
+
+
+def test_what_was_predicted_is_there_and_nobody_is_named(tmp_path: Path) -> None:
+    keep_published(tmp_path, SALT, scores(), NOW, keep_days=30)
+    log = PredictionLog(tmp_path, SALT, 30)
+    fresh = {**scores().iloc[0].to_dict(), "risk_7d": 0.75, "repeat_contact_14d": float("nan")}
+    log.add([fresh], NOW + timedelta(days=1))
+    log.close()
+    told = predictions(tmp_path)
+    assert told["source"].tolist() == ["published", "published", "answered"]
+    assert told["risk_7d"].tolist() == [0.1 + 0.2, 0.5, 0.75]
+    assert told["pseudonym"].iloc[0] == told["pseudonym"].iloc[2] == pseudonym(SALT, "alice")
+    assert told["pseudonym"].nunique() == 2
+    assert told["at"].iloc[2] == pd.Timestamp(NOW + timedelta(days=1))
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or b"alice" not in path.read_bytes()
+    assert len(predictions(tmp_path, since=NOW + timedelta(days=1))) == 1
+
+
+def test_a_line_that_was_cut_is_passed_over(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path, SALT, 30)
+    log.add([scores().iloc[0].to_dict()], NOW)
+    log.close()
+    (path,) = tmp_path.rglob("*.jsonl")
+    path.write_text(path.read_text() + '{"at": "2026')
+    assert len(predictions(tmp_path)) == 1
+
+
+def test_old_days_go_and_nothing_is_kept_where_nothing_may_be(tmp_path: Path) -> None:
+    keep_published(tmp_path, SALT, scores(), NOW, keep_days=2)
+    keep_published(tmp_path, SALT, scores(), NOW + timedelta(days=2), keep_days=2)
+    assert len(predictions(tmp_path)) == 4
+    keep_published(tmp_path, SALT, scores(), NOW + timedelta(days=3), keep_days=2)
+    assert predictions(tmp_path)["at"].min() == pd.Timestamp(NOW + timedelta(days=2))
+    log = PredictionLog(tmp_path / "other", SALT, 0)
+    keep_published(tmp_path / "other", SALT, scores(), NOW, keep_days=0)
+    log.add([scores().iloc[0].to_dict()], NOW)
+    log.close()
+    assert predictions(tmp_path / "other").empty
