@@ -28,6 +28,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from data.errors import SettingsError, did_you_mean
 from data.setting_checks import minute_of_day
+from data.settings_api import Api
 from data.settings_import import Import
 from data.settings_kpis import KpiTarget
 from data.settings_outreach import Outreach
@@ -37,7 +38,6 @@ from data.settings_tree import (
     DAYS,
     DEFAULT_SERVICE_LEVELS,
     HOLIDAYS,
-    Api,
     Company,
     Complaint,
     Data,

@@ -29,6 +29,7 @@ from data.setting_checks import above_zero as _above_zero
 from data.setting_checks import minute_of_day, setting
 from data.setting_checks import not_negative as _not_negative
 from data.setting_checks import share as _share
+from data.settings_api import Api
 from data.settings_import import Import
 from data.settings_kpis import Kpis, KpiTarget
 from data.settings_outreach import Outreach
@@ -331,29 +332,6 @@ class StoreSettings:
     url: str = setting(
         "", "empty: .presage/store.db (SQLite); or postgresql://host/name, password elsewhere"
     )
-
-
-@dataclass(frozen=True)
-class Api:
-    """How the service answers, and what it keeps of its answers."""
-
-    requests_per_second: float = setting(500.0, "requests that one key may make a second")
-    burst: float = setting(1000.0, "requests that one key may make at once after a pause")
-    at_once: int = setting(32, "requests worked on at a time; one more is refused with 503")
-    prediction_log_days: int = setting(
-        400, "days that predictions are kept in .presage/predictions; 0: not at all"
-    )
-    audit_days: int = setting(
-        400, "days that .presage/audit tells which key asked for whom; 0: not at all"
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("requests_per_second", "at_once"):
-            _above_zero(getattr(self, name), name)
-        if self.burst < 1:
-            raise SettingsError(f"burst is {self.burst:g}, but a key must get in once")
-        _not_negative(self.prediction_log_days, "prediction_log_days")
-        _not_negative(self.audit_days, "audit_days")
 
 
 @dataclass(frozen=True)

@@ -18,33 +18,47 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import random
 import time
-import uuid
 from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Generator,
     Iterator,
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
-
-import msgspec
+from typing import Any
 
 from data.clock import SYSTEM
+from presage.client_calls import (
+    AGE_SECONDS,
+    TIMEOUT_SECONDS,
+    TRIES,
+    ApiError,
+    BadSignature,
+    Call,
+    Calls,
+    Contradiction,
+    NoAnswer,
+    NotAllowed,
+    NotReady,
+    NotThere,
+    Reply,
+    Request,
+    ServerFault,
+    TooFast,
+    WrongRequest,
+    consent_call,
+    customer_call,
+    outcome_call,
+    post_call,
+    predict_call,
+)
 from serving.api.schemas import (
     Accepted,
     ConsentState,
     CustomerView,
-    ForecastPage,
-    ForecastRow,
     OutcomeRecorded,
     Outreach,
     OutreachPage,
@@ -52,221 +66,30 @@ from serving.api.schemas import (
     Predictions,
     RankedCustomer,
     Ranking,
-    StaffingPage,
-    StaffingRow,
 )
+from serving.api.schemas_forecast import ForecastPage, ForecastRow, StaffingPage, StaffingRow
 from serving.delivery.signature import Key, signature
 
-T = TypeVar("T")
-TIMEOUT_SECONDS = 10.0
-TRIES = 5
-LONGEST_SECONDS = 60.0
-"""No wait is longer, whatever is asked for."""
-FIRST_SECONDS = 0.25
-AGE_SECONDS = 300.0
-"""A webhook older or newer than this is refused: somebody may be playing it again."""
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "BadSignature",
+    "Client",
+    "Contradiction",
+    "NoAnswer",
+    "NotAllowed",
+    "NotReady",
+    "NotThere",
+    "Reply",
+    "Request",
+    "ServerFault",
+    "TooFast",
+    "WrongRequest",
+    "verify_webhook",
+]
 
 
-class ApiError(Exception):
-    """The service refused. ``kind`` names the problem for good (``rows``, ``scope``, ...),
-    ``detail`` says what was found and what to do, ``errors`` lists each place."""
-
-    def __init__(self, status: int, problem: Mapping[str, Any], request_id: str | None) -> None:
-        self.status = status
-        self.kind = str(problem.get("type", "")).rpartition("/")[2]
-        self.title = str(problem.get("title", ""))
-        self.detail = str(problem.get("detail", ""))
-        self.errors: list[dict[str, Any]] = list(problem.get("errors", ()))
-        self.request_id = request_id
-        super().__init__(f"{status} {self.kind}: {self.detail} (request {request_id})")
-
-
-class WrongRequest(ApiError):
-    """400, 405, 406, 413, 415, 422: the request is wrong; change it."""
-
-
-class NotAllowed(ApiError):
-    """401, 403: no valid key, or not the scope that is needed."""
-
-
-class NotThere(ApiError):
-    """404: there is no such customer, action, series."""
-
-
-class Contradiction(ApiError):
-    """409: what is there already contradicts the request."""
-
-
-class TooFast(ApiError):
-    """429, after all tries."""
-
-
-class NotReady(ApiError):
-    """503, after all tries."""
-
-
-class ServerFault(ApiError):
-    """Any other status of 500 and above: the service's log has the request's id."""
-
-
-class NoAnswer(Exception):
-    """The service could not be reached, or broke the connection off, at every try."""
-
-
-class BadSignature(Exception):
-    """A webhook that was not signed by the key, or too long ago."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as it is sent."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes | None = None
-    timeout_seconds: float = TIMEOUT_SECONDS
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer: status, headers (lower case), body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class _Call:
-    """What to ask for, and the type of the answer."""
-
-    method: str
-    path: str
-    answer: Any
-    query: Mapping[str, Any] = field(default_factory=dict)
-    body: Any = None
-    effect: bool = False
-
-
-Steps = Generator[Request | float, Reply | Exception | None, Any]
-"""A request to send (answered by a Reply or what went wrong) or seconds to wait."""
-
-
-class _Calls:
-    """What both clients share: requests are made and answers judged here, sent elsewhere."""
-
-    def __init__(self, url: str, key: str, timeout_seconds: float, tries: int) -> None:
-        if tries < 1:
-            raise ValueError(f"tries is {tries}, but there must be one")
-        self._url, self._key = url.rstrip("/"), key
-        self._timeout_seconds, self._tries = timeout_seconds, tries
-
-    def _steps(self, call: _Call, idempotency_key: str | None = None) -> Steps:
-        query = {k: _text(v) for k, v in call.query.items() if v is not None}
-        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
-        body = None
-        if call.body is not None:
-            body = msgspec.json.encode(call.body)
-            headers["Content-Type"] = "application/json"
-        if call.effect:
-            headers["Idempotency-Key"] = idempotency_key or uuid.uuid4().hex
-        url = self._url + call.path + (f"?{urlencode(query)}" if query else "")
-        request = Request(call.method, url, headers, body, self._timeout_seconds)
-        for attempt in range(1, self._tries + 1):
-            found = yield request
-            last = attempt == self._tries
-            if isinstance(found, Reply):
-                if found.status < 400:
-                    return msgspec.json.decode(found.body, type=call.answer)
-                error = _error_of(found)
-                if last or not _again(error):
-                    raise error
-                yield _wait(found.headers.get("retry-after"), attempt)
-            elif last:
-                raise NoAnswer(f"{call.method} {url}: no answer in {attempt} tries: {found}")
-            else:
-                yield _wait(None, attempt)
-
-
-def _again(error: ApiError) -> bool:
-    running = error.status == 409 and error.kind == "running"
-    return error.status in (429, 503) or running
-
-
-def _wait(retry_after: str | None, attempt: int) -> float:
-    """Seconds until the next try."""
-    asked = _seconds(retry_after)
-    if asked is not None:
-        return min(max(asked, 0.0), LONGEST_SECONDS)
-    return float(min(FIRST_SECONDS * 2 ** (attempt - 1), LONGEST_SECONDS) * random.uniform(0.5, 1))
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """The header as seconds from now: it is a number, or a date (RFC 9110, 10.2.3)."""
-    if not retry_after:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        return (
-            parsedate_to_datetime(retry_after) - SYSTEM.now().replace(tzinfo=UTC)
-        ).total_seconds()
-    except (ValueError, TypeError):
-        return None
-
-
-def _error_of(reply: Reply) -> ApiError:
-    try:
-        problem = json.loads(reply.body)
-    except ValueError:
-        problem = {}
-    if not isinstance(problem, dict):
-        problem = {}
-    known: dict[int, type[ApiError]] = {
-        401: NotAllowed, 403: NotAllowed, 404: NotThere, 409: Contradiction, 429: TooFast,
-        503: NotReady,
-    }  # fmt: skip
-    other = ServerFault if reply.status >= 500 else WrongRequest
-    found = known.get(reply.status, other)
-    return found(reply.status, problem, reply.headers.get("x-request-id"))
-
-
-def _text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _predict(customer_ids: Sequence[str], horizons: Sequence[int] | None) -> _Call:
-    body: dict[str, Any] = {"customer_ids": list(customer_ids)}
-    if horizons is not None:
-        body["horizons"] = list(horizons)
-    return _Call("POST", "/v1/predictions", Predictions, body=body)
-
-
-def _customer(customer_id: str) -> _Call:
-    return _Call("GET", f"/v1/customers/{quote(customer_id, safe='')}", CustomerView)
-
-
-def _post(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> _Call:
-    return _Call("POST", "/v1/events", Accepted, body=rows, effect=True)
-
-
-def _outcome(outreach_id: str, outcome: str, at: datetime, note: str | None) -> _Call:
-    body = {"outcome": outcome, "at": _moment(at), **({"note": note} if note else {})}
-    path = f"/v1/outreach/{quote(outreach_id, safe='')}/outcome"
-    return _Call("POST", path, OutcomeRecorded, body=body, effect=True)
-
-
-def _consent(customer_id: str, words: Mapping[str, bool]) -> _Call:
-    path = f"/v1/customers/{quote(customer_id, safe='')}/consent"
-    return _Call("PUT", path, ConsentState, body=dict(words))
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat() if at.tzinfo else at.isoformat() + "Z"
-
-
-class Client(_Calls):
+class Client(Calls):
     """Presage's API, asked and waited for. Close it, or use it as a context manager.
 
     Parameters
@@ -302,7 +125,7 @@ class Client(_Calls):
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
     ) -> list[Prediction]:
         """The risks of up to 1000 customers, in order."""
-        found: Predictions = self._run(_predict(customer_ids, horizons))
+        found: Predictions = self._run(predict_call(customer_ids, horizons))
         return found.items
 
     def rank(self, **wanted: Any) -> Iterator[RankedCustomer]:
@@ -312,14 +135,14 @@ class Client(_Calls):
 
     def customer(self, customer_id: str) -> CustomerView:
         """All that is known of one customer."""
-        found: CustomerView = self._run(_customer(customer_id))
+        found: CustomerView = self._run(customer_call(customer_id))
         return found
 
     def post(
         self, rows: Mapping[str, Sequence[Mapping[str, Any]]], idempotency_key: str | None = None
     ) -> Accepted:
         """Rows by table, all or none; kept when this returns."""
-        found: Accepted = self._run(_post(rows), idempotency_key)
+        found: Accepted = self._run(post_call(rows), idempotency_key)
         return found
 
     def outreach(self, after: str | None = None) -> Iterator[Outreach]:
@@ -330,13 +153,13 @@ class Client(_Calls):
         self, outreach_id: str, outcome: str, at: datetime, note: str | None = None
     ) -> OutcomeRecorded:
         """What became of an action; ``at`` without a zone is UTC."""
-        found: OutcomeRecorded = self._run(_outcome(outreach_id, outcome, at, note))
+        found: OutcomeRecorded = self._run(outcome_call(outreach_id, outcome, at, note))
         return found
 
     def consent(self, customer_id: str, **words: bool) -> ConsentState:
         """Opt in or out: ``email_consent``, ``sms_consent``, ``phone_consent``,
         ``do_not_contact``."""
-        found: ConsentState = self._run(_consent(customer_id, words))
+        found: ConsentState = self._run(consent_call(customer_id, words))
         return found
 
     def forecasts(self, **wanted: Any) -> Iterator[ForecastRow]:
@@ -361,13 +184,13 @@ class Client(_Calls):
     def _pages(self, path: str, answer: Any, wanted: Mapping[str, Any]) -> Iterator[Any]:
         query = dict(wanted)
         while True:
-            page = self._run(_Call("GET", path, answer, query))
+            page = self._run(Call("GET", path, answer, query))
             yield from page.items
             if page.next is None:
                 return
             query["after"] = page.next
 
-    def _run(self, call: _Call, idempotency_key: str | None = None) -> Any:
+    def _run(self, call: Call, idempotency_key: str | None = None) -> Any:
         steps, found = self._steps(call, idempotency_key), None
         try:
             while True:
@@ -393,7 +216,7 @@ class Client(_Calls):
         return _reply(self._pool.request(**_arguments(request)))
 
 
-class AsyncClient(_Calls):
+class AsyncClient(Calls):
     """The same calls, awaited; iterators are asynchronous."""
 
     def __init__(
@@ -419,7 +242,7 @@ class AsyncClient(_Calls):
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
     ) -> list[Prediction]:
         """See ``Client.predict``."""
-        found: Predictions = await self._run(_predict(customer_ids, horizons))
+        found: Predictions = await self._run(predict_call(customer_ids, horizons))
         return found.items
 
     def rank(self, **wanted: Any) -> AsyncIterator[RankedCustomer]:
@@ -428,14 +251,14 @@ class AsyncClient(_Calls):
 
     async def customer(self, customer_id: str) -> CustomerView:
         """See ``Client.customer``."""
-        found: CustomerView = await self._run(_customer(customer_id))
+        found: CustomerView = await self._run(customer_call(customer_id))
         return found
 
     async def post(
         self, rows: Mapping[str, Sequence[Mapping[str, Any]]], idempotency_key: str | None = None
     ) -> Accepted:
         """See ``Client.post``."""
-        found: Accepted = await self._run(_post(rows), idempotency_key)
+        found: Accepted = await self._run(post_call(rows), idempotency_key)
         return found
 
     def outreach(self, after: str | None = None) -> AsyncIterator[Outreach]:
@@ -446,12 +269,12 @@ class AsyncClient(_Calls):
         self, outreach_id: str, outcome: str, at: datetime, note: str | None = None
     ) -> OutcomeRecorded:
         """See ``Client.report``."""
-        found: OutcomeRecorded = await self._run(_outcome(outreach_id, outcome, at, note))
+        found: OutcomeRecorded = await self._run(outcome_call(outreach_id, outcome, at, note))
         return found
 
     async def consent(self, customer_id: str, **words: bool) -> ConsentState:
         """See ``Client.consent``."""
-        found: ConsentState = await self._run(_consent(customer_id, words))
+        found: ConsentState = await self._run(consent_call(customer_id, words))
         return found
 
     def forecasts(self, **wanted: Any) -> AsyncIterator[ForecastRow]:
@@ -476,14 +299,14 @@ class AsyncClient(_Calls):
     async def _pages(self, path: str, answer: Any, wanted: Mapping[str, Any]) -> AsyncIterator[Any]:
         query = dict(wanted)
         while True:
-            page = await self._run(_Call("GET", path, answer, query))
+            page = await self._run(Call("GET", path, answer, query))
             for item in page.items:
                 yield item
             if page.next is None:
                 return
             query["after"] = page.next
 
-    async def _run(self, call: _Call, idempotency_key: str | None = None) -> Any:
+    async def _run(self, call: Call, idempotency_key: str | None = None) -> Any:
         steps, found = self._steps(call, idempotency_key), None
         try:
             while True:

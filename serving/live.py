@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,18 +31,19 @@ from data.store import (
 )
 from data.tables import Tables
 from data.workspace import Workspace
-from features.asof import as_of_view, microseconds
-from features.groups_now import GroupsAt, GroupsNow, adds_up
+from features.asof import microseconds
+from features.groups_now import GroupsAt, adds_up
 from features.history import History
-from features.opt_out import not_profiled, profiled
+from features.opt_out import profiled
 from features.spine import customers_at
 from models.champion import champion_stamp
 from serving.items import LIFETIME, decoded, encoded, item
+from serving.moved import Moved
 from serving.night import Night, Scores, unexplained, usable_model
-from serving.of_customers import OfCustomers
-from serving.own_rows import OWN, OwnRows
+from serving.of_customers import OfCustomers, status_of
+from serving.own_rows import OwnRows
 from serving.prediction_log import PredictionLog
-from serving.predictor import Predictor, now_spine
+from serving.predictor import now_spine
 from serving.published import Kind, Published, newest, pointer_stamp
 from serving.ranking import Ranking, ranking_of
 
@@ -52,8 +53,6 @@ FRESH = timedelta(minutes=15)
 """So long a score made between two nights stands, unless something else is posted."""
 MERGES = "identities"
 """The table that says which ids are the same customer's."""
-OWNED = (*OWN, "order_items")
-"""Tables whose rows are a customer's, or nobody's."""
 AT_ONCE = 200
 """So many customers are answered without a thread: a millisecond or two."""
 
@@ -88,12 +87,7 @@ class Live:
     _tables_seq: int = 0
     _history: History | None = None
     _history_seq: int = -1
-    _groups: GroupsNow | None = None
-    _moved: set[str] = field(default_factory=set)
-    """Whose rows may have changed groups' sums since those were brought up to date."""
-    _nobodys: dict[str, set[str]] = field(default_factory=dict)
-    """By table the keys of posted rows, of which some may name no customer."""
-    _news_of_nobody: bool = False
+    _moved: Moved = field(default_factory=Moved)
 
     def night(self) -> Night:
         """The newest published scores and the model at work, read again when either has changed.
@@ -145,7 +139,7 @@ class Live:
 
     def _forget_history(self) -> None:
         self._history, self._history_seq = None, -1
-        self._groups = None
+        self._moved.groups = None
 
     def snapshot(self) -> Snapshot:
         """The snapshot that was scored; where nothing is published yet, the tables as they are."""
@@ -209,27 +203,8 @@ class Live:
                     self._news[customer] = event.recorded_at
             self._seq = max([self._seq, *(event.seq for event in events)])
             self._rows()
-            self._note_moved(keys, owners, {e.customer_id for e in events} - {None})
+            self._moved.note(keys, owners, {e.customer_id for e in events} - {None}, self._rows())
             self._changes = changes
-
-    def _note_moved(
-        self,
-        keys: Mapping[str, set[str]],
-        owners: Mapping[str, Mapping[str, set[str]]],
-        named: Collection[str | None],
-    ) -> None:
-        """Remember whose rows groups must count anew: of all who were or are named in what was
-        posted, and of those whose tickets name a posted order."""
-        self._moved |= {who for of in owners.values() for found in of.values() for who in found}
-        self._moved |= {who for who in named if who}
-        self._news_of_nobody = self._news_of_nobody or bool(keys)
-        for name, posted in keys.items():
-            self._nobodys.setdefault(name, set()).update(posted)
-        orders = keys.get("orders", set())
-        if orders:
-            whose, tickets = self._rows().naming(orders)
-            self._moved |= whose
-            self._nobodys.setdefault("tickets", set()).update(tickets)
 
     @contextlib.contextmanager
     def taking_in(self) -> Iterator[None]:
@@ -283,7 +258,7 @@ class Live:
         now, days = self.clock.now(), night.predictor.check_horizons(horizons)
         rows = [scored[i] if i in scored else night.row(i) for i in customer_ids]
         absent = {i for i, row in zip(customer_ids, rows, strict=True) if row is None}
-        status = self._status_of(absent) if absent else {}
+        status = status_of(self.rows_of(sorted(absent)), absent, self.clock.now()) if absent else {}
         return [
             {"customer_id": i, "status": status.get(i, "unknown")}
             if row is None
@@ -452,14 +427,16 @@ class Live:
         """These customers' rows, and what groups add up to; everybody's rows, where scores ask
         more of others than what adds up."""
         predictor = night.predictor
-        merged = MERGES in self._nobodys  # whose rows are whose may change at any time
+        merged = MERGES in self._moved.nobodys  # whose rows are whose may change at any time
         if predictor.reads_own_rows and not merged:
             return predictor.history(self.rows_of(customer_ids)), None
         if adds_up(predictor.view) and not merged:
             with self._lock:
                 self.take_in()
                 rows = self._rows()
-                groups, own = self._groups_now(rows, predictor, frozenset(customer_ids))
+                groups, own = self._moved.brought_up(
+                    rows, predictor, frozenset(customer_ids), set(self._news)
+                )
             if groups is not None:
                 return predictor.history(own), groups.at(microseconds(moment))
         with self._lock:
@@ -468,40 +445,3 @@ class Live:
                 self._history = predictor.history(tables)
                 self._history_seq = self._tables_seq
             return self._history, None
-
-    def _groups_now(
-        self, rows: OwnRows, predictor: Predictor, asked: frozenset[str]
-    ) -> tuple[GroupsNow | None, Tables]:
-        """The groups' sums, brought up to date, and the rows of those asked about (there may be
-        more). None for the sums where a table was posted to whose rows stand beside everybody's.
-        """
-        if self._groups is None:
-            self._groups = GroupsNow(predictor.view, predictor.reads(rows.base))
-            self._moved = set(self._news)
-            self._moved |= rows.naming(self._nobodys.get("orders", set()))[0]
-            self._news_of_nobody = bool(self._nobodys)
-        groups = self._groups
-        if any(name in groups.beside and name not in OWNED for name in self._nobodys):
-            return None, rows.base
-        if not self._moved and not self._news_of_nobody:
-            return groups, rows.of(asked)
-        keys = {k: v for k, v in self._nobodys.items() if k in OWN}
-        before, after = (rows.of(self._moved, keys, posted_too=posted) for posted in (False, True))
-        groups.put(self._moved, predictor.reads(before), predictor.reads(after), self._nobodys)
-        own = after if asked <= self._moved else rows.of(asked)
-        self._moved, self._news_of_nobody = set(), False
-        return groups, own
-
-    def _status_of(self, ids: set[str]) -> dict[str, str]:
-        """Of those of ``ids`` who are known, and have no score, why."""
-        tables = self.rows_of(sorted(ids))
-        if not tables.has("customers"):
-            return {}
-        own = OfCustomers(tables, frozenset(ids))
-        now = self.clock.now()
-        known = as_of_view(own, "customers", now, ["customer_id"])["customer_id"]
-        here = customers_at(own, [now])["customer_id"]
-        refused = not_profiled(own)
-        return dict.fromkeys(known, "closed") | {
-            each: "not_profiled" for each in here if each in refused
-        }

@@ -13,12 +13,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from data.contract import table
 from data.tables import Tables
+from features.asof import as_of_view
+from features.opt_out import not_profiled
+from features.spine import customers_at
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,16 @@ class OfCustomers:
         frame = self.tables.frame(name, wanted)
         own = frame[frame["customer_id"].isin(self.ids)].reset_index(drop=True)
         return own if columns is None else own[list(columns)]
+
+
+def status_of(tables: Tables, ids: set[str], now: datetime) -> dict[str, str]:
+    """Of those of ``ids`` who are known, and have no score, why: closed or not_profiled."""
+    if not tables.has("customers"):
+        return {}
+    own = OfCustomers(tables, frozenset(ids))
+    known = as_of_view(own, "customers", now, ["customer_id"])["customer_id"]
+    here = customers_at(own, [now])["customer_id"]
+    refused = not_profiled(own)
+    return dict.fromkeys(known, "closed") | {
+        each: "not_profiled" for each in here if each in refused
+    }

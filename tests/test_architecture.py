@@ -48,7 +48,7 @@ def _users_of(package: str) -> set[str]:
         ("bentoml", "serving/api/service.py"),
         ("alembic", "data/"),
         ("sqlalchemy", "data/"),
-        ("httpcore", ("serving/delivery/", "presage/client.py")),
+        ("httpcore", ("serving/delivery/", "presage/client.py", "presage/client_calls.py")),
     ],
 )
 def test_a_tool_is_imported_in_its_one_place(package: str, place: str | tuple[str, ...]) -> None:

@@ -22,15 +22,11 @@ from serving.api.route import Parameter, Route
 from serving.api.rows import posted_rows
 from serving.api.schemas import (
     Accepted,
-    AccuracyPage,
-    ActualsPage,
     Case,
     Cases,
     Consent,
     ConsentState,
     CustomerView,
-    Explained,
-    ForecastPage,
     Health,
     OutcomeRecorded,
     OutcomeReport,
@@ -39,8 +35,14 @@ from serving.api.schemas import (
     Predictions,
     Ranking,
     Rows,
-    StaffingPage,
     StepReport,
+)
+from serving.api.schemas_forecast import (
+    AccuracyPage,
+    ActualsPage,
+    Explained,
+    ForecastPage,
+    StaffingPage,
 )
 from serving.api.schemas_planning import (
     AllRows,
@@ -59,6 +61,8 @@ from serving.api.schemas_planning import (
 )
 
 # fmt: off
+from serving.staffing.exports import MEDIA
+
 FROM = Parameter("from", "only rows at or after this time (UTC)", format="date-time")
 TO = Parameter("to", "only rows before this time (UTC)", format="date-time")
 AFTER = Parameter("after", "the cursor `next` of the page before")
@@ -151,7 +155,7 @@ CALLS = (
     Route("GET", "/v1/staffing/file", planning.export_plan,
           "The plan as a file: xlsx, csv, parquet or calabrio", "forecasts", TEXT, "planning",
           parameters=(LAYOUT, CHANNEL, FROM, TO), media="application/octet-stream",
-          problems=(400, 404, 406)),
+          files=tuple(dict.fromkeys(MEDIA.values())), problems=(400, 404, 406)),
     Route("GET", "/v1/accuracy/days", planning.see_past_days,
           "How the forecast did on past days, beside the same day a week before", "forecasts",
           AllRows, "planning", parameters=(ONE_SERIES,), problems=(400, 404)),

@@ -58,7 +58,8 @@ Handler = Callable[[Any, Call], Answer]
 @dataclass(frozen=True)
 class Route:
     """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key. ``media``: what
-    it answers where it succeeds; ``csv``: also that. ``instant``: answered without waiting for a
+    it answers where it succeeds; ``csv``: also that; ``files``: or
+    a file of one of these media types. ``instant``: answered without waiting for a
     thread, so it must not read or write anything. ``quick``: answers in that way what it can, None
     where it cannot. ``around``: entered before the handler, left when what it did is kept and
     before it is answered. ``tagged``: the answer has an ETag, and a GET heeds If-None-Match.
@@ -77,6 +78,7 @@ class Route:
     effect: bool = False
     csv: bool = False
     media: str = "application/json"
+    files: tuple[str, ...] = ()
     status: int = 200
     problems: tuple[int, ...] = ()
     instant: bool = False

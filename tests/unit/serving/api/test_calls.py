@@ -450,7 +450,7 @@ def test_metrics_count_by_route_and_not_by_customer(ask: Ask) -> None:
 
 def test_the_page_is_ours_alone(ask: Ask) -> None:
     docs = ("/docs", "/docs/page.js", "/docs/page.css")
-    for path in ("/planner", "/planner/page.js", "/planner/page.css", *docs):
+    for path in ("/planner", "/planner/main.js", "/planner/page.css", *docs):
         answer = ask("GET", path)
         assert answer.status_code == 200
         policy = dict(

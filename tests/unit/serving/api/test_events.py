@@ -250,8 +250,8 @@ def test_many_at_once_are_each_taken_once(ask: Ask) -> None:
 def test_two_equal_overrides_at_once_are_one(ask: Ask, desk_and_client: Any) -> None:
     change = {
         "unique_id": "total",
-        "starts_at": "2026-03-02T00:00:00Z",
-        "ends_at": "2026-03-02T06:00:00Z",
+        "starts_at": "2026-03-02T12:00:00Z",
+        "ends_at": "2026-03-02T18:00:00Z",
         "factor": 2.0,
         "reason": "sale",
     }

@@ -1,0 +1,31 @@
+"""Settings of the service's answers, and of what is kept of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from data.errors import SettingsError
+from data.setting_checks import above_zero, not_negative, setting
+
+
+@dataclass(frozen=True)
+class Api:
+    """How the service answers, and what it keeps of its answers."""
+
+    requests_per_second: float = setting(500.0, "requests that one key may make a second")
+    burst: float = setting(1000.0, "requests that one key may make at once after a pause")
+    at_once: int = setting(32, "requests worked on at a time; one more is refused with 503")
+    prediction_log_days: int = setting(
+        400, "days that predictions are kept in .presage/predictions; 0: not at all"
+    )
+    audit_days: int = setting(
+        400, "days that .presage/audit tells which key asked for whom; 0: not at all"
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("requests_per_second", "at_once"):
+            above_zero(getattr(self, name), name)
+        if self.burst < 1:
+            raise SettingsError(f"burst is {self.burst:g}, but a key must get in once")
+        not_negative(self.prediction_log_days, "prediction_log_days")
+        not_negative(self.audit_days, "audit_days")
