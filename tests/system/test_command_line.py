@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from .conftest import PRESAGE
 
 pytestmark = [pytest.mark.system]
 
@@ -55,7 +58,8 @@ def test_score_writes_one_row_a_customer(run_presage, workspace, tmp_path) -> No
     frame = pd.read_csv(out, parse_dates=["as_of"])
     assert list(frame.columns) == [
         "customer_id", "as_of", "risk_7d", "risk_14d", "risk_30d", "expected_tickets_30d",
-        "topic", "channel", "reasons", "model_version", "repeat_contact_14d",
+        "contact_30d", "topic", "channel", "topics", "channels", "reasons", "model_version",
+        "repeat_contact_14d",
     ]  # fmt: skip
     assert 0 < frame["repeat_contact_14d"].notna().sum() < len(frame)
     assert frame["repeat_contact_14d"].dropna().between(0, 1, inclusive="neither").all()
@@ -124,10 +128,25 @@ def test_settings_features_models_and_check_tell_what_there_is(run_presage, work
 
 
 def test_what_is_not_built_yet_says_so(run_presage, workspace) -> None:
-    for arguments in (["monitor", workspace], ["erase", workspace, "c1"],
-                      ["staff", workspace, "--shifts"]):  # fmt: skip
-        refused = run_presage(*arguments, code=1)
-        assert "not built yet" in refused.stderr
+    refused = run_presage("staff", workspace, "--shifts", code=1)
+    assert "not built yet" in refused.stderr
+
+
+def test_the_monitor_tells_and_publishes_and_a_dry_run_erases_nobody(
+    run_presage, workspace, tmp_path
+) -> None:
+    command = [*PRESAGE, "monitor", workspace, "--json", "--out", tmp_path / "findings.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    found = json.loads(done.stdout)
+    assert done.returncode == (1 if found["alarms"] else 0), done.stderr
+    areas = set(pd.read_csv(tmp_path / "findings.csv")["area"])
+    assert areas == {"sources", "inputs", "predictions", "forecasts", "service", "issues"}
+    assert (workspace / ".presage/published/kpis.json").exists()
+    customer = pd.read_parquet(workspace / "tables/customers.parquet")["customer_id"].iloc[0]
+    told = run_presage("erase", workspace, customer)
+    assert "--commit" in told.stdout + told.stderr
+    tables = pd.read_parquet(workspace / "tables/customers.parquet")
+    assert customer in set(tables["customer_id"])
 
 
 def test_outreach_asks_decides_and_writes_once(run_presage, workspace, tmp_path) -> None:
