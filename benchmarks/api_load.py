@@ -1,5 +1,7 @@
 """Load on an HTTP service from a process of its own: JSON in on stdin, figures out on stdout.
 
+    python -m benchmarks.api_load < load.json     (benchmarks/api.py starts it so)
+
 Open-loop: requests are due at moments that were fixed beforehand (``rate`` a second), and a
 latency counts from the moment at which a request was due, however late it could be sent: a service
 that stands still for a second is charged for all who would have come (coordinated omission). With
