@@ -44,7 +44,8 @@ export const contacts = (value) => number(value, Math.abs(value) < 10 ? 1 : 0);
 export const signed = (value, digits = 0) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${
   number(Math.abs(value), digits)}`;
 // People are whole: a share of a person more is a person more.
-export const whole = (people) => Math.ceil(people - 1e-9);
+// nobody is 0, not -0
+export const whole = (people) => Math.ceil(people - 1e-9) || 0;
 export function duration(seconds) {
   if (seconds < 120) return n(seconds, "{n} second", "{n} seconds");
   if (seconds < 7200) return n(Math.round(seconds / 60), "{n} minute", "{n} minutes");

@@ -29,7 +29,7 @@ def test_the_80_percent_interval_holds_on_every_grid(forecast: Forecast, minutes
     paths = rng.poisson(60 * level, (400, 24)).astype(float)
     load = workloads(forecast({"phone": 60.0}), minutes)["phone"]
     draws = scenarios(load, "UTC", 0, 3, paths[:200])
-    told = load.told(draws)
+    told = load.with_interval(draws)
     other = scenarios(load, "UTC", 0, 4, paths[200:])
     inside = ((other >= told.low) & (other <= told.high)).mean()
     assert 0.76 <= inside <= 0.93  # counts are whole: at five minutes an interval holds more
