@@ -3,7 +3,7 @@
 >>> print(commented_toml().split("\\n\\n")[1])
 # Where and in what the company lives.
 [company]
-# ISO 3166 country or list of countries whose public holidays count, e.g. 'US'
+# ISO 3166 codes whose public holidays count, e.g. 'US', or of a part: 'GB-SCT'
 # country = []
 # IANA name; days, weeks and seasons follow it
 # time_zone = "UTC"

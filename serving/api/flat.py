@@ -9,7 +9,7 @@ to a component of its own (``PredictionOrNull``), since nothing may stand beside
 ...     {"type": "null"}]}}}, "Row")
 {'$ref': '#/components/schemas/Row'}
 >>> flat.components["Row"]
-{'type': 'object', 'properties': {'a': {'type': 'string', 'nullable': True}}}
+{'properties': {'a': {'type': 'string', 'nullable': True}}, 'type': 'object'}
 """
 
 from __future__ import annotations
