@@ -21,8 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from data.pseudonyms import pseudonym
 from serving.day_log import DayLog, lines
-from serving.prediction_log import pseudonym
 
 FOLDER = "audit"
 

@@ -21,8 +21,6 @@ already.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -31,17 +29,11 @@ from typing import Any
 import pandas as pd
 
 from data.artifacts import put
+from data.pseudonyms import pseudonym
 from serving.day_log import DayLog, day_folder, days, drop_old, lines
 
 FOLDER = "predictions"
 TOLD = ("as_of", "model_version", "expected_tickets_30d", "contact_30d", "repeat_contact_14d")
-
-
-def pseudonym(salt: bytes, customer_id: str) -> str:
-    """What stands for a customer in logs: a keyed hash, the same for the same customer."""
-    return hmac.new(salt, customer_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
-        :32
-    ]
 
 
 def keep_published(

@@ -1,7 +1,8 @@
 """What is kept no longer than ``[retention]`` says.
 
 A day counts from when a thing was last used (snapshots, published results), is about (feature
-sets), was written last (logs), posted, answered or settled (the store). The decision log stays.
+sets, predictions), was written last (logs), posted, answered or settled (the store). The decision
+log stays.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def _old_files(workspace: Folder, now: datetime) -> Iterator[tuple[Path, int]]:
         (kept.snapshots_days, "snapshots", "*", _used),
         (kept.features_days, "features", "*", _about),
         (kept.published_days, "published", "*.parquet", _used),
+        (kept.predictions_days, "predictions", "????-??-??", _about),
         (kept.logs_days, "logs", "*.log", _used),
     )
     pointers = [path.stem for path in (home / "published").glob("*.json")]
@@ -61,9 +63,10 @@ def _used(path: Path) -> datetime:
 
 
 def _about(path: Path) -> datetime:
-    """The as-of time that a feature set is named by; when it was written where it is not."""
-    found = re.match(r"\d{4}-\d{2}-\d{2}T\d{6}", path.name)
-    return datetime.strptime(found[0], "%Y-%m-%dT%H%M%S") if found else _used(path)
+    """The as-of time that a feature set is named by, the day that a folder of predictions is; when
+    it was written where it is named by none."""
+    found = re.match(r"(\d{4}-\d{2}-\d{2})(T\d{6})?", path.name)
+    return datetime.fromisoformat(found[0]) if found else _used(path)
 
 
 def _old_rows(workspace: Folder, store: Store, now: datetime, step: Step | None) -> list[Found]:

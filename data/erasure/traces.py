@@ -7,8 +7,6 @@ and everybody writes "thank you".
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,6 +20,7 @@ from data.check import engine
 from data.contract import TABLES, Table
 from data.erasure.finder import LEAST, Finder
 from data.folder import Folder
+from data.pseudonyms import decision_code, pseudonym
 from data.source_files import kind_of, open_source
 from data.store.erasures import as_text
 from data.store.opening import Store
@@ -134,13 +133,12 @@ def traces_of(workspace: Folder, store: Store, customer_id: str) -> Traces:
 
 def digests_of(store: Store, customer_id: str) -> list[str]:
     """What stands for a customer elsewhere: in the ids of decisions, and in logs of predictions."""
-    found = [hashlib.sha256(customer_id.encode()).hexdigest()[:20]]
+    found = [decision_code(customer_id)]
     with store.reading() as connection:
         query = sa.select(FACTS.c.value).where(FACTS.c.name == "holdout_salt")
         salt = connection.execute(query).scalar()
     if salt:
-        own = customer_id.encode("utf-8", "surrogatepass")
-        found.append(hmac.new(bytes.fromhex(salt), own, hashlib.sha256).hexdigest()[:32])
+        found.append(pseudonym(bytes.fromhex(salt), customer_id))
     return found
 
 

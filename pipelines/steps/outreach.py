@@ -14,6 +14,7 @@ import pandas as pd
 from data.arrays import Floats
 from data.clock import SYSTEM
 from data.errors import Conflict, DamagedFile
+from data.pseudonyms import decision_code
 from data.store import (
     Store,
     append_decisions,
@@ -322,7 +323,7 @@ def decision_id(customer_id: str, as_of: datetime) -> str:
     >>> decision_id("c/1", datetime(2026, 3, 1))
     '20260301T000000-f2a9dfa69a24871de5a0'
     """
-    digest = hashlib.sha256(str(customer_id).encode()).hexdigest()[:20]
+    digest = decision_code(str(customer_id))
     return f"{pd.Timestamp(as_of):%Y%m%dT%H%M%S}-{digest}"
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from serving.prediction_log import PredictionLog, keep_published, predictions, pseudonym
+from data.pseudonyms import pseudonym
+from serving.prediction_log import PredictionLog, keep_published, predictions
 
 NOW = datetime(2026, 3, 2, 4)
 SALT = b"salt"

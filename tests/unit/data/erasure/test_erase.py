@@ -26,6 +26,7 @@ from data.check import check
 from data.erasure import Erasure, erase, survey, unfinished
 from data.errors import DataError
 from data.files import sha256_of
+from data.pseudonyms import pseudonym
 from data.snapshot import take
 from data.store import (
     append_events,
@@ -36,10 +37,13 @@ from data.store import (
     outcome_counts,
     overrides_of,
     read_publication,
+    salt,
     verify_log,
 )
 from data.store.consent import words_in
 from data.workspace import Workspace, erased_rows, write_tables
+from serving.audit import AuditLog, asked
+from serving.prediction_log import PredictionLog, keep_published, predictions
 
 
 def forget(workspace: Workspace, step: object = None) -> Erasure:
@@ -78,6 +82,25 @@ def test_a_dry_run_says_where_and_changes_nothing(workspace: Workspace) -> None:
     assert same == []
     done = forget(workspace)
     assert {place.place for place in done.found} == set(counts)
+
+
+def test_logs_of_predictions_and_of_requests_forget_them_too(workspace: Workspace) -> None:
+    with open_store(workspace) as store:
+        secret = bytes.fromhex(salt(store, NOW))
+    scores = pd.DataFrame({"customer_id": [WHO, OTHER], "as_of": NOW, "risk_7d": [0.5, 0.25]})
+    keep_published(workspace.state_dir, secret, scores.assign(model_version="r"), NOW, 30)
+    answered = PredictionLog(workspace.state_dir, secret, 30)
+    answered.add(scores.to_dict("records"), NOW)
+    answered.close()
+    requests = AuditLog(workspace.state_dir, secret, 30)
+    for about in ([WHO], [OTHER]):
+        requests.add("crm", "/v1/predictions", about, "r-1", NOW)
+    requests.close()
+    done = forget(workspace)
+    assert done.complete
+    left = {pseudonym(secret, OTHER)}
+    assert set(predictions(workspace.state_dir)["pseudonym"].dropna()) == left
+    assert {one for line in asked(workspace.state_dir) for one in line["about"]} == left
 
 
 def test_others_keep_their_rows(workspace: Workspace) -> None:

@@ -27,7 +27,7 @@ LATER = NOW + timedelta(days=60)
         ("logs_days", ["logs"]),
         ("events_days", ["store, events"]),
         ("answers_days", ["store, idempotency"]),
-        ("predictions_days", ["store, predictions"]),
+        ("predictions_days", ["predictions", "store, predictions"]),
         ("messages_days", ["store, outbox"]),
     ],
 )

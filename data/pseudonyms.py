@@ -1,0 +1,22 @@
+"""What stands for a customer where their id must not: in logs, and in the ids of decisions.
+
+An erasure looks for both, so they are made in one place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+
+def pseudonym(salt: bytes, customer_id: str) -> str:
+    """What stands for a customer in logs: a keyed hash of 32 hexadecimal digits, the same for the
+    same customer. ``salt``: the store's (``data.store.salt``)."""
+    return hmac.new(salt, customer_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
+        :32
+    ]
+
+
+def decision_code(customer_id: str) -> str:
+    """What stands for a customer in the ids of decisions: 20 hexadecimal digits, not keyed."""
+    return hashlib.sha256(customer_id.encode()).hexdigest()[:20]
