@@ -19,12 +19,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from data.errors import SettingsError, did_you_mean
 from data.setting_checks import minute_of_day
@@ -97,6 +97,9 @@ class SettingRow:
     name: str
     value: object
     source: str
+
+
+Section = TypeVar("Section")
 
 
 def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -229,32 +232,56 @@ def _section(
 def _service_levels(
     found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
 ) -> Mapping[str, ServiceLevel]:
-    levels = dict(DEFAULT_SERVICE_LEVELS)
-    for channel, keys in found.items():
-        names = ("service_levels", channel)
-        if not isinstance(keys, dict):
-            raise SettingsError(
-                f"{place_of(path, text, names)}: service levels are sections, one a channel: "
-                f"[service_levels.{channel}] target_seconds = ..."
-            )
-        base = levels.get(channel, ServiceLevel())
-        levels[channel] = _section(base, keys, names, path, text, sources)
-    return MappingProxyType(levels)
+    told = "service levels are sections, one a channel: [{}] target_seconds = ..."
+
+    def usual(channel: str) -> ServiceLevel:
+        return DEFAULT_SERVICE_LEVELS.get(channel, ServiceLevel())
+
+    named = _named("service_levels", found, usual, told, path, text, sources)
+    return MappingProxyType({**DEFAULT_SERVICE_LEVELS, **named})
 
 
 def _kpi_targets(
     found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
 ) -> Mapping[str, KpiTarget]:
-    targets: dict[str, KpiTarget] = {}
-    for name, keys in found.items():
-        names = ("kpi_targets", name)
-        if not isinstance(keys, dict) or "kpi" not in keys:
+    told = 'targets are sections that name a figure: [{}] kpi = "csat", at_least = 4.2'
+    named = _named("kpi_targets", found, lambda _: KpiTarget(), told, path, text, sources)
+    return MappingProxyType(named)
+
+
+def _pools(
+    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
+) -> Mapping[str, PoolSettings]:
+    told = 'pools are sections, one a pool: [{}] channels = ["phone", "email"]'
+    pools = _named("pools", found, lambda _: PoolSettings(), told, path, text, sources)
+    for pool, of in pools.items():
+        if not of.channels:
             raise SettingsError(
-                f"{place_of(path, text, names)}: targets are sections that name a figure: "
-                f'[kpi_targets.{name}] kpi = "csat", at_least = 4.2'
+                f"{place_of(path, text, ('pools', pool))}: [pools.{pool}] names no channels; give "
+                'channels = ["phone", "email"], the most urgent first'
             )
-        targets[name] = _section(KpiTarget(), keys, names, path, text, sources)
-    return MappingProxyType(targets)
+    return MappingProxyType(pools)
+
+
+def _named(
+    section: str,
+    found: Mapping[str, Any],
+    usual: Callable[[str], Section],
+    told: str,
+    path: Path,
+    text: str,
+    sources: dict[str, str],
+) -> dict[str, Section]:
+    """The sections ``[section.NAME]``, by name, each laid over what is ``usual`` for it; ``told``
+    says how one is written."""
+    read: dict[str, Section] = {}
+    for name, keys in found.items():
+        names = (section, name)
+        if not isinstance(keys, dict):
+            written = told.format(".".join(names))
+            raise SettingsError(f"{place_of(path, text, names)}: {written}")
+        read[name] = _section(usual(name), keys, names, path, text, sources)
+    return read
 
 
 def _opening_hours(
@@ -283,26 +310,6 @@ def _opening_hours(
             sources[f"opening_hours.{channel}.{day}"] = FILE
         hours[channel] = MappingProxyType(dict(days))
     return MappingProxyType(hours)
-
-
-def _pools(
-    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
-) -> Mapping[str, PoolSettings]:
-    pools: dict[str, PoolSettings] = {}
-    for pool, keys in found.items():
-        names = ("pools", pool)
-        if not isinstance(keys, dict):
-            raise SettingsError(
-                f"{place_of(path, text, names)}: pools are sections, one a pool: "
-                f'[pools.{pool}] channels = ["phone", "email"]'
-            )
-        pools[pool] = _section(PoolSettings(), keys, names, path, text, sources)
-        if not pools[pool].channels:
-            raise SettingsError(
-                f"{place_of(path, text, names)}: [pools.{pool}] names no channels; give "
-                'channels = ["phone", "email"], the most urgent first'
-            )
-    return MappingProxyType(pools)
 
 
 def read_value(value: object, hint: Any) -> Any:

@@ -61,7 +61,10 @@ def publish_all(workspace: Path, execute: Execute) -> list[str]:
         else:
             done.append(name)
     if done:  # alarms are published and shown; they are no failure of the night
-        execute("monitor", silent, {"workspace": workspace, "as_of": None})
+        try:
+            execute("monitor", silent, {"workspace": workspace, "as_of": None})
+        except PresageError as error:
+            errors.append(error)
     if errors or not done:
         raise (errors or refusals)[-1]
     return done

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.clock import SYSTEM
+from data.errors import NotEnoughHistory
 from data.store import has_store, open_store
 from pipelines.console import Result, table
 from pipelines.exclusive import still_ours
@@ -37,8 +38,9 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     figures = pd.DataFrame(columns=[*COLUMNS, "target", "target_name", "verdict"])
     if run.snapshot.has("tickets"):
         run.report("counting key figures")
-        figures = beside_targets(key_figures(run.snapshot, run.settings, run.as_of), run.settings)
         tickets = judged_tickets(run.snapshot, run.settings, run.as_of)
+        figures = key_figures(tickets, run.snapshot, run.settings, run.as_of)
+        figures = beside_targets(figures, run.settings)
         findings += service_findings(figures, tickets, run.settings)
     issues = emerging(run.snapshot, run.as_of, run.settings.kpis.issue_hours)
     findings += issue_findings(issues)
@@ -78,7 +80,7 @@ def _of_risk(run: Run) -> list[Finding]:
     findings += live_findings(predictor, at_work.as_of, run.snapshot, run.settings, run.as_of)
     scores = newest(run.state_dir, "scores")
     if scores is not None:
-        findings += expected_findings(scores.frame, predictor.model.horizons)
+        findings += expected_findings(scores.frame)
     return findings
 
 
@@ -90,7 +92,10 @@ def _of_volume(run: Run) -> list[Finding]:
     freq = native_freq(run.snapshot) or run.settings.volume.freq
     run.report("comparing forecasts with what came")
     context = context_of(run.workspace, run.snapshot)
-    counts, _ = series_of(run.snapshot, run.as_of, freq, context)
+    try:
+        counts, _ = series_of(run.snapshot, run.as_of, freq, context)
+    except NotEnoughHistory as missing:
+        return [Finding("forecasts", "bias", "too early", str(missing))]
     with open_store(run.workspace) as store:
         zone = run.settings.company.time_zone
         errors = issued_errors(store, counts[["unique_id", "ds", "y"]], run.as_of, zone)

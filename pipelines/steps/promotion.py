@@ -58,7 +58,7 @@ def kept_back_by(
         )
     if promotion.accept_changes:
         return lines
-    broken = [f.text for f in source_findings(tables, as_of) if f.status == "alarm"]
+    broken = [f.text for f in source_findings(tables, as_of) if f.broken]
     broken += _lost(at_work, inputs)
     mend = "; mend the tables, or say --accept-changes if this is meant"
     return [*lines, *(line + mend for line in broken)]

@@ -19,7 +19,7 @@ from data.workspace import Workspace
 from features.messages import label_set
 from models.champion import champion
 from models.floor import Floor, compared
-from models.gate import Evaluation, gate_fallback
+from models.gate import Evaluation, gate_fallback, joined
 from models.metrics import Interval
 from models.risk.fallback import Fallback, Kind, fall_back
 from models.risk.model import RiskModel
@@ -29,6 +29,7 @@ from models.risk.repeat import in_words as repeats_in_words
 from models.risk.report import one_line
 from models.training_record import of_nobody
 from pipelines.console import Progress, Result, say
+from pipelines.steps.promotion import Promotion, kept_back_by
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
 from pipelines.steps.training import Candidate, champion_twin, register
 from serving.predictor import Predictor, with_view
@@ -52,13 +53,14 @@ def train_rule_model(
     horizons: tuple[int, ...],
     missing: NotEnoughHistory,
     report: Progress,
+    promotion: Promotion,
 ) -> Result:
     """Warn of what is missing; train, judge where rows can, register, gate and promote the rule.
 
     Raises NotEnoughHistory where not even a rule can be had (models/risk/fallback.py).
     """
     stand_in = _fall_back(opened, tables, as_of, horizons, missing, "rule")
-    return _train(opened, tables, as_of, stand_in, report)
+    return _train(opened, tables, as_of, stand_in, report, promotion)
 
 
 def train_stand_in(
@@ -67,6 +69,7 @@ def train_stand_in(
     as_of: datetime,
     horizons: tuple[int, ...],
     report: Progress,
+    promotion: Promotion,
 ) -> Result:
     """The same where a model was refused: the logistic regression if it clears the rule's floor
     on the judged rows, else the rule."""
@@ -84,7 +87,7 @@ def train_stand_in(
             if kind == "rule":
                 raise
             continue
-        return _train(opened, tables, as_of, stand_in, report)
+        return _train(opened, tables, as_of, stand_in, report, promotion)
     raise AssertionError("the rule returns or raises")
 
 
@@ -134,7 +137,12 @@ def _beats_rule(stand_in: Fallback, horizon: int) -> bool:
 
 
 def _train(
-    opened: Workspace, tables: Snapshot, as_of: datetime, stand_in: Fallback, report: Progress
+    opened: Workspace,
+    tables: Snapshot,
+    as_of: datetime,
+    stand_in: Fallback,
+    report: Progress,
+    promotion: Promotion,
 ) -> Result:
     """Train, judge where rows can, register, gate and promote."""
     settings, horizons = opened.settings, stand_in.horizons
@@ -176,6 +184,11 @@ def _train(
         evaluation,
         at_work=at_work(opened),
         called=CALLED[stand_in.kind],
+    )
+    decision = joined(
+        decision,
+        {},
+        kept_back_by(opened.state_dir, KIND, as_of, tables, (), promotion),
     )
     of_repeats, repeat_lines = repeats_in_words(model.repeat)
     candidate = Candidate(
@@ -222,7 +235,7 @@ def _train(
         },
         summary=(f"  {stand_in.why}", *repeat_lines, *lines),
     )
-    return register(opened, candidate, report)
+    return register(opened, candidate, report, promotion)
 
 
 def _twin(stand_in: Fallback, horizon: int) -> tuple[RiskModel | None, pd.DataFrame | None]:

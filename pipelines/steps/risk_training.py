@@ -79,13 +79,13 @@ def _trained(
     try:
         learned = learn(opened, tables, as_of, search_minutes, report)
     except NotEnoughHistory as missing:
-        return train_rule_model(opened, tables, as_of, HORIZONS, missing, report)
+        return train_rule_model(opened, tables, as_of, HORIZONS, missing, report, promotion)
     result = _judge_and_register(opened, tables, as_of, learned, report, promotion)
     if result.exit_code == 0 or not promotion.promote or at_work(opened) == "learned":
         return result
     # refused, and no model that learned is at work: a simple baseline is better than nothing, and
     # one of today better than one of some time ago
-    stands_in = train_stand_in(opened, tables, as_of, HORIZONS, report)
+    stands_in = train_stand_in(opened, tables, as_of, HORIZONS, report, promotion)
     return Result(
         {**result.data, "fallback": stands_in.data},
         [*result.lines, *stands_in.lines],

@@ -89,17 +89,24 @@ def weeks_until(as_of: datetime, weeks: int, time_zone: str) -> list[datetime]:
     return [pd.Timestamp(moment).to_pydatetime() for moment in utc]
 
 
-def key_figures(tables: Tables, settings: Settings, as_of: datetime) -> pd.DataFrame:
+def key_figures(
+    tickets: pd.DataFrame, tables: Tables, settings: Settings, as_of: datetime
+) -> pd.DataFrame:
     """``COLUMNS``: a row per week, channel (empty: all) and figure that there is a value of.
 
-    ``week`` is the local Monday's midnight as naive UTC, ``local_week`` its date; newest last.
+    ``tickets``: ``judged_tickets`` of the same tables and moment. ``week`` is the local Monday's
+    midnight as naive UTC, ``local_week`` its date; newest last.
     """
-    if not tables.has("tickets"):
-        return pd.DataFrame(columns=COLUMNS)
-    tickets = judged_tickets(tables, settings, as_of)
     sessions = _sessions(tables, as_of)
     zone = settings.company.time_zone
     edges = weeks_until(as_of, settings.kpis.weeks, zone)
+    solving = set(tickets.loc[tickets["resolved_at"].notna(), "channel"])
+    # nothing of what was over before the first week is in any
+    tickets = tickets[
+        ~(tickets["resolved_at"] < edges[0])
+        | (tickets["csat_at"] >= edges[0])
+        | (tickets["opened_at"] >= edges[0])
+    ]
     rows: list[tuple[object, ...]] = []
     channels = ["", *sorted(tickets["channel"].dropna().unique())]
     for begin, end in pairwise(edges):
@@ -107,6 +114,8 @@ def key_figures(tables: Tables, settings: Settings, as_of: datetime) -> pd.DataF
         for channel in channels:
             mine = tickets if not channel else tickets[tickets["channel"] == channel]
             figures = _of_week(mine, begin, end, as_of, settings)
+            if not (channel in solving if channel else solving):
+                figures.pop("backlog")  # where nobody says when a contact is over, none is
             if not channel and sessions is not None:
                 figures["bot_contained"] = _contained(sessions, begin, end)
             for kpi in KPIS:
@@ -191,14 +200,13 @@ def _of_week(
         "resolution_p90": quantile(took, 0.9),
         "first_contact_resolution": share(1.0 - ripe["repeated"].to_numpy(float)),
         "reopened": share(again.astype(float)),
+        "backlog": _count(int(there.sum())),
         "backlog_age_p50": quantile(age, 0.5),
         "csat": mean(csat),
         "csat_good": share((csat >= 4).astype(float)),
         "csat_response_rate": share(done["csat"].notna().to_numpy(float)),
         "complaint_rate": share(came["complaint"].to_numpy(float)),
     }
-    if tickets["resolved_at"].notna().any():
-        figures["backlog"] = _count(int(there.sum()))
     if settings.opening_hours:
         figures["arrived_in_opening_hours"] = share(came["arrived_open"].dropna().to_numpy(float))
     return figures

@@ -18,7 +18,8 @@ class Finding:
 
     ``value`` with its 95 % interval ``low`` to ``high`` and the ``limit`` it is held to are NaN
     where there is none; ``since`` (naive UTC) is None where nothing began. ``act`` is empty unless
-    somebody should do something.
+    somebody should do something. ``broken``: something is missing that was there, so nothing should
+    be learned from the tables as they are.
     """
 
     area: str
@@ -31,6 +32,7 @@ class Finding:
     low: float = float("nan")
     high: float = float("nan")
     limit: float = float("nan")
+    broken: bool = False
 
 
 def frame_of(findings: list[Finding]) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from data.tables import Tables
 from features.compute import compute
 from features.expression import Column
 from features.labels import labels
+from features.opt_out import profiled
 from features.spine import customers_at
 from models.metrics import (
     average_precision,
@@ -48,7 +49,7 @@ MOST = 20_000
 def input_findings(predictor: Predictor, tables: Tables, as_of: datetime) -> list[Finding]:
     """Today's features beside the rows of training that travel with the model."""
     model = predictor.model
-    spine = customers_at(tables, [as_of])
+    spine = profiled(customers_at(tables, [as_of]), tables)
     if len(spine) > MOST:
         spine = spine.iloc[:: len(spine) // MOST + 1]
     if spine.empty or not len(model.golden):
@@ -145,6 +146,10 @@ def _of_horizon(
     as_of: datetime,
 ) -> Finding:
     spine = customers_at(tables, moments, settings.risk.active_within_days)
+    spine = profiled(spine, tables)
+    if spine.empty:
+        text = f"{horizon} days: no customer to judge by"
+        return Finding("predictions", f"risk {horizon} d", "too early", text)
     came = labels(
         spine,
         tables,
@@ -203,11 +208,13 @@ def judged(
     )
 
 
-def expected_findings(scores: pd.DataFrame, horizons: tuple[int, ...]) -> list[Finding]:
-    """The AUC to be expected of published scores if their probabilities are right."""
+def expected_findings(scores: pd.DataFrame) -> list[Finding]:
+    """The AUC to be expected of published scores if their probabilities are right, of each horizon
+    that they have."""
     out = []
-    for horizon in horizons:
-        p = scores[f"risk_{horizon}d"].dropna().to_numpy(np.float64)
+    for name in (column for column in scores if str(column).startswith("risk_")):
+        horizon = str(name).removeprefix("risk_").removesuffix("d")
+        p = scores[name].dropna().to_numpy(np.float64)
         if len(p) < 2 or np.ptp(p) == 0:
             continue
         auc = roc_auc(p, p)

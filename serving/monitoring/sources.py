@@ -113,6 +113,7 @@ def _reach(name: str, births: pd.Series, as_of: datetime) -> Finding:
         since=newest,
         value=days,
         limit=limit / timedelta(days=1),
+        broken=True,
     )
 
 
@@ -142,6 +143,7 @@ def _level(name: str, count: float, usual: np.ndarray, as_of: datetime) -> Findi
         low=low / mean,
         high=high / mean,
         limit=FELL if ratio < 1 else ROSE,
+        broken=bool(act) and ratio < 1,
     )
 
 
@@ -163,6 +165,7 @@ def _silent(
         since=as_of - timedelta(days=7),
         value=now,
         limit=before - EMPTY,
+        broken=True,
     )
 
 
@@ -185,6 +188,7 @@ def _unmet(
         since=as_of - timedelta(days=7),
         value=1 - now,
         limit=1 - before + 0.1,
+        broken=True,
     )
 
 

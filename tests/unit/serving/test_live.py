@@ -15,12 +15,13 @@ import pytest
 import serving.live as live_module
 from data.clock import Clock
 from data.errors import NotEnoughHistory, UsageError
+from data.pseudonyms import pseudonym
 from data.snapshot import Snapshot
 from data.store import append_events, open_store, put_consent
 from data.workspace import Workspace
 from models.champion import champion
 from serving.live import LIFETIME, Live
-from serving.prediction_log import PredictionLog, predictions, pseudonym
+from serving.prediction_log import PredictionLog, predictions
 from serving.predictor import now_spine
 from serving.published import newest, pointer, publish
 from serving.ranking import Wanted

@@ -34,6 +34,10 @@ def tickets(*rows: dict[str, object]) -> MemoryTables:
     return MemoryTables({"tickets": frame})
 
 
+def counted(tables: MemoryTables, settings: Settings, as_of: datetime) -> pd.DataFrame:
+    return key_figures(judged_tickets(tables, settings, as_of), tables, settings, as_of)
+
+
 def value(figures: pd.DataFrame, kpi: str, week: datetime = MONDAY, channel: str = "") -> float:
     found = figures[
         (figures["kpi"] == kpi) & (figures["week"] == week) & (figures["channel"] == channel)
@@ -69,12 +73,21 @@ def test_who_waits_and_is_not_overdue_is_not_judged() -> None:
     assert found["in_time"].iloc[1] == 0.0
 
 
+def test_no_ticket_and_no_answer_yet_are_no_figures() -> None:
+    at = pd.Timestamp(MONDAY) + HOUR
+    nobody = tickets({"opened_at": at, "is_machine": True})
+    assert counted(nobody, Settings(), AS_OF)["kpi"].isin(["contacts"]).all()
+    waiting = counted(tickets({"opened_at": at, "channel": 'a "quoted" one'}), Settings(), AS_OF)
+    assert not {"backlog", "first_response_p50"} & set(waiting["kpi"])
+    assert value(waiting, "contacts", channel='a "quoted" one') == 1
+
+
 def test_machines_count_nowhere() -> None:
     tables = tickets(
         {"opened_at": pd.Timestamp(MONDAY) + HOUR, "is_machine": True},
         {"opened_at": pd.Timestamp(MONDAY) + HOUR, "is_machine": None},
     )
-    assert value(key_figures(tables, Settings(), AS_OF), "contacts") == 1
+    assert value(counted(tables, Settings(), AS_OF), "contacts") == 1
 
 
 def test_first_contact_resolution_waits_seven_days_and_sees_who_comes_back() -> None:
@@ -93,12 +106,10 @@ def test_first_contact_resolution_waits_seven_days_and_sees_who_comes_back() -> 
             "reopened_at": later,
         },
     )
-    figures = key_figures(tables, Settings(), AS_OF)
+    figures = counted(tables, Settings(), AS_OF)
     assert value(figures, "first_contact_resolution") == pytest.approx(1 / 3)
     assert value(figures, "reopened") == pytest.approx(1 / 3)
-    early = key_figures(
-        tables, Settings(), MONDAY.replace(day=9)
-    )  # six days and nineteen hours later
+    early = counted(tables, Settings(), MONDAY.replace(day=9))  # six days and nineteen hours later
     assert early[early["kpi"] == "first_contact_resolution"].empty
 
 
@@ -108,7 +119,7 @@ def test_nothing_that_is_not_yet_known_counts() -> None:
         {"opened_at": at, "first_response_at": at + HOUR, "resolved_at": at + 300 * HOUR,
          "csat": 5, "csat_at": at + 301 * HOUR},
     )  # fmt: skip
-    known = key_figures(tables, Settings(), MONDAY.replace(day=9))
+    known = counted(tables, Settings(), MONDAY.replace(day=9))
     assert "csat" not in set(known["kpi"])
     assert value(known, "contacts") == 1
 
@@ -120,7 +131,7 @@ def test_satisfaction_has_its_response_rate_and_interval() -> None:
         for score in (5, 4, 2)
     ]
     rows += [{"opened_at": at, "resolved_at": at + HOUR}]
-    figures = key_figures(tickets(*rows), Settings(), AS_OF)
+    figures = counted(tickets(*rows), Settings(), AS_OF)
     assert value(figures, "csat") == pytest.approx(11 / 3)
     assert value(figures, "csat_good") == pytest.approx(2 / 3)
     assert value(figures, "csat_response_rate") == pytest.approx(3 / 4)
@@ -166,7 +177,7 @@ def test_targets_hold_from_their_day_on_and_say_when_surely_missed() -> None:
     ]
     target = KpiTarget(kpi="answered_in_time", at_least=0.5, valid_from=datetime(2026, 3, 9))
     settings = replace(Settings(), kpi_targets={"ours": target})
-    figures = beside_targets(key_figures(tickets(*late, *again), settings, AS_OF), settings)
+    figures = beside_targets(counted(tickets(*late, *again), settings, AS_OF), settings)
     assert (
         len(missed(figures, datetime(2026, 3, 9))) == 2
     )  # e-mail's promise, and all channels' target
