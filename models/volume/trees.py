@@ -32,6 +32,8 @@ OVERDISPERSION = 0.02
 LEAST_ROWS = 300
 MOST_SERIES_TOLD_APART = 64
 GOLDEN_ROWS = 2000
+SPARSE = 3.0
+"""A mean count below which a series' bursts are no storms but its demand."""
 
 NAMES = (
     "step",
@@ -199,7 +201,7 @@ def train(problem: Problem, y: Floats, countries: tuple[str, ...], seed: int) ->
     states = smoothed(problem, y, [int(origin) for origin in origins])
     calendar = calendar_of(problem.days, countries)
     codes = series_codes(len(problem.ids))
-    xs, ratios, weights = [], [], []
+    xs, ratios, weights, rows = [], [], [], []
     width = y.shape[1]
     for origin in origins:
         ahead = np.arange(origin + 1, min(origin + problem.horizon, width - 1) + 1)
@@ -211,19 +213,34 @@ def train(problem: Problem, y: Floats, countries: tuple[str, ...], seed: int) ->
         xs.append(x[use])
         ratios.append(value[use] / base[use])
         weights.append(base[use] / (1 + OVERDISPERSION * base[use]))
+        rows.append(np.nonzero(use)[0])
     x, ratio, weight = np.concatenate(xs), np.concatenate(ratios), np.concatenate(weights)
     if len(x) < LEAST_ROWS or weight.sum() <= 0 or not (ratio > 0).any():
         return None
-    edge = 1 + (LARGEST_RATIO - 1) * np.maximum(1.0, 3 / np.sqrt(np.maximum(weight, 1e-3)))
+    limited = _limited(ratio, weight, np.concatenate(rows), len(problem.ids))
     leaf = int(np.clip(len(x) // 100, 20, 400))
     boosters = []
     for parameters in (PARAMETERS, MEDIAN):
-        data = lightgbm.Dataset(
-            x, np.minimum(ratio, edge), weight=weight / weight.mean(), feature_name=list(NAMES)
-        )
+        data = lightgbm.Dataset(x, limited, weight=weight / weight.mean(), feature_name=list(NAMES))
         given = parameters | {"seed": seed, "min_data_in_leaf": leaf}
         boosters.append(lightgbm.train(given, data, num_boost_round=ROUNDS))
     return TreeModel(boosters[0], boosters[1], x[:: max(1, len(x) // GOLDEN_ROWS)])
+
+
+def _limited(ratio: Floats, weight: Floats, row: Ints, n: int) -> Floats:
+    """Ratios (rows) without outliers: a storm must not lead the trees.
+
+    Of a series with small counts (``row``: its number, of ``n``) the bursts are the demand; cut
+    off, they would be missing from its mean. Its cut ratios are scaled to the mean they had.
+    """
+    edge = 1 + (LARGEST_RATIO - 1) * np.maximum(1.0, 3 / np.sqrt(np.maximum(weight, 1e-3)))
+    cut = np.minimum(ratio, edge)
+    rows, size, whole, left = (
+        np.bincount(row, each, n)
+        for each in (np.ones_like(weight), weight, weight * ratio, weight * cut)
+    )
+    sparse = (size < SPARSE * rows) & (left > 0)
+    return cut * np.where(sparse, whole / np.where(sparse, left, 1.0), 1.0)[row]
 
 
 def predict(
