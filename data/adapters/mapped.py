@@ -12,7 +12,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -173,16 +173,39 @@ def _part(mapping: MapFile, one: TableMap, path: Path, scratch: Path) -> Part:
     opened = open_source(con, readable, path.name, mapping.reading, scratch)
     box = sandbox()
     box.register(ROWS, opened.relation.to_arrow_table())
-    source, left_out, notes = evaluate(box, one, opened, mapping.reading.statuses)
+    part = part_of(mapping, one, box, opened, bound_to(box, one, opened, mapping.reading.statuses))
+    aside = part.bad
+    lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
+    if lines:
+        aside = pd.concat([aside, pd.DataFrame(lines, columns=list(aside.columns))])
+    notes = [*part.notes, *_set_aside_lines(one.name, path.name, aside)]
+    if part.left_out:
+        notes.append(
+            f"{one.name}: {part.left_out:,} rows of {path.name} are left out by the mapping"
+        )
+    return replace(part, bad=aside, rows=part.rows + len(lines), notes=(*opened.notes, *notes))
+
+
+def part_of(
+    mapping: MapFile, one: TableMap, box: duckdb.DuckDBPyConnection, opened: Source, bound: Bound
+) -> Part:
+    """The rows of one table that ``mapping`` makes of a source, judged by the contract's rules.
+
+    ``box`` holds the source's rows as ``ROWS``. DataError where they cannot be computed.
+    """
+    source, left_out = evaluate(box, one, opened, bound)
     contract = table(one.name)
     own = tuple(c for c in one.columns if c not in contract.names and c in source.types)
     relation = source.relation.project(typed(source, contract, own, 0, mapping.reading))
     relation.create("typed")
     relation = box.table("typed")
     errors = [r for r in rules(contract, list(source.types), LATEST) if r.severity == "error"]
+    tallies = ", ".join(f"count(*) FILTER ({rule.condition})" for rule in errors)
+    counts = relation.aggregate(tallies).fetchall()[0] if errors else ()
+    broken = [rule for rule, count in zip(errors, counts, strict=True) if count]
     good = relation
     bad = []
-    for rule in errors:
+    for rule in broken:
         bad.append(
             relation.filter(rule.condition)
             .project(
@@ -194,14 +217,8 @@ def _part(mapping: MapFile, one: TableMap, path: Path, scratch: Path) -> Part:
         )
         good = good.filter(f"NOT coalesce({rule.condition}, false)")
     aside = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame()
-    lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
-    if lines:
-        aside = pd.concat([aside, pd.DataFrame(lines, columns=list(aside.columns))])
-    notes += _set_aside_lines(one.name, path.name, aside)
-    if left_out:
-        notes.append(f"{one.name}: {left_out:,} rows of {path.name} are left out by the mapping")
     frame = _frame(good.df(), contract, source, own, mapping.time_zone)
-    return Part(frame, aside, left_out, opened.rows + len(lines), (*opened.notes, *notes))
+    return Part(frame, aside, left_out, opened.rows, bound.notes)
 
 
 def _document(path: Path, rows: str, scratch: Path) -> Path:
@@ -226,14 +243,26 @@ def _document(path: Path, rows: str, scratch: Path) -> Path:
     return out
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Bound:
+    """A mapping's expressions for a source with certain columns: each checked, and of several the
+    one that the source has."""
+
+    columns: Mapping[str, str]
+    where: str | None
+    group: str | None
+    notes: tuple[str, ...]
+
+
+def bound_to(
     box: duckdb.DuckDBPyConnection,
     one: TableMap,
     opened: Source,
     statuses: Mapping[str, str] | None = None,
-) -> tuple[Source, int, list[str]]:
-    """The mapped columns as a source of their own, how many rows ``where`` leaves out, notes."""
-    columns, notes = {}, []
+) -> Bound:
+    """The expressions of one table for the columns that a source has; MissingColumn, DataError."""
+    columns: dict[str, str] = {}
+    notes: list[str] = []
     for name, choices in one.columns.items():
         bound = _bound(box, choices, opened)
         if bound is None and name in table(one.name).required:
@@ -251,6 +280,14 @@ def evaluate(
         notes.append(f"{one.name}: {opened.label} has nothing for {', '.join(absent)}")
     where = _bound(box, one.where, opened) if one.where else None
     group = _bound(box, one.group, opened) if one.group else None
+    return Bound(columns, where, group, tuple(notes))
+
+
+def evaluate(
+    box: duckdb.DuckDBPyConnection, one: TableMap, opened: Source, bound: Bound
+) -> tuple[Source, int]:
+    """The mapped columns as a source of their own, and how many rows ``where`` leaves out."""
+    columns, where, group = bound.columns, bound.where, bound.group
     kept = f" WHERE coalesce({where}, false)" if where else ""
     left_out = 0
     if where:
@@ -276,7 +313,7 @@ def evaluate(
         if name != "row"
     }
     rows = int(relation.count("*").fetchall()[0][0])
-    return Source(opened.label, relation, kinds, rows), left_out, notes
+    return Source(opened.label, relation, kinds, rows), left_out
 
 
 STATUS = ("status", "Ticket status", "Case Status", "state", "fields->>'$.status.name'")

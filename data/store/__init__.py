@@ -140,6 +140,7 @@ from data.store.publications import (
 from data.store.replies import (
     OtherRequest,
     answer_once,
+    first_time,
 )
 from data.store.scenarios import (
     Scenario,
@@ -183,6 +184,7 @@ __all__ = [
     "actions_of",
     "ahead",
     "answer_once",
+    "first_time",
     "append_decisions",
     "append_events",
     "append_note",

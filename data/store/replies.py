@@ -74,6 +74,20 @@ def answer_once(
         return before, True
 
 
+def first_time(store: Store, scope: str, key: str, now: datetime) -> bool:
+    """Whether nothing was noted under that key before; it is from now on, together with what else
+    the transaction writes."""
+    with store.writing() as connection:
+        query = sa.select(IDEMPOTENCY.c.key).where(
+            IDEMPOTENCY.c.scope == scope, IDEMPOTENCY.c.key == key
+        )
+        if connection.execute(query).first() is not None:
+            return False
+        values = {"scope": scope, "key": key, "request_sha256": "", "status": 0}
+        connection.execute(sa.insert(IDEMPOTENCY), {**values, "response": "", "created_at": now})
+    return True
+
+
 def _find(connection: sa.Connection, scope: str, key: str, digest: str) -> Reply | None:
     query = sa.select(IDEMPOTENCY).where(IDEMPOTENCY.c.scope == scope, IDEMPOTENCY.c.key == key)
     row = connection.execute(query).one_or_none()

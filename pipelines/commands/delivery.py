@@ -1,4 +1,4 @@
-"""Verbs about what leaves the house: outbox, and whether the decision log is whole."""
+"""Verbs about what leaves the house, and what others send: outbox, hooks, verify-log."""
 
 from __future__ import annotations
 
@@ -55,6 +55,32 @@ def register(app: typer.Typer) -> None:
                 finish=finish,
                 report=report,
             )
+
+    @verb(app)
+    def hooks(
+        directory: Dir,
+        action: Annotated[str, typer.Argument(help="list, set, finish or drop.")] = "list",
+        sender: Annotated[str | None, typer.Argument(help="zendesk, shopify or segment.")] = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Whose webhooks are believed: the secrets by which Zendesk, Shopify and Segment sign.
+
+        set: asks for the sender's secret, or reads it from standard input; the one before it is
+        believed too, until finish. drop: nothing of this sender is believed any more.
+
+        Example: presage hooks company set zendesk < secret.txt
+        """
+        from pipelines.hooks import manage_hooks
+
+        def ask() -> str:
+            import sys
+
+            if sys.stdin.isatty():
+                return str(typer.prompt(f"the secret of {sender}", hide_input=True))
+            return sys.stdin.read()
+
+        return manage_hooks(directory, action, sender, ask)
 
     @verb(app, "verify-log")
     def verify_log(

@@ -217,12 +217,16 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
             return response(route.handler(service, Call({}, None, "")))
         actor, scopes = await _authorise(route, request, door)
         raw = await read_body(request) if route.body is not None else b""
-        body = decode(route, raw)
         key = request.headers.get("idempotency-key") if route.effect else None
+        headers = dict(request.headers) if route.signed is not None else {}
+        if route.signed is not None:
+            actor, key = await run_in_threadpool(route.signed, service, headers, raw)
+            _within_rate(actor, request, door)
+        body = decode(route, raw)
         if key is not None and not 1 <= len(key) <= 200:
             raise Problem(400, "idempotency-key", "Idempotency-Key has 1 to 200 characters")
         asked, media = parameters(route, request), accepted_media(route, request)
-        call = Call(asked, body, actor, media, scopes, key)
+        call = Call(asked, body, actor, media, scopes, key, raw if headers else b"", headers)
         if route.about is not None:
             door.told(actor, route.path, route.about(call), REQUEST_ID.get())
         if route.quick is not None and (answer := route.quick(service, call)) is not None:
@@ -310,13 +314,17 @@ async def _authorise(route: Route, request: Request, door: Door) -> Known:
             f"the key {name!r} has the scopes {', '.join(sorted(scopes)) or 'none'}; "
             f"this call needs {route.scope!r}",
         )
+    _within_rate(name, request, door)
+    return known
+
+
+def _within_rate(name: str, request: Request, door: Door) -> None:
     allowed = door.limit.take(name)
     request.state.headers = allowed.headers()
     if allowed.wait_seconds > 0:
         raise Problem(
             429,
             "rate",
-            f"more than {door.limit.per_second:g} requests a second by key {name!r}",
+            f"more than {door.limit.per_second:g} requests a second by {name!r}",
             headers={"Retry-After": str(math.ceil(allowed.wait_seconds))},
         )
-    return known

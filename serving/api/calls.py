@@ -11,6 +11,7 @@ from serving.api.handlers import (
     customers,
     events,
     health,
+    hooks,
     monitoring,
     outreach,
     overrides,
@@ -18,7 +19,8 @@ from serving.api.handlers import (
     plans,
     predictions,
 )
-from serving.api.route import Parameter, Route
+from serving.api.hooks import signed_by
+from serving.api.route import Handler, Parameter, Route
 from serving.api.rows import posted_rows
 from serving.api.schemas import (
     Accepted,
@@ -27,6 +29,7 @@ from serving.api.schemas import (
     Consent,
     ConsentState,
     CustomerView,
+    Delivered,
     Health,
     OutcomeRecorded,
     OutcomeReport,
@@ -97,6 +100,15 @@ CASE = Parameter("id", "the case's case_id", place="path")
 
 EVENTS = {"orders": [{"order_id": "example", "ordered_at": "2026-03-02T08:00:00Z",
                       "customer_id": "a", "amount": 20}]}
+SENT = {"type": "object", "title": "SentDelivery", "description": "as the sender sends it"}
+
+
+def _hook(name: str, handler: Handler, summary: str, *headers: tuple[str, str]) -> Route:
+    told = tuple(Parameter(header, text, place="header", required=True) for header, text in headers)
+    return Route("POST", f"/v1/hooks/{name}", handler, summary, None, Delivered, "events",
+                 body=SENT, parameters=told, around=events.taken_in, signed=signed_by(name))
+
+
 CHANGE = {"unique_id": "channel=email", "starts_at": "2026-03-02T00:00:00Z",
           "ends_at": "2026-03-03T00:00:00Z", "factor": 1.2, "reason": "campaign in the app"}
 
@@ -114,6 +126,14 @@ CALLS = (
     Route("POST", "/v1/events", events.post_events, "Rows of the contract's tables, all or none",
           "events", Accepted, "events", body=posted_rows(), effect=True, around=events.taken_in,
           example=EVENTS),
+    _hook("zendesk", hooks.take_zendesk, "A webhook of Zendesk: a ticket, or an end user",
+          ("X-Zendesk-Webhook-Signature", "base64 of HMAC-SHA256 over timestamp and body"),
+          ("X-Zendesk-Webhook-Signature-Timestamp", "when it was signed")),
+    _hook("shopify", hooks.take_shopify, "A webhook of Shopify: an order, or a customer",
+          ("X-Shopify-Hmac-Sha256", "base64 of HMAC-SHA256 over the body"),
+          ("X-Shopify-Topic", "such as orders/create")),
+    _hook("segment", hooks.take_segment, "A webhook of Segment: a call of its API",
+          ("X-Signature", "hexadecimal HMAC-SHA1 over the body")),
     Route("GET", "/v1/forecasts", planning.see_forecasts, "Contact volume with its intervals",
           "forecasts", ForecastPage, "planning",
           parameters=(SERIES, FROM, TO, ISSUED_AT, AFTER, LIMIT), csv=True,

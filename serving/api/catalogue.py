@@ -39,6 +39,16 @@ KINDS = {
     "data": Kind(422, "The tables hold something that the answer cannot be made from."),
     "erased": Kind(404, "That customer was erased: nothing is held of them.", "never"),
     "framing": Kind(400, "Both Content-Length and Transfer-Encoding: the body is ambiguous."),
+    "hook-body": Kind(422, "A webhook's body lacks the record that its topic promises, or the "
+                      "record breaks the contract; nothing of it was kept."),
+    "hook-off": Kind(404, "No secret of this sender is kept, so nothing of it can be believed; "
+                     "`presage hooks DIR set SENDER` keeps one."),
+    "hook-signature": Kind(401, "The signature of the webhook is missing, or is not made by the "
+                           "sender's secret over this body.", "signed by the secret that is kept"),
+    "hook-stale": Kind(401, "The webhook was signed more than 5 minutes from now: somebody may be "
+                       "playing it again.", "signed anew"),
+    "hook-topic": Kind(422, "The webhook is of a topic that is not read here; detail names those "
+                       "that are.", "never: end the sender's subscription to it"),
     "horizons": Kind(422, "The model at work has no such horizon; detail names those it has."),
     "idempotency-key": Kind(422, "The Idempotency-Key came with another request before (422), or "
                             "is too long (400).", "with a new Idempotency-Key"),

@@ -72,6 +72,8 @@ def parameters(route: Route, request: Request) -> dict[str, str]:
         )
     found = {**request.query_params, **request.path_params}
     for parameter in route.parameters:
+        if parameter.place == "header":
+            continue
         if parameter.required and not found.get(parameter.name):
             raise Problem(400, "parameter", f"the parameter {parameter.name} is missing")
     return found

@@ -76,6 +76,7 @@ def statuses_of(route: Route) -> set[int]:
     statuses = {*route.problems, *(() if route.instant else ANY_CALL)}
     statuses |= set(WITH_KEY) if route.scope else set()
     statuses |= set(WITH_BODY) if route.body is not None else set()
+    statuses |= {401, 404, 409, 429, 503} if route.signed else set()
     return statuses | ({409, 422} if route.effect else set())
 
 
@@ -103,6 +104,8 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
     }
     if route.scope:
         operation["description"] = f"Needs a key with the scope `{route.scope}`."
+    if route.signed:
+        operation["description"] = "Signed by its sender, whose secret stands in a key's place."
     if route.tagged and route.method == "GET":
         known = "An ETag that you have: 304 without a body while it still holds."
         operation["parameters"].append(_header("If-None-Match", known, 4000))

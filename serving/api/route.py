@@ -18,11 +18,11 @@ Method = Literal["GET", "POST", "PUT"]
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter in the path or the query; ``format`` as in OpenAPI (date-time, ...)."""
+    """A parameter in the path, the query or a header; ``format`` as in OpenAPI (date-time, ...)."""
 
     name: str
     description: str
-    place: Literal["path", "query"] = "query"
+    place: Literal["path", "query", "header"] = "query"
     kind: Literal["string", "integer", "number", "boolean"] = "string"
     format: str | None = None
     required: bool = False
@@ -32,7 +32,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Call:
-    """What a handler gets: the values of the parameters, the decoded body, the key's name."""
+    """What a handler gets: the values of the parameters, the decoded body, the key's name.
+
+    ``raw`` and ``headers`` (names in lower case): what was sent, to a call that is signed.
+    """
 
     parameters: Mapping[str, str]
     body: Any
@@ -40,6 +43,8 @@ class Call:
     accept: str = "application/json"
     scopes: frozenset[str] = frozenset()
     idempotency_key: str | None = None
+    raw: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Answer:
 
 
 Handler = Callable[[Any, Call], Answer]
+Signed = Callable[[Any, Mapping[str, str], bytes], tuple[str, str]]
+"""Of headers and body: who sent them, and under which id; Problem where that is not certain."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Route:
     thread, so it must not read or write anything. ``quick``: answers in that way what it can, None
     where it cannot. ``around``: entered before the handler, left when what it did is kept and
     before it is answered. ``tagged``: the answer has an ETag, and a GET heeds If-None-Match.
+    ``signed``: the body is signed by its sender, in a key's place, and done once by its id.
     ``about``: the customers that a call is about, for the audit log. ``example``: a body that a
     company with the customer ``a`` can send."""
 
@@ -85,6 +93,7 @@ class Route:
     quick: Callable[[Any, Call], Answer | None] | None = None
     around: Callable[[Any], AbstractContextManager[None]] | None = None
     tagged: bool = False
+    signed: Signed | None = None
     example: Any = None
     about: Callable[[Call], Sequence[str]] | None = None
 

@@ -109,6 +109,17 @@ class Accepted(Struct):
     erased: dict[str, int] | UnsetType = UNSET
 
 
+class Delivered(Struct):
+    """What became of a webhook: per table the rows that were taken, and those that were there
+    already. ``left_out``: records that are no rows here, or that name no customer."""
+
+    accepted: dict[str, int]
+    duplicates: dict[str, int]
+    recorded_at: datetime
+    left_out: int
+    erased: dict[str, int] | UnsetType = UNSET
+
+
 class Consent(Struct, forbid_unknown_fields=True):
     """Consent to be contacted; a field left out stays as it is."""
 
