@@ -16,12 +16,14 @@ SILENT_DAYS, IMPLAUSIBLE = 7, 20.0
 
 
 def _by_day(y: Floats, day: Times) -> tuple[Floats, Ints]:
-    """Totals of local days (series x days; NaN where nothing is known), each column's day."""
-    _, of_day = np.unique(day, return_inverse=True)
-    days = int(of_day.max()) + 1 if len(of_day) else 0
-    total, known = np.zeros((len(y), days)), np.zeros((len(y), days))
-    np.add.at(total.T, of_day, np.nan_to_num(y).T)
-    np.add.at(known.T, of_day, (~np.isnan(y)).T)
+    """Totals of local days, which ascend (series x days; NaN where nothing is known), each
+    column's day.
+    """
+    _, first, of_day = np.unique(day, return_index=True, return_inverse=True)
+    if not len(first):
+        return np.zeros((len(y), 0)), of_day
+    total = np.add.reduceat(np.nan_to_num(y), first, axis=1)
+    known = np.add.reduceat(~np.isnan(y), first, axis=1, dtype="int64")
     return np.where(known > 0, total, np.nan), of_day
 
 
