@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BASE = SmoothSettings(alpha=0.1, gamma=0.1)
 FAST = SmoothSettings(alpha=0.35, gamma=0.1)
 SLOW = SmoothSettings(alpha=0.03, gamma=0.1)
-MOST_ROWS = 60_000
+MOST_ROWS = 20_000
 LARGEST_RATIO = 2.0
 OVERDISPERSION = 0.02
 LEAST_ROWS = 300
