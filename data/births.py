@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from data.contract import Table
 from data.engines import quoted
+from data.money import AMOUNTS, ITS_ORDERS, Money
 from data.tables import attribute_name, birth_times, columns_of
 
 if TYPE_CHECKING:
@@ -24,20 +25,28 @@ def finished(
     attributes: Sequence[str],
     orders: duckdb.DuckDBPyRelation | None,
     time_zone: str,
+    money: Money,
+    currency: str | None,
 ) -> duckdb.DuckDBPyRelation:
     """The columns of data/tables.py, in order, with recorded_at and deleted filled.
 
     ``orders``: from which order_items take their births; ``time_zone``: in which steps of volumes
-    end.
+    end; ``currency``: the expression of a row's, whose amount ``money`` puts into the main one.
     """
     relation, birth = good, quoted(contract.birth) if contract.birth else "born"
     if contract.name == "volumes":
         relation = _with_ends_of_intervals(con, good, time_zone)
     elif contract.name == "order_items":
         if orders is None:
-            relation = good.project("*, CAST(NULL AS TIMESTAMP) AS born")
+            relation = good.project(
+                f"*, CAST(NULL AS TIMESTAMP) AS born, CAST(NULL AS VARCHAR) AS {ITS_ORDERS}"
+            )
         else:
-            births = orders.aggregate("order_id AS of_order, min(ordered_at) AS born", "order_id")
+            births = orders.aggregate(
+                "order_id AS of_order, min(ordered_at) AS born, arg_min(nullif(upper(trim("
+                f"currency)), ''), _row) AS {ITS_ORDERS}",
+                "order_id",
+            )
             relation = (
                 good.set_alias("i")
                 .join(births.set_alias("o"), "i.order_id = o.of_order", how="left")
@@ -51,6 +60,8 @@ def finished(
             parts.append(f"coalesce(recorded_at, {birth}) AS recorded_at")
         elif column == "deleted":
             parts.append("coalesce(deleted, false) AS deleted")
+        elif currency and column == AMOUNTS.get(contract.name):
+            parts.append(f"{money.sql(column, currency)} AS {quoted(column)}")
         elif column in kinds:
             parts.append(f"{kinds[column]} AS {quoted(column)}")
         else:

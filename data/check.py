@@ -23,7 +23,8 @@ from data.contract import TABLES, Table, table
 from data.engines import duckdb_connection, quoted
 from data.errors import DataError, did_you_mean
 from data.folder import Folder
-from data.notices import Notice, mixed_offsets, of_rows, unknown_attributes
+from data.money import Money, amounts_by_currency, currency_sql, money_of
+from data.notices import Notice, mixed_offsets, of_money, of_rows, unknown_attributes
 from data.quarantine import forget_quarantine, write_quarantine
 from data.references import derived_sign_ups, unknown_references
 from data.source_files import Source, open_source
@@ -56,6 +57,7 @@ class Cleaned:
     attributes: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
     next_moment: datetime | None = None
+    money: Money = field(default_factory=Money)
 
 
 def check(workspace: Folder, now: datetime | None = None) -> Report:
@@ -74,7 +76,7 @@ def check(workspace: Folder, now: datetime | None = None) -> Report:
         for text in workspace.strangers()
     ]
     for name in TABLES:
-        orders = cleaned["orders"].relation if "orders" in cleaned else None
+        orders = cleaned.get("orders")
         cleaned[name] = clean(con, workspace, name, limit, orders=orders, erased=erased)
         violations += cleaned[name].violations
         good[name] = cleaned[name].relation
@@ -135,13 +137,13 @@ def clean(
     name: str,
     limit: datetime,
     posted: Source | None = None,
-    orders: duckdb.DuckDBPyRelation | None = None,
+    orders: Cleaned | None = None,
     erased: Erased | None = None,
 ) -> Cleaned:
     """Type a table's sources, part good rows from bad, write quarantine.
 
     ``posted`` are the store's events of the table, ``orders`` the cleaned orders, from which
-    order_items take their births; ``erased``: who was, and is left out.
+    order_items take their births and currencies; ``erased``: who was, and is left out.
     """
     contract, reading = table(name), workspace.settings.import_
     try:
@@ -179,7 +181,7 @@ def clean(
     attributes = tuple(
         a for a in attributes_of(name, workspace.settings.data.attributes) if a in have
     )
-    relation, offset, currency = None, 0, workspace.settings.company.currency
+    relation, offset, settings = None, 0, workspace.settings
     for source in every:
         own = reading.of_posted() if source is posted else reading
         shapes = time_shapes(source, contract)
@@ -215,19 +217,32 @@ def clean(
     write_quarantine(con, workspace, relation, name, errors, doubled, broken_lines)
     if broken_lines:
         counts[name, "", BROKEN_LINE] = len(broken_lines)
-    whole = [_violation_of(name, contract, one) for one in of_rows(good, contract, currency)]
+    counts_of = amounts_by_currency(good, contract, settings)
+    money = orders.money if orders and name == "order_items" else money_of(settings, counts_of)
+    found = [*of_rows(good, contract), *of_money(contract, settings, money, counts_of)]
+    whole = [_violation_of(name, contract, one) for one in found]
     notes += whole
     counts |= {(name, v.column or "", v.rule): 1 for v in whole}
     kept = int(good.count("*").fetchall()[0][0]) if errors or doubled is not None else offset
     return Cleaned(
         name,
-        finished(con, good, contract, attributes, orders, workspace.settings.company.time_zone),
+        finished(
+            con,
+            good,
+            contract,
+            attributes,
+            orders.relation if orders else None,
+            settings.company.time_zone,
+            money,
+            currency_sql(contract, settings),
+        ),
         tuple(notes),
         counts,
         offset + len(broken_lines),
         offset - kept + len(broken_lines),
         attributes,
         next_moment=_next_moment(relation, errors),
+        money=money,
     )
 
 

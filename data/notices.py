@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from data.contract import Table
-from data.engines import literal, quoted
+from data.engines import quoted
 from data.errors import did_you_mean
+from data.money import AMOUNTS, Money, is_stated
 from data.source_files import Source
 from data.tables import attribute_name, attributes_of
 from data.times import Shapes
@@ -20,8 +21,11 @@ from data.times import Shapes
 if TYPE_CHECKING:
     import duckdb
 
+    from data.settings import Settings
+
 SPELLED = ("channel", "topic")
 MOST_SPELLINGS = 5
+MOST_CURRENCIES = 8
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,11 @@ def unknown_attributes(
             )
 
 
-def of_rows(good: duckdb.DuckDBPyRelation, contract: Table, currency: str) -> Iterator[Notice]:
+def of_rows(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Notice]:
     """What a table's good rows show together."""
     names = set(contract.names)
     if contract.key and contract.birth and "customer_id" in names:
         yield from _keys_again(good, contract)
-    if {"currency", "amount"} <= names:
-        yield from _currencies(good, currency)
     for column in SPELLED:
         if column in names:
             yield from _spellings(good, column)
@@ -104,22 +106,41 @@ def _keys_again(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Noti
         )
 
 
-def _currencies(good: duckdb.DuckDBPyRelation, currency: str) -> Iterator[Notice]:
-    named = f"coalesce(upper(currency), {literal(currency)})"
-    rows = (
-        good.filter("amount IS NOT NULL")
-        .aggregate(f"{named} AS c, count(*) AS n", named)
-        .order("n DESC, c")
-        .limit(8)
-        .fetchall()
-    )
-    if len(rows) > 1:
+def of_money(
+    contract: Table, settings: Settings, money: Money, counts: Sequence[tuple[str | None, int]]
+) -> Iterator[Notice]:
+    """Amounts of several currencies, which cannot be added; and of one that nobody stated."""
+    if not counts or not money.main:
+        return
+    named: dict[str, int] = {}
+    for name, count in counts:
+        named[name or money.main] = named.get(name or money.main, 0) + count
+    column = "currency" if "currency" in contract.names else AMOUNTS[contract.name]
+    others = {name: count for name, count in named.items() if name != money.main}
+    unknown = [name for name in others if name not in money.factors]
+    told = "[company] currency" if is_stated(settings) else "the commonest, as none is set"
+    if others:
+        ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
+        left = sum(others[name] for name in unknown)
+        fix = f"amounts count in {money.main} ({told})"
+        if unknown:
+            rates = ", ".join(f"{name} = ..." for name in unknown[:5])
+            fix += (
+                f"; {left} in others have no rate and count as unknown: say what one is worth in "
+                f"{money.main} with [data] exchange_rates = {{{rates}}}, or convert them in the "
+                "export"
+            )
+        else:
+            fix += "; those in others are converted by [data] exchange_rates"
+        value = ", ".join(f"{name} {count}" for name, count in ranked[:MOST_CURRENCIES])
+        yield Notice(column, "several currencies", value, fix)
+    elif not is_stated(settings) and money.main != settings.company.currency:
         yield Notice(
-            "currency",
-            "several currencies",
-            ", ".join(f"{name} {count}" for name, count in rows),
-            f"features add amounts as they stand, whatever the currency: convert all to {currency} "
-            "([company] currency) in the export or with a mapping, or leave amounts out",
+            column,
+            "currency not set",
+            money.main,
+            f"amounts are in {money.main}, and costs in the settings are shown in "
+            f'{settings.company.currency}: set [company] currency = "{money.main}"',
         )
 
 

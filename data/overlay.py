@@ -20,6 +20,7 @@ import pandas as pd
 
 from data.contract import TABLES, table
 from data.errors import DataError
+from data.money import Money
 from data.tables import ROW, Tables, attributes_of, normalise
 
 
@@ -37,6 +38,9 @@ class WithEvents:
             for name, frame in events.items()
             if len(frame)
         }
+        self.money: Money = getattr(base, "money", Money())
+        if self.money.main:
+            self._put_into_main_currency()
         for name in self._events:
             if not table(name).key:  # keyed rows are versions: the same one again changes nothing
                 self._events[name] = _not_in(self._events[name], base.frame(name))
@@ -73,6 +77,21 @@ class WithEvents:
             offset = int(base["_row"].max()) + 1 if len(base) else 0
             posted = posted.assign(_row=posted["_row"] + offset)
         return pd.concat([base, posted], ignore_index=True)
+
+    def _put_into_main_currency(self) -> None:
+        """Amounts of posted orders and items as the snapshot has them."""
+        orders, items = self._events.get("orders"), self._events.get("order_items")
+        if items is not None:
+            named = self._base.frame("orders", ["order_id", "currency"])
+            if orders is not None:
+                named = pd.concat([named, orders[["order_id", "currency"]]])
+            of_order = named.dropna().drop_duplicates("order_id").set_index("order_id")["currency"]
+            currencies = items["order_id"].map(of_order)
+            amounts = self.money.in_main(items["amount"], currencies)
+            self._events["order_items"] = items.assign(amount=amounts)
+        if orders is not None:
+            amounts = self.money.in_main(orders["amount"], orders["currency"])
+            self._events["orders"] = orders.assign(amount=amounts)
 
 
 def _not_in(posted: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@
 # country = []
 # IANA name; days, weeks and seasons follow it
 # time_zone = "UTC"
-# ISO 4217; amounts without a currency are in it
+# ISO 4217, the main currency: amounts count in it; not set: the commonest one
 # currency = "USD"
 >>> place_of(Path("presage.toml"), "[risk]\\n\\nseed = 3", ("risk", "seed"))
 'presage.toml line 3'

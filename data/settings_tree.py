@@ -50,7 +50,9 @@ class Company:
         (), "ISO 3166 codes whose public holidays count, e.g. 'US', or of a part: 'GB-SCT'"
     )
     time_zone: str = setting("UTC", "IANA name; days, weeks and seasons follow it")
-    currency: str = setting("USD", "ISO 4217; amounts without a currency are in it")
+    currency: str = setting(
+        "USD", "ISO 4217, the main currency: amounts count in it; not set: the commonest one"
+    )
 
     def __post_init__(self) -> None:
         check_time_zone(self.time_zone)
@@ -118,6 +120,21 @@ class Data:
         "columns beyond the contract's that may become features and splits: 'tier' of "
         "customers, 'tickets.plan' of tickets",
     )
+    exchange_rates: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({}),
+        metadata={
+            "comment": "what one of another currency is worth in the main one, e.g. {EUR = 1.08}; "
+            "amounts of others without a rate count as unknown"
+        },
+    )
+
+    def __post_init__(self) -> None:
+        for name, rate in self.exchange_rates.items():
+            if not re.fullmatch("[A-Z]{3}", name):
+                raise SettingsError(
+                    f"exchange_rates: {name!r} is no ISO 4217 code of three capital letters"
+                )
+            _above_zero(rate, f"exchange_rates: {name}")
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
 from data.identities import closed, with_identities
 from data.known import known, seen_from_birth, versioned
+from data.money import Money, is_stated
 from data.source_files import Source
 from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty, normalise
 
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
 
-FORMAT = 4
+FORMAT = 5
 KNOWN = "known.parquet"
 KEPT = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
@@ -77,6 +78,12 @@ class Snapshot:
     @property
     def fingerprint(self) -> str:
         return str(self.manifest["fingerprint"])
+
+    @property
+    def money(self) -> Money:
+        """The currency that amounts of orders are in, and what those of others are worth in it."""
+        rates = self.manifest.get("exchange_rates", {})
+        return Money(self.manifest.get("currency", ""), rates)
 
     @property
     def newest_birth(self) -> datetime | None:
@@ -295,7 +302,7 @@ def _fill(
     until: list[datetime] = []
     for name in TABLES:
         events = events_source(con, name, posted[name]) if name in posted else None
-        orders = cleaned["orders"].relation if "orders" in cleaned else None
+        orders = cleaned.get("orders")
         one = cleaned[name] = clean(con, workspace, name, limit, events, orders, erased)
         if one.fatal:
             raise DataError(one.fatal[0])
@@ -334,6 +341,8 @@ def _fill(
         "tables": entries,
         "quarantined": {n: one.quarantined for n, one in cleaned.items() if one.quarantined},
         "newest_posted": _newest_posted(posted),
+        "currency": cleaned["orders"].money.main,
+        "exchange_rates": dict(workspace.settings.data.exchange_rates),
         "valid_until": min(until).isoformat() if until else None,
     }
     text = json.dumps({**manifest, "seal": _seal(manifest)}, indent=1)
@@ -386,6 +395,8 @@ def _identity(
     digest = hashlib.sha256()
     digest.update(f"{FORMAT}|{TABLES!r}|{workspace.settings.data.attributes}".encode())
     digest.update(f"|{workspace.settings.import_}".encode())
+    stated = workspace.settings.company.currency if is_stated(workspace.settings) else ""
+    digest.update(f"|{stated}|{sorted(workspace.settings.data.exchange_rates.items())}".encode())
     if erased:  # their rows are left out, wherever they come from
         digest.update(f"|{erased.digest}".encode())
     for name in TABLES:

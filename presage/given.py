@@ -21,6 +21,7 @@ import pandas as pd
 
 from data.errors import UsageError
 from data.folder import Folder
+from data.money import in_one_currency
 from data.settings_tree import Complaint
 from data.tables import MemoryTables, Tables
 from features.spec import Feature, FeatureView
@@ -115,7 +116,8 @@ def spine_of(value: object) -> pd.DataFrame:
 def tables_of(value: object) -> Tables:
     """What a run reads: tables, frames by name, a workspace or its folder."""
     if isinstance(value, Mapping):
-        return MemoryTables({str(n): frame(rows, str(n)) for n, rows in value.items()})
+        frames = {str(n): frame(rows, str(n)) for n, rows in value.items()}
+        return MemoryTables(in_one_currency(frames))
     if isinstance(value, str | Path):
         value = Folder.open(value)
     if isinstance(value, Folder):

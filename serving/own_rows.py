@@ -31,6 +31,7 @@ import pandas as pd
 
 from data.arrays import Ints
 from data.contract import TABLES, table
+from data.money import Money
 from data.overlay import WithEvents
 from data.store import row_key
 from data.tables import ROW, Tables, columns_of
@@ -282,6 +283,10 @@ class _Chosen:
     @property
     def attributes(self) -> tuple[str, ...]:
         return self.rows.base.attributes
+
+    @property
+    def money(self) -> Money:
+        return getattr(self.rows.base, "money", Money())
 
     def has(self, name: str) -> bool:
         return self.rows.base.has(name)
