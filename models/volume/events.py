@@ -117,7 +117,8 @@ def _public(rows: pd.DataFrame, context: VolumeContext) -> Bools:
     named = holiday_names(context.country, local.min(), local.max() + 1)
     public = np.array(list(named), dtype="datetime64[D]")
     written = starts.astype("datetime64[D]")
-    return np.asarray(is_holiday & (np.isin(local, public) | np.isin(written, public)))
+    as_a_date = (written == starts) & np.isin(written, public)  # a date is written as 00:00 UTC
+    return np.asarray(is_holiday & (np.isin(local, public) | as_a_date))
 
 
 def _relative_sizes(rows: pd.DataFrame) -> Floats:

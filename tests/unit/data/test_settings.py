@@ -172,6 +172,8 @@ def test_every_field_is_documented_in_the_commented_file() -> None:
         ('[company]\ntime_zone = "Europe/Olso"\n', "line 2: [company] time_zone 'Europe/Olso'"),
         ('[company]\ntime_zone = "Europe/Olso"\n', 'Did you mean "Europe/Oslo"?'),
         ('[company]\ncountry = "norway"\n', 'Did you mean "NO"?'),
+        ('[company]\ncountry = "GB-SCO"\n', 'Did you mean "SCT"?'),
+        ('[company]\ncountry = "NO-XX"\n', "holidays are known of"),
         ('[company]\ncountry = ["NO", "XX"]\n', "country 'XX' is no ISO 3166 code"),
         ('[company]\ncurrency = "kroner"\n', "no ISO 4217 code"),
         ('[risk]\nseed = "x"\n', "line 2: [risk] seed is 'x', but must be a whole number"),

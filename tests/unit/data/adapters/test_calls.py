@@ -105,6 +105,43 @@ def test_counts_of_the_repeated_and_the_skipped_hour(tmp_path: Path) -> None:
     assert "the second is a gap" in " ".join(autumn.notes)
 
 
+@pytest.mark.parametrize(
+    ("offset", "zone", "first"),
+    [
+        ("+05:30", "Asia/Kolkata", datetime(2024, 5, 5, 18, 30)),
+        ("-0400", "America/New_York", datetime(2024, 5, 6, 4)),
+        ("+00", "Asia/Kolkata", datetime(2024, 5, 6)),
+    ],
+)
+def test_an_offset_is_applied_once(tmp_path: Path, offset: str, zone: str, first: datetime) -> None:
+    rows = [f"ivr,2024-05-06 {hour:02}:00:00{offset},3" for hour in range(24)]
+    path = tmp_path / "counts.csv"
+    path.write_text("unique_id,ds,y\n" + "\n".join(rows) + "\n")
+    volumes = read(path, time_zone=zone, country="NO").tables["volumes"]
+    assert volumes["ds"].min() == first
+    assert volumes["y"].sum() == 72
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [("Europe/Oslo", "2024-10-27", 25), ("America/New_York", "2024-11-03", 25),
+     ("Australia/Lord_Howe", "2024-04-07", 24.5)],
+)  # fmt: skip
+def test_an_hour_that_stands_twice_is_two_hours(
+    tmp_path: Path, zone: str, day: str, hours: float
+) -> None:
+    """As switches write the day that the clock is put back: nothing is lost or refused."""
+    begin = pd.Timestamp(day, tz=zone)
+    step = pd.Timedelta("1h") if hours == 25 else pd.Timedelta("30min")
+    clock = pd.date_range(begin, periods=int(hours * (pd.Timedelta("1h") / step)), freq=step)
+    text = "\n".join(f"ivr,{at:%Y-%m-%d %H:%M:%S},{n + 1}" for n, at in enumerate(clock))
+    path = tmp_path / "counts.csv"
+    path.write_text(f"unique_id,ds,y\n{text}\n")
+    volumes = read(path, time_zone=zone, country="NO").tables["volumes"]
+    assert volumes["y"].sum() == len(clock) * (len(clock) + 1) / 2
+    assert list(volumes["ds"]) == list(clock.tz_convert("UTC").tz_localize(None))
+
+
 def test_counts_end_with_the_last_interval(tmp_path: Path) -> None:
     path = counts(tmp_path / "a.csv", "1999-01-01", "1999-01-31 23:54", "6min")
     settings = read(path).settings

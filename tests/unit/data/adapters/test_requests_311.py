@@ -71,6 +71,19 @@ def test_upper_case_columns_and_american_dates_read_the_same(csv: Path) -> None:
     pd.testing.assert_frame_equal(read(csv).tables["tickets"], expected)
 
 
+@pytest.mark.parametrize("offset", ["-04:00", "-0400", "Z"])
+def test_an_offset_is_applied_once(tmp_path: Path, offset: str) -> None:
+    path = tmp_path / "311.csv"
+    head = "case_enquiry_id,open_dt,closed_dt,source,type\n"
+    path.write_text(
+        f"{head}1,2024-07-01T09:00:00{offset},2024-07-01T14:00:00{offset},App,Pothole\n"
+    )
+    tickets = read(path).tables["tickets"]
+    hour = 9 if offset == "Z" else 13
+    assert tickets["opened_at"][0] == datetime(2024, 7, 1, hour)
+    assert tickets["resolved_at"][0] == datetime(2024, 7, 1, hour + 5)
+
+
 def test_a_repeated_case_is_refused(csv: Path) -> None:
     csv.write_text(csv.read_text().replace("101000295614", "101000295613"))
     with pytest.raises(DataError, match="row 3: case_enquiry_id 101000295613 stands twice"):

@@ -96,6 +96,20 @@ def test_a_kind_never_seen_is_taken_for_the_mean_of_those_that_were() -> None:
     assert learned(y, pd.concat([events(), launch])).on(day)[0][0, 0] == 1, "one kind is no rule"
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo", "America/New_York"])
+def test_a_holiday_of_the_calendar_counts_beside_a_country(zone: str) -> None:
+    """The company's own day off is learned; one that the country has as well is known already."""
+    holidays = events((92, 100, 136), (1.0,) * 3, "holiday", lasts=1)  # 3 and 11 April, 17 May
+    holidays["starts_at"] = pd.DatetimeIndex(holidays["starts_at"]).tz_localize(zone)
+    holidays["starts_at"] = holidays["starts_at"].dt.tz_convert("UTC").dt.tz_localize(None)
+    holidays["ends_at"] = holidays["starts_at"] + pd.Timedelta(days=1)
+    context = VolumeContext(calendar=holidays, country=("NO",), time_zone=zone)
+    own = events_of(context, np.datetime64("2024-12-31", "us"))
+    assert [str(np.datetime64(one.first, "D")) for one in own] == ["2023-04-03", "2023-04-11"]
+    nowhere = VolumeContext(calendar=holidays, time_zone=zone)
+    assert len(events_of(nowhere, np.datetime64("2024-12-31", "us"))) == 3
+
+
 def history(y: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"unique_id": "calls", "ds": DAYS, "y": y})
 
