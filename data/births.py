@@ -6,7 +6,7 @@ in memory; tests hold the two equal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from data.contract import Table
@@ -27,11 +27,13 @@ def finished(
     time_zone: str,
     money: Money,
     currency: str | None,
+    dates: Mapping[str, str],
 ) -> duckdb.DuckDBPyRelation:
     """The columns of data/tables.py, in order, with recorded_at and deleted filled.
 
     ``orders``: from which order_items take their births; ``time_zone``: in which steps of volumes
-    end; ``currency``: the expression of a row's, whose amount ``money`` puts into the main one.
+    end; ``currency``: the expression of a row's, whose amount ``money`` puts into the main one;
+    ``dates``: the expressions of attributes that are dates.
     """
     relation, birth = good, quoted(contract.birth) if contract.birth else "born"
     if contract.name == "volumes":
@@ -52,7 +54,7 @@ def finished(
                 .join(births.set_alias("o"), "i.order_id = o.of_order", how="left")
                 .order("_row")
             )
-    kinds = {a: _attribute_kind(good, a) for a in attributes}
+    kinds = {a: dates.get(a) or _attribute_kind(good, a) for a in attributes}
     parts = []
     own = [attribute_name(contract.name, attribute) for attribute in attributes]
     for column in columns_of(contract.name, own):

@@ -17,14 +17,24 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from data.births import finished
-from data.clean import FOUND, Rule, missing_columns, rules, time_shapes, typed, without_erased
+from data.clean import (
+    FOUND,
+    Rule,
+    date_attributes,
+    missing_columns,
+    plain_of,
+    rules,
+    time_shapes,
+    typed,
+    without_erased,
+)
 from data.clock import SYSTEM
 from data.contract import TABLES, Table, table
 from data.engines import duckdb_connection, quoted
 from data.errors import DataError, did_you_mean
 from data.folder import Folder
 from data.money import Money, amounts_by_currency, currency_sql, money_of
-from data.notices import Notice, mixed_offsets, of_money, of_rows, unknown_attributes
+from data.notices import Notice, mixed_offsets, of_money, of_rows, unknown_attributes, unread_dates
 from data.quarantine import forget_quarantine, write_quarantine
 from data.references import derived_sign_ups, unknown_references
 from data.source_files import Source, open_source
@@ -36,6 +46,8 @@ if TYPE_CHECKING:
 
     from data.store import Erased
 
+KEPT = 50_000
+"""Rows up to which a table is typed once and kept in memory; more are typed as often as asked."""
 LISTED = 1000
 """Violations of one rule that a report lists; quarantine has all."""
 
@@ -45,6 +57,7 @@ class Cleaned:
     """One table's good rows as a lazy relation in the form of data/tables.py, and the rest told.
 
     ``relation`` is None if the table is absent, or broken as a whole (then ``fatal`` says why).
+    ``unique``: no key comes twice.
     ``next_moment``: when the first of the rows that lie in the future no longer does.
     """
 
@@ -58,6 +71,7 @@ class Cleaned:
     fatal: tuple[str, ...] = ()
     next_moment: datetime | None = None
     money: Money = field(default_factory=Money)
+    unique: bool = False
 
 
 def check(workspace: Folder, now: datetime | None = None) -> Report:
@@ -182,26 +196,34 @@ def clean(
         a for a in attributes_of(name, workspace.settings.data.attributes) if a in have
     )
     relation, offset, settings = None, 0, workspace.settings
+    careful: set[str] = set()
     for source in every:
         own = reading.of_posted() if source is posted else reading
-        shapes = time_shapes(source, contract)
+        plain = plain_of(source, contract, own)
+        careful |= set(source.types) - set(plain)
+        shapes = time_shapes(source, contract, plain)
         if source is not posted:
             mixed = [_violation_of(name, contract, one) for one in mixed_offsets(shapes)]
             notes += [replace(one, file=source.label) for one in mixed]
-        part = source.relation.project(typed(source, contract, attributes, offset, own, shapes))
+        part = source.relation.project(
+            typed(source, contract, attributes, offset, own, plain, shapes)
+        )
         relation = part if relation is None else relation.union(part)
         offset += source.rows
     assert relation is not None
+    if offset <= KEPT:
+        relation = _kept(con, relation, name)
     relation, gone = without_erased(relation, have, erased)
     offset -= gone
     notes += [_erased_words(name, gone)] if gone else []
-    broken = _broken(relation, rules(contract, have, limit))
+    broken = _broken(relation, rules(contract, have, limit, set(have) - careful))
     errors = [rule for rule, count in broken if rule.severity == "error"]
     notes += [v for rule, _ in broken for v in _listed(relation, name, rule, LISTED)]
     counts = {(name, rule.column, rule.name): n for rule, n in broken}
     bad = " OR ".join(f"coalesce({rule.condition}, false)" for rule in errors)
     good = relation.filter(f"NOT ({bad})") if bad else relation
-    doubled = _doubled(con, good, contract, quantity=sum(s.rows for s in sources))
+    again = _again(con, good, contract)
+    doubled = _doubled(con, again, contract, quantity=sum(s.rows for s in sources))
     if doubled is not None:
         rule = Rule(
             contract.key[0],
@@ -219,7 +241,12 @@ def clean(
         counts[name, "", BROKEN_LINE] = len(broken_lines)
     counts_of = amounts_by_currency(good, contract, settings)
     money = orders.money if orders and name == "order_items" else money_of(settings, counts_of)
-    found = [*of_rows(good, contract), *of_money(contract, settings, money, counts_of)]
+    dates = date_attributes(name, settings.data.attributes, attributes, reading)
+    found = [
+        *of_rows(good, again, contract),
+        *of_money(contract, settings, money, counts_of),
+        *unread_dates(good, dates),
+    ]
     whole = [_violation_of(name, contract, one) for one in found]
     notes += whole
     counts |= {(name, v.column or "", v.rule): 1 for v in whole}
@@ -235,6 +262,7 @@ def clean(
             settings.company.time_zone,
             money,
             currency_sql(contract, settings),
+            dates,
         ),
         tuple(notes),
         counts,
@@ -243,7 +271,17 @@ def clean(
         attributes,
         next_moment=_next_moment(relation, errors),
         money=money,
+        unique=again is None,
     )
+
+
+def _kept(
+    con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, name: str
+) -> duckdb.DuckDBPyRelation:
+    """The same rows as a table: what is asked of them plans and reads their values once."""
+    con.execute(f"DROP TABLE IF EXISTS typed_{name}")
+    relation.create(f"typed_{name}")
+    return con.table(f"typed_{name}")
 
 
 def _violation_of(name: str, contract: Table, notice: Notice) -> Violation:
@@ -327,32 +365,54 @@ def _listed(relation: duckdb.DuckDBPyRelation, name: str, rule: Rule, most: int)
     ]
 
 
+def _again(
+    con: duckdb.DuckDBPyConnection, good: duckdb.DuckDBPyRelation, contract: Table
+) -> duckdb.DuckDBPyRelation | None:
+    """The rows whose key comes more than once, and a few others; None where no row's does.
+
+    Hashes of 8 bytes find them, so that most tables never sort their keys. Of keys of several
+    columns, whose first comes again in any case, all rows.
+    """
+    if len(contract.key) != 1:
+        return good if contract.key else None
+    key = quoted(contract.key[0])
+    hashes = good.filter(f"{key} IS NOT NULL").project(f"hash({key}) AS h")
+    name = f"again_{contract.name}"
+    con.execute(f"DROP TABLE IF EXISTS {name}")
+    hashes.aggregate("h, count(*) AS n", "h").filter("n > 1").project("h").create(name)
+    found = con.table(name)
+    if not found.limit(1).fetchall():
+        return None
+    rows = good.set_alias("g").join(found.set_alias("a"), f"hash(g.{key}) = a.h", how="semi")
+    return rows.set_alias("again")
+
+
 def _doubled(
     con: duckdb.DuckDBPyConnection,
-    good: duckdb.DuckDBPyRelation,
+    again: duckdb.DuckDBPyRelation | None,
     contract: Table,
     quantity: int,
 ) -> duckdb.DuckDBPyRelation | None:
     """The rows of files whose key and birth come again later, no recorded_at stated; or None.
 
-    Hashes of 8 bytes find the candidates first, so that most tables never sort their keys.
+    Only rows of a key that comes again are looked at: of most tables none.
     """
-    if not contract.key:
+    if again is None:
         return None
     birth = [contract.birth] if contract.birth else []
     same = ", ".join(quoted(column) for column in (*contract.key, *birth))
     known = " AND ".join(f"{quoted(key)} IS NOT NULL" for key in contract.key)
-    of_files = good.filter(f"recorded_at IS NULL AND _row < {quantity} AND {known}")
+    of_files = again.filter(f"recorded_at IS NULL AND _row < {quantity} AND {known}")
     hashes = of_files.project(f"hash({same}) AS h").aggregate("h, count(*) AS n", "h")
     con.execute("DROP TABLE IF EXISTS doubled_hashes")
     hashes.filter("n > 1").project("h").create("doubled_hashes")
-    again = con.table("doubled_hashes")
-    if not again.limit(1).fetchall():
+    alike = con.table("doubled_hashes")
+    if not alike.limit(1).fetchall():
         return None
     candidates = (
         of_files.project(f"*, hash({same}) AS h")
         .set_alias("c")
-        .join(again.set_alias("a"), "c.h = a.h", how="semi")
+        .join(alike.set_alias("a"), "c.h = a.h", how="semi")
     )
     later = f"*, lead(_row) OVER (PARTITION BY {same} ORDER BY _row) AS later"
     name = f"doubled_{contract.name}"

@@ -9,7 +9,7 @@ two: the typed value under the column's name, and the text as found under ``foun
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Literal
 from data.contract import Column, DType, Table
 from data.engines import literal, quoted
 from data.errors import did_you_mean
+from data.plain import FEW, Plain, plain_columns, plain_sql
 from data.settings_import import Import
 from data.source_files import Source
+from data.tables import dates_of
 from data.times import ABBREVIATED, AMBIGUOUS, Shapes, shapes_of, time_sql
 from data.values import FIRST_YEAR, LARGEST, LAST_YEAR
 from data.words import (
@@ -29,6 +31,7 @@ from data.words import (
     flag_sql,
     is_id,
     number_sql,
+    one_of,
     text_sql,
     word_sql,
 )
@@ -86,12 +89,14 @@ def typed(
     attributes: Sequence[str],
     offset: int,
     reading: Import | None = None,
+    plain: Mapping[str, Plain] | None = None,
     shapes: Mapping[str, Shapes] | None = None,
 ) -> str:
     """The projection that types a source; ``offset`` is the number of rows before it, ``reading``
-    how its values are written, ``shapes`` those of its times, if they were looked at."""
-    reading = reading or Import()
-    shapes = time_shapes(source, contract) if shapes is None else shapes
+    how its values are written, ``plain`` the columns that need no care and ``shapes`` those of its
+    times, if they were looked at."""
+    reading, plain = reading or Import(), plain or {}
+    shapes = time_shapes(source, contract, plain) if shapes is None else shapes
     parts = [
         f"{literal(source.label)} AS file",
         'CAST("row" AS BIGINT) AS "row"',
@@ -100,8 +105,9 @@ def typed(
     for spec in contract.columns:
         if spec.name in source.types:
             kind = source.types[spec.name]
+            care = typed_value(spec, kind, reading, shapes)
             parts += [
-                f"{typed_value(spec, kind, reading, shapes)} AS {quoted(spec.name)}",
+                f"{plain_sql(spec) if spec.name in plain else care} AS {quoted(spec.name)}",
                 f"{text_sql(spec.name, kind)} AS {quoted(FOUND + spec.name)}",
             ]
         else:
@@ -116,11 +122,19 @@ def typed(
     return ", ".join(parts)
 
 
-def time_shapes(source: Source, contract: Table) -> dict[str, Shapes]:
+def plain_of(source: Source, contract: Table, reading: Import) -> dict[str, Plain]:
+    """The columns of a source that need no care; none where it is too small to be worth a look."""
+    if source.rows <= FEW:
+        return {}
+    return plain_columns(source.relation, contract, source.types, reading)
+
+
+def time_shapes(source: Source, contract: Table, plain: Mapping[str, Plain]) -> dict[str, Shapes]:
     """The shapes of the times in a source's columns of text."""
     names = [c.name for c in contract.columns if c.dtype == "timestamp"]
-    texts = [name for name in names if source.types.get(name) == "VARCHAR"]
-    return shapes_of(source.relation, texts)
+    texts = [name for name in names if source.types.get(name) == "VARCHAR" and name not in plain]
+    known = {n: Shapes(plain[n].zoned, plain[n].naive, 0) for n in names if n in plain}
+    return {**known, **shapes_of(source.relation, texts)}
 
 
 def typed_value(column: Column, kind: str, reading: Import, shapes: Mapping[str, Shapes]) -> str:
@@ -150,6 +164,20 @@ def typed_value(column: Column, kind: str, reading: Import, shapes: Mapping[str,
     return f"CAST({listed} AS VARCHAR[])" if kind.endswith("[]") else nothing
 
 
+def date_attributes(
+    name: str, stated: Sequence[str], there: Sequence[str], reading: Import
+) -> dict[str, str]:
+    """The expressions of a table's attributes that ``[data] attributes`` says are dates; null where
+    a value is none, or lies outside the years of the contract."""
+    first, last = f"TIMESTAMP '{FIRST_YEAR + 1}-01-01'", f"TIMESTAMP '{LAST_YEAR}-01-01'"
+    found = {}
+    for column in dates_of(name, stated):
+        if column in there:
+            time = time_sql(quoted(column), "VARCHAR", reading, False)
+            found[column] = f"CASE WHEN {time} >= {first} AND {time} < {last} THEN {time} END"
+    return found
+
+
 def without_erased(
     relation: duckdb.DuckDBPyRelation, have: Sequence[str], erased: Erased | None
 ) -> tuple[duckdb.DuckDBPyRelation, int]:
@@ -161,12 +189,15 @@ def without_erased(
     return (relation.filter(f"NOT ({condition})") if count else relation), count
 
 
-def rules(contract: Table, have: Sequence[str], limit: datetime) -> list[Rule]:
-    """The contract's rules over a typed relation; nothing is born after ``limit`` (naive UTC)."""
+def rules(
+    contract: Table, have: Sequence[str], limit: datetime, plain: Collection[str] = ()
+) -> list[Rule]:
+    """The contract's rules over a typed relation; nothing is born after ``limit`` (naive UTC). Of
+    columns that are ``plain`` those that a plain value can break."""
     found: list[Rule] = []
     for spec in contract.columns:
         if spec.name in have:
-            found += _column_rules(contract, spec)
+            found += _column_rules(contract, spec, spec.name in plain)
     moment = f"TIMESTAMP {literal(limit.isoformat(sep=' '))}"
     born = contract.birth or ("ds" if contract.name == "volumes" else None)
     ahead = f"the newest moment that is known here is {limit:%Y-%m-%d %H:%M:%S} UTC"
@@ -202,20 +233,20 @@ def _reads_as_missing(spec: Column, column: str, text: str) -> str | None:
     if spec.dtype != "string" or spec.name in WRITTEN or spec.name == "unique_id":
         return None
     if is_id(spec):
-        words = ", ".join(map(literal, ("", *NO_ID)))
-        return f"({column} IS NULL AND lower(trim({text}, ' \t\r\n')) IN ({words}))"
-    return f"({column} IS NULL AND {text} IN ({', '.join(map(literal, NO_WORD))}))"
+        bare = f"lower(trim({text}, ' \t\r\n'))"
+        return f"({column} IS NULL AND coalesce({one_of(bare, ('', *NO_ID))}, false))"
+    return f"({column} IS NULL AND coalesce({one_of(text, NO_WORD)}, false))"
 
 
-def _column_rules(contract: Table, spec: Column) -> list[Rule]:
+def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
     column, text = quoted(spec.name), quoted(FOUND + spec.name)
     found = []
     nothing = f"{column} IS NULL AND ({text} IS NULL"
-    if spec.dtype in ("float", "integer"):
+    if not plain and spec.dtype in ("float", "integer"):
         nothing += f" OR lower({text}) = 'nan'"
-    if spec.dtype in ("timestamp", "bool"):
+    if spec.dtype in ("timestamp", "bool") and not plain:
         nothing += f" OR trim({text}) = ''"
-    missing = _reads_as_missing(spec, column, text)
+    missing = None if plain else _reads_as_missing(spec, column, text)
     if missing is not None:
         nothing += f" OR {missing}"
     if spec.required:
@@ -224,7 +255,7 @@ def _column_rules(contract: Table, spec: Column) -> list[Rule]:
             Rule(spec.name, "null", f"{nothing})", f"{spec.name} {what}: fill it in the export")
         )
     unread = f"{column} IS NULL AND NOT ({nothing}))"
-    if spec.dtype == "timestamp":
+    if spec.dtype == "timestamp" and not plain:
         written = f"trim({text}, ' \t\r\n')"
         shapes = (
             (
@@ -248,7 +279,7 @@ def _column_rules(contract: Table, spec: Column) -> list[Rule]:
     found.append(Rule(spec.name, "type", unread, fix))
     if missing is not None and not spec.required:
         found.append(Rule(spec.name, "no value", missing, "it is read as missing", "warning"))
-    if is_id(spec):
+    if is_id(spec) and not plain:
         found += [
             Rule(
                 spec.name,
@@ -259,12 +290,12 @@ def _column_rules(contract: Table, spec: Column) -> list[Rule]:
                 "same: export ids as text",
             )
         ]
-    if spec.dtype == "timestamp":
+    if spec.dtype == "timestamp" and not plain:
         years = f"after {FIRST_YEAR} and before {LAST_YEAR}"
-        inside = f"{column} BETWEEN '{FIRST_YEAR + 1}-01-01' AND '{LAST_YEAR - 1}-12-31 23:59:59'"
+        inside = f"{column} >= '{FIRST_YEAR + 1}-01-01' AND {column} < '{LAST_YEAR}-01-01'"
         fix = f"times lie {years}: leave empty what has not happened"
         found.append(Rule(spec.name, "year", f"NOT ({inside})", fix))
-    if spec.dtype in ("float", "integer"):
+    if spec.dtype in ("float", "integer") and not plain:
         fix = f"numbers are nearer to 0 than {LARGEST:g}: correct the value"
         found.append(Rule(spec.name, "size", f"abs({column}) >= {LARGEST}", fix))
     if spec.minimum is not None:

@@ -69,11 +69,29 @@ def unknown_attributes(
             )
 
 
-def of_rows(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Notice]:
-    """What a table's good rows show together."""
+def unread_dates(good: duckdb.DuckDBPyRelation, dates: Mapping[str, str]) -> Iterator[Notice]:
+    """Values of attributes that are said to be dates, and are none."""
+    for column, date in dates.items():
+        name = quoted(column)
+        unread = f"trim({name}) <> '' AND ({date}) IS NULL"
+        count, example = good.filter(unread).aggregate(f"count(*), min({name})").fetchall()[0]
+        if count:
+            yield Notice(
+                column,
+                "no date",
+                example,
+                f"[data] attributes says that it is a date; {count} values are not and count as "
+                "unknown. [import] dates or time_formats says how dates are written",
+            )
+
+
+def of_rows(
+    good: duckdb.DuckDBPyRelation, again: duckdb.DuckDBPyRelation | None, contract: Table
+) -> Iterator[Notice]:
+    """What a table's good rows show together; ``again``: those whose key comes more than once."""
     names = set(contract.names)
-    if contract.key and contract.birth and "customer_id" in names:
-        yield from _keys_again(good, contract)
+    if again is not None and contract.birth and "customer_id" in names:
+        yield from _keys_again(again, contract)
     for column in SPELLED:
         if column in names:
             yield from _spellings(good, column)

@@ -22,6 +22,7 @@ from data.contract import TABLES, table
 from data.errors import DataError
 from data.money import Money
 from data.tables import ROW, Tables, attributes_of, normalise
+from data.times import read_times
 
 
 class WithEvents:
@@ -112,6 +113,8 @@ def _as_the_base(
             posted[name] = pd.Series([None] * len(posted), dtype=dtype)
         elif pd.api.types.is_bool_dtype(dtype):
             posted[name] = posted[name].map({"true": True, "false": False}).astype("boolean")
+        elif pd.api.types.is_datetime64_any_dtype(dtype):
+            posted[name] = read_times(posted[name]).astype(dtype)
         elif pd.api.types.is_numeric_dtype(dtype):
             try:
                 posted[name] = pd.to_numeric(posted[name]).astype(dtype)

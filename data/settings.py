@@ -29,6 +29,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from data.errors import SettingsError, did_you_mean
 from data.setting_checks import minute_of_day
 from data.settings_api import Api
+from data.settings_company import Company, Data, check_time_zone
 from data.settings_import import Import
 from data.settings_kpis import KpiTarget
 from data.settings_outreach import Outreach
@@ -38,9 +39,7 @@ from data.settings_tree import (
     DAYS,
     DEFAULT_SERVICE_LEVELS,
     HOLIDAYS,
-    Company,
     Complaint,
-    Data,
     Delivery,
     Engine,
     Risk,
@@ -49,7 +48,6 @@ from data.settings_tree import (
     StoreSettings,
     Volume,
     check_day,
-    check_time_zone,
     opening_intervals,
 )
 
@@ -87,6 +85,9 @@ __all__ = [
 ]
 
 FILE = "presage.toml"
+OWN_FEATURES = "features.py"
+BESIDE = ("sources", "own_features")
+"""What a tree of settings has beside settings."""
 SECRET = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credential", re.I)
 
 
@@ -117,7 +118,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         raise SettingsError(f"{path.name}: {error}") from None
     sources: dict[str, str] = {}
     made: dict[str, Any] = {}
-    sections = {f.name.rstrip("_"): f for f in fields(Settings) if f.name != "sources"}
+    sections = {f.name.rstrip("_"): f for f in fields(Settings) if f.name not in BESIDE}
     for name in document:
         if name not in sections:
             _refuse_secret(path, text, (name,))
@@ -151,7 +152,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
             )
     _refuse_unknown_variables(_environ(environ), hints)
     try:
-        return Settings(**made, sources=MappingProxyType(sources))
+        own = _text_of(path.parent / OWN_FEATURES)
+        return Settings(**made, sources=MappingProxyType(sources), own_features=own)
     except SettingsError as error:
         section = re.match(r"\[([\w.]+)\]", str(error))
         where = place_of(path, text, tuple(section[1].split("."))) if section else path.name
@@ -417,7 +419,7 @@ def _shown(value: object) -> object:
 def _leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, object]]:
     if is_dataclass(value):
         for f in fields(value):
-            if f.name != "sources":
+            if f.name not in BESIDE:
                 yield from _leaves(getattr(value, f.name), (*names, f.name.rstrip("_")))
     elif isinstance(value, Mapping) and (value or len(names) != 2):
         for key, inner in value.items():

@@ -324,7 +324,8 @@ def _fill(
             relation = with_identities(relation, con.table("merges"), name)
             expected = int(relation.count("*").fetchall()[0][0])
         relation.to_parquet(str(file), compression="zstd")
-        entries[name] = _entry(con, name, file, expected=expected)
+        unique = one.unique and "identities" not in entries
+        entries[name] = _entry(con, name, file, expected, unique)
         told += [(name, m, str(d)) for m, d in known(con.read_parquet(str(file)), name)]
         if one.quarantined:
             tell(f"{name}: {one.quarantined:,} rows break the contract, see `presage check`")
@@ -366,7 +367,9 @@ def _write_known(file: Path, told: Sequence[tuple[str, datetime, str]]) -> None:
     pq.write_table(pa.table(dict(zip(kinds, arrays, strict=True))), file)
 
 
-def _entry(con: duckdb.DuckDBPyConnection, name: str, file: Path, expected: int) -> dict[str, Any]:
+def _entry(
+    con: duckdb.DuckDBPyConnection, name: str, file: Path, expected: int, unique: bool
+) -> dict[str, Any]:
     contract = table(name)
     birth = contract.birth or ("recorded_at" if name == "volumes" else None)
     written = con.read_parquet(str(file))
@@ -380,7 +383,7 @@ def _entry(con: duckdb.DuckDBPyConnection, name: str, file: Path, expected: int)
         "rows": int(rows),
         "newest_birth": newest.isoformat() if newest else None,
         "seen_from_birth": seen_from_birth(written, name),
-        "versioned": versioned(written, name),
+        "versioned": not unique and versioned(written, name),
     }
 
 

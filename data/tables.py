@@ -140,12 +140,26 @@ def attributes_of(name: str, attributes: Iterable[str]) -> tuple[str, ...]:
     ('tier',)
     """
     found: dict[str, None] = {}
-    for attribute in attributes:
+    for attribute in map(_untyped, attributes):
         place, _, column = attribute.partition(".")
         owner, column = (place, column) if place in TABLES and column else ("customers", attribute)
         if owner == name and column not in table(name).names:
             found[column] = None
     return tuple(found)
+
+
+def dates_of(name: str, attributes: Iterable[str]) -> tuple[str, ...]:
+    """Those of them that are dates: ``renewal:date``.
+
+    >>> dates_of("customers", ("tier", "renewal:date", "tickets.due: date"))
+    ('renewal',)
+    """
+    return attributes_of(name, [one for one in attributes if _untyped(one) != one])
+
+
+def _untyped(attribute: str) -> str:
+    column, colon, kind = attribute.rpartition(":")
+    return column.strip() if colon and kind.strip() == "date" else attribute
 
 
 def attribute_name(name: str, column: str) -> str:
@@ -200,7 +214,8 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
             out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec, name)
     for attribute in attributes_of(name, attributes):
         if attribute in frame.columns:
-            out[attribute] = attribute_values(frame[attribute])
+            is_date = attribute in dates_of(name, attributes)
+            out[attribute] = attribute_values(frame[attribute], name, is_date)
     if ROW in frame.columns:
         out[ROW] = frame[ROW].to_numpy(dtype="int64")
     else:
@@ -343,15 +358,17 @@ def _words(value: object) -> tuple[str, ...] | None:
     return (str(value),)
 
 
-def attribute_values(values: pd.Series) -> pd.Series:
-    """A customer attribute: numbers → float64, truth → boolean, times as times, else text."""
+def attribute_values(values: pd.Series, name: str, is_date: bool = False) -> pd.Series:
+    """An attribute: numbers → float64, truth → boolean, times as times, else text."""
     values = values.reset_index(drop=True)
+    if is_date:
+        return _times(values, name)
     if pd.api.types.is_bool_dtype(values.dtype):
         return values.astype("boolean")
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.astype("float64")
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return _times(values, "customers")
+        return _times(values, name)
     return words(values, ())
 
 

@@ -45,6 +45,12 @@ def is_id(column: Column) -> bool:
     return column.dtype == "string" and named and column.name != "unique_id"
 
 
+def one_of(value: str, words: tuple[str, ...]) -> str:
+    """The expression of whether a value is one of some words. (``IN`` with that many becomes a join
+    of the whole table, which is run even where the column is not read.)"""
+    return f"list_contains([{', '.join(map(literal, words))}], {value})"
+
+
 def text_sql(name: str, kind: str) -> str:
     """The value as the text it was found as; empty text and NaN are null."""
     column = quoted(name)
@@ -70,15 +76,14 @@ def word_sql(column: Column, kind: str, reading: Import) -> str:
             bare = f"regexp_replace({bare}, '^0+([0-9]+)$', '\\1')"
         if kind != "VARCHAR":
             return bare
-        none = ", ".join(map(literal, ("", *NO_ID)))
         longest = max(map(len, NO_ID))
-        there = f"length({bare}) > {longest} OR lower({bare}) NOT IN ({none})"
+        there = f"length({bare}) > {longest} OR NOT {one_of(f'lower({bare})', ('', *NO_ID))}"
         return f"CASE WHEN {there} THEN {bare} END"
     if column.name in WRITTEN or column.name == "unique_id":
         return text
     if kind == "VARCHAR":
-        none = ", ".join(map(literal, NO_WORD))
-        text = f"CASE WHEN {quoted(column.name)} NOT IN ('', {none}) THEN {text} END"
+        named = one_of(quoted(column.name), ("", *NO_WORD))
+        text = f"CASE WHEN NOT {named} THEN {text} END"
     names = {"channel": reading.channels, "topic": reading.topics}.get(column.name)
     if names:
         whens = " ".join(f"WHEN {literal(a)} THEN {literal(b)}" for a, b in names.items())

@@ -19,7 +19,7 @@ data.errors.DefinitionError: orders has no column 'region'. ...
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,17 @@ class Source:
         if not self.label:
             object.__setattr__(self, "label", self.table)
 
+    def with_own(self, kinds: Mapping[tuple[str, str], str]) -> Source:
+        """An equal source that knows the company's own columns, by (table, column) their kinds."""
+        own = replace(self)
+        object.__setattr__(own, "_own", {**getattr(self, "_own", {}), **kinds})
+        return own
+
     def __getitem__(self, name: str) -> Column:
+        for table in self.tables:
+            kind = getattr(self, "_own", {}).get((table, name))
+            if kind is not None:
+                return Column(table, name, kind)
         if self.beside and name not in TABLES[self.table].names:
             return Column(self.beside, name)
         return Column(self.table, name)

@@ -38,6 +38,7 @@ from features.goods import goods_topics
 from features.language import customer, last, mean, since_first
 from features.messages import WithTexts, text_features
 from features.orders import ITEM_FEATURES, ORDER_FEATURES
+from features.own import dates, joined, own_features
 from features.predicate import Predicate
 from features.reduced import reduced, switched_off
 from features.sources import (
@@ -108,9 +109,10 @@ def default_view(
 ) -> FeatureView:
     """Every feature that can vary with the columns that have a value, without the other columns.
 
-    The attributes that ``[data] attributes`` names and that are there are added, and of
-    ``WithTexts`` the features of what was written. With ``as_of``
-    only what was recorded by then decides. ``time_zone`` is the company's: its days are counted.
+    The attributes that ``[data] attributes`` names and that are there are added, of
+    ``WithTexts`` the features of what was written, and those of the workspace's ``features.py``.
+    With ``as_of`` only what was recorded by then decides. ``time_zone`` is the company's: its days
+    are counted.
     """
     absent = absent_columns(tables, settings.complaint, as_of)
     features = candidates(tables, settings, as_of, time_zone, absent)
@@ -147,18 +149,23 @@ def candidates(
     features += own_columns(tables)
     if isinstance(tables, WithTexts):
         features += text_features(tables)
-    return features
+    own = getattr(settings, "own_features", "")
+    return [*features, *joined(own_features(own, tables, complaint), features)]
 
 
 def own_columns(tables: Tables) -> list[Feature]:
     """Features of the company's own columns: of customers as they stand, of what happened the
-    latest, and of numbers the mean of a year."""
-    found = [
-        customer(attribute(tables, name)) for name in attributes_of("customers", tables.attributes)
-    ]
+    latest, of numbers the mean of a year, and of dates the days since and until."""
+    found: list[Feature] = []
+    for name in attributes_of("customers", tables.attributes):
+        column = attribute(tables, name)
+        found += dates(CUSTOMERS, column) if column.kind == "time" else [customer(column)]
     for source in (ORDERS, TICKETS, USAGE):
         for name in attributes_of(source.table, tables.attributes):
             column = attribute(tables, name, source.table)
+            if column.kind == "time":
+                found += dates(source, column)
+                continue
             found.append(last(source, column))
             if column.kind == "number":
                 found.append(mean(source, column, days=365))

@@ -24,13 +24,18 @@ def bind(root: Path = ROOT) -> None:
         there = _imported_from(room)
         if there is None:
             there = _would_be_imported_from(room)
-        if there is not None and there.resolve() != ours:
+        if there is not None and there.resolve() != ours and not _of_workspace(there):
             raise ImportError(
                 f"{there} hides Presage's own package {room!r}: rename it, or start Python with -P "
                 "in another folder"
             )
         if room not in sys.modules:
             _import(room, ours)
+
+
+def _of_workspace(file: Path) -> bool:
+    """Whether it is a workspace's ``features.py``, which is no module (features/own.py)."""
+    return file.name == "features.py" and (file.parent / "presage.toml").is_file()
 
 
 def _imported_from(room: str) -> Path | None:

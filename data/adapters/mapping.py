@@ -28,8 +28,8 @@ from typing import Any, get_type_hints
 from data.contract import TABLES, table
 from data.errors import DataError, SettingsError, UsageError, did_you_mean
 from data.settings import read_value
+from data.settings_company import check_time_zone
 from data.settings_import import Import
-from data.settings_tree import check_time_zone
 
 OWN_KEYS = ("from", "rows", "where", "group", "values")
 READING = tuple(f.name for f in fields(Import))

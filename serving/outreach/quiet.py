@@ -24,7 +24,7 @@ import pandas as pd
 from data.arrays import Times
 from data.errors import SettingsError
 from data.setting_checks import minute_of_day
-from data.settings_tree import check_time_zone
+from data.settings_company import check_time_zone
 
 AHEAD = timedelta(hours=24)
 """A decision is for a day: a window that opens later belongs to another one."""
