@@ -1,11 +1,12 @@
 """How long volume forecasts take, and what memory: each case in a process of its own.
 
-    .venv/bin/python -m benchmarks.volume_speed [daily] [hourly] [wide]
+    .venv/bin/python -m benchmarks.volume_speed [daily] [hourly] [wide] [monthly]
 
 - daily: 40 daily series of two years, one cutoff, 28 steps (at most 20 s)
 - hourly: one hourly series of two years, one cutoff, 168 steps (at most 15 s)
 - wide: 10,000 daily series (99 channels x 99 topics and their 199 wholes), 28 steps, made coherent
   (at most 600 s and 4 GB)
+- monthly: a backtest of 30 monthly series of ten years at 6 cutoffs, 12 steps each (at most 60 s)
 
 Learning included: members, judge, intervals. One thread; start-up and the making of the series are
 not counted in the seconds, but are in the peak of resident memory.
@@ -25,10 +26,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.volume import VolumeContext, forecast
+from models.volume import VolumeContext, backtest, forecast
 
 ROOT = Path(__file__).resolve().parents[1]
-BARS = {"daily": (20.0, None), "hourly": (15.0, None), "wide": (600.0, 4.0)}
+BARS = {
+    "daily": (20.0, None),
+    "hourly": (15.0, None),
+    "wide": (600.0, 4.0),
+    "monthly": (60.0, None),
+}
+CUTOFFS = 6
 CONTEXT = VolumeContext(country=("US",))
 START = "2023-01-01"
 
@@ -69,12 +76,28 @@ def wide() -> tuple[pd.DataFrame, str, int]:
     return frame, "D", 28
 
 
+def monthly() -> tuple[pd.DataFrame, str, int]:
+    ds = pd.date_range("2013-01-01", periods=120, freq="MS")
+    year = 1 + 0.3 * np.sin((ds.month.to_numpy() - 3) / 12 * 2 * np.pi)
+    level = np.geomspace(20, 5000, 30)[:, None]
+    grown = np.linspace(1, 1.6, len(ds))
+    return series([f"s{i}" for i in range(30)], ds, level * (year * grown)[None]), "MS", 12
+
+
 def measure(case: str) -> dict[str, float]:
     """Seconds and memory of one case, in this process; the wide one is checked to add up."""
-    table, freq, horizon = {"daily": daily, "hourly": hourly, "wide": wide}[case]()
+    table, freq, horizon = {"daily": daily, "hourly": hourly, "wide": wide, "monthly": monthly}[
+        case
+    ]()
     forecast(table.head(60), horizon=2, freq=freq, context=CONTEXT)  # loads the libraries
     wall, cpu = time.perf_counter(), time.process_time()
-    made = forecast(table, horizon=horizon, freq=freq, context=CONTEXT)
+    if case == "monthly":
+        ds = table["ds"].unique()
+        cutoffs = [pd.Timestamp(at) for at in ds[-horizon - CUTOFFS : -horizon]]
+        made = backtest(table, cutoffs=cutoffs, horizon=horizon, freq=freq, context=CONTEXT)
+        assert made["cutoff"].nunique() == CUTOFFS
+    else:
+        made = forecast(table, horizon=horizon, freq=freq, context=CONTEXT)
     seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     if case == "wide":
         steps = made.pivot_table(index="ds", columns="unique_id", values="presage")

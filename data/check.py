@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from data.store import Erased
 
-KEPT = 50_000
+SMALL = 50_000
 """Rows up to which a table is typed once and kept in memory; more are typed as often as asked."""
 LISTED = 1000
 """Violations of one rule that a report lists; quarantine has all."""
@@ -211,8 +211,8 @@ def clean(
         relation = part if relation is None else relation.union(part)
         offset += source.rows
     assert relation is not None
-    if offset <= KEPT:
-        relation = _kept(con, relation, name)
+    if offset <= SMALL:
+        relation = _as_table(con, relation, name)
     relation, gone = without_erased(relation, have, erased)
     offset -= gone
     notes += [_erased_words(name, gone)] if gone else []
@@ -275,7 +275,7 @@ def clean(
     )
 
 
-def _kept(
+def _as_table(
     con: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, name: str
 ) -> duckdb.DuckDBPyRelation:
     """The same rows as a table: what is asked of them plans and reads their values once."""
