@@ -14,7 +14,7 @@ from models.volume.audit import Audit, audit
 from models.volume.baselines import mean_of_same_slots, seasonal_naive
 from models.volume.change import Issue, explain_change
 from models.volume.context import VolumeContext
-from models.volume.forecaster import backtest, forecast, train_volume
+from models.volume.forecaster import backtest, forecast, train_volume, train_with_twin
 from models.volume.model import VolumeModel
 from models.volume.panel import whole_contacts
 from models.volume.paths import Paths
@@ -37,5 +37,6 @@ __all__ = [
     "series_from_tickets",
     "series_from_volumes",
     "train_volume",
+    "train_with_twin",
     "whole_contacts",
 ]

@@ -66,6 +66,40 @@ def train_volume(
     return learn(bench, panel.end, freq, beside)
 
 
+def train_with_twin(
+    history: pd.DataFrame,
+    known: pd.DataFrame,
+    *,
+    horizon: int,
+    judged: int,
+    freq: str,
+    context: VolumeContext | None = None,
+    seed: int = 0,
+) -> tuple[VolumeModel, VolumeModel]:
+    """The model of ``history``, and its twin of what was ``known`` earlier, which is to be judged
+    over ``judged`` steps.
+
+    Where nothing of the past was written later and both look equally far, most of their trials
+    are the same, and are computed once.
+    """
+    context = context or VolumeContext()
+    check(horizon, LEVELS)
+    panel, earlier = (ordered(panel_of(table, freq, context)) for table in (history, known))
+    bench, beside = benches(panel, horizon, context, seed)
+    model = learn(bench, panel.end, freq, beside)
+    if judged != horizon or not _same(panel.until(earlier.end), earlier):
+        bench, beside = benches(earlier, judged, context, seed)
+    return model, learn(bench, earlier.end, freq, beside)
+
+
+def _same(one: Panel, other: Panel) -> bool:
+    return (
+        one.ids == other.ids
+        and one.start == other.start
+        and np.array_equal(one.y, other.y, equal_nan=True)
+    )
+
+
 def backtest(
     history: pd.DataFrame,
     *,

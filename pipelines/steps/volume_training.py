@@ -18,7 +18,7 @@ from models.volume import (
     load_volume,
     mean_of_same_slots,
     seasonal_naive,
-    train_volume,
+    train_with_twin,
 )
 from models.volume.series import TOTAL
 from pipelines.console import Progress, Result
@@ -58,10 +58,19 @@ def train_volume_model(
     known, _ = series_of(tables, twin_as_of, freq, context)
     judged = horizon_steps(f"{days}d", freq)
     horizon = horizon_steps(f"{settings.horizon_days:g}d", freq)
-    report(f"training the twin on what was known at {twin_as_of:%Y-%m-%d}")
-    twin = train_volume(known, horizon=judged, freq=freq, context=context, seed=settings.seed)
-    report(f"training on everything: {history['unique_id'].nunique()} series")
-    model = train_volume(history, horizon=horizon, freq=freq, context=context, seed=settings.seed)
+    report(
+        f"training on everything, {history['unique_id'].nunique()} series, and the twin on what "
+        f"was known at {twin_as_of:%Y-%m-%d}"
+    )
+    model, twin = train_with_twin(
+        history,
+        known,
+        horizon=horizon,
+        judged=judged,
+        freq=freq,
+        context=context,
+        seed=settings.seed,
+    )
     rows = twin.forecast(known, horizon=judged, context=context, levels=settings.levels)
     rows = rows.merge(history, on=["unique_id", "ds"])
     rows = _beside(rows, known, judged, freq, context)

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def lines(run_presage: Run, folder: Path) -> list[str]:
     """What the demo tells of a company a tenth as large, with a shorter past."""
-    done = run_presage("demo", folder, "--once", "--customers", 1200, "--days", 310, "--seed", 2)
+    done = run_presage("demo", folder, "--once", "--customers", 700, "--days", 280, "--seed", 2)
     assert f"{folder} is ready: presage serve {folder}" in done.stdout
     return done.stderr.splitlines()
 

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from data.errors import DamagedFile, NotEnoughHistory, UsageError
-from models.volume import VolumeContext, backtest, forecast, load_volume, train_volume
+from models.volume import (
+    VolumeContext,
+    backtest,
+    forecast,
+    load_volume,
+    train_volume,
+    train_with_twin,
+)
 from models.volume.members import NAMES
 
 COLUMNS = [
@@ -62,6 +69,18 @@ def test_trained_saved_and_reloaded_it_forecasts_the_same(tmp_path):
     assert at_once.columns.tolist() == COLUMNS
     pd.testing.assert_frame_equal(at_once, reloaded)
     assert np.allclose(model.weights()[list(NAMES)].sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("written_later", [False, True])
+def test_a_model_and_its_twin_are_those_trained_apart(written_later):
+    history = table(a=weekly(seed=1), b=weekly(seed=2, level=8))
+    known = history[history["ds"] < history["ds"].max() - pd.Timedelta(days=6)].copy()
+    if written_later:
+        known.loc[known.index[5], "y"] += 3
+    both = train_with_twin(history, known, horizon=7, judged=7, freq="D")
+    apart = [train_volume(each, horizon=7, freq="D") for each in (history, known)]
+    for together, alone, each in zip(both, apart, (history, known), strict=True):
+        pd.testing.assert_frame_equal(together.forecast(each), alone.forecast(each))
 
 
 def test_a_model_forecasts_series_it_was_not_trained_on(tmp_path):
