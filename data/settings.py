@@ -33,6 +33,7 @@ from data.settings_company import Company, Data, check_time_zone
 from data.settings_import import Import
 from data.settings_kpis import KpiTarget
 from data.settings_outreach import Outreach
+from data.settings_risk import Risk
 from data.settings_staffing import PoolSettings, Staffing
 from data.settings_text import commented_toml, place_of
 from data.settings_tree import (
@@ -42,7 +43,6 @@ from data.settings_tree import (
     Complaint,
     Delivery,
     Engine,
-    Risk,
     ServiceLevel,
     Settings,
     StoreSettings,

@@ -22,7 +22,6 @@ from typing import Literal
 
 from data.endpoint import check_endpoint
 from data.errors import SettingsError, did_you_mean
-from data.languages.catalogue import languages, speaks
 from data.setting_checks import above_zero as _above_zero
 from data.setting_checks import minute_of_day, setting
 from data.setting_checks import not_negative as _not_negative
@@ -33,6 +32,7 @@ from data.settings_import import Import
 from data.settings_kpis import Kpis, KpiTarget
 from data.settings_outreach import Outreach
 from data.settings_retention import Retention
+from data.settings_risk import Risk
 from data.settings_staffing import PoolSettings, Staffing
 
 HOLIDAYS = "holidays"
@@ -146,46 +146,6 @@ class Delivery:
             "at_once",
         ):
             _above_zero(getattr(self, name), name)
-
-
-@dataclass(frozen=True)
-class Risk:
-    """How the risk model is trained."""
-
-    active_within_days: int | None = setting(
-        None, "only customers with an event in so many days; none: all signed up, not closed"
-    )
-    gap_days: float = setting(0.0, "days between now and the start of the window foretold")
-    as_ofs: int = setting(52, "moments of the past that training learns from, at most")
-    as_of_step_days: int = setting(7, "days between two of them")
-    seed: int = setting(0, "of everything random in training")
-    trees: int = setting(120, "trees a model, at most; reasons cost with trees x leaves")
-    leaves: int = setting(12, "leaves a tree")
-    texts: Literal["auto", "yes", "no"] = setting(
-        "auto", "learn from what messages say; auto: where a tenth states no is_complaint or topic"
-    )
-    reasons_for: int = setting(
-        50_000, "so many of the riskiest get reasons each night; the service gives them to any"
-    )
-    reasons_language: str = setting("en", "what agents read reasons in: en, es, no (or nb)")
-    learning_rate: float = setting(0.08, "step of each tree")
-    search_minutes: float = setting(
-        0.0, "minutes that each training searches for better settings of its learners; 0: none"
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("as_ofs", "as_of_step_days", "trees", "learning_rate", "active_within_days"):
-            _above_zero(getattr(self, name), name)
-        if not speaks(self.reasons_language):
-            raise SettingsError(
-                f"reasons_language {self.reasons_language!r}: reasons are written in "
-                f"{', '.join(languages())}"
-            )
-        _not_negative(self.gap_days, "gap_days")
-        _not_negative(self.search_minutes, "search_minutes")
-        _not_negative(self.reasons_for, "reasons_for")
-        if self.leaves < 2:
-            raise SettingsError(f"leaves is {self.leaves}, but a tree has at least 2")
 
 
 @dataclass(frozen=True)

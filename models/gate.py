@@ -8,7 +8,8 @@ A candidate passes if all of this holds; each line of the verdict says what was 
 - it is not worse than the champion: better on the mean, or behind by no more than ``tolerance``
   and by no more than noise explains;
 - its calibration slope and its level are in bounds, or not surely other than 1; the coverage of its
-  intervals is not out of bounds by more than noise explains.
+  intervals is not out of bounds by more than noise explains;
+- ``models/faults.py`` finds no leak, no broken group, and no cost beyond its limit.
 
 The first model has no champion and meets the baselines only.
 
@@ -155,10 +156,11 @@ def joined(
     horizons: Mapping[str, Horizon],
     kept_back: Sequence[str] = (),
     rules: Rules = RISK,
+    found: Sequence[tuple[bool, str]] = (),
 ) -> GateDecision:
     """The verdict, and beside it the other horizons', by name: they must be finite, not worse than
-    the champion, and in bounds. What a horizon's rows cannot judge is said. ``kept_back``: further
-    refusals.
+    the champion, and in bounds. What a horizon's rows cannot judge is said. ``found``: what
+    ``models/faults.py`` finds, each line with whether it passes. ``kept_back``: further refusals.
     """
     verdict = _Verdict()
     verdict.numbers |= decision.numbers
@@ -172,6 +174,8 @@ def joined(
         for line in one.reasons:
             verdict.say(line not in one.refusals, f"{name}: {line}")
         verdict.numbers |= {f"{_key(name)}_{key}": number for key, number in one.numbers.items()}
+    for passed, line in found:
+        verdict.say(passed, line)
     for line in kept_back:
         verdict.say(False, line)
     return verdict.decision()
@@ -315,8 +319,13 @@ def _in_bounds(
     if np.ptp(np.asarray(candidate, dtype=np.float64)) == 0 and rules.slope is not None:
         verdict.say(False, "everybody has the same prediction: nobody is told from another")
     elif rules.slope is not None:
-        slope = spread(calibration_slope, candidate)
-        found.append(("calibration slope", rules.slope, slope))
+        try:
+            slope = spread(calibration_slope, candidate)
+            found.append(("calibration slope", rules.slope, slope))
+        except DataError as error:
+            if not _has_both(evaluation.y):
+                raise
+            verdict.say(False, f"calibration slope: there is none ({error})")
     if rules.level is not None:
         level = spread(observed_over_predicted, candidate)
         found.append(("observed over predicted", rules.level, level))

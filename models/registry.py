@@ -4,9 +4,9 @@
     .presage/mlartifacts/     plots, tables, and each version's bundle with its signature
 
 This is the only file that imports MLflow, inside functions, for the import alone costs seconds. A
-registered version is our own bundle in a flavour of our own, ``presage``: MLflow can show it, its
-signature and its input example, and knows no code that would load it. Nothing is ever unpickled.
-Nothing writes into MLflow's tables but MLflow.
+registered version is our own bundle, and MLflow loads it by our own loader
+(``mlflow.pyfunc.load_model``, models/frame_function.py). Nothing is ever unpickled. Nothing writes
+into MLflow's tables but MLflow.
 
 The alias ``champion`` moves through ``promote``, which wants a gate's verdict, and ``rollback``.
 Each move is told to ``record`` (the store's history), and the bundle is copied beside a pointer
@@ -18,8 +18,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -31,10 +30,11 @@ import pandas as pd
 from data.errors import GateRefused, UsageError, did_you_mean
 from data.files import publish, replacing, staging_folder, write_whole
 from models.bundle import verify
-from models.champion import Champion, champion, materialise, point_at
+from models.champion import CHALLENGER, Champion, champion, materialise, point_at
 from models.gate import GateDecision
 from models.metrics import Interval
-from models.training_record import at_the_edge, flat_numbers, write_artifacts
+from models.run_log import ChildRun, write_children, write_inputs, write_model, write_numbers
+from models.training_record import flat_numbers, write_artifacts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,6 @@ __all__ = [
 ]
 
 ALIAS = "champion"
-CHALLENGER = "challenger"
 LINE = "presage.champions"
 """Tag of a registered model: the versions that were champion, oldest first, the last one now."""
 
@@ -102,6 +101,8 @@ def log_training_run(
     tables: Mapping[str, pd.DataFrame] | None = None,
     pages: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
+    rows: Mapping[str, int] | None = None,
+    children: Sequence[ChildRun] = (),
 ) -> ModelVersion:
     """Log one training and register its bundle as the next version of ``presage-<kind>``.
 
@@ -110,6 +111,7 @@ def log_training_run(
     and ``predictions`` what the model says of them; the signature is inferred from the two.
     ``plots`` and ``tables`` become artifacts ``plots/<name>.png`` and ``tables/<name>.json``,
     ``pages`` (HTML) ``<name>.html``.
+    ``rows``: how many each table had that was read. ``children``: the runs inside this one.
     ``at``: the time that the metrics carry (naive UTC). The bundle is verified first (DamagedFile).
     """
     manifest = verify(bundle_folder)
@@ -127,22 +129,19 @@ def log_training_run(
     run = client.create_run(experiment, run_name=run_name, tags={**(tags or {}), **identity})
     run_id = run.info.run_id
     try:
-        entities = mlflow.entities
-        moment = int(at.replace(tzinfo=UTC).timestamp() * 1000)
-        client.log_batch(
-            run_id,
-            metrics=[entities.Metric(key, value, moment, 0) for key, value in numbers.items()],
-            params=[entities.Param(key, str(value)) for key, value in params.items()],
-        )
+        write_numbers(mlflow, client, run_id, params, numbers, at)
+        write_inputs(mlflow, client, run_id, data_fingerprint, rows or {}, as_of)
+        write_children(mlflow, client, experiment, run_id, children, at)
         with staging_folder(Path(state_dir) / "mlartifacts") as staging:
             artifacts, model = staging / "run", staging / "model"
             write_artifacts(artifacts, plots or {}, tables or {}, pages)
             _place(state_dir, run_id, artifacts)
-            source = _log_model(
-                mlflow, client, experiment, run_id, kind, model, bundle_folder, example, predictions
+            name = _registered_name(kind)
+            model_id = write_model(
+                mlflow, client, name, experiment, run_id, model, bundle_folder, example, predictions
             )
-            _place(state_dir, source.removeprefix(ARTIFACTS).removesuffix("/artifacts"), model)
-        name = _registered_name(kind)
+            _place(state_dir, f"models/{model_id}", model)
+        source = f"{ARTIFACTS}models/{model_id}/artifacts"
         if not client.search_registered_models(f"name = '{name}'"):
             client.create_registered_model(name, description=f"Presage's {kind} models")
         version = client.create_model_version(name, source, run_id=run_id, tags=identity)
@@ -176,6 +175,8 @@ def record_gate(state_dir: Path, kind: str, version: str, decision: GateDecision
     )
     verdict = json.dumps(asdict(decision), indent=2).encode()
     write_whole(artifact(state_dir, found.run_id, "gate.json"), verdict)
+    client.set_tag(found.run_id, "presage.gate", "passed" if decision.passed else "refused")
+    client.set_tag(found.run_id, "presage.gate_reasons", text[:4000])
     now = found.creation_timestamp
     client.log_batch(
         found.run_id,
@@ -219,10 +220,23 @@ def promote(
 
 
 def challenge(state_dir: Path, kind: str, version: str, *, at: datetime, record: Record) -> None:
-    """Give a version the alias ``challenger``: trained and judged, and not at work."""
+    """Give a version the alias ``challenger``: trained and judged, and not at work. The nights
+    score everybody by it too, which answers nobody. DamagedFile if it does not load on trial."""
     _, client = _client(Path(state_dir).absolute())
     found = _version(client, kind, version)
+    folder = materialise(state_dir, kind, version, version_bundle(state_dir, kind, version))
     client.set_registered_model_alias(_registered_name(kind), CHALLENGER, version)
+    as_of = datetime.fromisoformat(found.tags["presage.as_of"])
+    point_at(
+        state_dir,
+        kind,
+        version,
+        folder,
+        run_id=found.run_id,
+        promoted_at=at,
+        as_of=as_of,
+        name=CHALLENGER,
+    )
     record(
         {
             "kind": kind,
@@ -243,10 +257,19 @@ def figures(state_dir: Path, kind: str, version: str) -> dict[str, float]:
     return {str(name): float(value) for name, value in run.data.metrics.items()}
 
 
-def rollback(state_dir: Path, kind: str, *, at: datetime, record: Record) -> Champion:
+def rollback(
+    state_dir: Path,
+    kind: str,
+    *,
+    at: datetime,
+    record: Record,
+    why: str = "",
+    figures: Mapping[str, float] | None = None,
+) -> Champion:
     """Make the champion before this one champion again.
 
-    UsageError if there was none before. Rolling back twice goes back two.
+    ``why`` and ``figures`` are recorded with the move. UsageError if there was none before.
+    Rolling back twice goes back two.
     """
     _, client = _client(Path(state_dir).absolute())
     line = _line(client, kind)
@@ -254,8 +277,12 @@ def rollback(state_dir: Path, kind: str, *, at: datetime, record: Record) -> Cha
         raise UsageError(
             f"no earlier {kind} champion to return to; `presage models show` lists what there is"
         )
-    reasons = f"rolled back from version {line[-1]}"
-    return _move(state_dir, kind, line[-2], line[:-1], "rolled_back", reasons, at, record)
+    reasons = f"rolled back from version {line[-1]}" + (f": {why}" if why else "")
+
+    def with_figures(move: dict[str, Any]) -> None:
+        record({**move, "figures": dict(figures or {})})
+
+    return _move(state_dir, kind, line[-2], line[:-1], "rolled_back", reasons, at, with_figures)
 
 
 def history(state_dir: Path, kind: str) -> list[ModelVersion]:
@@ -316,46 +343,6 @@ def _move(
     )
 
 
-def _log_model(
-    mlflow: Any,
-    client: Any,
-    experiment: str,
-    run_id: str,
-    kind: str,
-    folder: Path,
-    bundle_folder: Path,
-    example: pd.DataFrame,
-    predictions: pd.DataFrame,
-) -> str:
-    """Log the bundle as an MLflow model of flavour ``presage``; the location of its artifacts."""
-    inputs, outputs = at_the_edge(example), at_the_edge(predictions)
-    logged = client.create_logged_model(
-        experiment, name=_registered_name(kind), source_run_id=run_id, model_type=kind
-    )
-    model = mlflow.models.Model(
-        run_id=run_id,
-        model_id=logged.model_id,
-        model_uuid=logged.model_id,
-        artifact_path=logged.artifact_location,
-        signature=mlflow.models.infer_signature(inputs, outputs),
-        saved_input_example_info={
-            "artifact_path": "input_example.json",
-            "type": "dataframe",
-            "pandas_orient": "split",
-        },
-    )
-    fingerprint = verify(bundle_folder).fingerprint
-    model.add_flavor("presage", data="bundle", fingerprint=fingerprint)
-    folder.mkdir()
-    model.save(str(folder / "MLmodel"))
-    inputs.to_json(folder / "input_example.json", orient="split", index=False)
-    shutil.copytree(bundle_folder, folder / "bundle")
-    client.finalize_logged_model(logged.model_id, "READY")
-    output = mlflow.entities.LoggedModelOutput(logged.model_id, step=0)
-    client.log_outputs(run_id, [output])
-    return f"{ARTIFACTS}models/{logged.model_id}/artifacts"
-
-
 @lru_cache(maxsize=4)
 def _client(state_dir: Path) -> tuple[Any, Any]:
     """The module and a client on this workspace's store, which the first use creates."""
@@ -371,6 +358,8 @@ def _client(state_dir: Path) -> tuple[Any, Any]:
     import mlflow
     import mlflow.entities
     import mlflow.models
+    import mlflow.pyfunc
+    import mlflow.types
 
     for logger in ("mlflow", "alembic"):  # importing MLflow set its own level again
         logging.getLogger(logger).setLevel(logging.ERROR)

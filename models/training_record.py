@@ -26,13 +26,16 @@ METRIC_NAME = re.compile(r"[A-Za-z0-9_\-./: ]{1,240}")
 
 
 def at_the_edge(frame: pd.DataFrame) -> pd.DataFrame:
-    """float64 and text only: nullable integers and booleans silently lose MLflow's signature."""
+    """float64, text and times only: nullable integers and booleans silently lose MLflow's
+    signature."""
     if frame.empty:
         raise DataError("the model's signature needs an example of at least one row and column")
     columns = {}
     for name, column in frame.items():
         numeric = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
-        if numeric:
+        if pd.api.types.is_datetime64_any_dtype(column):
+            columns[str(name)] = column.astype("datetime64[ns]")
+        elif numeric:
             columns[str(name)] = column.astype("float64")
         else:
             columns[str(name)] = column.astype("str").astype("object").where(column.notna(), None)

@@ -50,6 +50,11 @@ class Timed:
             self._stages.append((stage, time.perf_counter(), time.process_time()))
         self._report(message, share)
 
+    @property
+    def seconds(self) -> float:
+        """Since the first message."""
+        return time.perf_counter() - self._stages[0][1] if self._stages else 0.0
+
     def ended(self) -> list[str]:
         """Where the time went: a line for each stage, in their order."""
         ends = [*self._stages[1:], ("", time.perf_counter(), time.process_time())]

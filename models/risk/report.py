@@ -56,7 +56,7 @@ def segments(features: pd.DataFrame, y: Floats, risk: Floats) -> pd.DataFrame:
     has no complaint or nothing else.
     """
     table = []
-    for name, rows in _groups(features):
+    for name, rows in groups_of(features):
         actual, predicted = y[rows], risk[rows]
         both = 0 < actual.sum() < len(actual)
         table.append(
@@ -72,7 +72,8 @@ def segments(features: pd.DataFrame, y: Floats, risk: Floats) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _groups(features: pd.DataFrame) -> Iterator[tuple[str, Bools]]:
+def groups_of(features: pd.DataFrame) -> Iterator[tuple[str, Bools]]:
+    """The segments that a model is looked at in, by name, with the rows of each."""
     yield "everybody", np.ones(len(features), dtype=bool)
     since = "customers_since_first_days"
     if since in features.columns:

@@ -47,6 +47,8 @@ class Found:
     log_loss: float
     log_loss_before: float
     trials: int
+    tried: tuple[tuple[float, Mapping[str, float]], ...] = ()
+    """Log loss and choice of each trial."""
 
     def params(self) -> dict[str, float]:
         """As MLflow is told."""
@@ -128,7 +130,7 @@ def search(
     ]
     before = next(loss for loss, chosen in done if chosen == now)
     loss, best = min(done, key=lambda each: each[0])
-    return Found(with_chosen(settings, best), best, loss, before, len(done))
+    return Found(with_chosen(settings, best), best, loss, before, len(done), tuple(done))
 
 
 def as_chosen(settings: RiskSettings) -> dict[str, float]:

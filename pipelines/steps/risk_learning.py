@@ -57,6 +57,7 @@ class Learned:
     view: FeatureView
     read: Reading
     searched: Found | None
+    learner: RiskSettings
 
 
 def learn(
@@ -117,7 +118,7 @@ def learn(
     model = _trained(rows, read.labels, settings, view, horizons, learner, choices=True)
     model = with_view(model, view, read.model)
     model = replace(model, repeat=repeat_of(rows, read.labels))
-    return Learned(model, twin, judged, rows, horizons, view, read, searched)
+    return Learned(model, twin, judged, rows, horizons, view, read, searched, learner)
 
 
 def trained_for(

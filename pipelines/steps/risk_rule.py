@@ -19,6 +19,7 @@ from data.workspace import Workspace
 from features.messages import label_set
 from models.champion import champion
 from models.floor import Floor, compared
+from models.frame_function import OfFeatures
 from models.gate import Evaluation, gate_fallback, joined
 from models.metrics import Interval
 from models.risk.fallback import Fallback, Kind, fall_back
@@ -30,6 +31,7 @@ from models.risk.report import one_line
 from models.training_record import of_nobody
 from pipelines.console import Progress, Result, say
 from pipelines.steps.promotion import Promotion, kept_back_by
+from pipelines.steps.provenance import flat, rows_of
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, said_before
 from pipelines.steps.training import Candidate, champion_twin, register
 from serving.predictor import Predictor, with_view
@@ -191,6 +193,7 @@ def _train(
         kept_back_by(opened.state_dir, KIND, as_of, tables, (), promotion),
     )
     of_repeats, repeat_lines = repeats_in_words(model.repeat)
+    example = of_nobody(features[OfFeatures(model).inputs])
     candidate = Candidate(
         kind=KIND,
         model=model,
@@ -209,13 +212,15 @@ def _train(
             "active_within_days": settings.risk.active_within_days,
             "repeat_contact": model.repeat.kind if model.repeat else None,
             "label_set": label_set(settings.complaint, stand_in.read.labeller),
+            **flat("risk", settings.risk),
         },
         metrics=metrics | of_repeats,
         base_rates=rates,
         data_fingerprint=tables.fingerprint,
         feature_fingerprint=stand_in.view.fingerprint,
-        example=of_nobody(features.drop(columns=["customer_id", "as_of"])),
-        predictions=predictions[[f"risk_{h}d" for h in horizons]].head(5),
+        example=example,
+        predictions=model.predict(example),
+        rows=rows_of(tables),
         plots=plots,
         tables={"features": pd.DataFrame(stand_in.view.cards()).astype(str)},
         pages={

@@ -19,6 +19,7 @@ from data.workspace import Workspace
 from features.messages import label_set
 from models.figures import decay_plot
 from models.floor import Floor
+from models.frame_function import OfFeatures
 from models.gate import Evaluation, Horizon, gate, joined
 from models.metrics import Interval, recall_at
 from models.risk.backtest import judged_baselines
@@ -30,10 +31,12 @@ from models.risk.repeat import in_words as repeats_in_words
 from models.risk.report import ablation, decay, one_line, segments
 from models.risk.search import Found
 from models.risk.settings import RiskSettings
-from models.training_record import of_nobody
+from models.training_record import flat_numbers, of_nobody
 from pipelines.console import Progress, Result, Timed, say
 from pipelines.steps.promotion import USUAL, Promotion, kept_back_by
+from pipelines.steps.provenance import flat, importances, rows_of, trials, twin_run
 from pipelines.steps.risk_evaluation import RESAMPLES, measured, resamples, said_before
+from pipelines.steps.risk_faults import faults
 from pipelines.steps.risk_learning import HORIZONS, Learned, learn
 from pipelines.steps.risk_rule import KIND, at_work, train_rule_model, train_stand_in
 from pipelines.steps.training import Candidate, champion_twin, register
@@ -65,7 +68,7 @@ def _trained(
     workspace: Path,
     snapshot: Path,
     as_of: datetime,
-    report: Progress,
+    report: Timed,
     search_minutes: float | None,
     promotion: Promotion,
 ) -> Result:
@@ -98,7 +101,7 @@ def _judge_and_register(
     tables: Snapshot,
     as_of: datetime,
     learned_all: Learned,
-    report: Progress,
+    report: Timed,
     promotion: Promotion,
 ) -> Result:
     settings, view, read = opened.settings, learned_all.view, learned_all.read
@@ -171,13 +174,16 @@ def _judge_and_register(
             if h != middle
         },
         kept_back_by(opened.state_dir, KIND, as_of, tables, model.encoder.columns, promotion),
+        found=faults(opened, model, features, y, predictions, before, groups, middle, promotion),
     )
     risk, rule = predictions[f"risk_{middle}d"].to_numpy(), beside[f"rule_{middle}d"]
     tables_of = {
         f"segments_{middle}d": segments(features, y, risk),
         f"ablation_{middle}d": ablation(twin, features, y, middle, num_threads=2),
         f"decay_{middle}d": decay(judged["as_of"], y, risk, pd.Timestamp(twin_as_of)),
+        f"importances_{middle}d": importances(model, features, middle, settings.risk.seed),
     }
+    example = of_nobody(features[OfFeatures(model).inputs])
     aged = tables_of[f"decay_{middle}d"]
     if len(aged):
         plots[f"decay_{middle}d"] = decay_plot(aged, base_rate=y.mean(), title=f"{middle} days")
@@ -208,14 +214,21 @@ def _judge_and_register(
             "label_set": label_set(settings.complaint, read.labeller),
             "judged_from": judged["as_of"].min(),
             "judged_to": judged["as_of"].max(),
+            **flat("risk", settings.risk),
+            **flat("learner", learned_all.learner),
             **(learned_all.searched.params() if learned_all.searched else {}),
         },
-        metrics=metrics | of_repeats,
+        metrics=metrics | of_repeats | {"training_seconds": report.seconds},
         base_rates=rates,
         data_fingerprint=tables.fingerprint,
         feature_fingerprint=view.fingerprint,
-        example=of_nobody(features.drop(columns=["customer_id", "as_of"])),
-        predictions=predictions[[f"risk_{h}d" for h in horizons]].head(5),
+        example=example,
+        predictions=model.predict(example),
+        rows=rows_of(tables),
+        children=(
+            twin_run(twin_as_of, {"rows": len(known.features)}, flat_numbers(metrics)),
+            *trials(learned_all.searched),
+        ),
         plots=plots,
         tables={
             "features": pd.DataFrame(view.cards()).astype(str),

@@ -25,9 +25,11 @@ from models.bundle import copy_bundle, verify
 from models.champion import champion, models_folder
 from models.gate import GateDecision
 from models.metrics import Interval
+from models.run_log import ChildRun
 from pipelines.console import Progress, Result, say
 from pipelines.exclusive import still_ours, writing
 from pipelines.steps.promotion import USUAL, Promotion
+from pipelines.steps.provenance import code
 
 if TYPE_CHECKING:
     from models.registry import ModelVersion
@@ -61,6 +63,8 @@ class Candidate:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=dict)
     summary: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+    children: tuple[ChildRun, ...] = ()
 
 
 def twin_folder(state_dir: Path, kind: str, version: str) -> Path:
@@ -168,7 +172,7 @@ def _logged(state: Path, candidate: Candidate, bundle: Path) -> ModelVersion:
         state,
         candidate.kind,
         bundle,
-        params=candidate.params,
+        params={**candidate.params, **code()},
         metrics=candidate.metrics,
         base_rates=candidate.base_rates,
         data_fingerprint=candidate.data_fingerprint,
@@ -180,6 +184,8 @@ def _logged(state: Path, candidate: Candidate, bundle: Path) -> ModelVersion:
         plots=candidate.plots,
         tables=candidate.tables,
         pages=candidate.pages,
+        rows=candidate.rows,
+        children=candidate.children,
     )
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 from data.errors import NotEnoughHistory
 from data.snapshot import open_snapshot
 from data.workspace import Workspace
+from models.frame_function import COUNTS, OfCounts
 from models.gate import VOLUME, Evaluation, gate, joined
 from models.metrics import Interval, bootstrap, coverage, wape
+from models.training_record import flat_numbers
 from models.volume import (
     VolumeContext,
     load_volume,
@@ -21,14 +23,17 @@ from models.volume import (
     train_with_twin,
 )
 from models.volume.series import TOTAL
-from pipelines.console import Progress, Result
+from pipelines.console import Progress, Result, Timed
 from pipelines.steps.promotion import USUAL, Promotion, kept_back_by
+from pipelines.steps.provenance import flat, rows_of, twin_run
 from pipelines.steps.training import Candidate, champion_twin, register
 from pipelines.steps.volume import context_of, horizon_steps, native_freq, series_of
 
 KIND = "volume"
 EVALUATED_DAYS = 28
 """The twin is judged on so many days, or on a quarter of a shorter history."""
+EXAMPLE = 24 * 14
+"""Counts in the example of what the model reads."""
 
 
 def train_volume_model(
@@ -39,12 +44,13 @@ def train_volume_model(
     promotion: Promotion = USUAL,
 ) -> Result:
     """Train, evaluate, register, gate, promote."""
+    watched = Timed(report)
     opened = Workspace.open(workspace)
     tables = open_snapshot(snapshot)
     settings = opened.settings.volume
     context = context_of(opened, tables)
     freq = native_freq(tables) or settings.freq
-    report(f"counting contacts in steps of {freq}")
+    watched(f"counting contacts in steps of {freq}")
     history, source = series_of(tables, as_of, freq, context)
     span = as_of - history["ds"].min().to_pydatetime()
     if span < timedelta(days=14):
@@ -58,7 +64,7 @@ def train_volume_model(
     known, _ = series_of(tables, twin_as_of, freq, context)
     judged = horizon_steps(f"{days}d", freq)
     horizon = horizon_steps(f"{settings.horizon_days:g}d", freq)
-    report(
+    watched(
         f"training on everything, {history['unique_id'].nunique()} series, and the twin on what "
         f"was known at {twin_as_of:%Y-%m-%d}"
     )
@@ -109,6 +115,7 @@ def train_volume_model(
             for name, forecast in baselines.items()
         },
     }
+    example = _example(history)
     candidate = Candidate(
         kind=KIND,
         model=model,
@@ -123,13 +130,16 @@ def train_volume_model(
             "series": history["unique_id"].nunique(),
             "source": source,
             "seed": settings.seed,
+            **flat("volume", settings),
         },
-        metrics=metrics,
+        metrics=metrics | {"training_seconds": watched.seconds},
         base_rates={"mean_count": float(np.mean(y))},
         data_fingerprint=tables.fingerprint,
         feature_fingerprint=f"volume/{freq}",
-        example=known.tail(5).reset_index(drop=True),
-        predictions=rows[["presage", "presage-median"]].tail(5).reset_index(drop=True),
+        example=example,
+        predictions=OfCounts(model).predict(example),
+        rows=rows_of(tables),
+        children=(twin_run(twin_as_of, {"judged_days": days}, flat_numbers(metrics)),),
         plots=_plots(rows, known, judged),
         tables={"weights": model.weights(), "accuracy": _accuracy(rows)},
         summary=(
@@ -139,6 +149,13 @@ def train_volume_model(
         ),
     )
     return register(opened, candidate, report, promotion)
+
+
+def _example(history: pd.DataFrame) -> pd.DataFrame:
+    """The newest counts of one series, the total where there is one: what a forecast needs."""
+    ids = history["unique_id"]
+    one = history[ids == (TOTAL if (ids == TOTAL).any() else ids.iloc[0])].sort_values("ds")
+    return one[list(COUNTS)].tail(EXAMPLE).reset_index(drop=True)
 
 
 def _of_days(rows: pd.DataFrame, time_zone: str) -> list[str]:

@@ -16,7 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+
+from models.risk.model import load_risk
 
 from .conftest import DEADLINE_SECONDS, PRESAGE, free_port, interrupt, wait_for
 
@@ -91,8 +94,50 @@ def a_page_of_another_origin_changes_nothing(api: str, deployment: str) -> None:
     assert not opened
 
 
+def registered_models_answer(uri: str, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the first thing that a data scientist tries, with nothing unpickled."""
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow.pyfunc
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        risk = mlflow.pyfunc.load_model("models:/presage-risk@champion")
+        volume = mlflow.pyfunc.load_model("models:/presage-volume@champion")
+        client = mlflow.MlflowClient()
+        run = client.get_run(risk.metadata.run_id)
+        parent = f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+        (twin,) = client.search_runs([run.info.experiment_id], parent)
+    finally:
+        mlflow.set_tracking_uri(before)
+    champion = load_risk(next((state / "models" / "risk").glob("1-*")))
+    rows = risk.input_example
+    text = dict.fromkeys(champion.encoder.categories, "category")
+    features = rows.astype(text)  # as features are computed
+    assert len(rows) == 5 and "customer_id" not in rows
+    told = risk.predict(features)
+    pd.testing.assert_frame_equal(told, champion.predict(features))
+    assert told["risk_14d"].between(0, 1).all()
+    foretold = volume.predict(volume.input_example)
+    assert len(foretold) == 7 * 24 and foretold["presage"].ge(0).all()
+
+    told_of = run.data.params
+    for name in ("seed", "risk.trees", "learner.trees.ridge", "release", "code_sha256"):
+        assert name in told_of
+    assert run.data.metrics["training_seconds"] > 0
+    assert run.data.tags["presage.gate"] == "passed"
+    (read,) = run.inputs.dataset_inputs
+    assert json.loads(read.dataset.profile)["rows"]["customers"] > 900
+    assert twin.data.metrics["observed_over_predicted_14d"] > 0
+    artifacts = state / "mlartifacts" / run.info.run_id / "artifacts"
+    table = json.loads((artifacts / "tables" / "importances_14d.json").read_text())
+    assert abs(sum(row[2] for row in table["data"]) - 1) < 1e-6
+
+
 def test_everything_comes_up_runs_flows_and_stops_together(
-    trained_workspace: Path, tmp_path: Path
+    trained_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = tmp_path / "company"
     shutil.copytree(trained_workspace, workspace)
@@ -117,6 +162,8 @@ def test_everything_comes_up_runs_flows_and_stops_together(
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["customers"] > 0
         assert "running as Prefect flow presage-score" in done.stderr
+        registry = f"http://127.0.0.1:{mlflow_port}"
+        registered_models_answer(registry, workspace / ".presage", monkeypatch)
         key = (workspace / ".presage" / "prefect" / "key").read_text()
         runs = [run for run in filtered(api, "flow_runs", key) if not run["auto_scheduled"]]
         states = {run["state_type"] for run in runs if run["run_count"]}

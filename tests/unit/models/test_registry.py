@@ -23,6 +23,7 @@ from models.champion import POINTER, champion, champion_bundle
 from models.figures import gains_plot, precision_recall_plot, reliability_plot
 from models.gate import GateDecision
 from models.metrics import Interval
+from models.run_log import ChildRun
 
 # one worker makes the store once
 NOON = datetime(2026, 3, 1, 12)
@@ -74,6 +75,14 @@ class Workspace:
                         "gains": gains_plot(y, {"model": p}),
                     },
                     tables={"segments": pd.DataFrame({"segment": ["a"], "rate": [0.1]})},
+                    rows={"orders": 7},
+                    children=[
+                        ChildRun(
+                            "twin as of 2026-01-01",
+                            {"as_of": "2026-01-01"},
+                            {"average_precision_7d": 0.29},
+                        )
+                    ],
                 )
             )
 
@@ -133,7 +142,29 @@ def test_a_run_holds_numbers_with_intervals_base_rates_plots_and_fingerprints(wo
     assert registry.artifact(workspace.state, run.info.run_id, "tables/segments.json").is_file()
 
 
-def test_a_version_has_a_signature_and_no_code_that_could_load_it(workspace):
+def test_a_run_holds_what_it_read_its_children_and_the_verdict(workspace):
+    _, client = registry._client(workspace.state.absolute())
+    run = client.get_run(workspace.versions[0].run_id)
+    (read,) = run.inputs.dataset_inputs
+    assert read.dataset.digest == "d" * 36
+    assert json.loads(read.dataset.profile) == {"rows": {"orders": 7}}
+    assert json.loads(read.dataset.source)["fingerprint"] == "d" * 64
+    children = client.search_runs(
+        [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+    )
+    assert [child.info.run_name for child in children] == ["twin as of 2026-01-01"]
+    assert children[0].data.params == {"as_of": "2026-01-01"}
+    assert children[0].data.metrics == {"average_precision_7d": 0.29}
+    assert children[0].info.status == "FINISHED"
+    registry.record_gate(workspace.state, "risk", "1", REFUSED)
+    tags = client.get_run(run.info.run_id).data.tags
+    assert (tags["presage.gate"], tags["presage.gate_reasons"]) == (
+        "refused",
+        "worse than the model at work",
+    )
+
+
+def test_a_version_has_a_signature_and_brings_no_code(workspace):
     import mlflow.models
 
     folder = registry.version_bundle(workspace.state, "risk", "1").parent
@@ -141,14 +172,16 @@ def test_a_version_has_a_signature_and_no_code_that_could_load_it(workspace):
     types = {column.name: str(column.type) for column in model.signature.inputs}
     assert types == {
         "orders_count_28d": "DataType.double",
-        "region": "DataType.string",
+        "region": "Any",
         "open_orders": "DataType.double",
     }
     assert [column.name for column in model.signature.outputs] == ["risk_7d"]
-    assert set(model.flavors) == {"presage"}
+    assert set(model.flavors) == {"presage", "python_function"}
+    assert model.flavors["python_function"]["loader_module"] == "models.frame_function"
+    assert "code" not in model.flavors["python_function"]
     assert json.loads((folder / "input_example.json").read_text())["data"][1][1:] == [None, None]
     suffixes = {path.suffix for path in folder.rglob("*") if path.is_file()}
-    assert suffixes <= {"", ".json", ".txt", ".npy"}
+    assert suffixes <= {"", ".json", ".txt", ".npy", ".yaml"}
     assert verify(folder / "bundle").fingerprint == workspace.versions[0].fingerprint
 
 
