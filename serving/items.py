@@ -20,9 +20,14 @@ MOST_KEPT = 50_000
 
 
 def item(
-    customer_id: str, row: dict[str, Any], horizons: Sequence[int], now: datetime
+    customer_id: str,
+    row: dict[str, Any],
+    horizons: Sequence[int],
+    now: datetime,
+    stopped: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The item, ready to be put into JSON: what is JSON already stays as it is."""
+    """The item, ready to be put into JSON: what is JSON already stays as it is. ``stopped``: the
+    sources that had stopped when everybody was scored."""
     as_of = pd.Timestamp(row["as_of"]).to_pydatetime()
     expires = as_of + LIFETIME
     topic = _text(row["topic"])
@@ -36,7 +41,8 @@ def item(
         "action": action_for(topic).name,
         "as_of": utc(as_of),
         "expires_at": utc(expires),
-        "stale": now > expires,
+        "stale": now > expires or bool(stopped),
+        "stale_sources": list(stopped),
         "model_version": row["model_version"],
         REPEAT: _number(row.get(REPEAT)),
         "contact_30d": _number(row.get("contact_30d")),

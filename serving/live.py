@@ -262,7 +262,7 @@ class Live:
         return [
             {"customer_id": i, "status": status.get(i, "unknown")}
             if row is None
-            else item(i, row, days, now)
+            else item(i, row, days, now, night.stopped)
             for i, row in zip(customer_ids, rows, strict=True)
         ]
 
@@ -281,7 +281,8 @@ class Live:
         raw = night.ready.get(customer_id, stale)
         if raw is None:
             days = night.predictor.check_horizons(None)
-            raw = encoded(item(customer_id, night.row(customer_id), days, self.clock.now()))
+            row, now = night.row(customer_id), self.clock.now()
+            raw = encoded(item(customer_id, row, days, now, night.stopped))
             night.ready.put(customer_id, stale, raw)
         return raw
 
@@ -303,7 +304,8 @@ class Live:
                 row = night.fresh.get(i)
                 if row is None or not one_model or row["as_of"] <= max(posted, now - FRESH):
                     return None
-                items.append(encoded(item(i, row, night.predictor.model.horizons, now)))
+                days = night.predictor.model.horizons
+                items.append(encoded(item(i, row, days, now, night.stopped)))
             elif i in night.unexplained and i not in night.again:
                 return None
             else:

@@ -70,6 +70,11 @@ class Night:
     ranking: Ranking | None = None
     warm: bool = False
 
+    @property
+    def stopped(self) -> tuple[str, ...]:
+        """The sources that had stopped when these scores were made."""
+        return tuple(self.published.about.get("stopped_sources", ()))
+
     def row(self, customer_id: str) -> dict[str, Any]:
         """The published row, with the reasons that were found since."""
         return self.again.get(customer_id) or self.rows[customer_id]

@@ -97,6 +97,16 @@ class Predictor:
             for term in terms
         )
 
+    @property
+    def sources(self) -> set[str]:
+        """The tables that its features read."""
+        return {
+            name
+            for feature in self.view.features
+            for term in feature.node.terms()
+            for name in term.source.tables
+        }
+
     def reads(self, tables: Tables) -> Tables:
         """The tables as the model's features see them."""
         return tables if self.text is None else WithTexts(tables, self.text)

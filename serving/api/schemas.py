@@ -58,6 +58,7 @@ class Prediction(Struct):
     as_of: datetime | None = None
     expires_at: datetime | None = None
     stale: bool = False
+    stale_sources: list[str] = []
     model_version: str | None = None
     repeat_contact_14d: Probability | None = None
     contact_30d: Probability | None = None
@@ -88,6 +89,7 @@ class Ranking(Struct):
     as_of: datetime
     expires_at: datetime
     stale: bool
+    stale_sources: list[str]
     model_version: str
     horizon_days: int
     next: str | None
@@ -304,6 +306,15 @@ class CustomerView(Struct):
     outreach: list[OutreachSeen]
 
 
+class SourceReach(Struct):
+    """How far a source had arrived when everybody was scored; ``stopped``: it is silent for longer
+    than it ever was."""
+
+    source: str
+    until: datetime
+    stopped: bool
+
+
 class Health(Struct):
     """Whether the service lives, or is ready, and what it answers from."""
 
@@ -311,3 +322,4 @@ class Health(Struct):
     as_of: datetime | None = None
     model_version: str | None = None
     detail: str | None = None
+    sources: list[SourceReach] = []

@@ -17,9 +17,8 @@ from data.contract import TABLES, Table
 from data.tables import Tables, birth_times
 from features.asof import as_of_view
 from serving.monitoring.finding import Finding
+from serving.monitoring.watermarks import WATCHED, WEEKS, Watermark, watermark
 
-WATCHED = ("orders", "usage", "tickets", "bot_sessions", "feedback", "article_events", "volumes")
-WEEKS = 8
 FEWEST = 5.0
 """Rows a week, on the mean, below which nothing is said of a table's level."""
 FELL, ROSE = 0.6, 1.8
@@ -66,13 +65,14 @@ def _of_table(
     births = births.reset_index(drop=True)
     frame = frame.reset_index(drop=True)
     known = births[births < as_of]
-    if known.empty:
+    mark = watermark(name, births, as_of)
+    if mark is None:
         return [Finding("sources", name, "notice", f"{name}: no row by {as_of:%Y-%m-%d}")]
     back = ((pd.Timestamp(as_of) - births).dt.total_seconds() // (7 * 86400)).to_numpy()
     counts = np.array([(back == week).sum() for week in range(WEEKS + 1)], float)
     lived = int(min(((pd.Timestamp(as_of) - known.min()).days - 7) // 7, WEEKS))
     usual = counts[1 : lived + 1]
-    findings = [_reach(name, known, as_of)]
+    findings = [_reach(mark)]
     if findings[0].status == "alarm" or lived < 4 or usual.mean() < FEWEST:
         return findings  # what stopped is said once
     findings.append(_level(name, counts[0], usual, as_of))
@@ -90,29 +90,22 @@ def _of_table(
     return findings
 
 
-def _reach(name: str, births: pd.Series, as_of: datetime) -> Finding:
-    """How far the table reaches; an alarm if it was never silent for half so long before."""
-    newest = births.max().to_pydatetime()
-    silent = as_of - newest
-    recent = births[births >= pd.Timestamp(as_of) - timedelta(weeks=WEEKS)].sort_values()
-    longest = recent.diff().max()
-    text = f"{name} until {newest:%Y-%m-%d %H:%M}"
-    if len(recent) < 20 or pd.isna(longest):
-        return Finding("sources", name, "ok", text, since=newest)
-    limit = max(2 * longest, timedelta(hours=30))
-    if silent <= limit:
-        return Finding("sources", name, "ok", text, since=newest)
-    days = silent / timedelta(days=1)
+def _reach(mark: Watermark) -> Finding:
+    """How far the table reaches; an alarm if it stopped."""
+    text = f"{mark.source} until {mark.until:%Y-%m-%d %H:%M}"
+    if not mark.stopped or mark.longest is None or mark.limit is None:
+        return Finding("sources", mark.source, "ok", text, since=mark.until)
+    day = timedelta(days=1)
     return Finding(
         "sources",
-        name,
+        mark.source,
         "alarm",
-        f"{text}: nothing for {days:.1f} days, never more than "
-        f"{longest / timedelta(days=1):.1f} in the eight weeks before",
+        f"{text}: nothing for {mark.silent / day:.1f} days, never more than "
+        f"{mark.longest / day:.1f} in the eight weeks before",
         "Ask the source whether it still sends; predictions do not see what is missing.",
-        since=newest,
-        value=days,
-        limit=limit / timedelta(days=1),
+        since=mark.until,
+        value=mark.silent / day,
+        limit=mark.limit / day,
         broken=True,
     )
 

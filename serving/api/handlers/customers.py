@@ -41,7 +41,7 @@ def rank_customers(desk: Desk, call: Call) -> Answer:
         known = ranking.segment[at] >= 0
         items.append(
             {
-                **item(who, night.rows[who], published, now),
+                **item(who, night.rows[who], published, now, night.stopped),
                 "rank": rank,
                 "segment": str(ranking.segments[ranking.segment[at]]) if known else None,
                 "value": value,
@@ -54,7 +54,8 @@ def rank_customers(desk: Desk, call: Call) -> Answer:
             "items": items,
             "as_of": utc(as_of),
             "expires_at": utc(as_of + LIFETIME),
-            "stale": now > as_of + LIFETIME,
+            "stale": now > as_of + LIFETIME or bool(night.stopped),
+            "stale_sources": list(night.stopped),
             "model_version": str(night.published.about["model_version"]),
             "horizon_days": wanted.horizon,
             "next": cursor_at(night.published, start + size) if follows else None,

@@ -21,6 +21,10 @@ def readyz(desk: Desk, call: Call) -> Answer:
             "status": "ok",
             "as_of": night.published.about["as_of"] + "Z",
             "model_version": night.predictor.model_version,
+            "sources": [
+                {**mark, "until": mark["until"] + "Z"}
+                for mark in night.published.about.get("sources", ())
+            ],
         }
     )
 

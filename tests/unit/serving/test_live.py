@@ -324,6 +324,28 @@ def test_scores_grow_stale(live: Live) -> None:
     assert late.predict([customer])[0]["stale"]
 
 
+def test_scores_without_a_source_that_stopped_are_stale_and_name_it(live: Live) -> None:
+    scores = newest(live.workspace.state_dir, "scores")
+    assert scores is not None
+    customer, other = scores.frame["customer_id"].iloc[:2]
+    kept = ("model_version", "snapshot")
+    publish(
+        live.workspace.state_dir,
+        "scores",
+        scores.frame,
+        as_of=scores.as_of,
+        now=live.clock.now(),
+        stopped_sources=["usage"],
+        **{name: scores.about[name] for name in kept},
+    )
+    (item,) = live.predict([customer])
+    assert (item["stale"], item["stale_sources"]) == (True, ["usage"])
+    post_ticket(live, other)
+    (fresh,) = live.predict([other])
+    assert fresh["as_of"] > item["as_of"]
+    assert fresh["stale_sources"] == ["usage"]
+
+
 def test_a_horizon_that_the_model_has_not_is_refused(live: Live) -> None:
     with pytest.raises(UsageError, match="7, 14, 30"):
         live.predict(["a"], [7, 60])
