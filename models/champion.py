@@ -35,6 +35,8 @@ from models.sealed import holds
 
 POINTER = "champion.json"
 KIND = POINTER.removesuffix(".json")
+CHALLENGER = "challenger"
+"""Pointer of the version that is scored beside the champion, and answers nobody."""
 MOVES = ("promoted", "rolled_back")
 """The events of the registry's history after which a version is champion."""
 
@@ -71,9 +73,23 @@ def champion(state_dir: Path, kind: str) -> Champion | None:
 
     Raises DamagedFile if the pointer cannot be read. The bundle itself is not touched.
     """
+    return _pointed_at(state_dir, kind, KIND)
+
+
+def challenger(state_dir: Path, kind: str) -> Champion | None:
+    """The version that is to be scored beside the champion; None where there is none, or it is at
+    work by now. ``promoted_at`` is when it became the challenger."""
+    found = _pointed_at(state_dir, kind, CHALLENGER)
+    at_work = champion(state_dir, kind)
+    if found is None or (at_work is not None and at_work.version == found.version):
+        return None
+    return found
+
+
+def _pointed_at(state_dir: Path, kind: str, name: str) -> Champion | None:
     home = models_folder(state_dir, kind)
     try:
-        found = current(home, KIND)
+        found = current(home, name)
         if found is None:
             return None
         version, fingerprint = found["version"], found["fingerprint"]
@@ -88,7 +104,7 @@ def champion(state_dir: Path, kind: str) -> Champion | None:
         )
     except (DamagedFile, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFile(
-            f"{home / POINTER}: is not a champion's pointer ({error}); run "
+            f"{home / f'{name}.json'}: is not a {name}'s pointer ({error}); run "
             "`presage models rollback` or `presage train`"
         ) from error
 
@@ -157,8 +173,10 @@ def point_at(
     run_id: str,
     promoted_at: datetime,
     as_of: datetime | None = None,
+    name: str = KIND,
 ) -> Champion:
-    """Replace the pointer by one at ``folder``, which ``materialise`` returned."""
+    """Replace the pointer by one at ``folder``, which ``materialise`` returned; ``name``: the
+    champion's, or the ``CHALLENGER``'s."""
     fingerprint = verify(folder).fingerprint
     pointer = {
         "kind": kind,
@@ -168,7 +186,7 @@ def point_at(
         "promoted_at": promoted_at.isoformat(),
         "as_of": None if as_of is None else as_of.isoformat(),
     }
-    point(models_folder(state_dir, kind), KIND, pointer)
+    point(models_folder(state_dir, kind), name, pointer)
     return Champion(kind, version, fingerprint, run_id, promoted_at, folder, as_of)
 
 
@@ -186,6 +204,25 @@ def champion_at(
     at_work = [each for each in kept if each.promoted_at <= moment]
     learned = [each for each in kept if each.as_of is not None and each.as_of <= moment]
     return next(reversed(at_work or learned), None)
+
+
+def former(state_dir: Path, kind: str, moves: Sequence[Mapping[str, Any]]) -> Champion | None:
+    """The champion before the one at work, to whom a rollback leads; None where there is none.
+
+    ``moves``: the registry's history of this kind, the oldest first.
+    """
+    line: list[Champion] = []
+    for move in moves:
+        if move["event"] not in MOVES:
+            continue
+        found = _moved(state_dir, kind, move)
+        if found is None:
+            continue
+        if move["event"] == "rolled_back":
+            line = line[:-2]
+        if not line or line[-1].version != found.version:
+            line.append(found)
+    return line[-2] if len(line) > 1 and line[-2].folder.is_dir() else None
 
 
 def _moved(state_dir: Path, kind: str, move: Mapping[str, Any]) -> Champion | None:

@@ -207,9 +207,13 @@ def watch(
     out: Path | None = None,
     publish: bool = False,
 ) -> Result:
-    """Snapshot, then everything that is watched, published unless past."""
+    """Snapshot, then everything that is watched, published unless past; where the model at work had
+    to go back, everybody is scored by the one before."""
     run = step(open_run, workspace, as_of, report, publish)
-    return step(monitor.monitored, run, out)
+    found = step(monitor.monitored, run, out)
+    if found.data["rolled_back"]:
+        step(risk.score_customers, run, None, None)
+    return found
 
 
 def writes(verb: str, flow: Callable[..., Result], lease: str = WRITING) -> Callable[..., Result]:

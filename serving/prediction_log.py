@@ -37,18 +37,24 @@ TOLD = ("as_of", "model_version", "expected_tickets_30d", "contact_30d", "repeat
 
 
 def keep_published(
-    state_dir: Path, salt: bytes, scores: pd.DataFrame, now: datetime, keep_days: int
+    state_dir: Path,
+    salt: bytes,
+    scores: pd.DataFrame,
+    now: datetime,
+    keep_days: int,
+    source: str = "published",
 ) -> None:
-    """Keep a night's scores, and drop the days that are older than ``keep_days``; 0 keeps none."""
+    """Keep a night's scores, and drop the days that are older than ``keep_days``; 0 keeps none.
+    ``source``: ``shadow`` where nobody was told them."""
     drop_old(state_dir / FOLDER, now, keep_days)
     if keep_days == 0:
         return
     names = [name for name in scores.columns if name in TOLD or str(name).startswith("risk_")]
     told = scores[names].assign(
-        at=now, source="published", pseudonym=[pseudonym(salt, i) for i in scores["customer_id"]]
+        at=now, source=source, pseudonym=[pseudonym(salt, i) for i in scores["customer_id"]]
     )
     home = day_folder(state_dir / FOLDER, now)
-    put(home, "published", ".parquet", lambda path: told.to_parquet(path, index=False))
+    put(home, source, ".parquet", lambda path: told.to_parquet(path, index=False))
 
 
 class PredictionLog:
@@ -81,7 +87,7 @@ class PredictionLog:
 
 def predictions(state_dir: Path, since: datetime | None = None) -> pd.DataFrame:
     """All predictions kept (of days from ``since`` on), in no order: ``at`` (when it was published
-    or made), ``source`` (published, answered), ``pseudonym``, ``as_of``, ``model_version``,
+    or made), ``source`` (published, answered, shadow), ``pseudonym``, ``as_of``, ``model_version``,
     ``risk_7d`` and what else the model told."""
     home = state_dir / FOLDER
     frames = [

@@ -13,6 +13,7 @@ from pipelines.console import Result, table
 from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
+from pipelines.steps.standing import answers_by, challenger_findings, guarded
 from pipelines.steps.volume import context_of, native_freq, series_of
 from serving.kpis.measures import COLUMNS, judged_tickets, key_figures
 from serving.kpis.targets import beside_targets
@@ -22,6 +23,8 @@ from serving.monitoring.issues import emerging, issue_findings
 from serving.monitoring.predictions import expected_findings, input_findings, live_findings
 from serving.monitoring.service import service_findings
 from serving.monitoring.sources import source_findings
+from serving.monitoring.standing import answers_finding
+from serving.monitoring.watermarks import in_words, watermarks
 from serving.predictor import Predictor
 from serving.published import Kind, newest, publish
 
@@ -34,6 +37,9 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     there is an alarm. ``out``: the findings as a file."""
     findings = source_findings(run.snapshot, run.as_of)
     findings += _of_risk(run)
+    gone_back = guarded(run, findings)
+    if gone_back is not None:
+        findings.append(gone_back.finding)
     findings += _of_volume(run)
     figures = pd.DataFrame(columns=[*COLUMNS, "target", "target_name", "verdict"])
     if run.snapshot.has("tickets"):
@@ -45,7 +51,9 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     issues = emerging(run.snapshot, run.as_of, run.settings.kpis.issue_hours)
     findings += issue_findings(issues)
     frame = frame_of(findings)
-    lines = _lines(frame, figures)
+    marks = watermarks(run.snapshot, run.as_of)
+    arrived = in_words(marks, run.as_of, run.settings.company.time_zone)
+    lines = [f"arrived: {arrived}", *_lines(frame, figures)]
     if run.publishes("monitor"):
         still_ours()
         products: tuple[tuple[Kind, pd.DataFrame], ...] = (
@@ -63,7 +71,9 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     data = {
         "as_of": run.as_of.isoformat(),
         "alarms": alarms,
+        "sources": [mark.about() for mark in marks],
         "findings": _plain(frame),
+        "rolled_back": gone_back is not None and gone_back.to is not None,
         "out": None if out is None else str(out),
     }
     return Result(data, lines, exit_code=1 if alarms else 0)
@@ -75,13 +85,18 @@ def _of_risk(run: Run) -> list[Finding]:
         text = "no risk model was promoted yet"
         return [Finding("predictions", "risk", "notice", text, "Run `presage train`.")]
     run.report("comparing the risk model with what came")
+    most_seconds = run.settings.risk.answer_ms / 1000
+    answers = answers_by(run, at_work)
+    findings = [answers_finding(answers, most_seconds)]
+    if answers.error:
+        return findings
     predictor = Predictor.of_bundle(at_work.folder, at_work.model_version)
-    findings = input_findings(predictor, run.snapshot, run.as_of)
+    findings += input_findings(predictor, run.snapshot, run.as_of)
     findings += live_findings(predictor, at_work.as_of, run.snapshot, run.settings, run.as_of)
     scores = newest(run.state_dir, "scores")
     if scores is not None:
         findings += expected_findings(scores.frame)
-    return findings
+    return findings + challenger_findings(run)
 
 
 def _of_volume(run: Run) -> list[Finding]:

@@ -12,18 +12,21 @@ import numpy as np
 import pandas as pd
 
 from data.clock import SYSTEM
-from data.errors import NotEnoughHistory
+from data.errors import NotEnoughHistory, PresageError
 from data.snapshot import open_snapshot
 from data.store import open_store, salt
 from data.workspace import Workspace
 from features.opt_out import profiled
 from features.spine import customers_at
+from models.champion import challenger
 from models.one_number import OneNumber
 from pipelines.console import Progress, Result, say, table
 from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
 from pipelines.steps.one_number import join_published, number_of
+from serving.monitoring.shadow import SHADOW
+from serving.monitoring.watermarks import in_words, watermarks
 from serving.prediction_log import keep_published
 from serving.predictor import Predictor, check_horizons
 from serving.published import publish
@@ -64,11 +67,13 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
             return scores
     predictor = predictor_of(run)
     predictor.check_horizons(horizons)
-    frame, left_out = _scored(run, predictor)
+    frame, left_out = scored(run, predictor, run.settings.risk.reasons_for)
     if not run.publishes("scores"):
         line = "not published, so not reconciled with the published forecast"
         return Scores(frame, predictor.model_version, None, line, left_out)
     still_ours()
+    marks = watermarks(run.snapshot, run.as_of)
+    say(in_words(marks, run.as_of, run.settings.company.time_zone))
     publish(
         run.state_dir,
         "scores",
@@ -81,6 +86,10 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         reasons_for=run.settings.risk.reasons_for,
         not_profiled=left_out,
         record=predictor.model.notes.get("tickets_judged", {}),
+        sources=[mark.about() for mark in marks],
+        stopped_sources=[
+            mark.source for mark in marks if mark.stopped and mark.source in predictor.sources
+        ],
     )
     joined, line = join_published(run.workspace, run.snapshot, run.as_of)
     if joined is not None:
@@ -88,7 +97,24 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     with open_store(run.workspace) as store:
         secret = bytes.fromhex(salt(store, SYSTEM.now()))
     keep_published(run.state_dir, secret, frame, SYSTEM.now(), run.settings.api.prediction_log_days)
+    if run.settings.risk.shadow:
+        _score_in_shadow(run, secret)
     return Scores(frame, predictor.model_version, joined, line, left_out)
+
+
+def _score_in_shadow(run: Run, secret: bytes) -> None:
+    """Keep what the challenger says of everybody in the prediction log, and nowhere else. Where it
+    cannot be asked that is said: a night does not fail of it."""
+    try:
+        beside = challenger(run.state_dir, "risk")
+        if beside is None:
+            return
+        run.report(f"scoring by {beside.model_version} in the shadow")
+        frame, _ = scored(run, Predictor.of_bundle(beside.folder, beside.model_version), 0)
+        keep_days = run.settings.api.prediction_log_days
+        keep_published(run.state_dir, secret, frame, SYSTEM.now(), keep_days, SHADOW)
+    except (PresageError, ValueError, KeyError) as error:
+        say(f"the challenger was not scored: {error}")
 
 
 def predictor_of(run: Run) -> Predictor:
@@ -110,8 +136,9 @@ def predictor_of(run: Run) -> Predictor:
     )
 
 
-def _scored(run: Run, predictor: Predictor) -> tuple[pd.DataFrame, int]:
-    """Everybody's scores, and how many asked not to be profiled and have none."""
+def scored(run: Run, predictor: Predictor, reasons_for: int) -> tuple[pd.DataFrame, int]:
+    """Everybody's scores, so many of the riskiest with reasons, and how many asked not to be
+    profiled and have none."""
     limit = run.settings.engine.memory_limit_bytes // 4
     every = customers_at(run.snapshot, [run.as_of], memory_limit=limit)
     spine = profiled(every, run.snapshot)
@@ -124,7 +151,7 @@ def _scored(run: Run, predictor: Predictor) -> tuple[pd.DataFrame, int]:
         spine,
         run.snapshot,
         memory_limit=limit,
-        reasons_for=run.settings.risk.reasons_for,
+        reasons_for=reasons_for,
         num_threads=2,
         language=run.settings.risk.reasons_language,
         time_zone=run.settings.company.time_zone,

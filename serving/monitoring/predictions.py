@@ -8,6 +8,7 @@ performance estimation): the expected AUC of p against labels drawn from p.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import sqrt
 
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp
 
+from data.errors import DataError
 from data.settings import Settings
 from data.tables import Tables
 from features.compute import compute
@@ -122,11 +124,8 @@ def live_findings(
     """Observed over predicted, slope and ranking of each horizon on labels that came afterwards."""
     findings = []
     for horizon in predictor.model.horizons:
-        last = as_of - timedelta(days=horizon + settings.risk.gap_days)
-        moments = [last - timedelta(days=7 * back) for back in range(MOMENTS)]
-        if learned_as_of is not None:
-            moments = [moment for moment in moments if moment >= learned_as_of]
-        if not moments or learned_as_of is None:
+        moments = live_moments(horizon, learned_as_of, settings, as_of)
+        if not moments:
             ready = (learned_as_of or as_of) + timedelta(days=horizon + settings.risk.gap_days)
             text = (
                 f"{horizon} days: the first labels after this model are complete {ready:%d %B %Y}"
@@ -137,19 +136,30 @@ def live_findings(
     return findings
 
 
-def _of_horizon(
-    predictor: Predictor,
+def live_moments(
+    horizon: int, learned_as_of: datetime | None, settings: Settings, as_of: datetime
+) -> list[datetime]:
+    """The past moments after the model learned whose labels are complete, the newest first."""
+    if learned_as_of is None:
+        return []
+    last = as_of - timedelta(days=horizon + settings.risk.gap_days)
+    moments = [last - timedelta(days=7 * back) for back in range(MOMENTS)]
+    return [moment for moment in moments if moment >= learned_as_of]
+
+
+def live_rows(
+    predictors: Sequence[Predictor],
     horizon: int,
     moments: list[datetime],
     tables: Tables,
     settings: Settings,
     as_of: datetime,
-) -> Finding:
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """``customer_id, label_{h}d`` of everybody at these moments, and what each model says."""
     spine = customers_at(tables, moments, settings.risk.active_within_days)
     spine = profiled(spine, tables)
     if spine.empty:
-        text = f"{horizon} days: no customer to judge by"
-        return Finding("predictions", f"risk {horizon} d", "too early", text)
+        return pd.DataFrame({"customer_id": [], f"label_{horizon}d": []}), []
     came = labels(
         spine,
         tables,
@@ -158,12 +168,30 @@ def _of_horizon(
         known_as_of=as_of,
         complaint=settings.complaint,
     )
-    features = compute(predictor.view, spine, predictor.reads(tables))
-    told = predictor.model.predict(features, choices=False, num_threads=2)
+    told = []
+    for predictor in predictors:
+        features = compute(predictor.view, spine, predictor.reads(tables))
+        risks = predictor.model.predict(features, choices=False, num_threads=2)
+        told.append(risks[f"risk_{horizon}d"].to_numpy(np.float64))
+    return came, told
+
+
+def _of_horizon(
+    predictor: Predictor,
+    horizon: int,
+    moments: list[datetime],
+    tables: Tables,
+    settings: Settings,
+    as_of: datetime,
+) -> Finding:
+    came, told = live_rows([predictor], horizon, moments, tables, settings, as_of)
+    if came.empty:
+        text = f"{horizon} days: no customer to judge by"
+        return Finding("predictions", f"risk {horizon} d", "too early", text)
     return judged(
         horizon,
         came[f"label_{horizon}d"].to_numpy(np.float64),
-        told[f"risk_{horizon}d"].to_numpy(np.float64),
+        told[0],
         came["customer_id"].to_numpy(),
         min(moments),
     )
@@ -177,8 +205,12 @@ def judged(
     if y.sum() < 10 or y.sum() == len(y):
         text = f"{horizon} days: {int(y.sum())} complaints so far, too few to judge by"
         return Finding("predictions", what, "too early", text)
-    ratio = bootstrap(observed_over_predicted, y, risk, groups=groups, resamples=200)
-    slope = bootstrap(calibration_slope, y, risk, groups=groups, resamples=200)
+    try:
+        ratio = bootstrap(observed_over_predicted, y, risk, groups=groups, resamples=200)
+        slope = bootstrap(calibration_slope, y, risk, groups=groups, resamples=200)
+    except DataError as error:  # everybody got the same risk, or it separates the classes
+        text = f"{horizon} days: {int(y.sum())} complaints so far, not judged: {error}"
+        return Finding("predictions", what, "too early", text)
     wrong = ratio.high < RIGHT[0] or ratio.low > RIGHT[1]
     flat = slope.high < 0.75 or slope.low > 1.33
     text = (

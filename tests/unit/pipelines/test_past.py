@@ -15,12 +15,13 @@ from data.clock import Clock
 from data.errors import Conflict, NotEnoughHistory, UsageError
 from data.store import decisions_of, open_store, registry_history
 from data.workspace import Workspace, init, set_setting, write_tables
-from models.champion import champion
+from models.champion import challenger, champion
 from pipelines.console import Result, silent
 from pipelines.flows import run_plainly
 from pipelines.registry_verbs import act
 from pipelines.run import open_run
 from serving.live import Live
+from serving.prediction_log import predictions
 from serving.published import newest, pointer
 
 START = datetime(2026, 1, 1)
@@ -134,6 +135,65 @@ def test_a_model_of_before_moments_were_kept_is_asked_of_mlflow(company: Path) -
     later = open_run(company, SECOND + timedelta(days=1), silent)
     assert later.is_past
     assert later.champion("risk").as_of == SECOND
+
+
+def files(folder: Path) -> set[Path]:
+    return set((folder / ".presage" / "published").iterdir())
+
+
+def test_a_night_goes_back_from_a_model_that_broke_and_says_why(company: Path) -> None:
+    state = Workspace.open(company).state_dir
+    do("score", company)
+    broken, before = champion(state, "risk"), files(company)
+    text = broken.folder / "risk.json"
+    text.write_bytes(text.read_bytes()[:-9])
+    set_setting(company, "risk.automatic_rollback", False)
+    kept = do("monitor", company)
+    assert not kept.data["rolled_back"] and champion(state, "risk") == broken
+    assert any("automatic_rollback is off" in line for line in kept.lines)
+    set_setting(company, "risk.automatic_rollback", None)
+    done = do("monitor", company)
+    assert done.data["rolled_back"] and done.exit_code == 1
+    at_work = champion(state, "risk")
+    assert at_work.version == "1" and at_work.as_of == FIRST
+    with open_store(Workspace.open(company)) as store:
+        move = registry_history(store, "risk")[-1]
+    assert (move["event"], move["version"]) == ("rolled_back", "1")
+    assert "risk.json: its SHA-256" in move["details"]["reasons"]
+    assert move["details"]["by"] == "monitor"
+    assert move["details"]["figures"]["former_wrong_answers"] == 0
+    scores = newest(state, "scores")
+    assert scores is not None and files(company) != before
+    assert set(scores.frame["model_version"]) == {at_work.model_version}
+    again = do("monitor", company)  # whatever it finds, nothing is before this one
+    assert not again.data["rolled_back"] and champion(state, "risk") == at_work
+
+
+def test_a_challenger_is_scored_in_the_shadow_and_changes_nothing(company: Path) -> None:
+    from models.registry import challenge
+
+    opened = Workspace.open(company)
+    state = opened.state_dir
+    moves: list[dict[str, Any]] = []
+    challenge(state, "risk", "1", at=SECOND, record=moves.append)
+    assert [move["event"] for move in moves] == ["challenger"]
+    do("score", company)
+    published_now = newest(state, "scores")
+    assert published_now is not None
+    log = predictions(state)
+    told = {
+        (source, version): len(rows)
+        for (source, version), rows in log.groupby(["source", "model_version"])
+    }
+    beside, at_work = challenger(state, "risk"), champion(state, "risk")
+    assert beside.version == "1" and at_work.version == "2"
+    assert told == {("published", at_work.model_version): 40, ("shadow", beside.model_version): 40}
+    assert set(published_now.frame["model_version"]) == {at_work.model_version}
+    with open_store(opened) as store:
+        assert decisions_of(store) == []
+    found = do("monitor", company).data["findings"]
+    (line,) = [one["text"] for one in found if one["what"].startswith("challenger")]
+    assert line.startswith(f"{beside.model_version} in the shadow, 7 days: ")
 
 
 def test_a_moment_in_the_future_is_refused_by_name(company: Path) -> None:

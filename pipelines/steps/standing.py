@@ -1,0 +1,179 @@
+"""The model at work under watch: a night goes back to the champion before where live answers, their
+time or calibration break and that one is better; the challenger is looked at in the shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.clock import SYSTEM
+from data.errors import DamagedFile
+from data.pseudonyms import pseudonym
+from data.store import has_store, open_store, registry_event, registry_history, salt
+from features.labels import labels
+from features.opt_out import profiled
+from features.spine import customers_at
+from models.champion import Champion, challenger, champion, former
+from pipelines.console import say
+from pipelines.exclusive import still_ours
+from pipelines.run import Run
+from serving.monitoring.finding import Finding
+from serving.monitoring.predictions import live_moments, live_rows
+from serving.monitoring.shadow import pairs_of, shadow_findings
+from serving.monitoring.standing import (
+    Answers,
+    Verdict,
+    answers_of,
+    judge_answers,
+    judge_calibration,
+)
+from serving.prediction_log import predictions
+from serving.predictor import Predictor
+
+KIND = "risk"
+LOOK_BACK = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class GoneBack:
+    """What was decided; ``to``: the champion that is at work again, None where none is."""
+
+    finding: Finding
+    to: Champion | None = None
+
+
+def answers_by(run: Run, model: Champion) -> Answers:
+    """What a registered model answers of some customers of today."""
+    spine = profiled(customers_at(run.snapshot, [run.as_of]), run.snapshot)
+    try:
+        predictor = Predictor.of_bundle(model.folder, model.model_version)
+    except DamagedFile as damaged:
+        return Answers(len(spine), error=str(damaged))
+    return answers_of(predictor, spine, run.snapshot)
+
+
+def guarded(run: Run, findings: Sequence[Finding]) -> GoneBack | None:
+    """Go back to the champion before where the findings say that the one at work broke, and it is
+    better; None where nothing broke. Only a run of the newest moment does so."""
+    broken = [
+        f
+        for f in findings
+        if f.area == "predictions"
+        and f.status == "alarm"
+        and f.what.startswith(("risk", "answers"))
+    ]
+    at_work = champion(run.state_dir, KIND)
+    if not broken or at_work is None or run.is_past or not run.publishes("monitor"):
+        return None
+    if not run.settings.risk.automatic_rollback:
+        return GoneBack(
+            _said("notice", "the model at work broke; [risk] automatic_rollback is off")
+        )
+    before = former(run.state_dir, KIND, _moves(run))
+    if before is None:
+        alone = "the model at work broke; there is no champion before it"
+        return GoneBack(_said("notice", alone))
+    verdict = _judged(run, at_work, before, broken)
+    if not verdict.back:
+        why = f"not gone back to version {before.version}: {verdict.why}"
+        return GoneBack(_said("notice", why, "Train anew."))
+    still_ours()
+    return _go_back(run, at_work, verdict)
+
+
+def _judged(run: Run, at_work: Champion, before: Champion, broken: Sequence[Finding]) -> Verdict:
+    most_seconds = run.settings.risk.answer_ms / 1000
+    earlier = answers_by(run, before)
+    verdict = judge_answers(answers_by(run, at_work), earlier, most_seconds)
+    if verdict is not None:
+        return verdict
+    lines = [f.text for f in broken]
+    if fault := earlier.fault(most_seconds):
+        return Verdict(False, f"{'; '.join(lines)}; but of the champion before: {fault}")
+    horizon = int(next(f.what for f in broken if f.what.startswith("risk")).split()[1])
+    models = [Predictor.of_bundle(one.folder, one.model_version) for one in (at_work, before)]
+    if horizon not in models[1].model.horizons:
+        return Verdict(False, f"{lines[0]}; the champion before has no {horizon} days")
+    moments = live_moments(horizon, at_work.as_of, run.settings, run.as_of)
+    came, told = live_rows(models, horizon, moments, run.snapshot, run.settings, run.as_of)
+    return judge_calibration(
+        lines,
+        came[f"label_{horizon}d"].to_numpy(np.float64),
+        told[0],
+        told[1],
+        came["customer_id"].to_numpy(),
+        run.settings.risk.seed,
+    )
+
+
+def _go_back(run: Run, at_work: Champion, verdict: Verdict) -> GoneBack:
+    from models.registry import rollback
+
+    with open_store(run.workspace) as store:
+
+        def record(move: dict[str, Any]) -> None:
+            details = {**move, "at": move["at"].isoformat(), "by": "monitor"}
+            at = SYSTEM.now()
+            registry_event(store, KIND, str(move["version"]), move["event"], at, details=details)
+
+        why, figures = verdict.why, verdict.figures
+        to = rollback(run.state_dir, KIND, at=SYSTEM.now(), record=record, why=why, figures=figures)
+    text = f"went back from version {at_work.version} to {to.version}: {why}"
+    say(text)
+    act = "See `presage models DIR show`; train anew, and promote what the gate lets pass."
+    return GoneBack(_said("alarm", text, act), to)
+
+
+def _said(status: Any, text: str, act: str = "") -> Finding:
+    return Finding("predictions", "rollback", status, text, act)
+
+
+def _moves(run: Run) -> list[dict[str, Any]]:
+    if not has_store(run.workspace):
+        return []
+    with open_store(run.workspace) as store:
+        return registry_history(store, KIND)
+
+
+def challenger_findings(run: Run) -> list[Finding]:
+    """The challenger's scores of past nights beside the champion's, and what came; none where no
+    version is a challenger."""
+    beside = challenger(run.state_dir, KIND)
+    if beside is None or not run.settings.risk.shadow or not has_store(run.workspace):
+        return []
+    horizon = Predictor.of_bundle(beside.folder, beside.model_version).model.horizons[0]
+    log = predictions(run.state_dir, run.as_of - LOOK_BACK)
+    pairs = pairs_of(log, beside.model_version, horizon)
+    return shadow_findings(
+        pairs, beside.model_version, horizon, _outcomes(run, pairs, horizon), run.settings.risk.seed
+    )
+
+
+def _outcomes(run: Run, pairs: pd.DataFrame, horizon: int) -> pd.Series | None:
+    """The labels of the pairs, NaN where they are not complete; None where none is."""
+    window = timedelta(days=horizon + run.settings.risk.gap_days)
+    moments = [
+        moment.to_pydatetime()
+        for moment in pd.to_datetime(pairs["as_of"].unique())
+        if moment + window <= run.as_of
+    ]
+    if not moments:
+        return None
+    came = labels(
+        customers_at(run.snapshot, moments),
+        run.snapshot,
+        horizons=[horizon],
+        gap_days=run.settings.risk.gap_days,
+        known_as_of=run.as_of,
+        complaint=run.settings.complaint,
+    )
+    with open_store(run.workspace) as store:
+        secret = bytes.fromhex(salt(store, SYSTEM.now()))
+    came["pseudonym"] = [pseudonym(secret, who) for who in came["customer_id"]]
+    joined = pairs.merge(came, on=["pseudonym", "as_of"], how="left")
+    return joined[f"label_{horizon}d"].astype("float64")
