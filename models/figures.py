@@ -145,6 +145,40 @@ def fan_plot(
     return figure
 
 
+def series_plot(
+    frame: pd.DataFrame, *, title: str = "", y: str = "", steps: bool = False
+) -> Figure:
+    """A line for each column over the frame's index (times, say); ``steps``: as steps, for what
+    holds through an interval."""
+    if frame.empty:
+        raise DataError("series_plot: there are no rows to plot")
+    figure, axes = _canvas(title, "", y)
+    style = "steps-post" if steps else "default"
+    for name in frame.columns:
+        axes.plot(frame.index, frame[name], label=str(name), linewidth=1.2, drawstyle=style)
+    axes.set_ylim(min(0.0, float(frame.min().min())), None)
+    axes.legend(frameon=False, fontsize=8)
+    figure.autofmt_xdate()
+    return figure
+
+
+def effects_plot(
+    effects: Mapping[str, tuple[float, float, float]], *, title: str = "", x: str = "effect"
+) -> Figure:
+    """Effects by name with their intervals (estimate, low, high), beside 0: nothing changed."""
+    if not effects:
+        raise DataError("effects_plot: there are no effects to plot")
+    figure, axes = _canvas(title, x, "")
+    places = np.arange(len(effects))
+    estimate, low, high = np.array(list(effects.values()), dtype=np.float64).T
+    axes.errorbar(
+        estimate, places, xerr=[estimate - low, high - estimate], fmt="o", color=ACCENT, ecolor=GREY
+    )
+    axes.axvline(0.0, color=INK, linewidth=0.8)
+    axes.set_yticks(places, list(effects), fontsize=8)
+    return figure
+
+
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file's bytes, the same for the same figure."""
     buffer = io.BytesIO()

@@ -25,8 +25,8 @@ except ImportError as error:  # said when a name is asked for, so that the comma
 HOMES = {
     "presage.calls": (
         "backtest_risk", "backtest_volume", "complaint_rule", "compute", "customers_at",
-        "default_view", "forecast", "labels", "open_workspace", "series_from_tickets",
-        "snapshot", "train_risk", "train_volume", "view",
+        "default_view", "forecast", "labels", "open_workspace", "past_contacts", "predictor",
+        "published", "series_from_tickets", "snapshot", "train_risk", "train_volume", "view",
     ),
     "presage.classifier": ("RiskClassifier",),
     "data.adapters": ("run_import",),
@@ -46,11 +46,13 @@ HOMES = {
         "USAGE",
     ),
     "features.spec": ("Feature", "FeatureView"),
+    "models": ("figures",),
     "models.accuracy": ("wape",),
     "models.metrics": ("average_precision", "log_loss", "roc_auc"),
     "models.queueing.required": ("agents_required",),
     "models.reliability": ("ece",),
     "models.risk.model": ("RiskModel", "load_risk"),
+    "models.uplift": ("measure", "measure_by"),
     "models.volume": ("VolumeContext", "load_volume", "series_from_volumes"),
 }  # fmt: skip
 """Where each name lives. Those of ``presage.calls`` take what people have at hand."""
@@ -68,7 +70,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"presage has no name {name!r}.{did_you_mean(name, _HOME_OF)}")
     if _hidden is not None:
         raise _hidden
-    found = getattr(import_module(_HOME_OF[name]), name)
+    home = _HOME_OF[name]
+    whole = f"{home}.{name}"  # a module, where a name stands for all that is in it
+    found = import_module(whole) if "." not in home else getattr(import_module(home), name)
     globals()[name] = found
     return found
 

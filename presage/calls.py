@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from data.workspace import Workspace
     from features.spec import FeatureView
     from models.risk.model import RiskModel
+    from models.uplift import Trial
     from models.volume import VolumeModel
+    from serving.predictor import Predictor
 
 
 def open_workspace(path: Path | str) -> Workspace:
@@ -50,7 +52,56 @@ def snapshot(workspace: Workspace | Path | str) -> Snapshot:
     """The workspace's tables as they are now, kept unchanged on disk (``data.snapshot.take``)."""
     from data.snapshot import take
 
-    return take(open_workspace(workspace) if isinstance(workspace, str | Path) else workspace)
+    return take(open_workspace_of(workspace))
+
+
+def published(workspace: Workspace | Path | str, kind: str) -> pd.DataFrame:
+    """The newest published result: ``scores``, ``forecast``, ``actuals``, ``staffing``,
+    ``monitor``, ``kpis``, ... (``serving.published.newest``). UsageError where there is none."""
+    from typing import get_args
+
+    from data.errors import did_you_mean
+    from serving.published import Kind, newest
+
+    kinds = get_args(Kind)
+    if kind not in kinds:
+        raise UsageError(f"kind {kind!r}: there are {', '.join(kinds)}.{did_you_mean(kind, kinds)}")
+    found = newest(open_workspace_of(workspace).state_dir, kind)  # type: ignore[arg-type]
+    if found is None:
+        raise UsageError(f"no {kind} is published yet in {workspace}; `presage score`, `forecast`, "
+                         "`staff` and `monitor` publish")  # fmt: skip
+    return found.frame
+
+
+def predictor(workspace: Workspace | Path | str) -> Predictor:
+    """The risk model at work with its features: ``.view``, ``.model``, ``.score(spine, tables)``
+    (``serving.predictor.Predictor``)."""
+    from serving.predictor import Predictor
+
+    return Predictor.of_champion(open_workspace_of(workspace).state_dir)
+
+
+def past_contacts(workspace: Workspace | Path | str, as_of: object = None) -> Trial:
+    """What chance decided about whom to contact, and what came of it, as known at a moment: to
+    ``measure`` (``serving.outreach.measured.past_trial``). UsageError where nothing was decided."""
+    from data.store import open_store
+    from serving.outreach.measured import past_trial
+
+    opened = open_workspace_of(workspace)
+    when = opened.default_as_of() if as_of is None else moment(as_of, "as_of")
+    with open_store(opened) as store:
+        found = past_trial(snapshot(opened), store, opened.settings, when)
+    if found is None:
+        raise UsageError(
+            f"nobody was contacted at random by {when:%Y-%m-%d}: outreach is measured by the "
+            "treatments table, or by `presage outreach DIR --commit`"
+        )
+    return found
+
+
+def open_workspace_of(workspace: Workspace | Path | str) -> Workspace:
+    """The workspace itself, or the one in a folder."""
+    return open_workspace(workspace) if isinstance(workspace, str | Path) else workspace
 
 
 def complaint_rule(rule: object = None) -> Any:
