@@ -20,6 +20,7 @@ from data.clock import SYSTEM
 from data.errors import NotEnoughHistory, PresageError
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say, silent
+from pipelines.erasing import erase_expired
 from pipelines.flows import run_in_prefect
 
 Execute = Callable[[str, Progress, dict[str, Any]], Result]
@@ -30,8 +31,12 @@ YEARS_AHEAD = 10
 
 @flow(name="presage-nightly", persist_result=False)
 def nightly(workspace: str) -> None:
-    """Score everybody, forecast, plan the people it takes, and look at how all of it holds."""
-    publish_all(Path(workspace), run_in_prefect)
+    """Score everybody, forecast, plan the people it takes, look at how all of it holds, and remove
+    what is kept too long."""
+    try:
+        publish_all(Path(workspace), run_in_prefect)
+    finally:  # a night that failed keeps nothing longer
+        forget_expired(Path(workspace))
 
 
 @flow(name="presage-weekly", persist_result=False)
@@ -68,6 +73,15 @@ def publish_all(workspace: Path, execute: Execute) -> list[str]:
     if errors or not done:
         raise (errors or refusals)[-1]
     return done
+
+
+def forget_expired(workspace: Path) -> int:
+    """Remove what is kept longer than ``[retention]`` says; the number of things removed."""
+    found = erase_expired(workspace, True, silent)
+    places = list(found.data["places"])
+    for line in found.lines if places else ():
+        say(line)
+    return len(places)
 
 
 def always_there(wanted: time, zone: str, first: date) -> time:

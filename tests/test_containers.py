@@ -52,14 +52,16 @@ def test_every_room_that_is_installed_is_copied() -> None:
 def test_it_runs_as_a_user_of_its_own() -> None:
     last = [rest for word, rest in instructions() if word == "USER"][-1]
     assert int(last) >= 10_000
-    assert not any(word in {"ENTRYPOINT", "CMD"} and "sudo" in rest for word, rest in instructions())
+    assert not any(
+        word in {"ENTRYPOINT", "CMD"} and "sudo" in rest for word, rest in instructions()
+    )
 
 
 @pytest.mark.parametrize("name", list(COMPOSE["services"]))
 def test_a_service_cannot_write_to_its_root_and_is_looked_at(name: str) -> None:
     service = COMPOSE["services"][name]
     assert service["read_only"] is True
-    assert "/tmp" in service["tmpfs"]  # noqa: S108
+    assert "/tmp" in service["tmpfs"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service
     assert service["healthcheck"].get("test") or name == "schedules"

@@ -73,6 +73,18 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert not broken
 
 
+def test_every_test_that_earns_a_row_of_the_score_is_there() -> None:
+    page = (ROOT / "docs" / "ml-test-score.md").read_text()
+    sections = page.split("\n## ")[1:]
+    assert len(sections) == 4
+    for section in sections:
+        rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+        earned = re.findall(r"\[(test_\w+)\]\(\.\./(tests/[^)]+)\)", section)
+        assert len(rows) == 7 and section.splitlines()[0].endswith(f": {len(earned)} of 7")
+        for name, file in earned:
+            assert f"def {name}(" in (ROOT / file).read_text(), f"{file} has no {name}"
+
+
 def test_every_room_that_the_design_draws_exists() -> None:
     drawing = (ROOT / "docs" / "DESIGN.md").read_text().split("```")[1]
     room, missing = "", []

@@ -20,6 +20,7 @@ from data.errors import PresageError, UsageError
 from data.settings import environment
 from serving.api.application import of_request
 from serving.api.assembly import open_from
+from serving.api.log_lines import JsonLines
 from serving.desk import Desk
 
 WORKSPACE = "PRESAGE_WORKSPACE"
@@ -39,9 +40,8 @@ def opened() -> tuple[Any, Desk]:
 
 def _log_with_request_ids() -> None:
     """Every line of the service's log says when, how bad, and of which request it is."""
-    form = "%(asctime)s %(levelname)s request=%(request_id)s %(message)s"
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(form))
+    handler.setFormatter(JsonLines())
     handler.addFilter(of_request)
     log.handlers, log.propagate = [handler], False
 

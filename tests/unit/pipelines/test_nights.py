@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from data.errors import DataError, NotEnoughHistory
-from data.workspace import Workspace, init, write_tables
+from data.workspace import Workspace, init, set_setting, write_tables
 from models.champion import champion
 from pipelines import schedules
 from pipelines.console import Result, silent
@@ -49,6 +50,19 @@ def test_a_night_does_what_counts_allow(
     said = capsys.readouterr().err
     assert "presage score:" in said
     assert ("counts by the hour or finer" in said) == ("staff" not in done)
+
+
+def test_a_night_removes_what_is_kept_too_long(tmp_path: Path) -> None:
+    init(tmp_path)
+    logs = tmp_path / ".presage" / "logs"
+    logs.mkdir()
+    for name in ("old.log", "new.log"):
+        (logs / name).write_text("a line")
+    os.utime(logs / "old.log", (0, 0))
+    assert schedules.forget_expired(tmp_path) == 0  # 0 days: as long as it is of use
+    set_setting(tmp_path, "retention.logs_days", 30)
+    assert schedules.forget_expired(tmp_path) == 1
+    assert [path.name for path in logs.iterdir()] == ["new.log"]
 
 
 def test_a_night_ends_with_the_error_that_somebody_can_mend(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 
 from data.clock import Clock
 from data.errors import Conflict, NotEnoughHistory, UsageError
-from data.store import decisions_of, open_store, registry_history
+from data.store import decisions_of, open_store, registry_history, verify_log
 from data.workspace import Workspace, init, set_setting, write_tables
 from models.champion import challenger, champion
 from pipelines.console import Result, silent
@@ -194,6 +196,33 @@ def test_a_challenger_is_scored_in_the_shadow_and_changes_nothing(company: Path)
     found = do("monitor", company).data["findings"]
     (line,) = [one["text"] for one in found if one["what"].startswith("challenger")]
     assert line.startswith(f"{beside.model_version} in the shadow, 7 days: ")
+
+
+def test_from_the_documented_backup_to_the_same_answers(
+    company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/operations.md, Backup and restore: its two blocks, as they stand there."""
+    do("score", company)
+    opened = Workspace.open(company)
+    scores = newest(opened.state_dir, "scores")
+    assert scores is not None
+    who, now = scores.frame["customer_id"].iloc[:3].tolist(), scores.as_of + timedelta(hours=8)
+    with open_store(opened) as store:
+        moves = registry_history(store, "risk")
+        told = Live(opened, store, Clock(now)).predict(who)
+    company.rename(company.parent / "company")
+    monkeypatch.chdir(company.parent)
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    for name in ("backup", "restore"):
+        (block,) = re.findall(rf"```sh file={name}\n(.*?)```", page, re.DOTALL)
+        subprocess.run(["bash", "-e", "-c", block], check=True)
+        shutil.rmtree("company", ignore_errors=True)  # the machine is lost
+    restored = Workspace.open(Path("restored"))
+    assert champion(restored.state_dir, "risk") is not None
+    with open_store(restored) as store:
+        assert registry_history(store, "risk") == moves
+        verify_log(store)
+        assert Live(restored, store, Clock(now)).predict(who) == told
 
 
 def test_a_moment_in_the_future_is_refused_by_name(company: Path) -> None:
