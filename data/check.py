@@ -159,6 +159,28 @@ def clean(
     ``posted`` are the store's events of the table, ``orders`` the cleaned orders, from which
     order_items take their births and currencies; ``erased``: who was, and is left out.
     """
+    import duckdb
+
+    try:
+        return _cleaned(con, workspace, name, limit, posted, orders, erased)
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        paths = workspace.sources(name)
+        if not paths:
+            raise
+        files = ", ".join(p.relative_to(workspace.tables_dir).as_posix() for p in paths)
+        told = next((line for line in str(error).splitlines() if line.strip()), "unknown")
+        return _fatal(name, "unreadable", [f"{files} is damaged: {told}; export it again"])
+
+
+def _cleaned(
+    con: duckdb.DuckDBPyConnection,
+    workspace: Folder,
+    name: str,
+    limit: datetime,
+    posted: Source | None,
+    orders: Cleaned | None,
+    erased: Erased | None,
+) -> Cleaned:
     contract, reading = table(name), workspace.settings.import_
     try:
         paths = workspace.sources(name)

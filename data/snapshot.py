@@ -43,7 +43,7 @@ from data.folder import Folder
 from data.identities import closed, with_identities
 from data.known import known, seen_from_birth, versioned
 from data.money import Money, is_stated
-from data.source_files import Source
+from data.source_files import LARGE, Source
 from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty, normalise
 
 if TYPE_CHECKING:
@@ -303,6 +303,9 @@ def _fill(
     for name in TABLES:
         events = events_source(con, name, posted[name]) if name in posted else None
         orders = cleaned.get("orders")
+        size = sum(path.stat().st_size for path in workspace.sources(name))
+        if size > LARGE:
+            tell(f"{name}: reading {size / 1e9:.1f} GB")
         one = cleaned[name] = clean(con, workspace, name, limit, events, orders, erased)
         if one.fatal:
             raise DataError(one.fatal[0])
