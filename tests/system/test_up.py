@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from models.champion import champion
 from models.risk.model import load_risk
 
 from .conftest import DEADLINE_SECONDS, PRESAGE, free_port, interrupt, wait_for
@@ -112,13 +113,15 @@ def registered_models_answer(uri: str, state: Path, monkeypatch: pytest.MonkeyPa
         (twin,) = client.search_runs([run.info.experiment_id], parent)
     finally:
         mlflow.set_tracking_uri(before)
-    champion = load_risk(next((state / "models" / "risk").glob("1-*")))
+    at_work = champion(state, "risk")
+    assert at_work is not None
+    model = load_risk(at_work.folder)
     rows = risk.input_example
-    text = dict.fromkeys(champion.encoder.categories, "category")
+    text = dict.fromkeys(model.encoder.categories, "category")
     features = rows.astype(text)  # as features are computed
     assert len(rows) == 5 and "customer_id" not in rows
     told = risk.predict(features)
-    pd.testing.assert_frame_equal(told, champion.predict(features))
+    pd.testing.assert_frame_equal(told, model.predict(features))
     assert told["risk_14d"].between(0, 1).all()
     foretold = volume.predict(volume.input_example)
     assert len(foretold) == 7 * 24 and foretold["presage"].ge(0).all()
