@@ -21,7 +21,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from data.arrays import Floats
@@ -60,6 +59,8 @@ def mix(
 
     ``scores``: rows × parts, log odds of rows that no part has seen. ``y``: labels 0 or 1.
     """
+    from scipy.optimize import minimize
+
     rate = float(np.clip(np.average(y, weights=weights), 1e-6, 1 - 1e-6))
     centre = np.average(scores, axis=0, weights=weights)
     z = scores - centre

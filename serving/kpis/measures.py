@@ -18,7 +18,6 @@ from math import sqrt
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from data.arrays import Bools, Floats
 from data.settings import DAYS, ServiceLevel, Settings, opening_intervals
@@ -317,6 +316,8 @@ def share(values: Floats) -> Figure:
 
 def mean(values: Floats) -> Figure:
     """Mean with Student's interval; without one for a single value."""
+    from scipy import stats
+
     n = len(values)
     if n == 0:
         return Figure(np.nan, np.nan, np.nan, 0)
@@ -333,6 +334,8 @@ def quantile(values: Floats, q: float) -> Figure:
     >>> quantile(np.arange(100.0), 0.5)
     Figure(value=49.5, low=39.0, high=60.0, count=100)
     """
+    from scipy import stats
+
     n = len(values)
     if n == 0:
         return Figure(np.nan, np.nan, np.nan, 0)

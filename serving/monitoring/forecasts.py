@@ -13,7 +13,6 @@ from math import sqrt
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from data.store import Store, read_forecast
 from features.calendar import local_times
@@ -74,6 +73,8 @@ def forecast_findings(errors: pd.DataFrame) -> list[Finding]:
 
 
 def _of_series(name: str, days: pd.DataFrame) -> list[Finding]:
+    from scipy.stats import t as student
+
     error = (days["y"] - days["forecast"]).to_numpy(float)
     n, total = len(error), float(days["forecast"].sum())
     if n < 7 or total <= 0:

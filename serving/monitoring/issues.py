@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from data.arrays import Floats
 from data.tables import Tables
@@ -186,6 +185,8 @@ def _weekday_factor(window: np.ndarray, lived: int) -> float:
 
 def _unusual(counts: Floats, factor: float) -> tuple[float, float, float]:
     """The newest of ``counts``, what was expected, and the chance of so many."""
+    from scipy import stats
+
     now, past = counts[0], counts[1:]
     expected = max(float(past.mean()) * factor, 1 / (len(past) + 1))
     spread = max(float(past.var(ddof=1)) if len(past) > 1 else expected, expected)
@@ -210,6 +211,8 @@ def _held_to(chances: Floats, rate: float) -> np.ndarray:
 
 def _drivers(now: pd.DataFrame, before: pd.DataFrame) -> list[Driver]:
     """What those who ask have in common beyond what is usual for the topic, the surest first."""
+    from scipy import stats
+
     found = []
     for name in MARKS:
         if name not in now or not now[name].notna().any():
@@ -229,6 +232,8 @@ def _drivers(now: pd.DataFrame, before: pd.DataFrame) -> list[Driver]:
 def _since(opened: pd.Series, expected: float, hours: float, as_of: datetime) -> datetime:
     """The moment in the window from which contacts came most surely too fast: the start of the
     suffix with the least Poisson chance."""
+    from scipy import stats
+
     times = np.sort(opened.to_numpy("datetime64[us]"))
     age = (pd.Timestamp(as_of) - pd.Series(times)).dt.total_seconds().to_numpy() / 3600
     many = np.arange(len(times), 0, -1)

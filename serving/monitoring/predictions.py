@@ -14,7 +14,6 @@ from math import sqrt
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
 
 from data.errors import DataError
 from data.settings import Settings
@@ -107,6 +106,8 @@ def _of_customers(predictor: Predictor) -> set[str]:
 def _distance(then: np.ndarray, now: np.ndarray) -> float:
     """The larger of the distance of the known values' distributions and the change of the share
     that is known."""
+    from scipy.stats import ks_2samp
+
     known = [values[~np.isnan(values)] for values in (then, now)]
     change = abs(len(known[0]) / len(then) - len(known[1]) / len(now))
     if min(map(len, known)) < 100:

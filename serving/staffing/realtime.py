@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from scipy.special import ndtr
 
 from data.arrays import Floats, Ints
@@ -326,6 +325,8 @@ def _in_hand(counts: Floats, seconds: Floats, handle: float) -> Floats:
     contacts k in T seconds the expected number m obeys m' = k / T - m / handle (the modified
     offered load; Jennings, Mandelbaum, Massey and Whitt 1996).
     """
+    from scipy.signal import lfilter
+
     opened = seconds > 0
     long = float(np.max(seconds, initial=0.0))
     if long <= 0:
