@@ -36,9 +36,9 @@ layers:
 unit:
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-# the same, and no test may skip: for machines with every system package
+# the same, with more seeds and examples, and no test may skip: for machines with every system package
 test-full: install lint types layers
-	PRESAGE_NO_SKIPS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	PRESAGE_NO_SKIPS=1 PRESAGE_FULL=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

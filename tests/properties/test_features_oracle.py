@@ -9,6 +9,7 @@ windows, a microsecond before them and after.
 from __future__ import annotations
 
 import math
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,6 +33,9 @@ from features.sources import ORDERS, TICKETS_AFTER_ORDERS
 from features.spec import Combine, Constant, FeatureView, Of, OfEach, Term
 from features.spine import customers_at
 from features.views import all_features
+
+MORE = 4 if os.environ.get("PRESAGE_FULL") == "1" else 1
+"""`make test-full` tries so many times more."""
 
 BASE = datetime(2026, 3, 29, 23, 59, 59, 700000)
 US = timedelta(microseconds=1)
@@ -434,7 +438,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 NASTY = settings(
-    max_examples=10, deadline=None,
+    max_examples=3 * MORE, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,6 +16,9 @@ from data.settings import Outreach
 from serving.outreach.actions import ACTIONS
 from serving.outreach.draws import held_out, uniforms
 from serving.outreach.policy import COLUMNS, Effects, plan
+
+MORE = 4 if os.environ.get("PRESAGE_FULL") == "1" else 1
+"""`make test-full` tries so many times more."""
 
 AS_OF = datetime(2026, 3, 1)
 SALT = b"a salt for tests"
@@ -37,7 +41,7 @@ policies = st.builds(
 
 
 @given(seed=st.integers(0, 10_000), rows=st.integers(0, 120), policy=policies, known=st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25 * MORE, deadline=None)
 def test_every_world(seed: int, rows: int, policy: Outreach, known: bool) -> None:
     candidates, got = planned(seed, rows, policy, known)
     assert list(got.columns) == list(COLUMNS)
@@ -72,12 +76,12 @@ def test_every_world(seed: int, rows: int, policy: Outreach, known: bool) -> Non
 
 def test_several_runs_a_day_break_no_rule() -> None:
     """The 10,000 of `python -m benchmarks.outreach_worlds`, fewer."""
-    for seed in range(150):
+    for seed in range(40 * MORE):
         assert broken_rules(seed) == [], seed
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5 * MORE, deadline=None)
 def test_the_order_of_rows_changes_nothing(seed: int) -> None:
     people, effects = world(seed, 80, AS_OF)
     policy = replace(random_policy(seed), capacity_per_day=20)
@@ -96,7 +100,7 @@ def test_the_order_of_rows_changes_nothing(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5 * MORE, deadline=None)
 def test_selection_ignores_the_hold_out(seed: int) -> None:
     few, many = (
         planned(seed, 100, Outreach(capacity_per_day=30, holdout_share=h))[1] for h in (0.05, 0.6)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.queueing import BacklogGrid, clear, due_seconds, smallest_levels
+
+MORE = 4 if os.environ.get("PRESAGE_FULL") == "1" else 1
+"""`make test-full` tries so many times more."""
 
 
 @st.composite
@@ -22,7 +27,7 @@ def a_week(draw: st.DrawFn) -> tuple[BacklogGrid, np.ndarray, np.ndarray]:
     return BacklogGrid(grid.edges, opened), arrivals.astype(float), opened / 900.0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=20 * MORE, deadline=None)
 @given(a_week(), st.floats(60, 20_000), st.integers(0, 6), st.floats(0, 20))
 def test_contacts_are_conserved_and_more_agents_never_serve_worse(
     week: tuple[BacklogGrid, np.ndarray, np.ndarray], target: float, agents: int, waiting: float
@@ -44,7 +49,7 @@ def test_contacts_are_conserved_and_more_agents_never_serve_worse(
         assert few.backlog[:, k] == pytest.approx(oracle, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15 * MORE, deadline=None)
 @given(a_week(), st.floats(1, 30_000), st.sampled_from(["opening", "calendar"]))
 def test_due_times_come_in_the_order_of_arrival(
     week: tuple[BacklogGrid, np.ndarray, np.ndarray], target: float, clock: str
@@ -56,7 +61,7 @@ def test_due_times_come_in_the_order_of_arrival(
     assert (np.diff(due) >= -1e-6).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=7 * MORE, deadline=None)
 @given(a_week(), st.floats(600, 10_000), st.floats(1.0, 3.0))
 def test_levels_are_whole_and_answer_to_scale(
     week: tuple[BacklogGrid, np.ndarray, np.ndarray], target: float, scale: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -21,6 +22,9 @@ from features.spec import FeatureView
 from features.tickets import ticket_features
 from features.usage import usage_features
 from models.risk.evidence import evidence, read
+
+MORE = 4 if os.environ.get("PRESAGE_FULL") == "1" else 1
+"""`make test-full` tries so many times more."""
 
 T = datetime(2026, 3, 2, 15)
 VIEW = FeatureView(
@@ -77,7 +81,7 @@ def said(frames: dict[str, pd.DataFrame], zone: str) -> list[dict[str, str]]:
     return evidence(VIEW, compute(VIEW, spine, history), history, "en", zone)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15 * MORE, deadline=None)
 @given(frames=companies(), zone=st.sampled_from(["UTC", "Asia/Tokyo", "America/Sao_Paulo"]))
 def test_what_a_reason_says_is_true_and_nothing_later_is_said(
     frames: dict[str, pd.DataFrame], zone: str

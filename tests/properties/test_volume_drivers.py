@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
@@ -16,6 +17,9 @@ from lab.futures import futures
 from models.volume import VolumeContext, forecast, series_from_tickets
 from models.volume.drivers import DriverSource
 from models.volume.stocks import DRIVERS, Company, Stocks
+
+MORE = 4 if os.environ.get("PRESAGE_FULL") == "1" else 1
+"""`make test-full` tries so many times more."""
 
 FIRST = pd.Timestamp("2024-03-01")
 DAYS = 40
@@ -144,7 +148,7 @@ def known_at(frames: dict[str, pd.DataFrame], number: int) -> Stocks:
     return Company(MemoryTables(frames), "UTC").at(start + number)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=4 * MORE, deadline=None)
 @given(seed=st.integers(0, 10_000), number=st.integers(20, DAYS))
 def test_stocks_are_what_a_plain_loop_counts(seed, number):
     frames = world(seed)
@@ -157,7 +161,7 @@ def test_stocks_are_what_a_plain_loop_counts(seed, number):
         np.testing.assert_allclose(row, [told[name] for name in DRIVERS], err_msg=str(place))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=3 * MORE, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     missing=st.sets(st.sampled_from(["shipped_at", *ENDS, "carrier", "resolved_at", "region"])),
@@ -208,7 +212,7 @@ def forgotten(tables: Tables, moment: pd.Timestamp) -> Tables:
     return tables
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=2 * MORE, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     number=st.integers(3, DAYS - 3),

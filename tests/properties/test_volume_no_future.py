@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,9 @@ from data.tables import MemoryTables
 from models.volume import VolumeContext, backtest
 from models.volume.series import series_from_volumes
 from pipelines.steps.volume_backtest import known_at
+
+MORE = 4 if os.environ.get("PRESAGE_FULL") == "1" else 1
+"""`make test-full` tries so many times more."""
 
 
 def context(seed: int, known_by: pd.Timestamp | None = None) -> VolumeContext:
@@ -55,7 +60,7 @@ def world(seed: int, freq: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("freq", ["D", "h"])
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=MORE, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_the_future_changes_no_forecast(freq, seed):
     history = world(seed, freq)
@@ -91,7 +96,7 @@ def counted(freq: str, zone: str) -> tuple[MemoryTables, pd.DatetimeIndex]:
 
 @pytest.mark.parametrize("freq", STEPS)
 @pytest.mark.parametrize("zone", ZONES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=3 * MORE, deadline=None)
 @given(data=st.data())
 def test_a_count_is_known_once_the_next_step_begins_and_no_sooner(freq, zone, data):
     tables, ds = counted(freq, zone)
