@@ -330,6 +330,9 @@ AGENTS = _table(
     _number("hours_per_week", 0),
     _number("hourly_cost", 0),
     _text("time_zone", note="IANA"),
+    _text("contract", note="whose rules hold: NAME of [contracts.NAME]; null: [shifts]"),
+    Column("unavailable", "strings", note="times without work: mon, 2026-12-24, mon 08:00-12:00"),
+    Column("wishes_off", "strings", note="times they would rather not work, written alike"),
     _later("left_at"),
 )
 

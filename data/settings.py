@@ -22,6 +22,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -34,6 +35,7 @@ from data.settings_import import Import
 from data.settings_kpis import KpiTarget
 from data.settings_outreach import Outreach
 from data.settings_risk import Risk
+from data.settings_shifts import Contract, Shifts
 from data.settings_staffing import PoolSettings, Staffing
 from data.settings_text import commented_toml, place_of
 from data.settings_tree import (
@@ -57,6 +59,7 @@ __all__ = [
     "Api",
     "Company",
     "Complaint",
+    "Contract",
     "Data",
     "Delivery",
     "HOLIDAYS",
@@ -68,6 +71,7 @@ __all__ = [
     "ServiceLevel",
     "SettingRow",
     "Settings",
+    "Shifts",
     "Staffing",
     "StoreSettings",
     "Volume",
@@ -89,6 +93,14 @@ OWN_FEATURES = "features.py"
 BESIDE = ("sources", "own_features")
 """What a tree of settings has beside settings."""
 SECRET = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credential", re.I)
+
+NAMED = {
+    "service_levels": "service levels are sections, one a channel: [{}] target_seconds = ...",
+    "kpi_targets": 'targets are sections that name a figure: [{}] kpi = "csat", at_least = 4.2',
+    "pools": 'pools are sections, one a pool: [{}] channels = ["phone", "email"]',
+    "contracts": "contracts are sections, one a contract: [{}] shift_hours = [6.0]",
+}
+"""How the sections that bear a name of their own are written."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +155,13 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         elif name == "opening_hours":
             made[name] = _opening_hours(found, path, text, sources)
         elif name == "kpi_targets":
-            made[name] = _kpi_targets(found, path, text, sources)
+            made[name] = _named(name, found, lambda _: KpiTarget(), path, text, sources)
         elif name == "pools":
             made[name] = _pools(found, path, text, sources)
+        elif name == "contracts":
+            shifts = made["shifts"]
+            rules = {f.name: getattr(shifts, f.name) for f in fields(Contract)}
+            made[name] = _named(name, found, partial(_contract, rules), path, text, sources)
         else:
             made[field_of.name] = _section(
                 hints[name](), found, (name,), path, text, sources, environ=_environ(environ)
@@ -234,56 +250,47 @@ def _section(
 def _service_levels(
     found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
 ) -> Mapping[str, ServiceLevel]:
-    told = "service levels are sections, one a channel: [{}] target_seconds = ..."
-
     def usual(channel: str) -> ServiceLevel:
         return DEFAULT_SERVICE_LEVELS.get(channel, ServiceLevel())
 
-    named = _named("service_levels", found, usual, told, path, text, sources)
+    named = _named("service_levels", found, usual, path, text, sources)
     return MappingProxyType({**DEFAULT_SERVICE_LEVELS, **named})
-
-
-def _kpi_targets(
-    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
-) -> Mapping[str, KpiTarget]:
-    told = 'targets are sections that name a figure: [{}] kpi = "csat", at_least = 4.2'
-    named = _named("kpi_targets", found, lambda _: KpiTarget(), told, path, text, sources)
-    return MappingProxyType(named)
 
 
 def _pools(
     found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
 ) -> Mapping[str, PoolSettings]:
-    told = 'pools are sections, one a pool: [{}] channels = ["phone", "email"]'
-    pools = _named("pools", found, lambda _: PoolSettings(), told, path, text, sources)
+    pools = _named("pools", found, lambda _: PoolSettings(), path, text, sources)
     for pool, of in pools.items():
         if not of.channels:
             raise SettingsError(
                 f"{place_of(path, text, ('pools', pool))}: [pools.{pool}] names no channels; give "
                 'channels = ["phone", "email"], the most urgent first'
             )
-    return MappingProxyType(pools)
+    return pools
+
+
+def _contract(rules: Mapping[str, Any], _: str) -> Contract:
+    return Contract(**rules)
 
 
 def _named(
     section: str,
     found: Mapping[str, Any],
     usual: Callable[[str], Section],
-    told: str,
     path: Path,
     text: str,
     sources: dict[str, str],
-) -> dict[str, Section]:
-    """The sections ``[section.NAME]``, by name, each laid over what is ``usual`` for it; ``told``
-    says how one is written."""
+) -> Mapping[str, Section]:
+    """The sections ``[section.NAME]``, by name, each laid over what is ``usual`` for it."""
     read: dict[str, Section] = {}
     for name, keys in found.items():
         names = (section, name)
         if not isinstance(keys, dict):
-            written = told.format(".".join(names))
+            written = NAMED[section].format(".".join(names))
             raise SettingsError(f"{place_of(path, text, names)}: {written}")
         read[name] = _section(usual(name), keys, names, path, text, sources)
-    return read
+    return MappingProxyType(read)
 
 
 def _opening_hours(

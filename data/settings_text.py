@@ -75,6 +75,9 @@ def commented_toml() -> str:
         elif f.name == "pools":
             lines += [f"# Pools: {f.metadata['comment']}", "# [pools.office]"]
             lines += ['# channels = ["phone", "email"]', "# at_most = 12", ""]
+        elif f.name == "contracts":
+            lines += [f"# Contracts: {f.metadata['comment']}", "# [contracts.evening]"]
+            lines += ['# starts = ["16:00-18:00"]', "# shift_hours = [4.0, 6.0]", ""]
         elif is_dataclass(hints[f.name]):
             lines += _toml_section(f.name.rstrip("_"), hints[f.name]())
     return "\n".join(lines).rstrip("\n") + "\n"

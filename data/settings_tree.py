@@ -33,6 +33,7 @@ from data.settings_kpis import Kpis, KpiTarget
 from data.settings_outreach import Outreach
 from data.settings_retention import Retention
 from data.settings_risk import Risk
+from data.settings_shifts import Contract, Shifts
 from data.settings_staffing import PoolSettings, Staffing
 
 HOLIDAYS = "holidays"
@@ -237,6 +238,11 @@ class Settings:
         metadata={"comment": "per pool, the channels that the same agents serve, urgent first"},
     )
     staffing: Staffing = field(default_factory=Staffing)
+    shifts: Shifts = field(default_factory=Shifts)
+    contracts: Mapping[str, Contract] = field(
+        default_factory=lambda: MappingProxyType({}),
+        metadata={"comment": "per contract, where agents' rules are others than those of [shifts]"},
+    )
     kpis: Kpis = field(default_factory=Kpis)
     kpi_targets: Mapping[str, KpiTarget] = field(default_factory=lambda: MappingProxyType({}))
     outreach: Outreach = field(default_factory=Outreach)

@@ -162,8 +162,10 @@ def staff(
     publish: bool = False,
     retrain: bool = False,
     waiting: Mapping[str, float] | None = None,
+    shifts: bool = False,
 ) -> Result:
-    """The forecast of each channel, then the people it takes, published unless past."""
+    """The forecast of each channel, then the people it takes and with ``shifts`` who they are,
+    published unless past."""
     run = step(open_run, workspace, as_of, report, publish, retrain)
     step_length = staffing.planning_freq(run, freq)
     forecast = step(volumes.forecast_of, run, horizon, step_length)
@@ -175,6 +177,7 @@ def staff(
         out,
         forecast.paths,
         waiting,
+        shifts,
     )
 
 

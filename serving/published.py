@@ -22,7 +22,7 @@ from data.errors import DamagedFile
 
 Kind = Literal[
     "scores", "forecast", "parts", "change", "accuracy", "actuals", "paths", "staffing", "kpis",
-    "monitor", "issues",
+    "monitor", "issues", "roster", "roster_people",
 ]  # fmt: skip
 KEEP = 8
 SUFFIX = ".parquet"

@@ -40,7 +40,10 @@ def _decisions(app: typer.Typer) -> None:
                 help="Interval: h, 30min, 15min. Default: that of volumes, else [volume] freq."
             ),
         ] = None,
-        shifts: Annotated[bool, typer.Option(help="Also a roster of shifts.")] = False,
+        shifts: Annotated[
+            bool,
+            typer.Option(help="Also a roster of the agents' shifts, and with --out a calendar."),
+        ] = False,
         waiting: Annotated[
             list[str] | None,
             typer.Option(
@@ -58,14 +61,9 @@ def _decisions(app: typer.Typer) -> None:
 
         Example: presage staff company --out plan.xlsx
         """
-        from data.errors import NotBuiltYet
         from pipelines.flows import run
         from pipelines.steps.waiting import read_waiting
 
-        if shifts:
-            raise NotBuiltYet(
-                "--shifts is not built yet; the plan without it has the people per interval"
-            )
         moment = parse_time(as_of) if as_of else None
         with progress(as_json) as report:
             return run(
@@ -79,6 +77,7 @@ def _decisions(app: typer.Typer) -> None:
                 publish=publish,
                 retrain=retrain,
                 waiting=read_waiting(waiting or []),
+                shifts=shifts,
             )
 
     @verb(app)

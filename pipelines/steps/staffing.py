@@ -24,6 +24,7 @@ from pipelines.exclusive import still_ours
 from pipelines.output import check_out
 from pipelines.run import Run
 from pipelines.steps.outreach_line import sentence
+from pipelines.steps.rostering import roster_agents
 from pipelines.steps.volume import native_freq
 from pipelines.steps.waiting import channels_forecast, check_waiting
 from serving.overrides import planned
@@ -46,11 +47,13 @@ def staff_channels(
     out: Path | None,
     paths: pd.DataFrame | None = None,
     waiting: Mapping[str, float] | None = None,
+    shifts: bool = False,
 ) -> Result:
     """The plan for every channel of ``forecast`` (as ``presage forecast`` writes it), with the
     planners' overrides that are in force; published where the run may, and written to ``out``.
     ``paths``: the forecast's joint sample paths, as published; None: drawn from its intervals.
-    ``waiting``: contacts in line by channel, instead of what the ticket log tells.
+    ``waiting``: contacts in line by channel, instead of what the ticket log tells. ``shifts``: also
+    a roster of the agents.
     """
     opened, tables, as_of = run.workspace, run.snapshot, run.as_of
     check_steps(forecast)
@@ -95,6 +98,7 @@ def staff_channels(
         about = {"as_of": as_of.isoformat(), "model_version": model_version}
         overrides, tested = pd.DataFrame([asdict(one) for one in changes]), accuracy_of(run)
         write_plan(frame, out, background=Background(opened.settings, about, overrides, tested))
+    rostered = roster_agents(run, frame, model_version, out) if shifts else None
     return Result(
         {
             "as_of": as_of,
@@ -106,6 +110,7 @@ def staff_channels(
             "waiting": line,
             "published": run.publishes("staffing"),
             "out": str(out) if out else None,
+            **({"shifts": rostered.data} if rostered else {}),
         },
         [
             *busiest(frame, opened),
@@ -115,6 +120,7 @@ def staff_channels(
             *judged(plan),
             *run.not_published("staffing"),
             *([f"written to {out}"] if out else []),
+            *(rostered.lines if rostered else []),
         ],
     )
 

@@ -90,7 +90,7 @@ def plan_file(
     """A plan as the bytes of a file; ``known``: the background's settings are the plan's."""
     if layout == "parquet":
         return _parquet(frame)
-    safe = _neutral_frame(frame)
+    safe = neutral_frame(frame)
     if layout == "csv":
         return safe.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S").encode()
     if layout == "calabrio":
@@ -99,13 +99,14 @@ def plan_file(
     told = Background(
         background.settings,
         background.about,
-        None if changes is None or changes.empty else _neutral_frame(changes),
-        None if background.accuracy is None else _neutral_frame(background.accuracy),
+        None if changes is None or changes.empty else neutral_frame(changes),
+        None if background.accuracy is None else neutral_frame(background.accuracy),
     )
     return workbook(safe, told, known=known)
 
 
-def _neutral_frame(frame: pd.DataFrame) -> pd.DataFrame:
+def neutral_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame whose texts no spreadsheet takes for formulas."""
     text = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
     text = [name for name in text if not pd.api.types.is_datetime64_any_dtype(frame[name])]
     return frame.assign(**{name: [neutral(value) for value in frame[name]] for name in text})

@@ -1,0 +1,250 @@
+"""A roster: who works when, how near it is to the best there can be, and whom it lacks.
+
+Three steps a week. A linear programme over whole weeks of work, which bounds every roster from
+below (``master``); its answer in whole people, and each agent's best week beside the others'
+(``response``); and some agents at a time by CP-SAT (``choice``), until the gap is small or the
+effort is spent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from data.errors import DataError
+from data.settings import Settings
+from features.calendar import utc_times
+from serving.shifts.choice import choose_weeks
+from serving.shifts.coverage import coverage_of, presence
+from serving.shifts.crew import Agent, Crew, crew_of
+from serving.shifts.dealing import dealt
+from serving.shifts.groups import Problem, problem_of
+from serving.shifts.master import solved
+from serving.shifts.need import MINUTE, Need, days_to_roster, need_of
+from serving.shifts.patterns import slot_minutes_for
+from serving.shifts.reasons import Short, shortfalls
+from serving.shifts.response import Draft
+
+EFFORT = 0.3
+AT_ONCE = 20
+TRIES = 12
+SHIFT_COLUMNS = (
+    "agent_id",
+    "day",
+    "starts_at",
+    "ends_at",
+    "break_starts_at",
+    "break_ends_at",
+    "paid_hours",
+    "cost",
+    "skills",
+    "time_zone",
+)
+
+
+@dataclass(frozen=True)
+class WeekDone:
+    """How a week's search ended: ``cost`` of hours, missing people and wishes as the search counts
+    them, the ``bound`` that no roster goes below, seconds, and whether the clock ended it."""
+
+    first_day: str
+    cost: float
+    bound: float
+    seconds: float
+    by_clock: bool
+
+    @property
+    def gap(self) -> float:
+        """How far the cost may be above the best, as a share of the cost."""
+        return (self.cost - self.bound) / self.cost if self.cost > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Roster:
+    """``shifts``: one row each (``SHIFT_COLUMNS``, times naive UTC, ``day`` the agent's local
+    date); ``people``: channel x interval with ``needed, rostered, gap``; ``short``: where people
+    are missing and which rules keep others from it; ``notes``: what was assumed."""
+
+    shifts: pd.DataFrame
+    people: pd.DataFrame
+    weeks: tuple[WeekDone, ...]
+    short: tuple[Short, ...]
+    notes: tuple[str, ...]
+
+
+def roster(
+    frame: pd.DataFrame,
+    agents: pd.DataFrame,
+    settings: Settings,
+    *,
+    before: pd.DataFrame | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> Roster:
+    """The roster of a plan.
+
+    Parameters
+    ----------
+    frame : a plan, as ``serving.staffing.plan`` makes it.
+    agents : the ``agents`` table as of now.
+    settings : ``[shifts]``, ``[contracts]``, ``[company] time_zone``.
+    before : shifts of an earlier roster: those that began before this one hold.
+    report : takes lines about bound, best roster yet and gap.
+
+    Raises
+    ------
+    DataError : no agents, an unknown contract, hours nobody can work; each named.
+    NotEnoughHistory : the plan has no whole day.
+    """
+    if frame.empty:
+        raise DataError("the plan has no rows, so there is nothing to roster; run presage staff")
+    channels = tuple(sorted(map(str, frame["channel"].unique())))
+    shifts_settings, zone = settings.shifts, settings.company.time_zone
+    weeks, named = days_to_roster(frame, zone, shifts_settings.week_start, shifts_settings.weeks)
+    notes = []
+    if not named:
+        notes.append(
+            f"the plan has no whole week from {shifts_settings.week_start} on: the roster begins "
+            f"on {weeks[0][0]}, the plan's first whole day"
+        )
+    crew = crew_of(agents, channels, settings)
+    rows: list[pd.DataFrame] = []
+    done, people, short = [], [], []
+    earlier = _rows_before(before, weeks[0], zone)
+    for days in weeks:
+        need = _need(frame, crew, channels, days, settings)
+        gone = pd.concat([earlier, *rows])
+        ends = gone.groupby("agent_id")["ends_at"].max().to_dict()
+        problem = problem_of(need, _rested(crew, ends), shifts_settings, presence(gone, need))
+        draft, told = _week(problem, settings, report)
+        part = _rows(draft)
+        done.append(told)
+        people.append(coverage_of(draft, frame, shifts_settings.absence))
+        short += shortfalls(draft, zone)
+        rows.append(part)
+    return Roster(
+        pd.concat(rows, ignore_index=True),
+        pd.concat(people, ignore_index=True),
+        tuple(done),
+        tuple(short),
+        (*notes, *crew.notes),
+    )
+
+
+def _rows_before(
+    before: pd.DataFrame | None, days: tuple[np.datetime64, ...], zone: str
+) -> pd.DataFrame:
+    """The shifts of an earlier roster that began before the first of these days."""
+    if before is None:
+        return pd.DataFrame(columns=list(SHIFT_COLUMNS))
+    midnight = utc_times(np.array(days[:1]).astype("datetime64[us]"), zone)[0]
+    return before[before["starts_at"] < midnight]
+
+
+def _rested(crew: Crew, ends: Mapping[str, pd.Timestamp]) -> tuple[Agent, ...]:
+    found = []
+    for agent in crew.agents:
+        end = ends.get(agent.agent_id)
+        rest = round(agent.contract.rest_hours * 60) * MINUTE
+        before = None if end is None else np.datetime64(end, "us") + rest
+        found.append(replace(agent, not_before=before))
+    return tuple(found)
+
+
+def _need(
+    frame: pd.DataFrame,
+    crew: Crew,
+    channels: tuple[str, ...],
+    days: tuple[np.datetime64, ...],
+    settings: Settings,
+) -> Need:
+    zone = settings.company.time_zone
+    interval = int((frame["ends_at"] - frame["starts_at"]).min().total_seconds() // 60)
+    contracts = list(
+        {(a.contract_name, a.zone): (a.contract, a.zone) for a in crew.agents}.values()
+    )
+    dates = np.array(days, "datetime64[D]")
+    begin = np.datetime64(frame["starts_at"].min(), "us")
+    slot = slot_minutes_for(contracts, dates, begin, interval)
+    spill = round(max(max(c.shift_hours) for c, _ in contracts) * 60) + 24 * 60
+    return need_of(frame, channels, days, zone, slot, spill, settings.shifts.absence)
+
+
+def _week(
+    problem: Problem, settings: Settings, report: Callable[[str], None]
+) -> tuple[Draft, WeekDone]:
+    """One week's roster."""
+    shifts, first = settings.shifts, str(problem.need.days[0])
+    begun = time.monotonic()
+
+    def left() -> float:
+        return shifts.time_limit_seconds - (time.monotonic() - begun)
+
+    rng = np.random.default_rng(shifts.seed)
+    draft = Draft(problem, [[None] * group.size for group in problem.groups])
+    in_time = draft.settle(rng, lambda: 1.0)  # everybody has a week, whatever the clock says
+    report(f"roster of {first}: best yet {draft.cost:,.0f}")
+    master = solved(
+        problem,
+        shifts.gap,
+        draft.cost,
+        lambda: left() - 0.15 * shifts.time_limit_seconds,
+        lambda text: report(f"roster of {first}: {text}"),
+    )
+    near = dealt(problem, master.columns, np.floor(master.amounts + 0.5).astype(int).tolist())
+    in_time &= near.settle(rng, lambda: 1.0)
+    if near.cost < draft.cost:
+        draft = near
+    places = [(g, m) for g, weeks in enumerate(draft.weeks) for m in range(len(weeks))]
+    by_clock = master.by_clock
+    for attempt in range(TRIES):
+        gap = (draft.cost - master.bound) / max(draft.cost, 1e-9)
+        report(
+            f"roster of {first}: best yet {draft.cost:,.0f}, at least {master.bound:,.0f}, "
+            f"gap {gap:.1%}"
+        )
+        if gap <= shifts.gap:
+            break
+        if left() < 0:
+            by_clock = True
+            break
+        few = min(AT_ONCE, len(places))
+        some = [places[i] for i in rng.choice(len(places), few, replace=False).tolist()]
+        by_clock |= choose_weeks(
+            draft, master, some, effort=EFFORT, seconds=left(), seed=shifts.seed + attempt
+        )
+    seconds = time.monotonic() - begun
+    return draft, WeekDone(first, draft.cost, min(master.bound, draft.cost), seconds, by_clock)
+
+
+def _rows(draft: Draft) -> pd.DataFrame:
+    """The shifts as rows, by agent and time."""
+    need, rows = draft.problem.need, []
+    for group, weeks in zip(draft.problem.groups, draft.weeks, strict=True):
+        for agent, week in zip(group.agents, weeks, strict=True):
+            for shift in week or ():
+                rest = (
+                    (need.time_of(shift.rest_at), need.time_of(shift.rest_at + shift.rest))
+                    if shift.rest
+                    else (np.datetime64("NaT", "us"), np.datetime64("NaT", "us"))
+                )
+                rows.append(
+                    (
+                        agent.agent_id,
+                        str(need.days[shift.day]),
+                        need.time_of(shift.start),
+                        need.time_of(shift.end),
+                        *rest,
+                        shift.paid / 60,
+                        shift.paid / 60 * agent.cost,
+                        "+".join(agent.skills),
+                        agent.zone,
+                    )
+                )
+    made = pd.DataFrame(rows, columns=list(SHIFT_COLUMNS))
+    for name in SHIFT_COLUMNS[2:6]:
+        made[name] = made[name].astype("datetime64[us]")
+    return made.sort_values(["agent_id", "starts_at"], ignore_index=True)
