@@ -159,9 +159,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         elif name == "pools":
             made[name] = _pools(found, path, text, sources)
         elif name == "contracts":
-            shifts = made["shifts"]
-            rules = {f.name: getattr(shifts, f.name) for f in fields(Contract)}
-            made[name] = _named(name, found, partial(_contract, rules), path, text, sources)
+            usual = partial(_contract, made["shifts"])
+            made[name] = _named(name, found, usual, path, text, sources)
         else:
             made[field_of.name] = _section(
                 hints[name](), found, (name,), path, text, sources, environ=_environ(environ)
@@ -270,8 +269,8 @@ def _pools(
     return pools
 
 
-def _contract(rules: Mapping[str, Any], _: str) -> Contract:
-    return Contract(**rules)
+def _contract(rules: Shifts, _: str) -> Contract:
+    return Contract(**{f.name: getattr(rules, f.name) for f in fields(Contract)})
 
 
 def _named(

@@ -29,6 +29,8 @@ VERBS = {
     "accuracy": "presage forecast",
     "actuals": "presage forecast",
     "staffing": "presage staff",
+    "roster": "presage staff --shifts",
+    "roster_people": "presage staff --shifts",
     "kpis": "presage monitor",
     "monitor": "presage monitor",
     "issues": "presage monitor",

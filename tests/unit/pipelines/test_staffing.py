@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from data.clock import SYSTEM
+from data.errors import DataError
 from data.store import open_store, save_override
 from data.workspace import Workspace, init
 from models.outreach_line import Change, Contacted, with_line
@@ -114,3 +115,23 @@ def test_outreach_is_a_line_of_what_is_planned_for(workspace: Path):
     )
     (line,) = [line for line in lines if line.startswith("of them by outreach")]
     assert "averted" in line and "induced" in line and "95 % interval" in line
+
+
+def test_agents_are_rostered_beside_the_plan(workspace: Path, tmp_path: Path):
+    state = Workspace.open(workspace).state_dir
+    bare = newest(state, "forecast")
+    assert bare is not None
+    run = open_run(workspace, AS_OF, silent)
+    with pytest.raises(DataError, match=r"the plan is made.*there is no agents table"):
+        staff_channels(run, bare.frame, "v1", None, shifts=True)
+    assert newest(state, "staffing") is not None
+    rows = {"agent_id": ["x", "y"], "hired_at": [datetime(2024, 1, 1)] * 2}
+    agents = pd.DataFrame(rows).assign(skills=[["phone"], ["phone"]])
+    agents.to_parquet(workspace / "tables" / "agents.parquet")
+    run = open_run(workspace, AS_OF, silent)
+    told = staff_channels(run, bare.frame, "v1", tmp_path / "plan.csv", shifts=True)
+    found = newest(state, "roster")
+    assert found is not None and len(found.frame) == told.data["shifts"]["shifts"] > 0
+    assert told.data["shifts"]["weeks"][0]["gap"] <= 0.03
+    assert (tmp_path / "plan-shifts.ics").read_bytes().startswith(b"BEGIN:VCALENDAR")
+    assert any("have no hourly_cost" in line for line in told.lines)

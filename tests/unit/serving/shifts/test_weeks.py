@@ -1,8 +1,8 @@
-"""The best week at given prices, against every week there is; the missing people, against a flow."""
+"""The best week at given prices, against every week; missing people, against a flow."""
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -42,10 +42,7 @@ def every_week(rules: WeekRules, prices: np.ndarray) -> dict[int, float]:
             for d, (day, i) in enumerate(zip(rules.days, choice, strict=True))
             if i is not None
         ]
-        rested = all(
-            b[1] - a[2] >= rules.rest_slots or b[0] > a[0] + 1
-            for a, b in zip(on, on[1:], strict=False)
-        )
+        rested = all(b[1] - a[2] >= rules.rest_slots or b[0] > a[0] + 1 for a, b in pairwise(on))
         if len(on) > rules.max_days or not rested:
             continue
         worth, paid = 0.0, 0
