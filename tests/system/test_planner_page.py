@@ -122,7 +122,7 @@ def test_a_planner_looks_filters_overrides_asks_publishes_withdraws_and_exports(
     before = headline(page)
 
     # override: seen before it is kept; headline, heat map and chart move at once
-    page.fill("#override-amount", "10")
+    page.fill("#override-amount", "60")
     page.fill("#override-from", f"{day}T00:00")
     page.fill("#override-reason", "   ")
     page.click("#override-preview")
