@@ -2,20 +2,22 @@
 
     .venv/bin/python -m benchmarks.api DIR
     .venv/bin/python -m benchmarks.api DIR --seconds 2 --only reads,events
+    .venv/bin/python -m benchmarks.api DIR --only memory,twice,killed --cycles 1000 --tries 1000 \
+        --kills 20
 
 ``DIR``: a workspace with published scores; it is copied. The service is the one of `presage serve`,
 one worker. Latencies count from the moment at which a request was due (benchmarks/api_load.py).
 Reads: one scored customer with reasons, by turns with an endpoint of Starlette and msgspec that
 answers the same bytes, and with the same endpoint mounted in BentoML. Events: a row is posted and
 its customer predicted. Overload: ten times what it can; slow: 200 clients that never finish their
-request; memory: {post, predict}, again and again; swaps: another model version under load.
+request; memory: {post, predict}, again and again; swaps: another model version under load; twice:
+two equal requests at once; killed: kill -9 while rows are posted (benchmarks/api_faults.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
 import socket
@@ -23,146 +25,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.running import PRESAGE, show
-
-PARTS = ("reads", "many", "view", "events", "memory", "overload", "slow", "swaps", "soak")
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-QUICK = "[api]\nrequests_per_second = 1000000.0\nburst = 1000000.0\n"
-"""No limit per key, for one key makes all the load."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def process(command: list[str], url: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A service, from when it answers until the block ends."""
-    with tempfile.TemporaryFile() as log:
-        environment = {**os.environ, **ONE_THREAD, **environ}
-        started = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        try:
-            until = time.monotonic() + 600
-            while True:
-                try:
-                    urllib.request.urlopen(url, timeout=5).read()
-                    break
-                except urllib.error.HTTPError:
-                    break  # it answers
-                except OSError:
-                    time.sleep(0.2)
-                if started.poll() is not None or time.monotonic() > until:
-                    log.seek(0)
-                    raise SystemExit(f"{command} did not start:\n{log.read()[-3000:].decode()}")
-            yield started
-        finally:
-            started.terminate()
-            started.wait(60)
-
-
-class Served:
-    """The service on a copy of a workspace."""
-
-    def __init__(self, workspace: Path, stack: ExitStack) -> None:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        self.workspace = folder / "company"
-        shutil.copytree(workspace, self.workspace)
-        settings = self.workspace / "presage.toml"
-        text = settings.read_text() if settings.exists() else ""
-        settings.write_text(text.replace("[api]\n", QUICK) if "[api]\n" in text else text + QUICK)
-        scopes = "score,events,customers,forecasts,plan,outreach"
-        create = [str(PRESAGE), "keys", str(self.workspace), "create", "load", "--scopes", scopes]
-        made = subprocess.run([*create, "--json"], check=True, capture_output=True)
-        self.key = json.loads(made.stdout)["key"]
-        about = json.loads((self.workspace / ".presage/published/scores.json").read_text())
-        self.as_of = datetime.fromisoformat(about["as_of"])
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        clock = (self.as_of + timedelta(hours=8)).isoformat()
-        command = [str(PRESAGE), "serve", str(self.workspace), "--port", str(port)]
-        started = process([*command, "--clock", clock], f"{self.url}/readyz")
-        self.process = stack.enter_context(started)
-        import pandas as pd
-
-        frame = pd.read_parquet(self.workspace / ".presage/published" / about["file"])
-        self.ids: list[str] = frame.sort_values("risk_14d")["customer_id"].tolist()
-
-    def ask(self, method: str, path: str, body: Any = None) -> bytes:
-        """One request."""
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            found: bytes = answer.read()
-        return found
-
-    def predict(self, *ids: str) -> dict[str, Any]:
-        """The request of a prediction."""
-        body = json.dumps({"customer_ids": ids})
-        return {"method": "POST", "path": "/v1/predictions", "body": body}
-
-    def memory_mib(self) -> float:
-        """Resident memory of the service and its children."""
-        return sum(_resident(pid) for pid in _family(self.process.pid)) / 2**20
-
-    def descriptors(self) -> int:
-        """Open files of the same."""
-        return sum(
-            len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in _family(self.process.pid)
-        )
-
-
-def _family(pid: int) -> list[int]:
-    found = [pid]
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if parent == pid:
-            found += _family(int(stat.parent.name))
-    return found
-
-
-def _resident(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-    except OSError:
-        return 0
-
-
-def load(
-    url: str, key: str, requests: list[dict[str, Any]], rate: float, seconds: float,
-    connections: int = 16, keep: bool = False,
-) -> dict[str, Any]:  # fmt: skip
-    """A load from a second process."""
-    spec = {
-        "url": url, "key": key, "requests": requests, "rate": rate, "seconds": seconds,
-        "connections": connections, "keep": keep,
-    }  # fmt: skip
-    command = [sys.executable, "-m", "benchmarks.api_load"]
-    done = subprocess.run(command, input=json.dumps(spec).encode(), check=True, capture_output=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def ms(seconds: float | None) -> str:
-    """Milliseconds."""
-    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"
-
-
-Line = list[str]
+from benchmarks.api_faults import killed, twice
+from benchmarks.api_served import Line, Served, free_port, load, ms, process
+from benchmarks.running import show
 
 
 def reads(served: Served, seconds: float, rounds: int = 3) -> list[Line]:
@@ -243,12 +113,15 @@ def memory(served: Served, seconds: float, cycles: int = 60) -> list[Line]:
     for number in range(10):
         cycle(number)
     before, began = served.memory_mib(), time.perf_counter()
-    for number in range(10, 10 + cycles):
-        cycle(number)
+    told = [f"{before:.0f}"]
+    for number in range(1, cycles + 1):
+        cycle(9 + number)
+        if number % max(cycles // 4, 1) == 0:
+            after = served.memory_mib()
+            told.append(f"{number}: {after:.0f} ({after / before - 1:+.1%})")
     each = (time.perf_counter() - began) / cycles
-    after = served.memory_mib()
-    told = f"{before:.0f} MiB, after {cycles} more {after:.0f} MiB; {each * 1000:.0f} ms each"
-    return [["{post, predict}: memory", told, "growth < 5 %"]]
+    line = f"MiB after so many more: {', '.join(told)}; {each * 1000:.0f} ms each"
+    return [["{post, predict}: memory", line, "growth < 5 %"]]
 
 
 def overload(served: Served, seconds: float) -> list[Line]:
@@ -322,14 +195,24 @@ def soak(served: Served, seconds: float) -> list[Line]:
     return [[f"soak, {seconds * 10:g} s at 100/s", told, "0 errors, < 5 %, constant"]]
 
 
-def measure(workspace: Path, seconds: float, parts: list[str]) -> list[Line]:
-    """The lines of the table."""
+PARTS = {
+    one.__name__: one
+    for one in (
+        reads, many, view, events, memory, overload, slow, swaps, soak, twice, killed
+    )
+}  # fmt: skip
+
+
+def measure(workspace: Path, seconds: float, parts: list[str], **sizes: Any) -> list[Line]:
+    """The lines of the table; ``sizes`` by part, such as ``memory={"cycles": 60}``."""
     with ExitStack() as stack:
         served = Served(workspace, stack)
         lines: list[Line] = []
         for part in parts:
-            lines += globals()[part](served, seconds)
-            print(part, "done", file=sys.stderr, flush=True)
+            found = PARTS[part](served, seconds, **sizes.get(part, {}))
+            for line in found:
+                print(" | ".join(line), file=sys.stderr, flush=True)
+            lines += found
     return lines
 
 
@@ -339,11 +222,19 @@ def main() -> None:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--seconds", type=float, default=5.0, help="of one load")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas")
+    parser.add_argument("--cycles", type=int, default=60, help="of {post, predict}: memory")
+    parser.add_argument("--tries", type=int, default=100, help="of two equal requests: twice")
+    parser.add_argument("--kills", type=int, default=3, help="of the service: killed")
     chosen = parser.parse_args()
     parts = chosen.only.split(",")
     if wrong := set(parts) - set(PARTS):
         raise SystemExit(f"--only {', '.join(sorted(wrong))}: there are {', '.join(PARTS)}")
-    show(["what", "measured", "bar"], measure(chosen.workspace, chosen.seconds, parts))
+    sizes = {
+        "memory": {"cycles": chosen.cycles},
+        "twice": {"tries": chosen.tries},
+        "killed": {"kills": chosen.kills},
+    }
+    show(["what", "measured", "bar"], measure(chosen.workspace, chosen.seconds, parts, **sizes))
 
 
 if __name__ == "__main__":

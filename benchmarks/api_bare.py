@@ -66,7 +66,7 @@ class Mounted:
         """As Presage's service does."""
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 10, 10)
+        gc.set_threshold(10_000, 10, 10)
 
 
 Mounted.add_asgi_middleware(Bare)

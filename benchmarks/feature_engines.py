@@ -233,7 +233,7 @@ def _online_history(world: Path, times: list[datetime]) -> Any:
     snapshot = opened(world)
     view = _default_view(snapshot)
     history = History.read(view, snapshot).keep()
-    return view, snapshot, history, Online.of(view, history), len(times)
+    return view, snapshot, history, Online(view, history), len(times)
 
 
 def _online(prepared: Any) -> dict[str, Any]:

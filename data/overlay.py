@@ -21,7 +21,7 @@ import pandas as pd
 from data.contract import TABLES, table
 from data.errors import DataError
 from data.money import Money
-from data.tables import ROW, Tables, attributes_of, normalise
+from data.tables import ROW, Tables, attributes_of, normalise, order_births
 from data.times import read_times
 
 
@@ -29,7 +29,8 @@ class WithEvents:
     """``base`` and ``events`` (frames by table, with recorded_at) as one; satisfies ``Tables``.
 
     Posted rows come after the base's, so of two versions recorded at one moment theirs wins, as in
-    the snapshot that the next night takes. Rows that the base holds already count once.
+    the snapshot that the next night takes. Rows that the base holds already count once. An item
+    that was there before its order is known from that order's birth on, as it is at night.
     """
 
     def __init__(self, base: Tables, events: Mapping[str, pd.DataFrame]) -> None:
@@ -48,6 +49,8 @@ class WithEvents:
         for name, posted in self._events.items():
             if own := attributes_of(name, base.attributes):
                 self._events[name] = _as_the_base(name, posted, base.frame(name, own), own)
+        orders = self._events.get("orders")
+        self._births = None if orders is None else order_births(orders)
         told = "".join(sorted(self._events)) + str(sum(map(len, self._events.values())))
         self.fingerprint = hashlib.sha256((base.fingerprint + told).encode()).hexdigest()
 
@@ -63,13 +66,16 @@ class WithEvents:
         return name in self._events or self._base.has(name)
 
     def file(self, name: str) -> Path | None:
-        return None if name in self._events else self._base.file(name)
+        changed = name in self._events or (name == "order_items" and self._births is not None)
+        return None if changed else self._base.file(name)
 
     def seen_from_birth(self, name: str) -> bool:
         return name not in self._events and self._base.seen_from_birth(name)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         base = self._base.frame(name, columns)
+        if name == "order_items" and self._births is not None:
+            base = self._born_with_order(base)
         if name not in self._events:
             return base
         posted = self._events[name]
@@ -93,6 +99,26 @@ class WithEvents:
         if orders is not None:
             amounts = self.money.in_main(orders["amount"], orders["currency"])
             self._events["orders"] = orders.assign(amount=amounts)
+
+    def _born_with_order(self, items: pd.DataFrame) -> pd.DataFrame:
+        """The base's items; those whose order only came since are known from its birth on, and in
+        its currency."""
+        changed = {"recorded_at", *(["amount"] if self.money.main else [])} & set(items.columns)
+        if not changed:
+            return items
+        told = self._base.frame("order_items", ["order_id", "recorded_at"])
+        waiting = told["recorded_at"].isna().to_numpy()
+        if not waiting.any():
+            return items
+        items, orders = items.copy(), told["order_id"][waiting]
+        if "recorded_at" in changed:
+            items.loc[waiting, "recorded_at"] = orders.map(self._births)
+        if "amount" in changed:
+            named = self._events["orders"].dropna(subset=["currency"])
+            of_order = named.drop_duplicates("order_id").set_index("order_id")["currency"]
+            amounts = self.money.in_main(items["amount"][waiting], orders.map(of_order))
+            items.loc[waiting, "amount"] = amounts
+        return items
 
 
 def _not_in(posted: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:

@@ -274,9 +274,14 @@ def _ends_of_intervals(frame: pd.DataFrame, time_zone: str) -> pd.Series:
     return end.where(whole, start + step).astype("datetime64[us]")
 
 
+def order_births(orders: pd.DataFrame) -> pd.Series:
+    """When each order was born, by order_id: the earliest that a version says."""
+    return orders.groupby("order_id")["ordered_at"].min()
+
+
 def _born_with_order(items: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
-    births = orders.groupby("order_id")["ordered_at"].min()
-    items["recorded_at"] = items["recorded_at"].fillna(items["order_id"].map(births))
+    births = items["order_id"].map(order_births(orders))
+    items["recorded_at"] = items["recorded_at"].fillna(births)
     return items
 
 

@@ -164,7 +164,7 @@ def _one_by_one(
     when: Ints,
 ) -> Iterator[Piece]:
     """The same for few rows, each by itself."""
-    online = Online.of(view, history)
+    online = Online(view, history)
     found = np.full((program.size, len(codes)), np.nan)
     for at, (code, moment) in enumerate(zip(codes.tolist(), when.tolist(), strict=True)):
         found[online.rows, at] = online.values(names[code], moment)

@@ -49,10 +49,10 @@ KEPT = 64
 
 
 class Loose:
-    """A source's rows as they lie."""
+    """A source's rows as they lie; ``line``: the line of each."""
 
-    def __init__(self, rows: Rows, kept: bool = False) -> None:
-        self.rows, self.kept = rows, kept
+    def __init__(self, rows: Rows, line: Ints, kept: bool = False) -> None:
+        self.rows, self.line, self.kept = rows, line, kept
         self.cache: dict[Hashable, Any] = {}
 
     def complete(self, value: Expression) -> bool:
@@ -63,9 +63,11 @@ class Loose:
         return bool(self.cache[value, "complete"])
 
 
-class Keyed(Loose):
+class Keyed:
     """A source's rows by key, within it by time and, of equal times, as they came; rows without a
-    key are left out. Those of key code c are ``begin[c]`` up to ``begin[c + 1]``."""
+    key are left out. Those of key code c are ``begin[c]`` up to ``begin[c + 1]``.
+
+    Parts know the rows, and not this: what refers to itself stays in memory until a collection."""
 
     def __init__(self, rows: Rows, source: Source, key: Key | None, kept: bool) -> None:
         if key is None:
@@ -79,7 +81,7 @@ class Keyed(Loose):
         order = _order(codes, times, rows.position)
         self.codes = codes[order].astype(np.int64)
         in_order = len(order) == rows.size and bool(np.all(order[1:] == order[:-1] + 1))
-        super().__init__(rows if in_order else rows.take(order), kept)
+        self._rows = Loose(rows if in_order else rows.take(order), self.codes, kept)
         self.begin = np.searchsorted(self.codes, np.arange(len(self.categories) + 1))
 
     @cached_property
@@ -90,7 +92,11 @@ class Keyed(Loose):
     @cached_property
     def whole(self) -> Part:
         """All rows, each key a line."""
-        return Part(self, slice(None), self.codes)
+        return Part(self._rows, slice(None), self.codes)
+
+    def complete(self, value: Expression) -> bool:
+        """Whether every row has the value, from the start."""
+        return self._rows.complete(value)
 
     def part(self, codes: Ints) -> Part:
         """The rows of some keys (-1: none); line i has the rows of ``codes[i]``."""
@@ -100,16 +106,16 @@ class Keyed(Loose):
         length = stop - first
         line = np.repeat(known, length)
         if len(chosen) and np.array_equal(first[1:], stop[:-1]):
-            return Part(self, slice(int(first[0]), int(stop[-1])), line)
+            return Part(self._rows, slice(int(first[0]), int(stop[-1])), line)
         step = np.arange(len(line)) - np.repeat(np.cumsum(length) - length, length)
-        return Part(self, np.repeat(first, length) + step, line)
+        return Part(self._rows, np.repeat(first, length) + step, line)
 
 
 class Part:
     """Rows by ``line``; columns, and what follows from them, are made when first asked for."""
 
-    def __init__(self, keyed: Loose, at: slice | Ints, line: Ints) -> None:
-        self._keyed, self._at, self.line = keyed, at, line
+    def __init__(self, rows: Loose, at: slice | Ints, line: Ints) -> None:
+        self._rows, self._at, self.line = rows, at, line
         self._made: dict[Hashable, Any] = {}
 
     @property
@@ -118,18 +124,18 @@ class Part:
 
     @cached_property
     def start(self) -> Ints:
-        return self._keyed.rows.start[self._at]
+        return self._rows.rows.start[self._at]
 
     @cached_property
     def end(self) -> Ints:
-        return self._keyed.rows.end[self._at]
+        return self._rows.rows.end[self._at]
 
     @property
     def position(self) -> Ints:
-        return self._keyed.rows.position[self._at]
+        return self._rows.rows.position[self._at]
 
     def column(self, column: Key) -> Value:
-        whole = self._keyed.rows.column(column)
+        whole = self._rows.rows.column(column)
         if isinstance(self._at, slice) and self._at == slice(None):
             return whole
         known = None if whole.known is None else whole.known[self._at]
@@ -137,7 +143,7 @@ class Part:
 
     def spells(self, stream: Term, value: Expression | None) -> Spells:
         """When each row counts; with a value only while that is known, and not null."""
-        if value is not None and self._keyed.complete(value):
+        if value is not None and self._rows.complete(value):
             value = None
         made = self._make((stream, value), lambda part: _spells(part, stream, value))
         lo, hi, at = made[:3]
@@ -145,7 +151,7 @@ class Part:
 
     def complete(self, value: Expression) -> bool:
         """Whether every row of the source has the value, from the start."""
-        return self._keyed.complete(value)
+        return self._rows.complete(value)
 
     def value(self, value: Expression) -> Value:
         """A value per row."""
@@ -160,14 +166,13 @@ class Part:
 
     def _make(self, key: Hashable, make: Callable[[Part], tuple[Any, ...]]) -> tuple[Any, ...]:
         """What is made once: of all rows if the history is kept, else of these."""
-        if not self._keyed.kept:
+        if not self._rows.kept:
             if key not in self._made:
                 self._made[key] = make(self)
             return self._made[key]
-        cache = self._keyed.cache
+        cache = self._rows.cache
         if key not in cache:
-            assert isinstance(self._keyed, Keyed)
-            cache[key] = make(self._keyed.whole)
+            cache[key] = make(Part(self._rows, slice(None), self._rows.line))
         return tuple(v[self._at] if isinstance(v, np.ndarray) else v for v in cache[key])
 
 
@@ -247,7 +252,7 @@ class History:
             line = value.data.astype(np.int64)
             known = line >= 0
             at: slice | Ints = slice(None) if known.all() else np.flatnonzero(known)
-            self._loose[source, key] = Part(Loose(rows), at, line[at])
+            self._loose[source, key] = Part(Loose(rows, line), at, line[at])
         return self._loose[source, key]
 
 

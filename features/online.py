@@ -48,44 +48,39 @@ UNBOUNDED = np.int64(2**61)
 
 
 class Online:
-    """A view over a history that is kept; what depends on neither customer nor T is done once."""
+    """A view over a history that is kept; what depends on neither customer nor T is done once, and
+    kept with the history."""
 
     def __init__(self, view: FeatureView, history: History) -> None:
-        self.view, self.history = view, history
-        self._flat = Flat.of([feature.node for feature in view.features])
+        self._history = history
         self._program = program_of(view)
         self.rows = np.array([self._program.row[f.node] for f in view.features])
-        if self._flat is not None:
-            self._table = _Table(self._flat, history)
-
-    @classmethod
-    def of(cls, view: FeatureView, history: History) -> Online:
-        """The view over the history, made once."""
+        # without a way back to the history: that would keep both in memory until a collection
         if view.fingerprint not in history.cache:
-            history.cache[view.fingerprint] = cls(view, history)
-        made: Online = history.cache[view.fingerprint]
-        return made
+            flat = Flat.of([feature.node for feature in view.features])
+            history.cache[view.fingerprint] = None if flat is None else _Table(flat, history)
+        self._table: _Table | None = history.cache[view.fingerprint]
 
     def values(self, customer_id: str, as_of: int) -> Floats:
         """The features as float64 in the view's order, texts as codes (-1 for null).
 
         ``as_of`` in microseconds since 1970. Codes count through the categories of the column.
         """
-        if self._flat is not None:
+        if self._table is not None:
             found = self._table.values(customer_id, as_of)
             if found is not None:
                 return found
         names = np.array([customer_id], dtype=object)
-        own = Own(self.history)
+        own = Own(self._history)
         every = own.values(self._program, names, np.zeros(1, np.int64), np.array([as_of]))
         return every[self.rows, 0]
 
 
 class _Table:
-    """The flat program bound to a history."""
+    """The flat program bound to a history's rows."""
 
     def __init__(self, flat: Flat, history: History) -> None:
-        self.flat, self.history = flat, history
+        self.flat = flat
         sheets: dict[tuple[object, object], list[Leaf]] = {}
         for leaf in flat.leaves:
             if leaf.group is None:

@@ -43,7 +43,7 @@ from serving.night import Night, Scores, unexplained, usable_model
 from serving.of_customers import OfCustomers, status_of
 from serving.own_rows import OwnRows
 from serving.prediction_log import PredictionLog
-from serving.predictor import now_spine
+from serving.predictor import Predictor, now_spine
 from serving.published import Kind, Published, newest, pointer_stamp
 from serving.ranking import Ranking, ranking_of
 
@@ -86,6 +86,7 @@ class Live:
     _tables: WithEvents | None = None
     _tables_seq: int = 0
     _history: History | None = None
+    _history_of: Predictor | None = None
     _history_seq: int = -1
     _moved: Moved = field(default_factory=Moved)
 
@@ -138,7 +139,7 @@ class Live:
         self._forget_history()
 
     def _forget_history(self) -> None:
-        self._history, self._history_seq = None, -1
+        self._history = self._history_of = None
         self._moved.groups = None
 
     def snapshot(self) -> Snapshot:
@@ -443,7 +444,8 @@ class Live:
                 return predictor.history(own), groups.at(microseconds(moment))
         with self._lock:
             tables = self.tables()
-            if self._history is None or self._history_seq < self._tables_seq:
-                self._history = predictor.history(tables)
+            if self._history_of is not predictor or self._history_seq < self._tables_seq:
+                self._history, self._history_of = predictor.history(tables), predictor
                 self._history_seq = self._tables_seq
+            assert self._history is not None
             return self._history, None

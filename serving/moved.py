@@ -26,6 +26,7 @@ class Moved:
     whose: set[str] = field(default_factory=set)
     nobodys: dict[str, set[str]] = field(default_factory=dict)
     _news_of_nobody: bool = False
+    _of: Predictor | None = None
 
     def note(
         self,
@@ -51,20 +52,18 @@ class Moved:
         self, rows: OwnRows, predictor: Predictor, asked: frozenset[str], news: set[str]
     ) -> tuple[GroupsNow | None, Tables]:
         """The groups' sums, brought up to date, and the rows of those asked about (there may be
-        more). None for the sums where a table was posted to whose rows stand beside everybody's,
-        and where an order was posted whose items were there before it: nobody's until then.
+        more). None for the sums where a table was posted to whose rows stand beside everybody's.
 
         ``news``: everybody about whom something was posted, for sums that begin anew.
         """
-        if self.groups is None:
+        if self.groups is None or self._of is not predictor:  # another model asks other sums
+            self._of = predictor
             self.groups = GroupsNow(predictor.view, predictor.reads(rows.base))
             self.whose = set(news)
             self.whose |= rows.naming(self.nobodys.get("orders", set()))[0]
             self._news_of_nobody = bool(self.nobodys)
         groups = self.groups
         if any(name in groups.beside and name not in OWNED for name in self.nobodys):
-            return None, rows.base
-        if rows.early_items(self.nobodys.get("orders", ())):
             return None, rows.base
         if not self.whose and not self._news_of_nobody:
             return groups, rows.of(asked)

@@ -81,10 +81,10 @@ class Presage:
         except PresageError as error:
             log.warning("not ready yet: %s", error)
         # a large heap that never changes: collecting over it costs hundreds of milliseconds. What
-        # comes after is small, and is collected often
+        # comes after is small, and is collected often: LightGBM's calls leave arrays in circles
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 10, 10)
+        gc.set_threshold(10_000, 10, 10)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:

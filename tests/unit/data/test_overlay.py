@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from data.errors import DataError
+from data.money import Money
 from data.overlay import WithEvents
 from data.tables import MemoryTables
 from features.asof import as_of_view
@@ -53,6 +54,47 @@ def test_a_version_that_the_base_has_changes_nothing() -> None:
     both = WithEvents(MemoryTables({"orders": order}), {"orders": order})
     view = as_of_view(both, "orders", datetime(2026, 1, 3))
     assert view["amount"].tolist() == [5.0]
+
+
+def test_an_item_that_was_there_before_its_order_is_known_as_at_night() -> None:
+    items = pd.DataFrame({"order_id": ["1", "2", "3"], "line": ["1"] * 3, "amount": [5, 6, 7]})
+    orders = pd.DataFrame(
+        {
+            "order_id": ["1", "2", "2"],
+            "customer_id": ["a"] * 3,
+            "ordered_at": ["2026-01-01", "2026-01-04", "2026-01-02"],
+            "recorded_at": ["2026-01-01", "2026-01-05", "2026-01-06"],
+        }
+    )
+    base = MemoryTables({"orders": orders[:1], "order_items": items})
+    both = WithEvents(base, {"orders": orders[1:]})
+    at_night = MemoryTables({"orders": orders, "order_items": items})
+    pd.testing.assert_frame_equal(both.frame("order_items"), at_night.frame("order_items"))
+    wanted = ["amount", "recorded_at"]
+    told = both.frame("order_items", wanted)
+    pd.testing.assert_frame_equal(told, at_night.frame("order_items", wanted))
+    assert told["recorded_at"].isna().tolist() == [False, False, True]
+    assert base.frame("order_items")["recorded_at"].isna().sum() == 2  # as it was
+    shown = as_of_view(both, "order_items", datetime(2026, 1, 7))
+    assert shown["amount"].tolist() == [5.0, 6.0]
+
+
+def test_an_item_that_was_there_before_its_order_is_in_the_orders_currency() -> None:
+    class InKroner(MemoryTables):
+        money = Money("NOK", {"EUR": 10.0})
+
+    items = pd.DataFrame({"order_id": ["1", "2"], "line": ["1"] * 2, "amount": [5, 6]})
+    order = pd.DataFrame(
+        {
+            "order_id": ["2"],
+            "customer_id": ["a"],
+            "ordered_at": ["2026-01-04"],
+            "currency": ["EUR"],
+            "recorded_at": ["2026-01-05"],
+        }
+    )
+    both = WithEvents(InKroner({"order_items": items}), {"orders": order})
+    assert both.frame("order_items", ["amount"])["amount"].tolist() == [5.0, 60.0]
 
 
 def test_attributes_posted_as_text_take_the_types_of_the_base() -> None:
