@@ -73,18 +73,18 @@ def champion(state_dir: Path, kind: str) -> Champion | None:
     """
     home = models_folder(state_dir, kind)
     try:
-        found = current(home, KIND)
-        if found is None:
+        pointer = current(home, KIND)
+        if pointer is None:
             return None
-        version, fingerprint = found["version"], found["fingerprint"]
+        version, fingerprint = pointer["version"], pointer["fingerprint"]
         return Champion(
             kind,
             version,
             fingerprint,
-            found["run_id"],
-            datetime.fromisoformat(found["promoted_at"]),
+            pointer["run_id"],
+            datetime.fromisoformat(pointer["promoted_at"]),
             home / _folder_name(version, fingerprint),
-            _moment(found.get("as_of")),
+            _moment(pointer.get("as_of")),
         )
     except (DamagedFile, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFile(
@@ -182,9 +182,9 @@ def champion_at(
     newest champion that had learned from nothing after ``moment`` takes the place.
     """
     champions = [_moved(state_dir, kind, move) for move in moves if move["event"] in MOVES]
-    kept = [each for each in champions if each is not None and each.folder.is_dir()]
-    at_work = [each for each in kept if each.promoted_at <= moment]
-    learned = [each for each in kept if each.as_of is not None and each.as_of <= moment]
+    present = [each for each in champions if each is not None and each.folder.is_dir()]
+    at_work = [each for each in present if each.promoted_at <= moment]
+    learned = [each for each in present if each.as_of is not None and each.as_of <= moment]
     return next(reversed(at_work or learned), None)
 
 

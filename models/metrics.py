@@ -97,10 +97,10 @@ def average_precision(
     """
     y, p, w = labelled("average_precision", y, p, weights)
     needs_both("average_precision", y, w, absences=False)
-    hit, seen = _cumulative(y, p, w)
+    hit, rows_above = _cumulative(y, p, w)
     gained = np.diff(hit, prepend=0.0)
     # leading rows of weight 0 (not drawn) have neither precision nor anything to gain
-    precision = np.divide(hit, seen, out=np.zeros_like(hit), where=seen > 0)
+    precision = np.divide(hit, rows_above, out=np.zeros_like(hit), where=rows_above > 0)
     return float((gained * precision).sum() / hit[-1])
 
 
@@ -111,8 +111,8 @@ def roc_auc(y: npt.ArrayLike, p: npt.ArrayLike, *, weights: npt.ArrayLike | None
     """
     y, p, w = labelled("roc_auc", y, p, weights)
     needs_both("roc_auc", y, w)
-    hit, seen = _cumulative(y, p, w)
-    miss = seen - hit
+    hit, rows_above = _cumulative(y, p, w)
+    miss = rows_above - hit
     before = np.concatenate([[0.0], hit[:-1]])
     area = (np.diff(miss, prepend=0.0) * (before + hit) / 2).sum()
     return float(area / (hit[-1] * miss[-1]))
@@ -215,7 +215,11 @@ def _top(values: Floats, p: Floats, w: Floats, share: float) -> float:
     """Weighted sum of ``values`` over the ``share`` of weight with the highest ``p``."""
     if not 0 < share <= 1:
         raise DataError(f"share is {share}; it is a share of the rows, above 0 and at most 1")
-    hit, seen = _cumulative(values, p, w)
+    hit, rows_above = _cumulative(values, p, w)
     return float(
-        np.interp(share * seen[-1], np.concatenate([[0.0], seen]), np.concatenate([[0.0], hit]))
+        np.interp(
+            share * rows_above[-1],
+            np.concatenate([[0.0], rows_above]),
+            np.concatenate([[0.0], hit]),
+        )
     )

@@ -137,8 +137,8 @@ def _bins(
     of_tie = np.minimum((middle * bins).astype(np.int64), bins - 1)
     bin_of = np.repeat(of_tie, np.diff(last, prepend=-1))
     weight = np.bincount(bin_of, w, bins).astype(np.float64)
-    kept = weight > 0
-    weight = weight[kept]
-    predicted = np.bincount(bin_of, w * p, bins)[kept] / weight
-    observed = np.bincount(bin_of, w * y, bins)[kept] / weight
+    filled = weight > 0
+    weight = weight[filled]
+    predicted = np.bincount(bin_of, w * p, bins)[filled] / weight
+    observed = np.bincount(bin_of, w * y, bins)[filled] / weight
     return predicted, observed, weight

@@ -85,16 +85,20 @@ def time_split(
     times = sorted(set(as_ofs))
     if isinstance(evaluation, int):
         judging = times[len(times) - evaluation :] if evaluation else []
-        asked = evaluation
+        judging_wanted = evaluation
     else:
         judging = sorted(set(evaluation))
-        asked = len(judging)
+        judging_wanted = len(judging)
     reach = timedelta(days=gap_days + horizon_days + embargo_days)
     before = _ended_by(times, judging[0], reach) if judging else times
     calibrating = before[max(len(before) - calibration, 0) :] if calibration else []
     training = _ended_by(before, calibrating[0], reach) if calibrating else before
-    if len(judging) < asked or len(calibrating) < calibration or len(training) < minimum_training:
-        _not_enough(times, reach, asked, calibration, minimum_training, len(training))
+    if (
+        len(judging) < judging_wanted
+        or len(calibrating) < calibration
+        or len(training) < minimum_training
+    ):
+        _not_enough(times, reach, judging_wanted, calibration, minimum_training, len(training))
     return TimeSplit(tuple(training), tuple(calibrating), tuple(judging))
 
 
@@ -111,7 +115,7 @@ def _not_enough(
     minimum_training: int,
     training: int,
 ) -> None:
-    found = (
+    times_there = (
         f"{len(times)} as-of times from {times[0]} to {times[-1]}" if times else "no as-of times"
     )
     steps = [b - a for a, b in pairwise(times)]
@@ -124,7 +128,7 @@ def _not_enough(
     raise NotEnoughHistory(
         f"{minimum_training} training, {calibration} calibration and {evaluation} evaluation times "
         f"{_days(step)} days apart, each part {_days(reach)} days or more after the one before "
-        f"(gap, horizon and embargo), span {_days(needed)} days; found {found} "
+        f"(gap, horizon and embargo), span {_days(needed)} days; found {times_there} "
         f"({_days(have)} days, {training} left for training). "
         f"About {_days(missing)} more days of history are needed"
     )

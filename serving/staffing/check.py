@@ -207,7 +207,7 @@ class _Channel:
         else:
             due = due_seconds(self.grid, at, target, self.level.clock)
             counted &= due <= self.edges[-1]
-            good = served.answered & (np.nan_to_num(served.done, nan=np.inf) <= due + 1e-6)
+            good = served.answered & (np.nan_to_num(served.end_times, nan=np.inf) <= due + 1e-6)
         size = int(self.days[-1] - self.days[0]) + 1
         day = self.days[self.place(at)] - self.days[0]
         lost = float((~served.answered & counted).sum()) if self.level.patience_seconds else 0.0
@@ -299,7 +299,7 @@ class _Pool:
             mine = owner == place
             answered = served.answered[mine]
             busy = float(work[mine][answered].sum())
-            part = Served(served.waited[mine], answered, served.done[mine], busy)
+            part = Served(served.waited[mine], answered, served.end_times[mine], busy)
             out.append((one, at[mine], part))
         return out
 
@@ -327,7 +327,7 @@ def _less(
     free: tuple[Floats, Ints], at: Floats, served: Served, concurrency: float
 ) -> tuple[Floats, Ints]:
     """Free agents over time, less those who handle these contacts."""
-    begin, end = (at + served.waited)[served.answered], served.done[served.answered]
+    begin, end = (at + served.waited)[served.answered], served.end_times[served.answered]
     changes = np.concatenate([begin, end, free[0]])
     busy = np.concatenate([np.ones(len(begin)), -np.ones(len(end)), np.zeros(len(free[0]))])
     order = np.argsort(changes, kind="stable")
