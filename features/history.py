@@ -44,22 +44,22 @@ SCALES = {"number": 1000.0, "duration": 1.0, "flag": 1.0, "time": 1e-6}
 microseconds, moments as seconds: exact, so the order of adding does not matter."""
 
 
-KEPT = 64
+MOST_NAME_LISTS = 64
 """How many lists of names a history remembers the codes of; a view asks by a dozen."""
 
 
 class Loose:
     """A source's rows as they lie."""
 
-    def __init__(self, rows: Rows, kept: bool = False) -> None:
-        self.rows, self.kept = rows, kept
+    def __init__(self, rows: Rows, lasting: bool = False) -> None:
+        self.rows, self.lasting = rows, lasting
         self.cache: dict[Hashable, Any] = {}
 
     def complete(self, value: Expression) -> bool:
         """Whether every row has the value, from the start."""
         if (value, "complete") not in self.cache:
-            found = value.value(self.rows)
-            self.cache[value, "complete"] = found.known is None and not found.null().any()
+            values = value.value(self.rows)
+            self.cache[value, "complete"] = values.known is None and not values.null().any()
         return bool(self.cache[value, "complete"])
 
 
@@ -67,7 +67,7 @@ class Keyed(Loose):
     """A source's rows by key, within it by time and, of equal times, as they came; rows without a
     key are left out. Those of key code c are ``begin[c]`` up to ``begin[c + 1]``."""
 
-    def __init__(self, rows: Rows, source: Source, key: Key | None, kept: bool) -> None:
+    def __init__(self, rows: Rows, source: Source, key: Key | None, lasting: bool) -> None:
         if key is None:
             self.categories: Values = np.array(["all"], dtype=object)
             codes = np.zeros(rows.size, dtype=np.int64)
@@ -79,7 +79,7 @@ class Keyed(Loose):
         order = _order(codes, times, rows.position)
         self.codes = codes[order].astype(np.int64)
         in_order = len(order) == rows.size and bool(np.all(order[1:] == order[:-1] + 1))
-        super().__init__(rows if in_order else rows.take(order), kept)
+        super().__init__(rows if in_order else rows.take(order), lasting)
         self.begin = np.searchsorted(self.codes, np.arange(len(self.categories) + 1))
 
     @cached_property
@@ -110,7 +110,7 @@ class Part:
 
     def __init__(self, keyed: Loose, at: slice | Ints, line: Ints) -> None:
         self._keyed, self._at, self.line = keyed, at, line
-        self._made: dict[Hashable, Any] = {}
+        self._results: dict[Hashable, Any] = {}
 
     @property
     def size(self) -> int:
@@ -139,9 +139,9 @@ class Part:
         """When each row counts; with a value only while that is known, and not null."""
         if value is not None and self._keyed.complete(value):
             value = None
-        made = self._make((stream, value), lambda part: _spells(part, stream, value))
-        lo, hi, at = made[:3]
-        return Spells(self.line, lo, hi, at, made[3])
+        bounds = self._make((stream, value), lambda part: _spells(part, stream, value))
+        lo, hi, at = bounds[:3]
+        return Spells(self.line, lo, hi, at, bounds[3])
 
     def complete(self, value: Expression) -> bool:
         """Whether every row of the source has the value, from the start."""
@@ -151,8 +151,8 @@ class Part:
         """A value per row."""
         if isinstance(value, Key):
             return self.column(value)
-        made = self._make(value, lambda part: tuple(value.value(part)[:2]))
-        return Value(made[0], made[1])
+        data = self._make(value, lambda part: tuple(value.value(part)[:2]))
+        return Value(data[0], data[1])
 
     def whole_numbers(self, value: Expression) -> Ints:
         """The value as an integer of ``SCALES``, 0 where null."""
@@ -160,10 +160,10 @@ class Part:
 
     def _make(self, key: Hashable, make: Callable[[Part], tuple[Any, ...]]) -> tuple[Any, ...]:
         """What is made once: of all rows if the history is kept, else of these."""
-        if not self._keyed.kept:
-            if key not in self._made:
-                self._made[key] = make(self)
-            return self._made[key]
+        if not self._keyed.lasting:
+            if key not in self._results:
+                self._results[key] = make(self)
+            return self._results[key]
         cache = self._keyed.cache
         if key not in cache:
             assert isinstance(self._keyed, Keyed)
@@ -174,9 +174,9 @@ class Part:
 class History:
     """The rows of every source of a view; they are shared and never written to."""
 
-    def __init__(self, rows: Mapping[Source, Rows], kept: bool = False) -> None:
+    def __init__(self, rows: Mapping[Source, Rows], lasting: bool = False) -> None:
         self._rows = MappingProxyType(dict(rows))
-        self.kept = kept
+        self.lasting = lasting
         self._keyed: dict[tuple[Source, Key | None], Keyed] = {}
         self._codes: dict[tuple[Source, Key, int], tuple[Values, Ints]] = {}
         self._loose: dict[tuple[Source, Key | None], Part] = {}
@@ -190,7 +190,7 @@ class History:
 
     def keep(self) -> History:
         """The same rows, to be asked many times: what follows from them is worked out once."""
-        return History(self._rows, kept=True)
+        return History(self._rows, lasting=True)
 
     def rows(self, source: Source) -> Rows:
         """All rows of the source."""
@@ -198,14 +198,14 @@ class History:
 
     def categories(self, source: Source, column: Key) -> Values:
         """The texts that a column's codes stand for."""
-        found = self._rows[source].column(column).categories
-        assert found is not None
-        return found
+        texts = self._rows[source].column(column).categories
+        assert texts is not None
+        return texts
 
     def keyed(self, source: Source, key: Key | None) -> Keyed:
         """The rows by key; None: all are of one key."""
         if (source, key) not in self._keyed:
-            self._keyed[source, key] = Keyed(self._rows[source], source, key, self.kept)
+            self._keyed[source, key] = Keyed(self._rows[source], source, key, self.lasting)
         return self._keyed[source, key]
 
     def select(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
@@ -229,7 +229,7 @@ class History:
                 return np.array([-1])
         place = (source, key, id(names))
         if place not in self._codes:
-            if len(self._codes) >= KEPT:
+            if len(self._codes) >= MOST_NAME_LISTS:
                 self._codes.clear()
             self._codes[place] = (names, keyed.names.get_indexer(pd.Index(names, dtype=object)))
         return self._codes[place][1][chosen]
@@ -238,7 +238,7 @@ class History:
         """``select``, but as the rows lie where all keys are asked for and they were not sorted
         yet."""
         rows = self._rows[source]
-        if key is None or self.kept or (source, key) in self._keyed:
+        if key is None or self.lasting or (source, key) in self._keyed:
             return self.select(source, key, names, chosen)
         value = rows.column(key)
         if value.categories is not names or len(chosen) < len(names):
@@ -316,8 +316,8 @@ def _spells(part: Part, term: Term, value: Expression | None) -> tuple[Any, ...]
 
 
 def _whole(value: Expression, part: Part) -> Ints:
-    found = part.value(value)
-    scaled = np.where(found.null(), 0.0, found.data.astype(np.float64)) * SCALES[value.kind]
+    numbers = part.value(value)
+    scaled = np.where(numbers.null(), 0.0, numbers.data.astype(np.float64)) * SCALES[value.kind]
     if np.isinf(scaled).any() or (np.abs(scaled) >= 2.0**62).any():
         raise DataError(f"{value.text}: a value is infinite or too large to be added exactly")
     return np.rint(scaled).astype(np.int64)

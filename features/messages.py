@@ -81,8 +81,8 @@ class WithTexts:
 
     @property
     def fingerprint(self) -> str:
-        told = self.base.fingerprint + self.model.fingerprint
-        return hashlib.sha256(told.encode()).hexdigest()
+        parts = self.base.fingerprint + self.model.fingerprint
+        return hashlib.sha256(parts.encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,21 +104,21 @@ class WithTexts:
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         derived = DERIVED.get(name, {})
         wanted = None if columns is None else [*columns]
-        asked = list(derived) if wanted is None else [c for c in wanted if c in derived]
-        if not asked:
+        names = list(derived) if wanted is None else [c for c in wanted if c in derived]
+        if not names:
             return self.base.frame(name, columns)
         own = None if wanted is None else [*(c for c in wanted if c not in derived), "text"]
         frame = self.base.frame(name, None if own is None else list(dict.fromkeys(own)))
-        frame = frame.assign(**self._read(frame["text"], asked))
+        frame = frame.assign(**self._read(frame["text"], names))
         return frame if wanted is None else frame[wanted]
 
-    def _read(self, texts: pd.Series, asked: Sequence[str]) -> dict[str, pd.Series]:
+    def _read(self, texts: pd.Series, names: Sequence[str]) -> dict[str, pd.Series]:
         known = np.full(len(texts), self.model.as_of - MICROSECOND, dtype="datetime64[us]")
-        found = {"text_known_at": pd.Series(known, index=texts.index)}
-        if set(asked) - set(found):
+        columns = {"text_known_at": pd.Series(known, index=texts.index)}
+        if set(names) - set(columns):
             read = self.model.read(texts.astype(object).where(texts.notna(), None))
-            found |= {name: read[name].set_axis(texts.index) for name in read.columns}
-        return {name: found[name] for name in asked}
+            columns |= {name: read[name].set_axis(texts.index) for name in read.columns}
+        return {name: columns[name] for name in names}
 
 
 class WithReadComplaints:
@@ -131,8 +131,8 @@ class WithReadComplaints:
 
     @property
     def fingerprint(self) -> str:
-        told = f"{self.base.fingerprint}{self.model.fingerprint}{self.least}"
-        return hashlib.sha256(told.encode()).hexdigest()
+        parts = f"{self.base.fingerprint}{self.model.fingerprint}{self.least}"
+        return hashlib.sha256(parts.encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -203,12 +203,12 @@ def reading(
     model = first_model(tables, moments, rule) if texts != "no" or by_text else None
     if model is None:
         return Reading(tables, tables)
-    seen = texts == "yes" or (texts == "auto" and model.tells)
+    as_features = texts == "yes" or (texts == "auto" and model.tells)
     fills = by_text and "complaint" in model.questions
     return Reading(
-        WithTexts(tables, model) if seen else tables,
+        WithTexts(tables, model) if as_features else tables,
         WithReadComplaints(tables, model) if fills else tables,
-        model if seen else None,
+        model if as_features else None,
         model if fills else None,
     )
 
@@ -243,5 +243,5 @@ def label_set(rule: ComplaintRule, model: TextModel | None = None) -> str:
     >>> label_set(Complaint(all=True)) == label_set(Complaint(topics=("billing",)))
     False
     """
-    told = rule_text(rule) + ("" if model is None else model.fingerprint)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    identity = rule_text(rule) + ("" if model is None else model.fingerprint)
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
