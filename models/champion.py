@@ -111,27 +111,6 @@ def champion_bundle(state_dir: Path, kind: str) -> Bundle:
     return bundle
 
 
-def install(
-    state_dir: Path,
-    kind: str,
-    version: str,
-    source: Path,
-    *,
-    run_id: str,
-    promoted_at: datetime,
-    as_of: datetime | None = None,
-) -> Champion:
-    """Copy a bundle into the kind's folder, load it on trial, then point at it.
-
-    Nothing changes for readers unless the copy repeats its golden outputs in a child process;
-    DamagedFile otherwise. ``source`` may be the folder of an earlier champion.
-    """
-    folder = materialise(state_dir, kind, version, source)
-    return point_at(
-        state_dir, kind, version, folder, run_id=run_id, promoted_at=promoted_at, as_of=as_of
-    )
-
-
 def materialise(state_dir: Path, kind: str, version: str, source: Path) -> Path:
     """The folder of this version under ``models/<kind>``, copied from ``source`` if need be.
 

@@ -31,21 +31,13 @@ from data.errors import DataError
 from models.accuracy import (
     bias,
     coverage,
-    interval_width,
-    mae,
-    mase,
-    pinball,
-    rmse,
-    seasonal_scale,
     wape,
-    winkler,
 )
 from models.bootstrap import Interval, bootstrap, paired_bootstrap
 from models.checked import ends_of_ties, labelled, needs_both, probabilities
 from models.reliability import (
     Calibration,
     calibration,
-    calibration_intercept,
     calibration_slope,
     ece,
     reliability,
@@ -61,27 +53,17 @@ __all__ = [
     "log_loss_skill",
     "brier",
     "base_rate",
-    "mean_prediction",
     "Calibration",
     "calibration",
     "calibration_slope",
-    "calibration_intercept",
     "observed_over_predicted",
     "ece",
     "reliability",
     "recall_at",
-    "precision_at",
     "lift_at",
     "wape",
     "bias",
-    "mae",
-    "rmse",
-    "seasonal_scale",
-    "mase",
-    "pinball",
     "coverage",
-    "interval_width",
-    "winkler",
 ]
 
 # --- ranking -------------------------------------------------------------------------------------
@@ -130,14 +112,6 @@ def recall_at(
     return _top(y, p, w, share) / float((w * y).sum())
 
 
-def precision_at(
-    y: npt.ArrayLike, p: npt.ArrayLike, share: float = 0.05, *, weights: npt.ArrayLike | None = None
-) -> float:
-    """Rate of complaints among the ``share`` of rows with the highest scores."""
-    y, p, w = labelled("precision_at", y, p, weights)
-    return _top(y, p, w, share) / (share * float(w.sum()))
-
-
 def lift_at(
     y: npt.ArrayLike, p: npt.ArrayLike, share: float = 0.05, *, weights: npt.ArrayLike | None = None
 ) -> float:
@@ -177,14 +151,6 @@ def base_rate(y: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> floa
     """Mean label."""
     y, _, w = labelled("base_rate", y, y, weights)
     return float(np.average(y, weights=w))
-
-
-def mean_prediction(
-    y: npt.ArrayLike, p: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
-) -> float:
-    """Mean predicted probability (``y`` is only checked: all metrics share one signature)."""
-    _, p, w = probabilities("mean_prediction", y, p, weights)
-    return float(np.average(p, weights=w))
 
 
 def observed_over_predicted(

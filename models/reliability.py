@@ -76,13 +76,6 @@ def calibration_slope(
     return calibration(y, p, weights=weights).slope
 
 
-def calibration_intercept(
-    y: npt.ArrayLike, p: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
-) -> float:
-    """The intercept of ``calibration``."""
-    return calibration(y, p, weights=weights).intercept
-
-
 def ece(
     y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10, *, weights: npt.ArrayLike | None = None
 ) -> float:

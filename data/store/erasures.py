@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 KEY = "erasures"
 """Name of the key among the secrets, or the store's facts."""
-NAMED_BY = ("customer_id", "order_id")
-"""The columns that name an erased person: their own id, and that of an order of theirs."""
 BLOCK = 64
 """HMAC's block of SHA-256, in bytes (RFC 2104)."""
 
