@@ -73,16 +73,11 @@ TEXT_FEATURES = (
 """Features of what was written; a view has those whose columns the tables have."""
 
 
-class WithTexts:
-    """``base`` with the columns that ``model`` derives from texts; satisfies ``Tables``."""
+class _OverTables:
+    """Tables that are those of ``base`` but for columns that ``model`` reads from texts."""
 
     def __init__(self, base: Tables, model: TextModel) -> None:
         self.base, self.model = base, model
-
-    @property
-    def fingerprint(self) -> str:
-        parts = self.base.fingerprint + self.model.fingerprint
-        return hashlib.sha256(parts.encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,11 +90,20 @@ class WithTexts:
     def has(self, name: str) -> bool:
         return self.base.has(name)
 
-    def file(self, name: str) -> Path | None:
-        return None if name in DERIVED else self.base.file(name)
-
     def seen_from_birth(self, name: str) -> bool:
         return self.base.seen_from_birth(name)
+
+
+class WithTexts(_OverTables):
+    """``base`` with the columns that ``model`` derives from texts; satisfies ``Tables``."""
+
+    @property
+    def fingerprint(self) -> str:
+        parts = self.base.fingerprint + self.model.fingerprint
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    def file(self, name: str) -> Path | None:
+        return None if name in DERIVED else self.base.file(name)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         derived = DERIVED.get(name, {})
@@ -121,35 +125,22 @@ class WithTexts:
         return {name: columns[name] for name in names}
 
 
-class WithReadComplaints:
+class WithReadComplaints(_OverTables):
     """``base`` with ``is_complaint`` filled where it is null and the text reads as a complaint;
     the ``[complaint]`` rule has the rest. For labels, which look back on it all: features take
     ``text_complaint``, which knows from when it counts. Satisfies ``Tables``."""
 
     def __init__(self, base: Tables, model: TextModel, least: float = 0.5) -> None:
-        self.base, self.model, self.least = base, model, least
+        super().__init__(base, model)
+        self.least = least
 
     @property
     def fingerprint(self) -> str:
         parts = f"{self.base.fingerprint}{self.model.fingerprint}{self.least}"
         return hashlib.sha256(parts.encode()).hexdigest()
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.base.names
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        return self.base.attributes
-
-    def has(self, name: str) -> bool:
-        return self.base.has(name)
-
     def file(self, name: str) -> Path | None:
         return None if name == "tickets" else self.base.file(name)
-
-    def seen_from_birth(self, name: str) -> bool:
-        return self.base.seen_from_birth(name)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         if name != "tickets" or (columns is not None and "is_complaint" not in columns):

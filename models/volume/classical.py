@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def extra_weeks(problem: Problem, slot: Ints) -> Bools:
     return extra
 
 
-def ets(line: Line) -> Floats:
+def ets(line: Line, **trend: Any) -> Floats:
     """Additive exponential smoothing without trend (statsmodels ``ExponentialSmoothing``)."""
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
@@ -75,25 +76,14 @@ def ets(line: Line) -> Floats:
         initialization_method="heuristic"
         if len(line.values) >= 10 + 2 * (line.season // 2)
         else "estimated",
+        **trend,
     )
     return np.asarray(model.fit().forecast(line.steps))
 
 
 def ets_trend(line: Line) -> Floats:
     """The same with a damped trend."""
-    from statsmodels.tsa.holtwinters import ExponentialSmoothing
-
-    model = ExponentialSmoothing(
-        line.values,
-        trend="add",
-        damped_trend=True,
-        seasonal="add" if line.season > 1 else None,
-        seasonal_periods=line.season if line.season > 1 else None,
-        initialization_method="heuristic"
-        if len(line.values) >= 10 + 2 * (line.season // 2)
-        else "estimated",
-    )
-    return np.asarray(model.fit().forecast(line.steps))
+    return ets(line, trend="add", damped_trend=True)
 
 
 def theta(line: Line) -> Floats:
