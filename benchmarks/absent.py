@@ -37,20 +37,31 @@ Removed = frozenset[tuple[str, str]]
 
 def optional(tables: MemoryTables) -> list[tuple[str, str]]:
     """What can be missing: each optional column that has a value, and each optional table."""
-    found: list[tuple[str, str]] = []
+    removable: list[tuple[str, str]] = []
     for name in READ:
         if not tables.has(name):
             continue
         if name not in NEEDED:
-            found.append((name, ""))
+            removable.append((name, ""))
         contract = TABLES[name]
         frame = tables.frame(name)
         for column in contract.columns:
             fixed = column.required or column.name in (*contract.key, contract.birth, "customer_id")
-            told = column.name in ("is_complaint", "recorded_at", "deleted", "topic", "priority")
-            if not fixed and not told and column.name in frame and frame[column.name].notna().any():
-                found.append((name, column.name))
-    return found
+            is_basic = column.name in (
+                "is_complaint",
+                "recorded_at",
+                "deleted",
+                "topic",
+                "priority",
+            )
+            if (
+                not fixed
+                and not is_basic
+                and column.name in frame
+                and frame[column.name].notna().any()
+            ):
+                removable.append((name, column.name))
+    return removable
 
 
 def without(tables: MemoryTables, removed: Removed) -> MemoryTables:
@@ -133,10 +144,10 @@ def main() -> None:
     lines = []
     for case in cases:
         for what, removed in variants(case.tables, options.subsets, options.seed):
-            found = row(case, what, removed)
-            if found is not None:
-                lines.append(found)
-                print("| " + " | ".join(found) + " |", flush=True)
+            cells = row(case, what, removed)
+            if cells is not None:
+                lines.append(cells)
+                print("| " + " | ".join(cells) + " |", flush=True)
     header = ["company", "without", "AP", "AP usual LightGBM", "ratio", "difference (95 %)"]
     print()
     show(header, sorted(lines, key=lambda line: float(line[4])))

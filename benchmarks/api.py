@@ -55,11 +55,11 @@ def reads(served: Served, seconds: float, rounds: int = 3) -> list[Line]:
             "bare Starlette and msgspec": f"http://127.0.0.1:{bare}",
             "the same in BentoML": f"http://127.0.0.1:{mounted}",
         }
-        found: dict[str, list[float]] = {name: [] for name in places}
+        rates: dict[str, list[float]] = {name: [] for name in places}
         for _ in range(rounds):
             for name, url in places.items():
-                found[name].append(load(url, served.key, ask, 0, seconds)["per_second"])
-        best = {name: max(values) for name, values in found.items()}
+                rates[name].append(load(url, served.key, ask, 0, seconds)["per_second"])
+        best = {name: max(values) for name, values in rates.items()}
         half = load(served.url, served.key, ask, best["presage serve"] / 2, seconds * 2)
     ours = best["presage serve"]
     bars = ("", ">= .5 x", ">= .85 x")
@@ -67,23 +67,23 @@ def reads(served: Served, seconds: float, rounds: int = 3) -> list[Line]:
         [f"reads: {name}", f"{rate:.0f}/s, ours {ours / rate:.2f} x", bar]
         for (name, rate), bar in zip(best.items(), bars, strict=True)
     ]
-    told = f"p50 {ms(half['p50'])}, p99 {ms(half['p99'])}, {half['statuses']}"
-    return [*lines, [f"reads: at {ours / 2:.0f}/s", told, "p99 <= 10 ms"]]
+    latency = f"p50 {ms(half['p50'])}, p99 {ms(half['p99'])}, {half['statuses']}"
+    return [*lines, [f"reads: at {ours / 2:.0f}/s", latency, "p99 <= 10 ms"]]
 
 
 def many(served: Served, seconds: float) -> list[Line]:
     """A thousand ids."""
     ids = (served.ids * 1000)[:1000]
-    found = load(served.url, served.key, [served.predict(*ids)], 0, seconds, connections=1)
-    return [["1,000 ids", f"p50 {ms(found['p50'])}, p99 {ms(found['p99'])}", "<= 100 ms"]]
+    figures = load(served.url, served.key, [served.predict(*ids)], 0, seconds, connections=1)
+    return [["1,000 ids", f"p50 {ms(figures['p50'])}, p99 {ms(figures['p99'])}", "<= 100 ms"]]
 
 
 def view(served: Served, seconds: float) -> list[Line]:
     """The view of one customer."""
     ask = [{"method": "GET", "path": f"/v1/customers/{served.ids[-1]}"}]
-    found = load(served.url, served.key, ask, 0, seconds, connections=1)
-    told = f"p50 {ms(found['p50'])}, p99 {ms(found['p99'])} {found['statuses']}"
-    return [["customer view", told, "163 ms before"]]
+    figures = load(served.url, served.key, ask, 0, seconds, connections=1)
+    latency = f"p50 {ms(figures['p50'])}, p99 {ms(figures['p99'])} {figures['statuses']}"
+    return [["customer view", latency, "163 ms before"]]
 
 
 def events(served: Served, seconds: float, rates: tuple[float, ...] = (1, 5, 20)) -> list[Line]:
@@ -94,9 +94,9 @@ def events(served: Served, seconds: float, rates: tuple[float, ...] = (1, 5, 20)
         row = {"event_id": f"e{rate}-{{n}}", "used_at": at.isoformat() + "Z", "customer_id": who,
                "feature": "payment_failed"}  # fmt: skip
         post = {"method": "POST", "path": "/v1/events", "body": json.dumps({"usage": [row]})}
-        found = load(served.url, served.key, [post, served.predict(who)], rate, seconds * 2)
-        told = f"p50 {ms(found['p50'])}, p99 {ms(found['p99'])}, {found['statuses']}"
-        lines.append([f"event to prediction, {rate:g}/s", told, "p99 <= 250 ms"])
+        figures = load(served.url, served.key, [post, served.predict(who)], rate, seconds * 2)
+        latency = f"p50 {ms(figures['p50'])}, p99 {ms(figures['p99'])}, {figures['statuses']}"
+        lines.append([f"event to prediction, {rate:g}/s", latency, "p99 <= 250 ms"])
     return lines
 
 
@@ -133,8 +133,8 @@ def overload(served: Served, seconds: float) -> list[Line]:
     began = time.perf_counter()
     served.ask("GET", f"/v1/customers/{served.ids[-1]}")
     back = time.perf_counter() - began
-    told = f"accepted p99 {ms(over['p99'])} (steady {ms(steady['p99'])}), {over['statuses']}"
-    return [["10 x overload", f"{told}; one answer {back:.2f} s after", "p99 <= 2 x, <= 5 s"]]
+    latency = f"accepted p99 {ms(over['p99'])} (steady {ms(steady['p99'])}), {over['statuses']}"
+    return [["10 x overload", f"{latency}; one answer {back:.2f} s after", "p99 <= 2 x, <= 5 s"]]
 
 
 def slow(served: Served, seconds: float) -> list[Line]:
@@ -149,16 +149,16 @@ def slow(served: Served, seconds: float) -> list[Line]:
     beside = load(served.url, served.key, ask, 100, seconds)
     for link in links:
         link.close()
-    told = f"p99 {ms(beside['p99'])} (alone {ms(alone['p99'])}), {beside['statuses']}"
-    return [["beside 200 slow clients, 100/s", told, "unharmed"]]
+    latency = f"p99 {ms(beside['p99'])} (alone {ms(alone['p99'])}), {beside['statuses']}"
+    return [["beside 200 slow clients, 100/s", latency, "unharmed"]]
 
 
 def swaps(served: Served, seconds: float, count: int = 5) -> list[Line]:
     """Another version of the model, again and again, while predictions are asked for."""
     pointer = served.workspace / ".presage/models/risk/champion.json"
-    told = json.loads(pointer.read_text())
-    home, version = pointer.parent, told["version"]
-    name = f"{{}}-{told['fingerprint'][:12]}"
+    champion = json.loads(pointer.read_text())
+    home, version = pointer.parent, champion["version"]
+    name = f"{{}}-{champion['fingerprint'][:12]}"
     shutil.copytree(home / name.format(version), home / name.format("990"))
     ask = [served.predict(*served.ids[-20:])]
     spec = {"url": served.url, "key": served.key, "requests": ask, "rate": 5.0, "keep": True,
@@ -170,18 +170,20 @@ def swaps(served: Served, seconds: float, count: int = 5) -> list[Line]:
     running.stdin.close()
     for number in range(count):
         time.sleep(seconds * 0.9)
-        swapped = {**told, "version": "990" if number % 2 == 0 else version}
+        swapped = {**champion, "version": "990" if number % 2 == 0 else version}
         swapped["promoted_at"] = datetime.now().isoformat()
         staged = pointer.with_suffix(".new")
         staged.write_text(json.dumps(swapped))
         staged.replace(pointer)
     assert running.stdout is not None
-    found = json.loads(running.stdout.read())
+    figures = json.loads(running.stdout.read())
     running.wait(60)
-    pointer.write_text(json.dumps(told))
-    failed = sum(n for status, n in found["statuses"].items() if status != "200")
-    said = f"{failed} failed, {found['mixed']} mixed of {found['requests']}; {found['versions']}"
-    return [[f"{count} model swaps under load", f"{said}, p99 {ms(found['p99'])}", "0 and 0"]]
+    pointer.write_text(json.dumps(champion))
+    failed = sum(n for status, n in figures["statuses"].items() if status != "200")
+    counts = (
+        f"{failed} failed, {figures['mixed']} mixed of {figures['requests']}; {figures['versions']}"
+    )
+    return [[f"{count} model swaps under load", f"{counts}, p99 {ms(figures['p99'])}", "0 and 0"]]
 
 
 def soak(served: Served, seconds: float) -> list[Line]:
@@ -189,10 +191,10 @@ def soak(served: Served, seconds: float) -> list[Line]:
     ask = [served.predict(served.ids[-1])]
     load(served.url, served.key, ask, 100, seconds)
     before, files = served.memory_mib(), served.descriptors()
-    found = load(served.url, served.key, ask, 100, seconds * 10)
+    figures = load(served.url, served.key, ask, 100, seconds * 10)
     after, later = served.memory_mib(), served.descriptors()
-    told = f"{found['statuses']}, {before:.0f} to {after:.0f} MiB, {files} to {later} descriptors"
-    return [[f"soak, {seconds * 10:g} s at 100/s", told, "0 errors, < 5 %, constant"]]
+    text = f"{figures['statuses']}, {before:.0f} to {after:.0f} MiB, {files} to {later} descriptors"
+    return [[f"soak, {seconds * 10:g} s at 100/s", text, "0 errors, < 5 %, constant"]]
 
 
 PARTS = {

@@ -18,7 +18,7 @@ from starlette.routing import Route
 ANSWER = Path(os.environ.get("BARE_ANSWER", os.devnull))
 
 
-class Asked(msgspec.Struct):
+class PredictBody(msgspec.Struct):
     """The request's body."""
 
     customer_ids: list[str]
@@ -32,9 +32,9 @@ class Answered(msgspec.Struct):
 
 async def predict(request: Request) -> Response:
     """Answers whoever is asked for with what the file holds."""
-    asked = msgspec.json.decode(await request.body(), type=Asked)
-    found = Answered([ITEMS[i % len(ITEMS)] for i in range(len(asked.customer_ids))])
-    return Response(msgspec.json.encode(found), media_type="application/json")
+    body = msgspec.json.decode(await request.body(), type=PredictBody)
+    answer = Answered([ITEMS[i % len(ITEMS)] for i in range(len(body.customer_ids))])
+    return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
 ITEMS = msgspec.json.decode(ANSWER.read_bytes() or b'{"items": []}', type=Answered).items

@@ -116,9 +116,9 @@ def main() -> None:
     versions: Counter[str] = Counter()
     mixed = 0
     for body in figures.bodies:
-        told = {item.get("model_version") for item in json.loads(body)["items"]} - {None}
-        mixed += len(told) > 1
-        versions.update(told)
+        versions_here = {item.get("model_version") for item in json.loads(body)["items"]} - {None}
+        mixed += len(versions_here) > 1
+        versions.update(versions_here)
     print(
         json.dumps(
             {

@@ -81,13 +81,13 @@ def judged(source: Path, scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table(found: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+def table(figures: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """The header and the lines: each company and horizon, then the mean of each horizon."""
-    names = [c.removeprefix("ap ") for c in found.columns if c.startswith("ap ")]
-    means = found.groupby("horizon").mean(numeric_only=True).reset_index()
+    names = [c.removeprefix("ap ") for c in figures.columns if c.startswith("ap ")]
+    means = figures.groupby("horizon").mean(numeric_only=True).reset_index()
     means["company"] = "mean"
     lines = []
-    for row in pd.concat([found, means]).to_dict("records"):
+    for row in pd.concat([figures, means]).to_dict("records"):
         lines.append(
             [
                 str(row["company"]),
@@ -119,7 +119,7 @@ def main() -> None:
     sources = sorted(path for path in (Path(data) / "companies").iterdir() if path.is_dir())
     if options.only:
         sources = [path for path in sources if path.name in options.only.split(",")]
-    found, seconds = [], []
+    parts, seconds = [], []
     with tempfile.TemporaryDirectory() as scratch:
         base = options.keep or Path(scratch)
         base.mkdir(parents=True, exist_ok=True)
@@ -127,10 +127,10 @@ def main() -> None:
             folder = base / source.name
             shutil.rmtree(folder, ignore_errors=True)
             scores, took = scored(source, folder, base / f"{source.name}.log")
-            found.append(judged(source, scores))
+            parts.append(judged(source, scores))
             seconds.append(took)
             print(f"{source.name}: trained in {took:.0f} s", flush=True)
-    every = pd.concat(found, ignore_index=True)
+    every = pd.concat(parts, ignore_index=True)
     show(*table(every))
     print(f"\nTraining took {np.mean(seconds):.0f} s a company on the mean.")
 

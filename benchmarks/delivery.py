@@ -211,13 +211,13 @@ def _judge(store: Any, arrivals: Path, decisions: int, answered: dict[str, float
     """Compare what arrived with what was decided."""
     from data.store import messages_of, verify_log
 
-    seen = [json.loads(line) for line in arrivals.read_text().splitlines()]
-    kept: dict[str, set[str]] = {}
+    requests = [json.loads(line) for line in arrivals.read_text().splitlines()]
+    messages_at: dict[str, set[str]] = {}
     digests: dict[str, set[str]] = {}
-    for request in seen:
+    for request in requests:
         digests.setdefault(request["id"], set()).add(request["sha256"])
         if request["kept"]:
-            kept.setdefault(request["outreach_id"], set()).add(request["id"])
+            messages_at.setdefault(request["outreach_id"], set()).add(request["id"])
     messages = messages_of(store)
     refused = {m.decision_id for m in messages if m.status == "refused"}
     states = {m.status for m in messages} - {"sent", "refused"}
@@ -226,21 +226,25 @@ def _judge(store: Any, arrivals: Path, decisions: int, answered: dict[str, float
     return Outcome(
         decisions=decisions,
         kills=0,
-        requests=len(seen),
-        failed=sum(request["fate"] != "ok" for request in seen),
+        requests=len(requests),
+        failed=sum(request["fate"] != "ok" for request in requests),
         opted_out=len(answered),
         refused=len(refused),
         seconds=0.0,
-        lost=[m.decision_id for m in messages if m.status == "sent" and m.decision_id not in kept]
+        lost=[
+            m.decision_id
+            for m in messages
+            if m.status == "sent" and m.decision_id not in messages_at
+        ]
         + [name for name in refused if name.replace("d", "c") not in answered],
-        twice=[name for name, ids in kept.items() if len(ids) > 1],
+        twice=[name for name, ids in messages_at.items() if len(ids) > 1],
         after_opt_out=[
             request["id"]
-            for request in seen
+            for request in requests
             if request["at"] > answered.get(request["customer_id"], float("inf"))
         ],
-        other_bytes=[name for name, found in digests.items() if len(found) > 1],
-        bad_signatures=sum(not request["signed"] for request in seen),
+        other_bytes=[name for name, bodies in digests.items() if len(bodies) > 1],
+        bad_signatures=sum(not request["signed"] for request in requests),
     )
 
 
@@ -288,7 +292,7 @@ def receive(port: int, file: Path, failing: float, seed: int) -> None:
             data = json.loads(body)["data"]
             with lock:
                 fate = rng.choice(FATES) if rng.random() < failing else "ok"
-                told = {
+                record = {
                     "id": name,
                     "outreach_id": data["outreach_id"],
                     "customer_id": data["customer_id"],
@@ -298,7 +302,7 @@ def receive(port: int, file: Path, failing: float, seed: int) -> None:
                     "kept": fate in ("ok", "lost answer", "reset after"),
                     "at": time.monotonic(),
                 }
-                log.write(json.dumps(told) + "\n")
+                log.write(json.dumps(record) + "\n")
                 log.flush()
             self.answer(fate)
 
@@ -349,32 +353,32 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--receive", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.receive:
-        receive(given.port, given.receive, given.failing, given.seed)
+    options = parser.parse_args()
+    if options.receive:
+        receive(options.port, options.receive, options.failing, options.seed)
         return
     with tempfile.TemporaryDirectory(prefix="presage-delivery-") as folder:
-        found = run(given.decisions, given.kills, given.failing, given.seed, Path(folder))
-    share = found.failed / found.requests
+        outcome = run(options.decisions, options.kills, options.failing, options.seed, Path(folder))
+    share = outcome.failed / outcome.requests
     show(
         ["what", "found"],
         [
-            ["decisions, in so many runs", f"{found.decisions:,}, {found.kills + 1}"],
+            ["decisions, in so many runs", f"{outcome.decisions:,}, {outcome.kills + 1}"],
             [
                 "requests, of which failed",
-                f"{found.requests:,}, {share:.1%}",
+                f"{outcome.requests:,}, {share:.1%}",
             ],
-            ["senders, kills -9", f"2, {found.kills}"],
-            ["opted out, of whom not sent to", f"{found.opted_out}, {found.refused}"],
-            ["lost", str(len(found.lost))],
-            ["recorded twice", str(len(found.twice))],
-            ["sent after an opt-out was answered", str(len(found.after_opt_out))],
-            ["other bytes under one id", str(len(found.other_bytes))],
-            ["wrong signatures", str(found.bad_signatures)],
-            ["seconds", f"{found.seconds:.0f}"],
+            ["senders, kills -9", f"2, {outcome.kills}"],
+            ["opted out, of whom not sent to", f"{outcome.opted_out}, {outcome.refused}"],
+            ["lost", str(len(outcome.lost))],
+            ["recorded twice", str(len(outcome.twice))],
+            ["sent after an opt-out was answered", str(len(outcome.after_opt_out))],
+            ["other bytes under one id", str(len(outcome.other_bytes))],
+            ["wrong signatures", str(outcome.bad_signatures)],
+            ["seconds", f"{outcome.seconds:.0f}"],
         ],
     )
-    sys.exit(1 if found.faults else 0)
+    sys.exit(1 if outcome.faults else 0)
 
 
 if __name__ == "__main__":

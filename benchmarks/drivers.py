@@ -76,18 +76,18 @@ def forecasts(folder: Path, every: int) -> pd.DataFrame:
     wanted = {"history": history, "cutoffs": cutoffs, "horizon": HORIZON, "freq": "D"}
     without = backtest(**wanted, context=context)
     driven = replace(context, drivers=DriverSource(tables, ZONE))
-    made = backtest(**wanted, context=driven)
-    frame = made[["unique_id", "ds", "cutoff", "y"]].copy()
-    frame["presage with drivers"] = made["presage-median"]
-    frame["inside 80"] = made["y"].between(made["presage-lo-80"], made["presage-hi-80"])
+    forecast = backtest(**wanted, context=driven)
+    frame = forecast[["unique_id", "ds", "cutoff", "y"]].copy()
+    frame["presage with drivers"] = forecast["presage-median"]
+    frame["inside 80"] = forecast["y"].between(forecast["presage-lo-80"], forecast["presage-hi-80"])
     frame["presage without"] = without["presage-median"]
     bench = Workbench(ordered(panel_of(history, "D", context)), HORIZON, context, 0)
     alone = {name: [] for name in NAMES}
     for place in places:
         at = int(bench.panel.grid.index(np.array([days[place]], "datetime64[us]"))[0])
-        told = bench.forecasts(at, bench.model(bench.anchor(at)))
+        members = bench.forecasts(at, bench.model(bench.anchor(at)))
         order = np.argsort(bench.panel.until(at).ids, kind="stable")
-        for name, values in zip(NAMES, told, strict=True):
+        for name, values in zip(NAMES, members, strict=True):
             alone[name].append(values[order].reshape(-1))
     for name in NAMES:
         frame[name] = np.concatenate(alone[name])
@@ -140,11 +140,11 @@ def main() -> None:
     )
     parts = []
     for seed, folder in companies(options):
-        made = forecasts(folder, options.every)
-        places = sorted(made["place"].unique())
+        rows = forecasts(folder, options.every)
+        places = sorted(rows["place"].unique())
         best = ideal(options.customers, options.days, seed, places, HORIZON, options.runs)
-        made = made.merge(best, on=["unique_id", "place", "step"], how="left", validate="1:1")
-        parts.append(made.assign(seed=seed))
+        rows = rows.merge(best, on=["unique_id", "place", "step"], how="left", validate="1:1")
+        parts.append(rows.assign(seed=seed))
     frame = pd.concat(parts, ignore_index=True)
     frame.to_parquet(options.cache / "drivers.parquet")
     header = ["where", "strikes or cutoffs", "WAPE with drivers", "Presage without"]

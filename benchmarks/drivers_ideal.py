@@ -29,12 +29,14 @@ def ideal(
         for run in range(runs):
             twin = company.clone(seed=1_000_000 + run)
             for step in range(horizon):
-                came = twin.step().offered
-                counts[run, step] = np.bincount(came.topic[~came.machine], minlength=len(TOPICS))
+                contacts = twin.step().offered
+                counts[run, step] = np.bincount(
+                    contacts.topic[~contacts.machine], minlength=len(TOPICS)
+                )
         middle = np.median(counts, axis=0)
-        told = {f"topic={name}": middle[:, at] for at, name in enumerate(TOPICS)}
-        told["total"] = np.median(counts.sum(axis=2), axis=0)
-        for name, values in told.items():
+        medians = {f"topic={name}": middle[:, at] for at, name in enumerate(TOPICS)}
+        medians["total"] = np.median(counts.sum(axis=2), axis=0)
+        for name, values in medians.items():
             steps = np.arange(1, horizon + 1)
             frame = {"unique_id": name, "place": place, "step": steps, "ideal": values}
             parts.append(pd.DataFrame(frame))

@@ -42,10 +42,10 @@ def main() -> None:
                 to.write_text(f"{len(standing(f))} {int(not same)}")
 
             _apart(check)
-            found, differs = map(int, checked.read_text().split())
-            left, other = left + found, other + differs
-            if found or differs:
-                sys.stdout.write(f"killed before {step}: {found} left, differs: {differs}\n")
+            strings, differs = map(int, checked.read_text().split())
+            left, other = left + strings, other + differs
+            if strings or differs:
+                sys.stdout.write(f"killed before {step}: {strings} left, differs: {differs}\n")
             shutil.rmtree(folder)
         sys.stdout.write(
             f"{len(PLANTED)} strings of one person; killed before each of {len(steps)} steps and "

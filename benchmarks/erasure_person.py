@@ -205,8 +205,8 @@ def _derived(workspace: Workspace, scores: pd.DataFrame) -> None:
     home = state / "published"
     for number in (1, 2):
         frame = scores.assign(risk_7d=scores["risk_7d"] / number)
-        kept = put(home, f"scores-2026030{number}T000000", ".parquet", frame.to_parquet)
-        point(home, "scores", {**kept, "rows": len(frame), "as_of": NOW.isoformat()})
+        product = put(home, f"scores-2026030{number}T000000", ".parquet", frame.to_parquet)
+        point(home, "scores", {**product, "rows": len(frame), "as_of": NOW.isoformat()})
     _write(state / "features" / "2026-03-01T000000-ab" / "part-0.parquet", scores.to_parquet)
     _write(state / "features" / "2026-03-01T000000-ab" / "manifest.json", '{"files": {}}')
     quarantine = pd.DataFrame({"table": ["orders"], "row": [3], "value": ["order-plant-3"]})
@@ -235,9 +235,9 @@ def _write(path: Path, content: str | Callable[[Path], object]) -> None:
 
 def standing(folder: Path, strings: Sequence[str] = PLANTED) -> list[tuple[str, str]]:
     """Which strings stand in which files, in any writing: (file, string)."""
-    found = []
+    places = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        data = _said(path)
+        data = _content(path)
         for string in strings:
             raw = string.encode()
             coded = [base64.b64encode(b"." * n + raw)[4:-4] for n in range(3)]
@@ -249,11 +249,11 @@ def standing(folder: Path, strings: Sequence[str] = PLANTED) -> list[tuple[str, 
                 ways |= {*coded, *urlsafe}
             # cust/p-17 is no part of cust/p-170
             if any(data.count(way) > data.count(way + b"0") * (string == WHO) for way in ways):
-                found.append((str(path.relative_to(folder)), string))
-    return found
+                places.append((str(path.relative_to(folder)), string))
+    return places
 
 
-def _said(path: Path) -> bytes:
+def _content(path: Path) -> bytes:
     """A file's bytes, and what it says where they are packed."""
     data = path.read_bytes()
     if path.suffix == ".parquet":
@@ -265,17 +265,17 @@ def _said(path: Path) -> bytes:
 def state_of(folder: Path) -> dict[str, object]:
     """All files' content, but for those that hold keys and moments; the store's by its rows."""
     aside = ("store.db", "secrets", "decision-log.head", "hashes.json")
-    found: dict[str, object] = {
+    state: dict[str, object] = {
         str(p.relative_to(folder)): p.read_bytes()
         for p in sorted(folder.rglob("*"))
         if p.is_file() and not p.name.startswith(aside)
     }
     with open_store(Workspace.open(folder)) as store:
-        found["events"] = {n: f.to_csv() for n, f in event_frames(store).items()}
-        found["decisions"] = decisions_of(store)
-        found["log"] = verify_log(store)
+        state["events"] = {n: f.to_csv() for n, f in event_frames(store).items()}
+        state["decisions"] = decisions_of(store)
+        state["log"] = verify_log(store)
         proof = erasure_of(store, WHO)
         assert proof is not None
-        kept = {k: v for k, v in proof[1].items() if k not in ("bytes", "orders", "files", "by")}
-        found["proof"] = kept, len(proof[1]["orders"])
-    return found
+        fields = {k: v for k, v in proof[1].items() if k not in ("bytes", "orders", "files", "by")}
+        state["proof"] = fields, len(proof[1]["orders"])
+    return state

@@ -141,13 +141,13 @@ def _pandas(prepared: Any) -> Path:
             here = frame[frame["used_at"] >= moment - timedelta(days=days)]
             groups = here.groupby("customer_id", observed=True)
             spent, errors = groups["duration_seconds"], groups["errors"]
-            made = [
+            measures = [
                 groups.size(), errors.sum(), spent.sum(), groups["quantity"].sum(), spent.max(),
                 spent.min(), spent.mean(), errors.mean(), groups["with_errors"].sum(),
                 groups["failed"].sum(),
             ]  # fmt: skip
             names = COLUMNS[number * len(MEASURES) :]
-            parts |= dict(zip(names, made, strict=False))
+            parts |= dict(zip(names, measures, strict=False))
         pd.DataFrame(parts).to_parquet(out / f"{at}.parquet")
     return out
 
@@ -250,10 +250,10 @@ def _online(prepared: Any) -> dict[str, Any]:
     who = rng.integers(0, len(names), pairs)
     back = rng.integers(0, 200 * 86_400_000_000, pairs)
     moments = microseconds(AS_OF) - back
-    spent, walls, found = [], [], []
+    spent, walls, rows = [], [], []
     for customer, moment in zip(names[who], moments.tolist(), strict=True):
         cpu, wall = time.process_time(), time.perf_counter()
-        found.append(online.values(customer, moment))
+        rows.append(online.values(customer, moment))
         spent.append(time.process_time() - cpu)
         walls.append(time.perf_counter() - wall)
     spine = pd.DataFrame({
@@ -262,13 +262,13 @@ def _online(prepared: Any) -> dict[str, Any]:
     batch = compute(view, spine, history)
     different = values = 0
     for column, feature in enumerate(view.features):
-        one = np.array([row[column] for row in found])
+        one = np.array([row[column] for row in rows])
         whole = batch[feature.name]
         values += len(one)
         if feature.categorical:
             texts = history.categories(feature.node.source, feature.node.value)
-            told = np.append(texts, None)[one.astype(int)]
-            same = whole.astype(object).where(whole.notna(), None).to_numpy() == told
+            words = np.append(texts, None)[one.astype(int)]
+            same = whole.astype(object).where(whole.notna(), None).to_numpy() == words
         else:
             bits = one.astype(np.float32).view(np.uint32)
             nan = np.isnan(one) & whole.isna().to_numpy()

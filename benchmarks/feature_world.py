@@ -29,7 +29,7 @@ KINDS = {
 
 def make_usage(folder: Path, customers: int, events: int) -> Path:
     """Customers and their usage of a year, in time order, as a log has it."""
-    return _made(folder, customers, {"usage": events})
+    return _folder_of(folder, customers, {"usage": events})
 
 
 def make_company(folder: Path, customers: int, events: int) -> Path:
@@ -38,7 +38,9 @@ def make_company(folder: Path, customers: int, events: int) -> Path:
         "orders": 0.14, "order_items": 0.16, "usage": 0.55, "tickets": 0.04, "bot_sessions": 0.03,
         "feedback": 0.02, "article_events": 0.06,
     }  # fmt: skip
-    return _made(folder, customers, {name: int(events * part) for name, part in shares.items()})
+    return _folder_of(
+        folder, customers, {name: int(events * part) for name, part in shares.items()}
+    )
 
 
 def opened(folder: Path) -> Snapshot:
@@ -46,9 +48,9 @@ def opened(folder: Path) -> Snapshot:
     return Snapshot(folder, json.loads((folder / "manifest.json").read_text()))
 
 
-def _made(folder: Path, customers: int, rows: dict[str, int]) -> Path:
-    told = folder / "manifest.json"
-    if told.exists():
+def _folder_of(folder: Path, customers: int, rows: dict[str, int]) -> Path:
+    manifest_file = folder / "manifest.json"
+    if manifest_file.exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
@@ -73,7 +75,7 @@ def _made(folder: Path, customers: int, rows: dict[str, int]) -> Path:
         "attributes": [], "tables": tables, "quarantined": {}, "valid_until": None,
         "known": sha256_of(folder / KNOWN),
     }  # fmt: skip
-    told.write_text(json.dumps(manifest))
+    manifest_file.write_text(json.dumps(manifest))
     return folder
 
 
@@ -84,12 +86,12 @@ def _write_known(folder: Path) -> None:
     from data.snapshot import _write_known as write
 
     con = duckdb.connect()
-    told = [
+    rows = [
         (file.stem, moment, str(digest))
         for file in sorted(folder.glob("*.parquet"))
         for moment, digest in known(con.read_parquet(str(file)), file.stem)
     ]
-    write(folder / KNOWN, told)
+    write(folder / KNOWN, rows)
 
 
 class _World:

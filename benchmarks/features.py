@@ -57,8 +57,8 @@ def part_windows(arguments: argparse.Namespace, folder: Path) -> None:
     one["presage"] = _report("presage", 1, world, arguments)
     twelve = {name: _report(name, 12, world, arguments) for name in ("filtered", "presage")}
     day = _report("presage-next-day", 12, world, arguments)
-    for found in (one, twelve):
-        _same_sums({n: f for n, f in found.items() if f})
+    for engines in (one, twelve):
+        _same_sums({n: f for n, f in engines.items() if f})
     ours, all_times = one["presage"]["cpu"], twelve["presage"]["cpu"]
     print(
         f"\none time: {ours / one['naive']['cpu']:.2f} x the naive join (bar 0.9), "
@@ -77,10 +77,10 @@ def part_default(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"\n## The whole default view, {arguments.customers:,} customers, 12 times\n")
     print("| engine | as-of times | CPU s | start-up CPU s | wall s | peak GB |")
     print("|---|---|---|---|---|---|")
-    found = _report("presage-default", 12, world, arguments)
+    figures = _report("presage-default", 12, world, arguments)
     print(
-        f"\n{found['features']} features: {found['wall'] / 60:.1f} minutes (bar 10), "
-        f"{found['peak']:.2f} GB (bar 4)"
+        f"\n{figures['features']} features: {figures['wall'] / 60:.1f} minutes (bar 10), "
+        f"{figures['peak']:.2f} GB (bar 4)"
     )
 
 
@@ -106,15 +106,16 @@ def part_online(arguments: argparse.Namespace, folder: Path) -> None:
     """One customer at one moment, the whole default view, and batch against online, bit by bit."""
     world = make_company(folder / "small", min(arguments.customers, 20_000), 700_000)
     print("\n## One customer at one moment, the whole default view, history in hand\n")
-    found = _child("presage-online", 10_000, world, arguments)
+    figures = _child("presage-online", 10_000, world, arguments)
     print(
-        f"{found['features']} features, {found['customers']:,} customers, {found['events']:,} "
-        f"rows: p50 {found['p50']:.2f} ms (bar 2), p99 {found['p99']:.2f} ms (bar 10) of CPU; "
-        f"wall p50 {found['wall_p50']:.2f}, p99 {found['wall_p99']:.2f}"
+        f"{figures['features']} features, {figures['customers']:,} customers, "
+        f"{figures['events']:,} rows: p50 {figures['p50']:.2f} ms (bar 2), "
+        f"p99 {figures['p99']:.2f} ms (bar 10) of CPU; "
+        f"wall p50 {figures['wall_p50']:.2f}, p99 {figures['wall_p99']:.2f}"
     )
     print(
-        f"batch against online on {found['pairs']:,} random (customer, T): "
-        f"{found['different']} differences in the bits of {found['values']:,} values"
+        f"batch against online on {figures['pairs']:,} random (customer, T): "
+        f"{figures['different']} differences in the bits of {figures['values']:,} values"
     )
 
 
@@ -124,16 +125,16 @@ OTHERS = ("polars", "pandas")
 def _report(
     engine: str, times: int, world: Path, arguments: argparse.Namespace, note: str = ""
 ) -> dict[str, Any]:
-    found = _child(engine, times, world, arguments)
-    if "skipped" in found:
-        print(f"| {engine} | {times} | skipped: {found['skipped']} | | | |")
+    figures = _child(engine, times, world, arguments)
+    if "skipped" in figures:
+        print(f"| {engine} | {times} | skipped: {figures['skipped']} | | | |")
         return {}
     print(
-        f"| {engine}{note} | {times} | {found['cpu']:.1f} | {found['startup']:.1f} | "
-        f"{found['wall']:.1f} | {found['peak']:.2f} |",
+        f"| {engine}{note} | {times} | {figures['cpu']:.1f} | {figures['startup']:.1f} | "
+        f"{figures['wall']:.1f} | {figures['peak']:.2f} |",
         flush=True,
     )
-    return found
+    return figures
 
 
 def _child(engine: str, times: int, world: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -143,10 +144,10 @@ def _child(engine: str, times: int, world: Path, arguments: argparse.Namespace) 
         python = _polars_python(world.parent)
     command = [python, "-m", "benchmarks.features", "--engine", engine]
     command += ["--times", str(times), "--world", str(world.resolve())]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    if done.returncode:
-        sys.exit(f"{engine} failed:\n{done.stderr[-3000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if process.returncode:
+        sys.exit(f"{engine} failed:\n{process.stderr[-3000:]}")
+    return json.loads(process.stdout.strip().splitlines()[-1])
 
 
 def _polars_python(folder: Path) -> str:
@@ -165,11 +166,11 @@ def _run_here(arguments: argparse.Namespace) -> dict[str, Any]:
     times = [AS_OF - timedelta(days=7 * at) for at in reversed(range(arguments.times))]
     prepared = engine.prepare(Path(arguments.world), times)
     startup, begin = _cpu(), time.perf_counter()
-    made = engine.run(prepared)
+    output = engine.run(prepared)
     cpu, wall = _cpu() - startup, time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    told = {"cpu": cpu, "startup": startup, "wall": wall, "peak": peak}
-    return {**told, **(made if isinstance(made, dict) else {"sums": checksums_of(made)})}
+    figures = {"cpu": cpu, "startup": startup, "wall": wall, "peak": peak}
+    return {**figures, **(output if isinstance(output, dict) else {"sums": checksums_of(output)})}
 
 
 def _cpu() -> float:
@@ -177,16 +178,16 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _same_sums(found: dict[str, dict[str, Any]]) -> None:
+def _same_sums(engines: dict[str, dict[str, Any]]) -> None:
     """Every engine's columns must add up to the same."""
     import math
 
-    (first, truth), *others = ((name, f["sums"]) for name, f in found.items())
+    (first, truth), *others = ((name, f["sums"]) for name, f in engines.items())
     for name, sums in others:
         for column, value in truth.items():
             if not math.isclose(sums[column], value, rel_tol=1e-6, abs_tol=1e-6):
                 sys.exit(f"{column}: {first} adds up to {value}, {name} to {sums[column]}")
-    print(f"\nequal sums of {len(truth)} columns: {', '.join(found)}")
+    print(f"\nequal sums of {len(truth)} columns: {', '.join(engines)}")
 
 
 def _arguments() -> argparse.Namespace:

@@ -53,7 +53,7 @@ class Outcome:
 
     refused: bool
     rows: int = 0
-    kept: int = 0
+    good: int = 0
     quarantined: int = 0
     wrong: str = ""
 
@@ -176,30 +176,30 @@ def tried(folder: Path, seed: int) -> tuple[str, Outcome]:
         return kind, Outcome(True, wrong="" if named else f"refused without a name: {whole[0]}")
     rows, held = report.rows.get("tickets", 0), report.quarantined.get("tickets", 0)
     try:
-        kept = take(Workspace.open(folder), now=NOW).rows("tickets")
+        good = take(Workspace.open(folder), now=NOW).rows("tickets")
     except PresageError:
-        kept = 0  # no good row is left: the run is refused, the rows are in quarantine
+        good = 0  # no good row is left: the run is refused, the rows are in quarantine
     except Exception as error:
         return kind, Outcome(False, wrong=f"take: {type(error).__name__}: {error}")
-    wrong = "" if rows == kept + held else f"{rows} rows, {kept} kept, {held} quarantined"
-    return kind, Outcome(False, rows, kept, held, wrong)
+    wrong = "" if rows == good + held else f"{rows} rows, {good} kept, {held} quarantined"
+    return kind, Outcome(False, rows, good, held, wrong)
 
 
 def run(files: int, seed: int) -> list[str]:
     """``files`` mutated files; what must not have happened, each with its seed."""
-    wrong, done = [], Counter[str]()
-    rows = kept = held = 0
+    wrong, counts = [], Counter[str]()
+    rows = good = held = 0
     for number in range(files):
         with tempfile.TemporaryDirectory(prefix="presage-files-") as folder:
             kind, one = tried(Path(folder) / "w", seed * 1_000_000 + number)
-        done["refused whole" if one.refused else "read"] += 1
-        done[kind] += 1
-        rows, kept, held = rows + one.rows, kept + one.kept, held + one.quarantined
+        counts["refused whole" if one.refused else "read"] += 1
+        counts[kind] += 1
+        rows, good, held = rows + one.rows, good + one.good, held + one.quarantined
         if one.wrong:
             wrong.append(f"file {number} ({kind}): {one.wrong.splitlines()[0]}")
-    print(f"{files} files: {done['read']} read, {done['refused whole']} refused by name")
-    print(f"{rows} rows: {kept} kept, {held} quarantined; difference {rows - kept - held}")
-    print("by format: " + ", ".join(f"{kind} {done[kind]}" for kind in FORMATS))
+    print(f"{files} files: {counts['read']} read, {counts['refused whole']} refused by name")
+    print(f"{rows} rows: {good} kept, {held} quarantined; difference {rows - good - held}")
+    print("by format: " + ", ".join(f"{kind} {counts[kind]}" for kind in FORMATS))
     print(f"{len(wrong)} wrong")
     return wrong
 
@@ -236,8 +236,8 @@ def _read(name: str, folder: Path) -> None:
         source, target = folder / "w" / "tables" / "usage.csv", folder / "usage.parquet"
         con.read_csv(str(source), all_varchar=True).to_parquet(str(target), compression="zstd")
     else:
-        told = lambda text: print(f"  {text}", flush=True)  # noqa: E731
-        take(Workspace.open(folder / "w"), progress=told, now=NOW)
+        show = lambda text: print(f"  {text}", flush=True)  # noqa: E731
+        take(Workspace.open(folder / "w"), progress=show, now=NOW)
     wall = time.perf_counter() - begin
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu = used.ru_utime + used.ru_stime

@@ -24,25 +24,25 @@ SIMULATOR = ROOT / "data" / "simulate"
 
 def modules() -> dict[str, Path]:
     """Every installed module by its name."""
-    found = {}
+    files = {}
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+            files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return files
 
 
 def imports_of(name: str, known: Mapping[str, Path]) -> set[str]:
     """The modules among ``known`` that a module imports anywhere in its file."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(known[name].read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                found.add(whole if whole in known else node.module)
-    return {one for one in found if one in known and one != name}
+                names.add(whole if whole in known else node.module)
+    return {one for one in names if one in known and one != name}
 
 
 def circles(imports: Mapping[str, set[str]]) -> list[list[str]]:
@@ -94,7 +94,7 @@ def main() -> None:
     paths = list(known.values())
     simulator = [path for path in paths if path.is_relative_to(SIMULATOR)]
     wall, cpu = help_seconds()
-    found = circles({name: imports_of(name, known) for name in known})
+    loops = circles({name: imports_of(name, known) for name in known})
     show(
         ("what", "here"),
         [
@@ -103,12 +103,12 @@ def main() -> None:
                 f"{lines_of(paths) - lines_of(simulator):,}",
             ),
             ("lines of the simulator", f"{lines_of(simulator):,}"),
-            ("import circles", str(len(found))),
+            ("import circles", str(len(loops))),
             ("`presage --help`, seconds", f"{wall:.2f}"),
             ("`presage --help`, CPU seconds", f"{cpu:.2f}"),
         ],
     )
-    for group in found:
+    for group in loops:
         print(" ".join(group))
 
 

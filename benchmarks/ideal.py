@@ -54,9 +54,9 @@ def beside(
     runs: int,
 ) -> pd.DataFrame:
     """``customer_id, cutoff, ideal_7d, ..., ideal_topic, next_topic`` (None: no complaint)."""
-    told = observer(tables, cutoffs, horizons, runs=runs)
+    ideal = observer(tables, cutoffs, horizons, runs=runs)
     names = {f"complaint_{h}d": f"ideal_{h}d" for h in horizons}
-    told = told.rename(columns={"as_of": "cutoff", "topic": "ideal_topic"} | names)
+    ideal = ideal.rename(columns={"as_of": "cutoff", "topic": "ideal_topic"} | names)
     tickets = tables["tickets"].sort_values("recorded_at", kind="stable")
     tickets = tickets.drop_duplicates("ticket_id", keep="last").dropna(subset=["customer_id"])
     tickets = tickets[tickets["is_complaint"] & ~tickets["is_machine"] & ~tickets["deleted"]]
@@ -66,10 +66,10 @@ def beside(
         until = cutoff + pd.Timedelta(days=max(horizons))
         coming = tickets[(tickets["opened_at"] >= cutoff) & (tickets["opened_at"] < until)]
         first = coming.drop_duplicates("customer_id").set_index("customer_id")["topic"]
-        here = told[told["cutoff"] == cutoff]
+        here = ideal[ideal["cutoff"] == cutoff]
         parts.append(here.assign(next_topic=here["customer_id"].map(first)))
-    kept = ["customer_id", "cutoff", *names.values(), "ideal_topic", "next_topic"]
-    return pd.concat(parts, ignore_index=True)[kept]
+    columns = ["customer_id", "cutoff", *names.values(), "ideal_topic", "next_topic"]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def rows(name: str, frame: pd.DataFrame, horizons: Sequence[int]) -> list[list[str]]:
@@ -96,9 +96,9 @@ def figures(known: pd.DataFrame, h: int, last: bool) -> list[str]:
     more = paired_bootstrap(log_loss, y, risk, ideal, groups=groups)
     return [
         f"{precision[0]:.3f} / {precision[1]:.3f}",
-        _told(ratios[0]),
+        _interval_text(ratios[0]),
         f"{skill[0]:.3f} / {skill[1]:.3f}",
-        _told(ratios[1]),
+        _interval_text(ratios[1]),
         f"{ece(soft, ideal):.4f}",
         f"{ece(soft, risk):.4f}",
         f"{calibration_slope(soft, risk):.2f}",
@@ -117,21 +117,24 @@ def _ratio(metric: Metric) -> Metric:
     return ratio
 
 
-def _told(found: Interval) -> str:
-    return f"{found.estimate:.3f} ({found.low:.3f}, {found.high:.3f})"
+def _interval_text(interval: Interval) -> str:
+    return f"{interval.estimate:.3f} ({interval.low:.3f}, {interval.high:.3f})"
 
 
 def topics(known: pd.DataFrame) -> str:
     """Right first topics among those who complained: model's, observer's, and their ratio."""
-    came = known[known["next_topic"].notna()]
-    right = [(came[c] == came["next_topic"]).to_numpy(np.float64) for c in ("topic", "ideal_topic")]
+    complainers = known[known["next_topic"].notna()]
+    right = [
+        (complainers[c] == complainers["next_topic"]).to_numpy(np.float64)
+        for c in ("topic", "ideal_topic")
+    ]
     ratio = bootstrap(
         _ratio(lambda y, p, *, weights: float(np.average(p, weights=weights))),
-        np.ones(len(came)),
+        np.ones(len(complainers)),
         (right[0], right[1]),
-        groups=came["customer_id"].to_numpy(),
+        groups=complainers["customer_id"].to_numpy(),
     )
-    return f"{right[0].mean():.3f} / {right[1].mean():.3f}: {_told(ratio)}"
+    return f"{right[0].mean():.3f} / {right[1].mean():.3f}: {_interval_text(ratio)}"
 
 
 def mean_of_seeds(tables: Sequence[list[list[str]]]) -> list[list[str]]:
@@ -139,12 +142,12 @@ def mean_of_seeds(tables: Sequence[list[list[str]]]) -> list[list[str]]:
     independent, so the half widths of their intervals add up by their squares."""
 
     def mean(cells: Sequence[str]) -> str:
-        found = [[float(x) for x in re.findall(r"[-+]?\d+\.\d+", cell)[-3:]] for cell in cells]
-        middle = np.mean([numbers[0] for numbers in found])
-        if len(found[0]) < 3:
+        triples = [[float(x) for x in re.findall(r"[-+]?\d+\.\d+", cell)[-3:]] for cell in cells]
+        middle = np.mean([numbers[0] for numbers in triples])
+        if len(triples[0]) < 3:
             return f"{middle:.3f}"
-        half = np.sqrt(np.sum([((high - low) / 2) ** 2 for _, low, high in found])) / len(found)
-        return _told(Interval(float(middle), float(middle - half), float(middle + half)))
+        half = np.sqrt(np.sum([((high - low) / 2) ** 2 for _, low, high in triples])) / len(triples)
+        return _interval_text(Interval(float(middle), float(middle - half), float(middle + half)))
 
     out = []
     for lines in zip(*tables, strict=True):

@@ -29,12 +29,12 @@ def one_set(name: str, series: Series, days: int) -> list[str]:
     first = last - days
     before = series.history[series.history["ds"] < np.datetime64(first)]
     model = train_volume(before, horizon=24, freq="h", context=context)
-    rows, kept = [], {}
+    rows, forecasts = [], {}
     for day in pd.date_range(first, last - 1):
         for hour in HOURS:
             end = int(whole.grid.index(np.array([day + pd.Timedelta(hours=hour - 1)], "M8[us]"))[0])
             past = whole.until(end)
-            today = rest_of_today(model, past, context, kept)
+            today = rest_of_today(model, past, context, forecasts)
             if today is None:
                 continue
             rest = today.forecast.shape[1]
@@ -42,8 +42,8 @@ def one_set(name: str, series: Series, days: int) -> list[str]:
             y = whole.y[:, end + 1 - whole.start : end + 1 - whole.start + rest]
             if y.shape != now.shape or np.isnan(y).all():
                 continue
-            told = [np.nansum(np.abs(y - x)) for x in (today.forecast, now, today.adjusted)]
-            rows.append((hour, day, np.nansum(y), *told))
+            errors = [np.nansum(np.abs(y - x)) for x in (today.forecast, now, today.adjusted)]
+            rows.append((hour, day, np.nansum(y), *errors))
     frame = pd.DataFrame(rows, columns=["hour", "day", "y", "morning", "now", "adjusted"])
     return [line(name, hour, part) for hour, part in [*frame.groupby("hour"), ("all", frame)]]
 
@@ -56,10 +56,10 @@ def line(name: str, hour: object, part: pd.DataFrame) -> str:
     drawn = sums["adjusted"].to_numpy()[pick].sum(axis=1)
     drawn = drawn / sums["morning"].to_numpy()[pick].sum(axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    told = [name, hour, len(sums), *(f"{wape[way]:.4f}" for way in ways)]
-    told += [f"{wape['adjusted'] / wape['morning']:.3f} ({low:.3f} to {high:.3f})"]
-    told += [f"{wape['adjusted'] / wape['now']:.3f}"]
-    return f"| {' | '.join(map(str, told))} |"
+    cells = [name, hour, len(sums), *(f"{wape[way]:.4f}" for way in ways)]
+    cells += [f"{wape['adjusted'] / wape['morning']:.3f} ({low:.3f} to {high:.3f})"]
+    cells += [f"{wape['adjusted'] / wape['now']:.3f}"]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def main() -> None:

@@ -38,28 +38,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--each", type=int, default=100, help="at most so many of a kind")
     parser.add_argument("--clean", type=int, default=20)
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     began, rows, fine = time.perf_counter(), [], True
-    for kind in given.kinds.split(",") if given.kinds else []:
+    for kind in options.kinds.split(",") if options.kinds else []:
         tally: Counter[str] = Counter()
-        for number in range(min(KINDS[kind], given.each)):
+        for number in range(min(KINDS[kind], options.each)):
             case = planted(kind, number)
             recomputed, finished = audited(case)
-            found = [a for a in (*recomputed, *finished) if a.column == case.column]
-            named = [a for a in found if a.kind == kind]
+            alarms_here = [a for a in (*recomputed, *finished) if a.column == case.column]
+            named = [a for a in alarms_here if a.kind == kind]
             guilty = (case.column, *case.also)
             others = [a for a in (*recomputed, *finished) if a.column not in guilty]
             tally["planted"] += 1
-            tally["caught"] += bool(found)
+            tally["caught"] += bool(alarms_here)
             tally["named"] += bool(named)
             tally["by recomputing"] += any(a.column == case.column for a in recomputed)
             tally["as a table"] += any(a.column == case.column for a in finished)
             tally["honest accused"] += len(others)
-            fine &= bool(found) and not others
-            if not found:
+            fine &= bool(alarms_here) and not others
+            if not alarms_here:
                 print(f"missed    {kind} {number}: {case.name} ({case.column})", flush=True)
-            elif not named and ANYTHING not in {a.kind for a in found}:
-                print(f"misnamed  {kind} {number}: {case.name}: {found[0]}", flush=True)
+            elif not named and ANYTHING not in {a.kind for a in alarms_here}:
+                print(f"misnamed  {kind} {number}: {case.name}: {alarms_here[0]}", flush=True)
             for alarm in others:
                 print(f"accused   {kind} {number} ({case.name}): {alarm}", flush=True)
         rows.append((kind, tally))
@@ -70,11 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     whole = sum((tally for _, tally in rows), Counter())
     print(f"{'all':30} " + " ".join(f"{whole[c]:14}" for c in columns))
     alarms = 0
-    for number in range(given.clean):
-        for alarm in [a for found in audited(clean(number)) for a in found]:
+    for number in range(options.clean):
+        for alarm in [a for alarms_here in audited(clean(number)) for a in alarms_here]:
             alarms += 1
             print(f"clean {number} accused: {alarm}", flush=True)
-    print(f"\nclean sets: {given.clean}, alarms: {alarms}; {time.perf_counter() - began:.0f} s")
+    print(f"\nclean sets: {options.clean}, alarms: {alarms}; {time.perf_counter() - began:.0f} s")
     return 0 if fine and not alarms else 1
 
 

@@ -41,10 +41,12 @@ def chances(customers: int, seed: int, days: list[int], runs: int, truth_runs: i
         truth = truth.rename(columns={f"complaint_{h}d": f"truth_{h}d" for h in HORIZONS})
         tables = company.tables()
         for half, name in enumerate("ab"):
-            seen = observer(tables, [company.now], HORIZONS, runs=runs // 2, seed=half)
-            seen = seen[["customer_id", *(f"complaint_{h}d" for h in HORIZONS)]]
-            seen = seen.rename(columns={f"complaint_{h}d": f"{name}_{h}d" for h in HORIZONS})
-            truth = truth.merge(seen, on="customer_id", how="left", validate="one_to_one")
+            estimate = observer(tables, [company.now], HORIZONS, runs=runs // 2, seed=half)
+            estimate = estimate[["customer_id", *(f"complaint_{h}d" for h in HORIZONS)]]
+            estimate = estimate.rename(
+                columns={f"complaint_{h}d": f"{name}_{h}d" for h in HORIZONS}
+            )
+            truth = truth.merge(estimate, on="customer_id", how="left", validate="one_to_one")
         spent = time.process_time() - began
         print(f"seed {seed}, day {company.day}: {len(truth)} rows, CPU {spent:.0f} s", flush=True)
         parts.append(truth.assign(seed=seed))
@@ -64,14 +66,14 @@ def by_chance(soft: Floats, predicted: Floats, rng: np.random.Generator, times: 
     200 groups of equal size are equal enough; within one the redrawn labels keep their scatter.
     """
     groups = np.array_split(np.argsort(predicted, kind="stable"), 200)
-    found = []
+    errors = []
     for _ in range(times):
         level, redrawn = np.empty(len(soft)), np.empty(len(soft))
         for group in groups:
             level[group] = soft[group].mean() + 1e-9 * np.arange(len(group))
             redrawn[group] = rng.choice(soft[group], len(group))
-        found.append(ece(redrawn, level))
-    return float(np.mean(found))
+        errors.append(ece(redrawn, level))
+    return float(np.mean(errors))
 
 
 def row(frame: pd.DataFrame, horizon: int, rng: np.random.Generator) -> list[str]:

@@ -33,9 +33,9 @@ SPAN = timedelta(days=SPAN_DAYS)
 
 def answers(folder: Path, cutoffs: int) -> pd.DataFrame:
     """``cutoff, series, customers, others, came`` of one company, kept beside it."""
-    kept = folder / f"one-number-{cutoffs}.parquet"
-    if kept.exists():
-        return pd.read_parquet(kept)
+    file = folder / f"one-number-{cutoffs}.parquet"
+    if file.exists():
+        return pd.read_parquet(file)
     opened = Workspace.open(folder)
     tables = tables_of(folder)
     end = opened.settings.data.complete_to
@@ -45,11 +45,13 @@ def answers(folder: Path, cutoffs: int) -> pd.DataFrame:
     risk = backtest_risk(
         tables, times, (7, 14, 30), opened.settings, known_as_of=end, baselines=(), time_zone=zone
     )
-    said = risk.groupby("cutoff")["expected_tickets_30d"].sum()
+    expected = risk.groupby("cutoff")["expected_tickets_30d"].sum()
     context = VolumeContext(country, zone, local_days=True, drivers=DriverSource(tables, zone))
-    rows = [one_cutoff(tables, time, context, float(said[pd.Timestamp(time)])) for time in times]
+    rows = [
+        one_cutoff(tables, time, context, float(expected[pd.Timestamp(time)])) for time in times
+    ]
     frame = pd.DataFrame(rows)
-    frame.to_parquet(kept)
+    frame.to_parquet(file)
     return frame
 
 
@@ -58,12 +60,12 @@ def one_cutoff(
 ) -> dict[str, object]:
     history = series_from_tickets(tables, time, "D", context)
     top = history["unique_id"].str.match("total$|topic=")
-    made = forecast(history[top], horizon=SPAN_DAYS, freq="D", context=context)
+    frame = forecast(history[top], horizon=SPAN_DAYS, freq="D", context=context)
     later = as_of_view(tables, "tickets", time + SPAN, ["opened_at", "is_machine"])
     machine = later["is_machine"].fillna(False).astype(bool)
     return {
         "cutoff": time,
-        "series": float(made.loc[made["unique_id"] == "total", "presage"].sum()),
+        "series": float(frame.loc[frame["unique_id"] == "total", "presage"].sum()),
         "customers": customers,
         "others": others_expected(tables, time),
         "came": float(((later["opened_at"] >= time) & ~machine).sum()),
@@ -78,12 +80,12 @@ def joined(frame: pd.DataFrame) -> pd.DataFrame:
     for place, row in frame.iterrows():
         past = frame.iloc[:place]
         records = [Record(tuple(past[name]), tuple(past["came"])) for name in ("series", "bottom")]
-        made = join(
+        one = join(
             row["series"], row["customers"], row["others"],
             days=SPAN_DAYS, series=records[0], customers=records[1],
         )  # fmt: skip
-        totals.append(made.total)
-        weights.append(made.series_weight)
+        totals.append(one.total)
+        weights.append(one.series_weight)
     return frame.assign(one=totals, weight=weights)
 
 
@@ -99,9 +101,9 @@ def main() -> None:
     print("| seed | cutoff | series | customers and others | weight of the series | one | came |")
     print("|---|---|---|---|---|---|---|")
     for row in frame.itertuples():
-        told = [row.seed, f"{row.cutoff:%Y-%m-%d}", f"{row.series:.0f}", f"{row.bottom:.0f}"]
-        told += [f"{row.weight:.2f}", f"{row.one:.0f}", f"{row.came:.0f}"]
-        print(f"| {' | '.join(map(str, told))} |")
+        cells = [row.seed, f"{row.cutoff:%Y-%m-%d}", f"{row.series:.0f}", f"{row.bottom:.0f}"]
+        cells += [f"{row.weight:.2f}", f"{row.one:.0f}", f"{row.came:.0f}"]
+        print(f"| {' | '.join(map(str, cells))} |")
     judged = frame[frame.groupby("seed").cumcount() >= 2]
     errors = {
         name: (judged[name] - judged["came"]).abs().to_numpy()
@@ -114,8 +116,8 @@ def main() -> None:
         drawn = errors["one"][pick].sum(axis=1) / errors[name][pick].sum(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975])
         ratio = errors["one"].sum() / errors[name].sum()
-        told = errors[name].sum() / judged["came"].sum()
-        print(f"{name} alone {told:.3f}: ratio {ratio:.3f} ({low:.3f} to {high:.3f})")
+        alone = errors[name].sum() / judged["came"].sum()
+        print(f"{name} alone {alone:.3f}: ratio {ratio:.3f} ({low:.3f} to {high:.3f})")
 
 
 if __name__ == "__main__":

@@ -83,8 +83,8 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         arms = got["arm"].value_counts()
         selected = arms.get("treat", 0) + arms.get("holdout", 0)
-        told = [f"{wall:.0f}", f"{cpu:.0f}", f"{peak:.1f}"]
-        lines.append([name, f"{len(frame):,}", f"{selected:,}", *told])
+        figures = [f"{wall:.0f}", f"{cpu:.0f}", f"{peak:.1f}"]
+        lines.append([name, f"{len(frame):,}", f"{selected:,}", *figures])
     show(["a day has", "customers", "selected", "seconds", "CPU seconds", "peak GiB"], lines)
 
 

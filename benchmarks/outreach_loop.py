@@ -43,7 +43,7 @@ from models.volume import VolumeContext, train_volume
 
 START = datetime(2024, 1, 1)
 MONTH = timedelta(days=30)
-BEFORE, RETRAINS, KEPT = 12, 12, 12
+BEFORE, RETRAINS, LEARNED = 12, 12, 12
 """Months before outreach, months under it, months that a model learns from."""
 HOLDOUT, CONTACTED, FACTOR = 0.1, 0.05, 0.5
 BASE, EXPLORED, GROWN = 160.0, 12, 60
@@ -90,10 +90,10 @@ class World:
     def live(self, frame: pd.DataFrame, truth: Floats, chosen: Bools) -> None:
         """A month in which those ``chosen`` are contacted, but for the hold-out."""
         contacted = chosen & ~self.held
-        came = self.rng.random(self.customers) < np.where(contacted, FACTOR * truth, truth)
+        complains = self.rng.random(self.customers) < np.where(contacted, FACTOR * truth, truth)
         labels = frame[["customer_id", "as_of"]].copy()
         for name in ("label_30d", "contact_30d", "tickets_30d"):
-            labels[name] = came.astype(np.float64)
+            labels[name] = complains.astype(np.float64)
         self.features.append(frame)
         self.labels.append(labels)
         self.truth.append(truth)
@@ -105,9 +105,9 @@ class World:
         )  # fmt: skip
 
     def learned(self, knows: bool, seed: int) -> RiskModel:
-        """A model of the last ``KEPT`` months; ``knows``: who was treated."""
-        features = pd.concat(self.features[-KEPT:], ignore_index=True)
-        labels = pd.concat(self.labels[-KEPT:], ignore_index=True)
+        """A model of the last ``LEARNED`` months; ``knows``: who was treated."""
+        features = pd.concat(self.features[-LEARNED:], ignore_index=True)
+        labels = pd.concat(self.labels[-LEARNED:], ignore_index=True)
         if knows:
             drawn = pd.concat(self.drawn, ignore_index=True)
             labels = untreated(
@@ -166,11 +166,11 @@ def risk_months(customers: int, seed: int, knows: bool, retrains: int = RETRAINS
 
 @dataclass(frozen=True)
 class Volume:
-    """By month: what came, the forecasts of it with the line of outreach and without, the line
-    itself, and what outreach truly changed."""
+    """By month: the actual contacts, the forecasts of them with the line of outreach and without,
+    the line itself, and what outreach truly changed."""
 
-    came: Floats
-    told: Floats
+    actual: Floats
+    line_added: Floats
     alone: Floats
     line: Floats
     truth: Floats
@@ -194,9 +194,9 @@ def volume_months(seed: int, months: int = 12) -> Volume:
         held = rng.random(a_day[day]) < HOLDOUT * (5 if day < past else 1)
         without = rng.poisson(USUAL, len(held))
         averted = np.where(held, 0, rng.binomial(without, AVERTED))
-        asked = np.where(held, 0, rng.poisson(INDUCED, len(held)))
+        inquiries = np.where(held, 0, rng.poisson(INDUCED, len(held)))
         np.subtract.at(changed, day + rng.integers(0, 30, averted.sum()), 1.0)
-        np.add.at(changed, day + rng.integers(0, 30, asked.sum()), 1.0)
+        np.add.at(changed, day + rng.integers(0, 30, inquiries.sum()), 1.0)
         complaints = without - averted
         odds = HOLDOUT * (5 if day < past else 1)
         drawn.append(
@@ -205,8 +205,9 @@ def volume_months(seed: int, months: int = 12) -> Volume:
                  "time": START + timedelta(days=int(day)),
                  "action": np.where(held, "none", "check_in"),
                  "propensity": np.where(held, odds, 1 - odds),
-                 "complained": np.minimum(complaints, 1.0), "contacts": complaints + asked * 1.0,
-                 "inquiries": asked * 1.0}
+                 "complained": np.minimum(complaints, 1.0),
+                 "contacts": complaints + inquiries * 1.0,
+                 "inquiries": inquiries * 1.0}
             )
         )  # fmt: skip
     log = pd.concat(drawn, ignore_index=True)
@@ -214,7 +215,7 @@ def volume_months(seed: int, months: int = 12) -> Volume:
     ds = pd.date_range(START, periods=days)
     history = pd.DataFrame({"unique_id": "total", "ds": ds, "y": y})
     treated = (log["action"] == "check_in").groupby(log["time"]).sum().reindex(ds, fill_value=0)
-    told, alone, line = np.zeros(months), np.zeros(months), np.zeros(months)
+    line_added, alone, line = np.zeros(months), np.zeros(months), np.zeros(months)
     context = VolumeContext()
     for month in range(months):
         now = past + 28 * month
@@ -228,9 +229,9 @@ def volume_months(seed: int, months: int = 12) -> Volume:
             by_day = tuple(treated[:now].astype(float))
             frame = with_line(frame, Contacted(by_day), change)
             line[month] = frame["outreach"].sum()
-        told[month] = frame["presage"].sum()
+        line_added[month] = frame["presage"].sum()
     by_month = changed[past:days].reshape(months, 28).sum(axis=1)
-    return Volume(y[past:].reshape(months, 28).sum(axis=1), told, alone, line, by_month)
+    return Volume(y[past:].reshape(months, 28).sum(axis=1), line_added, alone, line, by_month)
 
 
 def _risk(customers: int, seeds: int) -> None:
@@ -269,16 +270,16 @@ def main() -> None:
         _volume([volume_months(seed) for seed in range(options.seeds)])
 
 
-def _volume(found: list[Volume]) -> None:
+def _volume(worlds: list[Volume]) -> None:
     rows = []
     for name, span in (("1", slice(0, 1)), ("2", slice(1, 2)), ("3", slice(2, 3)),
                        ("4 to 12", slice(3, 12)), ("1 to 12", slice(0, 12))):  # fmt: skip
-        told, alone, came, line, truth = (
-            sum(float(getattr(one, part)[span].sum()) for one in found)
-            for part in ("told", "alone", "came", "line", "truth")
+        line_added, alone, actual, line, truth = (
+            sum(float(getattr(one, part)[span].sum()) for one in worlds)
+            for part in ("line_added", "alone", "actual", "line", "truth")
         )
-        rows.append([name, f"{told / came - 1:+.1%}", f"{alone / came - 1:+.1%}",
-                     f"{line / came:+.1%}", f"{truth / came:+.1%}"])  # fmt: skip
+        rows.append([name, f"{line_added / actual - 1:+.1%}", f"{alone / actual - 1:+.1%}",
+                     f"{line / actual:+.1%}", f"{truth / actual:+.1%}"])  # fmt: skip
     heads = ["months", "bias with the line", "bias of counts alone", "the line", "the truth"]
     show(heads, rows)
 

@@ -111,7 +111,7 @@ def broken_rules(seed: int, contacts: Counter[str] | None = None) -> list[str]:
     for row in people.itertuples():
         if pd.notna(row.last_contacted_at):
             before[row.customer_id].append(row.last_contacted_at.to_pydatetime())
-    found: list[str] = []
+    breaches: list[str] = []
     for day in range(2):
         spent: list[tuple[str, str, bool]] = []
         for run in sorted(rng.choice(24, int(rng.integers(1, 5)), replace=False)):
@@ -131,8 +131,8 @@ def broken_rules(seed: int, contacts: Counter[str] | None = None) -> list[str]:
                 contacts.update(got["arm"])
             for row in chosen.itertuples():
                 person = people.iloc[row.Index]
-                found += _of_contact(row, person, policy, before[row.customer_id], as_of)
-                found += ["the hold-out"] * (bool(held[row.Index]) != (row.arm == "holdout"))
+                breaches += _of_contact(row, person, policy, before[row.customer_id], as_of)
+                breaches += ["the hold-out"] * (bool(held[row.Index]) != (row.arm == "holdout"))
                 before[row.customer_id].append(as_of)
                 spent.append((row.channel, row.action, row.explored))
             people["last_contacted_at"] = pd.Series(
@@ -141,8 +141,8 @@ def broken_rules(seed: int, contacts: Counter[str] | None = None) -> list[str]:
             )
             added = chosen["customer_id"].value_counts()
             people["contacts_90d"] += people["customer_id"].map(added).fillna(0)
-        found += _of_day(spent, policy, hours)
-    return found
+        breaches += _of_day(spent, policy, hours)
+    return breaches
 
 
 def _of_contact(

@@ -81,10 +81,10 @@ def companies(root: Path, only: Sequence[str]) -> Iterator[Judged]:
         at = cutoff.tz_convert("UTC").tz_localize(None).to_pydatetime()
         case = Case(folder.name, MemoryTables(tables), Settings(), [at], (7, 14, 30), at)
         truth = pd.read_parquet(folder / "truth.parquet").set_index("customer_id")
-        for found in learned(case):
-            there = truth.reindex(found.now["customer_id"])
+        for case_at in learned(case):
+            there = truth.reindex(case_at.now["customer_id"])
             soft = {h: there[f"oracle_{h}"].to_numpy(np.float64) for h in case.horizons}
-            yield Judged(**{**found.__dict__, "y": soft})
+            yield Judged(**{**case_at.__dict__, "y": soft})
 
 
 def learned(case: Case) -> Iterator[Judged]:
@@ -94,7 +94,7 @@ def learned(case: Case) -> Iterator[Judged]:
         view = default_view(case.tables, settings, cutoff, zone)
         rows = training_set(case.tables, view, cutoff, case.horizons, settings)
         spine = customers_at(case.tables, [cutoff], settings.risk.active_within_days)
-        came = labels(
+        outcomes = labels(
             spine,
             case.tables,
             horizons=case.horizons,
@@ -115,24 +115,24 @@ def learned(case: Case) -> Iterator[Judged]:
                 time_zone=zone,
             ),
             compute(view, spine, case.tables),
-            {h: came[f"label_{h}d"].to_numpy(np.float64) for h in case.horizons},
+            {h: outcomes[f"label_{h}d"].to_numpy(np.float64) for h in case.horizons},
         )
 
 
-def own_shares(scores: Array, y: Array, weights: Array, **given: Any) -> Mixture:
+def own_shares(scores: Array, y: Array, weights: Array, **options: Any) -> Mixture:
     """The usual shares, stretched by one slope."""
-    prior = given["prior"]
+    prior = options["prior"]
     one = mix((scores @ prior)[:, None], y, weights, prior=np.ones(1), strength=100.0)
     return Mixture(one.level, one.shares[0] * prior)
 
 
-def own_parts(scores: Array, y: Array, weights: Array, **given: Any) -> Mixture:
+def own_parts(scores: Array, y: Array, weights: Array, **options: Any) -> Mixture:
     """Parts of other horizons, whose usual share is none, get none."""
-    own = np.flatnonzero(given["prior"])
-    found = mix(scores[:, own], y, weights, **{**given, "prior": given["prior"][own]})
+    own = np.flatnonzero(options["prior"])
+    mixture = mix(scores[:, own], y, weights, **{**options, "prior": options["prior"][own]})
     shares = np.zeros(scores.shape[1])
-    shares[own] = found.shares
-    return Mixture(found.level, shares)
+    shares[own] = mixture.shares
+    return Mixture(mixture.level, shares)
 
 
 def one_step(of: Mapping[int, Labelled], *, strength: float) -> tuple[dict[int, float], Track]:
@@ -161,10 +161,10 @@ def without(part: str, fits: dict[object, Any]) -> Iterator[None]:
     """The part is switched off. ``fits``: what the whole model fitted, used again where it can."""
 
     def again(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any, **more: Any) -> Any:
-            key = (name, given[1] if name == "_parts" else None)
+        def call(*arguments: Any, **more: Any) -> Any:
+            key = (name, arguments[1] if name == "_parts" else None)
             if key not in fits:
-                fits[key] = function(*given, **more)
+                fits[key] = function(*arguments, **more)
             return fits[key]
 
         return call
@@ -192,12 +192,12 @@ def figures(case: Judged, part: str, fits: dict[object, Any]) -> dict[int, tuple
             days=None if part == "days" else case.days,
         )
     risk = model.predict(case.now, choices=False)
-    found = {}
+    by_horizon = {}
     for h in case.horizons:
         there = ~np.isnan(case.y[h])
         y, p = case.y[h][there], risk[f"risk_{h}d"].to_numpy()[there]
-        found[h] = average_precision(y, p), log_loss(y, np.clip(p, SURE, 1 - SURE))
-    return found
+        by_horizon[h] = average_precision(y, p), log_loss(y, np.clip(p, SURE, 1 - SURE))
+    return by_horizon
 
 
 def of_topics(case: Judged) -> float | None:
@@ -207,23 +207,23 @@ def of_topics(case: Judged) -> float | None:
         case.rows.features, case.rows.labels, case.horizons, case.settings, case.cards
     )
     h = case.horizons[-1]
-    kept, weights = training(rows, rows.known(h), h, case.settings, 80_000)
-    causes = fit_causes(rows, kept, weights, h, case.settings)
-    told = case.rows.labels["next_topic"].iloc[order].reset_index(drop=True)
-    there = told.notna().to_numpy()
+    rows_used, weights = training(rows, rows.known(h), h, case.settings, 80_000)
+    causes = fit_causes(rows, rows_used, weights, h, case.settings)
+    next_topic = case.rows.labels["next_topic"].iloc[order].reset_index(drop=True)
+    there = next_topic.notna().to_numpy()
     if causes is None or not there.any():
         return None
     losses: list[float] = []  # by number of trees: without the causes, then with them
 
-    def watched(*given: Any) -> float:
-        losses.append(kept_loss(*given))
+    def watched(*arguments: Any) -> float:
+        losses.append(kept_loss(*arguments))
         return losses[-1]
 
     kept_loss = choice._loss
     with mock.patch.object(choice, "_loss", watched):
         choice.learn_choice(
             rows.matrix[there],
-            told[there].reset_index(drop=True),
+            next_topic[there].reset_index(drop=True),
             rows.weights[there],
             rows.as_of[there],
             rows.encoder.categorical,
@@ -239,9 +239,9 @@ def of_topics(case: Judged) -> float | None:
 
 def gain(values: Sequence[float]) -> str:
     """A mean in percent with twice its standard error, and the share of positive ones."""
-    found = np.array(values)
-    error = 2 * found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else float("nan")
-    return f"{found.mean():+.2%} ± {error:.2%} ({(found > 0).sum()} of {len(found)})"
+    gains = np.array(values)
+    error = 2 * gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else float("nan")
+    return f"{gains.mean():+.2%} ± {error:.2%} ({(gains > 0).sum()} of {len(gains)})"
 
 
 def main() -> None:
@@ -282,7 +282,7 @@ def main() -> None:
         for part in OFF
         for group, cases in groups.items()
     ]
-    lines += [["causes of topics", group, "", gain(found)] for group, found in topics.items()]
+    lines += [["causes of topics", group, "", gain(values)] for group, values in topics.items()]
     show(["part", "cases", "gain in average precision", "gain in log loss"], lines)
 
 

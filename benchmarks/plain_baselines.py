@@ -41,11 +41,11 @@ def predictions_of(
     """``{baseline}_{h}d`` of the customers and moments of ``of``, learned by the cutoff."""
     complaint = SETTINGS.complaint
     spine = customers_at(tables, training_times(tables, cutoff, HORIZONS, SETTINGS.risk))
-    came = labels(spine, tables, horizons=HORIZONS, known_as_of=cutoff, complaint=complaint)
+    outcomes = labels(spine, tables, horizons=HORIZONS, known_as_of=cutoff, complaint=complaint)
     past, now = plain_rows(tables, spine, complaint), plain_rows(tables, of, complaint)
     out = {}
     for h in HORIZONS:
-        y = came[f"label_{h}d"].to_numpy(np.float64)
+        y = outcomes[f"label_{h}d"].to_numpy(np.float64)
         known = ~np.isnan(y)
         for name, model in fit_baselines(past[known], y[known]).items():
             out[f"{name}_{h}d"] = model(now)
@@ -54,12 +54,12 @@ def predictions_of(
 
 def company(folder: Path) -> Iterator[list[str]]:
     """A line per horizon: each baseline's share of the ideal, and its peer's."""
-    found = tables_in(folder / "tables")
+    tables = tables_in(folder / "tables")
     cutoff = datetime.fromisoformat(json.loads((folder / "cutoff.json").read_text())["cutoff"])
     truth = pd.read_parquet(folder / "truth.parquet").set_index("customer_id")
     peers = pd.read_parquet(folder / "peers.parquet").set_index(["peer", "customer_id"])
     at = cutoff.replace(tzinfo=None)
-    predictions = predictions_of(found, at, spine_at(at, truth.index))
+    predictions = predictions_of(tables, at, spine_at(at, truth.index))
     for h in HORIZONS:
         soft = truth[f"oracle_{h}"].to_numpy()
         ideal = average_precision(soft, truth[f"ideal_{h}"].to_numpy())
@@ -73,16 +73,16 @@ def company(folder: Path) -> Iterator[list[str]]:
 
 def issue_tracker(folder: Path) -> Iterator[list[str]]:
     """A line per horizon: each baseline's average precision, pooled over eight monthly cutoffs."""
-    found = tables_in(folder)
-    end = found.frame("tickets", ["opened_at"])["opened_at"].max().to_pydatetime()
+    tables = tables_in(folder)
+    end = tables.frame("tickets", ["opened_at"])["opened_at"].max().to_pydatetime()
     rows = []
     for month in range(1, 9):
         cutoff = datetime(2009, month, 1)
-        spine = customers_at(found, [cutoff])
-        came = labels(
-            spine, found, horizons=HORIZONS, known_as_of=end, complaint=SETTINGS.complaint
+        spine = customers_at(tables, [cutoff])
+        outcomes = labels(
+            spine, tables, horizons=HORIZONS, known_as_of=end, complaint=SETTINGS.complaint
         )
-        rows.append(came.assign(**predictions_of(found, cutoff, spine)))
+        rows.append(outcomes.assign(**predictions_of(tables, cutoff, spine)))
     pooled = pd.concat(rows)
     for h in HORIZONS:
         known = pooled[pooled[f"label_{h}d"].notna()]

@@ -72,8 +72,8 @@ def key_of(workspace: Path) -> str:
     """A new key that may read forecasts."""
     name = f"picture-{time.time_ns()}"
     command = [str(PRESAGE), "keys", str(workspace), "create", name, "--scopes", "forecasts"]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
-    return str(json.loads(done.stdout)["key"])
+    process = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    return str(json.loads(process.stdout)["key"])
 
 
 def take(url: str, key: str, picture: Path) -> None:
@@ -114,11 +114,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="planner_picture", description=__doc__)
     arguments.add_argument("workspace", type=Path)
     arguments.add_argument("--out", type=Path, default=PICTURE)
-    asked = arguments.parse_args()
-    key = key_of(asked.workspace)
-    with served(asked.workspace) as url:
-        take(url, key, asked.out)
-    for picture in sorted(asked.out.parent.glob("planner*.png")):
+    options = arguments.parse_args()
+    key = key_of(options.workspace)
+    with served(options.workspace) as url:
+        take(url, key, options.out)
+    for picture in sorted(options.out.parent.glob("planner*.png")):
         size = picture.stat().st_size
         if size > MOST_BYTES:
             raise SystemExit(f"{picture} has {size} bytes; a picture has {MOST_BYTES} at most")

@@ -108,7 +108,7 @@ def risk_rows(case: Case, folder: Path, log: Path) -> tuple[list[list[object]], 
         label = frame[f"label_{days}d"]
         known = label.notna()
         y = label[known].to_numpy(float)
-        told = {
+        predictions = {
             name: frame.loc[known, f"{name}_{days}d"].to_numpy(float)
             for name in ("risk", "rule", "logistic")
         }
@@ -116,19 +116,19 @@ def risk_rows(case: Case, folder: Path, log: Path) -> tuple[list[list[object]], 
         gains = []
         for other in ("rule", "logistic"):
             d = paired_bootstrap(
-                average_precision, y, told["risk"], told[other], groups=groups, seed=0
+                average_precision, y, predictions["risk"], predictions[other], groups=groups, seed=0
             )
             gains.append(f"{d[0]:+.3f} ({d[1]:+.3f} to {d[2]:+.3f})")
-        slope = calibration_slope(y, told["risk"])
+        slope = calibration_slope(y, predictions["risk"])
         rows.append(
             [
                 case.name,
                 f"{days} d",
                 len(y),
                 f"{y.mean():.3f}",
-                *(f"{average_precision(y, p):.3f}" for p in told.values()),
+                *(f"{average_precision(y, p):.3f}" for p in predictions.values()),
                 *gains,
-                *(f"{roc_auc(y, p):.3f}" for p in told.values()),
+                *(f"{roc_auc(y, p):.3f}" for p in predictions.values()),
                 f"{slope if isinstance(slope, float) else slope[0]:.2f}",
             ]
         )

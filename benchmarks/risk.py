@@ -72,12 +72,12 @@ def simulated(
                     true_probabilities(company, (7, 14, 30), truth_runs, of=("complaint",))
                 )
         company.step()
-    told = pd.concat(truth).rename(columns={"as_of": "cutoff"}) if truth else None
+    known_truth = pd.concat(truth).rename(columns={"as_of": "cutoff"}) if truth else None
     frames, name = company.tables(), f"simulated {seed}"
     beside = ideal.beside(frames, cutoffs, (7, 14, 30), observer_runs) if observer_runs else None
     tables, until = MemoryTables(frames), company.now
     settings = Settings(company=Place(time_zone="Europe/Oslo"))
-    return Case(name, tables, settings, cutoffs, (7, 14, 30), until, told, beside)
+    return Case(name, tables, settings, cutoffs, (7, 14, 30), until, known_truth, beside)
 
 
 def real(root: Path) -> Iterator[Case]:

@@ -83,16 +83,16 @@ def labels_of(features: pd.DataFrame, seed: int) -> pd.DataFrame:
     return labels
 
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-def timed(what: Callable[[], Found]) -> tuple[Found, list[str]]:
+def timed(what: Callable[[], Result]) -> tuple[Result, list[str]]:
     """The result, and wall seconds, CPU seconds and the peak memory of the process so far."""
     wall, cpu = time.perf_counter(), time.process_time()
-    found = what()
-    told = [time.perf_counter() - wall, time.process_time() - cpu]
+    result = what()
+    times = [time.perf_counter() - wall, time.process_time() - cpu]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return found, [*(f"{seconds:.0f}" for seconds in told), f"{peak:.1f}"]
+    return result, [*(f"{seconds:.0f}" for seconds in times), f"{peak:.1f}"]
 
 
 def trained(customers: int, threads: int) -> tuple[RiskModel, list[str]]:
@@ -123,18 +123,18 @@ def beside_lightgbm(customers: int, days: int, folder: Path) -> list[list[str]]:
     rows = plain_rows(tables, spine, settings.complaint)
     took = 0.0
     for known in (end, end - pd.Timedelta(days=51)):  # the twin is judged on a month and 3 weeks
-        came = labels(
+        outcomes = labels(
             spine, tables, horizons=HORIZONS, known_as_of=known, complaint=settings.complaint
         )
         for horizon in HORIZONS:
-            y = came[f"label_{horizon}d"].to_numpy(np.float64)
+            y = outcomes[f"label_{horizon}d"].to_numpy(np.float64)
             there = ~np.isnan(y)
             began = time.process_time()
             fit_baselines(rows[there], y[there], ("lightgbm",))
             took += time.process_time() - began
     ratio = run.cpu_seconds / took
-    told = Path(log).read_text().splitlines()
-    print("\n".join(line for line in told if "features" in line or "rows" in line))
+    log_lines = Path(log).read_text().splitlines()
+    print("\n".join(line for line in log_lines if "features" in line or "rows" in line))
     return [
         ["presage train --only risk", f"{run.cpu_seconds:.0f}", f"{run.seconds:.0f}",
          f"{run.peak_gib:.1f}", f"{ratio:.1f}"],
@@ -151,20 +151,20 @@ def main() -> None:
     options = parser.parse_args()
     if options.company:
         with tempfile.TemporaryDirectory() as scratch:
-            found = beside_lightgbm(options.company, options.days, Path(scratch))
+            rows = beside_lightgbm(options.company, options.days, Path(scratch))
         header = ["what", "CPU seconds", "seconds", "peak GiB", "ratio"]
-        show(header, found)
+        show(header, rows)
         return
     threads, lines = options.threads, []
     customers = int(50_000 * options.share)
-    model, told = trained(customers, threads)
-    lines.append([f"train: {customers} customers x 26 as-of times", "180 s, 6 GB", *told])
+    model, cells = trained(customers, threads)
+    lines.append([f"train: {customers} customers x 26 as-of times", "180 s, 6 GB", *cells])
     everybody = features_of(int(1_000_000 * options.share), 1, seed=3)
-    scores, told = timed(lambda: model.predict(everybody, num_threads=threads))
-    lines.append([f"score: {len(everybody)} customers", "60 s", *told])
+    scores, cells = timed(lambda: model.predict(everybody, num_threads=threads))
+    lines.append([f"score: {len(everybody)} customers", "60 s", *cells])
     riskiest = everybody.iloc[np.argsort(-scores["risk_14d"].to_numpy())[:customers]]
-    _, told = timed(lambda: model.reasons(riskiest, num_threads=threads))
-    lines.append([f"reasons: the {len(riskiest)} riskiest", "60 s", *told])
+    _, cells = timed(lambda: model.reasons(riskiest, num_threads=threads))
+    lines.append([f"reasons: the {len(riskiest)} riskiest", "60 s", *cells])
     header = ["what", "bar", "seconds", "CPU seconds", "peak GiB of the process so far"]
     show(header, lines)
 

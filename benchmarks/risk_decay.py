@@ -90,14 +90,14 @@ def aged(
     moments = [learned_at + WEEK * week for week in range(1, weeks - trained_weeks + 1)]
     spine = customers_at(case.tables, moments, case.settings.risk.active_within_days)
     features = compute(view, spine, case.tables)
-    came = labels(
+    outcomes = labels(
         spine,
         case.tables,
         horizons=(case.horizon,),
         known_as_of=case.known_as_of,
         complaint=case.settings.complaint,
     )
-    told = model.predict(features, choices=False)
+    predictions = model.predict(features, choices=False)
     beside = judged_baselines(
         case.tables,
         rows,
@@ -114,8 +114,8 @@ def aged(
             "customer_id": spine["customer_id"],
             "as_of": spine["as_of"],
             "weeks_old": ((spine["as_of"] - learned_at) / WEEK).round().astype(int),
-            "label": came[f"label_{case.horizon}d"],
-            "risk": told[f"risk_{case.horizon}d"],
+            "label": outcomes[f"label_{case.horizon}d"],
+            "risk": predictions[f"risk_{case.horizon}d"],
             **{name: beside[f"{name}_{case.horizon}d"] for name in BASELINES},
         }
     )
@@ -132,11 +132,11 @@ def lines(name: str, frame: pd.DataFrame, fresh: Sequence[pd.DataFrame] = ()) ->
             continue
         groups = span["customer_id"].to_numpy()
         row = [name, f"{begin + 1} to {end}", str(len(y)), f"{y.mean():.3f}"]
-        row.append(_told(bootstrap(average_precision, y, risk, groups=groups), ".3f"))
+        row.append(_interval_text(bootstrap(average_precision, y, risk, groups=groups), ".3f"))
         for baseline in BASELINES:
             other = span[baseline].to_numpy(np.float64)
             gain = paired_bootstrap(average_precision, y, risk, other, groups=groups)
-            row.append(_told(gain, "+.3f"))
+            row.append(_interval_text(gain, "+.3f"))
         row.append(f"{log_loss_skill(y, risk):.3f}")
         row.append(f"{1 / observed_over_predicted(y, risk):.2f}")
         row.append(f"{calibration_slope(y, risk):.2f}")
@@ -150,12 +150,12 @@ def lines(name: str, frame: pd.DataFrame, fresh: Sequence[pd.DataFrame] = ()) ->
                 both["risk"].to_numpy(np.float64),
                 groups=both["customer_id"].to_numpy(),
             )
-            row.append(_told(gain, "+.3f"))
+            row.append(_interval_text(gain, "+.3f"))
         out.append(row)
     return out
 
 
-def _told(interval: tuple[float, float, float], form: str) -> str:
+def _interval_text(interval: tuple[float, float, float], form: str) -> str:
     estimate, low, high = (format(value, form) for value in interval)
     return f"{estimate} ({low}, {high})"
 

@@ -36,15 +36,15 @@ def one_seed(seed: int, customers: int, days: int, folder: Path) -> list[object]
     )  # fmt: skip
     frame = pd.read_parquet(out)
     frame = frame[frame["y"].notna()]
-    told: list[object] = []
+    errors: list[object] = []
     bottom = frame["unique_id"].isin(bottom_series(frame["unique_id"]))
     for part in (frame[bottom], frame[frame["unique_id"] == "total"]):
         y = part["y"].to_numpy(float)
-        told += [f"{wape(y, part[m].to_numpy(float)):.3f}" for m in MEMBERS]
+        errors += [f"{wape(y, part[m].to_numpy(float)):.3f}" for m in MEMBERS]
     inside = (frame["presage-lo-80"] <= frame["y"]) & (frame["y"] <= frame["presage-hi-80"])
     busy = frame.groupby("unique_id")["y"].transform("mean") >= 5
     series = frame.loc[bottom, "unique_id"].nunique()
-    return [seed, series, *told, f"{inside[busy].mean():.2f}", f"{run.seconds:.0f}"]
+    return [seed, series, *errors, f"{inside[busy].mean():.2f}", f"{run.seconds:.0f}"]
 
 
 def main() -> None:

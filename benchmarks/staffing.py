@@ -148,8 +148,8 @@ def by_erlang_c(
                 concurrency=level.concurrency,
             )
             tried = part.assign(agents_net=agents, pool=name, pool_agents=agents)
-            kept = kept_of(tried, {name: counts[name]}, known, runs)
-            if kept["kept"].iloc[0] >= wanted[name] - 0.005:
+            shares = kept_of(tried, {name: counts[name]}, known, runs)
+            if shares["kept"].iloc[0] >= wanted[name] - 0.005:
                 break
         out.loc[rows, "agents_net"] = agents
     return out
@@ -166,8 +166,8 @@ def main(runs: int = RUNS, days: int = 7) -> None:
             counts = on_grid(unseen, minutes, seed=3)
             basis = Basis(forecast, paths, pools=make.pools)
             ours = passed_plan(basis, settings=known).frame
-            kept = kept_of(ours, counts, known, runs)
-            _tell(name, minutes, "ours", ours, kept)
+            shares = kept_of(ours, counts, known, runs)
+            _tell(name, minutes, "ours", ours, shares)
             mean = {one: paths[one].mean(axis=0, keepdims=True) for one in paths}
             flat = {one: np.repeat(np.rint(m), 2, axis=0) for one, m in mean.items()}
             plain = plan(forecast, settings=known, paths=flat, pools=make.pools)
@@ -176,16 +176,16 @@ def main(runs: int = RUNS, days: int = 7) -> None:
             if make.pools:
                 alone = passed_plan(replace(basis, pools=()), settings=known).frame
                 _tell(name, minutes, "apart", alone, kept_of(alone, counts, known, runs))
-            other = by_erlang_c(alone, counts, known, kept["kept"], runs=40)
+            other = by_erlang_c(alone, counts, known, shares["kept"], runs=40)
             _tell(name, minutes, "erlang-c", other, kept_of(other, counts, known, runs))
 
 
-def _tell(name: str, minutes: int, kind: str, frame: pd.DataFrame, kept: pd.DataFrame) -> None:
+def _tell(name: str, minutes: int, kind: str, frame: pd.DataFrame, shares: pd.DataFrame) -> None:
     claimed = frame[frame["confidence"].notna() & (frame["reachable"] >= 0.8)]["confidence"].mean()
-    told = " ".join(f"{channel}={row['kept']:.2f}" for channel, row in kept.iterrows())
+    by_channel = " ".join(f"{channel}={row['kept']:.2f}" for channel, row in shares.iterrows())
     print(
         f"{name} {minutes} {kind} {hours_of(frame):.0f} {claimed:.2f} "
-        f"{kept['kept'].mean():.2f} {kept['weeks'].mean():.2f} {told}",
+        f"{shares['kept'].mean():.2f} {shares['weeks'].mean():.2f} {by_channel}",
         flush=True,
     )
 

@@ -43,10 +43,10 @@ def read_later(case: Case) -> list[list[str]]:
     later = written[written["recorded_at"] > moment]
     fresh = later[~later["text"].isin(written.loc[written["opened_at"] < moment, "text"])]
     rows = []
-    for which, found in (("later", later), ("never seen", fresh)):
+    for which, tickets in (("later", later), ("never seen", fresh)):
         for language in ("en", "es", "nb"):
-            some = found[found["language"].str.startswith(language).fillna(False)]
-            told = some["is_complaint"].astype(bool)
+            some = tickets[tickets["language"].str.startswith(language).fillna(False)]
+            is_complaint = some["is_complaint"].astype(bool)
             rated = some[some["csat"].isin([1, 2, 4, 5])]
             rows.append(
                 [
@@ -54,8 +54,8 @@ def read_later(case: Case) -> list[list[str]]:
                     which,
                     language,
                     f"{len(some)}",
-                    f"{((some['text_complaint'] >= 0.5) == told).mean():.3f}",
-                    f"{max(told.mean(), 1 - told.mean()):.3f}",
+                    f"{((some['text_complaint'] >= 0.5) == is_complaint).mean():.3f}",
+                    f"{max(is_complaint.mean(), 1 - is_complaint.mean()):.3f}",
                     f"{(some['text_topic'] == some['topic']).mean():.3f}",
                     f"{some['topic'].value_counts(normalize=True).max():.3f}",
                     f"{roc_auc(rated['csat'] >= 4, rated['text_sentiment']):.3f}",
@@ -115,12 +115,12 @@ def main() -> None:
     for seed in map(int, options.seeds.split(",")):
         case = simulated(seed, options.customers, options.days, 2)
         reads += read_later(case)
-        for texts, found in pool.items():
-            found.append(judged(case, texts))
+        for texts, frames in pool.items():
+            frames.append(judged(case, texts))
         gained += gains(case.name, pool["no"][-1], pool["yes"][-1])
         for line in gained[-3:]:  # what is known so far: all of it comes below
             print(" ".join(line), flush=True)
-    whole = [pd.concat(found, ignore_index=True) for found in pool.values()]
+    whole = [pd.concat(frames, ignore_index=True) for frames in pool.values()]
     gained += gains("pooled", *whole)
     header = ["company", "texts", "language", "tickets", "complaint right", "commonest"]
     header += ["topic right", "commonest", "AUC of sentiment for CSAT"]

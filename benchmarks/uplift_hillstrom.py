@@ -74,11 +74,11 @@ def part(of: Trial, rows: np.ndarray) -> Trial:
 
 def splits(size: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """(learn, judge) positions; a third is held back."""
-    found = []
+    cuts = []
     for at in range(count):
         order = np.random.default_rng([at, 2008]).permutation(size)
-        found.append((np.sort(order[size // 3 :]), np.sort(order[: size // 3])))
-    return found
+        cuts.append((np.sort(order[size // 3 :]), np.sort(order[: size // 3])))
+    return cuts
 
 
 def ours(of: Trial, cuts: list, folder: Path) -> list[pd.DataFrame]:
@@ -87,14 +87,14 @@ def ours(of: Trial, cuts: list, folder: Path) -> list[pd.DataFrame]:
     code = hashlib.sha256()
     for name in ("trial", "folds", "nuisance", "learners", "shrink", "model"):
         code.update((Path(models.uplift.__path__[0]) / f"{name}.py").read_bytes())
-    found = []
+    gains = []
     for at, (learn, judge) in enumerate(cuts):
         path = folder / f"ours-{at}-{code.hexdigest()[:12]}.parquet"
         if not path.exists():
             model = fit_uplift(part(of, learn), outcome="value")
             model.gains(part(of, judge).features).to_parquet(path)
-        found.append(pd.read_parquet(path))
-    return found
+        gains.append(pd.read_parquet(path))
+    return gains
 
 
 def peers(python: str, of: Trial, cuts: list, folder: Path, learners: str | None) -> pd.DataFrame:
@@ -145,11 +145,13 @@ def main() -> None:
         for arm in gains.columns:
             two = pair(held, arm, "value")
             observed = gain_scores(two)
-            told = {OURS: gains[arm].to_numpy()[two.rows]}
+            gains_by = {OURS: gains[arm].to_numpy()[two.rows]}
             mine = theirs[(theirs["split"] == at) & (theirs["arm"] == arm)]
             for learner, group in mine.groupby("learner"):
-                told[str(learner)] = group.set_index("row")["gain"].loc[judge[two.rows]].to_numpy()
-            for learner, ranking in told.items():
+                gains_by[str(learner)] = (
+                    group.set_index("row")["gain"].loc[judge[two.rows]].to_numpy()
+                )
+            for learner, ranking in gains_by.items():
                 line = {"split": at, "arm": arm, "learner": learner}
                 line["qini"] = qini(observed, ranking)
                 if at == 0:
@@ -164,8 +166,8 @@ def main() -> None:
             "all, women's": np.full(size, "women's", dtype=object),
             "presage": best_by(gains - options.mail_cost),
         }
-        found = compare_policies(paid, named, "value", expected=_means(paid))
-        policies.append(found.assign(split=at))
+        values = compare_policies(paid, named, "value", expected=_means(paid))
+        policies.append(values.assign(split=at))
     _tell(pd.DataFrame(scored), options.splits)
     _tell_policies(pd.concat(policies), options.splits)
 
@@ -201,9 +203,9 @@ def _tell(scored: pd.DataFrame, count: int) -> None:
     print()
 
 
-def _tell_policies(found: pd.DataFrame, count: int) -> None:
+def _tell_policies(policies: pd.DataFrame, count: int) -> None:
     lines = []
-    for name, group in found.groupby("policy", sort=False):
+    for name, group in policies.groupby("policy", sort=False):
         line = [str(name), f"{group['contacted'].mean():.2f}"]
         for column in ("value", "over_none"):
             mean, reach = _corrected(group[column].to_numpy(), count)

@@ -185,7 +185,7 @@ def main() -> None:
         path = folder / f"gains-{name.replace(' ', '-').replace(',', '')}.parquet"
         if path.exists() and _splits(path) >= learned.shape[1]:
             continue
-        began, found = time.time(), []
+        began, gains = time.time(), []
         try:
             for split in range(learned.shape[1]):
                 for arm in sorted(set(action) - {"none"}):
@@ -193,7 +193,7 @@ def main() -> None:
                     judged = np.flatnonzero(~learned[:, split])
                     t = (action[inside] == arm).astype(int)
                     gain = np.asarray(learner(x[inside], t, y[inside], x[judged]), np.float64)
-                    found.append(
+                    gains.append(
                         pd.DataFrame(
                             {
                                 "split": split,
@@ -207,7 +207,7 @@ def main() -> None:
         except Exception as problem:  # a library that does not run here must not hide the others
             print(f"{name}: left out, {type(problem).__name__}: {problem}", flush=True)
             continue
-        pd.concat(found, ignore_index=True).to_parquet(path)
+        pd.concat(gains, ignore_index=True).to_parquet(path)
         print(f"{name}: {time.time() - began:.0f} s", flush=True)
 
 

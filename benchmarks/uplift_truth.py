@@ -53,7 +53,7 @@ def decided(
 ) -> pd.DataFrame:
     """The month's decisions as they would be logged, with what came of them; odds of 0 or 1 too."""
     chance = np.where(contacted, month.contact, month.none)
-    asked = 0.05 + month.induced * contacted
+    inquiry_chance = 0.05 + month.induced * contacted
     return pd.DataFrame(
         {
             "customer_id": [f"c{i}" for i in range(len(odds))],
@@ -62,7 +62,7 @@ def decided(
             "offered": ACTION,
             "propensity": np.where(contacted, odds, 1.0 - odds),
             "complained": (rng.random(len(odds)) < chance).astype(np.float64),
-            "inquiries": (rng.random(len(odds)) < asked).astype(np.float64),
+            "inquiries": (rng.random(len(odds)) < inquiry_chance).astype(np.float64),
             "risk": month.features["risk"].to_numpy(),
         }
     )
@@ -91,7 +91,7 @@ def looks(seed: int, shift: float, *, days: int = 180, per_day: int = 40) -> dic
     treated = rng.random(size) < 0.5
     y = (rng.random(size) < np.where(treated, month.contact, month.none)).astype(np.float64)
     risk = month.features["risk"].to_numpy()
-    found = {"always": np.nan, "single": np.nan, "stopped": np.nan}
+    first_day = {"always": np.nan, "single": np.nan, "stopped": np.nan}
     for day in range(1, days + 1):
         n = day * per_day
         if min(y[:n][treated[:n]].sum(), y[:n][~treated[:n]].sum()) < 10:
@@ -105,9 +105,9 @@ def looks(seed: int, shift: float, *, days: int = 180, per_day: int = 40) -> dic
             "stopped": stop([one]) is not None,
         }
         for name, claim in claims.items():
-            if claim and np.isnan(found[name]):
-                found[name] = day
-    return found
+            if claim and np.isnan(first_day[name]):
+                first_day[name] = day
+    return first_day
 
 
 def policy(seed: int, *, customers: int = 10_000, capacity: int = 800) -> dict[str, float]:
@@ -145,10 +145,10 @@ def policy(seed: int, *, customers: int = 10_000, capacity: int = 800) -> dict[s
         "risk": _top(month.features["risk"].to_numpy(), capacity),
         "best": _top(month.seen_net(costs), capacity),
     }
-    found = {name: float(net[rows].sum()) for name, rows in chosen.items()}
-    found |= {f"{name} harmed": float(harmed[rows].sum()) for name, rows in chosen.items()}
-    found |= {f"{name} contacted": float(len(rows)) for name, rows in chosen.items()}
-    return found | {f"{name} six": value for name, value in total.items()}
+    values = {name: float(net[rows].sum()) for name, rows in chosen.items()}
+    values |= {f"{name} harmed": float(harmed[rows].sum()) for name, rows in chosen.items()}
+    values |= {f"{name} contacted": float(len(rows)) for name, rows in chosen.items()}
+    return values | {f"{name} six": value for name, value in total.items()}
 
 
 def _net(model: UpliftModel | None, month: Month, induced: float, costs: Costs) -> np.ndarray:
@@ -172,16 +172,16 @@ def main() -> None:
     options = parser.parse_args()
     seeds = range(options.seeds)
     if options.only in (None, "coverage"):
-        found = pd.DataFrame([coverage(seed, 6000) for seed in seeds]).astype(float)
+        frame = pd.DataFrame([coverage(seed, 6000) for seed in seeds]).astype(float)
         show(
             ["companies", "95 % interval holds", "always-valid holds", "width", "variance left"],
             [
                 [
-                    str(len(found)),
-                    f"{found['covered'].mean():.1%}",
-                    f"{found['always'].mean():.1%}",
-                    f"{found['width'].mean():.3f}",
-                    f"{found['variance'].mean():.2f}",
+                    str(len(frame)),
+                    f"{frame['covered'].mean():.1%}",
+                    f"{frame['always'].mean():.1%}",
+                    f"{frame['width'].mean():.3f}",
+                    f"{frame['variance'].mean():.2f}",
                 ]
             ],
         )
@@ -216,25 +216,25 @@ def main() -> None:
         _tell(pd.DataFrame(rows))
 
 
-def _tell(found: pd.DataFrame) -> None:
+def _tell(values: pd.DataFrame) -> None:
     lines = []
     for name, word in (("ours", "learned"), ("risk", "riskiest"), ("best", "best on what is seen")):
         lines.append(
             [
                 word,
-                f"{found[name].mean():.0f}",
-                f"{found[name].sum() / found['risk'].sum():.2f}",
-                f"{found[name].sum() / found['best'].sum():.2f}",
-                f"{found[f'{name} contacted'].mean():.0f}",
-                f"{found[f'{name} harmed'].mean():.1f}",
-                f"{found[f'{name} harmed'].sum() / found['risk harmed'].sum():.2f}",
-                f"{found[f'{name} six'].mean():.0f}",
+                f"{values[name].mean():.0f}",
+                f"{values[name].sum() / values['risk'].sum():.2f}",
+                f"{values[name].sum() / values['best'].sum():.2f}",
+                f"{values[f'{name} contacted'].mean():.0f}",
+                f"{values[f'{name} harmed'].mean():.1f}",
+                f"{values[f'{name} harmed'].sum() / values['risk harmed'].sum():.2f}",
+                f"{values[f'{name} six'].mean():.0f}",
             ]
         )
     header = ["policy", "net value in month 7", "/ riskiest", "/ best", "contacted"]
     show([*header, "of them harmed", "/ riskiest's", "net value of months 1 to 6"], lines)
-    better = (found["ours"] > found["risk"]).mean()
-    print(f"\n{len(found)} companies; learned above riskiest in {better:.1%} of them", flush=True)
+    better = (values["ours"] > values["risk"]).mean()
+    print(f"\n{len(values)} companies; learned above riskiest in {better:.1%} of them", flush=True)
 
 
 if __name__ == "__main__":

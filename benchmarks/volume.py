@@ -51,8 +51,8 @@ def eight(series: Series, cutoffs: list[pd.Timestamp]) -> pd.DataFrame:
     parts = []
     for cutoff in cutoffs:
         past = series.history[series.history["ds"] <= cutoff]
-        made = mean_of_same_slots(past, horizon=series.horizon, freq=series.freq)
-        parts.append(made.assign(cutoff=cutoff))
+        forecast = mean_of_same_slots(past, horizon=series.horizon, freq=series.freq)
+        parts.append(forecast.assign(cutoff=cutoff))
     return pd.concat(parts, ignore_index=True).rename(columns={"mean_of_same_slots": "median"})
 
 
@@ -62,39 +62,39 @@ def one_set(
     """Every method's scores on one data set, and our forecasts."""
     series = SETS[name]()
     cutoffs = cutoffs_of(series, most)
-    made: dict[str, pd.DataFrame] = {}
+    forecasts: dict[str, pd.DataFrame] = {}
     for method, make in (("presage", ours), (EIGHT, eight)):
         begun = time.perf_counter()
-        made[method] = make(series, cutoffs).assign(seconds=0.0)
-        made[method]["seconds"] = time.perf_counter() - begun
+        forecasts[method] = make(series, cutoffs).assign(seconds=0.0)
+        forecasts[method]["seconds"] = time.perf_counter() - begun
         if peers == "none":
             break
     if peers == "all":
-        made |= peer_forecasts(
+        forecasts |= peer_forecasts(
             name, series.history, series.freq, series.horizon, cutoffs, series.country, cache
         )
     actual = series.history[["unique_id", "ds", "y"]].assign(
         unique_id=series.history["unique_id"].astype(object)
     )
     scores = {}
-    for method, frame in made.items():
+    for method, frame in forecasts.items():
         frame = frame.drop(columns="y", errors="ignore")
         frame["unique_id"] = frame["unique_id"].astype(object)
         scores[method] = scores_of(frame.merge(actual, on=["unique_id", "ds"]).dropna(subset="y"))
-    return scores, made["presage"]
+    return scores, forecasts["presage"]
 
 
-def line(name: str, method: str, found: Scores) -> str:
-    told = [f"{found.wape:.4f}", f"{found.bias:+.3f}", number(found.pinball, 4)]
-    told += [number(found.cover80, 3), number(found.cover95, 3)]
-    return f"| {name} | {method} | {' | '.join(told)} | {found.cutoffs} | {found.seconds:.0f} |"
+def line(name: str, method: str, scores: Scores) -> str:
+    cells = [f"{scores.wape:.4f}", f"{scores.bias:+.3f}", number(scores.pinball, 4)]
+    cells += [number(scores.cover80, 3), number(scores.cover95, 3)]
+    return f"| {name} | {method} | {' | '.join(cells)} | {scores.cutoffs} | {scores.seconds:.0f} |"
 
 
 def number(value: float, digits: int) -> str:
     return "" if np.isnan(value) else f"{value:.{digits}f}"
 
 
-def summary(found: dict[str, dict[str, Scores]]) -> list[str]:
+def summary(by_set: dict[str, dict[str, Scores]]) -> list[str]:
     """The ratios per set and their geometric means, and the coverages' means."""
     out = [
         "",
@@ -102,7 +102,7 @@ def summary(found: dict[str, dict[str, Scores]]) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     wapes, eights, pinballs = [], [], []
-    for name, scores in found.items():
+    for name, scores in by_set.items():
         mine = scores["presage"]
         others = {key: value for key, value in scores.items() if key != "presage"}
         best = min(others, key=lambda key: others[key].wape)
@@ -131,11 +131,11 @@ def pits(fans: dict[str, pd.DataFrame]) -> list[str]:
     out = ["", "| set | sparse series | counts | PIT in the middle 80 % | 95 % | distance |"]
     out.append("|---|---|---|---|---|---|")
     for name, frame in fans.items():
-        told = sparse_pit(frame)
-        if told is not None:
+        fit = sparse_pit(frame)
+        if fit is not None:
             out.append(
-                f"| {name} | {told.series} | {told.rows} | {told.inside80:.3f} | "
-                f"{told.inside95:.3f} | {told.distance:.3f} |"
+                f"| {name} | {fit.series} | {fit.rows} | {fit.inside80:.3f} | "
+                f"{fit.inside95:.3f} | {fit.distance:.3f} |"
             )
     return out
 
@@ -155,23 +155,23 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     print("| set | method | WAPE | bias | pinball | 80 % | 95 % | cutoffs | s |")
     print("|---|---|---|---|---|---|---|---|---|")
-    found: dict[str, dict[str, Scores]] = {}
+    by_set: dict[str, dict[str, Scores]] = {}
     fans: dict[str, pd.DataFrame] = {}
     for name in options.sets or SETS:
-        found[name], fans[name] = one_set(name, options.cutoffs, options.peers, options.cache)
-        for method, scores in found[name].items():
+        by_set[name], fans[name] = one_set(name, options.cutoffs, options.peers, options.cache)
+        for method, scores in by_set[name].items():
             print(line(name, method, scores), flush=True)
-    mine = [scores["presage"] for scores in found.values()]
+    mine = [scores["presage"] for scores in by_set.values()]
     means = [np.mean([getattr(one, key) for one in mine]) for key in ("cover80", "cover95")]
     print(f"\nmean over sets: {means[0]:.3f} inside the 80 % interval, {means[1]:.3f} inside 95 %")
     print("\n".join(pits(fans)))
     if options.peers != "none":
-        print("\n".join(summary(found)))
+        print("\n".join(summary(by_set)))
     if options.plots and options.peers != "none":
         from volume_plots import save_fans
 
         ratios = {
-            name: scores["presage"].wape / best_of(scores).wape for name, scores in found.items()
+            name: scores["presage"].wape / best_of(scores).wape for name, scores in by_set.items()
         }
         save_fans(ratios, fans, {name: SETS[name]().history for name in fans}, options.plots)
 

@@ -31,12 +31,12 @@ PACKAGES = (
 def environment(cache: Path) -> Path:
     """The Python of the peers' environment under ``cache``, installed if it is not there."""
     python = cache / "environment" / "bin" / "python"
-    done = cache / "environment" / "installed"
-    if not done.exists() or done.read_text().split("\n") != list(PACKAGES):
+    marker = cache / "environment" / "installed"
+    if not marker.exists() or marker.read_text().split("\n") != list(PACKAGES):
         print(f"installing the peers' environment in {cache}", file=sys.stderr, flush=True)
         venv.create(cache / "environment", with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        done.write_text("\n".join(PACKAGES))
+        marker.write_text("\n".join(PACKAGES))
     return python
 
 

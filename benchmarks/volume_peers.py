@@ -65,15 +65,15 @@ def classical(past: pd.DataFrame, task: dict, model: object) -> pd.DataFrame:
     from statsforecast.models import Naive
 
     alias = type(model).__name__
-    made = StatsForecast([model], freq=task["freq"], fallback_model=Naive()).forecast(
+    forecast = StatsForecast([model], freq=task["freq"], fallback_model=Naive()).forecast(
         df=past, h=task["horizon"], level=[80, 95]
     )
-    return named(made, alias)
+    return named(forecast, alias)
 
 
-def named(made: pd.DataFrame, alias: str) -> pd.DataFrame:
+def named(forecast: pd.DataFrame, alias: str) -> pd.DataFrame:
     columns = {f"{alias}-{name}": name for name in COLUMNS[1:]} | {alias: "median"}
-    return made.rename(columns=columns)[["unique_id", "ds", *COLUMNS]]
+    return forecast.rename(columns=columns)[["unique_id", "ds", *COLUMNS]]
 
 
 def prophet(past: pd.DataFrame, task: dict) -> pd.DataFrame:
@@ -124,11 +124,11 @@ def boosted(past: pd.DataFrame, task: dict) -> pd.DataFrame:
     if windows >= 2:
         intervals = PredictionIntervals(n_windows=windows, h=task["horizon"])
     forecaster.fit(past, prediction_intervals=intervals)
-    made = forecaster.predict(task["horizon"], level=[80, 95] if intervals else None)
+    forecast = forecaster.predict(task["horizon"], level=[80, 95] if intervals else None)
     for name in COLUMNS[1:]:
-        if f"boosted-{name}" not in made:
-            made[f"boosted-{name}"] = np.nan
-    return named(made, "boosted")
+        if f"boosted-{name}" not in forecast:
+            forecast[f"boosted-{name}"] = np.nan
+    return named(forecast, "boosted")
 
 
 METHODS = {
@@ -164,10 +164,10 @@ def main(folder: Path) -> None:
         for text in task["cutoffs"]:
             cutoff = pd.Timestamp(text)
             past = full_grid(history[history["ds"] <= cutoff], task["freq"], cutoff)
-            made = method(past, task)
-            made[COLUMNS] = made[COLUMNS].clip(lower=0.0)
-            made.loc[made["median"].isna(), COLUMNS] = 0.0
-            parts.append(made.assign(cutoff=cutoff))
+            forecast = method(past, task)
+            forecast[COLUMNS] = forecast[COLUMNS].clip(lower=0.0)
+            forecast.loc[forecast["median"].isna(), COLUMNS] = 0.0
+            parts.append(forecast.assign(cutoff=cutoff))
         frame = pd.concat(parts, ignore_index=True)
         frame["seconds"] = time.perf_counter() - begun
         frame.to_parquet(out)

@@ -13,7 +13,7 @@ BANDS = ("lo", "hi")
 
 def save_fans(
     ratios: dict[str, float],
-    made: dict[str, pd.DataFrame],
+    forecasts: dict[str, pd.DataFrame],
     history: dict[str, pd.DataFrame],
     folder: Path,
 ) -> None:
@@ -22,7 +22,7 @@ def save_fans(
     chosen = {"best": min(ratios, key=lambda name: ratios[name])}
     chosen["worst"] = max(ratios, key=lambda name: ratios[name])
     for which, name in chosen.items():
-        frame = made[name]
+        frame = forecasts[name]
         busiest = frame.groupby("unique_id")["y"].sum().idxmax()
         cutoff = frame["cutoff"].max()
         ahead = frame[(frame["unique_id"] == busiest) & (frame["cutoff"] == cutoff)]

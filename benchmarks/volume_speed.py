@@ -100,7 +100,7 @@ def measure(case: str) -> dict[str, float]:
         made = forecast(table, horizon=horizon, freq=freq, context=CONTEXT)
     seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     if case == "wide":
-        steps = made.pivot_table(index="ds", columns="unique_id", values="presage")
+        steps = frame.pivot_table(index="ds", columns="unique_id", values="presage")
         parts = steps[[name for name in steps if "/" in name]].sum(axis=1)
         np.testing.assert_allclose(parts, steps["total"], rtol=1e-6)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -120,13 +120,18 @@ def main() -> None:
     for case in options.cases or BARS:
         command = [sys.executable, "-m", "benchmarks.volume_speed", "--measure", case]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
-        if done.returncode:
-            raise SystemExit(f"{case}: exited {done.returncode}:\n{done.stderr[-2000:]}")
-        told = json.loads(done.stdout.splitlines()[-1])
+        process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
+        if process.returncode:
+            raise SystemExit(f"{case}: exited {process.returncode}:\n{process.stderr[-2000:]}")
+        figures = json.loads(process.stdout.splitlines()[-1])
         seconds, memory = BARS[case]
-        cells = [case, f"{told['series']:.0f}", f"{told['wall']:.1f}", f"{told['cpu']:.1f}"]
-        cells += [f"{seconds:.0f}", f"{told['gib']:.2f}", memory or ""]
+        cells = [
+            case,
+            f"{figures['series']:.0f}",
+            f"{figures['wall']:.1f}",
+            f"{figures['cpu']:.1f}",
+        ]
+        cells += [f"{seconds:.0f}", f"{figures['gib']:.2f}", memory or ""]
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 

@@ -53,14 +53,14 @@ def current(home: Path, kind: str) -> dict[str, Any] | None:
     """
     path = home / f"{kind}.json"
     try:
-        found = json.loads(path.read_bytes())
+        pointer = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        pointer = None
+    if not isinstance(pointer, dict):
         raise DamagedFile(f"{path} is damaged: it is no JSON object")
-    return found
+    return pointer
 
 
 def stamp(home: Path, kind: str) -> tuple[int, ...] | None:

@@ -78,9 +78,9 @@ class DefinitionError(PresageError):
     """A definition in code (feature, view, action) is wrong; raised when it is written."""
 
 
-def did_you_mean(found: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence `` Did you mean "x"?`` for the nearest of ``known``, or an empty string."""
-    near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f' Did you mean "{near[0]}"?' if near else ""
 
 
@@ -120,7 +120,7 @@ MENDS = {
     errno.EMFILE: "too many files are open at once: raise the limit (ulimit -n)",
     errno.ENFILE: "too many files are open at once on this machine: close some programs",
 }
-TOLD = (
+MENDS_BY_WORDS = (
     ("no space left", FULL),
     ("disk is full", FULL),
     ("file too large", MENDS[errno.EFBIG]),
@@ -149,15 +149,15 @@ def in_words(error: BaseException) -> StorageFailure | None:
     step = getattr(error, "presage_step", None)
     cause: BaseException | None = error
     while cause is not None:
-        said = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
-        mend = next((mend for words, mend in TOLD if words in str(cause).lower()), None)
+        reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+        mend = next((mend for words, mend in MENDS_BY_WORDS if words in str(cause).lower()), None)
         if isinstance(cause, OSError) and cause.errno is not None:
             file = file or cause.filename
-            said = cause.strerror or said
+            reason = cause.strerror or reason
             mend = MENDS.get(cause.errno, mend)
         if mend is not None:
             during = f" while {step}" if step else ""
-            return StorageFailure(f"{file or 'a file'}: {said}{during}; {mend}")
+            return StorageFailure(f"{file or 'a file'}: {reason}{during}; {mend}")
         file = file or getattr(cause, "presage_file", None)
         cause = cause.__cause__ or cause.__context__
     return None

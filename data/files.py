@@ -37,24 +37,24 @@ UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 def sha256_of(path: Path) -> str:
     """The file's SHA-256 in hexadecimal; read once a process while the file stays as it is."""
     with path.open("rb") as file:
-        found = os.fstat(file.fileno())
-        identity = _identity(found)
+        status = os.fstat(file.fileno())
+        identity = _identity(status)
         if identity in _hashed:
             return _hashed[identity]
-        settled = time.time_ns() - _last_change(found) > TICK_NS
+        settled = time.time_ns() - _last_change(status) > TICK_NS
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         if settled:
             _hashed[identity] = digest
         return digest
 
 
-def _identity(found: os.stat_result) -> tuple[int, int, int, int, int]:
+def _identity(status: os.stat_result) -> tuple[int, int, int, int, int]:
     """What changes when a file is written; a ctime cannot be set by hand."""
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _last_change(found: os.stat_result) -> int:
-    return max(found.st_mtime_ns, found.st_ctime_ns)
+def _last_change(status: os.stat_result) -> int:
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 _hashed: dict[tuple[int, int, int, int, int], str] = {}
@@ -70,31 +70,31 @@ class HashBook:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            found = json.loads(path.read_bytes())
-            self._kept = {str(name): list(entry) for name, entry in dict(found).items()}
+            content = json.loads(path.read_bytes())
+            self._entries = {str(name): list(entry) for name, entry in dict(content).items()}
         except (OSError, ValueError, TypeError):
-            self._kept = {}
-        self._before = dict(self._kept)
+            self._entries = {}
+        self._before = dict(self._entries)
 
     def sha256_of(self, path: Path) -> str:
         """The file's SHA-256, as it is or as it is remembered."""
-        found = path.stat()
-        identity, name = list(_identity(found)), str(path)
-        entry = self._kept.get(name)
+        status = path.stat()
+        identity, name = list(_identity(status)), str(path)
+        entry = self._entries.get(name)
         if entry is not None and entry[:-1] == identity:
             return str(entry[-1])
         begin = time.time_ns()
         digest = sha256_of(path)
-        if begin - _last_change(found) > RACE_NS:
-            self._kept[name] = [*identity, digest]
+        if begin - _last_change(status) > RACE_NS:
+            self._entries[name] = [*identity, digest]
         return digest
 
     def save(self) -> None:
         """Remember what was hashed; of files that are gone nothing is kept."""
-        kept = {name: entry for name, entry in self._kept.items() if Path(name).exists()}
-        if kept != self._before:
-            write_whole(self.path, json.dumps(kept).encode(), mode=0o600)
-            self._before = kept
+        entries = {name: entry for name, entry in self._entries.items() if Path(name).exists()}
+        if entries != self._before:
+            write_whole(self.path, json.dumps(entries).encode(), mode=0o600)
+            self._before = entries
 
 
 def sync(path: Path) -> None:

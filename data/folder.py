@@ -34,9 +34,9 @@ class Folder:
         """Open a folder that holds tables/ or presage.toml; UsageError if it is not one."""
         folder = Path(path).absolute()
         if not folder.is_dir():
-            found = "a file" if folder.exists() else "nothing"
+            kind = "a file" if folder.exists() else "nothing"
             raise UsageError(
-                f"{path} is no workspace: there is {found} of that name. "
+                f"{path} is no workspace: there is {kind} of that name. "
                 f"`presage init {path}` makes one"
             )
         if not (folder / "tables").is_dir() and not (folder / FILE).exists():
@@ -82,22 +82,22 @@ class Folder:
         """What tables/ holds and nobody reads, each with the nearest name or the kinds we read."""
         if not self.tables_dir.is_dir():
             return []
-        found = []
+        lines = []
         for path in sorted(self.tables_dir.iterdir()):
             if path.name.startswith("."):
                 continue
             own = path.is_dir() and path.name.lower() in TABLES
             if own:
                 inside = _files_below(path)
-                found += [self._unread(p) for p in inside if not kind_of(p)]
+                lines += [self._unread(p) for p in inside if not kind_of(p)]
                 if not inside:
-                    found.append(f"tables/{path.name}/ is empty: there is no part in it")
+                    lines.append(f"tables/{path.name}/ is empty: there is no part in it")
             elif stem_of(path) in TABLES and path.is_file():
-                found += [] if kind_of(path) else [self._unread(path)]
+                lines += [] if kind_of(path) else [self._unread(path)]
             else:
                 near = did_you_mean(stem_of(path), TABLES)
-                found.append(f"tables/{path.name} is no table.{near}")
-        return found
+                lines.append(f"tables/{path.name} is no table.{near}")
+        return lines
 
     def _unread(self, path: Path) -> str:
         return (

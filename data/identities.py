@@ -35,7 +35,7 @@ def closed(ids: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     follows that a is c, from the later of the two moments on."""
     columns = "id, customer_id, since"
     own = ids.filter("id IS NOT NULL AND id <> customer_id").project(columns).distinct()
-    found = step = own
+    chains = step = own
     for _ in range(LONGEST_CHAIN - 1):
         step = (
             step.set_alias("a")
@@ -44,8 +44,8 @@ def closed(ids: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
                 "a.id AS id, b.customer_id AS customer_id, greatest(a.since, b.since) AS since"
             )
         )
-        found = found.union(step)
-    return found.aggregate("id, customer_id, min(since) AS since", "id, customer_id")
+        chains = chains.union(step)
+    return chains.aggregate("id, customer_id, min(since) AS since", "id, customer_id")
 
 
 def with_identities(
@@ -74,15 +74,15 @@ def with_identities(
         parts.append(text)
     listed = ", ".join([*parts, "i.since AS since"])
     same = "r.customer_id = i.id" + ("" if keyed else " AND i.since <= r.recorded_at")
-    made = rows.set_alias("r").join(ids.set_alias("i"), same).project(listed)
+    merged_rows = rows.set_alias("r").join(ids.set_alias("i"), same).project(listed)
     plain = ", ".join("_row AS before" if c == "_row" else quoted(c) for c in columns)
     original = rows.project(f"{plain}, CAST(NULL AS TIMESTAMP) AS since")
     if not keyed:
-        newest = made.aggregate("before AS merged, max(since) AS latest", "before")
-        made = (
-            made.set_alias("m")
+        newest = merged_rows.aggregate("before AS merged, max(since) AS latest", "before")
+        merged_rows = (
+            merged_rows.set_alias("m")
             .join(newest.set_alias("n"), "m.before = n.merged AND m.since = n.latest")
-            .project(", ".join(f"m.{quoted(c)}" for c in made.columns))
+            .project(", ".join(f"m.{quoted(c)}" for c in merged_rows.columns))
         )
         original = original.set_alias("o").join(
             newest.set_alias("n"), "o.before = n.merged", how="anti"
@@ -90,4 +90,4 @@ def with_identities(
     # versions recorded at one moment: the later row wins, and that of the newer merge
     number = "row_number() OVER (ORDER BY before, since NULLS FIRST) - 1 AS _row"
     order = ", ".join(number if c == "_row" else quoted(c) for c in columns)
-    return original.union(made).project(order).order("_row")
+    return original.union(merged_rows).project(order).order("_row")

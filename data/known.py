@@ -65,24 +65,24 @@ def known(rows: duckdb.DuckDBPyRelation, name: str) -> list[tuple[datetime, int]
     }
     later = {column for columns in of_fact.values() for column in columns}
     birth = contract.birth if contract.birth in there else None
-    seen = (
+    known_from = (
         f"greatest({quoted(birth)} + interval 1 microsecond, recorded_at)"
         if birth
         else ("recorded_at")
     )
     from_birth = [quoted(c) for c in sorted(there - later)]
-    parts = [_summed(rows, seen, from_birth, "row")]
+    parts = [_summed(rows, known_from, from_birth, "row")]
     key = [quoted(c) for c in (*contract.key, "_row") if c in there]
     for fact, columns in of_fact.items():
-        when = f"greatest({seen}, {quoted(fact)} + interval 1 microsecond)"
+        when = f"greatest({known_from}, {quoted(fact)} + interval 1 microsecond)"
         values = [*key, *map(quoted, columns)]
         some = rows.filter(f"{quoted(fact)} is not null")
         parts.append(_summed(some, when, values, fact))
     every = parts[0]
     for part in parts[1:]:
         every = every.union(part)
-    found = every.aggregate("moment, sum(digest)", "moment").order("moment")
-    return [(moment, int(digest)) for moment, digest in found.fetchall()]
+    digests = every.aggregate("moment, sum(digest)", "moment").order("moment")
+    return [(moment, int(digest)) for moment, digest in digests.fetchall()]
 
 
 def _summed(
@@ -91,6 +91,6 @@ def _summed(
     """Hashes summed by the end of the quarter of an hour in which they came to be known."""
     start = f"time_bucket({QUARTER}, coalesce({when}, timestamp '1970-01-01'))"
     moment = f"case when {start} = {when} then {start} else {start} + {QUARTER} end"
-    told = ", ".join([literal(word), *values])
-    hashed = rows.project(f"{moment} as moment, hash({told})::hugeint as hashed")
+    content = ", ".join([literal(word), *values])
+    hashed = rows.project(f"{moment} as moment, hash({content})::hugeint as hashed")
     return hashed.aggregate("moment, sum(hashed) as digest", "moment")

@@ -58,23 +58,23 @@ def faults(
     ``now``: nothing is born after it (naive UTC). ``attributes``: further columns;
     those in ``numeric`` hold numbers. ``complete`` gives rows with what earlier versions said.
     """
-    found: list[Fault] = []
+    faults_found: list[Fault] = []
     for name, posted in rows.items():
         if name not in TABLES:
-            told = f"the contract has no table {name!r}.{did_you_mean(name, TABLES)}"
-            found.append(Fault(name, None, None, told))
+            text = f"the contract has no table {name!r}.{did_you_mean(name, TABLES)}"
+            faults_found.append(Fault(name, None, None, text))
         elif not isinstance(posted, list):
-            found.append(Fault(name, None, None, f"{name} must be a list of rows"))
+            faults_found.append(Fault(name, None, None, f"{name} must be a list of rows"))
         else:
             extra = attributes_of(name, attributes)
             own = list(_of_types(table(name), posted, extra, numeric))
             if not own:
                 whole = complete(name, posted)
                 own = list(_missing(table(name), whole)) or _of_rules(table(name), whole, now)
-            found += own
-        if len(found) >= MOST:
+            faults_found += own
+        if len(faults_found) >= MOST:
             break
-    return found[:MOST]
+    return faults_found[:MOST]
 
 
 def _of_types(
@@ -90,15 +90,15 @@ def _of_types(
             continue
         for column, value in row.items():
             if column not in known:
-                told = f"{name} has no column {column!r}.{did_you_mean(column, known)}"
-                yield Fault(name, number, column, told)
+                text = f"{name} has no column {column!r}.{did_you_mean(column, known)}"
+                yield Fault(name, number, column, text)
             elif value is None:
                 continue
             elif wanted := _wanted(own.get(column), value):
                 yield Fault(name, number, column, f"{column} is {_shown(value)}; send {wanted}")
             elif column in numeric and column in extra and not _is_number(value):
-                told = f"{column} is {_shown(value)}; it is a number for all other customers"
-                yield Fault(name, number, column, told)
+                text = f"{column} is {_shown(value)}; it is a number for all other customers"
+                yield Fault(name, number, column, text)
         yield from _without(contract, number, row, contract.key)
 
 
@@ -110,8 +110,8 @@ def _missing(contract: Table, rows: Sequence[Row]) -> Iterator[Fault]:
 def _without(contract: Table, number: int, row: Row, needed: Sequence[str]) -> Iterator[Fault]:
     for column in needed:
         if row.get(column) is None or row[column] == "":
-            told = f"{column} is missing; a new row of {contract.name} needs it"
-            yield Fault(contract.name, number, column, told)
+            text = f"{column} is missing; a new row of {contract.name} needs it"
+            yield Fault(contract.name, number, column, text)
 
 
 def _wanted(column: Column | None, value: object) -> str | None:
@@ -149,11 +149,11 @@ def _of_rules(contract: Table, posted: Sequence[Mapping[str, Any]], now: datetim
     every = [r for r in rules(contract, list(source.types), now) if r.severity == "error"]
     tallies = ", ".join(f"count(*) FILTER ({rule.condition})" for rule in every)
     counts = relation.aggregate(tallies).fetchall()[0]
-    found = []
+    broken_rows = []
     for rule in (rule for rule, count in zip(every, counts, strict=True) if count):
         broken = relation.filter(rule.condition)
         values = broken.project(f'"row", {quoted(FOUND + rule.column)}').limit(MOST).fetchall()
-        found += [
+        broken_rows += [
             Fault(
                 contract.name,
                 int(row),
@@ -163,4 +163,4 @@ def _of_rules(contract: Table, posted: Sequence[Mapping[str, Any]], now: datetim
             for row, value in values
         ]
     con.close()
-    return sorted(found, key=lambda fault: fault.row or 0)
+    return sorted(broken_rows, key=lambda fault: fault.row or 0)

@@ -52,11 +52,11 @@ def unknown_references(name: str, good: Relations) -> list[Violation]:
         return []
     zeros = padded(ours, theirs, column)
     if zeros is not None:
-        told = (
+        text_of_zeros = (
             f"{zeros[0]} rows of {name} name a {column} that {to} has with other leading zeros: "
             'export it alike in both, or set [import] ids = "unpadded"'
         )
-        return [Violation(name, name, None, column, "padded ids", zeros[1], told)]
+        return [Violation(name, name, None, column, "padded ids", zeros[1], text_of_zeros)]
     text = f"{count} rows of {name} name a {column} that {to} does not have"
     return [Violation(name, name, None, column, "unknown reference", example, text, "warning")]
 
@@ -72,8 +72,8 @@ def derived_sign_ups(good: Relations, limit: datetime) -> list[Violation]:
         births.append(there.aggregate(f"customer_id, min({birth}) AS {birth}", "customer_id"))
     first = births[0].join(births[1], "customer_id").df()
     newest = first["opened_at"].max() + timedelta(microseconds=1)
-    found = suspect_sign_ups(first, min(limit, newest.to_pydatetime())) if len(first) else None
-    if found is None:
+    suspicion = suspect_sign_ups(first, min(limit, newest.to_pydatetime())) if len(first) else None
+    if suspicion is None:
         return []
-    rule, who = f"derived sign-ups: {found}", found.customer_id
+    rule, who = f"derived sign-ups: {suspicion}", suspicion.customer_id
     return [Violation("customers", "customers", None, "signed_up_at", rule, who, REMEDY, "warning")]

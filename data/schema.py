@@ -71,21 +71,21 @@ def events_schema() -> dict[str, Any]:
 
 def _property(column: Column, required: bool) -> dict[str, Any]:
     kinds = list(TYPES[column.dtype])
-    found: dict[str, Any] = {"type": kinds if required else [*kinds, "null"]}
-    if len(found["type"]) == 1:
-        found["type"] = found["type"][0]
+    schema: dict[str, Any] = {"type": kinds if required else [*kinds, "null"]}
+    if len(schema["type"]) == 1:
+        schema["type"] = schema["type"][0]
     if column.dtype == "string" and required:
-        found["minLength"] = 1
+        schema["minLength"] = 1
     if column.dtype == "timestamp":
-        found["pattern"] = TIME
+        schema["pattern"] = TIME
     if column.dtype == "strings":
-        found["items"] = {"type": "string"}
+        schema["items"] = {"type": "string"}
     if column.minimum is not None:
-        found["minimum"] = column.minimum
+        schema["minimum"] = column.minimum
     if column.maximum is not None:
-        found["maximum"] = column.maximum
+        schema["maximum"] = column.maximum
     if column.choices:
-        found["enum"] = list(column.choices) + ([] if required else [None])
+        schema["enum"] = list(column.choices) + ([] if required else [None])
     if column.note:
-        found["description"] = column.note
-    return found
+        schema["description"] = column.note
+    return schema

@@ -46,8 +46,8 @@ def whole_number(value: object, name: str, none: bool) -> None:
     if value is None and none:
         return
     if value is None or isinstance(value, bool) or not isinstance(value, int):
-        told = "null" if value is None else repr(value)
-        raise SettingsError(f"{name} is {told}, but must be a whole number of 0 or more")
+        shown = "null" if value is None else repr(value)
+        raise SettingsError(f"{name} is {shown}, but must be a whole number of 0 or more")
     if value < 0:
         raise SettingsError(f"{name} is {value}, but must not be negative")
 

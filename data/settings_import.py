@@ -83,11 +83,11 @@ class Import:
         """Minutes east of Greenwich by abbreviation."""
         out = {}
         for name, text in self.zones.items():
-            found = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", text)
-            if not found or not re.fullmatch(r"[A-Za-z]{2,5}", name):
+            offset = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", text)
+            if not offset or not re.fullmatch(r"[A-Za-z]{2,5}", name):
                 raise SettingsError(
                     f'zones: {name} is {text!r}, but must be an offset such as "+01:00"'
                 )
-            minutes = int(found[2]) * 60 + int(found[3])
-            out[name.upper()] = minutes if found[1] == "+" else -minutes
+            minutes = int(offset[2]) * 60 + int(offset[3])
+            out[name.upper()] = minutes if offset[1] == "+" else -minutes
         return out

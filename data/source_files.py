@@ -101,9 +101,9 @@ def open_source(
         return _text(con, path, label, reading, scratch)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        told = "Windows-1252" if error.encoding == "charmap" else error.encoding
+        encoding = "Windows-1252" if error.encoding == "charmap" else error.encoding
         raise DataError(
-            f"{label}: byte 0x{byte:02x} at {error.start} is not {told}; save the file "
+            f"{label}: byte 0x{byte:02x} at {error.start} is not {encoding}; save the file "
             "as UTF-8, or name its encoding as [import] encoding"
         ) from None
     except OSError as error:
@@ -133,8 +133,8 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
 
 
 def _unread_row(names: Iterable[str], label: str) -> tuple[str, ...]:
-    told = f"{label}: the column 'row' is not read; rename it to use it"
-    return (told,) if ROW in names else ()
+    note = f"{label}: the column 'row' is not read; rename it to use it"
+    return (note,) if ROW in names else ()
 
 
 def _first_line(error: Exception) -> str:
@@ -224,8 +224,8 @@ def _json_or_lines(con: duckdb.DuckDBPyConnection, path: Path, label: str, scrat
     with tempfile.NamedTemporaryFile("w", dir=scratch, suffix=".jsonl", encoding="utf-8") as staged:
         staged.writelines(line.rstrip("\n") + "\n" for line in whole)
         staged.flush()
-        found = _json(con, Path(staged.name), label)
-    return replace(found, broken=tuple(broken))
+        source = _json(con, Path(staged.name), label)
+    return replace(source, broken=tuple(broken))
 
 
 def _no_object(line: str) -> str:
@@ -244,9 +244,9 @@ def _json(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
 
     pattern = literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
     try:
-        found = con.sql(f"SELECT * FROM read_json({pattern}, sample_size = -1) LIMIT 0")  # noqa: S608
-        notes = _unread_row(found.columns, label)
-        names = [name for name in found.columns if name != ROW]
+        columns_read = con.sql(f"SELECT * FROM read_json({pattern}, sample_size = -1) LIMIT 0")  # noqa: S608
+        notes = _unread_row(columns_read.columns, label)
+        names = [name for name in columns_read.columns if name != ROW]
         _refuse_header(names, label)
         columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
         table = f"json_{abs(hash(str(path)))}"
@@ -265,8 +265,8 @@ def _text(
     encoding = reading.encoding or _encoding(path)
     notes: list[str] = []
     if encoding not in ("utf-8", "utf-8-sig") and not reading.encoding:
-        told = "UTF-16" if encoding == "utf-16" else "Windows-1252"
-        notes.append(f"{label} is read as {told}; [import] encoding says otherwise")
+        name_of_encoding = "UTF-16" if encoding == "utf-16" else "Windows-1252"
+        notes.append(f"{label} is read as {name_of_encoding}; [import] encoding says otherwise")
     with _opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
         start = text.read(CHUNK)
     delimiter = reading.delimiter or _delimiter(start, path)
@@ -380,11 +380,11 @@ def _csv(
             f"FROM read_csv({options}, store_rejects = true, rejects_limit = 0, "
             f"rejects_table = '{rejects}', rejects_scan = 'scan_{rejects}')"
         )
-        found = con.execute(
+        faults = con.execute(
             f"SELECT line, any_value(csv_line), any_value(error_message) FROM {rejects} "  # noqa: S608
             "GROUP BY line ORDER BY line"
         ).fetchall()
     except duckdb.Error:
         raise DataError(f"{label} is no readable CSV file: {first}") from None
-    broken = tuple((int(n), str(text or "")[:200], str(why or "")) for n, text, why in found)
+    broken = tuple((int(n), str(text or "")[:200], str(why or "")) for n, text, why in faults)
     return con.table(table), broken

@@ -106,11 +106,11 @@ def read_times(values: pd.Series, reading: Import | None = None) -> pd.Series:
     import pyarrow as pa
 
     strings = [one if isinstance(one, str) else str(one) for one in rest]
-    asked = pa.table({"t": pa.array(strings, pa.string())})
+    table = pa.table({"t": pa.array(strings, pa.string())})
     with duckdb.connect(":memory:") as con:
         con.execute("SET TimeZone = 'UTC'")
         con.execute("SET threads = 1")
-        con.register("asked", asked)
+        con.register("asked", table)
         query = con.table("asked").project(_of_text("t", reading)).to_arrow_table()
     out[rest.index] = query.column(0).to_pandas().to_numpy().astype("datetime64[us]")
     return out
@@ -249,5 +249,5 @@ def shapes_of(relation: duckdb.DuckDBPyRelation, columns: Sequence[str]) -> dict
             f"count(*) FILTER ({naive} AND contains({text}, ':'))",
             f"count(*) FILTER ({text} <> '' AND NOT {naive} AND NOT {zoned})",
         ]
-    found = relation.aggregate(", ".join(parts)).fetchall()[0]
-    return {c: Shapes(*map(int, found[3 * n : 3 * n + 3])) for n, c in enumerate(columns)}
+    counts = relation.aggregate(", ".join(parts)).fetchall()[0]
+    return {c: Shapes(*map(int, counts[3 * n : 3 * n + 3])) for n, c in enumerate(columns)}

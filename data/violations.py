@@ -31,10 +31,10 @@ class Violation:
         where = self.file + (f" row {self.row}" if self.row is not None else "")
         where += f" (series {self.series!r})" if self.series is not None else ""
         what = f"{self.column}: " if self.column else ""
-        found = f" (found {self.value!r})" if self.value is not None else ""
+        value = f" (found {self.value!r})" if self.value is not None else ""
         if self.rule in UNPLACED:
             return self.fix
-        return f"{where}: {what}{self.rule}{found}; {self.fix}"
+        return f"{where}: {what}{self.rule}{value}; {self.fix}"
 
 
 @dataclass(frozen=True)

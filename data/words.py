@@ -101,8 +101,8 @@ def number_sql(name: str, kind: str, reading: Import) -> str:
         if reading.numbers:
             form = amount_form(reading.numbers)
             decimal = "," if reading.numbers.endswith(",5") else "."
-            kept = f"regexp_extract({bare}, {literal(form)}, 2)"
-            digits = f"regexp_replace({kept}, {literal(f'[^0-9{decimal}]')}, '', 'g')"
+            number_text = f"regexp_extract({bare}, {literal(form)}, 2)"
+            digits = f"regexp_replace({number_text}, {literal(f'[^0-9{decimal}]')}, '', 'g')"
             amount = f"try_cast(replace({digits}, {literal(decimal)}, '.') AS DOUBLE)"
             minus = f"CASE WHEN regexp_matches({bare}, '^[^0-9]*[-(\u2212]') THEN -1 ELSE 1 END"
             value = (
@@ -181,9 +181,9 @@ def numbers(values: pd.Series, written: str = "") -> pd.Series:
 def _amount(form: re.Pattern[str], written: str, value: object) -> float:
     if isinstance(value, int | float):
         return float(value)
-    found = form.fullmatch(str(value).strip()) if value is not None else None
-    if found is None:
+    match = form.fullmatch(str(value).strip()) if value is not None else None
+    if match is None:
         return float("nan")
     decimal = "," if written.endswith(",5") else "."
-    digits = re.sub(f"[^0-9{decimal}]", "", found[2]).replace(decimal, ".")
-    return -float(digits) if re.search("[-(\u2212]", found[1]) else float(digits)
+    digits = re.sub(f"[^0-9{decimal}]", "", match[2]).replace(decimal, ".")
+    return -float(digits) if re.search("[-(\u2212]", match[1]) else float(digits)

@@ -38,16 +38,16 @@ def ahead_features(time_zone: str = "UTC") -> tuple[Feature, ...]:
 
     def if_active(feature: Feature) -> Feature:
         """As much as before, as far as they are still there."""
-        found = times(feature, active, f"{feature.name}_if_active")
-        return found.named(found.name, f"{note_of(feature.node)}, as far as they still come")
+        product = times(feature, active, f"{feature.name}_if_active")
+        return product.named(product.name, f"{note_of(feature.node)}, as far as they still come")
 
     uses = {days: if_active(count(USAGE, days=days)) for days in (28, 90)}
 
     def expected_errors(of_days: int, days: int) -> Feature:
         """Their uses times errors per use of everybody on their platform."""
         errors = total(USAGE_OF_CUSTOMERS, "errors", days=days, by="platform")
-        seen = count(USAGE_OF_CUSTOMERS, days=days, by="platform")
-        per_use = of(rate(errors, seen, "per_use"), platform)
+        use_count = count(USAGE_OF_CUSTOMERS, days=days, by="platform")
+        per_use = of(rate(errors, use_count, "per_use"), platform)
         name = f"usage_errors_expected_{of_days}d_as_in_{days}d"
         like = "the last day" if days == 1 else f"the last {days} days"
         what = f"errors to expect in {of_days} days of their use"

@@ -163,8 +163,8 @@ def as_of_view(
         needed |= {"ds"}
     needed |= {fact for fact in known_at.values() if fact}
     frame = tables.frame(name, sorted(needed))
-    seen = spans(frame, name, None if births is None else births(frame))
-    now = seen.rows[(seen.start <= moment) & (moment < seen.end)]
+    spells = spans(frame, name, None if births is None else births(frame))
+    now = spells.rows[(spells.start <= moment) & (moment < spells.end)]
     view = frame.iloc[now]
     if name == "order_items":
         orders = as_of_view(tables, "orders", as_of, ["order_id"])

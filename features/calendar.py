@@ -68,10 +68,10 @@ def _country_year(country: str, year: int) -> Mapping[np.datetime64, str]:
             f'give an ISO 3166 code such as "US".' + did_you_mean(code, known)
         )
     # one language whatever the locale of the process, or trained and served names would differ
-    found = holidays.country_holidays(
+    days_off = holidays.country_holidays(
         code, subdiv=subdivision or None, years=year, language=LANGUAGE
     )
-    return MappingProxyType({np.datetime64(day, "D"): str(name) for day, name in found.items()})
+    return MappingProxyType({np.datetime64(day, "D"): str(name) for day, name in days_off.items()})
 
 
 def holiday_names(

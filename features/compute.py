@@ -98,19 +98,19 @@ def compute(
     out = {
         f.name: _Texts(len(spine)) if f.categorical else _Numbers(len(spine)) for f in view.features
     }
-    done = 0
+    rows_ready = 0
     pieces = (
-        _found(view, program, tables, names, codes, when, memory_limit)
+        _computed(view, program, tables, names, codes, when, memory_limit)
         if groups is None
         else _pieces(_beside(view, program, tables, groups), names, codes, when)
     )
-    for at, slot, found, texts in pieces:
+    for at, slot, results, texts in pieces:
         for feature in view.features:
-            values = found[program.row[feature.node]][slot]
+            values = results[program.row[feature.node]][slot]
             out[feature.name].put(at, values, texts.get(feature.name))
-        done += len(at)
+        rows_ready += len(at)
         if progress is not None:
-            progress(done / len(spine), "features")
+            progress(rows_ready / len(spine), "features")
     head = {"customer_id": spine["customer_id"].to_numpy(), "as_of": when.astype("datetime64[us]")}
     columns = {name: values.finished() for name, values in out.items()}
     frame = pd.DataFrame({**head, **columns}, index=pd.RangeIndex(len(spine)), copy=False)
@@ -122,7 +122,7 @@ Piece = tuple[Ints, Ints, Floats, Mapping[str, Values]]
 """Rows of the spine, the slot of each, the values at the slots, the texts behind codes."""
 
 
-def _found(
+def _computed(
     view: FeatureView,
     program: Program,
     tables: Tables | History,
@@ -132,7 +132,7 @@ def _found(
     memory_limit: int | None,
 ) -> Iterator[Piece]:
     """The values of a spine, piece by piece."""
-    if isinstance(tables, History) and tables.kept and len(codes) <= FEW:
+    if isinstance(tables, History) and tables.lasting and len(codes) <= FEW:
         yield from _one_by_one(view, program, tables, names, codes, when)
         return
     with in_shards(view, tables, np.unique(when), memory_limit) as shards:
@@ -143,16 +143,18 @@ def _found(
             rows = np.flatnonzero(owner[codes] == number)
             if len(rows):
                 place[mine] = np.arange(len(mine))
-                asked = shards.asked(number)
-                pieces = _pieces(asked, names[mine], place[codes[rows]], when[rows])
-                for at, slot, found, texts in pieces:
-                    yield rows[at], slot, found, texts
+                run = shards.run_of(number)
+                pieces = _pieces(run, names[mine], place[codes[rows]], when[rows])
+                for at, slot, results, texts in pieces:
+                    yield rows[at], slot, results, texts
 
 
-def _beside(view: FeatureView, program: Program, tables: Tables | History, groups: Added) -> Asked:
+def _beside(
+    view: FeatureView, program: Program, tables: Tables | History, groups: Added
+) -> ProgramRun:
     """The program over some customers' rows, beside the sums of everybody's."""
     history = tables if isinstance(tables, History) else History.read(view, tables)
-    return Asked.of(view, program, history, WORKING_MEMORY, totals=groups)
+    return ProgramRun.of(view, program, history, WORKING_MEMORY, totals=groups)
 
 
 def _one_by_one(
@@ -167,15 +169,15 @@ def _one_by_one(
     online = Online(view, history)
     found = np.full((program.size, len(codes)), np.nan)
     for at, (code, moment) in enumerate(zip(codes.tolist(), when.tolist(), strict=True)):
-        found[online.rows, at] = online.values(names[code], moment)
+        results[online.rows, at] = online.values(names[code], moment)
     if len(codes):
         every = np.arange(len(codes))
-        yield every, every, found, texts_of(view, history)
+        yield every, every, results, texts_of(view, history)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A program and the rows it is run over: of everybody, or of a shard's customers."""
+class ProgramRun:
+    """A program and the rows that it runs over: of everybody, or of a shard's customers."""
 
     program: Program
     history: History
@@ -188,7 +190,7 @@ class Asked:
     @classmethod
     def of(
         cls, view: FeatureView, program: Program, history: History, limit: int, **groups: Any
-    ) -> Asked:
+    ) -> ProgramRun:
         """Those of a view; ``limit`` in bytes. ``groups``: where a shard finds the others."""
         slots = max(100, min(limit, WORKING_MEMORY) // (8 * COPIES * max(program.size, 1)))
         return cls(program, history, texts_of(view, history), slots, **groups)
@@ -200,44 +202,44 @@ class Asked:
 
 def texts_of(view: FeatureView, history: History) -> dict[str, Values]:
     """The texts that the codes of the view's categorical features stand for."""
-    found = {}
+    texts = {}
     for feature in view.features:
         if feature.categorical:
             term = feature.node
             assert isinstance(term, Term) and isinstance(term.value, Column)
-            found[feature.name] = history.categories(term.source, term.value)
-    return found
+            texts[feature.name] = history.categories(term.source, term.value)
+    return texts
 
 
-def _pieces(asked: Asked, names: Values, codes: Ints, when: Ints) -> Iterator[Piece]:
+def _pieces(run: ProgramRun, names: Values, codes: Ints, when: Ints) -> Iterator[Piece]:
     """Piece by piece over the rows of some customers."""
-    program, size = asked.program, asked.slots
+    program, size = run.program, run.slots
     times = np.unique(when)
     order = np.lexsort((when, codes))
     code, moment = codes[order], when[order]
     fresh = np.ones(len(order), dtype=bool)
     fresh[1:] = (code[1:] != code[:-1]) | (moment[1:] != moment[:-1])
     if len(names) * len(times) <= SPARSE * int(fresh.sum()) + 1024:
-        shared = asked.shared(times if asked.totals is None else asked.totals.times)
+        shared = run.shared(times if run.totals is None else run.totals.times)
         times = shared.moments
         lines = max(1, size // max(1, len(times)))
         for low in range(0, len(names), lines):
             chosen = np.arange(low, min(low + lines, len(names)))
             piece = slice(*np.searchsorted(code, [low, low + lines]))
-            found = shared.values(program, names, chosen)
+            results = shared.values(program, names, chosen)
             rank = np.searchsorted(times, moment[piece])
-            yield order[piece], (code[piece] - low) * len(times) + rank, found, asked.texts
+            yield order[piece], (code[piece] - low) * len(times) + rank, results, run.texts
         return
-    groups = None if asked.totals is None else asked.shared(asked.totals.times)
-    own = Own(asked.history, groups)
+    groups = None if run.totals is None else run.shared(run.totals.times)
+    own = Own(run.history, groups)
     pair = np.cumsum(fresh) - 1
     begins = np.flatnonzero(fresh)
     for low in range(0, len(begins), size):
         at = begins[low : low + size]
         stop = begins[low + size] if low + size < len(begins) else len(order)
         piece = slice(at[0], stop)
-        found = own.values(program, names, code[at], moment[at])
-        yield order[piece], pair[piece] - low, found, asked.texts
+        results = own.values(program, names, code[at], moment[at])
+        yield order[piece], pair[piece] - low, results, run.texts
 
 
 @dataclass(frozen=True)
@@ -258,14 +260,14 @@ class InShards:
         """The shard of each of these customers."""
         return np.zeros(len(names), np.int64) if self.shards is None else self.shards.owners(names)
 
-    def asked(self, number: int) -> Asked:
-        """The program over one shard's rows."""
+    def run_of(self, number: int) -> ProgramRun:
+        """The program with one shard's rows."""
         history = self.whole
         if self.shards is not None:
             own = [term for term in _terms(self.view) if of_customer(term)]
             history = History(read_rows(self.shards.shard(number), needed_columns(own)))
         assert history is not None
-        return Asked.of(
+        return ProgramRun.of(
             self.view, self.program, history, self.limit,
             everybody=self.everybody, totals=self.totals,
         )  # fmt: skip
@@ -311,13 +313,13 @@ def _of_groups(terms: Sequence[Term], shards: Shards, times: Ints) -> tuple[Hist
     pieces: dict[Source, list[Rows]] = {source: [] for source in together}
     for number in range(shards.count) if terms else ():
         rows = {
-            source: found.take(np.flatnonzero(shards.at_home(found, source, number)))
-            for source, found in read_rows(shards.shard(number), needed).items()
+            source: every.take(np.flatnonzero(shards.at_home(every, source, number)))
+            for source, every in read_rows(shards.shard(number), needed).items()
         }
         totals.add(History(rows))
         for source, columns in together.items():
             pieces[source].append(rows[source].only({*columns, source.time}))
-    return History({source: joined(found) for source, found in pieces.items()}), totals
+    return History({source: joined(parts) for source, parts in pieces.items()}), totals
 
 
 def shards_within(view: FeatureView, tables: Tables, limit: int) -> int:
@@ -343,7 +345,7 @@ def _terms(view: FeatureView) -> list[Term]:
 
 def _births(terms: Sequence[Term], times: Ints) -> dict[str, Births]:
     """Of each table that is counted in, which births can matter at any of the times."""
-    found: dict[str, Births] = {}
+    births: dict[str, Births] = {}
     for name in {term.source.table for term in terms}:
         own = [term for term in terms if term.source.table == name]
         open_ended = any(
@@ -353,8 +355,8 @@ def _births(terms: Sequence[Term], times: Ints) -> dict[str, Births]:
             for term in own
         )
         longest = max((term.window or 0) for term in own)
-        found[name] = (None if open_ended else int(times[0]) - longest, int(times[-1]))
-    return found
+        births[name] = (None if open_ended else int(times[0]) - longest, int(times[-1]))
+    return births
 
 
 class _Numbers:
@@ -363,8 +365,8 @@ class _Numbers:
     def __init__(self, size: int) -> None:
         self._values = np.full(size, np.nan, dtype=np.float32)
 
-    def put(self, at: Ints, found: Floats, texts: Values | None) -> None:
-        self._values[at] = found
+    def put(self, at: Ints, results: Floats, texts: Values | None) -> None:
+        self._values[at] = results
 
     def finished(self) -> npt.NDArray[np.float32]:
         return self._values
@@ -377,10 +379,10 @@ class _Texts:
         self._codes = np.full(size, -1, dtype=np.int32)
         self._known: dict[str, int] = {}
 
-    def put(self, at: Ints, found: Floats, texts: Values | None) -> None:
+    def put(self, at: Ints, results: Floats, texts: Values | None) -> None:
         """Codes into ``texts`` at some rows."""
         assert texts is not None
-        used, place = np.unique(found.astype(np.int64), return_inverse=True)
+        used, place = np.unique(results.astype(np.int64), return_inverse=True)
         known = self._known
         code = [known.setdefault(str(texts[c]), len(known)) if c >= 0 else -1 for c in used]
         self._codes[at] = np.array(code, dtype=np.int32)[place]

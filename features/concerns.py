@@ -201,10 +201,10 @@ def _of_rows(term: Term) -> str:
 
 def _filters(where: Predicate | None) -> set[str]:
     """The names of the conditions on rows, and the texts that they ask for."""
-    found: set[str] = set()
+    names: set[str] = set()
     for part in () if where is None else parts_of(where):
         if isinstance(part, Named):
-            found.add(part.label)
+            names.add(part.label)
         elif isinstance(part, In):
-            found |= set(part.values)
-    return found
+            names |= set(part.values)
+    return names

@@ -42,14 +42,14 @@ TICKETS_OF_CUSTOMERS = TICKETS.with_customer()
 def _deliveries(source: Source, by: str, link: Feature, prefix: str) -> tuple[Feature, ...]:
     """How the deliveries of a region or a carrier stand."""
     late = count(source, where=LATE, since="delivered_at", days=7, by=by)
-    done = count(source, since="delivered_at", days=7, by=by)
+    all_lately = count(source, since="delivered_at", days=7, by=by)
     usual_late = count(source, where=LATE, since="delivered_at", days=90, by=by)
     usual = count(source, since="delivered_at", days=90, by=by)
     overdue = now(source, since="promised_at", until=ENDS, label="overdue", by=by)
     still_open = now(source, until=ENDS, label="open", by=by)
     return (
         of(rate(overdue, still_open, f"{prefix}_orders_overdue_share_now"), link),
-        of(rate(late, done, f"{prefix}_orders_late_share_7d"), link),
+        of(rate(late, all_lately, f"{prefix}_orders_late_share_7d"), link),
         of(rate(usual_late, usual, f"{prefix}_orders_late_share_90d"), link),
     )
 
@@ -106,9 +106,9 @@ def _queue(link: Feature, prefix: str) -> tuple[Feature, ...]:
 def _late_share(by: str, days: int) -> Feature:
     """How often a group's deliveries were late."""
     late = count(ORDERS, where=LATE, since="delivered_at", days=days, by=by)
-    done = count(ORDERS, since="delivered_at", days=days, by=by)
+    deliveries = count(ORDERS, since="delivered_at", days=days, by=by)
     group = by.removesuffix("_id").removeprefix("product_")
-    return rate(late, done, f"{group}_orders_late_share_{days}d")
+    return rate(late, deliveries, f"{group}_orders_late_share_{days}d")
 
 
 def context_features(

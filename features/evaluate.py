@@ -44,8 +44,8 @@ UNORDERED = ("largest", "smallest", "first_time", "distinct")
 NOW = np.zeros(1, dtype=np.int64)
 
 
-class Asked(NamedTuple):
-    """Lines that are asked about: keys ``names[chosen]``, at ``own`` times or at shared ones."""
+class Query(NamedTuple):
+    """The lines to evaluate: keys ``names[chosen]``, at ``own`` times or at shared ones."""
 
     names: Values
     chosen: Ints
@@ -77,9 +77,9 @@ class Evaluation(Protocol):
     @property
     def totals(self) -> Added | None: ...
     def grid(self, lines: int) -> Grid: ...
-    def times(self, asked: Asked) -> Ints: ...
+    def times(self, query: Query) -> Ints: ...
     def group_values(
-        self, term: Term | None, program: Program, codes: Ints, slots: Ints, asked: Asked
+        self, term: Term | None, program: Program, codes: Ints, slots: Ints, query: Query
     ) -> Floats: ...
 
 
@@ -97,16 +97,16 @@ class Shared:
 
     def values(self, program: Program, names: Values, chosen: Ints) -> Floats:
         """A row per part of the program, a column per slot: line 0 at each time, line 1, ..."""
-        return _run(self, program, Asked(names, chosen, None))
+        return _run(self, program, Query(names, chosen, None))
 
     def grid(self, lines: int) -> Grid:
         return Grid(lines, self.moments)
 
-    def times(self, asked: Asked) -> Ints:
-        return np.tile(self.moments, len(asked.chosen))
+    def times(self, query: Query) -> Ints:
+        return np.tile(self.moments, len(query.chosen))
 
     def group_values(
-        self, term: Term | None, program: Program, codes: Ints, slots: Ints, asked: Asked
+        self, term: Term | None, program: Program, codes: Ints, slots: Ints, query: Query
     ) -> Floats:
         """The groups' values; of every group at every time once, then looked up."""
         return self.of_groups(term, program, codes, slots % len(self.moments))
@@ -116,7 +116,7 @@ class Shared:
         if (term, program) not in self.groups:
             names = group_names(self.history, term)
             whole = self if self.everybody is None else replace(self, history=self.everybody)
-            every = _run(whole, program, Asked(names, np.arange(len(names)), None))
+            every = _run(whole, program, Query(names, np.arange(len(names)), None))
             self.groups[term, program] = np.append(every, np.full((len(every), 1), np.nan), axis=1)
         table = self.groups[term, program]
         return table[:, np.where(codes < 0, -1, codes * len(self.moments) + ranks)]
@@ -133,21 +133,21 @@ class Own:
 
     def values(self, program: Program, names: Values, chosen: Ints, times: Ints) -> Floats:
         """A row per part of the program, a column per line."""
-        return _run(self, program, Asked(names, chosen, times))
+        return _run(self, program, Query(names, chosen, times))
 
     def grid(self, lines: int) -> Grid:
         return Grid(lines, NOW)
 
-    def times(self, asked: Asked) -> Ints:
-        assert asked.own is not None
-        return asked.own
+    def times(self, query: Query) -> Ints:
+        assert query.own is not None
+        return query.own
 
     def group_values(
-        self, term: Term | None, program: Program, codes: Ints, slots: Ints, asked: Asked
+        self, term: Term | None, program: Program, codes: Ints, slots: Ints, query: Query
     ) -> Floats:
         """The groups' values, each distinct (group, T) once."""
-        assert asked.own is not None
-        when = asked.own[slots]
+        assert query.own is not None
+        when = query.own[slots]
         if self.groups is not None:
             ranks = np.searchsorted(self.groups.moments, when)
             return self.groups.of_groups(term, program, codes, ranks)
@@ -157,47 +157,47 @@ class Own:
         fresh = np.ones(len(order), dtype=bool)
         fresh[1:] = (code[1:] != code[:-1]) | (moment[1:] != moment[:-1])
         names = group_names(self.history, term)
-        every = _run(self, program, Asked(names, code[fresh], moment[fresh]))
+        every = _run(self, program, Query(names, code[fresh], moment[fresh]))
         place = np.full(len(codes), -1)
         place[order] = np.cumsum(fresh) - 1
         return np.append(every, np.full((len(every), 1), np.nan), axis=1)[:, place]
 
 
-def _run(how: Evaluation, program: Program, asked: Asked) -> Floats:
-    times = how.times(asked)
+def _run(how: Evaluation, program: Program, query: Query) -> Floats:
+    times = how.times(query)
     values = np.empty((program.size, len(times)))
     for row, number in program.constants:
         values[row] = number
     for stream in program.streams:
-        _fill(how, stream, asked, values)
+        _fill(how, stream, query, values)
     for lookup in program.lookups:
-        _look_up(how, lookup, asked, values)
+        _look_up(how, lookup, query, values)
     for spread in program.spreads:
-        _spread(how, spread, asked, values)
+        _spread(how, spread, query, values)
     for step in program.steps:
         parts = [values[list(part)] for part in step.parts]
         values[list(step.into)] = combine(step.how, parts, times)
     return values
 
 
-def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Floats) -> None:
+def _fill(how: Evaluation, stream: Stream, query: Query, values: Floats) -> None:
     """The terms of one stream."""
     term = stream.term
     measures = list(stream.measures)
-    if not of_customer(term) and (asked.own is not None or how.totals is not None):
-        added = ADDED if asked.own is not None or how.totals is None else how.totals.adds
+    if not of_customer(term) and (query.own is not None or how.totals is not None):
+        added = ADDED if query.own is not None or how.totals is None else how.totals.adds
         for measure in [m for m in measures if m.operation in added]:
-            if asked.own is not None:
-                _from_timeline(how.history, term, measure, asked, values)
+            if query.own is not None:
+                _from_timeline(how.history, term, measure, query, values)
             else:
-                _from_totals(how.totals, term, measure, asked, values)
+                _from_totals(how.totals, term, measure, query, values)
             measures.remove(measure)
     if not measures:
         return
-    where = (term.source, term.key, asked.names, asked.chosen)
+    where = (term.source, term.key, query.names, query.chosen)
     ordered = {measure.operation for measure in measures} - {*ADDED, *UNORDERED}
     part = how.history.select(*where) if ordered else how.history.loose(*where)
-    grid = how.grid(len(asked.chosen))
+    grid = how.grid(len(query.chosen))
     cuts: dict[Expression | None, Cut] = {}
     for measure in measures:
         needs = measure.value
@@ -205,7 +205,7 @@ def _fill(how: Evaluation, stream: Stream, asked: Asked, values: Floats) -> None
             needs = None
         if needs not in cuts:
             windows = {w for m in measures for w, _ in m.windows}
-            spells = _shifted(part.spells(term, needs), part.line, asked.own)
+            spells = _shifted(part.spells(term, needs), part.line, query.own)
             cuts[needs] = Cut(grid, spells, tuple(windows))
         _measure(cuts[needs], part, term, measure, values)
 
@@ -214,41 +214,41 @@ def _measure(cut: Cut, part: Part, term: Term, measure: Measure, values: Floats)
     """One measure, window by window, into its rows."""
     operation, value = measure.operation, measure.value
     windows = [window for window, _ in measure.windows]
-    found: dict[Window, Values]
+    results: dict[Window, Values]
     if operation == "count":
-        found = dict(cut.sums(None, windows))
+        results = dict(cut.sums(None, windows))
     elif operation == "sum":
         assert value is not None
-        found = dict(cut.sums(part.whole_numbers(value), windows))
+        results = dict(cut.sums(part.whole_numbers(value), windows))
     elif operation == "distinct":
         assert value is not None
         codes = part.value(value).data.astype(np.int64)
-        found = {w: kernel.distinct(cut.grid, cut.spells, codes, w) for w in windows}
+        results = {w: kernel.distinct(cut.grid, cut.spells, codes, w) for w in windows}
     elif operation in ("last", "last_time"):
-        found = _latest(cut, part, term, value, windows)
+        results = _latest(cut, part, term, value, windows)
     elif operation == "first_time":
         at = part.column(term.since or term.source.time).data.astype(np.int64)
-        found = {w: _extreme(-v, 1.0, v) for w, v in cut.largest(-at, windows).items()}
+        results = {w: _extreme(-v, 1.0, v) for w, v in cut.largest(-at, windows).items()}
     else:
         assert value is not None
         sign = 1 if operation == "largest" else -1
         scale = SCALES[value.kind]
         best = cut.largest(sign * part.whole_numbers(value), windows)
-        found = {w: _extreme(sign * v, scale, v) for w, v in best.items()}
-    _put(measure, found, values)
+        results = {w: _extreme(sign * v, scale, v) for w, v in best.items()}
+    _put(measure, results, values)
 
 
-def _put(measure: Measure, found: Mapping[Window, Values], values: Floats) -> None:
+def _put(measure: Measure, results: Mapping[Window, Values], values: Floats) -> None:
     """What was found of each window into its row; sums, added up as integers, are scaled."""
     for window, row in measure.windows:
-        values[row] = found[window].reshape(-1)
+        values[row] = results[window].reshape(-1)
         if measure.operation == "sum":
             assert measure.value is not None
             values[row] /= SCALES[measure.value.kind]
 
 
-def _extreme(best: Ints, scale: float, found: Ints) -> Floats:
-    return np.where(found == -NEVER, np.nan, best.astype(np.float64) / scale)
+def _extreme(best: Ints, scale: float, values: Ints) -> Floats:
+    return np.where(values == -NEVER, np.nan, best.astype(np.float64) / scale)
 
 
 def _latest(
@@ -263,8 +263,8 @@ def _latest(
         lo, hi, moments = (v[order] for v in (cut.spells.lo, cut.spells.hi, cut.spells.at))
         spells = Spells(part.line, lo, hi, moments)
         cut = Cut(cut.grid, spells, windows)
-    told, none = latest_values(part, since, value)
-    answers = np.append(told if order is None else told[order], none)
+    values, none = latest_values(part, since, value)
+    answers = np.append(values if order is None else values[order], none)
     return {window: answers[position] for window, position in cut.latest(windows).items()}
 
 
@@ -274,18 +274,18 @@ def latest_values(part: Part, since: Column, value: Expression | None) -> tuple[
     if value is None:
         at = part.column(since).data.astype(np.int64, copy=False)
         return np.where(at == NEVER, np.nan, at.astype(np.float64)), np.nan
-    told = part.value(value)
+    content = part.value(value)
     none = -1.0 if value.kind == "text" else np.nan
-    return np.where(told.null(), none, told.data.astype(np.float64)), none
+    return np.where(content.null(), none, content.data.astype(np.float64)), none
 
 
 def _shifted(spells: Spells, line: Ints, own: Ints | None) -> Spells:
     """Moments told from each line's own T."""
     if own is None:
         return spells
-    told = own[line]
-    hi = spells.hi if spells.plain else np.where(spells.hi == NEVER, NEVER, spells.hi - told)
-    return Spells(line, spells.lo - told, hi, spells.at - told, spells.plain)
+    moment = own[line]
+    hi = spells.hi if spells.plain else np.where(spells.hi == NEVER, NEVER, spells.hi - moment)
+    return Spells(line, spells.lo - moment, hi, spells.at - moment, spells.plain)
 
 
 def of_customer(term: Term) -> bool:
@@ -294,61 +294,61 @@ def of_customer(term: Term) -> bool:
 
 
 def _from_totals(
-    totals: Added | None, term: Term, measure: Measure, asked: Asked, values: Floats
+    totals: Added | None, term: Term, measure: Measure, query: Query, values: Floats
 ) -> None:
     """A group's sums, as they were added up over all shards."""
     assert totals is not None
     names = (
-        EVERYBODY[np.zeros(len(asked.chosen), int)]
+        EVERYBODY[np.zeros(len(query.chosen), int)]
         if term.key is None
-        else (asked.names[asked.chosen])
+        else (query.names[query.chosen])
     )
     windows = [window for window, _ in measure.windows]
     _put(measure, totals.sums(term, measure.operation, measure.value, names, windows), values)
 
 
 def _from_timeline(
-    history: History, term: Term, measure: Measure, asked: Asked, values: Floats
+    history: History, term: Term, measure: Measure, query: Query, values: Floats
 ) -> None:
     """A group's sums at few moments."""
     keyed = history.keyed(term.source, term.key)
     value = measure.value
     needs = None if value is None or keyed.complete(value) else value
     timeline = Timeline.of(history, term, needs)
-    lines = history.codes(term.source, term.key, asked.names, asked.chosen)
+    lines = history.codes(term.source, term.key, query.names, query.chosen)
     windows = [window for window, _ in measure.windows]
-    assert asked.own is not None
+    assert query.own is not None
     weights = None
     if measure.operation == "sum":
         assert value is not None
         weights = keyed.whole.whole_numbers(value)
     name = (measure.operation, value if measure.operation == "sum" else None)
-    _put(measure, timeline.sums(name, weights, windows, lines, asked.own), values)
+    _put(measure, timeline.sums(name, weights, windows, lines, query.own), values)
 
 
-def _look_up(how: Evaluation, lookup: Lookup, asked: Asked, values: Floats) -> None:
+def _look_up(how: Evaluation, lookup: Lookup, query: Query, values: Floats) -> None:
     slots = np.arange(values.shape[1])
     if lookup.link is None:
         codes = np.zeros(len(slots), dtype=np.int64)
     else:
         codes = values[lookup.link].astype(np.int64)
-    found = how.group_values(lookup.term, lookup.program, codes, slots, asked)
-    values[list(lookup.into)] = found[list(lookup.found)]
+    results = how.group_values(lookup.term, lookup.program, codes, slots, query)
+    values[list(lookup.into)] = results[list(lookup.results)]
 
 
-def _spread(how: Evaluation, spread: Spread, asked: Asked, values: Floats) -> None:
+def _spread(how: Evaluation, spread: Spread, query: Query, values: Floats) -> None:
     """The mean, largest or sum over the groups that a line's rows name."""
     term = spread.term
     assert term.value is not None
-    part = how.history.select(term.source, term.key, asked.names, asked.chosen)
-    spells = _shifted(part.spells(bare(term), term.value), part.line, asked.own)
-    slot, row = kernel.pairs(how.grid(len(asked.chosen)), spells, term.window)
+    part = how.history.select(term.source, term.key, query.names, query.chosen)
+    spells = _shifted(part.spells(bare(term), term.value), part.line, query.own)
+    slot, row = kernel.pairs(how.grid(len(query.chosen)), spells, term.window)
     codes = part.value(term.value).data.astype(np.int64)[row]
-    found = how.group_values(term, spread.program, codes, slot, asked)
+    results = how.group_values(term, spread.program, codes, slot, query)
     slots = values.shape[1]
-    for into, at, name in zip(spread.into, spread.found, spread.how, strict=True):
-        known = ~np.isnan(found[at])
-        where, numbers = slot[known], found[at][known]
+    for into, at, name in zip(spread.into, spread.results, spread.how, strict=True):
+        known = ~np.isnan(results[at])
+        where, numbers = slot[known], results[at][known]
         count = np.bincount(where, minlength=slots)
         # bincount adds in the order of the rows: the same for any batch
         if name == "mean":

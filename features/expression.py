@@ -251,12 +251,12 @@ class Day:
         return f"day of {self.time.text}{zone}"
 
     def value(self, rows: RowColumns) -> Value:
-        found = self.time.value(rows)
-        times = found.data.astype(np.int64, copy=False)
+        moments = self.time.value(rows)
+        times = moments.data.astype(np.int64, copy=False)
         null = times == NEVER
         utc = np.where(null, 0, times).astype("datetime64[us]")
         days = local_times(utc, self.time_zone).astype("datetime64[D]").astype(np.int64)
-        return Value(np.where(null, NEVER, days + EPOCH), found.known)
+        return Value(np.where(null, NEVER, days + EPOCH), moments.known)
 
 
 PERIODS = ("week", "half_month", "month")
@@ -335,8 +335,8 @@ class Joint:
     @property
     def known_at(self) -> str | None:
         """The last of the columns by which a part is known late; None: all are from birth."""
-        found = [column.known_at for column in self.columns if column.known_at]
-        return found[-1] if found else None
+        names = [column.known_at for column in self.columns if column.known_at]
+        return names[-1] if names else None
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -359,16 +359,16 @@ def joined(joint: Joint, rows: RowColumns) -> Value:
         known = latest(known, value.known)
         null |= value.null()
     at = np.flatnonzero(~null)
-    codes, told = np.zeros(len(at), dtype=np.int64), [""]
+    codes, texts = np.zeros(len(at), dtype=np.int64), [""]
     for value in values:
         own, place = np.unique(value.data[at].astype(np.int64), return_inverse=True)
         pairs, codes = np.unique(codes * max(1, len(own)) + place, return_inverse=True)
         names = [_named(value, number) for number in own.tolist()]
         before = (divmod(pair, max(1, len(own))) for pair in pairs.tolist())
-        told = [f"{told[a]}/{names[b]}" for a, b in before]
-    found = np.full(rows.size, -1)
-    found[at] = codes
-    return Value(found, known, np.array(told, dtype=object))
+        texts = [f"{texts[a]}/{names[b]}" for a, b in before]
+    all_codes = np.full(rows.size, -1)
+    all_codes[at] = codes
+    return Value(all_codes, known, np.array(texts, dtype=object))
 
 
 def _named(value: Value, number: int) -> str:

@@ -97,7 +97,7 @@ class _Making:
         self.leaves: list[Leaf] = []
         self.constants: list[tuple[int, float]] = []
         self.spreads: dict[Term, list[tuple[OfEach, int]]] = {}
-        self.made: dict[tuple[int, str], list[tuple[int, tuple[int, ...]]]] = {}
+        self.combinations: dict[tuple[int, str], list[tuple[int, tuple[int, ...]]]] = {}
 
     def row(self, node: Node, group: Group | None) -> int:
         if (node, group) in self.known:
@@ -127,8 +127,8 @@ class _Making:
         if group is not None:
             raise _Beyond
         link = self.row(node.link, None)
-        found = self.row(node.node, Group(link, node.link))
-        return self._combination("known_of", (found, link))
+        values = self.row(node.node, Group(link, node.link))
+        return self._combination("known_of", (values, link))
 
     def _new(self, level: int) -> int:
         self.level.append(level)
@@ -137,12 +137,12 @@ class _Making:
     def _combination(self, how: str, parts: tuple[int, ...]) -> int:
         level = 1 + max(self.level[part] for part in parts)
         at = self._new(level)
-        self.made.setdefault((level, how), []).append((at, parts))
+        self.combinations.setdefault((level, how), []).append((at, parts))
         return at
 
     def steps(self) -> list[FlatStep]:
         out = []
-        for (_, how), rows in sorted(self.made.items()):
+        for (_, how), rows in sorted(self.combinations.items()):
             into = np.array([at for at, _ in rows])
             parts = zip(*(parts for _, parts in rows), strict=True)
             out.append(FlatStep(how, into, tuple(np.array(part) for part in parts)))

@@ -43,14 +43,14 @@ def goods_topics(tables: Tables, as_of: datetime | None = None) -> tuple[str, ..
     """The topics about goods, sorted; with ``as_of`` only what was recorded by then decides."""
     if not (tables.has("tickets") and tables.has("orders")):
         return ()
-    told = _tickets(tables, as_of)
-    if told.empty:
+    tickets = _tickets(tables, as_of)
+    if tickets.empty:
         return _after_deliveries(tables, as_of)
-    orders = _orders(tables, as_of, set(told["order_id"]))
-    delivered = told["order_id"].map(orders.groupby("order_id")["delivered_at"].max())
+    orders = _orders(tables, as_of, set(tickets["order_id"]))
+    delivered = tickets["order_id"].map(orders.groupby("order_id")["delivered_at"].max())
     if as_of is not None:
         delivered = delivered.mask(delivered >= pd.Timestamp(as_of))
-    after = (told["opened_at"] > delivered).groupby(told["topic"].astype("str"))
+    after = (tickets["opened_at"] > delivered).groupby(tickets["topic"].astype("str"))
     enough = after.mean()[after.size() >= FEW]
     return tuple(sorted(str(topic) for topic in enough[enough >= SHARE].index))
 
@@ -68,8 +68,8 @@ def _after_deliveries(tables: Tables, as_of: datetime | None) -> tuple[str, ...]
     after = topic[(since > 0 * WEEK) & (since <= WEEK)].value_counts()
     before = topic[(since > -2 * WEEK) & (since <= -WEEK)].value_counts()
     before = before.reindex(after.index, fill_value=0)
-    found = after[(after >= FEW) & (after >= OFTENER * (before + 1))]
-    return tuple(sorted(map(str, found.index)))
+    topics = after[(after >= FEW) & (after >= OFTENER * (before + 1))]
+    return tuple(sorted(map(str, topics.index)))
 
 
 def _recorded(
@@ -98,14 +98,14 @@ def _last(file: Path, columns: list[str]) -> pd.DataFrame:
     """The same of a Parquet file, group by group from its end, so that little is held."""
     import pyarrow.parquet as pq
 
-    found: list[pd.DataFrame] = []
+    groups: list[pd.DataFrame] = []
     with pq.ParquetFile(file) as read:
         for group in reversed(range(read.num_row_groups)):
             frame = read.read_row_group(group, columns).to_pandas()
-            found.insert(0, frame.dropna(subset=["order_id", "topic"]).tail(LOOKED_AT))
-            if sum(map(len, found)) >= LOOKED_AT:
+            groups.insert(0, frame.dropna(subset=["order_id", "topic"]).tail(LOOKED_AT))
+            if sum(map(len, groups)) >= LOOKED_AT:
                 break
-    every = pd.concat(found) if found else pd.DataFrame(columns=columns)
+    every = pd.concat(groups) if groups else pd.DataFrame(columns=columns)
     return every.tail(LOOKED_AT)
 
 

@@ -151,8 +151,8 @@ class GroupsNow:
         sign: int,
     ) -> Iterator[tuple[Name, Change]]:
         rows = {
-            source: found.take(np.flatnonzero(_at_home(found, source, owners, nobodys)))
-            for source, found in read_rows(tables, self._needed).items()
+            source: every.take(np.flatnonzero(_at_home(every, source, owners, nobodys)))
+            for source, every in read_rows(tables, self._needed).items()
         }
         history = History(rows)
         for stream in self._streams:
@@ -170,8 +170,8 @@ class GroupsNow:
                     assert measure.value is not None
                     weight = sign * part.whole_numbers(measure.value)
                 which = np.flatnonzero(lo < hi)
-                found = Change(group, owner, lo, hi, at, weight).take(which)
-                yield (stream.term, measure.operation, measure.value), found
+                changes = Change(group, owner, lo, hi, at, weight).take(which)
+                yield (stream.term, measure.operation, measure.value), changes
 
     def _owners(self, part: Part, source: Source) -> Ints:
         column = owner_of(source)
@@ -210,22 +210,22 @@ class GroupsAt:
         lines = self._base.codes(term.source, term.key, names, chosen)
         if operation == "distinct":
             assert value is not None
-            found = self._distinct(term, value, names, chosen, windows)
+            sums_by_window = self._distinct(term, value, names, chosen, windows)
         else:
-            found = self._added(term, operation, value, lines, windows)
+            sums_by_window = self._added(term, operation, value, lines, windows)
         change = self._changes.get((term, operation, value), NOTHING)
         if len(change.group):
             codes = np.array([self._codes.get(str(name), -1) for name in names], dtype=np.int64)
-            asked = np.zeros(len(self._codes) + 1, dtype=bool)
-            asked[codes] = True
-            asked[-1] = False
-            mine = change.take(asked[change.group])
+            chosen_codes = np.zeros(len(self._codes) + 1, dtype=bool)
+            chosen_codes[codes] = True
+            chosen_codes[-1] = False
+            mine = change.take(chosen_codes[change.group])
             for window in windows:
-                found[window] = (
-                    found[window]
-                    + self._changed(mine, window, len(asked), operation == "distinct")[codes]
+                sums_by_window[window] = (
+                    sums_by_window[window]
+                    + self._changed(mine, window, len(chosen_codes), operation == "distinct")[codes]
                 )
-        return {window: sums.reshape(-1, 1) for window, sums in found.items()}
+        return {window: sums.reshape(-1, 1) for window, sums in sums_by_window.items()}
 
     def _added(
         self,
@@ -253,23 +253,23 @@ class GroupsAt:
         needs = None if part.complete(value) else value
         spells, now = part.spells(term, needs), self.times[0]
         hi = np.where(spells.hi == NEVER, spells.hi, spells.hi - now)
-        told = Spells(part.line, spells.lo - now, hi, spells.at - now)
+        from_now = Spells(part.line, spells.lo - now, hi, spells.at - now)
         codes = part.value(value).data.astype(np.int64)
         grid = Grid(len(chosen), np.zeros(1, dtype=np.int64))
-        return {w: kernel.distinct(grid, told, codes, w).reshape(-1) for w in windows}
+        return {w: kernel.distinct(grid, from_now, codes, w).reshape(-1) for w in windows}
 
     def _changed(self, change: Change, window: Window, codes: int, distinct: bool) -> Ints:
         """What changes add to each group, by its code."""
         now = self.times[0]
         hi = change.hi if window is None else np.minimum(change.hi, change.at + (window + 1))
         counts = (change.lo <= now) & (hi > now)
-        found = np.zeros(codes, dtype=np.int64)
+        sums = np.zeros(codes, dtype=np.int64)
         group, owner, weight = change.group[counts], change.owner[counts], change.weight[counts]
         if distinct:  # an owner counts once, as they are and, taken out, as they were
-            told = np.unique(np.stack([group, owner, weight], axis=1), axis=0)
-            group, weight = told[:, 0], told[:, 2]
-        np.add.at(found, group, weight)
-        return found
+            distinct_rows = np.unique(np.stack([group, owner, weight], axis=1), axis=0)
+            group, weight = distinct_rows[:, 0], distinct_rows[:, 2]
+        np.add.at(sums, group, weight)
+        return sums
 
 
 def _key_of(source: Source) -> tuple[Column, ...]:
@@ -289,14 +289,14 @@ def _at_home(
     value = rows.column(owner[0])
     assert value.categories is not None
     home = np.array([*(str(name) in owners for name in value.categories), False], dtype=bool)
-    found = home[value.data.astype(np.int64)]
+    at_home = home[value.data.astype(np.int64)]
     keys = nobodys.get(source.table)
     if keys and (column := _key_of(source)):
         key = rows.column(column[0])
         assert key.categories is not None
         posted = np.array([*(str(k) in keys for k in key.categories), False], dtype=bool)
-        found = found | ((value.data.astype(np.int64) < 0) & posted[key.data.astype(np.int64)])
-    return found
+        at_home = at_home | ((value.data.astype(np.int64) < 0) & posted[key.data.astype(np.int64)])
+    return at_home
 
 
 def _joined(pieces: Sequence[Change]) -> Change:
@@ -307,15 +307,15 @@ def _differing(rows: Change, *, distinct: bool) -> Change:
     """The rows that are not the same before and after; for different owners, all rows of those."""
     if not len(rows.group):
         return rows
-    told = np.stack([rows.group, rows.owner, rows.lo, rows.hi, rows.at], axis=1)
-    alike, first, which = np.unique(told, axis=0, return_index=True, return_inverse=True)
+    fields = np.stack([rows.group, rows.owner, rows.lo, rows.hi, rows.at], axis=1)
+    alike, first, which = np.unique(fields, axis=0, return_index=True, return_inverse=True)
     which = which.reshape(-1)
     weight = np.zeros(len(alike), dtype=np.int64)
     np.add.at(weight, which, rows.weight)
     if not distinct:
         changed = np.flatnonzero(weight)
         return rows.take(first[changed])._replace(weight=weight[changed])
-    pairs, pair = np.unique(told[:, :2], axis=0, return_inverse=True)
+    pairs, pair = np.unique(fields[:, :2], axis=0, return_inverse=True)
     moved = np.zeros(len(pairs), dtype=bool)
     moved[pair.reshape(-1)[weight[which] != 0]] = True
     return rows.take(np.flatnonzero(moved[pair.reshape(-1)]))

@@ -44,7 +44,7 @@ SCALES = {"number": 1000.0, "duration": 1.0, "flag": 1.0, "time": 1e-6}
 microseconds, moments as seconds: exact, so the order of adding does not matter."""
 
 
-KEPT = 64
+MOST_NAME_LISTS = 64
 """How many lists of names a history remembers the codes of; a view asks by a dozen."""
 
 
@@ -58,8 +58,8 @@ class Loose:
     def complete(self, value: Expression) -> bool:
         """Whether every row has the value, from the start."""
         if (value, "complete") not in self.cache:
-            found = value.value(self.rows)
-            self.cache[value, "complete"] = found.known is None and not found.null().any()
+            values = value.value(self.rows)
+            self.cache[value, "complete"] = values.known is None and not values.null().any()
         return bool(self.cache[value, "complete"])
 
 
@@ -69,7 +69,7 @@ class Keyed:
 
     Parts know the rows, and not this: what refers to itself stays in memory until a collection."""
 
-    def __init__(self, rows: Rows, source: Source, key: Key | None, kept: bool) -> None:
+    def __init__(self, rows: Rows, source: Source, key: Key | None, lasting: bool) -> None:
         if key is None:
             self.categories: Values = np.array(["all"], dtype=object)
             codes = np.zeros(rows.size, dtype=np.int64)
@@ -145,9 +145,9 @@ class Part:
         """When each row counts; with a value only while that is known, and not null."""
         if value is not None and self._rows.complete(value):
             value = None
-        made = self._make((stream, value), lambda part: _spells(part, stream, value))
-        lo, hi, at = made[:3]
-        return Spells(self.line, lo, hi, at, made[3])
+        bounds = self._make((stream, value), lambda part: _spells(part, stream, value))
+        lo, hi, at = bounds[:3]
+        return Spells(self.line, lo, hi, at, bounds[3])
 
     def complete(self, value: Expression) -> bool:
         """Whether every row of the source has the value, from the start."""
@@ -157,8 +157,8 @@ class Part:
         """A value per row."""
         if isinstance(value, Key):
             return self.column(value)
-        made = self._make(value, lambda part: tuple(value.value(part)[:2]))
-        return Value(made[0], made[1])
+        data = self._make(value, lambda part: tuple(value.value(part)[:2]))
+        return Value(data[0], data[1])
 
     def whole_numbers(self, value: Expression) -> Ints:
         """The value as an integer of ``SCALES``, 0 where null."""
@@ -179,9 +179,9 @@ class Part:
 class History:
     """The rows of every source of a view; they are shared and never written to."""
 
-    def __init__(self, rows: Mapping[Source, Rows], kept: bool = False) -> None:
+    def __init__(self, rows: Mapping[Source, Rows], lasting: bool = False) -> None:
         self._rows = MappingProxyType(dict(rows))
-        self.kept = kept
+        self.lasting = lasting
         self._keyed: dict[tuple[Source, Key | None], Keyed] = {}
         self._codes: dict[tuple[Source, Key, int], tuple[Values, Ints]] = {}
         self._loose: dict[tuple[Source, Key | None], Part] = {}
@@ -195,7 +195,7 @@ class History:
 
     def keep(self) -> History:
         """The same rows, to be asked many times: what follows from them is worked out once."""
-        return History(self._rows, kept=True)
+        return History(self._rows, lasting=True)
 
     def rows(self, source: Source) -> Rows:
         """All rows of the source."""
@@ -203,14 +203,14 @@ class History:
 
     def categories(self, source: Source, column: Key) -> Values:
         """The texts that a column's codes stand for."""
-        found = self._rows[source].column(column).categories
-        assert found is not None
-        return found
+        texts = self._rows[source].column(column).categories
+        assert texts is not None
+        return texts
 
     def keyed(self, source: Source, key: Key | None) -> Keyed:
         """The rows by key; None: all are of one key."""
         if (source, key) not in self._keyed:
-            self._keyed[source, key] = Keyed(self._rows[source], source, key, self.kept)
+            self._keyed[source, key] = Keyed(self._rows[source], source, key, self.lasting)
         return self._keyed[source, key]
 
     def select(self, source: Source, key: Key | None, names: Values, chosen: Ints) -> Part:
@@ -234,7 +234,7 @@ class History:
                 return np.array([-1])
         place = (source, key, id(names))
         if place not in self._codes:
-            if len(self._codes) >= KEPT:
+            if len(self._codes) >= MOST_NAME_LISTS:
                 self._codes.clear()
             self._codes[place] = (names, keyed.names.get_indexer(pd.Index(names, dtype=object)))
         return self._codes[place][1][chosen]
@@ -243,7 +243,7 @@ class History:
         """``select``, but as the rows lie where all keys are asked for and they were not sorted
         yet."""
         rows = self._rows[source]
-        if key is None or self.kept or (source, key) in self._keyed:
+        if key is None or self.lasting or (source, key) in self._keyed:
             return self.select(source, key, names, chosen)
         value = rows.column(key)
         if value.categories is not names or len(chosen) < len(names):
@@ -321,8 +321,8 @@ def _spells(part: Part, term: Term, value: Expression | None) -> tuple[Any, ...]
 
 
 def _whole(value: Expression, part: Part) -> Ints:
-    found = part.value(value)
-    scaled = np.where(found.null(), 0.0, found.data.astype(np.float64)) * SCALES[value.kind]
+    numbers = part.value(value)
+    scaled = np.where(numbers.null(), 0.0, numbers.data.astype(np.float64)) * SCALES[value.kind]
     if np.isinf(scaled).any() or (np.abs(scaled) >= 2.0**62).any():
         raise DataError(f"{value.text}: a value is infinite or too large to be added exactly")
     return np.rint(scaled).astype(np.int64)

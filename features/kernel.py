@@ -119,15 +119,15 @@ class Cut:
         now = table[:, self.now]
         out: dict[Window, Ints] = {}
         for window in windows:
-            found = now if window is None else now - table[:, self._begin(window)]
+            sums = now if window is None else now - table[:, self._begin(window)]
             if self.plain is not None:
                 change = np.zeros(self.grid.size, dtype=np.int64)
                 some = self._others(window)
                 chosen = None if weights is None else weights[some.rows]
                 _add(change, some.first, chosen)
                 _add(change, some.stop, chosen, sign=-1)
-                found = found + self.grid.by_line(np.cumsum(change))
-            out[window] = found
+                sums = sums + self.grid.by_line(np.cumsum(change))
+            out[window] = sums
         return out
 
     def latest(self, windows: Windows) -> dict[Window, Ints]:
@@ -145,12 +145,14 @@ class Cut:
         moments = np.append(self.spells.at, -NEVER)
         out: dict[Window, Ints] = {}
         for window in windows:
-            found = newest
+            position = newest
             if window is not None:
-                found = np.where(moments[found] >= self.grid.times - window, found, -1)
+                position = np.where(moments[position] >= self.grid.times - window, position, -1)
             if self.plain is not None:
-                found = np.maximum(found, np.maximum(self._largest_other(window, positions), -1))
-            out[window] = found
+                position = np.maximum(
+                    position, np.maximum(self._largest_other(window, positions), -1)
+                )
+            out[window] = position
         return out
 
     def largest(self, values: Ints, windows: Windows) -> dict[Window, Ints]:
@@ -161,14 +163,14 @@ class Cut:
         out: dict[Window, Ints] = {}
         for window in windows:
             if window is None:
-                found = np.maximum.accumulate(table, axis=1)[:, self.now]
+                greatest = np.maximum.accumulate(table, axis=1)[:, self.now]
             else:
                 begins = self._begin(window) + 1
                 spans = zip(begins, self.now, strict=True)
-                found = np.stack([table[:, a : b + 1].max(axis=1) for a, b in spans], axis=1)
+                greatest = np.stack([table[:, a : b + 1].max(axis=1) for a, b in spans], axis=1)
             if self.plain is not None:
-                found = np.maximum(found, self._largest_other(window, values))
-            out[window] = found
+                greatest = np.maximum(greatest, self._largest_other(window, values))
+            out[window] = greatest
         return out
 
     def _begin(self, window: int) -> Ints:

@@ -123,13 +123,13 @@ class Timeline:
     def first(self, who: Ints, begin: Ints, stop: Ints) -> Ints:
         """The position of the first event in [begin, stop), -1 if there is none."""
         at = np.searchsorted(self.pairs, self._pair(who, begin))
-        found = self.between(who, begin, stop) > 0
-        return np.append(self.order, -1)[np.where(found, at, len(self.order))]
+        there_is_one = self.between(who, begin, stop) > 0
+        return np.append(self.order, -1)[np.where(there_is_one, at, len(self.order))]
 
 
 def _taken(values: pd.Series, at: Ints) -> pd.Series:
-    found = values.reset_index(drop=True).reindex(np.where(at < 0, len(values), at))
-    return found.reset_index(drop=True).astype("str")
+    rows = values.reset_index(drop=True).reindex(np.where(at < 0, len(values), at))
+    return rows.reset_index(drop=True).astype("str")
 
 
 def repeats(
@@ -164,7 +164,7 @@ def repeats(
     events = as_of_view(tables, "tickets", known_as_of, columns)
     human = ~events["is_machine"].fillna(False).astype(bool) & events["customer_id"].notna()
     events = events[human].assign(topic=events["topic"].fillna(""))
-    found = pd.Series(np.nan, index=pd.RangeIndex(len(spine)))
+    repeated = pd.Series(np.nan, index=pd.RangeIndex(len(spine)))
     moments = spine["as_of"].reset_index(drop=True)
     who = spine["customer_id"].reset_index(drop=True).astype("str")
     for moment in moments.unique():
@@ -180,8 +180,8 @@ def repeats(
         for of in ("topic", "issue_id"):
             known = concerned[concerned[of].notna()]
             pairs = pd.MultiIndex.from_frame(known[["customer_id", of]])
-            seen = pairs.isin(pd.MultiIndex.from_frame(coming[["customer_id", of]]))
-            back |= {str(name) for name in known.loc[seen, "customer_id"]}
+            returning = pairs.isin(pd.MultiIndex.from_frame(coming[["customer_id", of]]))
+            back |= {str(name) for name in known.loc[returning, "customer_id"]}
         rows = moments.eq(moment) & who.isin(concerned["customer_id"].astype("str"))
-        found[rows] = who[rows].isin(back).astype(np.float64)
-    return found
+        repeated[rows] = who[rows].isin(back).astype(np.float64)
+    return repeated

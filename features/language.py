@@ -93,18 +93,18 @@ def mean(
     return _in_days(Combine("ratio", (node, _having(node))), node, "mean")
 
 
-def _in_days(found: Node, node: Term, word: str) -> Feature:
+def _in_days(duration: Node, node: Term, word: str) -> Feature:
     """Durations, microseconds inside, are shown in days."""
     if node.value is not None and node.value.kind == "duration":
-        return _feature(Combine("days", (found,)), name_of(node, f"{word}_days"))
-    return _feature(found, name_of(node, word))
+        return _feature(Combine("days", (duration,)), name_of(node, f"{word}_days"))
+    return _feature(duration, name_of(node, word))
 
 
 def _having(node: Term) -> Term:
     """The number of the rows that a sum adds: a count of those with a value that is known."""
     assert node.value is not None
-    given = Given(node.value)
-    where = given if node.where is None else node.where & given
+    has_value = Given(node.value)
+    where = has_value if node.where is None else node.where & has_value
     return replace(node, operation="count", value=None, where=where)
 
 

@@ -73,18 +73,13 @@ TEXT_FEATURES = (
 """Features of what was written; a view has those whose columns the tables have."""
 
 
-class WithTexts:
-    """``base`` with the columns that ``model`` derives from texts; satisfies ``Tables``."""
+class _OverTables:
+    """Tables that are those of ``base`` but for columns that ``model`` reads from texts."""
 
     def __init__(self, base: Tables, model: TextModel) -> None:
         self.base, self.model = base, model
 
     @property
-    def fingerprint(self) -> str:
-        told = self.base.fingerprint + self.model.fingerprint
-        return hashlib.sha256(told.encode()).hexdigest()
-
-    @property
     def names(self) -> tuple[str, ...]:
         return self.base.names
 
@@ -95,61 +90,57 @@ class WithTexts:
     def has(self, name: str) -> bool:
         return self.base.has(name)
 
-    def file(self, name: str) -> Path | None:
-        return None if name in DERIVED else self.base.file(name)
-
     def seen_from_birth(self, name: str) -> bool:
         return self.base.seen_from_birth(name)
+
+
+class WithTexts(_OverTables):
+    """``base`` with the columns that ``model`` derives from texts; satisfies ``Tables``."""
+
+    @property
+    def fingerprint(self) -> str:
+        parts = self.base.fingerprint + self.model.fingerprint
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    def file(self, name: str) -> Path | None:
+        return None if name in DERIVED else self.base.file(name)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         derived = DERIVED.get(name, {})
         wanted = None if columns is None else [*columns]
-        asked = list(derived) if wanted is None else [c for c in wanted if c in derived]
-        if not asked:
+        names = list(derived) if wanted is None else [c for c in wanted if c in derived]
+        if not names:
             return self.base.frame(name, columns)
         own = None if wanted is None else [*(c for c in wanted if c not in derived), "text"]
         frame = self.base.frame(name, None if own is None else list(dict.fromkeys(own)))
-        frame = frame.assign(**self._read(frame["text"], asked))
+        frame = frame.assign(**self._read(frame["text"], names))
         return frame if wanted is None else frame[wanted]
 
-    def _read(self, texts: pd.Series, asked: Sequence[str]) -> dict[str, pd.Series]:
+    def _read(self, texts: pd.Series, names: Sequence[str]) -> dict[str, pd.Series]:
         known = np.full(len(texts), self.model.as_of - MICROSECOND, dtype="datetime64[us]")
-        found = {"text_known_at": pd.Series(known, index=texts.index)}
-        if set(asked) - set(found):
+        columns = {"text_known_at": pd.Series(known, index=texts.index)}
+        if set(names) - set(columns):
             read = self.model.read(texts.astype(object).where(texts.notna(), None))
-            found |= {name: read[name].set_axis(texts.index) for name in read.columns}
-        return {name: found[name] for name in asked}
+            columns |= {name: read[name].set_axis(texts.index) for name in read.columns}
+        return {name: columns[name] for name in names}
 
 
-class WithReadComplaints:
+class WithReadComplaints(_OverTables):
     """``base`` with ``is_complaint`` filled where it is null and the text reads as a complaint;
     the ``[complaint]`` rule has the rest. For labels, which look back on it all: features take
     ``text_complaint``, which knows from when it counts. Satisfies ``Tables``."""
 
     def __init__(self, base: Tables, model: TextModel, least: float = 0.5) -> None:
-        self.base, self.model, self.least = base, model, least
+        super().__init__(base, model)
+        self.least = least
 
     @property
     def fingerprint(self) -> str:
-        told = f"{self.base.fingerprint}{self.model.fingerprint}{self.least}"
-        return hashlib.sha256(told.encode()).hexdigest()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.base.names
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        return self.base.attributes
-
-    def has(self, name: str) -> bool:
-        return self.base.has(name)
+        parts = f"{self.base.fingerprint}{self.model.fingerprint}{self.least}"
+        return hashlib.sha256(parts.encode()).hexdigest()
 
     def file(self, name: str) -> Path | None:
         return None if name == "tickets" else self.base.file(name)
-
-    def seen_from_birth(self, name: str) -> bool:
-        return self.base.seen_from_birth(name)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         if name != "tickets" or (columns is not None and "is_complaint" not in columns):
@@ -203,12 +194,12 @@ def reading(
     model = first_model(tables, moments, rule) if texts != "no" or by_text else None
     if model is None:
         return Reading(tables, tables)
-    seen = texts == "yes" or (texts == "auto" and model.tells)
+    as_features = texts == "yes" or (texts == "auto" and model.tells)
     fills = by_text and "complaint" in model.questions
     return Reading(
-        WithTexts(tables, model) if seen else tables,
+        WithTexts(tables, model) if as_features else tables,
         WithReadComplaints(tables, model) if fills else tables,
-        model if seen else None,
+        model if as_features else None,
         model if fills else None,
     )
 
@@ -243,5 +234,5 @@ def label_set(rule: ComplaintRule, model: TextModel | None = None) -> str:
     >>> label_set(Complaint(all=True)) == label_set(Complaint(topics=("billing",)))
     False
     """
-    told = rule_text(rule) + ("" if model is None else model.fingerprint)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    identity = rule_text(rule) + ("" if model is None else model.fingerprint)
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]

@@ -83,18 +83,18 @@ def _combined(node: Combine) -> str:
             newest = next(iter(span.terms()))
             return f"mean days between {_rows(newest)}"
         return f"{note_of(span)}, in days"
-    said = [note_of(part) for part in parts]
+    notes = [note_of(part) for part in parts]
     if node.how == "minus" and parts[0] == Constant(0):
         return _until(parts[1])
     if node.how == "least":
-        return f"{said[0]}, at most {said[1]}"
+        return f"{notes[0]}, at most {notes[1]}"
     if node.how == "smoothed":
-        return f"{said[0]} for each of {said[1]}, drawn towards the usual rate"
+        return f"{notes[0]} for each of {notes[1]}, drawn towards the usual rate"
     if node.how == "above_zero":
-        return said[0]
+        return notes[0]
     if node.how == "age_sum":
-        return f"days of {said[0]}, added up"
-    return f" {node.how} ".join(said)
+        return f"days of {notes[0]}, added up"
+    return f" {node.how} ".join(notes)
 
 
 def _ratio(node: Combine) -> str | None:
@@ -112,10 +112,10 @@ def _ratio(node: Combine) -> str | None:
 def _only_given(above: Term, below: Term) -> bool:
     """Whether ``below`` counts the rows whose values ``above`` adds."""
     where = below.where
-    given = where.parts[-1] if isinstance(where, And) else where
+    last_part = where.parts[-1] if isinstance(where, And) else where
     return (
-        isinstance(given, Given)
-        and given.value == above.value
+        isinstance(last_part, Given)
+        and last_part.value == above.value
         and replace(above, operation="count", value=None, where=where) == below
     )
 
@@ -175,16 +175,16 @@ def _term(term: Term) -> str:
 
 def _rows(term: Term) -> str:
     """Which rows, in which state, of when."""
-    said = _noun(term)[1]
+    words = _noun(term)[1]
     moment = "" if term.since is None else f" {_moment(term.since)}"
     if term.ahead is not None:
-        said += f"{moment} in the next {_span(term.ahead)}"
+        words += f"{moment} in the next {_span(term.ahead)}"
     elif term.window is not None:
-        said += f"{moment} in the last {_span(term.window)}"
+        words += f"{moment} in the last {_span(term.window)}"
     elif moment:
-        said += f" already{moment}"
+        words += f" already{moment}"
     comma = "," if moment else ""
-    return said if term.until is None else f"{said}{comma} {_not_yet(term.until)}"
+    return words if term.until is None else f"{words}{comma} {_not_yet(term.until)}"
 
 
 def _moment(time: Column) -> str:

@@ -141,9 +141,9 @@ class _Sheet:
                 own_order = kind == "latest" and since != time
                 place = (term, value, own_order)
                 if place not in spells:
-                    found = part.spells(term, value)
+                    bounds = part.spells(term, value)
                     order = None
-                    lo, hi, at = found.lo, found.hi, found.at
+                    lo, hi, at = bounds.lo, bounds.hi, bounds.at
                     if own_order:
                         moments = part.column(since).data.astype(np.int64, copy=False)
                         order = np.lexsort((part.position, moments, part.line))
@@ -200,8 +200,8 @@ class _Sheet:
             some = self.kinds["latest"]
             newest = (b - a - 1) - counts[some][:, ::-1].argmax(axis=1)
             here = np.arange(len(newest))
-            found = self.answers[here, a + newest]
-            out[some] = np.where(counts[some][here, newest], found, self.empty[some])
+            answers = self.answers[here, a + newest]
+            out[some] = np.where(counts[some][here, newest], answers, self.empty[some])
         if self.extremes is not None:
             some = self.kinds["extreme"]
             best = np.where(counts[some], self.extremes[:, rows], -NEVER).max(axis=1)
@@ -413,13 +413,13 @@ class _Spread:
             table[step.into] = combine(step.how, [table[part] for part in step.parts], moment)
         every = [place[name] for name in named]
         for row, result, kind in zip(into, self.flat.results, how, strict=True):
-            found = table[result][every]
-            found = found[~np.isnan(found)]
-            if not len(found):
+            numbers = table[result][every]
+            numbers = numbers[~np.isnan(numbers)]
+            if not len(numbers):
                 continue
             if kind == "largest":
-                values[row] = found.max()
+                values[row] = numbers.max()
                 continue
             # in the order of the rows, as everywhere
-            added = np.bincount(np.zeros(len(found), np.int64), found)[0]
-            values[row] = added / len(found) if kind == "mean" else added
+            added = np.bincount(np.zeros(len(numbers), np.int64), numbers)[0]
+            values[row] = added / len(numbers) if kind == "mean" else added

@@ -23,10 +23,12 @@ def not_profiled(tables: Tables) -> frozenset[str]:
     if not tables.has("customers"):
         return frozenset()
     columns = ["customer_id", "do_not_profile", "recorded_at", ROW]
-    said = tables.frame("customers", columns)
-    if not said["do_not_profile"].fillna(False).any():
+    customers = tables.frame("customers", columns)
+    if not customers["do_not_profile"].fillna(False).any():
         return frozenset()
-    newest = said.sort_values(["recorded_at", ROW], kind="stable").groupby("customer_id").tail(1)
+    newest = (
+        customers.sort_values(["recorded_at", ROW], kind="stable").groupby("customer_id").tail(1)
+    )
     refused = newest["do_not_profile"].fillna(False).astype(bool)
     return frozenset(newest.loc[refused, "customer_id"].astype(str))
 

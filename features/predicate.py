@@ -138,9 +138,9 @@ class In(Predicate):
     def __post_init__(self) -> None:
         if self.column.kind != "text":
             raise DefinitionError(f"{self.column.table}.{self.column.name} is no text")
-        given = self.values
-        if not (isinstance(given, tuple) and given and all(isinstance(v, str) for v in given)):
-            raise DefinitionError(f"In({self.column.name}, {given!r}): give a tuple of texts")
+        texts = self.values
+        if not (isinstance(texts, tuple) and texts and all(isinstance(v, str) for v in texts)):
+            raise DefinitionError(f"In({self.column.name}, {texts!r}): give a tuple of texts")
 
     @property
     def label(self) -> str:  # type: ignore[override]

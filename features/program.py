@@ -63,7 +63,7 @@ class Lookup(NamedTuple):
     term: Term | None
     program: Program
     into: tuple[int, ...]
-    found: tuple[int, ...]
+    results: tuple[int, ...]
 
 
 class Spread(NamedTuple):
@@ -72,7 +72,7 @@ class Spread(NamedTuple):
     term: Term
     program: Program
     into: tuple[int, ...]
-    found: tuple[int, ...]
+    results: tuple[int, ...]
     how: tuple[str, ...]
 
 
@@ -128,18 +128,18 @@ def _place(node: Node, row: dict[Node, int], level: dict[Node, int]) -> None:
 
 
 def _streams(row: Mapping[Node, int]) -> tuple[Stream, ...]:
-    found: dict[Term, dict[tuple[str, Expression | None], list[tuple[Window, int]]]] = {}
+    streams: dict[Term, dict[tuple[str, Expression | None], list[tuple[Window, int]]]] = {}
     for node, at in row.items():
         if isinstance(node, Term):
             stream, value = stream_of(node)
-            measures = found.setdefault(stream, {})
+            measures = streams.setdefault(stream, {})
             measures.setdefault((node.operation, value), []).append((node.window, at))
     return tuple(
         Stream(
             stream,
             tuple(Measure(how, value, tuple(windows)) for (how, value), windows in of.items()),
         )
-        for stream, of in found.items()
+        for stream, of in streams.items()
     )
 
 
@@ -168,8 +168,8 @@ def _lookups(row: Mapping[Node, int]) -> Iterable[Lookup]:
     for link, nodes in by_link.items():
         program = compiled(tuple(dict.fromkeys(node.node for node in nodes)))
         into = tuple(row[node] for node in nodes)
-        found = tuple(program.row[node.node] for node in nodes)
-        yield Lookup(None if link is None else row[link], link, program, into, found)
+        results = tuple(program.row[node.node] for node in nodes)
+        yield Lookup(None if link is None else row[link], link, program, into, results)
 
 
 def _spreads(row: Mapping[Node, int]) -> Iterable[Spread]:
@@ -180,8 +180,8 @@ def _spreads(row: Mapping[Node, int]) -> Iterable[Spread]:
     for rows, nodes in by_rows.items():
         program = compiled(tuple(dict.fromkeys(node.node for node in nodes)))
         into = tuple(row[node] for node in nodes)
-        found = tuple(program.row[node.node] for node in nodes)
-        yield Spread(rows, program, into, found, tuple(node.how for node in nodes))
+        results = tuple(program.row[node.node] for node in nodes)
+        yield Spread(rows, program, into, results, tuple(node.how for node in nodes))
 
 
 def _steps(row: Mapping[Node, int], level: Mapping[Node, int]) -> tuple[Step, ...]:

@@ -83,10 +83,10 @@ def _term(term: Term, absent: Absent) -> Node | None:
         return none
     key: Key | None = term.key
     if key is not None:
-        found = _expression(key, absent)
-        if not isinstance(found, Column | Joint):
+        column = _expression(key, absent)
+        if not isinstance(column, Column | Joint):
             return none
-        key = found
+        key = column
     until = term.until
     if until is not None:
         left = tuple(time for time in until.times if not _gone(time, absent))
@@ -159,13 +159,13 @@ def _combined(node: Combine, absent: Absent) -> Node | None:
     parts = [_node(part, absent) for part in node.parts]
     if any(part is None for part in parts):
         return None
-    found = tuple(part for part in parts if part is not None)
-    fixed = [part.number if isinstance(part, Constant) else None for part in found]
+    present = tuple(part for part in parts if part is not None)
+    fixed = [part.number if isinstance(part, Constant) else None for part in present]
     how = node.how
     if how == "plus" and 0.0 in fixed:
-        return found[1 - fixed.index(0.0)]
+        return present[1 - fixed.index(0.0)]
     if how == "minus" and fixed[1] == 0.0:
-        return found[0]
+        return present[0]
     if how in ("times", "least") and 0.0 in fixed:
         return NOTHING  # the least of counts
     if how == "ratio" and 0.0 in fixed:
@@ -176,7 +176,7 @@ def _combined(node: Combine, absent: Absent) -> Node | None:
         return NOTHING
     if all(number is not None for number in fixed):
         return NOTHING  # whatever constant it is
-    return replace(node, parts=found)
+    return replace(node, parts=present)
 
 
 def switched_off(features: Collection[Feature], absent: Absent) -> list[tuple[str, int]]:
@@ -200,10 +200,10 @@ def switched_off(features: Collection[Feature], absent: Absent) -> list[tuple[st
         for term in feature.node.terms():
             reads[feature.name] |= {(column.table, column.name) for column in term.columns}
             reads[feature.name] |= _needs(term.source)
-    found = []
+    gains = []
     for name, pairs in causes.items():
         left = set(absent) - pairs
         back = [f for f in gone if reads[f.name] & pairs and reduced(f, left) is not None]
         if back:
-            found.append((name, len(back)))
-    return sorted(found, key=lambda one: (-one[1], one[0]))
+            gains.append((name, len(back)))
+    return sorted(gains, key=lambda one: (-one[1], one[0]))

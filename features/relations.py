@@ -74,17 +74,17 @@ def elevated(
     """
     if not 0 < share < 1 or not evidence:
         raise DefinitionError(f"{name}: a share of {share} of all, {len(evidence)} kinds of events")
-    found: Node = Constant(math.log(share / (1 - share)))
+    log_odds: Node = Constant(math.log(share / (1 - share)))
     for events, exposure, usual, times in evidence:
         if not times > 0 or times == 1:
             raise DefinitionError(f"{name}: {times} times the usual rate is no other rate")
-        seen = Combine("times", (events.node, Constant(math.log(times))))
+        evidence_for = Combine("times", (events.node, Constant(math.log(times))))
         usually = Combine("times", (usual.node, Constant(times - 1.0)))
         expected = Combine("times", (exposure.node, usually))
-        found = Combine("plus", (found, Combine("minus", (seen, expected))))
-    told = " and ".join(note_of(events.node) for events, *_ in evidence)
-    note = f"chance that {told} come at an unusual rate"
-    return _feature(Combine("chance", (found,)), name, note)
+        log_odds = Combine("plus", (log_odds, Combine("minus", (evidence_for, expected))))
+    events_text = " and ".join(note_of(events.node) for events, *_ in evidence)
+    note = f"chance that {events_text} come at an unusual rate"
+    return _feature(Combine("chance", (log_odds,)), name, note)
 
 
 THERE = 0.93
@@ -122,15 +122,15 @@ def decayed(feature: Feature, half_life_days: float) -> Feature:
         raise DefinitionError(f"{feature.name}: decayed() takes a count or sum without a window")
     spans = zip((0.0, *STEPS[:-1]), STEPS, strict=True)
     weights = [(2.0**-a - 2.0**-b) / (math.log(2.0) * (b - a)) for a, b in spans]
-    found: Node | None = None
+    weighted: Node | None = None
     for step, weight, less in zip(STEPS, weights, (*weights[1:], 0.0), strict=True):
         rows = replace(whole, window=span(step * half_life_days, DAY, "days"))
         part = Combine("times", (rows, Constant(weight - less)))
-        found = part if found is None else Combine("plus", (found, part))
-    assert found is not None
+        weighted = part if weighted is None else Combine("plus", (weighted, part))
+    assert weighted is not None
     length = span_text(span(half_life_days, DAY, "days"))
     note = f"{note_of(whole)}, a row weighing half as much every {half_life_days:g} days"
-    return _feature(found, f"{feature.name}_halved_{length}", note)
+    return _feature(weighted, f"{feature.name}_halved_{length}", note)
 
 
 def shrunk_daily_rate(
@@ -167,7 +167,7 @@ def count_since(
     longer of them: pages read and not asked about since, to that grain."""
     if list(days) != sorted(set(days)) or not days:
         raise DefinitionError(f"days={days!r}: give them rising, each once")
-    found: Node | None = None
+    counts: Node | None = None
     nearer: Node | None = None
     for length in days:
         rows = term(source, "count", where=where, days=length)
@@ -175,13 +175,13 @@ def count_since(
         none = Combine("minus", (Constant(1), Combine("least", (others, Constant(1)))))
         shell = rows if nearer is None else Combine("minus", (rows, nearer))
         part = Combine("times", (shell, none))
-        found = part if found is None else Combine("plus", (found, part))
+        counts = part if counts is None else Combine("plus", (counts, part))
         nearer = rows
-    assert found is not None and isinstance(nearer, Term)
+    assert counts is not None and isinstance(nearer, Term)
     name = name_of(replace(nearer, window=None), "count")
     assert nearer.window is not None
     note = since_other(nearer, last.table, nearer.window)
-    return _feature(found, f"{name}_since_{last.label}_{span_text(nearer.window)}", note)
+    return _feature(counts, f"{name}_since_{last.label}_{span_text(nearer.window)}", note)
 
 
 def of(feature: Feature, link: Feature, prefix: str = "") -> Feature:

@@ -31,7 +31,7 @@ from data.settings_tree import Engine
 from data.snapshot import Snapshot
 from data.tables import columns_of
 from features.asof import microseconds
-from features.compute import ROW_BYTES, WORKING_MEMORY, Asked, in_shards, shards_within
+from features.compute import ROW_BYTES, WORKING_MEMORY, ProgramRun, in_shards, shards_within
 from features.program import Program
 from features.spec import FeatureView
 from features.spine import Membership, membership, names_of
@@ -190,8 +190,8 @@ def _place(
     tables = {t for f in view.features for term in f.node.terms() for t in term.source.tables}
     tables |= {"customers", "orders", "usage", "tickets"}
     known = snapshot.known_at(as_of, tables)
-    told = json.dumps([FORMAT, view.fingerprint, known, as_of.isoformat(), active])
-    digest = hashlib.sha256(told.encode()).hexdigest()[:24]
+    identity = json.dumps([FORMAT, view.fingerprint, known, as_of.isoformat(), active])
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:24]
     return folder / f"{as_of:%Y-%m-%dT%H%M%S}-{digest}"
 
 
@@ -226,11 +226,11 @@ def _write(
             _Writer(view, shards.program, at, t) for at, t in zip(staged, as_ofs, strict=True)
         ]
         for number in range(shards.count):
-            asked = shards.asked(number)
-            names = names_of(asked.history, [node.source for node in who.here])
+            run = shards.run_of(number)
+            names = names_of(run.history, [node.source for node in who.here])
             names = names[shards.owners(names) == number]
             if len(names):
-                _shard(asked, who, names, times, writers)
+                _shard(run, who, names, times, writers)
                 for writer in writers:
                     writer.close_part(number)
             tell(0.2 + 0.8 * (number + 1) / shards.count, "computing")
@@ -243,21 +243,21 @@ def _write(
 
 
 def _shard(
-    asked: Asked, who: Membership, customers: Values, times: Ints, writers: Sequence[_Writer]
+    run: ProgramRun, who: Membership, customers: Values, times: Ints, writers: Sequence[_Writer]
 ) -> None:
     """Hands the customers there were at each time to the writers, with their features."""
-    shared = asked.shared(times)
-    lines = max(64, asked.slots // len(times))
+    shared = run.shared(times)
+    lines = max(64, run.slots // len(times))
     for low in range(0, len(customers), lines):
         chosen = np.arange(low, min(low + lines, len(customers)))
-        found = shared.values(asked.program, customers, chosen)
-        there = who.there(asked.program, found).reshape(len(chosen), len(times))
+        results = shared.values(run.program, customers, chosen)
+        there = who.there(run.program, results).reshape(len(chosen), len(times))
         # by time and feature, so that a column of a set is read in one go
-        table = found[writers[0].rows_of].reshape(-1, len(chosen), len(times))
+        table = results[writers[0].rows_of].reshape(-1, len(chosen), len(times))
         by_time = np.ascontiguousarray(table.transpose(2, 0, 1), dtype=np.float32)
         for number, writer in enumerate(writers):
             here = np.flatnonzero(there[:, number])
-            writer.put(customers[chosen[here]], by_time[number], here, asked.texts)
+            writer.put(customers[chosen[here]], by_time[number], here, run.texts)
 
 
 class _Writer:
@@ -274,18 +274,18 @@ class _Writer:
     def put(
         self,
         customers: Values,
-        found: npt.NDArray[np.float32],
+        results: npt.NDArray[np.float32],
         here: npt.NDArray[np.intp],
         texts: Mapping[str, Values],
     ) -> None:
-        """Adds customers with the columns ``here`` of ``found`` (features x customers)."""
+        """Adds customers with the columns ``here`` of ``results`` (features x customers)."""
         import pyarrow as pa
 
         columns = {
             "customer_id": pa.array(customers, pa.string()),
             "as_of": pa.array(np.full(len(here), np.datetime64(self.as_of, "us"))),
         }
-        for feature, row in zip(self.view.features, found, strict=True):
+        for feature, row in zip(self.view.features, results, strict=True):
             values = row.take(here)
             columns[feature.name] = (
                 _texts(values, texts[feature.name]) if feature.categorical else pa.array(values)

@@ -96,8 +96,8 @@ class Shards:
         """The shard that each of these customers belongs to; that of nobody (null) is 0."""
         self.connection.register("asked", _ids(names))
         query = f"SELECT {_shard_of(CUSTOMER, self.count)} AS shard FROM asked"  # noqa: S608
-        found = self.connection.sql(query)
-        return np.asarray(found.to_arrow_table()["shard"].to_numpy(), dtype=np.int64)
+        answer = self.connection.sql(query)
+        return np.asarray(answer.to_arrow_table()["shard"].to_numpy(), dtype=np.int64)
 
     def at_home(self, rows: Rows, source: Source, number: int) -> Bools:
         """Which rows of a shard belong to its customers, or to nobody in the first."""
@@ -264,10 +264,10 @@ class _Writing:
         return f"frame_{name}"
 
     def _names(self, name: str, with_key: bool = False) -> list[str]:
-        found = names_to_read(self.tables, name, self.columns[name])
+        names = names_to_read(self.tables, name, self.columns[name])
         more = [*([CUSTOMER] if CUSTOMER in TABLES[name].names else []),
                 *(TABLES[name].key if with_key else ())]  # fmt: skip
-        return list(dict.fromkeys([*found, *more]))
+        return list(dict.fromkeys([*names, *more]))
 
     def _write(self, name: str, where: str) -> Any:
         """Writes a file for each shard that has rows; the schema of all."""

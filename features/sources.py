@@ -160,28 +160,28 @@ def read_rows(tables: Tables, needed: Mapping[Source, Iterable[Key]]) -> dict[So
 
     A source's own moment is always among its columns.
     """
-    found = _read_columns(
+    rows_of = _read_columns(
         tables, {source: read_columns(columns) for source, columns in needed.items()}
     )
     for source, columns in needed.items():
         for column in columns:
             if isinstance(column, Joint):
-                rows = found[source] = found[source].copy()
+                rows = rows_of[source] = rows_of[source].copy()
                 rows.values[column] = joined(column, rows)
-    return found
+    return rows_of
 
 
 def columns_by_table(needed: Mapping[Source, Iterable[Key]]) -> dict[str, set[Column]]:
     """The columns of each table that sources with these columns and joints are made of."""
-    found: dict[str, set[Column]] = {}
+    columns_of: dict[str, set[Column]] = {}
     for source, columns in needed.items():
         for column in {*read_columns(columns), source.time}:
-            found.setdefault(column.table, set()).add(column)
+            columns_of.setdefault(column.table, set()).add(column)
         for name in source.tables if source.beside else ():
-            found.setdefault(name, set()).add(Column(name, source.link))
+            columns_of.setdefault(name, set()).add(Column(name, source.link))
         if source.latest:
-            found[source.beside] |= _of_latest(source)
-    return found
+            columns_of[source.beside] |= _of_latest(source)
+    return columns_of
 
 
 def names_to_read(tables: Tables, name: str, columns: Iterable[Column]) -> list[str]:
@@ -228,10 +228,10 @@ def _read(tables: Tables, name: str, columns: set[Column]) -> Rows:
     frame = tables.frame(name, names_to_read(tables, name, columns))
     birth = TABLES[name].birth
     if birth is not None and tables.seen_from_birth(name):
-        seen = spans_from_birth(times_of(frame[birth]))
+        spells = spans_from_birth(times_of(frame[birth]))
     else:
-        seen = spans(frame, name)
-    frame = frame.iloc[seen.rows] if len(seen.rows) < len(frame) else frame
+        spells = spans(frame, name)
+    frame = frame.iloc[spells.rows] if len(spells.rows) < len(frame) else frame
     values: dict[Key, Value] = {}
     for column in columns:
         kind = _kind(frame[column.name])
@@ -244,7 +244,7 @@ def _read(tables: Tables, name: str, columns: set[Column]) -> Rows:
             moments = times_of(frame[column.known_at])
             known = np.where(moments == NEVER, NEVER, moments + 1)
         values[column] = _value(frame[column.name], known)
-    return Rows(seen.start, seen.end, frame[ROW].to_numpy(dtype=np.int64), values)
+    return Rows(spells.start, spells.end, frame[ROW].to_numpy(dtype=np.int64), values)
 
 
 def _no_value(column: Column) -> Value:
@@ -332,8 +332,8 @@ def _beside_latest(source: Source, own: Rows, other: Rows) -> Rows:
     # one number that orders by who, then when
     times = np.unique(when[passed])
     rank = np.searchsorted(times, when[passed]) + who[passed] * (len(times) + 1)
-    asked = np.searchsorted(times, born) + mine * (len(times) + 1)
-    at = np.searchsorted(rank, asked, "left") - 1
+    sought = np.searchsorted(times, born) + mine * (len(times) + 1)
+    at = np.searchsorted(rank, sought, "left") - 1
     named = np.full(own.size, -1)
     open_ = np.flatnonzero((mine >= 0) & (at >= 0))
     while len(open_):

@@ -64,18 +64,18 @@ def customers_at(
     """
     moments = np.unique(np.array([microseconds(t) for t in as_ofs], dtype=np.int64))
     who = membership(tables, active_within_days)
-    found, times = [], []
+    customers, times = [], []
     with in_shards(FeatureView(who.features), tables, moments, memory_limit) as shards:
         for number in range(shards.count):
-            asked = shards.asked(number)
-            names = names_of(asked.history, [node.source for node in who.here])
+            run = shards.run_of(number)
+            names = names_of(run.history, [node.source for node in who.here])
             names = names[shards.owners(names) == number]
-            values = asked.shared(moments).values(asked.program, names, np.arange(len(names)))
-            keep = who.there(asked.program, values).reshape(len(names), len(moments))
+            values = run.shared(moments).values(run.program, names, np.arange(len(names)))
+            keep = who.there(run.program, values).reshape(len(names), len(moments))
             line, time = np.nonzero(keep)
-            found.append(names[line])
+            customers.append(names[line])
             times.append(moments[time])
-    name, when = np.concatenate(found), np.concatenate(times)
+    name, when = np.concatenate(customers), np.concatenate(times)
     order = np.lexsort((name.astype(str), when))
     return pd.DataFrame(
         {
@@ -87,10 +87,10 @@ def customers_at(
 
 def names_of(history: History, sources: Sequence[Source]) -> npt.NDArray[np.object_]:
     """The customers whom rows of these sources name, in order."""
-    found: set[str] = set()
+    names: set[str] = set()
     for source in sources:
-        found.update(history.rows(source).column(source["customer_id"]).categories)  # type: ignore[arg-type]
-    return np.array(sorted(found), dtype=object)
+        names.update(history.rows(source).column(source["customer_id"]).categories)  # type: ignore[arg-type]
+    return np.array(sorted(names), dtype=object)
 
 
 @dataclass(frozen=True)

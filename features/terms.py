@@ -104,11 +104,11 @@ class Term:
 
     def __hash__(self) -> int:
         """Worked out once: terms are the keys of every cache of an evaluation."""
-        found: int | None = self.__dict__.get("_hash")
-        if found is None:
-            found = hash(tuple(getattr(self, field.name) for field in fields(self)))
-            object.__setattr__(self, "_hash", found)
-        return found
+        value: int | None = self.__dict__.get("_hash")
+        if value is None:
+            value = hash(tuple(getattr(self, field.name) for field in fields(self)))
+            object.__setattr__(self, "_hash", value)
+        return value
 
     @property
     def joints(self) -> tuple[Joint, ...]:

@@ -57,8 +57,8 @@ class Question:
 
     def margins(self, hashed: Any) -> Floats:
         """Texts × rows of weights, log odds."""
-        found = hashed @ self.weights.T.astype(np.float64)
-        return np.asarray(found) + self.intercepts.astype(np.float64)
+        odds = hashed @ self.weights.T.astype(np.float64)
+        return np.asarray(odds) + self.intercepts.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ class TextModel:
         codes, different = pd.factorize(pd.Series(list(texts), dtype=object))
         different = [str(text) for text in different]
         fresh = [text for text in different if text not in self._known]
-        found = {text: self._known[text] for text in different if text in self._known}
+        answer_of = {text: self._known[text] for text in different if text in self._known}
         for at in range(0, len(fresh), AT_A_TIME):
             part = fresh[at : at + AT_A_TIME]
-            found.update(zip(part, self._answers(part), strict=True))
+            answer_of.update(zip(part, self._answers(part), strict=True))
         if len(self._known) + len(fresh) > REMEMBERED:
             self._known.clear()
-        self._known.update((text, found[text]) for text in fresh[:REMEMBERED])
-        answers = [found[text] for text in different]
+        self._known.update((text, answer_of[text]) for text in fresh[:REMEMBERED])
+        answers = [answer_of[text] for text in different]
         numbers = np.array([a[:2] for a in answers] + [(np.nan, np.nan)], dtype=np.float64)
         topics = np.array([a[2] for a in answers] + [None], dtype=object)
         return pd.DataFrame(
@@ -128,8 +128,8 @@ class TextModel:
         if "sentiment" in self.questions:
             sentiment = 2 * _chance(self.questions["sentiment"].margins(hashed)[:, 0]) - 1
         if "topic" in self.questions:
-            asked = self.questions["topic"]
-            topic = _likeliest(asked.classes, asked.margins(hashed))
+            question = self.questions["topic"]
+            topic = _likeliest(question.classes, question.margins(hashed))
         return [
             (np.nan, np.nan, None)
             if blank[at]
@@ -146,11 +146,11 @@ class TextModel:
             "learned": {name: dict(count) for name, count in self.learned.items()},
             "questions": {
                 name: {
-                    "classes": list(asked.classes),
-                    "weights": _packed(asked.weights),
-                    "intercepts": _packed(asked.intercepts),
+                    "classes": list(question.classes),
+                    "weights": _packed(question.weights),
+                    "intercepts": _packed(question.intercepts),
                 }
-                for name, asked in self.questions.items()
+                for name, question in self.questions.items()
             },
         }
 
@@ -162,24 +162,24 @@ class TextModel:
     def from_json(cls, text: str) -> TextModel:
         """The model that ``to_json`` wrote; DamagedFile if it is not to the letter that one."""
         try:
-            found = json.loads(text)
-            told = found.pop("fingerprint")
-            if hashlib.sha256(canonical(found).encode()).hexdigest() != told:
+            document = json.loads(text)
+            fingerprint = document.pop("fingerprint")
+            if hashlib.sha256(canonical(document).encode()).hexdigest() != fingerprint:
                 raise ValueError("its content does not match its fingerprint")
-            if found["format"] != FORMAT:
-                raise ValueError(f"it has format {found['format']}, this release reads {FORMAT}")
+            if document["format"] != FORMAT:
+                raise ValueError(f"it has format {document['format']}, this release reads {FORMAT}")
             questions = {
                 name: Question(
-                    tuple(asked["classes"]),
-                    _unpacked(asked["weights"]).reshape(-1, BUCKETS),
-                    _unpacked(asked["intercepts"]),
+                    tuple(question["classes"]),
+                    _unpacked(question["weights"]).reshape(-1, BUCKETS),
+                    _unpacked(question["intercepts"]),
                 )
-                for name, asked in found["questions"].items()
+                for name, question in document["questions"].items()
             }
         except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
             raise DamagedFile(f"the text model cannot be read: {error}; train again") from error
-        when = datetime.fromisoformat(found["as_of"])
-        return cls(when, found["rule"], questions, found["learned"], found["left_open"])
+        when = datetime.fromisoformat(document["as_of"])
+        return cls(when, document["rule"], questions, document["learned"], document["left_open"])
 
 
 def hashed_runs(texts: Sequence[str]) -> Any:
@@ -201,9 +201,9 @@ def _likeliest(classes: Sequence[str], margins: Floats) -> npt.NDArray[np.object
     if len(classes) == 2:
         margins = np.column_stack([-margins[:, 0], margins[:, 0]])
     best = margins.argmax(axis=1)
-    found: npt.NDArray[np.object_] = np.array(classes, dtype=object)[best]
-    found[margins.max(axis=1) < 0] = None
-    return found
+    likeliest: npt.NDArray[np.object_] = np.array(classes, dtype=object)[best]
+    likeliest[margins.max(axis=1) < 0] = None
+    return likeliest
 
 
 def canonical(value: Any) -> str:

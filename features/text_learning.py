@@ -79,14 +79,14 @@ def fit_text(tables: Tables, as_of: datetime, rule: ComplaintRule) -> TextModel:
     if not _enough(feelings):
         felt = complaint.map({"yes": "bad", "no": "good"})
         feelings = pd.concat([feelings, _examples(tickets["text"], felt)])
-    asked = {
+    examples_by_question = {
         "complaint": (_examples(tickets["text"], complaint), ("no", "yes")),
         "sentiment": (feelings, ("bad", "good")),
         "topic": (_examples(tickets["text"], tickets["topic"]), ()),
     }
     questions: dict[str, Question] = {}
     learned: dict[str, dict[str, int]] = {}
-    for name, (examples, order) in asked.items():
+    for name, (examples, order) in examples_by_question.items():
         enough = _enough(examples)
         if len(enough) >= 2:
             classes = order or enough
@@ -116,14 +116,14 @@ def _complaints(tickets: pd.DataFrame, rule: ComplaintRule) -> pd.Series:
             yes |= tickets[column].isin(list(values))
             no |= tickets[column].notna()
     yes |= rule.all
-    said = pd.Series(None, tickets.index, dtype=object).mask(no, "no").mask(yes, "yes")
+    by_rule = pd.Series(None, tickets.index, dtype=object).mask(no, "no").mask(yes, "yes")
     stated = tickets["is_complaint"].map({True: "yes", False: "no"}, na_action="ignore")
-    return stated.astype(object).where(stated.notna(), said)
+    return stated.astype(object).where(stated.notna(), by_rule)
 
 
 def _feeling(score: pd.Series) -> pd.Series:
-    said = pd.Series(None, score.index, dtype=object)
-    return said.mask(score <= UNHAPPY, "bad").mask(score >= HAPPY, "good")
+    feeling = pd.Series(None, score.index, dtype=object)
+    return feeling.mask(score <= UNHAPPY, "bad").mask(score >= HAPPY, "good")
 
 
 def _examples(texts: pd.Series, answers: pd.Series) -> pd.DataFrame:
@@ -139,8 +139,8 @@ def _examples(texts: pd.Series, answers: pd.Series) -> pd.DataFrame:
 def _enough(examples: pd.DataFrame) -> tuple[str, ...]:
     """The answers with enough examples, sorted; none where there is but one."""
     count = examples["answer"].value_counts()
-    found = tuple(sorted(str(answer) for answer in count.index[count >= ENOUGH]))
-    return found if len(found) >= 2 else ()
+    answers = tuple(sorted(str(answer) for answer in count.index[count >= ENOUGH]))
+    return answers if len(answers) >= 2 else ()
 
 
 def _fitted(examples: pd.DataFrame, classes: Sequence[str]) -> Question:

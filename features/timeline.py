@@ -52,10 +52,10 @@ class Timeline:
         """The timeline of a stream by its key, made once per history."""
         if (stream, needs) not in history.cache:
             keyed = history.keyed(stream.source, stream.key)
-            found = cls(keyed.whole.spells(stream, needs), len(keyed.names))
-            history.cache[stream, needs] = found
-        made: Timeline = history.cache[stream, needs]
-        return made
+            new = cls(keyed.whole.spells(stream, needs), len(keyed.names))
+            history.cache[stream, needs] = new
+        timeline: Timeline = history.cache[stream, needs]
+        return timeline
 
     def begun(self, line: int, as_of: int) -> tuple[int, int]:
         """Where the line begins, and where those of its rows end that have begun at T."""
@@ -100,17 +100,17 @@ class Timeline:
         out: dict[Window, Ints] = {}
         for window in windows:
             if window is None and self.plain:
-                found = total - base
+                sums = total - base
             elif self.plain:
                 assert window is not None
                 gone = self._until(self.starts, lines, times - window)
-                found = total - self._running_sums(name, None, self.starts, weights)[gone]
+                sums = total - self._running_sums(name, None, self.starts, weights)[gone]
             else:
                 ends = self._ended(window)
                 gone = self._until(ends, lines, times)
                 running = self._running_sums(name, (window,), ends, weights)
-                found = total - base - (running[gone] - running[self.begin[lines]])
-            out[window] = np.where(lines < 0, 0, found)
+                sums = total - base - (running[gone] - running[self.begin[lines]])
+            out[window] = np.where(lines < 0, 0, sums)
         return out
 
     def _ended(self, window: Window) -> Moments:

@@ -76,8 +76,8 @@ class Totals:
             if measure.operation == "sum":
                 assert value is not None
                 weights = part.whole_numbers(value)
-            found = cuts[needs].sums(weights, [window for window, _ in measure.windows])
-            for window, sums in found.items():
+            by_window = cuts[needs].sums(weights, [window for window, _ in measure.windows])
+            for window, sums in by_window.items():
                 self._put((term, measure.operation, value, window), place, sums, len(known))
 
     def _put(self, key: Hashable, place: Ints, sums: Ints, size: int) -> None:
@@ -102,12 +102,12 @@ class Totals:
         line = np.array([known.get(name, -1) for name in names], dtype=np.int64)
         out: dict[Window, Ints] = {}
         for window in windows:
-            found = self._sums.get((term, operation, value, window))
-            if found is None or not len(found):
+            sums = self._sums.get((term, operation, value, window))
+            if sums is None or not len(sums):
                 out[window] = np.zeros((len(line), len(self.times)), dtype=np.int64)
                 continue
-            there = (line >= 0) & (line < len(found))  # a later shard's names: no rows before it
-            out[window] = np.where(there[:, None], found[np.where(there, line, 0)], 0)
+            there = (line >= 0) & (line < len(sums))  # a later shard's names: no rows before it
+            out[window] = np.where(there[:, None], sums[np.where(there, line, 0)], 0)
         return out
 
 
@@ -115,19 +115,19 @@ def joined(pieces: Sequence[Rows]) -> Rows:
     """The rows of several shards as one, their texts counted anew."""
     values = {}
     for column, first in pieces[0].values.items():
-        found = [piece.values[column] for piece in pieces]
-        known = None if first.known is None else np.concatenate([v.known for v in found])
+        parts = [piece.values[column] for piece in pieces]
+        known = None if first.known is None else np.concatenate([v.known for v in parts])
         if first.categories is None:
-            data, texts = np.concatenate([v.data for v in found]), None
+            data, texts = np.concatenate([v.data for v in parts]), None
         else:
             texts = np.asarray(
-                pd.unique(np.concatenate([np.asarray(v.categories, object) for v in found]))
+                pd.unique(np.concatenate([np.asarray(v.categories, object) for v in parts]))
             )
             place = pd.Index(texts, dtype=object)
             codes = [np.append(place.get_indexer(pd.Index(v.categories, dtype=object)), -1)
-                     for v in found]  # fmt: skip
+                     for v in parts]  # fmt: skip
             data = np.concatenate(
-                [code[v.data.astype(np.int64)] for code, v in zip(codes, found, strict=True)]
+                [code[v.data.astype(np.int64)] for code, v in zip(codes, parts, strict=True)]
             ).astype(np.int64)
         values[column] = type(first)(data, known, texts)
     start, end, position = (

@@ -94,7 +94,7 @@ def _goods(
         usual = of_all(rate(*both("", days or 90), "usual"))
         return shrunk_rate(*both(by, days), usual, 5.0, f"{name}_goods_complaints_per_delivery")
 
-    found = []
+    features = []
     for key in ("product_id", "product_category"):
         group = key.removesuffix("_id").removeprefix("product_")
         for length in PERIODS_OF_GOODS:
@@ -102,14 +102,14 @@ def _goods(
             of_lot = per_delivery(lot, f"{group}_of_{length}")
             for days in (3, 7, 14):
                 rows = distinct(ORDERS, lot, since="delivered_at", days=days)
-                found.append(of_each(of_lot, rows, "sum", f"held_{days}d_"))
-            found.append(of_each(of_lot, distinct(ORDERS, lot, until=ENDS), "sum", "open_"))
+                features.append(of_each(of_lot, rows, "sum", f"held_{days}d_"))
+            features.append(of_each(of_lot, distinct(ORDERS, lot, until=ENDS), "sum", "open_"))
         lately = per_delivery(ORDERS[key], f"{group}_28d", 28)
         for days in (7, 14):
             rows = distinct(ORDERS, key, since="delivered_at", days=days)
-            found.append(of_each(lately, rows, "sum", f"held_{days}d_"))
-        found.append(of_each(lately, distinct(ORDERS, key, until=ENDS), "sum", "open_"))
-    return tuple(found)
+            features.append(of_each(lately, rows, "sum", f"held_{days}d_"))
+        features.append(of_each(lately, distinct(ORDERS, key, until=ENDS), "sum", "open_"))
+    return tuple(features)
 
 
 def _lots(
@@ -147,17 +147,17 @@ def _lots(
     trouble = elevated(kinds, BAD_LOTS, "lot_trouble").named(
         "lot_trouble", "chance of a bad lot, by returns and complaints of all who hold it"
     )
-    found = []
+    features = []
     for days in (7, 14, HELD):
         lots_held = distinct(
             ORDERS, shipped, since="delivered_at", days=days, until=("returned_at", "refunded_at")
         )
-        found.append(of_each(trouble, lots_held, "sum", f"held_{days}d_"))
+        features.append(of_each(trouble, lots_held, "sum", f"held_{days}d_"))
     under_way = distinct(ORDERS, shipped, since="shipped_at", until=ENDS)
     # what has not been shipped will be of the lot that is shipped now
     unshipped = distinct(ORDERS, ordered, until=UNSHIPPED)
     return (
-        *found,
+        *features,
         of_each(trouble, under_way, "sum", "under_way_"),
         of_each(trouble, unshipped, "sum", "unshipped_"),
         of_each(trouble, distinct(ORDERS, shipped, since="delivered_at"), "sum", "ever_"),
@@ -202,20 +202,20 @@ def _routes() -> tuple[Feature, ...]:
 def _standing(route: Joint) -> Feature:
     """The chance that a route stands still: orders under way that should have arrived."""
     source = ORDERS_OF_CUSTOMERS
-    came = count(source, since="delivered_at", days=SEEN_DAYS, by=route)
+    arrivals = count(source, since="delivered_at", days=SEEN_DAYS, by=route)
     waited = total_age(
         source, since="shipped_at", until=ENDS, label="under_way", at_most=SEEN_DAYS, by=route
     )
 
     def delivered(by: Joint | str) -> tuple[Feature, Feature]:
         """How many of late, and the days that they were under way."""
-        done = count(source, since="delivered_at", days=56, by=by)
-        return done, total(source, TRANSIT, since="delivered_at", days=56, by=by)
+        deliveries = count(source, since="delivered_at", days=56, by=by)
+        return deliveries, total(source, TRANSIT, since="delivered_at", days=56, by=by)
 
     of_everybody = of_all(rate(*delivered(""), "a_day"))
     usual = shrunk_rate(*delivered(route), of_everybody, 20.0, "usual")
     # the day of a delivery is a day on which it could come, too
-    evidence = (came, plus(waited, came, "exposure"), usual, STANDING)
+    evidence = (arrivals, plus(waited, arrivals, "exposure"), usual, STANDING)
     return elevated((evidence,), BAD_ROUTES, "standing").named(
         f"route_trouble_{SEEN_DAYS}d",
         f"chance that a route stands still, by what arrived within {SEEN_DAYS} days "

@@ -168,8 +168,8 @@ def own_columns(tables: Tables) -> list[Feature]:
                 continue
             found.append(last(source, column))
             if column.kind == "number":
-                found.append(mean(source, column, days=365))
-    return found
+                features.append(mean(source, column, days=365))
+    return features
 
 
 def without(
@@ -178,9 +178,9 @@ def without(
     """What is left of them; of several that come to the same without these columns the first."""
     left: dict[Node, Feature] = {}
     for feature in features:
-        found = reduced(feature, absent)
-        if found is not None:
-            left.setdefault(found.node, found)
+        left_over = reduced(feature, absent)
+        if left_over is not None:
+            left.setdefault(left_over.node, left_over)
     return tuple(left.values())
 
 
@@ -225,15 +225,15 @@ def _filled(file: Path) -> set[str]:
     statistics counts as filled."""
     import pyarrow.parquet as pq
 
-    told = pq.read_metadata(file)
-    found = set()
-    for group in range(told.num_row_groups):
-        for at in range(told.num_columns):
-            column = told.row_group(group).column(at)
+    metadata = pq.read_metadata(file)
+    filled = set()
+    for group in range(metadata.num_row_groups):
+        for at in range(metadata.num_columns):
+            column = metadata.row_group(group).column(at)
             counted = column.statistics is not None and column.statistics.has_null_count
-            if not counted or column.statistics.null_count < told.row_group(group).num_rows:
-                found.add(column.path_in_schema.split(".")[0])
-    return found
+            if not counted or column.statistics.null_count < metadata.row_group(group).num_rows:
+                filled.add(column.path_in_schema.split(".")[0])
+    return filled
 
 
 def _has_value(values: pd.Series) -> bool:

@@ -143,14 +143,14 @@ def sections() -> tuple[tuple[str, str, tuple[Feature, ...]], ...]:
 def words() -> Iterable[tuple[str, str]]:
     """The words of the language, those for rows (Is, Past, ...) first, with what they say."""
     for name in sorted(language.__all__, key=lambda name: (name.islower(), name)):
-        said = " ".join((inspect.getdoc(getattr(language, name)) or "").split())
-        yield name, said.replace("``", "`")
+        meaning = " ".join((inspect.getdoc(getattr(language, name)) or "").split())
+        yield name, meaning.replace("``", "`")
 
 
 def catalogue() -> str:
     """The page, as Markdown."""
     lines = [TOP.rstrip("\n"), "", "| word | says |", "|---|---|"]
-    lines += [f"| `{name}` | {_cell(said)} |" for name, said in words()]
+    lines += [f"| `{name}` | {_cell(meaning)} |" for name, meaning in words()]
     lines += [
         "",
         "## The sources",
@@ -162,11 +162,11 @@ def catalogue() -> str:
         if isinstance(source, sources.Source):
             beside = f"{source.beside}, by {source.link}" if source.beside else "-"
             lines.append(f"| `{name}` | {source.table} | {beside} | {source.time.name} |")
-    found = sections()
-    count = sum(len(features) for _, _, features in found)
+    parts = sections()
+    count = sum(len(features) for _, _, features in parts)
     assert count == len(all_features(complaint_predicate(Complaint())))
     lines += ["", f"## The {count} features", COST.rstrip("\n")]
-    for heading, module, features in found:
+    for heading, module, features in parts:
         lines += ["", f"### {heading} (`features/{module}.py`)", ""]
         lines += [HEAD]
         lines += [_row(feature) for feature in features]
@@ -177,9 +177,9 @@ def catalogue() -> str:
 
 def _row(feature: Feature) -> str:
     card = feature.card()
-    told = [f"`{card['name']}`", card["note"], f"`{card['formula']}`"]
-    told += [card["source"], card["window"], card["cost"]]
-    return "| " + " | ".join(_cell(str(cell)) for cell in told) + " |"
+    cells = [f"`{card['name']}`", card["note"], f"`{card['formula']}`"]
+    cells += [card["source"], card["window"], card["cost"]]
+    return "| " + " | ".join(_cell(str(cell)) for cell in cells) + " |"
 
 
 def _cell(text: str) -> str:

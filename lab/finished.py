@@ -90,45 +90,47 @@ class TrainingSet:
         return [str(name) for name in self.frame.columns if name not in no]
 
 
-def audit_set(given: TrainingSet) -> list[Alarm]:
+def audit_set(train_set: TrainingSet) -> list[Alarm]:
     """Every alarm that the finished set gives cause for, one per kind and column."""
-    found: dict[tuple[str, str], Alarm] = {}
+    alarms: dict[tuple[str, str], Alarm] = {}
     for check in (_overlap, _entities, _moments, _orders, _numbers):
-        for alarm in check(given):
-            found.setdefault((alarm.kind, alarm.column), alarm)
+        for alarm in check(train_set):
+            alarms.setdefault((alarm.kind, alarm.column), alarm)
     order = {kind: place for place, kind in enumerate(KINDS)}
-    return sorted(found.values(), key=lambda alarm: (alarm.column, order[alarm.kind]))
+    return sorted(alarms.values(), key=lambda alarm: (alarm.column, order[alarm.kind]))
 
 
-def _row(given: TrainingSet, at: int) -> tuple[str, pd.Timestamp]:
-    return str(given.frame["customer_id"].iloc[at]), given.frame["as_of"].iloc[at]
+def _row(train_set: TrainingSet, at: int) -> tuple[str, pd.Timestamp]:
+    return str(train_set.frame["customer_id"].iloc[at]), train_set.frame["as_of"].iloc[at]
 
 
-def _overlap(given: TrainingSet) -> Iterator[Alarm]:
+def _overlap(train_set: TrainingSet) -> Iterator[Alarm]:
     """Training labels over by the embargo before the evaluation; all labels over when read."""
-    as_of = given.frame["as_of"].to_numpy().astype("datetime64[us]")
-    over = as_of + np.timedelta64(given.gap + given.horizon)
-    if given.by == "time" and given.training.any() and given.evaluation.any():
-        begins = as_of[given.evaluation].min()
-        late = np.flatnonzero(given.training & (over + np.timedelta64(given.embargo) > begins))
+    as_of = train_set.frame["as_of"].to_numpy().astype("datetime64[us]")
+    over = as_of + np.timedelta64(train_set.gap + train_set.horizon)
+    if train_set.by == "time" and train_set.training.any() and train_set.evaluation.any():
+        begins = as_of[train_set.evaluation].min()
+        late = np.flatnonzero(
+            train_set.training & (over + np.timedelta64(train_set.embargo) > begins)
+        )
         if len(late):
             at = int(late[np.argmax(over[late])])
-            who, when = _row(given, at)
+            who, when = _row(train_set, at)
             evidence = (
                 f"the label of customer {who} as of {when} is over at {pd.Timestamp(over[at])}, "
                 f"but the evaluation begins at {pd.Timestamp(begins)}"
-                + (f" after an embargo of {given.embargo}" if given.embargo else "")
-                + f" ({len(late)} of {int(given.training.sum())} rows that train)"
+                + (f" after an embargo of {train_set.embargo}" if train_set.embargo else "")
+                + f" ({len(late)} of {int(train_set.training.sum())} rows that train)"
             )
             yield Alarm(LABEL_OVERLAP, "as_of", evidence, who, when.to_pydatetime())
-    if given.known_as_of is not None:
-        known = ~np.isnan(np.asarray(given.label, dtype=np.float64))
-        early = np.flatnonzero(known & (over > np.datetime64(given.known_as_of, "us")))
+    if train_set.known_as_of is not None:
+        known = ~np.isnan(np.asarray(train_set.label, dtype=np.float64))
+        early = np.flatnonzero(known & (over > np.datetime64(train_set.known_as_of, "us")))
         if len(early):
-            who, when = _row(given, int(early[0]))
+            who, when = _row(train_set, int(early[0]))
             evidence = (
                 f"customer {who} as of {when} has a label whose window is over at "
-                f"{pd.Timestamp(over[early[0]])}, after {given.known_as_of}, when it was read "
+                f"{pd.Timestamp(over[early[0]])}, after {train_set.known_as_of}, when it was read "
                 f"({len(early)} rows)"
             )
             yield Alarm(LABEL_OVERLAP, "label", evidence, who, when.to_pydatetime())
@@ -149,94 +151,96 @@ def cleaned(ids: pd.Series) -> pd.Series:
     return ids.astype("str").map(clean, na_action="ignore")
 
 
-def _entities(given: TrainingSet) -> Iterator[Alarm]:
-    apart = given.apart or (("customer_id",) if given.by == "entity" else ())
+def _entities(train_set: TrainingSet) -> Iterator[Alarm]:
+    apart = train_set.apart or (("customer_id",) if train_set.by == "entity" else ())
     for name in apart:
-        ids = cleaned(given.frame[name])
-        ids = ids.where(given.frame[name].notna())
-        shared = set(ids[given.training].dropna()) & set(ids[given.evaluation].dropna())
-        both = np.flatnonzero(ids.isin(shared).to_numpy() & given.evaluation)
+        ids = cleaned(train_set.frame[name])
+        ids = ids.where(train_set.frame[name].notna())
+        shared = set(ids[train_set.training].dropna()) & set(ids[train_set.evaluation].dropna())
+        both = np.flatnonzero(ids.isin(shared).to_numpy() & train_set.evaluation)
         if len(both):
             at = int(both[0])
-            who, when = _row(given, at)
-            twin = int(np.flatnonzero((ids == ids.iloc[at]).to_numpy() & given.training)[0])
+            who, when = _row(train_set, at)
+            twin = int(np.flatnonzero((ids == ids.iloc[at]).to_numpy() & train_set.training)[0])
             evidence = (
-                f"{name} {given.frame[name].iloc[at]!r} judges and {name} "
-                f"{given.frame[name].iloc[twin]!r} trains ({len(shared)} in both folds)"
+                f"{name} {train_set.frame[name].iloc[at]!r} judges and {name} "
+                f"{train_set.frame[name].iloc[twin]!r} trains ({len(shared)} in both folds)"
             )
             yield Alarm(ENTITY_ACROSS_FOLDS, name, evidence, who, when.to_pydatetime())
-    pairs = pd.DataFrame({"who": cleaned(given.frame["customer_id"]), "when": given.frame["as_of"]})
-    inside = pairs[given.training].merge(pairs[given.evaluation]).drop_duplicates()
+    pairs = pd.DataFrame(
+        {"who": cleaned(train_set.frame["customer_id"]), "when": train_set.frame["as_of"]}
+    )
+    inside = pairs[train_set.training].merge(pairs[train_set.evaluation]).drop_duplicates()
     if len(inside) and "customer_id" not in apart:
         who, when = inside.iloc[0]
         evidence = f"customer {who} as of {when} is in both folds ({len(inside)} such rows)"
         yield Alarm(ENTITY_ACROSS_FOLDS, "customer_id", evidence, who, when.to_pydatetime())
-    yield from _twins(given)
+    yield from _twins(train_set)
 
 
-def _twins(given: TrainingSet) -> Iterator[Alarm]:
+def _twins(train_set: TrainingSet) -> Iterator[Alarm]:
     """Rows of both folds that agree too well to be of two customers: copies under another id.
 
     They agree in several values that hardly any other row has; or in all their values, where rows
     of one fold that are of two customers hardly ever do.
     """
     rare: dict[str, pd.Series] = {}
-    for name in given.features:
-        values = given.frame[name]
+    for name in train_set.features:
+        values = train_set.frame[name]
         counts = values.map(values.value_counts()).astype("float64")
-        told = values.notna() & (counts <= max(4, RARE * len(values)))
-        rare[name] = values.astype("str").where(told)
-    signs = pd.DataFrame(rare, index=given.frame.index)
-    told = signs.notna().sum(axis=1)
-    found = _alike(given, signs.fillna(""), (told >= ALIKE).to_numpy())
-    said = "in several values that hardly any other row has"
-    if found.empty and len(given.features) >= ALIKE:
-        whole = given.frame[given.features].astype("str").fillna("(null)")
+        is_rare = values.notna() & (counts <= max(4, RARE * len(values)))
+        rare[name] = values.astype("str").where(is_rare)
+    signs = pd.DataFrame(rare, index=train_set.frame.index)
+    rare_values = signs.notna().sum(axis=1)
+    pairs = _alike(train_set, signs.fillna(""), (rare_values >= ALIKE).to_numpy())
+    where = "in several values that hardly any other row has"
+    if pairs.empty and len(train_set.features) >= ALIKE:
+        whole = train_set.frame[train_set.features].astype("str").fillna("(null)")
         every = np.ones(len(whole), dtype=bool)
-        found = _alike(given, whole, every)
-        train, judge = int(given.training.sum()), int(given.evaluation.sum())
-        inside = len(_alike(given, whole, every, given.training, given.training))
+        pairs = _alike(train_set, whole, every)
+        train, judge = int(train_set.training.sum()), int(train_set.evaluation.sum())
+        inside = len(_alike(train_set, whole, every, train_set.training, train_set.training))
         expected = inside / max(1, train) * judge
-        if len(found) < 3 or len(found) < 4 * expected:
+        if len(pairs) < 3 or len(pairs) < 4 * expected:
             return
-        said = "in all values"
-    if found.empty:
+        where = "in all values"
+    if pairs.empty:
         return
-    at, twin = int(found["place"].iloc[0]), int(found["place_twin"].iloc[0])
-    (who, when), (other, then) = _row(given, at), _row(given, twin)
+    at, twin = int(pairs["place"].iloc[0]), int(pairs["place_twin"].iloc[0])
+    (who, when), (other, then) = _row(train_set, at), _row(train_set, twin)
     evidence = (
         f"the row of customer {who} as of {when} judges, and that of customer {other} as of {then} "
-        f"trains; they agree {said} ({len(found)} such rows)"
+        f"trains; they agree {where} ({len(pairs)} such rows)"
     )
     yield Alarm(ENTITY_ACROSS_FOLDS, "customer_id", evidence, who, when.to_pydatetime())
 
 
 def _alike(
-    given: TrainingSet, signs: pd.DataFrame, rows: Bools, left: Bools | None = None,
+    train_set: TrainingSet, signs: pd.DataFrame, rows: Bools, left: Bools | None = None,
     right: Bools | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Rows (``place``) that judge with one that trains (``place_twin``), of another customer and
     with the same signs; or those of two other folds."""
-    found = pd.DataFrame(
+    rows_of_all = pd.DataFrame(
         {
             "key": pd.util.hash_pandas_object(signs, index=False).to_numpy(),
-            "who": cleaned(given.frame["customer_id"]).to_numpy(),
+            "who": cleaned(train_set.frame["customer_id"]).to_numpy(),
             "place": np.arange(len(signs)),
         }
     )
-    judges = found[rows & (given.evaluation if left is None else left)]
-    trains = found[rows & (given.training if right is None else right)]
+    judges = rows_of_all[rows & (train_set.evaluation if left is None else left)]
+    trains = rows_of_all[rows & (train_set.training if right is None else right)]
     # one row of a customer is enough to compare with, and two where the first is one's own
     few = trains.drop_duplicates(["key", "who"]).groupby("key").head(2)
     pairs = judges.merge(few, on="key", suffixes=("", "_twin"))
     return pairs[pairs["who"] != pairs["who_twin"]].drop_duplicates("place")
 
 
-def _moments(given: TrainingSet) -> Iterator[Alarm]:
+def _moments(train_set: TrainingSet) -> Iterator[Alarm]:
     """Columns of times must lie before T; when something was recorded, at T at the latest."""
-    as_of = given.frame["as_of"]
-    for name in given.features:
-        values = given.frame[name]
+    as_of = train_set.frame["as_of"]
+    for name in train_set.features:
+        values = train_set.frame[name]
         if not pd.api.types.is_datetime64_any_dtype(values.dtype):
             continue
         recorded = "record" in name or "learned" in name or "loaded" in name or "ingest" in name
@@ -245,7 +249,7 @@ def _moments(given: TrainingSet) -> Iterator[Alarm]:
         planned = re.search(r"promis|plan|due|starts|ends|expire|renew", name)
         if len(late) and not planned:
             at = int(late[0])
-            who, when = _row(given, at)
+            who, when = _row(train_set, at)
             evidence = (
                 f"customer {who} as of {when} has {values.iloc[at]}, which nobody knew then "
                 f"({len(late)} of {len(values)} rows)"
@@ -254,24 +258,24 @@ def _moments(given: TrainingSet) -> Iterator[Alarm]:
             yield Alarm(kind, name, evidence, who, when.to_pydatetime(), values.iloc[at])
 
 
-def _orders(given: TrainingSet) -> Iterator[Alarm]:
+def _orders(train_set: TrainingSet) -> Iterator[Alarm]:
     """Ids and places of rows, against what the features leave unexplained of the outcome."""
-    left = residuals(given.frame[given.features], given.label, given.training)
-    for name in given.identifiers:
-        ids = given.frame[name].astype("str")
+    left = residuals(train_set.frame[train_set.features], train_set.label, train_set.training)
+    for name in train_set.identifiers:
+        ids = train_set.frame[name].astype("str")
         per_id = pd.Series(left).groupby(ids.to_numpy()).mean()
         in_order = per_id.to_numpy()[np.argsort(_natural(per_id.index))]
-        for found, said in (
+        for share, order in (
             (order_knows([in_order]), "ids next to each other"),
             (words_of_ids(left, ids), "ids that look alike"),
         ):
-            if found is not None:
-                yield Alarm(ORDER_OF_IDS, name, f"{said} have the same outcome: {found}")
-    as_of = given.frame["as_of"].to_numpy()
-    found = order_knows([left[as_of == moment] for moment in np.unique(as_of)])
-    if found is not None:
-        evidence = f"rows next to each other in the set have the same outcome: {found}"
-        for name in ("(row order)", *following(given.frame[given.features])):
+            if share is not None:
+                yield Alarm(ORDER_OF_IDS, name, f"{order} have the same outcome: {share}")
+    as_of = train_set.frame["as_of"].to_numpy()
+    share = order_knows([left[as_of == moment] for moment in np.unique(as_of)])
+    if share is not None:
+        evidence = f"rows next to each other in the set have the same outcome: {share}"
+        for name in ("(row order)", *following(train_set.frame[train_set.features])):
             yield Alarm(ORDER_OF_IDS, name, evidence)
 
 
@@ -288,8 +292,14 @@ def _natural(ids: Iterable[str]) -> npt.NDArray[np.int64]:
     return rank
 
 
-def _numbers(given: TrainingSet) -> Iterator[Alarm]:
+def _numbers(train_set: TrainingSet) -> Iterator[Alarm]:
     """What the columns' numbers give away (fitted.py, suspicion.py)."""
-    given_to = (given.frame, given.features, given.label, given.training, given.evaluation)
-    yield from fitted_on_everything(*given_to)
-    yield from too_good(*given_to)
+    columns_and_folds = (
+        train_set.frame,
+        train_set.features,
+        train_set.label,
+        train_set.training,
+        train_set.evaluation,
+    )
+    yield from fitted_on_everything(*columns_and_folds)
+    yield from too_good(*columns_and_folds)

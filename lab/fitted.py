@@ -50,9 +50,9 @@ def fitted_on_everything(
         if not pd.api.types.is_numeric_dtype(values.dtype) or values.nunique() < 3:
             continue
         others = {key: texts for key, texts in groups.items() if key != name}
-        said = confession(values, y, train, others)
-        if said is not None:
-            yield Alarm(FITTED_ON_EVERYTHING, name, said)
+        evidence = confession(values, y, train, others)
+        if evidence is not None:
+            yield Alarm(FITTED_ON_EVERYTHING, name, evidence)
 
 
 def _few(values: pd.Series) -> bool:
@@ -67,13 +67,13 @@ def confession(
     x = values.to_numpy(dtype=np.float64, na_value=np.nan)
     y = np.asarray(label, dtype=np.float64)
     for test in (_centred, _stretched, _ranked, _filled, _binned):
-        said = test(x, training)
-        if said is not None:
-            return said
-    said = _means_of_outcome(x, y, training) or _counts(x, training)
+        evidence = test(x, training)
+        if evidence is not None:
+            return evidence
+    evidence = _means_of_outcome(x, y, training) or _counts(x, training)
     for name, texts in (groups or {}).items():
-        said = said or _left_one_out(x, y, training, texts, name)
-    return said
+        evidence = evidence or _left_one_out(x, y, training, texts, name)
+    return evidence
 
 
 def _scale(x: Floats) -> float:
@@ -139,8 +139,8 @@ def _ranked(x: Floats, training: Bools) -> str | None:
 def _filled(x: Floats, training: Bools) -> str | None:
     """One value, again and again, that is the mean (or median) of all the others."""
     known = x[~np.isnan(x)]
-    found, counts = np.unique(known, return_counts=True)
-    for value in found[np.argsort(counts)[::-1][:3]]:
+    distinct, counts = np.unique(known, return_counts=True)
+    for value in distinct[np.argsort(counts)[::-1][:3]]:
         many = x == value
         if many.sum() < 5:
             return None
@@ -182,14 +182,14 @@ def _means_of_outcome(x: Floats, y: Floats, training: Bools) -> str | None:
     v n - s = m p - m v: a line in v, whatever m and p are. Log odds are tried as well.
     """
     usable = ~np.isnan(x) & ~np.isnan(y)
-    found = np.unique(x[usable])
-    if not 4 <= len(found) <= MOST_GROUPS:
+    distinct = np.unique(x[usable])
+    if not 4 <= len(distinct) <= MOST_GROUPS:
         return None
-    at = np.searchsorted(found, x[usable])
+    at = np.searchsorted(distinct, x[usable])
 
     def tally(rows: Bools) -> tuple[Floats, Floats]:
-        counted = np.bincount(at[rows], minlength=len(found)).astype(np.float64)
-        outcomes = np.bincount(at[rows], y[usable][rows], minlength=len(found))
+        counted = np.bincount(at[rows], minlength=len(distinct)).astype(np.float64)
+        outcomes = np.bincount(at[rows], y[usable][rows], minlength=len(distinct))
         return counted, outcomes.astype(np.float64)
 
     every = np.ones(len(at), dtype=bool)
@@ -198,7 +198,7 @@ def _means_of_outcome(x: Floats, y: Floats, training: Bools) -> str | None:
         return None
     own_n, own_s = tally(training[usable])
     for word, matches in (("share", _on_a_line), ("log odds", _by_log_odds)):
-        if matches(found, n, s) and not matches(found, own_n, own_s):
+        if matches(distinct, n, s) and not matches(distinct, own_n, own_s):
             return (
                 f"its values are the {word} of the outcome in their rows, the evaluation included"
             )
@@ -238,13 +238,13 @@ def _counts(x: Floats, training: Bools) -> str | None:
     Categories of equal size share a value v, so the rows that have it are a multiple of v.
     """
     known = x[~np.isnan(x)]
-    found, whole = np.unique(known, return_counts=True)
-    if not 4 <= len(found) <= MOST_GROUPS or found.min() <= 0:
+    distinct, whole = np.unique(known, return_counts=True)
+    if not 4 <= len(distinct) <= MOST_GROUPS or distinct.min() <= 0:
         return None
-    own = np.array([(x[training] == v).sum() for v in found])
+    own = np.array([(x[training] == v).sum() for v in distinct])
     rows, rows_own = len(known), int(training.sum())
     for times, times_own, word in ((1.0, 1.0, "number"), (rows, rows_own, "share")):
-        v, v_own = found * times, found * times_own
+        v, v_own = distinct * times, distinct * times_own
         if np.abs(v - np.rint(v)).max() > 1e-3 or v.max() < 4:
             continue
         if (v < 1.5).all() or len(np.unique(np.rint(v))) < 4:

@@ -79,8 +79,8 @@ def shuffled_ids(tables: Tables, spine: pd.DataFrame, seed: int = 0) -> tuple[Ta
     everything: list[pd.DataFrame] = [*frames.values(), spine]
     new: dict[str, dict[str, str]] = {}
     for column in ENTITIES:
-        found = {v for f in everything if column in f for v in f[column].dropna().astype("str")}
-        names = sorted(found)
+        ids = {v for f in everything if column in f for v in f[column].dropna().astype("str")}
+        names = sorted(ids)
         new[column] = dict(zip(names, draw.permutation(names), strict=True)) if names else {}
 
     def renamed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -223,11 +223,11 @@ class _Past:
         return copy
 
     def _customers(self) -> list[str]:
-        found: set[str] = set()
+        names: set[str] = set()
         for frame in self.frames.values():
             if "customer_id" in frame:
-                found.update(frame["customer_id"].dropna().astype("str"))
-        return sorted(found)
+                names.update(frame["customer_id"].dropna().astype("str"))
+        return sorted(names)
 
     def with_edits(self, draw: np.random.Generator) -> Frames:
         out = {}
@@ -256,8 +256,8 @@ class _Past:
         if "customers" not in self.frames:
             return dict(self.frames)
         table = TABLES["customers"]
-        told = ("customer_id", "signed_up_at", "recorded_at", "deleted")
-        values = [c.name for c in table.columns if c.name not in told]
+        fixed = ("customer_id", "signed_up_at", "recorded_at", "deleted")
+        values = [c.name for c in table.columns if c.name not in fixed]
         changed = self._with_versions(
             "customers", self.frames["customers"], [*values, *self.attributes], draw, deleted=0
         )
@@ -283,8 +283,8 @@ class _Past:
 
     def _times_to_come(self, draw: np.random.Generator, size: int) -> pd.Series:
         """Moments at T and later, and some nulls."""
-        found = self.t + pd.Series(pd.to_timedelta(draw.choice(np.array(AFTER), size)))
-        return found.mask(draw.random(size) < 0.3).astype("datetime64[us]")
+        moments = self.t + pd.Series(pd.to_timedelta(draw.choice(np.array(AFTER), size)))
+        return moments.mask(draw.random(size) < 0.3).astype("datetime64[us]")
 
 
 def _mixed(
@@ -307,12 +307,12 @@ def _mixed(
 
 def _items_of_clones(orders: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     """The items, and the same items once more for every order that was made from theirs."""
-    made = orders.loc[
+    clones = orders.loc[
         orders["order_id"].str.contains("+", regex=False), ["order_id", "recorded_at"]
     ]
-    made = made.assign(old=made["order_id"].str.partition("+")[0])
+    clones = clones.assign(old=clones["order_id"].str.partition("+")[0])
     copies = items.drop(columns=["recorded_at", ROW]).merge(
-        made.rename(columns={"order_id": "new"}), left_on="order_id", right_on="old"
+        clones.rename(columns={"order_id": "new"}), left_on="order_id", right_on="old"
     )
     copies = copies.drop(columns=["order_id", "old"]).rename(columns={"new": "order_id"})
     copies[ROW] = int(items[ROW].max()) + 1 + np.arange(len(copies))

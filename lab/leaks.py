@@ -112,11 +112,11 @@ def audit(
     """
     spine = spine.reset_index(drop=True)
     work = _Comparison(make_features, tolerance)
-    found: dict[tuple[str, str], Alarm] = {}
+    alarms_by_column: dict[tuple[str, str], Alarm] = {}
 
     def note(alarms: Iterator[Alarm]) -> None:
         for alarm in alarms:
-            found.setdefault((alarm.kind, alarm.column), alarm)
+            alarms_by_column.setdefault((alarm.kind, alarm.column), alarm)
 
     moments = np.unique(spine["as_of"].to_numpy().astype("datetime64[us]"))
     for moment in _chosen(moments, times):
@@ -135,7 +135,7 @@ def audit(
     note(_encoders(work, spine, tables, base, labels, seed))
     note(_orders(work, spine, tables, base, seed))
     order = {kind: place for place, kind in enumerate(KINDS)}
-    return sorted(found.values(), key=lambda alarm: (alarm.column, order[alarm.kind]))
+    return sorted(alarms_by_column.values(), key=lambda alarm: (alarm.column, order[alarm.kind]))
 
 
 def _chosen(moments: npt.NDArray[np.datetime64], times: int) -> list[np.datetime64]:
@@ -159,8 +159,8 @@ def _encoders(
         FITTED_ON_EVERYTHING, "without the rows of the evaluation",
         alone, base[training].reset_index(drop=True), work.features(alone, tables),
     )  # fmt: skip
-    told = [name for name in labels if name in spine.columns]
-    if told:
+    present = [name for name in labels if name in spine.columns]
+    if present:
         draw = np.random.default_rng(seed)
         judged = np.flatnonzero(~training)
         for change, values in (
@@ -168,7 +168,7 @@ def _encoders(
             ("with the labels of the evaluation shuffled", draw.permutation(judged)),
         ):
             other = spine.copy()
-            for name in told:
+            for name in present:
                 column = spine[name].to_numpy(copy=True)
                 column[judged] = _opposite(column[judged]) if values is None else column[values]
                 other[name] = column
@@ -216,14 +216,14 @@ class _Comparison:
         self._make, self._tolerance = make_features, tolerance
 
     def features(self, spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-        made = self._make(spine.copy(), tables)
-        if len(made) != len(spine):
+        frame = self._make(spine.copy(), tables)
+        if len(frame) != len(spine):
             raise DataError(
-                f"the function made {len(made)} rows for {len(spine)} of the spine; "
+                f"the function made {len(frame)} rows for {len(spine)} of the spine; "
                 "it must return one for each, in its order"
             )
-        keys = [name for name in ("customer_id", "as_of") if name in made.columns]
-        return made.drop(columns=keys).reset_index(drop=True)
+        keys = [name for name in ("customer_id", "as_of") if name in frame.columns]
+        return frame.drop(columns=keys).reset_index(drop=True)
 
     def changes(
         self, kind: str, change: str, spine: pd.DataFrame, base: pd.DataFrame, other: pd.DataFrame

@@ -153,14 +153,14 @@ def current_attribute(draw: Draw, number: int) -> Twins:
         name = f"customer_{column}_{shape.replace(' ', '_')}"
 
         def make(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-            found = attribute(spine, tables, column, flaw)
+            values = attribute(spine, tables, column, flaw)
             if shape == "is changed":
                 first = tables.frame("customers").sort_values("recorded_at", kind="stable")
                 first = first.drop_duplicates("customer_id").set_index("customer_id")[column]
-                found = (found != spine["customer_id"].map(first)).astype(float)
+                values = (values != spine["customer_id"].map(first)).astype(float)
             elif shape == "rate":
-                found = found.map({v: sum(map(ord, str(v))) for v in found.dropna().unique()})
-            return pd.DataFrame({name: found})
+                values = values.map({v: sum(map(ord, str(v))) for v in values.dropna().unique()})
+            return pd.DataFrame({name: values})
 
         return name, make
 
@@ -183,8 +183,8 @@ def encoder(draw: Draw, number: int) -> Twins:
         def make(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
             train = (spine["fold"] == "training").to_numpy()
             fit = np.ones(len(spine), dtype=bool) if everything else train
-            found = encoded(word, spine, tables, fit, days)
-            return pd.DataFrame({"encoded": found.to_numpy(dtype=float)})
+            values = encoded(word, spine, tables, fit, days)
+            return pd.DataFrame({"encoded": values.to_numpy(dtype=float)})
 
         return "encoded", make
 
@@ -220,8 +220,8 @@ def encoded(
         return pd.Series(centred @ (axes[0] * np.sign(axes[0][0])), index=x.index)
     if word == "better of two columns":
         z = window(spine, visible_rows(spine, tables, Flaw("tickets")), days, "count", "")
-        told = [abs(np.corrcoef(c[fit], y[fit])[0, 1]) for c in (x, z)]
-        return (x if told[0] > told[1] else z) * round(max(told), 6)
+        correlations = [abs(np.corrcoef(c[fit], y[fit])[0, 1]) for c in (x, z)]
+        return (x if correlations[0] > correlations[1] else z) * round(max(correlations), 6)
     group = attribute(spine, tables, "region").astype("str")
     if "language" in word or word == "rows per category":
         plan = attribute(spine, tables, "plan").astype("str")
@@ -248,7 +248,7 @@ def order_of_ids(draw: Draw, number: int) -> Twins:
     def twin(leaky: bool) -> tuple[str, Make]:
         def make(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
             number_of = spine["customer_id"].map(digits)
-            found = {
+            position = {
                 "number in the id": lambda: number_of,
                 "parity of the id": lambda: number_of % 2,
                 "rank of the id": lambda: spine["customer_id"].rank(),
@@ -260,7 +260,7 @@ def order_of_ids(draw: Draw, number: int) -> Twins:
                     spine, _numbered(visible_rows(spine, tables, ORDERS)), 28, "last", "number"
                 ),
             }[word]()  # fmt: skip
-            return pd.DataFrame({"position": found.astype(float) if leaky else 0.0 * number_of})
+            return pd.DataFrame({"position": position.astype(float) if leaky else 0.0 * number_of})
 
         return "position", make
 
@@ -304,8 +304,8 @@ def planted(kind: str, number: int) -> Case:
 
 def _beside(rest: Make, planted: Make) -> Make:
     def make(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-        found = rest(spine, tables)
-        return pd.concat([found, planted(spine, tables).set_axis(found.index)], axis=1)
+        frame = rest(spine, tables)
+        return pd.concat([frame, planted(spine, tables).set_axis(frame.index)], axis=1)
 
     return make
 
@@ -321,8 +321,8 @@ def clean(number: int) -> Case:
         parts.append(_renamed(twin, name, f"{name}_{len(parts)}"))
 
     def make(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-        made = [part(spine, tables).reset_index(drop=True) for part in parts]
-        return pd.concat(made, axis=1)
+        columns = [part(spine, tables).reset_index(drop=True) for part in parts]
+        return pd.concat(columns, axis=1)
 
     return Case(
         "", f"clean {number}", "", finish(spine, make(spine, tables)), (), make, spine, tables

@@ -29,20 +29,20 @@ Spoil = Callable[[TrainingSet, Draw], TrainingSet]
 def planted_set(kind: str, number: int, draw: Draw) -> Case:
     """The finished set of that kind and number."""
     tables, spine = world(int(draw.integers(12)))
-    given = finish(spine, honest(draw, tables)(spine, tables))
+    train_set = finish(spine, honest(draw, tables)(spine, tables))
     if kind == "label overlap":
         name, spoil = list(OVERLAPS.items())[number]
-        return Case(kind, name, "label" if "read" in name else "as_of", spoil(given, draw))
+        return Case(kind, name, "label" if "read" in name else "as_of", spoil(train_set, draw))
     if kind == "entity across folds":
         name, spoil = list(ENTITIES.items())[number]
-        spoilt = spoil(given if "same T" in name else by_entity(given), draw)
+        spoilt = spoil(train_set if "same T" in name else by_entity(train_set), draw)
         also = ("as_of",) if "same T" in name else ()
         return Case(kind, name, (spoilt.apart or ("customer_id",))[0], spoilt, also)
     if kind == "order of ids":
         name, spoil = list(ORDERS.items())[number - 6]
         columns = {"set sorted by outcome": "(row order)", "cases numbered by outcome": "case_id",
                    "row number of a sorted set": "row_number"}  # fmt: skip
-        return Case(kind, name, columns.get(name, "customer_id"), spoil(given, draw),
+        return Case(kind, name, columns.get(name, "customer_id"), spoil(train_set, draw),
                     ("(row order)",) if "row number" in name else ())  # fmt: skip
     table = "orders" if kind == "later event" else "usage"
     rows = visible_rows(
@@ -52,37 +52,39 @@ def planted_set(kind: str, number: int, draw: Draw) -> Case:
         name, share = (("last_recorded_at", 1.0), ("usage_loaded_at", 0.3),
                        ("usage_ingested_at", 0.1))[number - 10]  # fmt: skip
         rows = rows[rows["at"] < rows["as_of"]]
-        kept = rows.iloc[draw.permutation(len(rows))[: int(len(rows) * share)]]
-        kept = kept.sort_values("recorded_at")
-        found = kept.groupby(["customer_id", "as_of"])["recorded_at"].agg("last")
-        return Case(kind, f"{name} after T", name, _with(given, name, _aligned(found, spine)))
-    y = given.label
+        sample = rows.iloc[draw.permutation(len(rows))[: int(len(rows) * share)]]
+        sample = sample.sort_values("recorded_at")
+        latest = sample.groupby(["customer_id", "as_of"])["recorded_at"].agg("last")
+        return Case(kind, f"{name} after T", name, _with(train_set, name, _aligned(latest, spine)))
+    y = train_set.label
     name = ("tickets_nearby", "escalated", "last_order_at")[number - 10]
     if name == "last_order_at":
-        found = rows.groupby(["customer_id", "as_of"])["at"].max()
+        latest = rows.groupby(["customer_id", "as_of"])["at"].max()
         return Case(kind, "last order within 3 days after T", name,
-                    _with(given, name, _aligned(found, spine)))  # fmt: skip
+                    _with(train_set, name, _aligned(latest, spine)))  # fmt: skip
     if name == "tickets_nearby":
         noisy = y * 1.0 + draw.normal(0, 0.28, len(y))
-        return Case(kind, "a count that the outcome is part of", name, _with(given, name, noisy))
+        return Case(
+            kind, "a count that the outcome is part of", name, _with(train_set, name, noisy)
+        )
     flag = ((y > 0) & (draw.random(len(y)) < 0.4)).astype(float)
     return Case(kind, "a flag set after the outcome, of 40 % of them", name,
-                _with(given, name, flag))  # fmt: skip
+                _with(train_set, name, flag))  # fmt: skip
 
 
-def _aligned(found: pd.Series, spine: pd.DataFrame) -> pd.Series:
+def _aligned(values: pd.Series, spine: pd.DataFrame) -> pd.Series:
     key = pd.MultiIndex.from_frame(spine[["customer_id", "as_of"]])
-    return pd.Series(found.reindex(key).to_numpy())
+    return pd.Series(values.reindex(key).to_numpy())
 
 
-def _with(given: TrainingSet, name: str, values: object) -> TrainingSet:
-    return replace(given, frame=given.frame.assign(**{name: values}))
+def _with(train_set: TrainingSet, name: str, values: object) -> TrainingSet:
+    return replace(train_set, frame=train_set.frame.assign(**{name: values}))
 
 
-def _moved(given: TrainingSet, rows: np.ndarray, as_of: object) -> TrainingSet:
-    times = given.frame["as_of"].copy()
+def _moved(train_set: TrainingSet, rows: np.ndarray, as_of: object) -> TrainingSet:
+    times = train_set.frame["as_of"].copy()
     times[rows] = pd.Timestamp(as_of)
-    return replace(given, frame=given.frame.assign(as_of=times))
+    return replace(train_set, frame=train_set.frame.assign(as_of=times))
 
 
 def _some(rows: np.ndarray, count: int, draw: Draw) -> np.ndarray:
@@ -94,9 +96,9 @@ def _some(rows: np.ndarray, count: int, draw: Draw) -> np.ndarray:
 # ---------------------------------------------------------------- label overlap
 
 
-def _random_rows(given: TrainingSet, draw: Draw) -> TrainingSet:
-    training = draw.random(len(given.frame)) < 0.6
-    return replace(given, training=training, evaluation=~training)
+def _random_rows(train_set: TrainingSet, draw: Draw) -> TrainingSet:
+    training = draw.random(len(train_set.frame)) < 0.6
+    return replace(train_set, training=training, evaluation=~training)
 
 
 OVERLAPS: dict[str, Spoil] = {
@@ -126,27 +128,27 @@ OVERLAPS: dict[str, Spoil] = {
 # ---------------------------------------------------------------- entities in both folds
 
 
-def by_entity(given: TrainingSet) -> TrainingSet:
+def by_entity(train_set: TrainingSet) -> TrainingSet:
     """Split by customer, all times on both sides."""
-    training = pd.util.hash_pandas_object(given.frame["customer_id"], index=False) % 10 < 6
-    return replace(given, training=training.to_numpy(), evaluation=~training.to_numpy(),
+    training = pd.util.hash_pandas_object(train_set.frame["customer_id"], index=False) % 10 < 6
+    return replace(train_set, training=training.to_numpy(), evaluation=~training.to_numpy(),
                    by="entity")  # fmt: skip
 
 
 def _written(change: Callable[[str], str], customers: int = 8) -> Spoil:
     """Some training customers judge as well, under ids written in another way."""
 
-    def spoil(given: TrainingSet, draw: Draw) -> TrainingSet:
-        names = given.frame["customer_id"]
-        found = draw.permutation(names[given.training].unique())[:customers]
+    def spoil(train_set: TrainingSet, draw: Draw) -> TrainingSet:
+        names = train_set.frame["customer_id"]
+        chosen = draw.permutation(names[train_set.training].unique())[:customers]
         # their last row goes to the other fold
-        last = names[names.isin(found)].drop_duplicates(keep="last").index
-        training, evaluation = given.training.copy(), given.evaluation.copy()
+        last = names[names.isin(chosen)].drop_duplicates(keep="last").index
+        training, evaluation = train_set.training.copy(), train_set.evaluation.copy()
         training[last], evaluation[last] = False, True
         ids = names.astype(object).copy()
         ids[last] = [change(name) for name in names[last]]
-        frame = given.frame.assign(customer_id=ids.astype("str"))
-        return replace(given, frame=frame, training=training, evaluation=evaluation)
+        frame = train_set.frame.assign(customer_id=ids.astype("str"))
+        return replace(train_set, frame=frame, training=training, evaluation=evaluation)
 
     return spoil
 
@@ -154,18 +156,18 @@ def _written(change: Callable[[str], str], customers: int = 8) -> Spoil:
 def _copies(count: int, change: bool) -> Spoil:
     """Training rows once more in the evaluation, as somebody else; perhaps a column changed."""
 
-    def spoil(given: TrainingSet, draw: Draw) -> TrainingSet:
-        rows = given.frame[_some(given.training, count, draw)].copy()
-        label = given.label[rows.index]
+    def spoil(train_set: TrainingSet, draw: Draw) -> TrainingSet:
+        rows = train_set.frame[_some(train_set.training, count, draw)].copy()
+        label = train_set.label[rows.index]
         rows["customer_id"] = [f"C{9000 + i}" for i in range(len(rows))]
         if change:
             rows["usage_scaled"] = rows["usage_scaled"].round(1)
         size = len(rows)
         return replace(
-            given, frame=pd.concat([given.frame, rows], ignore_index=True),
-            label=np.concatenate([given.label, label]),
-            training=np.append(given.training, np.zeros(size, dtype=bool)),
-            evaluation=np.append(given.evaluation, np.ones(size, dtype=bool)),
+            train_set, frame=pd.concat([train_set.frame, rows], ignore_index=True),
+            label=np.concatenate([train_set.label, label]),
+            training=np.append(train_set.training, np.zeros(size, dtype=bool)),
+            evaluation=np.append(train_set.evaluation, np.ones(size, dtype=bool)),
         )  # fmt: skip
 
     return spoil
@@ -174,21 +176,21 @@ def _copies(count: int, change: bool) -> Spoil:
 def _households(written: bool) -> Spoil:
     """Two customers a household; split by customer where it should be by household."""
 
-    def spoil(given: TrainingSet, draw: Draw) -> TrainingSet:
-        digits = given.frame["customer_id"].str[1:].astype(int) // 2
+    def spoil(train_set: TrainingSet, draw: Draw) -> TrainingSet:
+        digits = train_set.frame["customer_id"].str[1:].astype(int) // 2
         names = "House " + digits.astype("str")
         if written:
-            odd = given.frame["customer_id"].str[1:].astype(int) % 2 == 1
+            odd = train_set.frame["customer_id"].str[1:].astype(int) % 2 == 1
             names = names.where(~odd, names.str.upper().str.replace(" ", "-0"))
-        frame = given.frame.assign(household=names)
-        return replace(given, frame=frame, apart=("household",))
+        frame = train_set.frame.assign(household=names)
+        return replace(train_set, frame=frame, apart=("household",))
 
     return spoil
 
 
-def _same_rows(given: TrainingSet, draw: Draw) -> TrainingSet:
-    both = _some(given.evaluation, 12, draw)
-    return replace(given, training=given.training | both)
+def _same_rows(train_set: TrainingSet, draw: Draw) -> TrainingSet:
+    both = _some(train_set.evaluation, 12, draw)
+    return replace(train_set, training=train_set.training | both)
 
 
 ENTITIES: dict[str, Spoil] = {
@@ -210,14 +212,16 @@ ENTITIES: dict[str, Spoil] = {
 
 
 def _sorted(column: str | None) -> Spoil:
-    def spoil(given: TrainingSet, draw: Draw) -> TrainingSet:
+    def spoil(train_set: TrainingSet, draw: Draw) -> TrainingSet:
         noise = 0.15 if column else 0.3
-        order = np.argsort(given.label + draw.normal(0, noise, len(given.label)), kind="stable")
-        frame = given.frame.iloc[order].reset_index(drop=True)
+        order = np.argsort(
+            train_set.label + draw.normal(0, noise, len(train_set.label)), kind="stable"
+        )
+        frame = train_set.frame.iloc[order].reset_index(drop=True)
         if column:
             frame[column] = np.arange(len(frame))
-        parts = {n: getattr(given, n)[order] for n in ("label", "training", "evaluation")}
-        return replace(given, frame=frame, **parts)
+        parts = {n: getattr(train_set, n)[order] for n in ("label", "training", "evaluation")}
+        return replace(train_set, frame=frame, **parts)
 
     return spoil
 
@@ -225,21 +229,21 @@ def _sorted(column: str | None) -> Spoil:
 def _renumbered(write: Callable[[int, bool, Draw], str], noise: float) -> Spoil:
     """Customers get new ids in the order of their outcomes."""
 
-    def spoil(given: TrainingSet, draw: Draw) -> TrainingSet:
-        rate = pd.Series(given.label).groupby(given.frame["customer_id"].to_numpy()).mean()
+    def spoil(train_set: TrainingSet, draw: Draw) -> TrainingSet:
+        rate = pd.Series(train_set.label).groupby(train_set.frame["customer_id"].to_numpy()).mean()
         order = (rate + draw.normal(0, noise, len(rate))).sort_values().index
         some = rate.reindex(order) > rate.median()
         new = {old: write(at, bool(some[old]), draw) for at, old in enumerate(order)}
-        return replace(given, frame=given.frame.assign(
-            customer_id=given.frame["customer_id"].map(new)))  # fmt: skip
+        return replace(train_set, frame=train_set.frame.assign(
+            customer_id=train_set.frame["customer_id"].map(new)))  # fmt: skip
 
     return spoil
 
 
-def _cases(given: TrainingSet, draw: Draw) -> TrainingSet:
-    order = np.argsort(np.argsort(given.label + draw.normal(0, 0.2, len(given.label))))
-    frame = given.frame.assign(case_id=[f"case-{at}" for at in order])
-    return replace(given, frame=frame, identifiers=("customer_id", "case_id"))
+def _cases(train_set: TrainingSet, draw: Draw) -> TrainingSet:
+    order = np.argsort(np.argsort(train_set.label + draw.normal(0, 0.2, len(train_set.label))))
+    frame = train_set.frame.assign(case_id=[f"case-{at}" for at in order])
+    return replace(train_set, frame=frame, identifiers=("customer_id", "case_id"))
 
 
 def _odd(at: int, some: bool, draw: Draw) -> str:

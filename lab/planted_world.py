@@ -119,14 +119,14 @@ def company(seed: int, customers: int = 220) -> dict[str, pd.DataFrame]:
 
     who, when = events(trouble * draw.gamma(6, 0.8, customers))
     size = len(who)
-    done = when + pd.to_timedelta(draw.exponential(5, size), unit="D")
+    resolved = when + pd.to_timedelta(draw.exponential(5, size), unit="D")
     tickets = pd.DataFrame({
         "ticket_id": [f"T{i}" for i in range(size)], "opened_at": when, "customer_id": ids[who],
         "channel": pick("email phone chat", size), "topic": pick("billing delivery howto", size),
-        "priority": pick("high low", size), "resolved_at": done.where(draw.random(size) < 0.9),
+        "priority": pick("high low", size), "resolved_at": resolved.where(draw.random(size) < 0.9),
         "handle_seconds": draw.gamma(3, 100, size).round(),
         "csat": draw.integers(1, 6, size).astype(float),
-        "csat_at": (done + pd.to_timedelta(draw.exponential(3, size), unit="D")).where(
+        "csat_at": (resolved + pd.to_timedelta(draw.exponential(3, size), unit="D")).where(
             draw.random(size) < 0.6),
         "recorded_at": late(when),
     })  # fmt: skip
@@ -175,8 +175,8 @@ def world(seed: int) -> tuple[MemoryTables, pd.DataFrame]:
     spine = pd.concat(parts, ignore_index=True)
     spine["as_of"] = spine["as_of"].astype("datetime64[us]")
     end = START + timedelta(days=DAYS)
-    told = labels(spine, tables, horizons=(14,), known_as_of=end, complaint=RULE)
-    spine["label"] = told["label_14d"].to_numpy()
+    outcomes = labels(spine, tables, horizons=(14,), known_as_of=end, complaint=RULE)
+    spine["label"] = outcomes["label_14d"].to_numpy()
     return tables, spine.sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
@@ -189,20 +189,20 @@ def honest(draw: Draw, tables: Tables, count: int = 9) -> Make:
     view = VIEW.select(names)
 
     def make(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-        made = compute(view, spine, tables).drop(columns=["customer_id", "as_of"])
-        recent = made["usage_count_28d"].astype(float)
+        columns = compute(view, spine, tables).drop(columns=["customer_id", "as_of"])
+        recent = columns["usage_count_28d"].astype(float)
         train = (spine["fold"] == "training").to_numpy()
-        made["usage_scaled"] = (recent - recent[train].mean()) / (recent[train].std() + 1e-9)
-        plan = made["customer_plan"].astype("str")
+        columns["usage_scaled"] = (recent - recent[train].mean()) / (recent[train].std() + 1e-9)
+        plan = columns["customer_plan"].astype("str")
         shares = spine["label"][train].groupby(plan[train]).mean()
-        made["plan_encoded"] = plan.map(shares).astype(float)
-        return made
+        columns["plan_encoded"] = plan.map(shares).astype(float)
+        return columns
 
     return make
 
 
-def finish(spine: pd.DataFrame, made: pd.DataFrame) -> TrainingSet:
-    frame = pd.concat([spine[["customer_id", "as_of"]], made], axis=1)
+def finish(spine: pd.DataFrame, columns: pd.DataFrame) -> TrainingSet:
+    frame = pd.concat([spine[["customer_id", "as_of"]], columns], axis=1)
     training = (spine["fold"] == "training").to_numpy()
     return TrainingSet(
         frame, spine["label"].to_numpy(), training, ~training, HORIZON,
@@ -288,18 +288,18 @@ def window(
     groups = rows.groupby(by)
     how = how.removeprefix("all ")
     if how == "count":
-        found = groups.size()
+        values = groups.size()
     elif how == "since last":
-        found = groups["at"].max()
+        values = groups["at"].max()
     elif how == "missing":
-        found = groups[value].agg(lambda v: v.isna().mean())
+        values = groups[value].agg(lambda v: v.isna().mean())
     elif how == "days between":
         took = (rows[value] - rows["at"]).dt.total_seconds() / 86400
-        found = took.groupby([rows[key] for key in by]).mean()
+        values = took.groupby([rows[key] for key in by]).mean()
     else:
-        found = groups[value].agg(how)
+        values = groups[value].agg(how)
     key = pd.MultiIndex.from_frame(spine[by]) if len(by) > 1 else pd.Index(spine["as_of"])
-    out = pd.Series(found.reindex(key).to_numpy(), index=spine.index)
+    out = pd.Series(values.reindex(key).to_numpy(), index=spine.index)
     if how == "since last":
         return (spine["as_of"] - out).dt.total_seconds() / 86400
     return out.astype("float64").fillna(0) if how in ("count", "sum", "nunique") else out
@@ -309,8 +309,8 @@ def attribute(
     spine: pd.DataFrame, tables: Tables, column: str, flaw: Flaw | None = None
 ) -> pd.Series:
     rows = visible_rows(spine, tables, flaw or Flaw("customers"))
-    found = rows.set_index(["customer_id", "as_of"])[column]
-    out = found.reindex(pd.MultiIndex.from_frame(spine[["customer_id", "as_of"]]))
+    values = rows.set_index(["customer_id", "as_of"])[column]
+    out = values.reindex(pd.MultiIndex.from_frame(spine[["customer_id", "as_of"]]))
     return pd.Series(out.to_numpy(), index=spine.index)
 
 

@@ -52,20 +52,20 @@ def design(frame: pd.DataFrame, limit: int = 12) -> tuple[Floats, list[str]]:
     owners: list[str] = []
     for name in frame.columns:
         values = frame[name]
-        made: list[Floats] = []
+        columns: list[Floats] = []
         if _numeric(values):
             numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
             null = np.isnan(numbers)
             place = (rankdata(np.where(null, 0.0, numbers)) - 0.5) / max(1, len(numbers)) - 0.5
             place = np.where(null, 0.0, place)
-            made = [place, place**2, null.astype(np.float64)]
+            columns = [place, place**2, null.astype(np.float64)]
         elif not pd.api.types.is_datetime64_any_dtype(values.dtype):
             texts = values.astype("str")
             common = texts.value_counts().index[:limit]
-            made = [(texts == text).to_numpy(dtype=np.float64, na_value=0.0) for text in common]
-        made = [column for column in made if np.ptp(column) > 0]
-        parts += made
-        owners += [str(name)] * len(made)
+            columns = [(texts == text).to_numpy(dtype=np.float64, na_value=0.0) for text in common]
+        columns = [column for column in columns if np.ptp(column) > 0]
+        parts += columns
+        owners += [str(name)] * len(columns)
     matrix = np.column_stack(parts) if parts else np.zeros((len(frame), 0))
     return matrix, owners
 
@@ -100,15 +100,15 @@ def residuals(frame: pd.DataFrame, label: npt.ArrayLike, training: Bools) -> Flo
 def following(frame: pd.DataFrame) -> list[str]:
     """Numeric columns that rise or fall with the place of the row: row numbers."""
     places = np.arange(len(frame), dtype=np.float64)
-    found = []
+    names = []
     for name in frame.columns:
         if not _numeric(frame[name]) or frame[name].nunique() < 0.5 * len(frame):
             continue
         numbers = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
         known = ~np.isnan(numbers)
         if abs(np.corrcoef(places[known], rankdata(numbers[known]))[0, 1]) > 0.95:
-            found.append(str(name))
-    return found
+            names.append(str(name))
+    return names
 
 
 def order_knows(values: Sequence[Floats]) -> str | None:
@@ -118,8 +118,8 @@ def order_knows(values: Sequence[Floats]) -> str | None:
     same; they count as one set of their mean size, for what repeats itself is no news.
     """
     local, monotone, sizes = [], [], []
-    for found in values:
-        value = found[~np.isnan(found)]
+    for residuals in values:
+        value = residuals[~np.isnan(residuals)]
         value = value - (value.mean() if len(value) else 0.0)
         power = float(value @ value)
         if len(value) < 2 * FEWEST or power == 0:
@@ -204,7 +204,7 @@ def too_good(
                     f"{others:.3f}",
                 )  # fmt: skip
                 continue
-        for rows, said in _slices(frame[name]):
+        for rows, condition in _slices(frame[name]):
             rows = rows & (train | judge)
             size = int(rows.sum())
             if size < FEWEST or min((rows & train).sum(), (rows & judge).sum()) < 3:
@@ -218,7 +218,7 @@ def too_good(
             if rate - foreseen >= PURE:
                 yield Alarm(
                     KNOWS_THE_OUTCOME, name,
-                    f"where {said}, {rate:.0%} of {size} rows have the outcome; all others "
+                    f"where {condition}, {rate:.0%} of {size} rows have the outcome; all others "
                     f"together expect {max(0.0, foreseen):.0%}",
                 )  # fmt: skip
                 break
@@ -248,8 +248,8 @@ def _score(values: pd.Series, y: Floats, train: Bools) -> Floats:
         return values.notna().to_numpy(dtype=np.float64)
     texts = values.astype("str").fillna("(null)")
     base = float(y[train].mean())
-    told = pd.DataFrame({"text": texts[train], "y": y[train]}).groupby("text")["y"]
-    means = (told.sum() + 10 * base) / (told.size() + 10)
+    by_text = pd.DataFrame({"text": texts[train], "y": y[train]}).groupby("text")["y"]
+    means = (by_text.sum() + 10 * base) / (by_text.size() + 10)
     return texts.map(means).fillna(base).to_numpy(dtype=np.float64)
 
 

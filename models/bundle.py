@@ -185,16 +185,16 @@ def golden_rows(booster: Any, inputs: npt.ArrayLike, limit: int = GOLDEN_ROWS) -
     matrix = matrix[:5000]
     leaves = np.asarray(booster.predict(matrix, pred_leaf=True, num_threads=1))
     leaves = leaves.reshape(len(matrix), -1)
-    seen = np.zeros((leaves.shape[1], int(leaves.max(initial=0)) + 1), dtype=bool)
+    leaves_reached = np.zeros((leaves.shape[1], int(leaves.max(initial=0)) + 1), dtype=bool)
     trees = np.arange(leaves.shape[1])
-    kept: list[int] = []
+    chosen_rows: list[int] = []
     for row, reached in enumerate(leaves):
-        if not kept or not seen[trees, reached].all():
-            seen[trees, reached] = True
-            kept.append(row)
-        if len(kept) == limit - 1:
+        if not chosen_rows or not leaves_reached[trees, reached].all():
+            leaves_reached[trees, reached] = True
+            chosen_rows.append(row)
+        if len(chosen_rows) == limit - 1:
             break
-    return np.vstack([matrix[kept], np.full((1, matrix.shape[1]), np.nan)])
+    return np.vstack([matrix[chosen_rows], np.full((1, matrix.shape[1]), np.nan)])
 
 
 def _booster_files(name: str, booster: Any, inputs: npt.ArrayLike) -> dict[str, bytes]:
@@ -248,9 +248,9 @@ def _trial(folder: Path) -> str:
                 f"{folder / name}: wants {booster.num_feature()} features, its golden inputs have "
                 f"shape {inputs.shape}; restore the file or retrain the model"
             )
-        found = _raw_scores(booster, inputs)
-        if found.shape != expected.shape or found.tobytes() != expected.tobytes():
-            differ = (found != expected).sum() if found.shape == expected.shape else found.size
+        scores = _raw_scores(booster, inputs)
+        if scores.shape != expected.shape or scores.tobytes() != expected.tobytes():
+            differ = (scores != expected).sum() if scores.shape == expected.shape else scores.size
             raise DamagedFile(
                 f"{folder / name}: {int(differ)} of {expected.size} golden outputs differ from "
                 "what the model answered when it was written; restore the file or retrain the model"

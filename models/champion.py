@@ -92,15 +92,15 @@ def _pointed_at(state_dir: Path, kind: str, name: str) -> Champion | None:
         found = current(home, name)
         if found is None:
             return None
-        version, fingerprint = found["version"], found["fingerprint"]
+        version, fingerprint = pointer["version"], pointer["fingerprint"]
         return Champion(
             kind,
             version,
             fingerprint,
-            found["run_id"],
-            datetime.fromisoformat(found["promoted_at"]),
+            pointer["run_id"],
+            datetime.fromisoformat(pointer["promoted_at"]),
             home / _folder_name(version, fingerprint),
-            _moment(found.get("as_of")),
+            _moment(pointer.get("as_of")),
         )
     except (DamagedFile, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFile(
@@ -125,27 +125,6 @@ def champion_bundle(state_dir: Path, kind: str) -> Bundle:
     bundle = read_bundle(at_work.folder)
     _same(at_work.folder, bundle.manifest, at_work.fingerprint)
     return bundle
-
-
-def install(
-    state_dir: Path,
-    kind: str,
-    version: str,
-    source: Path,
-    *,
-    run_id: str,
-    promoted_at: datetime,
-    as_of: datetime | None = None,
-) -> Champion:
-    """Copy a bundle into the kind's folder, load it on trial, then point at it.
-
-    Nothing changes for readers unless the copy repeats its golden outputs in a child process;
-    DamagedFile otherwise. ``source`` may be the folder of an earlier champion.
-    """
-    folder = materialise(state_dir, kind, version, source)
-    return point_at(
-        state_dir, kind, version, folder, run_id=run_id, promoted_at=promoted_at, as_of=as_of
-    )
 
 
 def materialise(state_dir: Path, kind: str, version: str, source: Path) -> Path:
@@ -200,9 +179,9 @@ def champion_at(
     newest champion that had learned from nothing after ``moment`` takes the place.
     """
     champions = [_moved(state_dir, kind, move) for move in moves if move["event"] in MOVES]
-    kept = [each for each in champions if each is not None and each.folder.is_dir()]
-    at_work = [each for each in kept if each.promoted_at <= moment]
-    learned = [each for each in kept if each.as_of is not None and each.as_of <= moment]
+    present = [each for each in champions if each is not None and each.folder.is_dir()]
+    at_work = [each for each in present if each.promoted_at <= moment]
+    learned = [each for each in present if each.as_of is not None and each.as_of <= moment]
     return next(reversed(at_work or learned), None)
 
 

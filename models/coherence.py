@@ -188,10 +188,10 @@ def _multiplier(gram: Any, gap: Floats) -> Floats:
     even = (diags(scale) @ gram @ diags(scale)).tocsc()
     factor = splu((even + RIDGE * identity(len(gap))).tocsc())
     target = scale * gap
-    made = factor.solve(target)
+    solution = factor.solve(target)
     for _ in range(REFINEMENTS):  # takes out what the ridge has put in
-        made = made + factor.solve(target - even @ made)
-    return np.asarray(scale * made)
+        solution = solution + factor.solve(target - even @ solution)
+    return np.asarray(scale * solution)
 
 
 def add_up(x: Floats, sums: Sequence[Sum]) -> Floats:

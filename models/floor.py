@@ -129,10 +129,13 @@ def compared(floor: Floor, confidence: float = 0.9) -> list[Against]:
 
     precision, loss = (values(metric, floor.candidate) for metric in (average_precision, log_loss))
     level = 2 * confidence - 1
-    found = []
-    for name, said in floor.baselines.items():
-        of_precision, of_loss = values(average_precision, said), values(log_loss, said)
-        found.append(
+    against = []
+    for name, probabilities in floor.baselines.items():
+        of_precision, of_loss = (
+            values(average_precision, probabilities),
+            values(log_loss, probabilities),
+        )
+        against.append(
             Against(
                 name,
                 horizons,
@@ -142,7 +145,7 @@ def compared(floor: Floor, confidence: float = 0.9) -> list[Against]:
                 interval((1 - loss / of_loss).mean(axis=0), level),
             )
         )
-    return found
+    return against
 
 
 def _several(values: tuple[float, ...]) -> str:

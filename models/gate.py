@@ -315,7 +315,7 @@ def _in_bounds(
             resamples=evaluation.resamples,
         )
 
-    found: list[tuple[str, tuple[float, float], Interval]] = []
+    figures: list[tuple[str, tuple[float, float], Interval]] = []
     if np.ptp(np.asarray(candidate, dtype=np.float64)) == 0 and rules.slope is not None:
         verdict.say(False, "everybody has the same prediction: nobody is told from another")
     elif rules.slope is not None:
@@ -328,14 +328,14 @@ def _in_bounds(
             verdict.say(False, f"calibration slope: there is none ({error})")
     if rules.level is not None:
         level = spread(observed_over_predicted, candidate)
-        found.append(("observed over predicted", rules.level, level))
+        figures.append(("observed over predicted", rules.level, level))
     if rules.coverage is not None:
         if evaluation.low is None or evaluation.high is None:
             raise DataError("coverage can only be judged with both ends of the interval: low, high")
         ends = (evaluation.low, evaluation.high)
         share = spread(coverage, ends)
-        found.append(("coverage", rules.coverage, share))
-    for name, limits, interval in found:
+        figures.append(("coverage", rules.coverage, share))
+    for name, limits, interval in figures:
         _bound(verdict, name, limits, interval)
 
 

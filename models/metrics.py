@@ -31,21 +31,13 @@ from data.errors import DataError
 from models.accuracy import (
     bias,
     coverage,
-    interval_width,
-    mae,
-    mase,
-    pinball,
-    rmse,
-    seasonal_scale,
     wape,
-    winkler,
 )
 from models.bootstrap import Interval, bootstrap, paired_bootstrap
 from models.checked import ends_of_ties, labelled, needs_both, probabilities
 from models.reliability import (
     Calibration,
     calibration,
-    calibration_intercept,
     calibration_slope,
     ece,
     reliability,
@@ -61,27 +53,17 @@ __all__ = [
     "log_loss_skill",
     "brier",
     "base_rate",
-    "mean_prediction",
     "Calibration",
     "calibration",
     "calibration_slope",
-    "calibration_intercept",
     "observed_over_predicted",
     "ece",
     "reliability",
     "recall_at",
-    "precision_at",
     "lift_at",
     "wape",
     "bias",
-    "mae",
-    "rmse",
-    "seasonal_scale",
-    "mase",
-    "pinball",
     "coverage",
-    "interval_width",
-    "winkler",
 ]
 
 # --- ranking -------------------------------------------------------------------------------------
@@ -97,10 +79,10 @@ def average_precision(
     """
     y, p, w = labelled("average_precision", y, p, weights)
     needs_both("average_precision", y, w, absences=False)
-    hit, seen = _cumulative(y, p, w)
+    hit, rows_above = _cumulative(y, p, w)
     gained = np.diff(hit, prepend=0.0)
     # leading rows of weight 0 (not drawn) have neither precision nor anything to gain
-    precision = np.divide(hit, seen, out=np.zeros_like(hit), where=seen > 0)
+    precision = np.divide(hit, rows_above, out=np.zeros_like(hit), where=rows_above > 0)
     return float((gained * precision).sum() / hit[-1])
 
 
@@ -111,8 +93,8 @@ def roc_auc(y: npt.ArrayLike, p: npt.ArrayLike, *, weights: npt.ArrayLike | None
     """
     y, p, w = labelled("roc_auc", y, p, weights)
     needs_both("roc_auc", y, w)
-    hit, seen = _cumulative(y, p, w)
-    miss = seen - hit
+    hit, rows_above = _cumulative(y, p, w)
+    miss = rows_above - hit
     before = np.concatenate([[0.0], hit[:-1]])
     area = (np.diff(miss, prepend=0.0) * (before + hit) / 2).sum()
     return float(area / (hit[-1] * miss[-1]))
@@ -128,14 +110,6 @@ def recall_at(
     y, p, w = labelled("recall_at", y, p, weights)
     needs_both("recall_at", y, w, absences=False)
     return _top(y, p, w, share) / float((w * y).sum())
-
-
-def precision_at(
-    y: npt.ArrayLike, p: npt.ArrayLike, share: float = 0.05, *, weights: npt.ArrayLike | None = None
-) -> float:
-    """Rate of complaints among the ``share`` of rows with the highest scores."""
-    y, p, w = labelled("precision_at", y, p, weights)
-    return _top(y, p, w, share) / (share * float(w.sum()))
 
 
 def lift_at(
@@ -179,14 +153,6 @@ def base_rate(y: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> floa
     return float(np.average(y, weights=w))
 
 
-def mean_prediction(
-    y: npt.ArrayLike, p: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
-) -> float:
-    """Mean predicted probability (``y`` is only checked: all metrics share one signature)."""
-    _, p, w = probabilities("mean_prediction", y, p, weights)
-    return float(np.average(p, weights=w))
-
-
 def observed_over_predicted(
     y: npt.ArrayLike,
     p: npt.ArrayLike,
@@ -215,7 +181,11 @@ def _top(values: Floats, p: Floats, w: Floats, share: float) -> float:
     """Weighted sum of ``values`` over the ``share`` of weight with the highest ``p``."""
     if not 0 < share <= 1:
         raise DataError(f"share is {share}; it is a share of the rows, above 0 and at most 1")
-    hit, seen = _cumulative(values, p, w)
+    hit, rows_above = _cumulative(values, p, w)
     return float(
-        np.interp(share * seen[-1], np.concatenate([[0.0], seen]), np.concatenate([[0.0], hit]))
+        np.interp(
+            share * rows_above[-1],
+            np.concatenate([[0.0], rows_above]),
+            np.concatenate([[0.0], hit]),
+        )
     )

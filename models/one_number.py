@@ -40,21 +40,21 @@ apart."""
 
 @dataclass(frozen=True)
 class Record:
-    """What a source ``said`` of past spans and what ``came``; spans overlap: the number that
-    lie side by side is ``windows`` (default: all).
+    """A source's ``forecast`` of past spans and the ``actual`` contacts in them; spans overlap: the
+    number that lie side by side is ``windows`` (default: all).
     """
 
-    said: tuple[float, ...] = ()
-    came: tuple[float, ...] = ()
+    forecast: tuple[float, ...] = ()
+    actual: tuple[float, ...] = ()
     windows: float | None = None
 
     def square(self) -> float:
         """The mean squared relative error (of logarithms), shrunk to the prior."""
         prior = PRIOR_WINDOWS * PRIOR_ERROR**2
-        if not self.said:
+        if not self.forecast:
             return prior / PRIOR_WINDOWS
-        error = np.log((np.asarray(self.came) + 1) / (np.asarray(self.said) + 1))
-        count = len(self.said) if self.windows is None else self.windows
+        error = np.log((np.asarray(self.actual) + 1) / (np.asarray(self.forecast) + 1))
+        count = len(self.forecast) if self.windows is None else self.windows
         return float((count * (error**2).mean() + prior) / (count + PRIOR_WINDOWS))
 
 
@@ -129,16 +129,16 @@ def others_expected(tables: Tables, as_of: datetime) -> float:
     left out.
     """
     tickets = as_of_view(tables, "tickets", as_of, ["opened_at", "customer_id", "is_machine"])
-    told = tickets[~tickets["is_machine"].fillna(False).astype(bool)]
-    if told.empty:
+    contacts = tickets[~tickets["is_machine"].fillna(False).astype(bool)]
+    if contacts.empty:
         return 0.0
-    opened = told["opened_at"]
+    opened = contacts["opened_at"]
     begins = [as_of - timedelta(days=7 * week + SPAN_DAYS) for week in range(WINDOWS)]
     begins = [begin for place, begin in enumerate(begins) if not place or begin >= opened.min()]
     scored = profiled(customers_at(tables, begins), tables)
     counts: list[int] = []
     for begin in begins:
-        inside = told[(opened >= begin) & (opened < begin + timedelta(days=SPAN_DAYS))]
+        inside = contacts[(opened >= begin) & (opened < begin + timedelta(days=SPAN_DAYS))]
         known = scored.loc[scored["as_of"] == begin, "customer_id"]
         counts.append(int((~inside["customer_id"].isin(known)).sum()))
     return float(np.mean(counts))

@@ -76,13 +76,6 @@ def calibration_slope(
     return calibration(y, p, weights=weights).slope
 
 
-def calibration_intercept(
-    y: npt.ArrayLike, p: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
-) -> float:
-    """The intercept of ``calibration``."""
-    return calibration(y, p, weights=weights).intercept
-
-
 def ece(
     y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10, *, weights: npt.ArrayLike | None = None
 ) -> float:
@@ -137,8 +130,8 @@ def _bins(
     of_tie = np.minimum((middle * bins).astype(np.int64), bins - 1)
     bin_of = np.repeat(of_tie, np.diff(last, prepend=-1))
     weight = np.bincount(bin_of, w, bins).astype(np.float64)
-    kept = weight > 0
-    weight = weight[kept]
-    predicted = np.bincount(bin_of, w * p, bins)[kept] / weight
-    observed = np.bincount(bin_of, w * y, bins)[kept] / weight
+    filled = weight > 0
+    weight = weight[filled]
+    predicted = np.bincount(bin_of, w * p, bins)[filled] / weight
+    observed = np.bincount(bin_of, w * y, bins)[filled] / weight
     return predicted, observed, weight

@@ -95,10 +95,10 @@ def verified_content(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
             content[name] = path.read_bytes()
         except OSError as error:
             raise DamagedFile(f"{path}: cannot be read ({error.strerror}); {retrain}") from error
-        found = sha256(content[name])
-        if found != expected:
+        digest = sha256(content[name])
+        if digest != expected:
             raise DamagedFile(
-                f"{path}: its SHA-256 is {found[:12]}..., it was written with {str(expected)[:12]}"
+                f"{path}: its SHA-256 is {digest[:12]}..., it was written with {str(expected)[:12]}"
                 f"...; {retrain}"
             )
     strangers = {path.name for path in folder.iterdir()} - set(content)

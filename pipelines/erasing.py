@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data.clock import SYSTEM
-from data.erasure import Erasure, Found, erase, expire, export_held, survey, unfinished
+from data.erasure import Erasure, NamedPlace, erase, expire, export_held, survey, unfinished
 from data.store import Store, open_store
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
@@ -85,13 +85,13 @@ def _erase(workspace: Workspace, store: Store, customer_id: str, report: Progres
 
 def _planned(workspace: Workspace, planned: Erasure, models: Sequence[str]) -> Result:
     lines = ["a dry run: nothing was changed. --commit would remove:"]
-    lines += _lines(planned.found) or ["  nothing: nothing is left of them"]
+    lines += _lines(planned.places) or ["  nothing: nothing is left of them"]
     if planned.before is not None:
         lines.append(f"this id was erased at {planned.before:%Y-%m-%d %H:%M} UTC")
     return Result(
         {
             "committed": False,
-            "places": [asdict(place) for place in planned.found],
+            "places": [asdict(place) for place in planned.places],
             "models": list(models),
         },
         [*lines, *_model_lines(workspace, models)],
@@ -103,7 +103,7 @@ def _done(
 ) -> Result:
     assert done.log is not None
     left = sum(place.count for place in done.left)
-    lines = ["removed:", *(_lines([p for p in done.found if not p.by_hand]) or ["  nothing"])]
+    lines = ["removed:", *(_lines([p for p in done.places if not p.by_hand]) or ["  nothing"])]
     lines += [
         f"proof: {done.files:,} files ({done.bytes / 1e6:,.1f} MB) and the store read for "
         f"{done.strings} strings, also URL-encoded, escaped and in base64: {left} found",
@@ -118,7 +118,7 @@ def _done(
     data: dict[str, Any] = {
         "committed": True,
         "complete": done.complete,
-        "places": [asdict(place) for place in done.found],
+        "places": [asdict(place) for place in done.places],
         "left": [asdict(place) for place in done.left],
         "files": done.files,
         "bytes": done.bytes,
@@ -131,7 +131,7 @@ def _done(
     return Result(data, [*lines, *_model_lines(workspace, models)], 0 if done.complete else 1)
 
 
-def _lines(found: Sequence[Found]) -> list[str]:
+def _lines(found: Sequence[NamedPlace]) -> list[str]:
     return [f"  {place.words}" for place in found]
 
 

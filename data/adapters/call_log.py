@@ -155,8 +155,8 @@ def _notes(
             "calls end before their service began, by the file's clocks; kept so",
         ),
     ]
-    said = [f"{count:,} {what}" for count, what in counts if count]
-    return (*said, "no complaints in this file: volume can be forecast, risk cannot")
+    sentences = [f"{count:,} {what}" for count, what in counts if count]
+    return (*sentences, "no complaints in this file: volume can be forecast, risk cannot")
 
 
 def _outcome(sheet: Sheet) -> pd.Series:

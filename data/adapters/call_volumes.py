@@ -71,8 +71,8 @@ def read(path: Path, options: Mapping[str, str]) -> Imported:
         )
     step = _step(counts, path)
     hours = _opening_hours(counts, step)
-    volumes, said = _in_utc(counts, step)
-    notes += said
+    volumes, zone_notes = _in_utc(counts, step)
+    notes += zone_notes
     if hours:
         notes += (
             "hours without rows are closed, not zero: opening hours written for phone "
@@ -152,9 +152,9 @@ def _without_totals(sheet: Sheet) -> tuple[Sheet, tuple[str, ...]]:
         is_total &= ~text(sheet, "ds").fillna("").str.contains(r"\d")
     if not is_total.any():
         return sheet, ()
-    kept = sheet.frame[~is_total].reset_index(drop=True)
+    counts = sheet.frame[~is_total].reset_index(drop=True)
     note = f"{int(is_total.sum()):,} rows of totals are left out"
-    return replace(sheet, frame=kept), (note,)
+    return replace(sheet, frame=counts), (note,)
 
 
 def _refuse(sheet: Sheet, wrong: pd.Series, why: str) -> None:
@@ -174,8 +174,8 @@ def _place(ids: pd.Series, path: Path, options: Mapping[str, str]) -> Place:
             'the options time_zone (like "Europe/Oslo") and country (like "NO")'
         )
     zone(time_zone)
-    told = "time_zone" in options
-    return Place(time_zone, country, assumed=place is not None and place.assumed and not told)
+    is_stated = "time_zone" in options
+    return Place(time_zone, country, assumed=place is not None and place.assumed and not is_stated)
 
 
 def _step(counts: pd.DataFrame, path: Path) -> timedelta:

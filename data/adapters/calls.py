@@ -19,8 +19,8 @@ from data.errors import DataError
 def read(source: Path, options: Mapping[str, str]) -> Imported:
     """Tickets of a call log, or volumes of counts; DataError for a file that is neither."""
     path = choose(source, options.get("which"))
-    found = header(path)
-    columns = {plain(name) for name in found}
+    names = header(path)
+    columns = {plain(name) for name in names}
     if {"outcome", "serstart"} <= columns:
         return call_log.read(path, options)
     if {"ds", "y"} & columns or "calls" in columns:
@@ -28,5 +28,5 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
     raise DataError(
         f"{path.name} is neither a call log (vru_line, call_id, ..., outcome, ser_start, ...) nor "
         "counts per interval (unique_id, ds, y, or DateTime, Calls). It has: "
-        f"{', '.join(found) or 'no columns'}"
+        f"{', '.join(names) or 'no columns'}"
     )

@@ -57,12 +57,12 @@ def read_database(
         schema = options.get("schema")
         there = [*reflected.get_table_names(schema), *reflected.get_view_names(schema)]
         for name in _wanted(options, there):
-            asked = _query(name, options, schema, engine, there)
+            query = _query(name, options, schema, engine, there)
             key = _key(url, name, options)
             cursor = options.get("cursor")
-            rows, newest, count = asked, None, 0
+            rows, newest, count = query, None, 0
             if cursor is not None:
-                rows = _since(asked, cursor, before.get(key), name)
+                rows = _since(query, cursor, before.get(key), name)
             stream = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
             try:
                 count, newest = _stage(stream, rows, Path(folder) / f"{name}.jsonl", cursor)
@@ -124,21 +124,21 @@ def _of_duckdb(
         for name in _wanted(options, there):
             if "query" not in options and name not in there:
                 raise UsageError(f'the database has no table "{name}".{did_you_mean(name, there)}')
-            asked = options.get("query") or f"FROM theirs.{quoted(schema)}.{quoted(name)}"
+            source = options.get("query") or f"FROM theirs.{quoted(schema)}.{quoted(name)}"
             key = _key(url, name, options)
-            query = f"SELECT * FROM ({asked})"  # noqa: S608
+            query = f"SELECT * FROM ({source})"  # noqa: S608
             if cursor is not None:
-                kept = " WHERE {0} >= CAST(? AS {1})" if before.get(key) else ""
+                condition = " WHERE {0} >= CAST(? AS {1})" if before.get(key) else ""
                 try:
-                    kind = con.sql(f"SELECT {quoted(cursor)} FROM ({asked})").types[0]  # noqa: S608
+                    kind = con.sql(f"SELECT {quoted(cursor)} FROM ({source})").types[0]  # noqa: S608
                 except duckdb.Error as error:
                     raise UsageError(
                         f'{name} has no column "{cursor}": {_in_words(error)}'
                     ) from None
-                query += kept.format(quoted(cursor), kind) + f" ORDER BY {quoted(cursor)}"
+                query += condition.format(quoted(cursor), kind) + f" ORDER BY {quoted(cursor)}"
             try:
-                found = con.execute(query, [before[key]] if cursor and before.get(key) else [])
-                rows = _batches(found, [column[0] for column in found.description or ()])
+                result = con.execute(query, [before[key]] if cursor and before.get(key) else [])
+                rows = _batches(result, [column[0] for column in result.description or ()])
                 count, newest = _write(rows, Path(folder) / f"{name}.jsonl", cursor)
             except duckdb.Error as error:
                 raise DataError(f"{name} cannot be read: {_in_words(error)}") from None
@@ -156,8 +156,8 @@ def _of_duckdb(
     return replace(imported, notes=(*notes, *imported.notes), cursors=cursors)
 
 
-def _batches(found: Any, names: list[str]) -> Iterator[dict[str, Any]]:
-    while batch := found.fetchmany(BATCH):
+def _batches(result: Any, names: list[str]) -> Iterator[dict[str, Any]]:
+    while batch := result.fetchmany(BATCH):
         for row in batch:
             yield dict(zip(names, row, strict=True))
 
@@ -178,20 +178,20 @@ def _wanted(options: Mapping[str, str], there: list[str]) -> list[str]:
     if "map" in options:
         mapping = load_mapping(Path(options["map"]))
         named = {one.strip() for t in mapping.tables for one in t.files.split("|") if one.strip()}
-        found = [name for name in there if name.lower() in {n.lower() for n in named}]
-        if not found:
+        names = [name for name in there if name.lower() in {n.lower() for n in named}]
+        if not names:
             raise UsageError(
                 f"the database has none of {', '.join(sorted(named)) or 'the tables'}."
                 f" It has: {', '.join(there)}"
             )
-        return found
-    found = [name for name in there if name.lower() in TABLES]
-    if not found:
+        return names
+    names = [name for name in there if name.lower() in TABLES]
+    if not names:
         raise UsageError(
             f"no table of the database is named as one of the contract's ({', '.join(TABLES)}); "
             f"give map=FILE. It has: {', '.join(there) or 'no table'}"
         )
-    return found
+    return names
 
 
 def _query(
@@ -213,16 +213,16 @@ def _query(
     return sa.select(sa.Table(name, sa.MetaData(), schema=schema, autoload_with=engine))
 
 
-def _since(asked: Any, cursor: str, last: str | None, name: str) -> Any:
+def _since(query: Any, cursor: str, last: str | None, name: str) -> Any:
     import sqlalchemy as sa
 
-    columns = getattr(asked, "selected_columns", None)
+    columns = getattr(query, "selected_columns", None)
     if columns is not None and len(columns) and cursor not in columns and columns.keys() != ["*"]:
         raise UsageError(f'{name} has no column "{cursor}".{did_you_mean(cursor, columns.keys())}')
     column: Any = (
         columns[cursor] if columns is not None and cursor in columns else sa.column(cursor)
     )
-    ordered = asked.order_by(column)
+    ordered = query.order_by(column)
     if last is None:
         return ordered
     kind = getattr(column, "type", None)
@@ -290,7 +290,7 @@ def _mapping(options: Mapping[str, str], folder: Path) -> MapFile:
             for t, p in zip(mapping.tables, patterns, strict=True)
         )
         return replace(mapping, tables=tables)
-    made: list[TableMap] = []
+    maps: list[TableMap] = []
     for path in sorted(folder.iterdir()):
         name = path.stem.lower()
         if name not in TABLES:
@@ -305,8 +305,8 @@ def _mapping(options: Mapping[str, str], folder: Path) -> MapFile:
                 f"{path.stem} has no {', '.join(missing)}, which every row of {name} needs; give "
                 f"map=FILE. It has: {', '.join(columns)}"
             )
-        made.append(TableMap(name, known, path.name))
-    return MapFile("sql", tuple(made))
+        maps.append(TableMap(name, known, path.name))
+    return MapFile("sql", tuple(maps))
 
 
 def _key(url: str, name: str, options: Mapping[str, str]) -> str:
@@ -315,8 +315,8 @@ def _key(url: str, name: str, options: Mapping[str, str]) -> str:
 
     parts = sa.make_url(url)
     where = f"{parts.drivername}://{parts.host}:{parts.port}/{parts.database}"
-    asked = "|".join((where, options.get("schema", ""), name, options.get("query", "")))
-    digest = hashlib.sha256(asked.encode()).hexdigest()[:12]
+    identity = "|".join((where, options.get("schema", ""), name, options.get("query", "")))
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return f"{name}.{options.get('cursor', '')}.{digest}"
 
 

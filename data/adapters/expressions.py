@@ -54,8 +54,8 @@ def sandbox(engine: Engine | None = None) -> duckdb.DuckDBPyConnection:
 def check_expression(con: duckdb.DuckDBPyConnection, text: str) -> None:
     """DataError where ``text`` is no single scalar expression of a row's columns."""
     query = "".join(("SELECT (", text, f"\n) FROM {ROWS}"))
-    told = con.execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0]
-    tree = json.loads(told)
+    text_of_tree = con.execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0]
+    tree = json.loads(text_of_tree)
     if tree.get("error"):
         raise NoExpression(f'the expression "{text}" is no SQL expression: {tree["error_message"]}')
     statements = tree["statements"]

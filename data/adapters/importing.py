@@ -157,12 +157,12 @@ def _write_settings(
     notes: list[str] = []
     for name, value in imported.settings.items():
         section = name.rpartition(".")[0]
-        kept = name in stated or (name.startswith("opening_hours.") and section in sections)
+        stays = name in stated or (name.startswith("opening_hours.") and section in sections)
         if name == COMPLETE_TO:
             before = workspace.settings.data.complete_to
             if before is not None and before != value:
                 notes.append(f"[data] complete_to was {before.isoformat()}")
-        elif kept:
+        elif stays:
             if not _says(workspace.settings, name, value):
                 notes.append(f"{name} is kept as {FILE} states it; the export suggests {value!r}")
             continue
@@ -173,8 +173,10 @@ def _write_settings(
 
 def _says(settings: Settings, name: str, value: object) -> bool:
     """Whether the settings already hold that value."""
-    found: object = settings
+    setting: object = settings
     for part in name.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
+        setting = (
+            setting.get(part) if isinstance(setting, Mapping) else getattr(setting, part, None)
+        )
     listed = tuple(value) if isinstance(value, list | tuple) else (value,)
-    return found in (value, listed)
+    return setting in (value, listed)

@@ -79,7 +79,7 @@ FIELDS = (
 )
 
 FORMATS = ("%d/%m/%Y %H:%M", "ISO8601")
-DONE = ("Resolved", "Closed")
+ENDED_STATES = ("Resolved", "Closed")
 
 
 def read(source: Path, options: Mapping[str, str]) -> Imported:
@@ -146,10 +146,10 @@ def _updates(sheet: Sheet, topic: str) -> pd.DataFrame:
 def _resolved(updates: pd.DataFrame) -> pd.Series:
     """When the ticket was resolved, as far as each update could know."""
     at, stated = updates["recorded_at"], updates["stated_resolved_at"]
-    done = updates["state"].isin(DONE)
-    before = updates.groupby("ticket_id")["state"].shift().isin(DONE)
-    begins = at.where(done & ~before)
-    interim = begins.groupby(updates["ticket_id"]).ffill().where(done)
+    has_ended = updates["state"].isin(ENDED_STATES)
+    before = updates.groupby("ticket_id")["state"].shift().isin(ENDED_STATES)
+    begins = at.where(has_ended & ~before)
+    interim = begins.groupby(updates["ticket_id"]).ffill().where(has_ended)
     return stated.where(stated <= at, interim)
 
 

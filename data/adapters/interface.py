@@ -125,14 +125,14 @@ class ImportReport:
 
     def lines(self) -> list[str]:
         """The report for people."""
-        said = [
+        tables = [
             f"{name}: {rows:,} rows read, {self.total_rows[name]:,} in the table"
             for name, rows in self.rows.items()
         ]
         stated = [
             f"presage.toml: {name} = {_shown(value)}" for name, value in self.settings.items()
         ]
-        return [*said, *stated, *(f"note: {note}" for note in self.notes)]
+        return [*tables, *stated, *(f"note: {note}" for note in self.notes)]
 
 
 def _shown(value: object) -> str:

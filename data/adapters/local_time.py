@@ -54,18 +54,18 @@ class Converted:
 
     def notes(self, column: str) -> tuple[str, ...]:
         """Sentences for the report; none where every time was clear."""
-        said = []
+        notes = []
         if self.repeated:
-            said.append(
+            notes.append(
                 f"{column}: {self.repeated} rows lie in the hour that the clock shows twice in "
                 "autumn; read as the first of the two"
             )
         if self.skipped:
-            said.append(
+            notes.append(
                 f"{column}: {self.skipped} rows lie in the hour that the clock skips in spring; "
                 "read as if it had not been put forward yet"
             )
-        return tuple(said)
+        return tuple(notes)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -133,10 +133,10 @@ def last_midnight(local: pd.Series) -> datetime:
     return end
 
 
-def complete_to(options: Mapping[str, str], found: datetime) -> datetime:
+def complete_to(options: Mapping[str, str], newest: datetime) -> datetime:
     """The moment that the option ``complete_to`` states (UTC), else the one found."""
     if "complete_to" not in options:
-        return found
+        return newest
     try:
         stated = datetime.fromisoformat(options["complete_to"])
     except ValueError:

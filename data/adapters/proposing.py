@@ -111,7 +111,7 @@ def propose(source: Path) -> Proposal:
         if name is None:
             left.append(f"{path.name}: no table has these columns: {', '.join(columns)}")
             continue
-        found, missing = _matches(name, columns)
+        matches, missing = _matches(name, columns)
         if any(m not in DEFAULTS for m in missing):
             left.append(f"{path.name}: {name} needs {', '.join(missing)}; name them in the mapping")
         repeated = name in named
@@ -123,11 +123,11 @@ def propose(source: Path) -> Proposal:
         if repeated:
             continue
         lines += [f"from = {json.dumps(path.name)}"] if source.is_dir() else []
-        lines += [f"{ours} = {_written(theirs)}" for ours, theirs in found.items()]
+        lines += [f"{ours} = {_written(theirs)}" for ours, theirs in matches.items()]
         for ours in missing:
             known = ours in DEFAULTS
             lines.append(f'{ours} = "{DEFAULTS[ours]}"' if known else f'# {ours} = "?"')
-        unused = [c for c in columns if c not in found.values()]
+        unused = [c for c in columns if c not in matches.values()]
         if unused:
             lines.append(f"# not used: {', '.join(unused)}")
     if not named:
@@ -136,9 +136,9 @@ def propose(source: Path) -> Proposal:
     rows: Mapping[str, pd.DataFrame] = {}
     try:
         mapping = parse_mapping(text, "proposal")
-        made = read_mapped(mapping, source, {})
-        rows = {name: frame.head(ROWS) for name, frame in made.tables.items()}
-        left += [note for note in made.notes if "set aside" in note]
+        imported = read_mapped(mapping, source, {})
+        rows = {name: frame.head(ROWS) for name, frame in imported.tables.items()}
+        left += [note for note in imported.notes if "set aside" in note]
     except DataError as error:
         left.append(str(error))
     return Proposal(text, tuple(left), rows)
@@ -158,10 +158,10 @@ def _table_of(path: Path, columns: Sequence[str]) -> str | None:
             return name
     scored = []
     for name in MEANS:
-        found, missing = _matches(name, columns)
+        matches, missing = _matches(name, columns)
         hard = [m for m in missing if m not in DEFAULTS]
         near = name.rstrip("s") in stem
-        scored.append((len(hard), not near, -len(found), name))
+        scored.append((len(hard), not near, -len(matches), name))
     hard_missing, far, _, name = min(scored)
     return name if not hard_missing or not far else None
 
@@ -169,13 +169,13 @@ def _table_of(path: Path, columns: Sequence[str]) -> str | None:
 def _matches(name: str, columns: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Our columns with theirs, and the required ones that none was found for."""
     known = {plain(column): column for column in reversed(columns)}
-    found: dict[str, str] = {}
+    matches: dict[str, str] = {}
     for ours in table(name).names:
         spellings = [plain(ours), *MEANS[name].get(ours, "").split()]
         theirs = next((known[s] for s in spellings if s in known), None)
-        if theirs is not None and theirs not in found.values():
-            found[ours] = theirs
-    return found, [c for c in table(name).required if c not in found]
+        if theirs is not None and theirs not in matches.values():
+            matches[ours] = theirs
+    return matches, [c for c in table(name).required if c not in matches]
 
 
 def _written(column: str) -> str:

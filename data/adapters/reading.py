@@ -102,16 +102,16 @@ def sheets(path: Path, fields: Sequence[Field], *, missing: Sequence[str] = ("",
     """
     kind = _kind(path)
     if kind == ".parquet":
-        found = [("", pd.read_parquet(path), 1)]
+        parts = [("", pd.read_parquet(path), 1)]
     elif kind == ".xlsx":
         read = pd.read_excel(path, sheet_name=None, engine="calamine", na_values=list(missing))
-        found = [(str(name), frame, 2) for name, frame in read.items() if len(frame.columns)]
+        parts = [(str(name), frame, 2) for name, frame in read.items() if len(frame.columns)]
     else:
-        found = [("", _text_file(path, kind, missing), 2)]
-    several = len(found) > 1
+        parts = [("", _text_file(path, kind, missing), 2)]
+    several = len(parts) > 1
     named = [
         _named(Sheet(path, frame, first, part if several else ""), fields)
-        for part, frame, first in found
+        for part, frame, first in parts
     ]
     if not any(len(sheet.frame) for sheet in named):
         raise DataError(f"{path.name} has no rows; export it again, or name another file")
@@ -187,16 +187,16 @@ def instants(
     if not has.any():
         return to_utc(clock(sheet, column, formats, required=required, dates=dates), zone)
     bare = replace(sheet, frame=sheet.frame.assign(**{column: values.where(~has, None)}))
-    found = to_utc(clock(bare, column, formats, dates=dates), zone)
-    utc = found.utc.mask(has, stated)
+    converted = to_utc(clock(bare, column, formats, dates=dates), zone)
+    utc = converted.utc.mask(has, stated)
     if required and utc.isna().any():
         position = int(np.flatnonzero(utc.isna().to_numpy())[0])
         raise DataError(f"{sheet.at(position)}: {column} is empty, and every row needs one")
     return Converted(
         utc,
-        found.is_repeated & ~has,
-        found.is_skipped & ~has,
-        found.local.mask(has, from_utc(stated, zone)).astype("datetime64[us]"),
+        converted.is_repeated & ~has,
+        converted.is_skipped & ~has,
+        converted.local.mask(has, from_utc(stated, zone)).astype("datetime64[us]"),
     )
 
 
@@ -312,12 +312,12 @@ def _text_file(
 
 def _named(sheet: Sheet, fields: Sequence[Field]) -> Sheet:
     columns = {plain(column): column for column in reversed(list(sheet.frame.columns))}
-    found: dict[str, Any] = {}
+    theirs_of: dict[str, Any] = {}
     for wanted in fields:
         spellings = [plain(name) for name in (wanted.name, *wanted.spellings)]
         column = next((columns[name] for name in spellings if name in columns), None)
         if column is not None:
-            found[wanted.name] = column
+            theirs_of[wanted.name] = column
         elif wanted.required:
             near = did_you_mean(wanted.name, [str(c) for c in sheet.frame.columns])
             spelled = ", ".join(wanted.spellings)
@@ -326,9 +326,9 @@ def _named(sheet: Sheet, fields: Sequence[Field]) -> Sheet:
                 f"{f' (also read as {spelled})' if spelled else ''}.{near} "
                 f"It has: {', '.join(map(str, sheet.frame.columns))}"
             )
-    named = pd.DataFrame({ours: sheet.frame[theirs] for ours, theirs in found.items()}).reset_index(
-        drop=True
-    )
+    named = pd.DataFrame(
+        {ours: sheet.frame[theirs] for ours, theirs in theirs_of.items()}
+    ).reset_index(drop=True)
     return Sheet(sheet.path, named, sheet.first_row, sheet.part)
 
 

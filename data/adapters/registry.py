@@ -20,8 +20,8 @@ def _mapped(name: str, describe: str) -> Adapter:
 
 ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
     {
-        found.name: found
-        for found in (
+        adapter.name: adapter
+        for adapter in (
             Adapter(
                 "online-retail",
                 "order lines of an online shop; a cancellation is its complaint (UCI Online "

@@ -13,6 +13,15 @@ from data.erasure.erase import Erasure, erase, survey
 from data.erasure.expiry import expire
 from data.erasure.held import Held, export_held
 from data.erasure.journal import unfinished
-from data.erasure.places import Found
+from data.erasure.places import NamedPlace
 
-__all__ = ["Erasure", "Found", "Held", "erase", "expire", "export_held", "survey", "unfinished"]
+__all__ = [
+    "Erasure",
+    "NamedPlace",
+    "Held",
+    "erase",
+    "expire",
+    "export_held",
+    "survey",
+    "unfinished",
+]

@@ -16,7 +16,7 @@ from datetime import datetime
 from data.artifacts import current, point
 from data.erasure import journal
 from data.erasure.finder import Finder
-from data.erasure.places import ERASING, STORE, Found, Step, files_of, forget_files, sweep
+from data.erasure.places import ERASING, STORE, NamedPlace, Step, files_of, forget_files, sweep
 from data.erasure.store_rows import compact, forget_rows
 from data.erasure.traces import Traces, digests_of, traces_of
 from data.errors import DataError
@@ -37,8 +37,8 @@ class Erasure:
     """
 
     traces: Traces
-    found: tuple[Found, ...]
-    left: tuple[Found, ...] = ()
+    places: tuple[NamedPlace, ...]
+    left: tuple[NamedPlace, ...] = ()
     files: int = 0
     bytes: int = 0
     strings: int = 0
@@ -59,13 +59,13 @@ def survey(workspace: Folder, store: Store, customer_id: str) -> Erasure:
         raise DataError("an empty id names nobody; ids are as in the tables")
     begun, traces, places = _known(workspace, store, customer_id)
     finder = traces.finder()
-    found = _everywhere(workspace, store, traces, finder, None)
-    if not found and not places and begun is None:
+    here = _everywhere(workspace, store, traces, finder, None)
+    if not here and not places and begun is None:
         raise DataError(
             f"nothing in {workspace.path} names {customer_id!r}: ids are as in the tables. Nothing "
             "was removed"
         )
-    return Erasure(traces, tuple(places or found), before=begun)
+    return Erasure(traces, tuple(places or here), before=begun)
 
 
 def erase(
@@ -103,7 +103,7 @@ def erase(
         store, customer_id, {"state": BEGUN}, now, traces.orders, traces.others
     )
     step("journal")
-    journal.begin(workspace, subject, traces, planned.found)
+    journal.begin(workspace, subject, traces, planned.places)
     sweep(workspace)
     _everywhere(workspace, store, traces, finder, step)
     _look_again(workspace, step)
@@ -114,7 +114,7 @@ def erase(
     proof = {
         "state": INCOMPLETE if left else DONE,
         "by": by,
-        "places": [asdict(place) for place in planned.found],
+        "places": [asdict(place) for place in planned.places],
         "left": [asdict(place) for place in left],
         "files": files,
         "bytes": size,
@@ -130,7 +130,9 @@ def erase(
     return replace(planned, left=left, files=files, bytes=size, strings=finder.count, log=log)
 
 
-def scan(workspace: Folder, store: Store, traces: Traces) -> tuple[tuple[Found, ...], int, int]:
+def scan(
+    workspace: Folder, store: Store, traces: Traces
+) -> tuple[tuple[NamedPlace, ...], int, int]:
     """What still names a person: every file as it is read and in its very bytes, the store row by
     row. With the number of files and bytes that were read; the journal is none of them."""
     finder = traces.finder()
@@ -144,53 +146,53 @@ def scan(workspace: Folder, store: Store, traces: Traces) -> tuple[tuple[Found, 
     return tuple(left), files, size
 
 
-def _in_bytes(workspace: Folder, name: str, finder: Finder) -> list[Found]:
+def _in_bytes(workspace: Folder, name: str, finder: Finder) -> list[NamedPlace]:
     path = workspace.state_dir / name
     if not path.is_file() or not finder.in_bytes(path.read_bytes()):
         return []
-    return [Found(f".presage/{name}", 1, "places", "in pages given back: run again", True)]
+    return [NamedPlace(f".presage/{name}", 1, "places", "in pages given back: run again", True)]
 
 
 def _known(
     workspace: Folder, store: Store, customer_id: str
-) -> tuple[datetime | None, Traces, list[Found]]:
+) -> tuple[datetime | None, Traces, list[NamedPlace]]:
     """When their erasure was recorded, what is looked for, and where it was, had it begun."""
     before = erasure_of(store, customer_id)
     traces = traces_of(workspace, store, customer_id)
-    places: list[Found] = []
-    for kept, were in journal.unfinished(workspace):
-        if kept.customer_id == customer_id:
-            traces, places = _both(kept, traces), were
+    places: list[NamedPlace] = []
+    for earlier, were in journal.unfinished(workspace):
+        if earlier.customer_id == customer_id:
+            traces, places = _both(earlier, traces), were
     traces.digests = [d for each in (customer_id, *traces.others) for d in digests_of(store, each)]
     return (None if before is None else before[0]), traces, places
 
 
-def _both(kept: Traces, found: Traces) -> Traces:
+def _both(earlier: Traces, now: Traces) -> Traces:
     """What an unfinished erasure looked for, with what is there now."""
-    births = [each for each in (kept.first_seen, found.first_seen) if each]
-    names = {**kept.keys, **found.keys}
+    births = [each for each in (earlier.first_seen, now.first_seen) if each]
+    names = {**earlier.keys, **now.keys}
     return Traces(
-        kept.customer_id,
-        {name: kept.keys.get(name, set()) | found.keys.get(name, set()) for name in names},
-        list(dict.fromkeys([*kept.called, *found.called])),
-        list(dict.fromkeys([*kept.said, *found.said])),
-        sorted({*kept.longer, *found.longer}),
-        kept.digests,
-        sorted({*kept.others, *found.others}),
-        kept.rows or found.rows,
+        earlier.customer_id,
+        {name: earlier.keys.get(name, set()) | now.keys.get(name, set()) for name in names},
+        list(dict.fromkeys([*earlier.called, *now.called])),
+        list(dict.fromkeys([*earlier.said, *now.said])),
+        sorted({*earlier.longer, *now.longer}),
+        earlier.digests,
+        sorted({*earlier.others, *now.others}),
+        earlier.rows or now.rows,
         min(births, default=None),
     )
 
 
 def _everywhere(
     workspace: Folder, store: Store, traces: Traces, finder: Finder, step: Step | None
-) -> list[Found]:
-    found = forget_files(workspace, traces, finder, step)
+) -> list[NamedPlace]:
+    places = forget_files(workspace, traces, finder, step)
     if step is not None:
         step("store")
     for name, rows in forget_rows(store, traces, finder, commit=step is not None).items():
-        found.append(Found(f"store, {name}", rows, "rows", "removed"))
-    return found
+        places.append(NamedPlace(f"store, {name}", rows, "rows", "removed"))
+    return places
 
 
 def _look_again(workspace: Folder, step: Step) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data.artifacts import current
-from data.erasure.places import Found, Step, remove_whole
+from data.erasure.places import NamedPlace, Step, remove_whole
 from data.erasure.store_rows import compact
 from data.folder import Folder
 from data.store.opening import Store
@@ -25,28 +25,28 @@ from data.store.schema import EVENTS, IDEMPOTENCY, OUTBOX, PREDICTIONS
 SETTLED = ("sent", "dead", "refused")
 
 
-def expire(workspace: Folder, store: Store, now: datetime, step: Step | None) -> list[Found]:
+def expire(workspace: Folder, store: Store, now: datetime, step: Step | None) -> list[NamedPlace]:
     """Remove what is older than its kind is kept; without ``step`` only told."""
-    found = []
+    places = []
     for path, days in _old_files(workspace, now):
-        told = str(path.relative_to(workspace.path))
-        one = Found(told, 1, "places", f"kept longer than {days} days")
-        found.append(remove_whole(path, one, step))
+        name = str(path.relative_to(workspace.path))
+        one = NamedPlace(name, 1, "places", f"kept longer than {days} days")
+        places.append(remove_whole(path, one, step))
     rows = _old_rows(workspace, store, now, step)
     if step is not None and rows:
         step("compact")
         compact(store)
-    return found + rows
+    return places + rows
 
 
 def _old_files(workspace: Folder, now: datetime) -> Iterator[tuple[Path, int]]:
-    kept, home = workspace.settings.retention, workspace.state_dir
+    retention, home = workspace.settings.retention, workspace.state_dir
     kinds: tuple[tuple[int, str, str, Callable[[Path], datetime]], ...] = (
-        (kept.snapshots_days, "snapshots", "*", _used),
-        (kept.features_days, "features", "*", _about),
-        (kept.published_days, "published", "*.parquet", _used),
-        (kept.predictions_days, "predictions", "????-??-??", _about),
-        (kept.logs_days, "logs", "*.log", _used),
+        (retention.snapshots_days, "snapshots", "*", _used),
+        (retention.features_days, "features", "*", _about),
+        (retention.published_days, "published", "*.parquet", _used),
+        (retention.predictions_days, "predictions", "????-??-??", _about),
+        (retention.logs_days, "logs", "*.log", _used),
     )
     pointers = [path.stem for path in (home / "published").glob("*.json")]
     at_work = {str((current(home / "published", kind) or {}).get("file")) for kind in pointers}
@@ -65,21 +65,29 @@ def _used(path: Path) -> datetime:
 def _about(path: Path) -> datetime:
     """The as-of time that a feature set is named by, the day that a folder of predictions is; when
     it was written where it is named by none."""
-    found = re.match(r"(\d{4}-\d{2}-\d{2})(T\d{6})?", path.name)
-    return datetime.fromisoformat(found[0]) if found else _used(path)
+    moment = re.match(r"(\d{4}-\d{2}-\d{2})(T\d{6})?", path.name)
+    return datetime.fromisoformat(moment[0]) if moment else _used(path)
 
 
-def _old_rows(workspace: Folder, store: Store, now: datetime, step: Step | None) -> list[Found]:
-    kept = workspace.settings.retention
-    told = OUTBOX.c.body.is_not(None) | (sa.cast(OUTBOX.c.payload, sa.Text) != "{}")
-    bodies = OUTBOX.c.status.in_(SETTLED) & told
+def _old_rows(
+    workspace: Folder, store: Store, now: datetime, step: Step | None
+) -> list[NamedPlace]:
+    retention = workspace.settings.retention
+    has_content = OUTBOX.c.body.is_not(None) | (sa.cast(OUTBOX.c.payload, sa.Text) != "{}")
+    bodies = OUTBOX.c.status.in_(SETTLED) & has_content
     kinds: tuple[tuple[int, sa.Table, Any, Any, dict[str, Any] | None], ...] = (
-        (kept.events_days, EVENTS, EVENTS.c.recorded_at, sa.true(), None),
-        (kept.answers_days, IDEMPOTENCY, IDEMPOTENCY.c.created_at, sa.true(), None),
-        (kept.predictions_days, PREDICTIONS, PREDICTIONS.c.issued_at, sa.true(), None),
-        (kept.messages_days, OUTBOX, OUTBOX.c.updated_at, bodies, {"body": None, "payload": {}}),
+        (retention.events_days, EVENTS, EVENTS.c.recorded_at, sa.true(), None),
+        (retention.answers_days, IDEMPOTENCY, IDEMPOTENCY.c.created_at, sa.true(), None),
+        (retention.predictions_days, PREDICTIONS, PREDICTIONS.c.issued_at, sa.true(), None),
+        (
+            retention.messages_days,
+            OUTBOX,
+            OUTBOX.c.updated_at,
+            bodies,
+            {"body": None, "payload": {}},
+        ),
     )
-    found = []
+    places = []
     for days, table, moment, which, values in kinds:
         if not days:
             continue
@@ -92,10 +100,10 @@ def _old_rows(workspace: Folder, store: Store, now: datetime, step: Step | None)
             continue
         what = "removed" if values is None else "their bodies removed"
         words = f"{what}, kept longer than {days} days"
-        found.append(Found(f"store, {table.name}", count, "rows", words))
+        places.append(NamedPlace(f"store, {table.name}", count, "rows", words))
         if step is not None:
             step(f"store {table.name}")
             change = sa.delete(table) if values is None else sa.update(table).values(values)
             with store.writing() as connection:
                 connection.execute(change.where(old))
-    return found
+    return places

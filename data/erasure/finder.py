@@ -96,18 +96,18 @@ class Finder:
     def patterns(self) -> tuple[str, ...]:
         """Regular expressions that Python and RE2 read alike; what is before and after a match is
         in its first and last group."""
-        found: list[str] = []
+        patterns: list[str] = []
         part: list[str] = []
         size = 0
         for form in sorted(self.forms, key=lambda form: -len(form.text)):
             before, after = _edges(form)
-            told = f"(?:{before}{re.escape(form.text)}{after})"
-            if part and size + len(told) > PATTERN_CHARS:
-                found.append("|".join(part))
+            expression = f"(?:{before}{re.escape(form.text)}{after})"
+            if part and size + len(expression) > PATTERN_CHARS:
+                patterns.append("|".join(part))
                 part, size = [], 0
-            part.append(told)
-            size += len(told) + 1
-        return (*found, "|".join(part))
+            part.append(expression)
+            size += len(expression) + 1
+        return (*patterns, "|".join(part))
 
     @cached_property
     def _compiled(self) -> tuple[re.Pattern[str], ...]:
@@ -131,10 +131,10 @@ class Finder:
 
     def without(self, text: str) -> str:
         """The text with what names the person taken out of it."""
-        kept: dict[str, str] = {}
+        longer_ids: dict[str, str] = {}
         for number, longer in enumerate(self.longer):
             if longer in text:
-                kept[f"\0{number}\0"] = longer
+                longer_ids[f"\0{number}\0"] = longer
                 text = text.replace(longer, f"\0{number}\0")
         for string in self.strings:  # the whole of a long one, not its beginning alone
             if len(string) > LOOKED_FOR:
@@ -144,7 +144,7 @@ class Finder:
             before = ""
             while before != text:  # what stands between two of them belongs to the first
                 before, text = text, pattern.sub(_taken_out, text)
-        for mark, longer in kept.items():
+        for mark, longer in longer_ids.items():
             text = text.replace(mark, longer)
         return text
 
@@ -195,9 +195,9 @@ class Finder:
             same = pc.is_in(column.cast(pa.float64()), value_set=pa.array(numbers, pa.float64()))
             return np.asarray(same.to_numpy(), dtype=bool)
         if pa.types.is_nested(kind):
-            told = [None if v is None else json.dumps(v, default=str, ensure_ascii=False)
+            texts = [None if v is None else json.dumps(v, default=str, ensure_ascii=False)
                     for v in column.to_pylist()]  # fmt: skip
-            return self.in_values(told, name)
+            return self.in_values(texts, name)
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             return nothing
         own = self.ids if name == "customer_id" else self.ids | self.keys
@@ -209,26 +209,26 @@ class Finder:
         values = pc.unique(column)
         if len(values) <= FEW:
             few = [each is not None and self.in_text(each) for each in values.to_pylist()]
-            found = np.array(few, dtype=bool)
+            names_them = np.array(few, dtype=bool)
         else:
-            found = self._in_many(values)
-        if not found.any():
+            names_them = self._in_many(values)
+        if not names_them.any():
             return named
-        mentions = pc.is_in(column, value_set=values.filter(pa.array(found)))
+        mentions = pc.is_in(column, value_set=values.filter(pa.array(names_them)))
         return named | np.asarray(mentions.to_numpy(), dtype=bool)
 
-    def _in_many(self, told: Any) -> npt.NDArray[np.bool_]:
+    def _in_many(self, texts: Any) -> npt.NDArray[np.bool_]:
         """``in_text`` over an Arrow array of texts."""
         import numpy as np
         import pyarrow.compute as pc
 
         for longer in self.longer:
-            told = pc.replace_substring(told, longer, "")
-        found = np.zeros(len(told), dtype=bool)
+            texts = pc.replace_substring(texts, longer, "")
+        names_them = np.zeros(len(texts), dtype=bool)
         for pattern in self.patterns:
-            match = pc.fill_null(pc.match_substring_regex(told, pattern), False)
-            found |= np.asarray(match.to_numpy(zero_copy_only=False), dtype=bool)
-        return found
+            match = pc.fill_null(pc.match_substring_regex(texts, pattern), False)
+            names_them |= np.asarray(match.to_numpy(zero_copy_only=False), dtype=bool)
+        return names_them
 
 
 def forms(string: str, *, word: bool = True) -> list[Form]:
@@ -237,14 +237,14 @@ def forms(string: str, *, word: bool = True) -> list[Form]:
     ``word``: false for the beginning of a longer one, beside which letters go on.
     """
     safe = string.encode("utf-8", "replace").decode()
-    found = [string, quote(safe, safe=""), quote(safe), quote_plus(safe)]
-    found += [json.dumps(string)[1:-1], json.dumps(string, ensure_ascii=False)[1:-1]]
-    found.append(string.replace('"', '""'))
+    spellings = [string, quote(safe, safe=""), quote(safe), quote_plus(safe)]
+    spellings += [json.dumps(string)[1:-1], json.dumps(string, ensure_ascii=False)[1:-1]]
+    spellings.append(string.replace('"', '""'))
     data = string.encode("utf-8", "surrogatepass")
     whole = base64.b64encode(data).decode()
     if len(whole) >= LEAST_BASE64:
-        found.append(whole.rstrip("="))
-    written = [Form(text, word) for text in found]
+        spellings.append(whole.rstrip("="))
+    written = [Form(text, word) for text in spellings]
     for shift in range(3):
         coded = base64.b64encode(b"\0" * shift + data).decode()
         cut = (0, 3, 2)[(shift + len(data)) % 3]

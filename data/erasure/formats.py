@@ -76,8 +76,8 @@ def forget_in(path: Path, finder: Finder) -> bool:
         rows = [line for line, named in csv_rows(path, finder) if not named]
         _write(path, "".join(rows))
     elif suffix == ".json" and (document := _document(path)) is not None:
-        kept = _without(document[0], finder)[0]
-        _write(path, json.dumps(kept, indent=document[1], ensure_ascii=False) + "\n")
+        rest = _without(document[0], finder)[0]
+        _write(path, json.dumps(rest, indent=document[1], ensure_ascii=False) + "\n")
     elif suffix in (".jsonl", ".ndjson"):
         _write(path, "".join(line for line in _lines(path) if not finder.in_text(line)))
     elif suffix in (".json", *TEXTS):
@@ -95,9 +95,9 @@ def blank_in(path: Path, finder: Finder) -> None:
         for line in iter(file.readline, b""):
             text = line.decode("utf-8", "surrogateescape")
             if finder.in_text(text):
-                told = finder.without(text).encode("utf-8", "surrogateescape").rstrip(b"\r\n")
+                rest = finder.without(text).encode("utf-8", "surrogateescape").rstrip(b"\r\n")
                 room = len(line.rstrip(b"\r\n"))
-                os.pwrite(file.fileno(), told[:room].ljust(room), start)
+                os.pwrite(file.fileno(), rest[:room].ljust(room), start)
             start += len(line)
         os.fsync(file.fileno())
 
@@ -135,8 +135,8 @@ def write_parquet(path: Path, parts: Iterator[pa.Table], like: Path) -> None:
 
 def _rewrite_parquet(path: Path, finder: Finder) -> None:
     with replacing(path, path.stat().st_mode & 0o777) as staged:
-        kept = (part.filter(~named) for part, named in parquet_rows(path, finder))
-        write_parquet(staged, kept, path)
+        others = (part.filter(~named) for part, named in parquet_rows(path, finder))
+        write_parquet(staged, others, path)
 
 
 def _own_dictionaries(part: pa.Table) -> pa.Table:
@@ -189,36 +189,36 @@ def _document(path: Path) -> tuple[Any, int | None] | None:
     """A JSON document and its indent; None where it is none."""
     text = path.read_text("utf-8", errors="surrogateescape")
     try:
-        found = json.loads(text)
+        content = json.loads(text)
     except ValueError:
         return None
     second = text.split("\n", 2)[1:2]
     indent = (
         len(second[0]) - len(second[0].lstrip(" ")) if second and "\n" in text.strip() else None
     )
-    return found, indent
+    return content, indent
 
 
 def _without(value: Any, finder: Finder, name: str = "") -> tuple[Any, int]:
     """A JSON value without the entries that name the person, and how many there were."""
     if isinstance(value, list):
-        kept = [each for each in value if not _is_theirs(each, finder)]
-        inner = [_without(each, finder, name) for each in kept]
-        found = sum(count for _, count in inner)
-        return [each for each, _ in inner], len(value) - len(kept) + found
+        others = [each for each in value if not _is_theirs(each, finder)]
+        inner = [_without(each, finder, name) for each in others]
+        inner_count = sum(count for _, count in inner)
+        return [each for each, _ in inner], len(value) - len(others) + inner_count
     if isinstance(value, dict):
         out, count = {}, 0
         for key, each in value.items():
             if finder.names("", key):
                 count += 1
                 continue
-            out[key], found = _without(each, finder, key)
-            count += found
+            out[key], inner_count = _without(each, finder, key)
+            count += inner_count
         return out, count
     if not finder.names(name, value):
         return value, 0
-    told = finder.without(value) if isinstance(value, str) else None
-    return (told if told != value else None), 1
+    rest = finder.without(value) if isinstance(value, str) else None
+    return (rest if rest != value else None), 1
 
 
 def _is_theirs(value: Any, finder: Finder) -> bool:

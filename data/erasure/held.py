@@ -110,7 +110,7 @@ def _store(store: Store, traces: Traces, folder: Path) -> list[Held]:
         decided = _rows(connection, DECISION_TEXTS, traces, lambda row: json.loads(row["payload"]))
         ids = [row["decision_id"] for row in decided]
         outcomes = sa.select(OUTCOMES).where(OUTCOMES.c.decision_id.in_(ids))
-        found = {
+        files = {
             "posted.json": ("rows that were posted about them", posted),
             "consent.json": (
                 "what they said about being contacted, newest last",
@@ -130,7 +130,7 @@ def _store(store: Store, traces: Traces, folder: Path) -> list[Held]:
                 _rows(connection, PREDICTIONS, traces, dict),
             ),
         }
-    for file, (what, rows) in found.items():
+    for file, (what, rows) in files.items():
         if rows:
             text = json.dumps(rows, indent=1, ensure_ascii=False, default=str)
             (folder / file).write_text(text + "\n", "utf-8")
@@ -142,12 +142,12 @@ def _rows(
     connection: sa.Connection,
     table: sa.Table,
     traces: Traces,
-    told: Callable[[dict[str, Any]], dict[str, Any]],
+    shown: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> list[dict[str, Any]]:
     ids = [traces.customer_id, *traces.others]
     query = sa.select(table).where(table.c.customer_id.in_(ids))
-    found = connection.execute(query.order_by(table.c.seq)).mappings()
-    return [told(dict(row)) for row in found]
+    rows = connection.execute(query.order_by(table.c.seq)).mappings()
+    return [shown(dict(row)) for row in rows]
 
 
 def _message(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,9 +169,9 @@ def _computed(workspace: Folder, finder: Finder, folder: Path) -> list[Held]:
             if len(frame):
                 frames.setdefault(inside.parts[0], []).append(frame.assign(file=str(inside)))
     held = []
-    for top, found in frames.items():
+    for top, frames_of in frames.items():
         file, what = COMPUTED[top]
-        held.append(_csv(folder, file, what, pd.concat(found, ignore_index=True)))
+        held.append(_csv(folder, file, what, pd.concat(frames_of, ignore_index=True)))
     return held
 
 

@@ -59,7 +59,7 @@ Step = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Found:
+class NamedPlace:
     """A place that names the person: how often, and what is done about it; ``by_hand`` where only
     somebody else can."""
 
@@ -103,15 +103,15 @@ def sweep(workspace: Folder) -> None:
 
 def forget_files(
     workspace: Folder, traces: Traces, finder: Finder, step: Step | None
-) -> list[Found]:
+) -> list[NamedPlace]:
     """What names the person in files, and that taken out; without ``step`` only told."""
     sources = sources_of(workspace)
-    found, gone = [], set()
+    places, gone = [], set()
     for path in list(files_of(workspace)):
         if any(parent in gone for parent in path.parents) or not path.exists():
             continue
         if path in sources:
-            found += _in_table(workspace, path, sources[path], traces, finder, step)
+            places += _in_table(workspace, path, sources[path], traces, finder, step)
             continue
         inside = path.relative_to(workspace.path).parts if _is_inside(workspace, path) else ()
         top = inside[1] if inside[:1] == (STATE,) else ""
@@ -125,97 +125,101 @@ def forget_files(
             unit = workspace.state_dir / top / inside[2]
             gone.add(unit)
             count = sum(found_in(one, finder) for one in sorted(unit.rglob("*")) if one.is_file())
-        found.append(_forget(workspace, unit, top or path.name, count, finder, step))
-    return found
+        places.append(_forget(workspace, unit, top or path.name, count, finder, step))
+    return places
 
 
 def _in_table(
     workspace: Folder, path: Path, name: str, traces: Traces, finder: Finder, step: Step | None
-) -> list[Found]:
+) -> list[NamedPlace]:
     theirs, mentions = rows_in_table(workspace, path, name, traces, finder)
     if not theirs and not mentions:
         return []
-    told = _place_named(workspace, path)
+    name_of_table = _place_named(workspace, path)
     if not can_rewrite(path):
         what = "its form cannot be rewritten: export it again without them"
-        return [Found(told, theirs + mentions, ROWS, what, True)]
+        return [NamedPlace(name_of_table, theirs + mentions, ROWS, what, True)]
     if step is not None:
-        step(f"table {told}")
+        step(f"table {name_of_table}")
         forget_in_table(workspace, path, name, traces, finder)
         forget_quarantine(workspace, name)
-    found = [Found(told, theirs, ROWS, "removed")] if theirs else []
+    places = [NamedPlace(name_of_table, theirs, ROWS, "removed")] if theirs else []
     if mentions:
-        found.append(Found(told, mentions, "values", "their name taken out of others' rows"))
-    return found
+        places.append(
+            NamedPlace(name_of_table, mentions, "values", "their name taken out of others' rows")
+        )
+    return places
 
 
 def _forget(
     workspace: Folder, path: Path, top: str, count: int, finder: Finder, step: Step | None
-) -> Found:
-    told, what = _place_named(workspace, path), ROWS if path.is_dir() else counted(path)
+) -> NamedPlace:
+    name, what = _place_named(workspace, path), ROWS if path.is_dir() else counted(path)
     if _staged(path):
-        return Found(told, count, what, "another process is writing it: run again", True)
+        return NamedPlace(name, count, what, "another process is writing it: run again", True)
     if _sealed(path):
-        return Found(told, count, what, BY_HAND["mlartifacts"], True)
+        return NamedPlace(name, count, what, BY_HAND["mlartifacts"], True)
     if top in OTHERS or top == "presage.toml":
-        return Found(told, count, what, BY_HAND.get(top, "take it out by hand"), True)
+        return NamedPlace(name, count, what, BY_HAND.get(top, "take it out by hand"), True)
     if top in WHOLE:
-        return remove_whole(path, Found(told, count, what, "removed, made anew when needed"), step)
+        return remove_whole(
+            path, NamedPlace(name, count, what, "removed, made anew when needed"), step
+        )
     if top in REMOVED:
-        return remove_whole(path, Found(told, count, what, "removed"), step)
+        return remove_whole(path, NamedPlace(name, count, what, "removed"), step)
     if top == "published" and path.suffix == ".parquet":
-        return _publish_again(path, Found(told, count, what, "removed"), finder, step)
+        return _publish_again(path, NamedPlace(name, count, what, "removed"), finder, step)
     if top == "logs":
         if step is not None:
-            step(f"log {told}")
+            step(f"log {name}")
             blank_in(path, finder)
-        return Found(told, count, what, "written over")
+        return NamedPlace(name, count, what, "written over")
     if what == PLACES:
-        return Found(told, count, what, "its format cannot be rewritten: delete it", True)
+        return NamedPlace(name, count, what, "its format cannot be rewritten: delete it", True)
     if step is not None:
-        step(f"file {told}")
+        step(f"file {name}")
         forget_in(path, finder)
-    return Found(told, count, what, "removed")
+    return NamedPlace(name, count, what, "removed")
 
 
-def remove_whole(path: Path, found: Found, step: Step | None) -> Found:
+def remove_whole(path: Path, place: NamedPlace, step: Step | None) -> NamedPlace:
     """Remove a file or a folder, gone at once for whoever looks for it."""
     if step is not None:
-        step(f"remove {found.place}")
+        step(f"remove {place.place}")
         if path.is_dir():
             aside = path.with_name(f"{STAGING}{secrets.token_hex(8)}")
             path.rename(aside)
             shutil.rmtree(aside)
         else:
             path.unlink(missing_ok=True)
-    return found
+    return place
 
 
-def _publish_again(path: Path, found: Found, finder: Finder, step: Step | None) -> Found:
+def _publish_again(path: Path, place: NamedPlace, finder: Finder, step: Step | None) -> NamedPlace:
     """The same result without their rows: a new file, the pointer on it, the old one gone."""
     if step is None:
-        return found
+        return place
     home, was = path.parent, path.stat()
-    step(f"published {found.place}")
+    step(f"published {place.place}")
     with replacing(home / f".{path.name}") as staged:
         write_parquet(staged, (p.filter(~named) for p, named in parquet_rows(path, finder)), path)
-    kept = home / f".{path.name}"
-    rows = sum(len(part) for part, _ in parquet_rows(kept, finder))
-    digest = sha256_of(kept)
+    anew_file = home / f".{path.name}"
+    rows = sum(len(part) for part, _ in parquet_rows(anew_file, finder))
+    digest = sha256_of(anew_file)
     anew = home / f"{path.stem.rpartition('-')[0]}-{digest[:8]}{path.suffix}"
     step(f"published as {anew.name}")
-    os.utime(kept, ns=(was.st_atime_ns, was.st_mtime_ns))  # which was written last stays so
-    kept.replace(anew)
+    os.utime(anew_file, ns=(was.st_atime_ns, was.st_mtime_ns))  # which was written last stays so
+    anew_file.replace(anew)
     for pointer in home.glob("*.json"):
         about = current(home, pointer.stem)
         if about is not None and about.get("file") == path.name:
             step(f"pointer {pointer.name}")
             about |= {"file": anew.name, "sha256": digest}
             point(home, pointer.stem, about | ({"rows": rows} if "rows" in about else {}))
-    step(f"unlink {found.place}")
+    step(f"unlink {place.place}")
     if anew != path:
         path.unlink(missing_ok=True)
-    return found
+    return place
 
 
 def _staged(path: Path) -> bool:

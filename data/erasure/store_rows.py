@@ -36,7 +36,7 @@ from data.store.schema import (
 )
 
 CHUNK = 400
-KEPT = (DECISIONS, ERASURES, EVENTS, DECISION_TEXTS, IDEMPOTENCY, PUBLICATIONS)
+OTHERWISE_FORGOTTEN = (DECISIONS, ERASURES, EVENTS, DECISION_TEXTS, IDEMPOTENCY, PUBLICATIONS)
 """Tables that are hashed, or looked through on their own."""
 
 
@@ -70,13 +70,13 @@ def _forget(
         connection, DECISION_TEXTS, DECISION_TEXTS.c.decision_id, gone
     )
     for table in METADATA.sorted_tables:
-        if "customer_id" in table.c and table not in KEPT:
+        if "customer_id" in table.c and table not in OTHERWISE_FORGOTTEN:
             own = sa.delete(table).where(table.c.customer_id.in_(_ids(traces)))
             counts[table.name] += connection.execute(own).rowcount
     counts["idempotency"] += _forget_answers(connection, finder)
     counts["publications"] += _forget_published(connection, finder)
     for table in METADATA.sorted_tables:
-        if table not in KEPT:
+        if table not in OTHERWISE_FORGOTTEN:
             counts[table.name] += _take_out(connection, table, finder)
 
 
@@ -91,9 +91,9 @@ def _forget_events(connection: sa.Connection, traces: Traces, finder: Finder) ->
             if traces.owns(row.table_name, payload):
                 gone.append(row.seq)
             elif mentions:
-                told = _payload_without(row.table_name, payload, finder)
-                if told != payload:
-                    text = json.dumps(told, sort_keys=True, ensure_ascii=False)
+                rest = _payload_without(row.table_name, payload, finder)
+                if rest != payload:
+                    text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
                     changed.append((row.seq, text))
         count += _delete(connection, EVENTS, EVENTS.c.seq, gone) + len(changed)
         for seq, text in changed:
@@ -104,23 +104,23 @@ def _forget_events(connection: sa.Connection, traces: Traces, finder: Finder) ->
 
 def _payload_without(name: str, payload: dict[str, Any], finder: Finder) -> dict[str, Any]:
     free = [c for c in payload if c not in TABLES[name].key and not c.endswith("_id")]
-    told = {c: finder.without(payload[c]) for c in free if isinstance(payload[c], str)}
-    return {**payload, **told}
+    texts = {c: finder.without(payload[c]) for c in free if isinstance(payload[c], str)}
+    return {**payload, **texts}
 
 
 def _decisions_of(connection: sa.Connection, traces: Traces, finder: Finder) -> list[str]:
     """The ids of the decisions about them, or that name them."""
-    found = []
+    decision_ids = []
     columns = (DECISION_TEXTS.c.decision_id, DECISION_TEXTS.c.customer_id, DECISION_TEXTS.c.payload)
     for rows in _chunks(connection, sa.select(*columns).order_by(DECISION_TEXTS.c.seq)):
         named = finder.in_values([row.payload for row in rows])
-        found += [
+        decision_ids += [
             row.decision_id
             for row, mentions in zip(rows, named, strict=True)
             if row.customer_id in _ids(traces) or mentions
         ]
     sent = sa.select(OUTBOX.c.decision_id).where(OUTBOX.c.customer_id.in_(_ids(traces)))
-    return list(dict.fromkeys([*found, *connection.execute(sent).scalars()]))
+    return list(dict.fromkeys([*decision_ids, *connection.execute(sent).scalars()]))
 
 
 def _ids(traces: Traces) -> list[str]:
@@ -157,12 +157,12 @@ def _forget_published(connection: sa.Connection, finder: Finder) -> int:
     for seq in connection.execute(sa.select(PUBLICATIONS.c.seq)).scalars().all():
         own = PUBLICATIONS.c.seq == seq
         content = connection.execute(sa.select(PUBLICATIONS.c.content).where(own)).scalar_one()
-        kept, gone = _frame_without(content, finder)
+        rest, gone = _frame_without(content, finder)
         if gone:
             buffer = io.BytesIO()
-            kept.to_parquet(buffer, index=False, compression="zstd")
+            rest.to_parquet(buffer, index=False, compression="zstd")
             digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-            values = {"content": buffer.getvalue(), "sha256": digest, "rows": len(kept)}
+            values = {"content": buffer.getvalue(), "sha256": digest, "rows": len(rest)}
             connection.execute(sa.update(PUBLICATIONS).where(own).values(values))
             count += gone
     return count
@@ -196,9 +196,9 @@ def _take_out(connection: sa.Connection, table: sa.Table, finder: Finder) -> int
     rows = connection.execute(sa.select(*key, *texts)).all()
     for column in texts:
         values = [getattr(row, column.name) for row in rows]
-        told = [_as_text(column, value) for value in values]
-        for place, mentions in enumerate(finder.in_values(told)):
-            text = told[place]
+        words = [_as_text(column, value) for value in values]
+        for place, mentions in enumerate(finder.in_values(words)):
+            text = words[place]
             if mentions and text is not None:
                 anew: Any = finder.without(text)
                 anew = json.loads(anew) if isinstance(column.type, sa.JSON) else anew

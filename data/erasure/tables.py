@@ -71,28 +71,28 @@ def _lines_without(path: Path, name: str, traces: Traces, finder: Finder) -> Ite
                 continue
             free = [c for c in _free(name, list(row)) if finder.names(c, row[c])]
             if free:
-                told = {**row, **{c: finder.without(row[c]) for c in free}}
-                line = json.dumps(told, ensure_ascii=False) + "\n"
+                rest = {**row, **{c: finder.without(row[c]) for c in free}}
+                line = json.dumps(rest, ensure_ascii=False) + "\n"
             yield line
 
 
 def _without(part: pa.Table, name: str, traces: Traces, finder: Finder) -> pa.Table:
     import pyarrow as pa
 
-    kept = part.filter(~owned(part, name, traces))
+    others = part.filter(~owned(part, name, traces))
     for column in _free(name, part.column_names):
-        values = as_strings(kept[column])
+        values = as_strings(others[column])
         if values is None:
             continue
         named = finder.in_column(values, column)
         if named.any():
-            told = values.to_pylist()
+            texts = values.to_pylist()
             for place in np.flatnonzero(named):
-                told[place] = finder.without(told[place])
-            number = kept.column_names.index(column)
-            anew = pa.array(told, pa.large_string()).cast(_plain(kept.schema.field(number).type))
-            kept = kept.set_column(number, column, anew)
-    return kept
+                texts[place] = finder.without(texts[place])
+            number = others.column_names.index(column)
+            anew = pa.array(texts, pa.large_string()).cast(_plain(others.schema.field(number).type))
+            others = others.set_column(number, column, anew)
+    return others
 
 
 def _plain(kind: Any) -> Any:
@@ -111,13 +111,13 @@ def _csv_without(path: Path, name: str, traces: Traces, finder: Finder) -> Itera
         if traces.owns(name, row):
             continue
         if any(finder.names(column, row[column]) for column in free & set(row)):
-            told = [
+            cells = [
                 finder.without(value) if column in free else value
                 for column, value in zip(header, values, strict=False)
             ]
             out = io.StringIO()
             end = line[len(line.rstrip("\r\n")) :]
-            csv.writer(out, lineterminator=end, delimiter=delimiter_of(first)).writerow(told)
+            csv.writer(out, lineterminator=end, delimiter=delimiter_of(first)).writerow(cells)
             line = out.getvalue()
         yield line
 

@@ -71,10 +71,10 @@ class Traces:
         return {**asdict(self), "keys": {name: sorted(keys) for name, keys in self.keys.items()}}
 
     @classmethod
-    def of_json(cls, told: Mapping[str, Any]) -> Traces:
+    def of_json(cls, content: Mapping[str, Any]) -> Traces:
         """What ``as_json`` gave."""
-        keys = {name: set(found) for name, found in told["keys"].items()}
-        return cls(**{**told, "keys": keys})
+        keys = {name: set(names_of) for name, names_of in content["keys"].items()}
+        return cls(**{**content, "keys": keys})
 
     def finder(self) -> Finder:
         """Looks for the id, their strings, the keys of their rows, and what stands for them."""
@@ -133,13 +133,13 @@ def traces_of(workspace: Folder, store: Store, customer_id: str) -> Traces:
 
 def digests_of(store: Store, customer_id: str) -> list[str]:
     """What stands for a customer elsewhere: in the ids of decisions, and in logs of predictions."""
-    found = [decision_code(customer_id)]
+    digests = [decision_code(customer_id)]
     with store.reading() as connection:
         query = sa.select(FACTS.c.value).where(FACTS.c.name == "holdout_salt")
         salt = connection.execute(query).scalar()
     if salt:
-        found.append(pseudonym(bytes.fromhex(salt), customer_id))
-    return found
+        digests.append(pseudonym(bytes.fromhex(salt), customer_id))
+    return digests
 
 
 def owned(part: pa.Table, name: str, traces: Traces) -> npt.NDArray[np.bool_]:
@@ -219,9 +219,9 @@ def _read_keys(workspace: Folder, store: Store, traces: Traces, longer: set[str]
         for path in workspace.sources(name):
             for part in parts_of(workspace, path):
                 if "customer_id" in part.column_names:
-                    found = pc.unique(part["customer_id"]).to_pylist()
-                    told = {as_text(one) for one in found if one not in (None, "")}
-                    longer |= {one for one in told if traces.customer_id in one}
+                    ids = pc.unique(part["customer_id"]).to_pylist()
+                    names = {as_text(one) for one in ids if one not in (None, "")}
+                    longer |= {one for one in names if traces.customer_id in one}
                 theirs = owned(part, name, traces)
                 wanted = {*contract.key, contract.birth}
                 here = [column for column in part.column_names if column in wanted]
@@ -252,9 +252,9 @@ def _read_strings(workspace: Folder, store: Store, traces: Traces) -> None:
     others: dict[bool, list[pa.ChunkedArray]] = {True: [], False: []}
 
     def read(name: str, column: str, values: pa.ChunkedArray, theirs: Any) -> None:
-        said = column == "text"
-        own[said] |= dict.fromkeys(v for v in values.filter(theirs).to_pylist() if v)
-        others[said].append(values.filter(pc.invert(theirs)).drop_null())
+        is_text = column == "text"
+        own[is_text] |= dict.fromkeys(v for v in values.filter(theirs).to_pylist() if v)
+        others[is_text].append(values.filter(pc.invert(theirs)).drop_null())
 
     for name in TABLES:
         for path in workspace.sources(name):

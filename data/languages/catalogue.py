@@ -79,13 +79,13 @@ def page_words(language: str) -> dict[str, str | list[str]]:
 
     with (FOLDER / f"{language}.po").open("rb") as file:
         messages = read_po(file, locale=None)
-    found: dict[str, str | list[str]] = {}
+    words: dict[str, str | list[str]] = {}
     for one in messages:
         if isinstance(one.id, tuple | list):
-            found[one.id[0]] = [str(text) for text in one.string or ()]
+            words[one.id[0]] = [str(text) for text in one.string or ()]
         elif one.id and one.string:
-            found[one.id] = str(one.string)
-    return found
+            words[one.id] = str(one.string)
+    return words
 
 
 def locale_of(language: str) -> str:

@@ -73,12 +73,12 @@ def answer(
             np.clip(np.searchsorted(edges, opened, side="right") - 1, 0, 23), seconds[here], 24
         )
         learn(state, c, int(world.timeline.weekday[day]), offered / 3600 / rates.concurrency[c])
-    done = np.array(answered, dtype=np.int64).reshape(-1, 3)
+    served = np.array(answered, dtype=np.int64).reshape(-1, 3)
     gone = np.array(lost, dtype=np.int64).reshape(-1, 2)
     events = {
-        "key": done[:, 0],
-        "begin": done[:, 1],
-        "end": done[:, 2],
+        "key": served[:, 0],
+        "begin": served[:, 1],
+        "end": served[:, 2],
         "lost": gone[:, 0],
         "lost_at": gone[:, 1],
     }
@@ -182,9 +182,9 @@ def settle(
     """Resolve what was answered, close what was lost, draw satisfaction scores."""
     tickets = state.tickets
     at = _find(tickets["key"], events["key"])
-    found = at >= 0
-    at, key = at[found], events["key"][found]
-    begin, end = events["begin"][found], events["end"][found]
+    is_open = at >= 0
+    at, key = at[is_open], events["key"][is_open]
+    begin, end = events["begin"][is_open], events["end"][is_open]
     rates, channel = world.rates, tickets["channel"][at]
     topic = tickets["topic"][at]
     at_once = draws.uniform("resolved", 0, key) < np.array(rates.first_contact_resolution)[topic]
@@ -202,19 +202,19 @@ def settle(
     waited = (response - tickets["opened"][at]) / SECOND
     mood = contentment(tickets["complaint"][at], real_time, waited, (resolved - end) / DAY)
     score = scored(mood, draws.normal("score", 0, key))
-    given = draws.uniform("csat", 0, key) < rates.csat
+    scores = draws.uniform("csat", 0, key) < rates.csat
     moment = resolved + _between(SCORED_DAYS, draws.uniform("csat at", 0, key))
     customer = tickets["customer"][at]
-    told = given & (customer >= 0)
-    state.scores.add(customer=customer[told], at=moment[told], score=score[told])
+    is_known = scores & (customer >= 0)
+    state.scores.add(customer=customer[is_known], at=moment[is_known], score=score[is_known])
     if record is not None:
         log, row = record.tickets, tickets["row"][at]
         log["answered_at"][row] = begin
         log["first_response_at"][row] = response
         log["resolved_at"][row] = resolved
         log["reopened_at"][row] = reopened
-        log["csat"][row[given]] = score[given]
-        log["csat_at"][row[given]] = moment[given]
+        log["csat"][row[scores]] = score[scores]
+        log["csat_at"][row[scores]] = moment[scores]
     _close_lost(world, state, events, record)
 
 
@@ -222,8 +222,8 @@ def _close_lost(world: World, state: State, events: dict[str, Ints], record: Rec
     """Lost contacts are closed by the system days later; the need stays unmet."""
     tickets = state.tickets
     at = _find(tickets["key"], events["lost"])
-    found = at >= 0
-    at, moment = at[found], events["lost_at"][found]
+    is_open = at >= 0
+    at, moment = at[is_open], events["lost_at"][is_open]
     closed = moment + world.rates.abandoned_closed_days * DAY
     tickets["resolved"][at] = closed
     if record is not None:

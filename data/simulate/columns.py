@@ -42,8 +42,8 @@ def times(values: Ints, end: int) -> pa.Array:
 
 def table(columns: Columns, keep: Bools | None = None) -> pa.Table:
     """A table of the columns, and of the rows to keep."""
-    made = pa.table(columns)
-    return made if keep is None else made.filter(pa.array(keep))
+    rows = pa.table(columns)
+    return rows if keep is None else rows.filter(pa.array(keep))
 
 
 def concat(parts: list[pa.Table]) -> pa.Table:

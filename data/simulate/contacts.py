@@ -147,16 +147,18 @@ def _questions(
     ticket = ~helped & ~given_up
 
     evening = line.arrival_seconds(day, EMAIL, draws.uniform("self-service at", day, key))
-    asked = line.utc(day, evening)
+    asked_at = line.utc(day, evening)
     handed = bot & ticket
     hour = np.minimum((evening / 3600).astype(np.int64), 23)
     to_chat = line.is_open[day, CHAT, hour]
     forced = np.where(handed, np.where(to_chat, CHAT, EMAIL), -1)
     cause = kind + len(CAUSES)
     complaint = np.zeros(len(who), dtype=bool)
-    made = _make(world, state, draws, day, who, key, topic, cause, complaint, key.copy(), forced)
-    over = np.minimum(asked + BOT_SECONDS * SECOND, line.midnight[day + 1] - 1)
-    made.opened = np.where(handed, over, made.opened)
+    contacts = _make(
+        world, state, draws, day, who, key, topic, cause, complaint, key.copy(), forced
+    )
+    over = np.minimum(asked_at + BOT_SECONDS * SECOND, line.midnight[day + 1] - 1)
+    contacts.opened = np.where(handed, over, contacts.opened)
     np.add.at(state.unmet, who[given_up], 1.0)
     state.unmet_topic[who[given_up]] = topic[given_up]
     if record is not None:
@@ -165,22 +167,22 @@ def _questions(
             key=key[bot],
             customer=who[bot],
             topic=topic[bot],
-            started_at=asked[bot],
+            started_at=asked_at[bot],
             ended_at=over[bot],
             contained=helped[bot],
             handed_over_at=np.where(handed, over, never)[bot],
             ticket=np.where(handed, key, -1)[bot],
         )
-        before = np.maximum(made.opened - 600 * SECOND, line.midnight[day])
+        before = np.maximum(contacts.opened - 600 * SECOND, line.midnight[day])
         language = world.people.language[who]
         record.views.add(
             key=key[article],
             customer=who[article],
-            at=np.where(ticket, before, asked)[article],
+            at=np.where(ticket, before, asked_at)[article],
             article=article_key(topic, language, article_number)[article],
             helpful=helped[article],
         )
-    return made.where(ticket)
+    return contacts.where(ticket)
 
 
 def article_key(topic: Ints, language: Ints, number: Ints) -> Ints:
@@ -238,10 +240,10 @@ def _about(world: World, state: State, day: int, who: Ints, topic: Ints) -> tupl
         rising = rising[score[rising] > 0]
         last = np.full(world.size, -1)
         last[orders["customer"][rising]] = rising
-        found = last[who]
-        use = (topic == TOPICS.index(name)) & (found >= 0)
-        order[use] = orders["key"][found[use]]
-        product[use] = orders["product"][found[use]]
+        latest = last[who]
+        use = (topic == TOPICS.index(name)) & (latest >= 0)
+        order[use] = orders["key"][latest[use]]
+        product[use] = orders["product"][latest[use]]
     return order, product
 
 
@@ -256,8 +258,8 @@ def _public(world: World, draws: Draws, day: int) -> Contacts:
     one = np.zeros(1, dtype=np.int64)
     machines = np.array([rates.machine * world.people.written])
     known = poisson(np.array([public_mean(world, day)]), draws.uniform("public", day, one))[0]
-    made = poisson(machines, draws.uniform("machine", day, one))[0]
-    j = np.arange(known + made)
+    by_machines = poisson(machines, draws.uniform("machine", day, one))[0]
+    j = np.arange(known + by_machines)
     key = (day * world.entities + world.size + j) * 2 * MOST_A_DAY
     machine = j >= known
     topic = pick(np.cumsum(rates.public_topics), draws.uniform("public topic", day, j))

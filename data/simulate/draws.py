@@ -158,5 +158,5 @@ def pick(cumulative: Floats, u: Floats) -> Ints:
     if cumulative.ndim == 1:
         flat = np.searchsorted(cumulative, u * cumulative[-1], side="right")
         return np.minimum(flat, len(cumulative) - 1).astype(np.int64)
-    found = (cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=1)
-    return np.minimum(found, cumulative.shape[1] - 1).astype(np.int64)
+    category = (cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=1)
+    return np.minimum(category, cumulative.shape[1] - 1).astype(np.int64)

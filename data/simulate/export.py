@@ -57,7 +57,7 @@ def usage(company: RunningCompany, rows: dict[str, Any], end: int) -> pa.Table:
 
 def tables(company: RunningCompany) -> dict[str, pd.DataFrame]:
     """All tables of the company as frames, as they stand at ``company.now``."""
-    return {name: made.to_pandas() for name, made in arrow_tables(company).items()}
+    return {name: rows.to_pandas() for name, rows in arrow_tables(company).items()}
 
 
 def arrow_tables(company: RunningCompany, skip: tuple[str, ...] = ()) -> dict[str, pa.Table]:

@@ -59,7 +59,7 @@ def customers(company: RunningCompany, end: int) -> pa.Table:
     closed = np.full(company.world.size, NEVER)
     closed[record.closed["customer"]] = record.closed["at"]
     rng = company.archive.generator("names")
-    given, family = (
+    first_name, family = (
         rng.integers(len(FIRST), size=who.max() + 1),
         rng.integers(len(LAST), size=who.max() + 1),
     )
@@ -81,7 +81,7 @@ def customers(company: RunningCompany, end: int) -> pa.Table:
             "language": words(names.LANGUAGES, people.language[who]),
             "time_zone": words(zones, people.language[who]),
             "preferred_channel": words(spoken.channels, people.channel[who]),
-            "name": words(full, given[who] * len(LAST) + family[who]),
+            "name": words(full, first_name[who] * len(LAST) + family[who]),
             "value": people.value[who],
             "email_consent": consent(people.email_consent),
             "sms_consent": consent(people.sms_consent),
@@ -149,19 +149,19 @@ def calendar(company: RunningCompany, end: int) -> pa.Table:
             starts, ends = (
                 int(line.utc(happening.first, seconds)) for seconds in happening.seconds
             )
-            told = min(starts + 40 * 60 * SECOND, ends)
-            guess = told + 7200 * SECOND  # until it is over nobody knows when it ends
-            add("service disrupted", "outage", told, starts, guess, topic=app_error)
+            known_from = min(starts + 40 * 60 * SECOND, ends)
+            guess = known_from + 7200 * SECOND  # until it is over nobody knows when it ends
+            add("service disrupted", "outage", known_from, starts, guess, topic=app_error)
             rows.append(rows[-1] | {"ends_at": ends, "recorded_at": ends})
     rows = [row for row in rows if row["announced_at"] < end and row["recorded_at"] < end]
     columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-    made: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for name, values in columns.items():
         if name.endswith("_at"):
-            made[name] = times(np.array(values, dtype=np.int64), NEVER)
+            arrays[name] = times(np.array(values, dtype=np.int64), NEVER)
         else:
-            made[name] = pa.array(values, pa.float64() if name == "size" else pa.string())
-    return table(made) if made else _empty_calendar()
+            arrays[name] = pa.array(values, pa.float64() if name == "size" else pa.string())
+    return table(arrays) if arrays else _empty_calendar()
 
 
 def _empty_calendar() -> pa.Table:

@@ -92,13 +92,13 @@ def feedback(company: RunningCompany, end: int) -> pa.Table:
     writes = (delivered < end) & (u < share)
     key, delivered = key[writes], delivered[writes]
     wait = 1 + 11 * draws.uniform("review at", 0, key)
-    given = delivered + (DAY * wait).astype(np.int64)
+    written_at = delivered + (DAY * wait).astype(np.int64)
     late = delivered > log["promised_at"][writes]
     mood = 4.4 - 1.3 * late - 2.2 * log["defective"][writes]
     mood = mood + 0.8 * draws.normal("review mood", 0, key)
     rating = np.clip(np.rint(mood), 1, 5)
     slow = draws.uniform("review late", 0, key) < 0.05
-    recorded = given + np.where(slow, DAY, 0)
+    recorded = written_at + np.where(slow, DAY, 0)
     who = log["customer"][writes]
     from data.simulate.texts import PER_CELL, pool, text_number
 
@@ -110,7 +110,7 @@ def feedback(company: RunningCompany, end: int) -> pa.Table:
     return table(
         {
             "feedback_id": ids("f", key),
-            "given_at": times(given, end),
+            "given_at": times(written_at, end),
             "customer_id": customers_of(who),
             "kind": words(("survey", "review"), draws.uniform("review kind", 0, key) < 0.7),
             "rating": rating,
@@ -120,5 +120,5 @@ def feedback(company: RunningCompany, end: int) -> pa.Table:
             "product_id": ids("p", log["product"][writes], 3),
             "recorded_at": times(recorded, NEVER),
         },
-        (given < end) & (recorded < end),
+        (written_at < end) & (recorded < end),
     )

@@ -122,10 +122,10 @@ def acting(rates: Rates) -> tuple[str, ...]:
 
 
 def _strengths(usual: Rates, rng: np.random.Generator) -> dict[str, float]:
-    seen = [cause for cause in ACTS if cause != "unmet_need"]
+    visible = [cause for cause in ACTS if cause != "unmet_need"]
     while True:
         acts = {cause: rng.random() < chance for cause, chance in ACTS.items()}
-        if sum(acts[cause] for cause in seen) >= FEWEST:
+        if sum(acts[cause] for cause in visible) >= FEWEST:
             break
     drawn = {}
     for cause, names in STRENGTHS.items():

@@ -39,12 +39,12 @@ class Make:
     def constants(self) -> dict[str, tuple[Any, Any]]:
         """The rates that were drawn, by name: the make's and the usual company's."""
         usual = Rates()
-        found = {}
+        drawn_rates = {}
         for each in fields(Rates):
             drawn, was = getattr(self.rates, each.name), getattr(usual, each.name)
             if each.name != "make" and drawn != was:
-                found[each.name] = (drawn, was)
-        return found
+                drawn_rates[each.name] = (drawn, was)
+        return drawn_rates
 
     def as_dict(self) -> dict[str, Any]:
         """Everything drawn, for JSON: rates beside the usual ones, words, what is left out."""
@@ -65,7 +65,9 @@ class Make:
 
     def lines(self) -> list[str]:
         """What a person reads of it: causes, words, what is left out, and a table of the rates."""
-        kept = "each row in its versions" if self.recording.versions else "rows as they stand only"
+        recorded = (
+            "each row in its versions" if self.recording.versions else "rows as they stand only"
+        )
         rows = [
             f"| {name} | {_shown(drawn)} | {_shown(was)} |"
             for name, (drawn, was) in self.constants().items()
@@ -74,7 +76,7 @@ class Make:
             f"Causes that act: {', '.join(acting(self.rates))}.",
             f"Channels: {', '.join(self.words.channels)}. Topics: {', '.join(self.words.topics)}.",
             f"Tables left out: {', '.join(self.recording.tables) or 'none'}.",
-            f"Columns left out: {', '.join(self.recording.columns) or 'none'}; {kept}.",
+            f"Columns left out: {', '.join(self.recording.columns) or 'none'}; {recorded}.",
             "",
             "| rate | this make | usual |",
             "|---|---|---|",

@@ -112,8 +112,8 @@ def service(record: Record | None, end: int, words: Words) -> pd.DataFrame:
 
 
 def _lookup(keys: Ints, known: Ints, values: Ints) -> Ints:
-    found = dict(zip(known.tolist(), values.tolist(), strict=True))
-    return np.array([found.get(k, NEVER) for k in keys.tolist()], dtype=np.int64)
+    value_of = dict(zip(known.tolist(), values.tolist(), strict=True))
+    return np.array([value_of.get(k, NEVER) for k in keys.tolist()], dtype=np.int64)
 
 
 def _times(values: Ints) -> Any:

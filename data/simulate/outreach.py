@@ -93,7 +93,7 @@ def contact(
 
 def known_customers(names: list[str], size: int) -> Ints:
     """Positions of customer ids; DataError for one that the company does not have."""
-    found = []
+    positions = []
     for row, name in enumerate(names):
         text = str(name)
         if not (text.startswith("c") and text[1:].isdigit() and int(text[1:]) < size):
@@ -101,8 +101,8 @@ def known_customers(names: list[str], size: int) -> Ints:
                 f"actions row {row}: the company has no customer {text!r}. "
                 "Ids are those of the customers table, such as 'c000012'."
             )
-        found.append(int(text[1:]))
-    return np.array(found, dtype=np.int64)
+        positions.append(int(text[1:]))
+    return np.array(positions, dtype=np.int64)
 
 
 def habit(world: World, state: State, draws: Draws, day: int, record: Record | None) -> None:

@@ -178,10 +178,10 @@ def asking_more(rates: Rates, factor: float) -> Rates:
     >>> asking_more(Rates(), 2).q_bill == 2 * Rates().q_bill
     True
     """
-    return replace(rates, **{name: factor * getattr(rates, name) for name in ASKED})
+    return replace(rates, **{name: factor * getattr(rates, name) for name in QUESTION_RATES})
 
 
-ASKED = (
+QUESTION_RATES = (
     "q_waiting",
     "q_due",
     "q_overdue",

@@ -67,10 +67,10 @@ def _as_it_stands(name: str, rows: pa.Table) -> pa.Table:
         return rows
     frame = rows.select([*key, "recorded_at"]).to_pandas()
     newest = frame.sort_values("recorded_at", kind="stable").drop_duplicates([*key], keep="last")
-    kept = rows.take(pa.array(np.sort(newest.index.to_numpy())))
-    if "deleted" in kept.column_names:
-        kept = kept.filter(pa.compute.invert(kept["deleted"]))
-    return kept
+    current = rows.take(pa.array(np.sort(newest.index.to_numpy())))
+    if "deleted" in current.column_names:
+        current = current.filter(pa.compute.invert(current["deleted"]))
+    return current
 
 
 PRODUCTS = (

@@ -88,14 +88,14 @@ class RunningCompany:
         cls, world: World, state: State, day: int, draws: Draws, suppress: str = ""
     ) -> Self:
         """A company that stands before ``day`` in a given world and state; it keeps no tables."""
-        made = cls.__new__(cls)
-        made.rates, made.world, made.state = world.rates, world, state
-        made.seed, made.draws, made.archive = draws.seed, draws, draws
-        made.days, made.customers = max(day, world.timeline.days), world.people.written
-        made.hazard_every, made.own_outreach = 0, True
-        made.record, made.day, made.suppress = None, day, suppress
-        made.recording = Recording()
-        return made
+        company = cls.__new__(cls)
+        company.rates, company.world, company.state = world.rates, world, state
+        company.seed, company.draws, company.archive = draws.seed, draws, draws
+        company.days, company.customers = max(day, world.timeline.days), world.people.written
+        company.hazard_every, company.own_outreach = 0, True
+        company.record, company.day, company.suppress = None, day, suppress
+        company.recording = Recording()
+        return company
 
     @property
     def today(self) -> date:
@@ -170,18 +170,18 @@ class RunningCompany:
 
         now = self._intensities()
         expected = expected_tickets(world, state, day, now)
-        came = contacts.draw_contacts(world, state, self.draws, day, now, record)
+        contacts_today = contacts.draw_contacts(world, state, self.draws, day, now, record)
         agents = staffed.own_staffing(world, state, day)
         if staffing is not None:
             agents = staffed.fed_staffing(world, day, staffing, agents)
-        seconds, events, load = centre.answer(world, state, self.draws, day, came, agents)
-        known = came.customer >= 0
+        seconds, events, load = centre.answer(world, state, self.draws, day, contacts_today, agents)
+        known = contacts_today.customer >= 0
         ghost = known & (
-            came.complaint
+            contacts_today.complaint
             if self.suppress == "complaint"
-            else np.full(len(came), bool(self.suppress))
+            else np.full(len(contacts_today), bool(self.suppress))
         )
-        centre.open_tickets(world, state, day, came, seconds, record, ghost)
+        centre.open_tickets(world, state, day, contacts_today, seconds, record, ghost)
         centre.settle(world, state, self.draws, events, record)
 
         orders.move_orders(world, state, self.draws, day, record)
@@ -192,7 +192,7 @@ class RunningCompany:
         if record is not None:
             self._remember(now, expected, agents)
         self.day += 1
-        return self._outcome(day, now, expected, agents, load, came, events, seconds)
+        return self._outcome(day, now, expected, agents, load, contacts_today, events, seconds)
 
     def _contact(self, actions: pd.DataFrame) -> None:
         for column in ("customer_id", "action"):
@@ -232,21 +232,21 @@ class RunningCompany:
         expected: Floats,
         agents: Floats,
         load: Floats,
-        came: contacts.Contacts,
+        contacts_today: contacts.Contacts,
         events: dict[str, Ints],
         seconds: Floats,
     ) -> DayOutcome:
-        known = came.customer >= 0
+        known = contacts_today.customer >= 0
         complained = np.zeros(self.world.size, dtype=bool)
-        complained[came.customer[known & came.complaint]] = True
+        complained[contacts_today.customer[known & contacts_today.complaint]] = True
         contacted = np.zeros(self.world.size, dtype=bool)
-        contacted[came.customer[known]] = True
+        contacted[contacts_today.customer[known]] = True
         return DayOutcome(
             day=self.world.timeline.dates[day],
             starts_at=self.moment(day),
             ends_at=self.moment(day + 1),
-            complaints=int(came.complaint.sum()),
-            tickets=int((~came.machine).sum()),
+            complaints=int(contacts_today.complaint.sum()),
+            tickets=int((~contacts_today.machine).sum()),
             complained=complained,
             contacted=contacted,
             complaint_hazard=now.complaint,
@@ -254,7 +254,7 @@ class RunningCompany:
             expected=expected,
             agents=agents,
             load=load,
-            offered=came,
+            offered=contacts_today,
             events=events,
             handle_seconds=seconds,
             words=self.world.words,

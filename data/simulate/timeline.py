@@ -129,7 +129,7 @@ class Timeline:
         return np.interp(u, cumulative, np.arange(25) * 3600.0)
 
     def _campaigns(self) -> tuple[Campaign, ...]:
-        found = []
+        campaigns = []
         for year in range(self.start.year, self.dates[-1].year + 1):
             for name, month, day, length, size in (
                 ("winter sale", 1, 8, 12, 0.6),
@@ -143,8 +143,8 @@ class Timeline:
                 if 0 <= first < self.total:
                     last = min(first + length - 1, self.total - 1)
                     size *= self.rates.campaign_size
-                    found.append(Campaign(f"{name} {year}", first, last, first - 21, size))
-        return tuple(sorted(found, key=lambda campaign: campaign.first))
+                    campaigns.append(Campaign(f"{name} {year}", first, last, first - 21, size))
+        return tuple(sorted(campaigns, key=lambda campaign: campaign.first))
 
     def _factors(self) -> None:
         rates = self.rates

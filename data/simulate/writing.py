@@ -86,8 +86,8 @@ def simulate(
                 writer.write_table(rows)
             tell(f"simulated {company.day} of {days} days")
     tell("writing tables")
-    for name, made in arrow_tables(company, skip=("usage",)).items():
-        pq.write_table(made, folder / "tables" / f"{name}.parquet", compression="zstd")
+    for name, frame in arrow_tables(company, skip=("usage",)).items():
+        pq.write_table(frame, folder / "tables" / f"{name}.parquet", compression="zstd")
     if writer is not None:
         writer.close()
         staged.replace(folder / "tables" / "usage.parquet")
@@ -133,8 +133,8 @@ def write_settings(folder: Path, company: Company) -> None:
             set_setting(folder, ("service_levels", spoken[channel]), _stated(level))
     if company.make is not None:
         file = folder / FILE
-        made = f"# A simulated company of make {company.make.number}"
-        comment = f"{made}; truth/make.json says what was drawn for it.\n"
+        heading = f"# A simulated company of make {company.make.number}"
+        comment = f"{heading}; truth/make.json says what was drawn for it.\n"
         write_whole(file, (comment + file.read_text("utf-8")).encode())
 
 
@@ -149,7 +149,7 @@ def truth_tables(company: Company, runs: int) -> dict[str, pa.Table]:
     """The tables of ``truth/``, by name."""
     record, line, people = company.record, company.world.timeline, company.world.people
     assert record is not None
-    made = {
+    truths = {
         "hazards": _hazards(company),
         "latents": pa.table(
             {
@@ -176,10 +176,10 @@ def truth_tables(company: Company, runs: int) -> dict[str, pa.Table]:
     }
     if runs:
         effects = true_effects(company, best_actions(company), 30, runs)
-        made["effects"] = pa.Table.from_pandas(effects, preserve_index=False)
+        truths["effects"] = pa.Table.from_pandas(effects, preserve_index=False)
         chances = true_probabilities(company, (7, 14, 30), runs)
-        made["probabilities"] = pa.Table.from_pandas(chances, preserve_index=False)
-    return made
+        truths["probabilities"] = pa.Table.from_pandas(chances, preserve_index=False)
+    return truths
 
 
 def _moments(values: Any) -> Any:

@@ -50,14 +50,14 @@ def words_in(
 
     Channels never spoken of are absent. A word on ``all`` takes the place of every earlier word.
     """
-    found: dict[str, dict[str, Word]] = {customer: {} for customer in customer_ids or ()}
+    words: dict[str, dict[str, Word]] = {customer: {} for customer in customer_ids or ()}
     for some in chunks_of(CONSENT.c.customer_id, customer_ids):
         for row in connection.execute(sa.select(CONSENT).where(some).order_by(CONSENT.c.seq)):
-            said = found.setdefault(row.customer_id, {})
+            own = words.setdefault(row.customer_id, {})
             if row.channel == EVERY_CHANNEL:
-                said.clear()
-            said[row.channel] = Word(bool(row.granted), row.recorded_at)
-    return found
+                own.clear()
+            own[row.channel] = Word(bool(row.granted), row.recorded_at)
+    return words
 
 
 def chunks_of(

@@ -202,7 +202,7 @@ def forget_decisions(store: Store, customer_id: str) -> int:
 
 def outcomes_of(store: Store, decision_ids: Sequence[str]) -> dict[str, list[tuple[str, datetime]]]:
     """The outcomes of these decisions with their times, in the order they were recorded."""
-    found: dict[str, list[tuple[str, datetime]]] = {identity: [] for identity in decision_ids}
+    outcomes: dict[str, list[tuple[str, datetime]]] = {identity: [] for identity in decision_ids}
     with store.reading() as connection:
         for start in range(0, len(decision_ids), 400):
             query = (
@@ -211,8 +211,8 @@ def outcomes_of(store: Store, decision_ids: Sequence[str]) -> dict[str, list[tup
                 .order_by(OUTCOMES.c.seq)
             )
             for row in connection.execute(query):
-                found[row.decision_id].append((row.outcome, row.at))
-    return found
+                outcomes[row.decision_id].append((row.outcome, row.at))
+    return outcomes
 
 
 def _waiting(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:

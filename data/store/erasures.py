@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 KEY = "erasures"
 """Name of the key among the secrets, or the store's facts."""
-NAMED_BY = ("customer_id", "order_id")
-"""The columns that name an erased person: their own id, and that of an order of theirs."""
 BLOCK = 64
 """HMAC's block of SHA-256, in bytes (RFC 2104)."""
 
@@ -58,24 +56,28 @@ class Erased:
     @property
     def digest(self) -> str:
         """Another value once somebody else was erased."""
-        told = [[name, *sorted(found)] for name, found in sorted(self.pseudonyms.items())]
-        return hashlib.sha256(repr(told).encode()).hexdigest()
+        content = [
+            [name, *sorted(pseudonyms)] for name, pseudonyms in sorted(self.pseudonyms.items())
+        ]
+        return hashlib.sha256(repr(content).encode()).hexdigest()
 
     def names(self, row: Mapping[str, Any]) -> bool:
         """Whether a row names somebody who was erased."""
         return any(
-            pseudonym_of(self.key, column, as_text(row[column])) in found
-            for column, found in self.pseudonyms.items()
-            if found and row.get(column) not in (None, "")
+            pseudonym_of(self.key, column, as_text(row[column])) in pseudonyms
+            for column, pseudonyms in self.pseudonyms.items()
+            if pseudonyms and row.get(column) not in (None, "")
         )
 
     def in_frame(self, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
         """Per row of a frame whether it names somebody who was erased."""
         named = np.zeros(len(frame), dtype=bool)
-        for column, found in self.pseudonyms.items():
-            if found and column in frame.columns:
+        for column, pseudonyms in self.pseudonyms.items():
+            if pseudonyms and column in frame.columns:
                 values = frame[column].dropna().unique()
-                gone = [v for v in values if pseudonym_of(self.key, column, as_text(v)) in found]
+                gone = [
+                    v for v in values if pseudonym_of(self.key, column, as_text(v)) in pseudonyms
+                ]
                 named |= frame[column].isin(gone).to_numpy(dtype=bool)
         return named
 
@@ -83,9 +85,9 @@ class Erased:
         """The rows that name somebody who was erased, as SQL over text columns of these names;
         None where no row can."""
         parts = [
-            f"coalesce({_pseudonym_sql(self.key, column)} IN ({_listed(found)}), false)"
-            for column, found in self.pseudonyms.items()
-            if found and column in columns
+            f"coalesce({_pseudonym_sql(self.key, column)} IN ({_listed(pseudonyms)}), false)"
+            for column, pseudonyms in self.pseudonyms.items()
+            if pseudonyms and column in columns
         ]
         return " OR ".join(parts) or None
 
@@ -168,14 +170,14 @@ def record_erasure(
         subject = pseudonym_of(key, "customer_id", customer_id)
         own = ERASURES.c.customer_sha256 == subject
         before = connection.execute(sa.select(ERASURES.c.proof).where(own)).scalar()
-        kept = dict(proof)
-        for name, column, found in (
+        whole_proof = dict(proof)
+        for name, column, ids in (
             ("orders", "order_id", orders),
             ("others", "customer_id", others),
         ):
-            told = {pseudonym_of(key, column, each) for each in found}
-            kept[name] = sorted(told | set((before or {}).get(name, ())))
-        values = {"proof": kept, "recorded_at": now}
+            pseudonyms = {pseudonym_of(key, column, each) for each in ids}
+            whole_proof[name] = sorted(pseudonyms | set((before or {}).get(name, ())))
+        values = {"proof": whole_proof, "recorded_at": now}
         if before is None:
             connection.execute(sa.insert(ERASURES), {"customer_sha256": subject, **values})
         else:
@@ -185,10 +187,10 @@ def record_erasure(
 
 def _key(store: Store, connection: sa.Connection) -> bytes | None:
     if store.folder is not None:
-        found = read_secret(store.folder, KEY)
+        secret = read_secret(store.folder, KEY)
     else:
-        found = connection.execute(sa.select(FACTS.c.value).where(FACTS.c.name == KEY)).scalar()
-    return None if not found else bytes.fromhex(found)
+        secret = connection.execute(sa.select(FACTS.c.value).where(FACTS.c.name == KEY)).scalar()
+    return None if not secret else bytes.fromhex(secret)
 
 
 def _new_key(store: Store, connection: sa.Connection, now: datetime) -> bytes:
@@ -206,13 +208,13 @@ def _pseudonym_sql(key: bytes, column: str) -> str:
     inner, outer = (
         _blob(bytes(byte ^ pad for byte in key.ljust(BLOCK, b"\0"))) for pad in (0x36, 0x5C)
     )
-    told = f"encode('{column}|' || \"{column}\")"
-    return f"sha256({outer} || unhex(sha256({inner} || {told})))"
+    message = f"encode('{column}|' || \"{column}\")"
+    return f"sha256({outer} || unhex(sha256({inner} || {message})))"
 
 
 def _blob(value: bytes) -> str:
     return "'" + "".join(f"\\x{byte:02X}" for byte in value) + "'::BLOB"
 
 
-def _listed(found: Iterable[str]) -> str:
-    return ", ".join(f"'{each}'" for each in sorted(found))
+def _listed(pseudonyms: Iterable[str]) -> str:
+    return ", ".join(f"'{each}'" for each in sorted(pseudonyms))

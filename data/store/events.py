@@ -77,8 +77,8 @@ def append_events(
     """
     new = [
         (name, row_key(name, number, row), row)
-        for name, found in rows.items()
-        for number, row in enumerate(found, 1)
+        for name, posted in rows.items()
+        for number, row in enumerate(posted, 1)
     ]
     with store.writing() as connection:
         gone = erased_in(store, connection)
@@ -130,8 +130,8 @@ def completed_rows(
 
 def _completed(row: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """The row with what the version before it said; of a deleted one nothing is left."""
-    kept = {} if before.get("deleted") else before
-    merged = {**{k: v for k, v in kept.items() if k not in SAID_ONCE}, **row}
+    base = {} if before.get("deleted") else before
+    merged = {**{k: v for k, v in base.items() if k not in SAID_ONCE}, **row}
     return {k: v for k, v in merged.items() if k != "recorded_at" and v is not None}
 
 
@@ -146,7 +146,7 @@ def customer_rows_in(
     connection: sa.Connection, customer_ids: Sequence[str]
 ) -> list[tuple[str, dict[str, Any], datetime]]:
     """The posted rows of these customers in order, within a transaction: id, row, recorded_at."""
-    found = []
+    posted = []
     for start in range(0, len(customer_ids), CHUNK):
         query = (
             sa.select(EVENTS.c.customer_id, EVENTS.c.payload, EVENTS.c.recorded_at)
@@ -154,11 +154,11 @@ def customer_rows_in(
             .where(EVENTS.c.table_name == "customers")
             .order_by(EVENTS.c.seq)
         )
-        found += [
+        posted += [
             (row.customer_id, json.loads(row.payload), row.recorded_at)
             for row in connection.execute(query)
         ]
-    return found
+    return posted
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def _moment_text(value: object) -> str:
 def _newest_payloads(
     connection: sa.Connection, new: Sequence[tuple[str, str, Mapping[str, Any]]]
 ) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
+    payloads: dict[tuple[str, str], str] = {}
     by_table: dict[str, list[str]] = {}
     for name, key, _ in new:
         by_table.setdefault(name, []).append(key)
@@ -258,8 +258,8 @@ def _newest_payloads(
                 .order_by(EVENTS.c.seq)
             )
             for row in connection.execute(query):
-                found[name, row.key] = row.payload
-    return found
+                payloads[name, row.key] = row.payload
+    return payloads
 
 
 def _event(row: Any) -> Event:

@@ -73,10 +73,10 @@ def expire_decisions(store: Store, limits: Limits, now: datetime) -> int:
     closed = 0
     while True:
         with store.writing() as connection:
-            found = read_messages(connection, where, order=(OUTBOX.c.seq,), limit=CHUNK)
-            close_expired(store, connection, found, limits, now)
-        closed += len(found)
-        if len(found) < CHUNK:
+            messages = read_messages(connection, where, order=(OUTBOX.c.seq,), limit=CHUNK)
+            close_expired(store, connection, messages, limits, now)
+        closed += len(messages)
+        if len(messages) < CHUNK:
             break
     if closed:
         publish_head(store)
@@ -85,9 +85,9 @@ def expire_decisions(store: Store, limits: Limits, now: datetime) -> int:
 
 def expired_among(store: Store, decision_ids: Sequence[str]) -> set[str]:
     """Those of these decisions that expired."""
-    found: set[str] = set()
+    expired: set[str] = set()
     with store.reading() as connection:
         for some in chunks_of(OUTBOX.c.decision_id, decision_ids):
             query = sa.select(OUTBOX.c.decision_id).where(some, OUTBOX.c.status == EXPIRED)
-            found |= set(connection.execute(query).scalars())
-    return found
+            expired |= set(connection.execute(query).scalars())
+    return expired

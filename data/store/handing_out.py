@@ -67,14 +67,14 @@ def hand_out(
         now = now_of()
         while len(page) < most:
             wanted = most - len(page)
-            found = read_messages(
+            messages = read_messages(
                 connection, _numbered(after), order=(OUTBOX.c.handed_out,), limit=wanted
             )
-            if not found:
+            if not messages:
                 if take and _number_waiting(connection, judge, wanted, limits, now):
                     continue
                 return page, None
-            for message in found:
+            for message in messages:
                 after = message.handed_out or after
                 (verdict,) = judge(connection, [message], now)
                 if verdict.allowed or (message.status == SENT and verdict.until):
@@ -89,13 +89,13 @@ def hand_out(
 def ahead(store: Store, after: int, most: int, now: datetime, *, take: bool) -> list[Message]:
     """The messages that ``hand_out`` would look at first; nothing is changed."""
     with store.reading() as connection:
-        found = read_messages(
+        messages = read_messages(
             connection, _numbered(after), order=(OUTBOX.c.handed_out,), limit=most
         )
-        if take and len(found) < most:
+        if take and len(messages) < most:
             order = (OUTBOX.c.next_attempt_at, OUTBOX.c.seq)
-            found += read_messages(connection, _due(now), order=order, limit=2 * most)
-    return found
+            messages += read_messages(connection, _due(now), order=order, limit=2 * most)
+    return messages
 
 
 def _numbered(after: int) -> sa.ColumnElement[bool]:
@@ -114,14 +114,14 @@ def _number_waiting(
     Who may not be contacted is passed over and asked about again next time: a caller who pulls
     gives nothing up for good.
     """
-    number, given, last = next_number(connection), 0, 0
-    while given < wanted:
+    number, count, last = next_number(connection), 0, 0
+    while count < wanted:
         where = _due(now) & (OUTBOX.c.seq > last)
         due = read_messages(connection, where, order=(OUTBOX.c.seq,), limit=CHUNK)
         if not due:
             break
         for message in due:  # one by one: each counts against the caps of the next
-            if given == wanted:
+            if count == wanted:
                 break
             last = message.seq
             gone = given_up(message, limits, now)
@@ -135,11 +135,11 @@ def _number_waiting(
                     message,
                     now,
                     status=HANDED_OUT,
-                    handed_out=number + given,
+                    handed_out=number + count,
                     contacted_at=message.contacted_at or now,
                     note=None,
                 )
-                given += 1
+                count += 1
             elif verdict.until is not None:
                 put_aside(connection, message, verdict, now)
-    return given
+    return count

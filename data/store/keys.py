@@ -89,16 +89,16 @@ def rotate_key(store: Store, name: str, now: datetime, overlap: timedelta) -> tu
     if overlap < timedelta(0):
         raise UsageError(f"an overlap of {overlap} ends before it begins")
     with store.writing() as connection:
-        found = _in_force(connection, name, now)
-        if not found:
+        in_force = _in_force(connection, name, now)
+        if not in_force:
             raise UsageError(f"no key {name!r} is in force.{_near(connection, name, now)}")
-        if len(found) > 1:
-            ends = min(row.expires_at for row in found if row.expires_at is not None)
+        if len(in_force) > 1:
+            ends = min(row.expires_at for row in in_force if row.expires_at is not None)
             raise Conflict(
                 f"two keys named {name!r} are in force until {ends}; revoke the one before by its "
                 "id first, or wait"
             )
-        (row,) = found
+        (row,) = in_force
         ends = now + overlap
         ends = ends if row.expires_at is None else min(ends, row.expires_at)
         key, values = _new(store, name, row.scopes, now, row.expires_at)
@@ -124,10 +124,10 @@ def verify_key(store: Store, key: str, now: datetime | None = None) -> ApiKey | 
     same = [hmac.compare_digest(row.sha256, form) for form in forms]
     if not any(same):
         return None
-    found = _key(row)
-    if found.revoked_at is not None or (now is not None and not found.in_force(now)):
+    api_key = _key(row)
+    if api_key.revoked_at is not None or (now is not None and not api_key.in_force(now)):
         return None
-    return found
+    return api_key
 
 
 def list_keys(store: Store) -> list[ApiKey]:
@@ -141,13 +141,13 @@ def revoke_key(store: Store, name: str, now: datetime) -> None:
     """End the keys of that name (or the one of that id) at once; UsageError with the nearest name
     if none is in force."""
     with store.writing() as connection:
-        done = connection.execute(
+        update = connection.execute(
             sa.update(API_KEYS)
             .where(sa.or_(API_KEYS.c.name == name, API_KEYS.c.id == name))
             .where(API_KEYS.c.revoked_at.is_(None))
             .values(revoked_at=now)
         )
-        if done.rowcount == 0:
+        if update.rowcount == 0:
             raise UsageError(f"no key {name!r} is in force.{_near(connection, name, now)}")
 
 

@@ -81,9 +81,9 @@ def salt(store: Store, now: datetime) -> str:
     """The secret of 64 hexadecimal digits that decides the hold-out; made once, then for ever."""
     with store.writing() as connection:
         query = sa.select(FACTS.c.value).where(FACTS.c.name == "holdout_salt")
-        found = connection.execute(query).scalar()
-        if found is None:
-            found = secrets.token_hex(32)
-            values = {"name": "holdout_salt", "value": found, "created_at": now}
+        secret = connection.execute(query).scalar()
+        if secret is None:
+            secret = secrets.token_hex(32)
+            values = {"name": "holdout_salt", "value": secret, "created_at": now}
             connection.execute(sa.insert(FACTS), values)
-    return str(found)
+    return str(secret)

@@ -117,9 +117,9 @@ def write_head(file: Path, head: Head) -> None:
 
 def _parsed(text: str, where: str) -> Head:
     try:
-        found = json.loads(text)
+        head = json.loads(text)
         return Head(
-            int(found["entries"]), str(found["sha256"]), str(found["at"]), str(found["signature"])
+            int(head["entries"]), str(head["sha256"]), str(head["at"]), str(head["signature"])
         )
     except (ValueError, KeyError, TypeError):
         raise DamagedFile(f"the decision log's head {where} cannot be read. {RENEW}") from None

@@ -96,7 +96,7 @@ def contacts(
 ) -> dict[str, dict[str, datetime]]:
     """When each decision about these customers (None: all) was carried out: per customer the
     decisions that left the house, or of which an outcome says that a contact took place."""
-    found: dict[str, dict[str, datetime]] = {customer: {} for customer in customer_ids or ()}
+    moments: dict[str, dict[str, datetime]] = {customer: {} for customer in customer_ids or ()}
     arrived = OUTCOMES.c.outcome.in_(ARRIVED)
     for some in chunks_of(OUTBOX.c.customer_id, customer_ids):
         query = (
@@ -110,10 +110,10 @@ def contacts(
             .order_by(OUTBOX.c.seq, OUTCOMES.c.at)
         )  # fmt: skip
         for row in connection.execute(query):
-            own = found.setdefault(row.customer_id, {})
+            own = moments.setdefault(row.customer_id, {})
             at = own.get(row.decision_id, row.contacted_at or row.at)
             own[row.decision_id] = max(at, row.at) if row.outcome == SENT else at
-    return found
+    return moments
 
 
 def unwelcome_in(
@@ -121,7 +121,7 @@ def unwelcome_in(
 ) -> dict[str, tuple[str, datetime]]:
     """Customers (of these, or of all) who complained of a contact after ``since``, or of whom an
     agent disagreed: the newest such outcome, and when."""
-    found: dict[str, tuple[str, datetime]] = {}
+    outcomes: dict[str, tuple[str, datetime]] = {}
     for some in chunks_of(OUTBOX.c.customer_id, customer_ids):
         query = (
             sa.select(OUTBOX.c.customer_id, OUTCOMES.c.outcome, OUTCOMES.c.at)
@@ -129,8 +129,8 @@ def unwelcome_in(
             .where(some, OUTCOMES.c.outcome.in_(("complained", "disagreed")), OUTCOMES.c.at > since)
             .order_by(OUTCOMES.c.at)
         )
-        found |= {row.customer_id: (row.outcome, row.at) for row in connection.execute(query)}
-    return found
+        outcomes |= {row.customer_id: (row.outcome, row.at) for row in connection.execute(query)}
+    return outcomes
 
 
 def contacted_since(
@@ -166,8 +166,8 @@ def next_due(store: Store) -> datetime | None:
         OUTBOX.c.status.in_((WAITING, SENDING))
     )
     with store.reading() as connection:
-        found: datetime | None = connection.execute(query).scalar()
-    return found
+        due: datetime | None = connection.execute(query).scalar()
+    return due
 
 
 def preview(store: Store, judge: Judge, now: datetime, most: int) -> list[tuple[Message, Verdict]]:
@@ -206,8 +206,8 @@ def message_counts(store: Store) -> dict[str, int]:
     """How many messages there are in each state, those of none included."""
     query = sa.select(OUTBOX.c.status, sa.func.count().label("n")).group_by(OUTBOX.c.status)
     with store.reading() as connection:
-        found = {row.status: int(row.n) for row in connection.execute(query)}
-    return {state: found.get(state, 0) for state in STATES}
+        counts = {row.status: int(row.n) for row in connection.execute(query)}
+    return {state: counts.get(state, 0) for state in STATES}
 
 
 def given_up(message: Message, limits: Limits, now: datetime) -> str | None:
@@ -235,9 +235,9 @@ def change(connection: sa.Connection, message: Message, now: datetime, **values:
 
 def next_number(connection: sa.Connection) -> int:
     """Above every number given, and every cursor of the time when entries' numbers were cursors."""
-    given = connection.execute(sa.select(sa.func.max(OUTBOX.c.handed_out))).scalar()
+    largest = connection.execute(sa.select(sa.func.max(OUTBOX.c.handed_out))).scalar()
     logged = connection.execute(sa.select(sa.func.max(DECISIONS.c.seq))).scalar()
-    return max(int(given or 0), int(logged or 0)) + 1
+    return max(int(largest or 0), int(logged or 0)) + 1
 
 
 def read_messages(

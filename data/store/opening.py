@@ -136,8 +136,8 @@ class Store:
         (see ``changes``)."""
         assert self._watch is not None
         query = "SELECT count(*), count(revoked_at), count(expires_at), max(expires_at)"
-        found: tuple[Any, ...] = self._watch.execute(f"{query} FROM api_keys").fetchone()
-        return found
+        counts: tuple[Any, ...] = self._watch.execute(f"{query} FROM api_keys").fetchone()
+        return counts
 
     @functools.cached_property
     def _watch(self) -> sqlite3.Connection | None:
@@ -185,9 +185,9 @@ def open_url(url: str, folder: Folder | None = None) -> Store:
         _upgrade(engine)
     except sa.exc.DBAPIError as error:
         engine.dispose()
-        told = str(error.orig).splitlines()[0]
+        reason = str(error.orig).splitlines()[0]
         where = engine.url.render_as_string(hide_password=True)
-        raise PresageError(f"the store {where} cannot be opened: {told}") from None
+        raise PresageError(f"the store {where} cannot be opened: {reason}") from None
     except BaseException:
         engine.dispose()
         raise

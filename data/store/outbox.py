@@ -160,11 +160,11 @@ def replay(store: Store, decision_ids: Sequence[str], now: datetime) -> int:
     They are judged again when they are sent. UsageError names the first that is not there, and
     one that is being sent.
     """
-    found = {m.decision_id: m for m in _all_of(store, decision_ids)}
+    messages = {m.decision_id: m for m in _all_of(store, decision_ids)}
     for identity in decision_ids:
-        if identity not in found:
+        if identity not in messages:
             raise UsageError(f"the outbox has no message {identity!r}")
-        if found[identity].status == SENDING:
+        if messages[identity].status == SENDING:
             raise UsageError(f"message {identity!r} is being sent; look again in a moment")
     values = {
         "status": WAITING,
@@ -178,7 +178,7 @@ def replay(store: Store, decision_ids: Sequence[str], now: datetime) -> int:
         for start in range(0, len(decision_ids), CHUNK):
             some = OUTBOX.c.decision_id.in_(list(decision_ids[start : start + CHUNK]))
             connection.execute(sa.update(OUTBOX).where(some & (OUTBOX.c.status != SENDING)), values)
-    return len(found)
+    return len(messages)
 
 
 def disable_endpoint(store: Store, url: str, note: str, now: datetime) -> None:
@@ -205,10 +205,10 @@ def disabled_since(store: Store, url: str) -> tuple[datetime, str] | None:
 
 
 def _all_of(store: Store, decision_ids: Sequence[str]) -> list[Message]:
-    found: list[Message] = []
+    messages: list[Message] = []
     for start in range(0, len(decision_ids), CHUNK):
-        found += messages_of(store, decision_ids=decision_ids[start : start + CHUNK])
-    return found
+        messages += messages_of(store, decision_ids=decision_ids[start : start + CHUNK])
+    return messages
 
 
 def _taken(

@@ -58,7 +58,7 @@ def save_override(
     expires_at: datetime | None = None,
 ) -> Override:
     """Keep an override; as it was kept."""
-    told = {
+    fields = {
         "unique_id": unique_id,
         "starts_at": starts_at,
         "ends_at": ends_at,
@@ -70,8 +70,8 @@ def save_override(
         "expires_at": expires_at,
     }
     with store.writing() as connection:
-        done = connection.execute(sa.insert(OVERRIDES).returning(OVERRIDES.c.seq), told)
-        return Override(seq=int(done.scalar_one()), **told)  # type: ignore[arg-type]
+        insertion = connection.execute(sa.insert(OVERRIDES).returning(OVERRIDES.c.seq), fields)
+        return Override(seq=int(insertion.scalar_one()), **fields)  # type: ignore[arg-type]
 
 
 def withdraw_override(store: Store, seq: int, by: str, now: datetime) -> Override:
@@ -83,22 +83,22 @@ def withdraw_override(store: Store, seq: int, by: str, now: datetime) -> Overrid
         row = connection.execute(sa.select(OVERRIDES).where(OVERRIDES.c.seq == seq)).first()
         if row is None:
             raise UsageError(f"there is no override {seq}; `presage plan DIR overrides` lists them")
-        kept = Override(**row._mapping)
-        if kept.withdrawn_at is not None:
+        override = Override(**row._mapping)
+        if override.withdrawn_at is not None:
             raise Conflict(
-                f"override {seq} was withdrawn at {kept.withdrawn_at:%Y-%m-%d %H:%M} UTC by "
-                f"{kept.withdrawn_by or 'nobody named'}"
+                f"override {seq} was withdrawn at {override.withdrawn_at:%Y-%m-%d %H:%M} UTC by "
+                f"{override.withdrawn_by or 'nobody named'}"
             )
-        if kept.expires_at is not None and kept.expires_at <= now:
-            raise Conflict(f"override {seq} expired at {kept.expires_at:%Y-%m-%d %H:%M} UTC")
-        told = {"withdrawn_at": now, "withdrawn_by": by}
-        connection.execute(sa.update(OVERRIDES).where(OVERRIDES.c.seq == seq).values(**told))
-    return replace(kept, withdrawn_at=now, withdrawn_by=by)
+        if override.expires_at is not None and override.expires_at <= now:
+            raise Conflict(f"override {seq} expired at {override.expires_at:%Y-%m-%d %H:%M} UTC")
+        withdrawal = {"withdrawn_at": now, "withdrawn_by": by}
+        connection.execute(sa.update(OVERRIDES).where(OVERRIDES.c.seq == seq).values(**withdrawal))
+    return replace(override, withdrawn_at=now, withdrawn_by=by)
 
 
 def overrides_of(store: Store, in_force_at: datetime | None = None) -> list[Override]:
     """All overrides, the oldest first; only those in force at a moment if one is given."""
     with store.reading() as connection:
         rows = connection.execute(sa.select(OVERRIDES).order_by(OVERRIDES.c.seq))
-        found = [Override(**row._mapping) for row in rows]
-    return [one for one in found if in_force_at is None or one.in_force(in_force_at)]
+        overrides = [Override(**row._mapping) for row in rows]
+    return [one for one in overrides if in_force_at is None or one.in_force(in_force_at)]

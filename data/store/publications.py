@@ -59,8 +59,10 @@ def publish_frame(
         "content": content,
     }
     with store.writing() as connection:
-        done = connection.execute(sa.insert(PUBLICATIONS).returning(PUBLICATIONS.c.seq), values)
-        return int(done.scalar_one())
+        insertion = connection.execute(
+            sa.insert(PUBLICATIONS).returning(PUBLICATIONS.c.seq), values
+        )
+        return int(insertion.scalar_one())
 
 
 def publications(
@@ -101,8 +103,8 @@ def publication(store: Store, kind: str, seq: int) -> tuple[Publication, pd.Data
         row = connection.execute(query).first()
     if row is None:
         return None
-    found = Publication(**row._mapping)
-    return found, _content(store, found)
+    about = Publication(**row._mapping)
+    return about, _content(store, about)
 
 
 def _content(store: Store, one: Publication) -> pd.DataFrame:

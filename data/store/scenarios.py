@@ -31,7 +31,7 @@ def save_scenario(
     store: Store, *, name: str, author: str, reason: str, payload: Mapping[str, Any], now: datetime
 ) -> Scenario:
     """Keep a draft; as it was kept. Conflict if a scenario of that name is there already."""
-    told = {
+    fields = {
         "name": name,
         "author": author,
         "reason": reason,
@@ -42,8 +42,8 @@ def save_scenario(
     with store.writing() as connection:
         if connection.execute(sa.select(SCENARIOS.c.seq).where(SCENARIOS.c.name == name)).first():
             raise Conflict(f"there is a scenario {name!r} already; give this one another name")
-        done = connection.execute(sa.insert(SCENARIOS).returning(SCENARIOS.c.seq), told)
-        return Scenario(seq=int(done.scalar_one()), **told)  # type: ignore[arg-type]
+        insertion = connection.execute(sa.insert(SCENARIOS).returning(SCENARIOS.c.seq), fields)
+        return Scenario(seq=int(insertion.scalar_one()), **fields)  # type: ignore[arg-type]
 
 
 def scenarios_of(store: Store) -> list[Scenario]:
@@ -56,5 +56,5 @@ def scenarios_of(store: Store) -> list[Scenario]:
 def mark_published(store: Store, seq: int, now: datetime) -> None:
     """Say when a scenario was last made the plan."""
     with store.writing() as connection:
-        told = sa.update(SCENARIOS).where(SCENARIOS.c.seq == seq).values(published_at=now)
-        connection.execute(told)
+        update = sa.update(SCENARIOS).where(SCENARIOS.c.seq == seq).values(published_at=now)
+        connection.execute(update)

@@ -39,8 +39,8 @@ def put_secret(workspace: Folder, name: str, value: str | None) -> None:
     wrong = value is not None and ("\n" in value or not value.strip())
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or wrong:
         raise SettingsError(f"secret {name!r}: names are a-z, 0-9 and _, values one line")
-    kept = {k: v for k, v in {**_all(workspace), name: value}.items() if v is not None}
-    lines = [f"{k} = {v}\n" for k, v in sorted(kept.items())]
+    secrets = {k: v for k, v in {**_all(workspace), name: value}.items() if v is not None}
+    lines = [f"{k} = {v}\n" for k, v in sorted(secrets.items())]
     workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
     write_whole(workspace.state_dir / FILE, "".join(lines).encode(), mode=0o600)
 
@@ -54,11 +54,11 @@ def _all(workspace: Folder) -> dict[str, str]:
         raise SettingsError(
             f".presage/secrets has mode {mode:04o}: others may read it. chmod 600 it"
         )
-    found = {}
+    secrets = {}
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if line.strip() and not line.startswith("#"):
             name, mark, value = line.partition("=")
             if not mark:
                 raise SettingsError(f".presage/secrets line {number} is not name = value")
-            found[name.strip()] = value.strip()
-    return found
+            secrets[name.strip()] = value.strip()
+    return secrets

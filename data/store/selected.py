@@ -32,8 +32,8 @@ def selected_decisions(
     if runs_before is not None:
         query = query.where(DECISION_TEXTS.c.run_id < runs_before)
     with store.reading() as connection:
-        found = [json.loads(row.payload) for row in connection.execute(query)]
-    return [decision for decision in found if decision.get("arm") in ARMS]
+        decisions = [json.loads(row.payload) for row in connection.execute(query)]
+    return [decision for decision in decisions if decision.get("arm") in ARMS]
 
 
 def decisions_of_runs(
@@ -58,5 +58,5 @@ def newest_run(store: Store, runs_from: str, runs_before: str) -> str | None:
     run = DECISION_TEXTS.c.run_id
     query = sa.select(sa.func.max(run)).where(run >= runs_from).where(run < runs_before)
     with store.reading() as connection:
-        found = connection.execute(query).scalar()
-    return None if found is None else str(found)
+        newest = connection.execute(query).scalar()
+    return None if newest is None else str(newest)

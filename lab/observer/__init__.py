@@ -58,7 +58,7 @@ def observer(
     frames = []
     for as_of in as_ofs:
         shown = observations_of(tables, as_of, start)
-        told = observe(shown, horizons, runs=runs, seed=seed, rates=rates or Rates())
+        posterior = observe(shown, horizons, runs=runs, seed=seed, rates=rates or Rates())
         known = shown.customers
         here = np.flatnonzero((known["signed_up"] < shown.day) & (known["closed"] >= shown.day))
         columns: dict[str, object] = {
@@ -66,11 +66,11 @@ def observer(
             "as_of": np.full(len(here), np.datetime64(as_of, "us")),
         }
         for k, horizon in enumerate(horizons):
-            columns[f"complaint_{horizon}d"] = told.chance[k, here]
-            columns[f"error_{horizon}d"] = told.error[k, here]
+            columns[f"complaint_{horizon}d"] = posterior.chance[k, here]
+            columns[f"error_{horizon}d"] = posterior.error[k, here]
         for k, topic in enumerate(TOPICS):
-            columns[f"topic_{topic}"] = told.topics[k, here]
-        columns["topic"] = np.array(TOPICS, dtype=object)[told.topics[:, here].argmax(axis=0)]
+            columns[f"topic_{topic}"] = posterior.topics[k, here]
+        columns["topic"] = np.array(TOPICS, dtype=object)[posterior.topics[:, here].argmax(axis=0)]
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 

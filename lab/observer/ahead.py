@@ -240,11 +240,11 @@ def _draw_tickets(world: World, shown: Observations, state: State, draws: Draws)
     days = np.maximum(resolved - end, 0) / DAY
     mood = contentment(tickets["complaint"], real_time, np.maximum(waited, 0), days)[waits]
     score = scored(mood, draws.normal("score", 1, tickets["key"][waits]))
-    told = wait >= 0
+    is_scored = wait >= 0
     state.scores.add(
-        customer=tickets["customer"][waits][told],
-        at=(resolved[waits] + (wait * DAY).astype(np.int64))[told],
-        score=score[told],
+        customer=tickets["customer"][waits][is_scored],
+        at=(resolved[waits] + (wait * DAY).astype(np.int64))[is_scored],
+        score=score[is_scored],
     )
 
 

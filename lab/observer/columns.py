@@ -74,8 +74,8 @@ def numbers(ids: pd.Series) -> Ints:
 
 def places(words: pd.Series, table: tuple[str, ...]) -> Ints:
     """The position of each word in its list; -1 where null."""
-    found: Ints = words.map({w: k for k, w in enumerate(table)}).fillna(-1).to_numpy(np.int64)
-    return found
+    positions: Ints = words.map({w: k for k, w in enumerate(table)}).fillna(-1).to_numpy(np.int64)
+    return positions
 
 
 def customers(rows: pd.DataFrame, days: Days, at: Any) -> Columns:
@@ -105,7 +105,7 @@ def orders(rows: pd.DataFrame, region: Ints, versions: Columns, days: Days) -> C
     for c, day, new in zip(versions["customer"], versions["day"], versions["region"], strict=True):
         if new != now[c]:
             lived[(who == c) & (ordered > day)] = now[c] = new
-    made = {
+    columns = {
         "id": rows["order_id"].to_numpy(dtype=object),
         "customer": who,
         "product": numbers(rows["product_id"]),
@@ -117,9 +117,9 @@ def orders(rows: pd.DataFrame, region: Ints, versions: Columns, days: Days) -> C
         "promised_at": micros(rows["promised_at"]),
     }
     for name in ("shipped", "delivered", "cancelled", "returned"):
-        made[name] = days(rows[f"{name}_at"])
-    order = np.lexsort((made["customer"], made["ordered"]))
-    return {name: values[order] for name, values in made.items()}
+        columns[name] = days(rows[f"{name}_at"])
+    order = np.lexsort((columns["customer"], columns["ordered"]))
+    return {name: values[order] for name, values in columns.items()}
 
 
 FOLLOWS_WITHIN = HOUR // 6
@@ -165,10 +165,10 @@ def self_service(cut: Mapping[str, Any], tickets: Columns, days: Days) -> tuple[
     """What bots and articles left unanswered, and every question, by customer and day."""
     bots, views = cut["bot_sessions"], cut["article_events"]
     alone = bots[bots["handed_over_at"].isna()]
-    asked = ~tickets["complaint"] & (tickets["customer"] >= 0)
+    inquiries = ~tickets["complaint"] & (tickets["customer"] >= 0)
     who, at = numbers(views["customer_id"]), micros(views["viewed_at"])
     recent: dict[int, list[int]] = {}
-    for c, moment in zip(tickets["customer"][asked], tickets["opened"][asked], strict=True):
+    for c, moment in zip(tickets["customer"][inquiries], tickets["opened"][inquiries], strict=True):
         recent.setdefault(int(c), []).append(int(moment))
     followed = np.array(
         [
@@ -191,8 +191,8 @@ def self_service(cut: Mapping[str, Any], tickets: Columns, days: Days) -> tuple[
     }
     order = np.argsort(up["day"], kind="stable")
     questions = {
-        "customer": np.concatenate([tickets["customer"][asked], bot_who, who[~followed]]),
-        "day": np.concatenate([tickets["day"][asked], bot_day, view_day[~followed]]),
+        "customer": np.concatenate([tickets["customer"][inquiries], bot_who, who[~followed]]),
+        "day": np.concatenate([tickets["day"][inquiries], bot_day, view_day[~followed]]),
     }
     return {name: values[order] for name, values in up.items()}, questions
 

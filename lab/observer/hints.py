@@ -72,7 +72,7 @@ def consider(
     owner = state.orders["customer"][held]
     left_alone = held[may[owner] & ~considered[owner] & (cause[owner] < 0)]
     share = rates.considered_weekly
-    found = []
+    hints = []
     x = causes(world, state, day)[:PROBLEM_CAUSES]
     others = np.delete(x, _DEFECT, axis=0).max(axis=0)
     for row in rows:
@@ -82,11 +82,11 @@ def consider(
             continue
         if log["action"][row] == "replacement":
             if cause[c] != _DEFECT:  # so many items that the company thinks of them anyway
-                found.append(Hint(items, 0.0, 1.0))
+                hints.append(Hint(items, 0.0, 1.0))
         elif rates.c_defective > others[c]:
-            found.append(Hint(items, 1.0, -1.0))
+            hints.append(Hint(items, 1.0, -1.0))
     log_ratio = float(np.log((1 - 8 * share) / (1 - share / 2)))
-    return found, state.orders["row"][left_alone], log_ratio
+    return hints, state.orders["row"][left_alone], log_ratio
 
 
 def notice(world: World, state: State, shown: Observations, rows: Ints, day: int) -> list[Hint]:
@@ -96,7 +96,7 @@ def notice(world: World, state: State, shown: Observations, rows: Ints, day: int
     rows = rows[(topic == DEFECT) | (topic == RETURNS)]
     if not len(rows):
         return []
-    found = []
+    hints = []
     who = tickets["customer"][rows]
     x = causes(world, state, day)
     owner, status = state.orders["customer"], state.orders["status"]
@@ -116,5 +116,5 @@ def notice(world: World, state: State, shown: Observations, rows: Ints, day: int
             each = rates.c_defective
         elif not tickets["complaint"][row] and tickets["topic"][row] == RETURNS:
             without, each = rates.q_item * len(items), rates.q_defective
-        found.append(Hint(items, without, each, point))
-    return found
+        hints.append(Hint(items, without, each, point))
+    return hints

@@ -41,11 +41,11 @@ class Standing:
 
     def draw_carriers(self, u: Floats) -> Ints:
         """Carriers × regions of a draw, by one uniform number a carrier."""
-        found = [
+        places = [
             min(int(np.searchsorted(np.cumsum(row), v)), len(row) - 1)
             for row, v in zip(self.carriers, u, strict=True)
         ]
-        return self.delivering[found]
+        return self.delivering[places]
 
     def draw_platforms(self, u: Floats) -> Ints:
         """The state of each platform of a draw."""
@@ -108,8 +108,8 @@ def _deliveries(shown: Observations) -> tuple[Floats, Floats]:
     np.add.at(change, (first[ever], carrier[ever], region[ever]), 1)
     np.add.at(change, (until[ever], carrier[ever], region[ever]), -1)
     arrived = np.zeros(shape)
-    came = delivered < FAR
-    np.add.at(arrived, (delivered[came], carrier[came], region[came]), 1)
+    has_arrived = delivered < FAR
+    np.add.at(arrived, (delivered[has_arrived], carrier[has_arrived], region[has_arrived]), 1)
     return np.cumsum(change, axis=0)[:-1], arrived[:-1]
 
 

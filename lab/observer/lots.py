@@ -68,10 +68,10 @@ def review_evidence(shown: Observations) -> tuple[Floats, list[Hint]]:
     orders, reviews = shown.orders, shown.reviews
     arrived = orders["delivered_at"] < NEVER
     age = np.where(arrived, (shown.now - orders["delivered_at"]) / DAY, 0.0)
-    told = 0.95 * _share_reviewed(age) + 0.05 * _share_reviewed(age - 1)
+    share = 0.95 * _share_reviewed(age) + 0.05 * _share_reviewed(age - 1)
     evidence: Floats = np.where(
         arrived,
-        np.log((1 - REVIEW_SHARE_DEFECTIVE * told) / (1 - REVIEW_SHARE * told)),
+        np.log((1 - REVIEW_SHARE_DEFECTIVE * share) / (1 - REVIEW_SHARE * share)),
         0.0,
     )
     places: dict[tuple[int, int], list[int]] = {}
@@ -81,16 +81,16 @@ def review_evidence(shown: Observations) -> tuple[Floats, list[Hint]]:
     late = orders["delivered_at"] > orders["promised_at"]
     hints = []
     for r in range(len(reviews["customer"])):
-        given = reviews["given_at"][r]
+        written_at = reviews["given_at"][r]
         held = places.get((reviews["customer"][r], reviews["product"][r]), [])
-        fits = [k for k in held if DAY <= given - orders["delivered_at"][k] <= 12 * DAY]
+        fits = [k for k in held if DAY <= written_at - orders["delivered_at"][k] <= 12 * DAY]
         if not fits:
             continue
-        found = [_reviewed(reviews["rating"][r], reviews["topic"][r], late[k]) for k in fits]
+        likelihoods = [_reviewed(reviews["rating"][r], reviews["topic"][r], late[k]) for k in fits]
         if len(fits) == 1:
-            evidence[fits[0]] = np.log(found[0][1] / found[0][0])
+            evidence[fits[0]] = np.log(likelihoods[0][1] / likelihoods[0][0])
             continue
-        sound, bad = np.array(found).T / np.sum(found)
+        sound, bad = np.array(likelihoods).T / np.sum(likelihoods)
         hints.append(Hint(np.array(fits), float(sound.sum()), bad - sound))
     return evidence, hints
 
@@ -141,15 +141,15 @@ def lots(
         chain[run, state.touched] = state.bad[state.touched]
     defective = chain[:, lot] & shipped
     exposure = np.empty((runs, shown.size))
-    asked = np.empty((runs, shown.size))
+    questions = np.empty((runs, shown.size))
     who = orders["customer"]
     for run in range(runs):
         bad = np.flatnonzero(defective[run])
         exposure[run] = lived.exposure + np.bincount(who[bad], lived.item_exposure[bad], shown.size)
-        asked[run] = lived.question_exposure + np.bincount(
+        questions[run] = lived.question_exposure + np.bincount(
             who[bad], lived.item_question_exposure[bad], shown.size
         )
-    return Lots(chain.reshape(runs, products, periods), exposure, asked, defective)
+    return Lots(chain.reshape(runs, products, periods), exposure, questions, defective)
 
 
 def _item_evidence(rates: Rates, shown: Observations, lived: Replayed) -> tuple[Floats, list[Hint]]:

@@ -62,7 +62,7 @@ class Observations:
     orders: Columns
     tickets: Columns
     given_up: Columns
-    asked: Columns
+    questions: Columns
     reviews: Columns
     treatments: Columns
     active: Bools
@@ -140,16 +140,16 @@ def observations_of(tables: Mapping[str, pd.DataFrame], now: datetime, start: da
     np.maximum.at(release, (used_day, platform[who]), part[:, 0] * 10 + part[:, 1])
     paid = usage.loc[~plain].assign(day=used_day[~plain]).sort_values("used_at")
     outages = np.zeros(day, dtype=bool)
-    told = cut["calendar"]
-    told = told[(told["kind"] == "outage") & (told["starts_at"] < at)]
-    outages[days(told["starts_at"])] = True
+    outage_rows = cut["calendar"]
+    outage_rows = outage_rows[(outage_rows["kind"] == "outage") & (outage_rows["starts_at"] < at)]
+    outages[days(outage_rows["starts_at"])] = True
     versions = {
         "customer": columns.numbers(later["customer_id"]),
         "day": days(later["recorded_at"]),
         "plan": columns.places(later["plan"], PLANS),
         "region": columns.places(later["region"], REGIONS),
     }
-    given_up, asked = columns.self_service(cut, tickets, days)
+    given_up, questions = columns.self_service(cut, tickets, days)
     return Observations(
         day=day,
         now=moment,
@@ -160,7 +160,7 @@ def observations_of(tables: Mapping[str, pd.DataFrame], now: datetime, start: da
         orders=columns.orders(orders, customers["region"], versions, days),
         tickets=tickets,
         given_up=given_up,
-        asked=asked,
+        questions=questions,
         reviews=columns.reviews(cut["feedback"]),
         treatments=columns.treatments(cut["treatments"], days),
         active=active,

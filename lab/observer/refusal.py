@@ -51,8 +51,10 @@ def refuse_makes(tables: Mapping[str, pd.DataFrame], rates: Rates | None) -> Non
             "Judge by truth/probabilities.parquet, or simulate without a make."
         )
     for name, needed in NEEDED.items():
-        found = tables[name].columns if name in tables else ()
-        lacking = [name] if name not in tables else [c for c in needed.split() if c not in found]
+        names_there = tables[name].columns if name in tables else ()
+        lacking = (
+            [name] if name not in tables else [c for c in needed.split() if c not in names_there]
+        )
         if lacking:
             raise DataError(
                 f"the ideal observer reads all that the usual company records; {name} lacks "

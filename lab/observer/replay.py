@@ -59,7 +59,7 @@ def replay(world: World, shown: Observations) -> Replayed:
         state,
         complaints=np.zeros(n, dtype=np.int64),
         exposure=np.zeros(n),
-        questions=np.bincount(shown.asked["customer"], minlength=n),
+        questions=np.bincount(shown.questions["customer"], minlength=n),
         question_exposure=np.zeros(n),
         item_exposure=np.zeros(count),
         item_question_exposure=np.zeros(count),
@@ -114,13 +114,13 @@ class _Days:
 
     def rows(self, name: str, day: int) -> Ints:
         order, edges = self.parts[name]
-        found: Ints = order[edges[day] : edges[day + 1]]
-        return found
+        places: Ints = order[edges[day] : edges[day + 1]]
+        return places
 
 
 def _day(shown: Observations, moments: Ints) -> Ints:
-    found: Ints = np.searchsorted(shown.line.midnight, moments, "right") - 1
-    return found
+    days: Ints = np.searchsorted(shown.line.midnight, moments, "right") - 1
+    return days
 
 
 def _morning(world: World, state: State, shown: Observations, days: _Days, day: int) -> None:
@@ -196,12 +196,12 @@ def _live_rows(world: World, state: State, shown: Observations, days: _Days, day
 
 
 def _filled(rows: Any, count: int, **columns: Any) -> Any:
-    made = Rows()
-    made.columns = {
+    rows_made = Rows()
+    rows_made.columns = {
         name: np.asarray(columns.get(name, np.zeros(count)), dtype=old.dtype)
         for name, old in rows.columns.items()
     }
-    return made
+    return rows_made
 
 
 def _treat(
@@ -215,17 +215,17 @@ def _treat(
     rates, log = world.rates, shown.treatments
     cause, _ = problem(world, state, day)
     if monday:
-        told, orders, log_ratio = consider(world, state, shown, rows, day, cause)
-        out.hints += told
+        hints, orders, log_ratio = consider(world, state, shown, rows, day, cause)
+        out.hints += hints
         out.item_evidence[orders] += log_ratio
     who = log["customer"][rows]
     action = log["action"][rows]
     answers = np.array([CAUSES.index(ANSWERS[a]) if a in ANSWERS else -1 for a in action], int)
     # the company's own coin knows the cause: its action answers it whenever one does
-    found = np.where(log["drawn"][rows] & (answers >= 0), answers, cause[who])
+    cause_known = np.where(log["drawn"][rows] & (answers >= 0), answers, cause[who])
     mean = np.where(
-        found >= 0,
-        np.where(found == answers, rates.effect_matched, rates.effect_unmatched),
+        cause_known >= 0,
+        np.where(cause_known == answers, rates.effect_matched, rates.effect_unmatched),
         rates.effect_no_problem,
     )
     tired = day - state.contacted[who] < rates.effect_days

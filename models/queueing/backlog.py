@@ -117,24 +117,24 @@ def clear(
     ``waiting`` contacts are there at the first edge and go first. ``margin_seconds`` (a handling
     time) is taken off every due time, since an answer is out when handling ends.
     """
-    come = np.cumsum(np.pad(arrivals, ((0, 0), (1, 0))), axis=1) + waiting
-    done = handled_by(come, np.asarray(capacity, float), waiting)
+    inflow = np.cumsum(np.pad(arrivals, ((0, 0), (1, 0))), axis=1) + waiting
+    outflow = handled_by(inflow, np.asarray(capacity, float), waiting)
     due = due_of_intervals(grid, target_seconds, clock) - margin_seconds
-    on_time = on_time_of(grid, come, done, due)
+    on_time = on_time_of(grid, inflow, outflow, due)
     in_limit = arrivals
     if limit_seconds is not None:
         last = limit_due(grid, limit_seconds, clock) - margin_seconds
-        in_limit = on_time_of(grid, come, done, last)
+        in_limit = on_time_of(grid, inflow, outflow, last)
     return Outcome(
         on_time=on_time,
         in_limit=in_limit,
-        backlog=come[:, 1:] - done[:, 1:],
-        handled=np.diff(done, axis=1),
-        waited=_waits(grid, come, done),
+        backlog=inflow[:, 1:] - outflow[:, 1:],
+        handled=np.diff(outflow, axis=1),
+        waited=_waits(grid, inflow, outflow),
     )
 
 
-def handled_by(come: Floats, capacity: Floats, waiting: float = 0.0) -> Floats:
+def handled_by(inflow: Floats, capacity: Floats, waiting: float = 0.0) -> Floats:
     """Contacts handled up to each edge, given those that came up to it (initial ones included).
 
     Nothing is handled before it came: C(k+1) = min(C(k) + capacity, A(k+1)), which is
@@ -142,10 +142,10 @@ def handled_by(come: Floats, capacity: Floats, waiting: float = 0.0) -> Floats:
     """
     room = np.atleast_2d(np.asarray(capacity, float))
     total = np.pad(np.cumsum(room, axis=1), ((0, 0), (1, 0)))
-    gap = come - total
+    gap = inflow - total
     gap[:, 0] = 0.0
     lowest = np.minimum.accumulate(gap, axis=1)
-    return np.asarray(np.minimum(lowest + total, come))
+    return np.asarray(np.minimum(lowest + total, inflow))
 
 
 def due_of_intervals(grid: BacklogGrid, target_seconds: float, clock: Clock) -> Floats:
@@ -158,16 +158,16 @@ def due_of_intervals(grid: BacklogGrid, target_seconds: float, clock: Clock) -> 
     return np.stack([first, due_seconds(grid, grid.edges[1:] - inside, target_seconds, clock)])
 
 
-def on_time_of(grid: BacklogGrid, come: Floats, done: Floats, due: Floats) -> Floats:
+def on_time_of(grid: BacklogGrid, inflow: Floats, outflow: Floats, due: Floats) -> Floats:
     """How many of each interval's arrivals are handled by ``due`` (as ``due_of_intervals``).
 
     What is handled beyond a contact's place in line by its due time is taken as straight from the
     interval's first contact to its last; the share of them for which it is not negative is on time.
     """
-    here = np.diff(come, axis=1)
-    first = _at(grid.edges, done, due[0]) - come[:, :-1]
-    last = _at(grid.edges, done, due[1]) - come[:, 1:]
-    slack = ROUNDING * (1.0 + come[:, -1:])
+    here = np.diff(inflow, axis=1)
+    first = _at(grid.edges, outflow, due[0]) - inflow[:, :-1]
+    last = _at(grid.edges, outflow, due[1]) - inflow[:, 1:]
+    slack = ROUNDING * (1.0 + inflow[:, -1:])
     first, last = (np.where(np.abs(edge) < slack, 0.0, edge) for edge in (first, last))
     whole = np.abs(first) + np.abs(last)
     good = np.maximum(first, 0) + np.maximum(last, 0)
@@ -203,17 +203,17 @@ def _at(edges: Floats, curves: Floats, times: Floats) -> Floats:
     return np.asarray(curves[:, place - 1] * (1 - part) + curves[:, place] * part)
 
 
-def _waits(grid: BacklogGrid, come: Floats, done: Floats) -> Floats:
+def _waits(grid: BacklogGrid, inflow: Floats, outflow: Floats) -> Floats:
     """Mean wait of each interval's arrivals: of the contact in their middle. Of many scenarios the
     first ``WAITS_OF`` tell; the others are NaN."""
-    out = np.full((come.shape[0], come.shape[1] - 1), np.nan)
-    for row in range(min(come.shape[0], WAITS_OF)):
-        middle = (come[row, :-1] + come[row, 1:]) / 2
-        place = np.searchsorted(done[row], middle, side="left")
+    out = np.full((inflow.shape[0], inflow.shape[1] - 1), np.nan)
+    for row in range(min(inflow.shape[0], WAITS_OF)):
+        middle = (inflow[row, :-1] + inflow[row, 1:]) / 2
+        place = np.searchsorted(outflow[row], middle, side="left")
         inside = np.clip(place, 1, len(grid.edges) - 1)
-        low, high = done[row, inside - 1], done[row, inside]
+        low, high = outflow[row, inside - 1], outflow[row, inside]
         part = np.where(high > low, (middle - low) / np.where(high > low, high - low, 1.0), 0.0)
         at = grid.edges[inside - 1] + part * (grid.edges[inside] - grid.edges[inside - 1])
         wait = np.where(place >= len(grid.edges), np.inf, np.maximum(at - grid.middles, 0.0))
-        out[row] = np.where(np.diff(come[row]) > 0, wait, np.nan)
+        out[row] = np.where(np.diff(inflow[row]) > 0, wait, np.nan)
     return out

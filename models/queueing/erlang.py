@@ -263,7 +263,7 @@ def _checked(value: ArrayLike, name: str, above: bool = False) -> Floats:
     array = np.asarray(value, float)
     bad = ~np.isfinite(array) | ((array <= 0) if above else (array < 0))
     if bad.any():
-        found = array[bad].flat[0]
+        offender = array[bad].flat[0]
         need = "above 0" if above else "0 or more"
-        raise DataError(f"{name} holds {found:g}, but a queue needs finite numbers {need}")
+        raise DataError(f"{name} holds {offender:g}, but a queue needs finite numbers {need}")
     return array

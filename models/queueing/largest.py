@@ -30,7 +30,7 @@ def largest_load(
     """The load in Erlang (arrivals a second x handling seconds) that ``agents`` can have at most
     while ``share`` is answered within the target and they are busy at most ``max_occupancy``."""
     numbers, place = np.unique(agents, return_inverse=True)
-    found = _largest(
+    loads = _largest(
         tuple(numbers.tolist()),
         handle_seconds,
         target_seconds,
@@ -39,7 +39,7 @@ def largest_load(
         max_occupancy,
         concurrency,
     )
-    return np.asarray(found[place])
+    return np.asarray(loads[place])
 
 
 @lru_cache(maxsize=256)
@@ -56,7 +56,7 @@ def _largest(
     low, high = np.zeros(len(numbers)), 4 * servers + 4.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        found = queue_measures(
+        measures = queue_measures(
             middle / handle_seconds,
             handle_seconds,
             servers=servers,
@@ -64,6 +64,10 @@ def _largest(
             patience_seconds=patience_seconds,
             with_asa=False,
         )
-        fine = (found.service_level >= share) & (found.occupancy <= max_occupancy) & (servers > 0)
+        fine = (
+            (measures.service_level >= share)
+            & (measures.occupancy <= max_occupancy)
+            & (servers > 0)
+        )
         low, high = np.where(fine, middle, low), np.where(fine, high, middle)
     return np.asarray(low)

@@ -125,7 +125,7 @@ class _Promise:
         self.due = _Places.of(grid.edges, due)
         self.last = None if last is None else _Places.of(grid.edges, last)
         self.final = (np.maximum(due, last) if last is not None else due)[1]
-        self.asked = np.zeros((len(arrivals), group[-1] + 1))
+        self.quota = np.zeros((len(arrivals), group[-1] + 1))
         self.every = np.add.reduceat(arrivals, self.begins[:-1], axis=1)
 
     @classmethod
@@ -148,28 +148,28 @@ class _Promise:
         possible = np.add.reduceat(can, one.begins[:-1])
         every = one.every.mean(axis=0)
         best = np.where(every > 0, possible / np.where(every > 0, every, 1.0), 1.0)
-        asked = np.where(best >= share, share, np.where(best < HOPELESS * share, 0.0, share * best))
-        one.asked = asked[None, :] * one.every
+        goal = np.where(best >= share, share, np.where(best < HOPELESS * share, 0.0, share * best))
+        one.quota = goal[None, :] * one.every
         return one
 
     def share_kept(
-        self, come: Floats, done: Floats, first_day: int, last_day: int, offset: int
+        self, inflow: Floats, outflow: Floats, first_day: int, last_day: int, offset: int
     ) -> Floats:
         """Share of scenarios in which each day in [first_day, last_day) keeps its promise.
 
-        ``come`` and ``done``: curves over the edges from ``offset`` on; what is due after their
-        end is judged at it.
+        ``inflow`` and ``outflow``: contacts that arrived and that were handled, added up over the
+        edges from ``offset`` on; what is due after their end is judged at it.
         """
-        slack = ROUNDING * (1.0 + come[:, -1:])
+        slack = ROUNDING * (1.0 + inflow[:, -1:])
         part = slice(int(self.begins[first_day]), int(self.begins[last_day]))
         begins = self.begins[first_day:last_day] - part.start
-        good = self.due.on_time(come, done, part, offset)
-        fine = np.add.reduceat(good, begins, axis=1) >= self.asked[:, first_day:last_day] - slack
+        good = self.due.on_time(inflow, outflow, part, offset)
+        fine = np.add.reduceat(good, begins, axis=1) >= self.quota[:, first_day:last_day] - slack
         if self.last is not None:
             if first_day == 0 and self.waiting > 0:  # who waits already has the limit from now on
-                place = min(int(self.last.edge[0, 0]), done.shape[1] - 1)
-                fine[:, 0] &= done[:, place] >= self.waiting - slack[:, 0]
-            good = self.last.on_time(come, done, part, offset)
+                place = min(int(self.last.edge[0, 0]), outflow.shape[1] - 1)
+                fine[:, 0] &= outflow[:, place] >= self.waiting - slack[:, 0]
+            good = self.last.on_time(inflow, outflow, part, offset)
             every = self.every[:, first_day:last_day]
             fine &= np.add.reduceat(good, begins, axis=1) >= every - slack
         return np.asarray(fine.mean(axis=0))
@@ -188,18 +188,18 @@ class _Places:
         low = edges[place - 1]
         return cls(place, np.clip((due - low) / (edges[place] - low), 0.0, 1.0))
 
-    def on_time(self, come: Floats, done: Floats, part: slice, offset: int) -> Floats:
+    def on_time(self, inflow: Floats, outflow: Floats, part: slice, offset: int) -> Floats:
         """As ``backlog.on_time_of``, for the intervals of ``part``, of curves from ``offset``."""
-        ends = come[:, part.start - offset : part.stop - offset + 1]
-        slack = ROUNDING * (1.0 + come[:, -1:])
-        last = done.shape[1] - 1
+        ends = inflow[:, part.start - offset : part.stop - offset + 1]
+        slack = ROUNDING * (1.0 + inflow[:, -1:])
+        last = outflow.shape[1] - 1
         beyond = []
         for side in (0, 1):
             place, share = self.edge[side, part] - offset, self.part[side, part]
             share = np.where(place > last, 1.0, share)
             place = np.minimum(place, last)
-            low = done[:, place - 1]
-            value = low + (done[:, place] - low) * share
+            low = outflow[:, place - 1]
+            value = low + (outflow[:, place] - low) * share
             value -= ends[:, :-1] if side == 0 else ends[:, 1:]
             value[np.abs(value) < slack] = 0.0
             beyond.append(value)
@@ -230,8 +230,8 @@ class _Search:
         self.grid, self.promise, self.confidence = grid, promise, confidence
         self.per_agent, self.taken, self.at_most = per_agent, taken, at_most
         self.minimum = np.minimum(minimum, at_most)
-        self.come = np.cumsum(np.pad(arrivals, ((0, 0), (1, 0))), axis=1) + waiting
-        self.done = np.zeros_like(self.come)
+        self.inflow = np.cumsum(np.pad(arrivals, ((0, 0), (1, 0))), axis=1) + waiting
+        self.outflow = np.zeros_like(self.inflow)
         self.agents = self.minimum.copy()
         _, self.block = np.unique(blocks, return_inverse=True)
         self.many_days = int(promise.group[-1]) + 1
@@ -248,9 +248,9 @@ class _Search:
 
     def onward(self, agents: Floats, begin: int) -> Floats:
         """What is handled up to each edge from ``begin`` on, with these agents."""
-        start = self.done[:, begin : begin + 1]
-        come = self.come[:, begin : begin + len(agents) + 1] - start
-        return np.asarray(handled_by(come, self.room(agents, begin)) + start)
+        start = self.outflow[:, begin : begin + 1]
+        inflow = self.inflow[:, begin : begin + len(agents) + 1] - start
+        return np.asarray(handled_by(inflow, self.room(agents, begin)) + start)
 
     def window(self, last: int) -> int:
         """Intervals until everything that came before interval ``last`` is due."""
@@ -271,8 +271,10 @@ class _Search:
         first = self.oldest(begin, int(self.promise.begins[day + 1]))
         offset = int(self.promise.begins[first])
         end = begin + len(agents) + 1
-        done = np.concatenate([self.done[:, offset:begin], self.onward(agents, begin)], axis=1)
-        return self.promise.share_kept(self.come[:, offset:end], done, first, day + 1, offset)
+        outflow = np.concatenate(
+            [self.outflow[:, offset:begin], self.onward(agents, begin)], axis=1
+        )
+        return self.promise.share_kept(self.inflow[:, offset:end], outflow, first, day + 1, offset)
 
     def wanted(self, begin: int, day: int, until: int) -> Floats:
         """The confidence of each pending day, or what any number of agents could reach."""
@@ -286,7 +288,7 @@ class _Search:
     def settle(self, begin: int, end: int) -> None:
         """Keep the curve of what is handled with the agents found."""
         part = self.onward(self.agents[begin:end].astype(float), begin)
-        self.done[:, begin : end + 1] = part
+        self.outflow[:, begin : end + 1] = part
 
     def level_out(self) -> None:
         """Long targets: the level of each day."""
@@ -336,9 +338,9 @@ class _Search:
             until = self.window(last)
 
             def agents(factor: float, first: int = first, until: int = until) -> Floats:
-                asked = np.ceil(factor * demand[first:until] - 1e-9)
-                asked = np.maximum(asked, self.minimum[first:until])
-                return np.asarray(np.minimum(asked, self.at_most))
+                number = np.ceil(factor * demand[first:until] - 1e-9)
+                number = np.maximum(number, self.minimum[first:until])
+                return np.asarray(np.minimum(number, self.at_most))
 
             wanted = self.wanted(first, day, until)
             low, high = -1, len(FACTORS) - 1
@@ -348,8 +350,8 @@ class _Search:
                     high = middle
                 else:
                     low = middle
-            found = agents(float(FACTORS[high]))[: last - first]
-            self.agents[first:last] = found.astype(np.int64)
+            chosen = agents(float(FACTORS[high]))[: last - first]
+            self.agents[first:last] = chosen.astype(np.int64)
             self.settle(first, last)
 
     def _demand(self, target_seconds: float) -> Floats:
@@ -359,8 +361,8 @@ class _Search:
         opened = self.grid.open_seconds
         reach = max(target_seconds / 2, 1.0)
         spread, carried = np.zeros(len(rate)), self.waiting
-        for at, come in enumerate(self.expected):
-            carried += come
+        for at, inflow in enumerate(self.expected):
+            carried += inflow
             if opened[at] > 0:
                 part = min(opened[at] / reach, 1.0)
                 spread[at] = carried * part

@@ -51,7 +51,7 @@ def agents_required(
     )
 
     def keeps_promise(agents: NDArray[np.int64]) -> NDArray[np.bool_]:
-        found = queue_measures(
+        measures = queue_measures(
             rate,
             handle,
             servers=np.floor(agents * concurrency),
@@ -61,9 +61,9 @@ def agents_required(
             with_asa=False,
         )
         return np.asarray(
-            (found.service_level >= share)
-            & (found.occupancy <= max_occupancy)
-            & (found.beyond <= BEYOND_AT_MOST)
+            (measures.service_level >= share)
+            & (measures.occupancy <= max_occupancy)
+            & (measures.beyond <= BEYOND_AT_MOST)
         )
 
     load = rate * handle / concurrency

@@ -5,7 +5,7 @@ while handling finishes first. A waiting contact leaves when its patience ends, 
 answered at that moment.
 
 >>> served = simulate_queue([0.0, 1.0, 2.0], [10.0, 10.0, 10.0], edges=[0.0], servers=[1])
->>> served.waited.tolist(), served.done.tolist()
+>>> served.waited.tolist(), served.end_times.tolist()
 ([0.0, 9.0, 18.0], [10.0, 20.0, 30.0])
 """
 
@@ -24,15 +24,15 @@ from data.errors import DataError
 
 @dataclass(frozen=True)
 class Served:
-    """Per contact, in the order given, in seconds.
+    """What became of each contact, in the order of the arrivals; times in seconds.
 
-    ``waited`` until answered, or until gone; ``answered`` whether anyone answered; ``done`` the
-    time its handling ended (NaN if it was not answered). ``busy_seconds`` is all servers' handling.
+    ``waited`` until it was answered or gave up; ``answered`` whether anyone answered; ``end_times``
+    when its handling ended (NaN if it was not answered). ``busy_seconds``: all servers' handling.
     """
 
     waited: Floats
     answered: NDArray[np.bool_]
-    done: Floats
+    end_times: Floats
     busy_seconds: float
 
 
@@ -55,7 +55,7 @@ def simulate_queue(
         raise DataError("arrivals and edges of a simulated queue must ascend; sort them first")
     gone = at + np.asarray(patience, float) if patience is not None else np.full(at.shape, np.inf)
     waited = np.full(at.shape, np.inf)
-    done = np.full(at.shape, np.nan)
+    end_times = np.full(at.shape, np.nan)
     line: deque[int] = deque()
     ends: list[float] = []
     here, turn, place = 0, 0, 0
@@ -83,13 +83,13 @@ def simulate_queue(
             if leave[contact] <= now:
                 continue
             waited[contact] = now - arrive[contact]
-            done[contact] = now + need[contact]
+            end_times[contact] = now + need[contact]
             busy_seconds += need[contact]
-            heapq.heappush(ends, done[contact])
-    answered = np.isfinite(done)
+            heapq.heappush(ends, end_times[contact])
+    answered = np.isfinite(end_times)
     lost = ~answered & np.isfinite(gone)
     waited[lost] = gone[lost] - at[lost]
-    return Served(waited, answered, done, busy_seconds)
+    return Served(waited, answered, end_times, busy_seconds)
 
 
 def simulate_shared(
@@ -105,7 +105,7 @@ def simulate_shared(
     turns, counts = np.asarray(edges, float), np.asarray(servers, int)
     if (np.diff(at) < 0).any() or (np.diff(turns) < 0).any():
         raise DataError("arrivals and edges of a simulated queue must ascend; sort them first")
-    waited, done = np.full(at.shape, np.inf), np.full(at.shape, np.nan)
+    waited, end_times = np.full(at.shape, np.inf), np.full(at.shape, np.nan)
     left, arrive = work.tolist(), at.tolist()
     turn_at, turn_to = turns.tolist(), counts.tolist()
     line: deque[int] = deque()
@@ -124,7 +124,7 @@ def simulate_shared(
             break
         if now == next_end:
             _, contact = heapq.heappop(ends)
-            done[contact] = active.pop(contact)
+            end_times[contact] = active.pop(contact)
         elif now == next_turn:
             here = turn_to[turn]
             turn += 1
@@ -141,5 +141,5 @@ def simulate_shared(
                 waited[contact] = now - arrive[contact]
             active[contact] = now + left[contact]
             heapq.heappush(ends, (active[contact], contact))
-    answered = np.isfinite(done)
-    return Served(waited, answered, done, float(work[answered].sum()))
+    answered = np.isfinite(end_times)
+    return Served(waited, answered, end_times, float(work[answered].sum()))

@@ -56,7 +56,7 @@ def service_table(
     loads from 0 to ``most_load`` contacts in hand, ``points`` of them."""
     loads = np.linspace(0.0, np.sqrt(most_load), points) ** 2
     servers = np.floor(np.arange(most_agents + 1) * concurrency)
-    found = queue_measures(
+    measures = queue_measures(
         (loads / handle_seconds)[None, :],
         handle_seconds,
         servers=servers[:, None],
@@ -64,4 +64,4 @@ def service_table(
         patience_seconds=patience_seconds,
         with_asa=False,
     )
-    return ServiceTable(loads, found.service_level, found.abandonment)
+    return ServiceTable(loads, measures.service_level, measures.abandonment)

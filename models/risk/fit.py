@@ -29,13 +29,13 @@ from models.risk.rows import (
 from models.risk.settings import RiskSettings
 from models.risk.trees import grow, growing
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 PATIENCE = 2
 """So many numbers of trees in a row may fail to help before no more are grown."""
 
 
-def together(tasks: Sequence[Callable[[], Found]], threads: int) -> list[Found]:
+def together(tasks: Sequence[Callable[[], Result]], threads: int) -> list[Result]:
     """What each task returns, in their order, ``threads`` of them at work at once.
 
     Fits on one thread each, side by side: LightGBM and linear algebra leave Python's lock, small

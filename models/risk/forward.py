@@ -266,13 +266,13 @@ def leaks(outcome: Trials, horizons: Sequence[int], settings: RiskSettings) -> l
     return alarms
 
 
-def _rates(codes: Floats, y: Floats, asked: Floats) -> Floats:
+def _rates(codes: Floats, y: Floats, wanted: Floats) -> Floats:
     """The shrunk rate of each asked code among rows with these codes; NaN for one not seen."""
     known = ~np.isnan(codes)
     values, at = np.unique(codes[known], return_inverse=True)
     if not len(values):
-        return np.full(len(asked), np.nan)
+        return np.full(len(wanted), np.nan)
     hits = np.bincount(at, y[known]) + 20 * y[known].mean()
     rates = hits / (np.bincount(at) + 20)
-    position = np.minimum(np.searchsorted(values, asked), len(values) - 1)
-    return np.where(values[position] == asked, rates[position], np.nan)
+    position = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
+    return np.where(values[position] == wanted, rates[position], np.nan)

@@ -230,7 +230,7 @@ class _Likelihood:
     ) -> None:
         self.now, self.ever, self.so_far, self.y, self.weights = now, ever, so_far, y, weights
         self.penalty = np.append(0.0, np.full(now.shape[1] - 1, penalty))
-        self.came = max(float((weights * y).sum()), 1.0)
+        self.events = max(float((weights * y).sum()), 1.0)
 
     def highest(self, at: Floats, lowest: Floats, none: Bools) -> Floats:
         """Where it is least, from ``at`` on, never below ``lowest``, those in ``none`` left out."""
@@ -259,7 +259,7 @@ class _Likelihood:
             if gained <= 0:
                 break
             at, value = tried, next_value
-            if gained < ENOUGH * self.came:
+            if gained < ENOUGH * self.events:
                 break
             if round_ % 5 == 4:  # what is still held back then hardly ever returns
                 free = free[~held | (free == len(at) - 1)]

@@ -161,13 +161,13 @@ class RiskModel:
         for start in range(0, max(len(features), 1), CHUNK):
             chunk = features.iloc[start : start + CHUNK]
             matrix, worth = self.encoder.matrix(chunk), self._worth(chunk)
-            told = self._predict(matrix, worth, num_threads, choices and not top)
+            predictions = self._predict(matrix, worth, num_threads, choices and not top)
             for name, choice in (("topic", self.topic), ("channel", self.channel)) if top else ():
                 likely = _likeliest(choice, matrix, top, num_threads)
                 first = [row[0][0] if row else None for row in likely]
-                told[name] = pd.Series(first, dtype=object)
-                told[f"{name}s"] = pd.Series(likely, dtype=object)
-            chunks.append(told)
+                predictions[name] = pd.Series(first, dtype=object)
+                predictions[f"{name}s"] = pd.Series(likely, dtype=object)
+            chunks.append(predictions)
         return pd.concat(chunks, ignore_index=True)
 
     def _worth(self, features: pd.DataFrame) -> Mapping[int, Floats]:

@@ -245,8 +245,8 @@ def _orders(tables: Tables, people: pd.Index) -> _Log:
 
 def _tickets(tables: Tables, people: pd.Index, rule: ComplaintRule) -> tuple[_Log, _Log]:
     """People's tickets, and those of them that are complaints, from when they are known as such."""
-    asked = ["is_complaint", "is_machine", "topic", "priority", "csat", "csat_at"]
-    log, frame = _log(tables, "tickets", people, [*asked, "first_response_at", "resolved_at"])
+    columns = ["is_complaint", "is_machine", "topic", "priority", "csat", "csat_at"]
+    log, frame = _log(tables, "tickets", people, [*columns, "first_response_at", "resolved_at"])
     for name in ("first_response_at", "resolved_at"):
         log.times[name] = _microseconds(frame[name])
     human = ~frame["is_machine"].fillna(False).to_numpy(bool)

@@ -147,7 +147,7 @@ def _labels(
     case: RiskCase,
     exposures: Exposures | None,
 ) -> pd.DataFrame:
-    found = compute_labels(
+    labels = compute_labels(
         spine,
         tables,
         horizons=tuple(horizons),
@@ -156,9 +156,9 @@ def _labels(
         complaint=case.complaint,
     )
     if exposures is None:
-        return found
+        return labels
     return untreated(
-        found, exposures, horizons=horizons, gap_days=case.risk.gap_days, known_as_of=known_as_of
+        labels, exposures, horizons=horizons, gap_days=case.risk.gap_days, known_as_of=known_as_of
     )
 
 

@@ -39,7 +39,7 @@ EARLIER = 3
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The best settings, what was chosen by name, and mean log loss: theirs, and as it was."""
 
     settings: RiskSettings
@@ -74,7 +74,7 @@ def search(
     cards: Sequence[Mapping[str, Any]] = (),
     gap_days: float = 0.0,
     say: Callable[[str], None] = lambda message: None,
-) -> Found:
+) -> SearchResult:
     """Try settings for so many ``minutes`` (the last trial is finished) or ``trials`` more.
 
     ``study`` names the rows: trials of the same name are comparable and are gone on with. Raises
@@ -123,7 +123,7 @@ def search(
     # the settings as they are always get their trial, however short the time
     timeout = None if minutes is None else max(minutes * 60, 0.001)
     optimiser.optimize(cost, n_trials=trials, timeout=timeout)
-    done = [
+    trials_done = [
         (float(trial.value), dict(trial.params))
         for trial in optimiser.trials
         if trial.state == optuna.trial.TrialState.COMPLETE and trial.value is not None

@@ -110,10 +110,10 @@ def growing(
     booster = lightgbm.Booster(parameters, data)
     total = np.zeros(len(held))
     for count in settings.rounds:
-        done = booster.current_iteration()
-        for _ in range(count - done):
+        grown = booster.current_iteration()
+        for _ in range(count - grown):
             booster.update()
-        total = total + raw_score(booster, held, first=done, num_threads=num_threads)
+        total = total + raw_score(booster, held, first=grown, num_threads=num_threads)
         yield count, total
 
 
@@ -148,8 +148,10 @@ def staged(
 ) -> list[Floats]:
     """Raw scores after each of ``rounds`` (ascending), every tree evaluated once."""
     scores: list[Floats] = []
-    for done, count in zip((0, *rounds[:-1]), rounds, strict=True):
-        added = raw_score(booster, matrix, first=done, count=count - done, num_threads=num_threads)
+    for start, count in zip((0, *rounds[:-1]), rounds, strict=True):
+        added = raw_score(
+            booster, matrix, first=start, count=count - start, num_threads=num_threads
+        )
         scores.append(added if not scores else scores[-1] + added)
     return scores
 

@@ -49,7 +49,6 @@ from models.uplift.policy_value import (
 )
 from models.uplift.ranking import (
     auuc,
-    auuc_interval,
     calibration,
     gain_curve,
     gain_scores,
@@ -84,7 +83,6 @@ __all__ = [
     "UpliftTrees",
     "always_valid_factor",
     "auuc",
-    "auuc_interval",
     "best_by",
     "calibration",
     "compare_policies",

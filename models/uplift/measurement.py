@@ -163,16 +163,16 @@ def measure_by(
             inside = (frame[by].astype(str) == value).to_numpy(bool)
             part, action = Trial(frame[inside].reset_index(drop=True)), ALL
         if not has_both(part, action):
-            done = part.frame["action"].to_numpy(object)
-            contacted = int((done == action).sum() if action != ALL else (done != NONE).sum())
-            counts = {"contacted": contacted, "left_alone": int((done == NONE).sum())}
+            actions = part.frame["action"].to_numpy(object)
+            contacted = int((actions == action).sum() if action != ALL else (actions != NONE).sum())
+            counts = {"contacted": contacted, "left_alone": int((actions == NONE).sum())}
             lines.append({by: value, **counts, "verdict": "not known"})
             continue
         one = measure(part, outcome, action, level=level, tightest_at=tightest_at)
         wide = measure(part, outcome, action, level=shared, tightest_at=tightest_at)
-        told = {**vars(one), "always_low": wide.always_low, "always_high": wide.always_high}
-        told.pop("action")
-        lines.append({by: value, **told, "verdict": wide.verdict})
+        fields = {**vars(one), "always_low": wide.always_low, "always_high": wide.always_high}
+        fields.pop("action")
+        lines.append({by: value, **fields, "verdict": wide.verdict})
     return pd.DataFrame(lines)
 
 

@@ -89,9 +89,9 @@ class UpliftModel:
             if effect._fitted is None or matrix is None or effect.keep == 0 or not len(features):
                 columns[name] = np.full(len(features), effect.shrunk)
                 continue
-            found = _with_mean(effect._fitted.predict(matrix))
+            estimates = _with_mean(effect._fitted.predict(matrix))
             at = _NAMES.index(effect.chosen)
-            columns[name] = effect.shrunk + effect.keep * (found[:, at] - effect._means[at])
+            columns[name] = effect.shrunk + effect.keep * (estimates[:, at] - effect._means[at])
         return pd.DataFrame(columns, index=features.index)
 
     def gains(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -153,9 +153,12 @@ def fit_uplift(
         if of.features is None
         else learn_encoder(of.features, [str(name) for name in of.features.columns])
     )
-    found = {name: _fit_action(of, pair(of, name, outcome), encoder, settings) for name in wanted}
+    estimates = {
+        name: _fit_action(of, pair(of, name, outcome), encoder, settings) for name in wanted
+    }
     shrunk = pooled(
-        np.array([e.average for e in found.values()]), np.array([e.se for e in found.values()])
+        np.array([e.average for e in estimates.values()]),
+        np.array([e.se for e in estimates.values()]),
     )
     effects = {
         name: ActionEffect(
@@ -169,7 +172,7 @@ def fit_uplift(
             effect._fitted,
             effect._means,
         )
-        for (name, effect), value in zip(found.items(), shrunk, strict=True)
+        for (name, effect), value in zip(estimates.items(), shrunk, strict=True)
     }
     return UpliftModel(outcome, effects, encoder)
 
@@ -267,6 +270,6 @@ def _average(values: Floats, weight: Floats, customers: Ints) -> tuple[float, fl
     return mean, float(np.sqrt(np.sum(of_customer**2)) / weight.sum())
 
 
-def _with_mean(found: Floats) -> Floats:
+def _with_mean(columns: Floats) -> Floats:
     """The learners' columns and, as the last, the mean of t, x and dr."""
-    return np.column_stack([found, found[:, 1:].mean(axis=1)])
+    return np.column_stack([columns, columns[:, 1:].mean(axis=1)])

@@ -33,7 +33,7 @@ def expected_outcomes(of: Trial, outcome: str, *, trees: UpliftTrees | None = No
     settings = trees or UpliftTrees()
     frame = of.frame
     y = frame[outcome].to_numpy(np.float64)
-    done = frame["action"].to_numpy(object)
+    actions = frame["action"].to_numpy(object)
     odds = frame["propensity"].to_numpy(np.float64)
     _, fold = content_folds(
         frame["customer_id"].astype(str).to_numpy(object), np.nan_to_num(y), settings.folds
@@ -44,19 +44,19 @@ def expected_outcomes(of: Trial, outcome: str, *, trees: UpliftTrees | None = No
         matrix = encoder.matrix(of.features)
     columns = {}
     for arm in (NONE, *of.actions):
-        told = np.empty(len(frame))
+        outcomes = np.empty(len(frame))
         for k in range(settings.folds):
-            rows = (done == arm) & (fold != k) & np.isfinite(y)
+            rows = (actions == arm) & (fold != k) & np.isfinite(y)
             if not rows.any():
                 raise DataError(f"the arm {arm!r} has too few decisions to tell what it brings")
             here = fold == k
             if encoder is None or matrix is None or rows.sum() < LEAST_FOR_TREES:
-                told[here] = np.average(y[rows], weights=1.0 / odds[rows])
+                outcomes[here] = np.average(y[rows], weights=1.0 / odds[rows])
             else:
                 booster = boost(matrix[rows], y[rows], settings, encoder.categorical)
                 raw = raw_predictions(booster, matrix[here], settings)
-                told[here] = np.clip(raw, y[rows].min(), y[rows].max())
-        columns[arm] = told
+                outcomes[here] = np.clip(raw, y[rows].min(), y[rows].max())
+        columns[arm] = outcomes
     return pd.DataFrame(columns)
 
 
@@ -74,12 +74,12 @@ def policy_scores(of: Trial, policy: npt.ArrayLike, outcome: str, expected: pd.D
     if unknown:
         raise DataError(f"nobody was in the arm {unknown[0]!r}; there are {', '.join(arms)}")
     offered = frame["offered"].to_numpy(object)
-    done = frame["action"].to_numpy(object)
+    actions = frame["action"].to_numpy(object)
     elsewhere = (
         (wanted != NONE)
         & ~frame["offered"].isna().to_numpy(bool)
         & (offered != wanted)
-        & (done == NONE)
+        & (actions == NONE)
     )
     if elsewhere.any():
         at = int(elsewhere.argmax())
@@ -97,8 +97,8 @@ def policy_scores(of: Trial, policy: npt.ArrayLike, outcome: str, expected: pd.D
     index = {arm: at for at, arm in enumerate(arms)}
     rows = np.arange(len(frame))
     model = table[rows, [index[arm] for arm in wanted]]
-    own = table[rows, [index[arm] for arm in done]]
-    return BETTER[outcome] * (model + np.where(done == wanted, (y - own) / odds, 0.0))
+    own = table[rows, [index[arm] for arm in actions]]
+    return BETTER[outcome] * (model + np.where(actions == wanted, (y - own) / odds, 0.0))
 
 
 def compare_policies(

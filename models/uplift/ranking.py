@@ -86,13 +86,6 @@ def qini_interval(
     return bootstrap(qini, gains, ranking, groups=customers, resamples=resamples)
 
 
-def auuc_interval(
-    gains: npt.ArrayLike, ranking: npt.ArrayLike, customers: Ints, *, resamples: int = 300
-) -> Interval:
-    """``auuc`` with its 95 % interval over resampled customers."""
-    return bootstrap(auuc, gains, ranking, groups=customers, resamples=resamples)
-
-
 def calibration(
     gains: npt.ArrayLike, predicted: npt.ArrayLike, customers: Ints, *, parts: int = 10
 ) -> pd.DataFrame:

@@ -45,7 +45,7 @@ class Effect:
 
 def relative_effects(of: Trial) -> list[Effect]:
     """The effect over all (``action`` "all"), then per action; empty where too little was tried."""
-    found: list[Effect] = []
+    effects: list[Effect] = []
     centre = 0.0
     for name in [ALL, *of.actions]:
         if not has_both(of, name):
@@ -58,9 +58,9 @@ def relative_effects(of: Trial) -> list[Effect]:
         spread = PRIOR_SD if name == ALL else BETWEEN_ACTIONS_SD
         effect = _effect(name, two.y, weight, two.treated, two.customers, centre, spread)
         if effect is not None:
-            found.append(effect)
+            effects.append(effect)
             centre = effect.shrunk if name == ALL else centre
-    return found
+    return effects
 
 
 def uplift(

@@ -93,14 +93,14 @@ def trial_of_log(
     arm = log["arm"].astype(str)
     selected = arm.isin(("treat", "holdout")).to_numpy(bool)
     spared = ((arm == "capacity") & (odds > 0) & (not only_selected)).to_numpy(bool)
-    kept = ended & (selected | spared)
+    usable = ended & (selected | spared)
     left_out = {
         WINDOW_OPEN: int((~ended).sum()),
         NOT_DRAWN: int((ended & ~(selected | spared)).sum()),
     }
-    own = log[kept].reset_index(drop=True)
+    own = log[usable].reset_index(drop=True)
     treated = (own["arm"] == "treat").to_numpy(bool)
-    odds = odds[kept]
+    odds = odds[usable]
     beside = [name for name in ("channel", "risk", "segment", "campaign") if name in own]
     frame = pd.DataFrame(
         {
@@ -193,8 +193,8 @@ def with_features(of: Trial, features: pd.DataFrame) -> Trial:
                     f"the features' {name} are not those of the trial's decisions; compute them "
                     "for its customer_id and time, in its order"
                 )
-    kept = features.drop(columns=["customer_id", "as_of"], errors="ignore")
-    return trial(of.frame, kept, left_out=of.left_out)
+    columns = features.drop(columns=["customer_id", "as_of"], errors="ignore")
+    return trial(of.frame, columns, left_out=of.left_out)
 
 
 def with_value(

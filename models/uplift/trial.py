@@ -169,21 +169,21 @@ def pair(of: Trial, action: str, outcome: str) -> Pair:
     if outcome not in frame.columns or outcome not in BETTER:
         known = [name for name in BETTER if name in frame.columns]
         raise DataError(f"the trial has no outcome {outcome!r}; it has {', '.join(known)}")
-    done = frame["action"].to_numpy(object)
+    actions = frame["action"].to_numpy(object)
     if action == ALL:
-        treated = done != NONE
+        treated = actions != NONE
         possible = np.ones(len(frame), dtype=bool)
     else:
-        treated = done == action
+        treated = actions == action
         offered = frame["offered"].to_numpy(object)
         campaigns = frame.loc[treated, "campaign"].unique()
         anybody = frame["offered"].isna().to_numpy(bool) & frame["campaign"].isin(
             campaigns
         ).to_numpy(bool)
-        possible = treated | ((done == NONE) & ((offered == action) | anybody))
+        possible = treated | ((actions == NONE) & ((offered == action) | anybody))
     y = frame[outcome].to_numpy(np.float64)
     rows = np.flatnonzero(possible & np.isfinite(y))
-    for arm, inside in ((action, treated[rows]), (NONE, done[rows] == NONE)):
+    for arm, inside in ((action, treated[rows]), (NONE, actions[rows] == NONE)):
         if not inside.any():
             raise DataError(
                 f"nobody was in the arm {arm!r} beside {NONE if arm == action else action!r}: an "
@@ -197,13 +197,13 @@ def pair(of: Trial, action: str, outcome: str) -> Pair:
 def has_both(of: Trial, action: str) -> bool:
     """Whether somebody could have had the action and was left alone, and somebody had it."""
     frame = of.frame
-    done = frame["action"].to_numpy(object)
+    actions = frame["action"].to_numpy(object)
     if action == ALL:
-        return bool((done == NONE).any() and (done != NONE).any())
-    campaigns = frame.loc[done == action, "campaign"].unique()
+        return bool((actions == NONE).any() and (actions != NONE).any())
+    campaigns = frame.loc[actions == action, "campaign"].unique()
     anybody = (frame["offered"].isna() & frame["campaign"].isin(campaigns)).to_numpy(bool)
-    spared = (done == NONE) & ((frame["offered"].to_numpy(object) == action) | anybody)
-    return bool(spared.any() and (done == action).any())
+    spared = (actions == NONE) & ((frame["offered"].to_numpy(object) == action) | anybody)
+    return bool(spared.any() and (actions == action).any())
 
 
 def _treated_odds(of: pd.DataFrame, rows: Ints, treated: Bools, action: str) -> Floats:

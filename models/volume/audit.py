@@ -85,18 +85,18 @@ def audit(
         )
     row, step = panel.ids.index(unique_id), ahead - 1
     components = model.components(panel, max(ahead, model.horizon), context)
-    told = components.members[:, row, step]
-    weight = np.where(np.isnan(told), 0.0, components.weight[:, row])
+    forecasts = components.members[:, row, step]
+    weight = np.where(np.isnan(forecasts), 0.0, components.weight[:, row])
     weight = weight / weight.sum() if weight.sum() > 0 else weight
     counted = weight > 0
     members = pd.DataFrame(
         {
             "member": np.array(components.names)[counted],
-            "forecast": told[counted],
+            "forecast": forecasts[counted],
             "weight": weight[counted],
-            "part": told[counted] * weight[counted],
+            "part": forecasts[counted] * weight[counted],
             **{
-                name: _tried(model, unique_id, len(told), scores=name == "score")[counted]
+                name: _tried(model, unique_id, len(forecasts), scores=name == "score")[counted]
                 for name in ("score", "wape")
             },
         }
@@ -143,7 +143,7 @@ def _tried(model: VolumeModel, unique_id: str, members: int, *, scores: bool) ->
     """The members' scores or WAPE in the trials of one series; NaN where there was none."""
     if model.tested is None or unique_id not in model.ids:
         return np.full(members, np.nan)
-    told = model.tested.scores if scores else model.tested.members
+    errors = model.tested.scores if scores else model.tested.members
     out = np.full(members, np.nan)
-    out[: len(told)] = told[:members, model.ids.index(unique_id)]
+    out[: len(errors)] = errors[:members, model.ids.index(unique_id)]
     return out

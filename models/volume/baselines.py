@@ -66,6 +66,6 @@ def _last_counts_mean(y: Floats, n: int) -> Floats:
     """Mean of the last ``n`` counts that are there, per series."""
     result = np.zeros(len(y))
     for row, values in enumerate(y):
-        seen = values[~np.isnan(values)][-n:]
-        result[row] = seen.mean() if len(seen) else 0.0
+        counts = values[~np.isnan(values)][-n:]
+        result[row] = counts.mean() if len(counts) else 0.0
     return result

@@ -40,14 +40,14 @@ class Issue:
 
 
 def explain_change(
-    before: Issue, after: Issue, horizon: int, made: pd.DataFrame | None = None
+    before: Issue, after: Issue, horizon: int, forecast: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """``unique_id, ds, before, corrected, calendar, new_counts, drivers, model, after`` of the
     ``horizon`` steps after the later history; the five parts add up to ``after - before``.
 
-    Series that the earlier history did not have are left out: nothing of theirs changed. ``made``
-    is the later forecast where it is there already, of these steps. Raises UsageError where the
-    steps differ, or the later history ends before the earlier one.
+    Series that the earlier history did not have are left out: nothing of theirs changed.
+    ``forecast``: the later issue's forecast of these steps, for a caller who has it already.
+    Raises UsageError where the steps differ, or the later history ends before the earlier one.
     """
     if before.model.freq != after.model.freq:
         raise UsageError(
@@ -67,12 +67,12 @@ def explain_change(
     corrected = after.history[after.history["ds"] <= last]
     if _alike(before.history, corrected):
         corrected = before.history
-    told = after.context
+    context = after.context
     now = later.grid.ds(later.future(1))[0]
-    if before.context is told and _no_news(told, earlier.grid.ds(earlier.future(1))[0], now):
-        announced = told
+    if before.context is context and _no_news(context, earlier.grid.ds(earlier.future(1))[0], now):
+        announced = context
     else:
-        announced = replace(told, calendar_known=now)
+        announced = replace(context, calendar_known=now)
     held = announced
     if held.drivers is not None:
         begun = earlier.grid.days(earlier.future(1)).astype("int64")[0]
@@ -80,19 +80,19 @@ def explain_change(
     stages = [
         (before.model, before.history, before.context),
         (before.model, corrected, before.context),
-        (before.model, corrected, announced if announced is told else held),
+        (before.model, corrected, announced if announced is context else held),
         (before.model, after.history, held),
-        (before.model, after.history, held if told.drivers is None else told),
-        (after.model, after.history, held if told.drivers is None else told),
+        (before.model, after.history, held if context.drivers is None else context),
+        (after.model, after.history, held if context.drivers is None else context),
     ]
     steps = [passed + horizon] * 3 + [horizon] * 3
-    of_after = 3 if told.drivers is None else 4
+    of_after = 3 if context.drivers is None else 4
     means: list[pd.Series] = []
     for place, (stage, count) in enumerate(zip(stages, steps, strict=True)):
         if place and all(a is b for a, b in zip(stage, stages[place - 1], strict=True)):
             means.append(means[-1])
-        elif made is not None and stage[0] is after.model and place >= of_after:
-            means.append(made.set_index(["unique_id", "ds"])["presage"])
+        elif forecast is not None and stage[0] is after.model and place >= of_after:
+            means.append(forecast.set_index(["unique_id", "ds"])["presage"])
         else:
             means.append(_means(Issue(*stage), count))
     common = means[0].index
@@ -118,5 +118,5 @@ def _alike(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 
 def _means(issue: Issue, steps: int) -> pd.Series:
-    made = issue.model.forecast(issue.history, horizon=steps, context=issue.context)
-    return made.set_index(["unique_id", "ds"])["presage"]
+    forecast = issue.model.forecast(issue.history, horizon=steps, context=issue.context)
+    return forecast.set_index(["unique_id", "ds"])["presage"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -42,9 +43,9 @@ def lines_of(problem: Problem, filled: Floats) -> list[tuple[Line, np.ndarray]]:
     for row in range(len(problem.ids)):
         is_open = problem.open[row]
         past = is_open[problem.slot] & ~extra_weeks(problem, problem.slot)
-        seen = ~np.isnan(problem.y[row])
-        if seen.any():
-            past = past & (np.arange(len(seen)) >= seen.argmax())
+        has_count = ~np.isnan(problem.y[row])
+        if has_count.any():
+            past = past & (np.arange(len(has_count)) >= has_count.argmax())
         values = filled[row, past]
         season = int(is_open.sum()) if problem.slots <= 7 else problem.slots
         if len(values) < 2 * season + 2:
@@ -79,6 +80,7 @@ def ets(line: Line) -> Floats:
         initialization_method="heuristic"
         if len(line.values) >= 10 + 2 * (line.season // 2)
         else "estimated",
+        **trend,
     )
     return np.asarray(model.fit(use_brute=False).forecast(line.steps))
 

@@ -57,27 +57,27 @@ class Chances:
 
 def chances(orders: Orders, group: Ints, groups: int, day: int) -> Chances:
     """The chances as known at the first moment of ``day``."""
-    shipped, done = np.minimum(orders.shipped, day), np.minimum(orders.done, day)
+    shipped, end_day = np.minimum(orders.shipped, day), np.minimum(orders.end_day, day)
     start = day - 6 * USUAL_DAYS
     rows, when = each_day(
-        np.maximum(orders.ordered + 1, start), np.minimum(np.minimum(shipped, done), day - 1)
+        np.maximum(orders.ordered + 1, start), np.minimum(np.minimum(shipped, end_day), day - 1)
     )
     # what waits because of a disturbance waits long: days before the promise tell the usual
     fair = when <= orders.promised[rows]
     sent = fair & (orders.shipped[rows] == when)
     ship = _ratio(_counts(weekday_of(when[sent])), _counts(weekday_of(when[fair])))
-    rows, when = each_day(np.maximum(orders.shipped + 1, start), np.minimum(done, day - 1))
-    hit = (orders.done[rows] == when) & orders.delivered[rows]
+    rows, when = each_day(np.maximum(orders.shipped + 1, start), np.minimum(end_day, day - 1))
+    hit = (orders.end_day[rows] == when) & orders.delivered[rows]
     fair = when <= orders.promised[rows]
     weekday, age = weekday_of(when), np.minimum(when - orders.shipped[rows], OLDEST)
     deliver = _usual(group[rows], groups, when - start, weekday, age, hit, fair)
     days = day - start
     cell = group[rows] * days + when - start
-    seen = np.bincount(cell[hit], minlength=groups * days).astype("float64")
+    deliveries = np.bincount(cell[hit], minlength=groups * days).astype("float64")
     due = np.bincount(cell, deliver[group[rows], weekday, age], groups * days).astype("float64")
-    trouble, pace, lasts = troubles(seen.reshape(groups, days), due.reshape(groups, days))
-    rows, when = each_day(np.maximum(orders.promised + 1, start), np.minimum(done, day - 1))
-    left = (orders.done[rows] == when) & ~orders.delivered[rows]
+    trouble, pace, lasts = troubles(deliveries.reshape(groups, days), due.reshape(groups, days))
+    rows, when = each_day(np.maximum(orders.promised + 1, start), np.minimum(end_day, day - 1))
+    left = (orders.end_day[rows] == when) & ~orders.delivered[rows]
     leave = float((left.sum() + 0.1) / (len(rows) + 10.0))
     return Chances(ship, deliver, leave, trouble, pace, lasts)
 
@@ -102,32 +102,34 @@ def _usual(
     return np.minimum(weekly[None, :, None] * by_age[None, None, :] * level[:, None, None], 1.0)
 
 
-def troubles(seen: Floats, due: Floats) -> tuple[Floats, Floats, float]:
-    """Of deliveries ``seen`` and ``due`` (groups x days): each group's chance of being in trouble
-    after the last day, its pace if it is (both: groups), and the chance that trouble lasts a day.
+def troubles(deliveries: Floats, due: Floats) -> tuple[Floats, Floats, float]:
+    """Each group's chance of being in trouble after the last day, its pace if it is (both: groups),
+    and the chance that trouble lasts a day; from ``deliveries`` and those ``due`` (groups x days).
     """
-    off = _days_off(seen.sum(axis=0), due.sum(axis=0))
+    off = _days_off(deliveries.sum(axis=0), due.sum(axis=0))
     tells = np.where(off[None, :], 0.0, TRUST)
-    told = tells[:, :, None] * (seen[:, :, None] * np.log(PACES) - due[:, :, None] * (PACES - 1.0))
-    told = np.exp(told - told.max(axis=2, keepdims=True))
+    likelihood = tells[:, :, None] * (
+        deliveries[:, :, None] * np.log(PACES) - due[:, :, None] * (PACES - 1.0)
+    )
+    likelihood = np.exp(likelihood - likelihood.max(axis=2, keepdims=True))
     lasts = 1 - ENDS
-    believed, lasts = _filtered(told, lasts)
-    believed, _ = _filtered(told, lasts)
-    now = believed[:, -1] if believed.shape[1] else np.eye(len(PACES))[[0] * len(seen)]
+    believed, lasts = _filtered(likelihood, lasts)
+    believed, _ = _filtered(likelihood, lasts)
+    now = believed[:, -1] if believed.shape[1] else np.eye(len(PACES))[[0] * len(deliveries)]
     trouble = 1 - now[:, 0]
     pace = (now[:, 1:] @ PACES[1:]) / np.maximum(trouble, 1e-12)
     return trouble, np.where(trouble > 1e-12, pace, 1.0), lasts
 
 
-def _filtered(told: Floats, lasts: float) -> tuple[Floats, float]:
+def _filtered(likelihood: Floats, lasts: float) -> tuple[Floats, float]:
     """Beliefs after each day (groups x days x paces), and how troubles have lasted by them."""
-    groups, days, paces = told.shape
-    out = np.empty_like(told)
+    groups, days, paces = likelihood.shape
+    out = np.empty_like(likelihood)
     now = np.tile(np.eye(paces)[0], (groups, 1))
     for day in range(days):
         fresh = now[:, :1] * BEGINS / (paces - 1)
         usual = now[:, :1] * (1 - BEGINS) + now[:, 1:].sum(axis=1, keepdims=True) * (1 - lasts)
-        now = np.concatenate([usual, now[:, 1:] * lasts + fresh], axis=1) * told[:, day]
+        now = np.concatenate([usual, now[:, 1:] * lasts + fresh], axis=1) * likelihood[:, day]
         now /= now.sum(axis=1, keepdims=True)
         out[:, day] = now
     bad = out[:, :, 0] < 0.5
@@ -138,10 +140,10 @@ def _filtered(told: Floats, lasts: float) -> tuple[Floats, float]:
     return out, float(1 - rate)
 
 
-def _days_off(seen: Floats, due: Floats) -> Bools:
+def _days_off(deliveries: Floats, due: Floats) -> Bools:
     """Days on which nobody got anything, but for those in a row longer than ``MOST_OFF``."""
     counts = due >= LEAST_DUE
-    none = counts & (seen <= OFF * due)
+    none = counts & (deliveries <= OFF * due)
     off = none.copy()
     row: list[int] = []
     for day in np.flatnonzero(counts):
@@ -160,9 +162,9 @@ def _relative(
     cell: Ints, hit: Bools, expected: Floats, fair: Bools, cells: int
 ) -> tuple[Floats, Floats]:
     """Deliveries over those expected, by cell, and the expected ones."""
-    came = np.bincount(cell[hit & fair], minlength=cells)
+    deliveries = np.bincount(cell[hit & fair], minlength=cells)
     due = np.bincount(cell[fair], expected[fair], cells).astype("float64")
-    return (came + BELIEF) / (due + BELIEF), due
+    return (deliveries + BELIEF) / (due + BELIEF), due
 
 
 def _counts(weekday: Ints) -> Floats:

@@ -41,7 +41,7 @@ class DriverSource:
     def __init__(self, tables: Tables, time_zone: str, *, not_after: int | None = None) -> None:
         self.tables, self.time_zone, self.not_after = tables, time_zone, not_after
         self._company: Company | None = None
-        self._kept: dict[int, Known] = {}
+        self._known_by_day: dict[int, Known] = {}
 
     @property
     def company(self) -> Company:
@@ -53,25 +53,25 @@ class DriverSource:
     def held(self, day: int) -> DriverSource:
         """The same as if nothing had been learned since the first moment of a local day."""
         other = DriverSource(self.tables, self.time_zone, not_after=day)
-        other._company, other._kept = self._company, self._kept
+        other._company, other._known_by_day = self._company, self._known_by_day
         return other
 
     def at(self, day: int) -> Known:
         """What was known at the first moment of a local day (days since 1970)."""
         day = day if self.not_after is None else min(day, self.not_after)
-        if day not in self._kept:
-            made = self.company.at(day)
-            self._kept[day] = Known(
+        if day not in self._known_by_day:
+            stocks = self.company.at(day)
+            self._known_by_day[day] = Known(
                 day,
-                made.first,
-                made.exposure,
-                made.people,
-                project(made),
-                _rates(made),
-                made.cells,
-                made.useful,
+                stocks.first,
+                stocks.exposure,
+                stocks.people,
+                project(stocks),
+                _rates(stocks),
+                stocks.cells,
+                stocks.useful,
             )
-        return self._kept[day]
+        return self._known_by_day[day]
 
 
 def _rates(known: Stocks) -> Floats:
@@ -98,7 +98,7 @@ def _fit(x: Floats, total: Floats, start: Floats, *, prior: bool = True) -> Floa
     for _ in range(ROUNDS):
         part = x * rate
         part /= np.maximum(part.sum(axis=1, keepdims=True), 1e-300)
-        found = part.sum(axis=0)
-        rate = (found + 1) / (total + 1 / start) if prior else found / total
+        contacts = part.sum(axis=0)
+        rate = (contacts + 1) / (total + 1 / start) if prior else contacts / total
         rate = np.maximum(rate, 1e-12)
     return rate

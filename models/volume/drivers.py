@@ -88,8 +88,8 @@ def loads_at(source: DriverSource, panel: Panel) -> Loads | None:
     if not known.useful or known.day - known.first < LEAST_DAYS:
         return None
     rates = _members(panel.ids, known.cells) @ known.rates
-    made = rates @ np.column_stack([known.people, known.exposure])[:-1].T
-    middle = np.maximum(np.median(made, axis=1, keepdims=True), 1e-9)
+    contacts = rates @ np.column_stack([known.people, known.exposure])[:-1].T
+    middle = np.maximum(np.median(contacts, axis=1, keepdims=True), 1e-9)
     people = np.full(MOST_STEPS, known.people[-1])
 
     def load(exposure: Floats) -> Floats:
@@ -98,7 +98,7 @@ def loads_at(source: DriverSource, panel: Panel) -> Loads | None:
 
     return Loads(
         known.first,
-        np.maximum(made / middle, LEAST_LOAD),
+        np.maximum(contacts / middle, LEAST_LOAD),
         load(known.ahead.mean),
         np.stack([load(path) for path in known.ahead.paths]),
         rates,

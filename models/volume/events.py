@@ -90,7 +90,7 @@ def events_of(context: VolumeContext, as_of: np.datetime64) -> tuple[Event, ...]
     ends = ends.fillna(rows["starts_at"]) - pd.Timedelta(microseconds=1)
     last = np.maximum(day(ends), first)
     size = _relative_sizes(rows)
-    made = [
+    events = [
         Event(
             str(kind),
             int(first[place]),
@@ -104,7 +104,7 @@ def events_of(context: VolumeContext, as_of: np.datetime64) -> tuple[Event, ...]
         )
         for place, kind in enumerate(rows["kind"])
     ]
-    return tuple(sorted(made, key=lambda one: (one.first, one.last, one.kind, one.parts)))
+    return tuple(sorted(events, key=lambda one: (one.first, one.last, one.kind, one.parts)))
 
 
 def _public(rows: pd.DataFrame, context: VolumeContext) -> Bools:
@@ -219,14 +219,14 @@ def learn_events(
     gain, square, tried = np.zeros((n, k)), np.zeros(n), np.zeros(n)
     for fold in range(min(FOLDS, len(past))):
         out = near_events(past[fold::FOLDS], days[columns])
-        made = past_days.expected * np.exp(past_days.log(past_days.fitted(~out)[0]))
+        with_events = past_days.expected * np.exp(past_days.log(past_days.fitted(~out)[0]))
         mine = past_days.known & out & active.any(axis=1)
         better = np.where(
-            mine, np.abs(past_days.y - past_days.expected) - np.abs(past_days.y - made), 0.0
+            mine, np.abs(past_days.y - past_days.expected) - np.abs(past_days.y - with_events), 0.0
         )
         gain += np.einsum("nd,nkd->nk", better, active)
-        base = np.maximum(made, 1.0)
-        relative = np.minimum(np.abs(past_days.y - made) / base, 1.0) ** 2 - 1 / base
+        base = np.maximum(with_events, 1.0)
+        relative = np.minimum(np.abs(past_days.y - with_events) / base, 1.0) ** 2 - 1 / base
         square += np.where(mine, relative, 0.0).sum(axis=1)
         tried += mine.sum(axis=1)
     by_kind = np.zeros((n, k + 1, len(PHASES)))

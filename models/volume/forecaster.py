@@ -135,18 +135,18 @@ def backtest(
                 f"{panel.grid.ds(np.array([panel.start]))[0]}."
             )
         model = learn(bench, last, freq, beside)
-        made = model.on(panel.until(last), horizon, context, levels)
-        made.insert(2, "cutoff", stamp)
-        made.insert(3, "y", _actuals(panel, last, horizon, made["unique_id"]))
-        parts.append(made)
+        forecast = model.on(panel.until(last), horizon, context, levels)
+        forecast.insert(2, "cutoff", stamp)
+        forecast.insert(3, "y", _actuals(panel, last, horizon, forecast["unique_id"]))
+        parts.append(forecast)
     return pd.concat(parts, ignore_index=True)
 
 
 def ordered(panel: Panel) -> Panel:
     """Series in order of their first count, then name: what comes later changes no place."""
-    seen: Bools = ~np.isnan(panel.y)
-    has: Bools = np.asarray(seen.any(axis=1))
-    first = np.where(has, seen.argmax(axis=1), panel.y.shape[1])
+    has_count: Bools = ~np.isnan(panel.y)
+    has: Bools = np.asarray(has_count.any(axis=1))
+    first = np.where(has, has_count.argmax(axis=1), panel.y.shape[1])
     order = sorted(range(len(panel.ids)), key=lambda row: (int(first[row]), panel.ids[row]))
     order = [row for row in order if has[row]]
     return Panel(tuple(panel.ids[row] for row in order), panel.grid, panel.start, panel.y[order])

@@ -230,8 +230,8 @@ def grid_of(
 
 
 def _most(values: Ints) -> int:
-    found, counts = np.unique(values, return_counts=True)
-    return int(found[counts.argmax()])
+    distinct, counts = np.unique(values, return_counts=True)
+    return int(distinct[counts.argmax()])
 
 
 def off_grid(grid: Grid, ds: Times) -> npt.NDArray[np.bool_]:

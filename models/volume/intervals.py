@@ -146,15 +146,15 @@ def _unknown(n: int, horizon: int) -> Spread:
     return Spread(np.full(n, GUESS_PHI), np.ones(horizon), np.tile(_guess(), (n, 1)))
 
 
-def reaching(spread: Spread, seen: int, horizon: int) -> Spread:
-    """The spread for steps further ahead than the history is long (``seen`` steps): wider by the
+def reaching(spread: Spread, steps: int, horizon: int) -> Spread:
+    """The spread for steps further ahead than the history is long (``steps``): wider by the
     root of how many times further, as the level of a random walk is. Up to there it is as it was.
     """
-    if horizon <= seen:
+    if horizon <= steps:
         return spread
     ahead = np.arange(1, horizon + 1)
     growth = spread.growth[np.minimum(ahead, len(spread.growth)) - 1]
-    return replace(spread, growth=growth * np.sqrt(np.maximum(ahead / seen, 1.0)))
+    return replace(spread, growth=growth * np.sqrt(np.maximum(ahead / steps, 1.0)))
 
 
 def unit_of(forecast: Floats, spread: Spread) -> Floats:

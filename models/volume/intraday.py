@@ -85,16 +85,16 @@ def rest_of_today(
     model: VolumeModel,
     panel: Panel,
     context: VolumeContext,
-    kept: dict[int, Floats] | None = None,
+    forecasts: dict[int, Floats] | None = None,
 ) -> Today | None:
     """The rest of the day in which a panel of steps shorter than a day ends; None at its end.
 
     ``Memory`` is learned from the last ``DAYS_LEARNED`` days, each forecast from its own beginning;
-    ``kept`` keeps these forecasts for another call on the same counts.
+    ``forecasts`` (by the step before each) holds them for another call on the same counts.
     """
     if panel.grid.frequency.unit != "minute":
         return None
-    kept = {} if kept is None else kept
+    forecasts = {} if forecasts is None else forecasts
     per_day = panel.grid.frequency.per_day
     today = panel.grid.days(panel.index[-1:])[0]
     rest = int((panel.grid.days(panel.future(per_day + 2)) == today).sum())
@@ -107,12 +107,12 @@ def rest_of_today(
         past = panel.until(end)
         if not past.ids:
             return np.full((len(panel.ids), steps_so_far + rest), np.nan)
-        if end not in kept:
-            kept[end] = model.components(past, per_day, context).mean
+        if end not in forecasts:
+            forecasts[end] = model.components(past, per_day, context).mean
         place = {name: row for row, name in enumerate(past.ids)}
         rows = np.array([place.get(name, -1) for name in panel.ids])
         length = min(steps_so_far + rest, per_day)
-        return np.where((rows >= 0)[:, None], kept[end][rows, :length], np.nan)
+        return np.where((rows >= 0)[:, None], forecasts[end][rows, :length], np.nan)
 
     begin = panel.y.shape[1] - steps_so_far
     days = []
@@ -120,23 +120,23 @@ def rest_of_today(
         at = begin - per_day * back
         if at < per_day * 21:  # too little to forecast that day from
             break
-        told = forecast_from(panel.start + at - 1)
-        now = np.nan_to_num(panel.y[:, at : at + told.shape[1]])
+        day_forecast = forecast_from(panel.start + at - 1)
+        now = np.nan_to_num(panel.y[:, at : at + day_forecast.shape[1]])
         parts = (slice(None, steps_so_far), slice(steps_so_far, None))
-        days.append([each[:, part].sum(axis=1) for each in (now, told) for part in parts])
-    told = forecast_from(panel.end - steps_so_far)
+        days.append([each[:, part].sum(axis=1) for each in (now, day_forecast) for part in parts])
+    day_forecast = forecast_from(panel.end - steps_so_far)
     so_far = np.nan_to_num(panel.y[:, -steps_so_far:]).sum(axis=1)
-    expected, forecast = told[:, :steps_so_far].sum(axis=1), told[:, steps_so_far:]
-    made = forecast.copy()
+    expected, forecast = day_forecast[:, :steps_so_far].sum(axis=1), day_forecast[:, steps_so_far:]
+    adjusted_rest = forecast.copy()
     for row in range(len(panel.ids)):
         past = np.array([[part[row] for part in day] for day in days]).reshape(-1, 4)
         past = past[~np.isnan(past).any(axis=1)]
         memory = memory_of(past[:, 0], past[:, 2], past[:, 1], past[:, 3])
         if expected[row] > 0:
-            made[row] = adjusted(
+            adjusted_rest[row] = adjusted(
                 forecast[row], so_far=so_far[row], expected=expected[row], memory=memory
             )
-    return Today(forecast, made, so_far, expected)
+    return Today(forecast, adjusted_rest, so_far, expected)
 
 
 def reforecast(
@@ -155,10 +155,10 @@ def reforecast(
     sums = sums_of(panel.ids, panel.y)
     mean = reconcile(mean, np.maximum(mean, LEAST_VARIANCE), sums) if sums else mean
     ds = panel.grid.ds(panel.future(mean.shape[1]))
-    told = long_frame(panel.ids, ds, now=mean)
-    told["ds"] = told["ds"].astype(frame["ds"].dtype)
-    found = frame[["unique_id", "ds"]].merge(told, on=["unique_id", "ds"], how="left")["now"]
-    before, now = frame["presage"].to_numpy(), found.to_numpy()
+    rest = long_frame(panel.ids, ds, now=mean)
+    rest["ds"] = rest["ds"].astype(frame["ds"].dtype)
+    means = frame[["unique_id", "ds"]].merge(rest, on=["unique_id", "ds"], how="left")["now"]
+    before, now = frame["presage"].to_numpy(), means.to_numpy()
     fine = ~np.isnan(now) & (before > 0)
     scale = np.where(fine, now / np.where(before > 0, before, 1.0), 1.0)
     columns = [name for name in frame.columns if name.startswith("presage")]

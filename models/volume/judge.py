@@ -113,10 +113,10 @@ class Workbench:
         """All members' forecasts from ``origin`` (members x series of that time x steps)."""
         past, loads = self.past(origin)
         bare = past if loads is None else loads.without(past)
-        made = forecasts_at(
+        forecasts = forecasts_at(
             origin_of(bare, self.horizon, self.context), self.horizon, self.context, model
         )
-        return made if loads is None else made * loads.coming(past, self.horizon)
+        return forecasts if loads is None else forecasts * loads.coming(past, self.horizon)
 
     def trial(self, origin: int) -> Floats:
         """The same, with the tree member of the origin's anchor; kept."""
@@ -131,12 +131,12 @@ class Workbench:
         n = len(past.ids)
         forecast = np.full((len(origins), len(NAMES), n, self.horizon), np.nan)
         actual = np.full((len(origins), n, self.horizon), np.nan)
-        came = usual_counts(past, past.y, self.context) if n else past.y
+        counts = usual_counts(past, past.y, self.context) if n else past.y
         for place, origin in enumerate(origins):
-            made = self.trial(int(origin))
-            forecast[place, :, : made.shape[1]] = made
+            one = self.trial(int(origin))
+            forecast[place, :, : one.shape[1]] = one
             first = int(origin) + 1 - past.start
-            known = came[:, first : first + self.horizon]
+            known = counts[:, first : first + self.horizon]
             actual[place, :, : known.shape[1]] = known
         spacing = int(origins[1] - origins[0]) if len(origins) > 1 else self.horizon
         return Trials(forecast, actual, spacing)
@@ -207,14 +207,14 @@ class Tally:
 def tally(trials: Trials) -> Tally:
     """Every member's errors at every origin: absolute, of sparse series squared."""
     known: Bools = ~np.isnan(trials.actual)
-    seen = known.sum(axis=(0, 2))
+    counts = known.sum(axis=(0, 2))
     # one storm must not choose the members: an error counts as at most this many usual ones
     usual = np.abs(np.where(known, trials.forecast[:, REFERENCE] - trials.actual, 0.0))
-    usual = np.nansum(usual, axis=(0, 2)) / np.maximum(seen, 1)
+    usual = np.nansum(usual, axis=(0, 2)) / np.maximum(counts, 1)
     edge = np.where(usual > 0, MOST_USUAL_ERRORS * usual, np.inf)
     # the absolute error of a sparse count is least at 0, whatever its mean; the square is not
     total_seen = np.where(known, trials.actual, 0.0).sum(axis=(0, 2))
-    sparse: Bools = total_seen < SPARSE * np.maximum(seen, 1)
+    sparse: Bools = total_seen < SPARSE * np.maximum(counts, 1)
     errors, failures = [], []
     for forecast, actual, there in zip(trials.forecast, trials.actual, known, strict=True):
         error = np.minimum(np.abs(forecast - actual), edge[None, :, None])
@@ -233,9 +233,9 @@ def weights_of(trials: Trials) -> Floats:
     return weigh(tally(trials), np.arange(origins))
 
 
-def weigh(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
+def weigh(errors: Tally, origins: npt.NDArray[np.int64]) -> Floats:
     """The weights by the errors at some of the trials' origins."""
-    score = score_of(told, origins)
+    score = score_of(errors, origins)
     members, n = score.shape
     best = score.min(axis=0)
     weight = np.zeros((members, n))
@@ -247,29 +247,29 @@ def weigh(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
     straight[LOW_WHERE_SPARSE] = np.inf
     least = straight.min(axis=0)
     straight = straight / np.where(np.isfinite(least), np.maximum(least, FAULTLESS), 1.0)
-    relative = np.where(told.sparse & np.isfinite(least), straight, relative)
+    relative = np.where(errors.sparse & np.isfinite(least), straight, relative)
     weight = np.where(relative <= GATE, np.exp(-(relative - 1) / NEARNESS), 0.0)
     weight[:, ~fine] = untried(int((~fine).sum()))
     return weight / weight.sum(axis=0)
 
 
-def score_of(told: Tally, origins: npt.NDArray[np.int64]) -> Floats:
+def score_of(errors: Tally, origins: npt.NDArray[np.int64]) -> Floats:
     """Each member's error over the reference's at some origins, the series' own pulled to that of
     all series (members x series; infinite for a member that failed or was never tried).
     """
-    age = FORGET ** (len(told.error) - 1 - origins.astype("float64"))
-    total = np.einsum("o,omn->mn", age, told.error[origins])
-    failed = told.failed.any(axis=0)
+    age = FORGET ** (len(errors.error) - 1 - origins.astype("float64"))
+    total = np.einsum("o,omn->mn", age, errors.error[origins])
+    failed = errors.failed.any(axis=0)
     trusted = np.where(failed, np.nan, total)
     reference = total[REFERENCE]
     judged = reference > 0
     ratio = np.where(judged, trusted / np.where(judged, reference, 1.0), np.nan)
-    ratio = np.where(told.sparse, np.sqrt(ratio), ratio)
+    ratio = np.where(errors.sparse, np.sqrt(ratio), ratio)
     share = np.where(judged, 1.0, 0.0)
     everyone = np.nansum(np.where(np.isnan(ratio), 0.0, ratio) * share, axis=1)
     counted = ((~np.isnan(ratio)) * share).sum(axis=1)
     everyone = np.where(counted > 0, everyone / np.maximum(counted, 1e-9), np.nan)
-    tried = told.tried[origins].sum(axis=0).astype("float64")
+    tried = errors.tried[origins].sum(axis=0).astype("float64")
     own = np.where(np.isnan(ratio), 0.0, ratio) * tried
     pulled = (own + SHRINK_ORIGINS * everyone[:, None]) / (tried * judged + SHRINK_ORIGINS)
     return np.where(failed, np.inf, np.where(np.isnan(pulled), np.inf, pulled))
@@ -282,13 +282,13 @@ def tried(trials: Trials) -> Floats:
     origins, _, n, horizon = trials.forecast.shape
     if origins == 0 or n == 0:
         return np.empty((origins, n, horizon))
-    told = tally(trials)
-    made = []
+    errors = tally(trials)
+    combinations = []
     for origin in range(origins):
         others = np.flatnonzero(np.arange(origins) != origin)
-        weight = weigh(told, others) if len(others) else untried(n)
-        made.append(combine(trials.forecast[origin], weight))
-    return np.stack(made)
+        weight = weigh(errors, others) if len(others) else untried(n)
+        combinations.append(combine(trials.forecast[origin], weight))
+    return np.stack(combinations)
 
 
 def untried(n: int) -> Floats:

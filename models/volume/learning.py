@@ -48,12 +48,12 @@ def learn(bench: Workbench, cutoff: int, freq: str, beside: Workbench | None = N
     )
 
 
-def _record_of(ids: Sequence[str], said: Floats, came: Floats, windows: float) -> Record:
+def _record_of(ids: Sequence[str], forecast: Floats, actual: Floats, windows: float) -> Record:
     """The trials' sums over the horizon of the total; none where there is no total."""
-    if TOTAL not in ids or not len(said):
+    if TOTAL not in ids or not len(forecast):
         return Record()
     row = ids.index(TOTAL)
-    both = said[:, row].sum(axis=1), came[:, row].sum(axis=1)
+    both = forecast[:, row].sum(axis=1), actual[:, row].sum(axis=1)
     whole = ~np.isnan(both[0]) & ~np.isnan(both[1])
-    kept = [tuple(float(value) for value in each[whole]) for each in both]
-    return Record(kept[0], kept[1], windows * float(whole.mean()))
+    sums = [tuple(float(value) for value in each[whole]) for each in both]
+    return Record(sums[0], sums[1], windows * float(whole.mean()))

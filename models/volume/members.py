@@ -65,11 +65,6 @@ class Origin:
     bend: Floats | None = None
     events: Effects | None = None
 
-    @property
-    def steps_in_problem(self) -> int:
-        """Steps of the problem to forecast (days, for shorter steps)."""
-        return self.problem.horizon
-
 
 def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
     """Prepare a panel for the members: zeros, closures, closed slots, day totals, special days."""

@@ -246,7 +246,7 @@ class VolumeModel:
             "freq": self.freq,
             "horizon": self.horizon,
             "origins": self.origins,
-            "record": [list(self.record.said), list(self.record.came), self.record.windows],
+            "record": [list(self.record.forecast), list(self.record.actual), self.record.windows],
         }
         write_bundle(folder, files, meta, golden=golden)
 

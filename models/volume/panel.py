@@ -56,13 +56,13 @@ class Panel:
         if last > self.end:
             gaps = np.full((len(self.ids), last - self.end), np.nan)
             y = np.concatenate([y, gaps], axis=1)
-        seen: Bools = ~np.isnan(y)
-        kept: Bools = np.asarray(seen.any(axis=1))
-        if not kept.any():
+        has_count: Bools = ~np.isnan(y)
+        present: Bools = np.asarray(has_count.any(axis=1))
+        if not present.any():
             return replace(self, ids=(), y=np.empty((0, 0)))
-        first = int(seen[kept].any(axis=0).argmax())
-        ids = tuple(name for name, keep in zip(self.ids, kept, strict=True) if keep)
-        return Panel(ids, self.grid, self.start + first, y[kept, first:])
+        first = int(has_count[present].any(axis=0).argmax())
+        ids = tuple(name for name, keep in zip(self.ids, present, strict=True) if keep)
+        return Panel(ids, self.grid, self.start + first, y[present, first:])
 
     def future(self, steps: int) -> Ints:
         """The indices of the next ``steps`` steps."""
@@ -127,8 +127,8 @@ def _columns(history: pd.DataFrame) -> tuple[npt.NDArray[np.object_], Times, Flo
     bad = wrong.to_numpy() | (y < 0) | np.isinf(y)
     if bad.any():
         row = int(bad.argmax())
-        found = history["y"].iloc[row]
-        shown = repr(found) if isinstance(found, str) else f"{found:g}"
+        value = history["y"].iloc[row]
+        shown = repr(value) if isinstance(value, str) else f"{value:g}"
         raise DataError(
             f"series {names[row]!r} row {row}: y is {shown}; a count is a "
             f"number of at least 0 ({int(bad.sum())} rows are wrong). Fix them or leave y null."

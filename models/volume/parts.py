@@ -41,13 +41,18 @@ def members_in(parts: pd.Series) -> list[dict[str, float | str]]:
     """The members of one row of ``parts_of``, the weightiest first: ``member, forecast, weight,
     part``.
     """
-    found: list[dict[str, float | str]] = []
+    members: list[dict[str, float | str]] = []
     for name in parts.index:
         weight = float(parts[name]) if str(name).endswith(" weight") else 0.0
         if weight > 0:
             member = str(name).removesuffix(" weight")
-            said = float(parts[member])
-            found.append(
-                {"member": member, "forecast": said, "weight": weight, "part": said * weight}
+            forecast = float(parts[member])
+            members.append(
+                {
+                    "member": member,
+                    "forecast": forecast,
+                    "weight": weight,
+                    "part": forecast * weight,
+                }
             )
-    return sorted(found, key=lambda one: -float(one["weight"]))
+    return sorted(members, key=lambda one: -float(one["weight"]))

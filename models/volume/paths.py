@@ -44,8 +44,8 @@ def scores_of(forecast: Floats, actual: Floats, spread: Spread) -> npt.NDArray[n
 
     origins, n, horizon = forecast.shape
     if n * horizon * origins > MOST_SCORES:
-        kept = max(2, MOST_SCORES // (n * horizon))
-        forecast, actual = forecast[-kept:], actual[-kept:]
+        most_origins = max(2, MOST_SCORES // (n * horizon))
+        forecast, actual = forecast[-most_origins:], actual[-most_origins:]
     out = np.zeros(forecast.shape, dtype="float32")
     if origins == 0:
         return out

@@ -88,12 +88,12 @@ def _fill_zeros(y: Floats) -> Floats:
     """Absent counts of a sparse series whose source writes no zeros are zeros."""
     if not np.isnan(y).any():
         return y
-    seen = ~np.isnan(y)
-    present = seen.sum(axis=1)
-    mean_present = np.where(seen, y, 0.0).sum(axis=1) / np.maximum(present, 1)
-    writes_zeros = ((y == 0) & seen).any(axis=1)
-    started = np.cumsum(seen, axis=1) > 0
-    absent = started & ~seen
+    has_count = ~np.isnan(y)
+    present = has_count.sum(axis=1)
+    mean_present = np.where(has_count, y, 0.0).sum(axis=1) / np.maximum(present, 1)
+    writes_zeros = ((y == 0) & has_count).any(axis=1)
+    started = np.cumsum(has_count, axis=1) > 0
+    absent = started & ~has_count
     share_absent = absent.sum(axis=1) / np.maximum(started.sum(axis=1), 1)
     # P(0) of a zero-truncated Poisson's rate near mean_present; counts in practice have more zeros
     expected = np.exp(-np.maximum(mean_present - 1, 0.05))
@@ -194,7 +194,7 @@ def _open_slots(panel: Panel, y: Floats) -> Bools:
         return np.ones(shape, dtype=bool)
     # a slot must have come by at least twice: the panel's own steps say when it did
     steps = np.ones((1, y.shape[1]))
-    came = ~np.isnan(cube_of(steps, panel.grid, panel.index).y)[0]
+    in_history = ~np.isnan(cube_of(steps, panel.grid, panel.index).y)[0]
     cube = cube_of(y, panel.grid, panel.index).y
     busy = np.nan_to_num(cube) > 0
     # a week without any contact says nothing of its slots: not begun yet, or shut as a whole
@@ -202,7 +202,7 @@ def _open_slots(panel: Panel, y: Floats) -> Bools:
     recent_busy, recent_came = np.zeros(shape), np.zeros(shape)
     never_row = np.ones(shape, dtype=bool)
     for week in range(cube.shape[1] - 1, -1, -1):
-        take = came[week][None, :] & lived[:, [week]] & (recent_came < WEEKS_FOR_CLOSED)
+        take = in_history[week][None, :] & lived[:, [week]] & (recent_came < WEEKS_FOR_CLOSED)
         recent_busy += take & busy[:, week, :]
         recent_came += take
         never_row &= ~take | np.isnan(cube[:, week, :])

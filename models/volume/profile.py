@@ -33,11 +33,11 @@ def slot_shares(panel: Panel, open_slots: Bools, gamma: float = GAMMA) -> Floats
     by_day = cube.reshape(n, weeks, 7, per_day)
     weight = (1 - gamma) ** np.arange(weeks - 1, -1, -1.0)
     is_open = open_slots.reshape(n, 7, per_day)
-    seen = ~np.isnan(by_day) & is_open[:, None]
-    total = np.where(seen, by_day, 0.0).sum(axis=3, keepdims=True)
+    has_count = ~np.isnan(by_day) & is_open[:, None]
+    total = np.where(has_count, by_day, 0.0).sum(axis=3, keepdims=True)
     # a day with a gap says nothing about the slots it has no count for
-    value = np.einsum("w,nwds->nds", weight, np.where(seen, by_day, 0.0))
-    base = np.einsum("w,nwds->nds", weight, np.where(seen, total, 0.0))
+    value = np.einsum("w,nwds->nds", weight, np.where(has_count, by_day, 0.0))
+    base = np.einsum("w,nwds->nds", weight, np.where(has_count, total, 0.0))
     mean_total = base.max(axis=2, keepdims=True) / max(float(weight.sum()), 1e-9)
     pooled = value.sum(axis=1) / np.maximum(base.sum(axis=1), 1e-9)
     pull = SHRINK_WEEKS * np.maximum(mean_total, 1e-6)

@@ -52,11 +52,11 @@ class Projection:
 
 def project(known: Stocks, days: int = MOST_STEPS) -> Projection:
     """Where the stocks go from ``known`` on."""
-    made = np.tile(known.exposure[-1], (1 + len(PATHS), days, 1))
-    made[:, :, :4] = _orders(known, days)
-    made[:, :, 4] = _errors(known, days)
-    made[:, :, 5] = _open(known, days)
-    return Projection(made[0], made[1:])
+    stocks = np.tile(known.exposure[-1], (1 + len(PATHS), days, 1))
+    stocks[:, :, :4] = _orders(known, days)
+    stocks[:, :, 4] = _errors(known, days)
+    stocks[:, :, 5] = _open(known, days)
+    return Projection(stocks[0], stocks[1:])
 
 
 def _orders(known: Stocks, steps: int) -> Floats:
@@ -74,14 +74,14 @@ def _orders(known: Stocks, steps: int) -> Floats:
     # one future for each day on which the trouble may end
     unshipped, shipped = np.tile(unshipped, (steps, 1, 1)), np.tile(shipped, (steps, 1, 1, 1))
     likely = _likely(how, steps)
-    came = np.tile(_came_late(orders, day), (len(likely), 1))
+    late_deliveries = np.tile(_came_late(orders, day), (len(likely), 1))
     late = lateness >= 1
     leaving = np.where(late, how.leave, 0.0)
     for step in range(steps):
         both = np.einsum("psg,sgl->pl", likely, unshipped + shipped.sum(axis=3))
         out[:, step, 0] = both[:, late].sum(axis=1)
         out[:, step, 1] = (both * np.minimum(lateness, MOST_DAYS))[:, late].sum(axis=1)
-        out[:, step, 2] = came[:, -CAME_LATE_DAYS:].sum(axis=1)
+        out[:, step, 2] = late_deliveries[:, -CAME_LATE_DAYS:].sum(axis=1)
         out[:, step, 3] = both[:, ~late].sum(axis=1)
         weekday = weekday_of(np.array(day + step))
         troubled = (step < np.arange(steps))[:, None]
@@ -89,7 +89,7 @@ def _orders(known: Stocks, steps: int) -> Floats:
         chance = np.minimum(pace[:, :, None] * how.deliver[:, weekday][None], 1.0)
         left = shipped * (1 - chance[:, :, None, :])
         arrived = np.einsum("psg,sgl->pl", likely, (shipped - left).sum(axis=3))
-        came = np.column_stack([came, arrived[:, late].sum(axis=1)])
+        late_deliveries = np.column_stack([late_deliveries, arrived[:, late].sum(axis=1)])
         sent = unshipped * how.ship[weekday]
         unshipped = _a_day_on((unshipped - sent) * (1 - leaving), axis=2)
         shipped = _a_day_on(_a_day_on(left * (1 - leaving)[None, None, :, None], axis=2), axis=3)
@@ -130,7 +130,7 @@ def _waiting(orders: Orders, group: Ints, groups: int, day: int) -> tuple[Floats
     """What waits at the first moment of ``day``: unshipped (groups x lateness), shipped (groups x
     lateness x days since).
     """
-    rows = np.flatnonzero((orders.done >= FAR) & (orders.promised >= day - LOST_DAYS))
+    rows = np.flatnonzero((orders.end_day >= FAR) & (orders.promised >= day - LOST_DAYS))
     width, ages = LONGEST_PROMISE + MOST_DAYS + 2, OLDEST + 1
     late = np.clip(day - orders.promised[rows] + LONGEST_PROMISE, 0, width - 1)
     age = np.clip(day - orders.shipped[rows], 0, OLDEST)
@@ -163,8 +163,8 @@ def _newcomers(orders: Orders, group: Ints, groups: int, day: int) -> Floats:
 
 def _came_late(orders: Orders, day: int) -> Floats:
     """Orders delivered late on each of the last days."""
-    late = orders.delivered & (orders.done > orders.promised)
-    ago = day - 1 - orders.done[late]
+    late = orders.delivered & (orders.end_day > orders.promised)
+    ago = day - 1 - orders.end_day[late]
     inside = (ago >= 0) & (ago < CAME_LATE_DAYS)
     return np.bincount(ago[inside], minlength=CAME_LATE_DAYS)[::-1].astype("float64")
 

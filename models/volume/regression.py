@@ -64,10 +64,10 @@ def forecasts(problem: Problem, y: Floats) -> Floats:
     """The member's forecast (series x horizon) of ``y`` (special days blanked); NaN if short."""
     out = np.full((len(problem.ids), problem.horizon), np.nan)
     for row in range(len(problem.ids)):
-        seen = np.flatnonzero(~np.isnan(y[row]))
-        if len(seen) < LEAST_COUNTS or float(np.ptp(y[row, seen])) == 0:
+        with_count = np.flatnonzero(~np.isnan(y[row]))
+        if len(with_count) < LEAST_COUNTS or float(np.ptp(y[row, with_count])) == 0:
             continue
-        first = int(seen[0])
+        first = int(with_count[0])
         span = y.shape[1] - first
         days = np.concatenate([problem.days[first:], problem.future_days])
         slot = np.concatenate([problem.slot[first:], problem.future_slot])

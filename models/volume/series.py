@@ -119,7 +119,7 @@ def _contacts(tables: Tables, as_of: datetime, context: VolumeContext) -> pd.Dat
     columns += ["issue_id"] if context.issue_hours else []
     tickets = as_of_view(tables, "tickets", as_of, list(dict.fromkeys(columns)))
     machine = tickets["is_machine"].to_numpy(dtype=bool, na_value=False)
-    made = tickets[~machine & tickets["opened_at"].notna().to_numpy()]
+    contacts = tickets[~machine & tickets["opened_at"].notna().to_numpy()]
     if context.handed_over_channel and tables.has("bot_sessions"):
         columns = ["customer_id", "handed_over_at", "ticket_id", "topic"]
         bots = as_of_view(tables, "bot_sessions", as_of, columns)
@@ -129,15 +129,15 @@ def _contacts(tables: Tables, as_of: datetime, context: VolumeContext) -> pd.Dat
         over = bots[alone].rename(columns={"handed_over_at": "opened_at"})
         if len(over):
             over = over.assign(channel=context.handed_over_channel)
-            made = pd.concat([made, over.drop(columns="ticket_id")], ignore_index=True)
+            contacts = pd.concat([contacts, over.drop(columns="ticket_id")], ignore_index=True)
     if context.issue_hours:
-        made = made.reset_index(drop=True)
-        made = first_of_issues(made, context.issue_hours)
+        contacts = contacts.reset_index(drop=True)
+        contacts = first_of_issues(contacts, context.issue_hours)
     others = [name for name in split if kinds[name] == "customers"]
     if others:
         about = as_of_view(tables, "customers", as_of, ["customer_id", *others])
-        made = made.merge(about, on="customer_id", how="left")
-    return made
+        contacts = contacts.merge(about, on="customer_id", how="left")
+    return contacts
 
 
 def first_of_issues(contacts: pd.DataFrame, hours: float) -> pd.DataFrame:
@@ -201,9 +201,9 @@ def _nodes(values: pd.DataFrame, step: np.ndarray, ds: np.ndarray) -> pd.DataFra
     np.add.at(cells, (code, step), 1.0)
     sums: dict[str, np.ndarray] = {}
     for size in range(len(names) + 1):
-        for kept in combinations(range(len(names)), size):
+        for places in combinations(range(len(names)), size):
             for row, combination in enumerate(unique):
-                name = node(**{names[place]: combination[place] for place in kept})
+                name = node(**{names[place]: combination[place] for place in places})
                 sums[name] = sums.get(name, 0.0) + cells[row]
     ids = sorted(sums)
     return pd.DataFrame(

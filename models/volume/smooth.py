@@ -71,7 +71,7 @@ def run(
     level_num, level_den = level * weight, np.full(n, weight)
     index_num, index_den = start_index * level[:, None], np.repeat(level[:, None], slots, axis=1)
     expected, levels = np.zeros((n, width)), np.zeros((n, width))
-    kept: dict[int, tuple[Floats, Floats]] = {}
+    states: dict[int, tuple[Floats, Floats]] = {}
     wanted = set(keep)
     bursts = _bursts(y)
 
@@ -85,29 +85,31 @@ def run(
         s = int(slot[t])
         index = index_at(s)
         expected[:, t] = level * index
-        seen = ~np.isnan(y[:, t])
+        has_count = ~np.isnan(y[:, t])
         edge = EDGE * np.sqrt(
             bursts * expected[:, t] + (RELATIVE_SPREAD * expected[:, t]) ** 2 + bursts
         )
-        value = np.clip(np.where(seen, y[:, t], 0.0), expected[:, t] - edge, expected[:, t] + edge)
-        level_num = np.where(seen, rho * level_num + value, level_num)
-        level_den = np.where(seen, rho * level_den + index, level_den)
-        index_num[:, s] = np.where(seen, lam * index_num[:, s] + value, index_num[:, s])
-        index_den[:, s] = np.where(seen, lam * index_den[:, s] + level, index_den[:, s])
+        value = np.clip(
+            np.where(has_count, y[:, t], 0.0), expected[:, t] - edge, expected[:, t] + edge
+        )
+        level_num = np.where(has_count, rho * level_num + value, level_num)
+        level_den = np.where(has_count, rho * level_den + index, level_den)
+        index_num[:, s] = np.where(has_count, lam * index_num[:, s] + value, index_num[:, s])
+        index_den[:, s] = np.where(has_count, lam * index_den[:, s] + level, index_den[:, s])
         level = level_num / np.maximum(level_den, TINY)
         levels[:, t] = level
         if t in wanted:
-            kept[t] = (level.copy(), index_at(slice(None)))
-    return SmoothState(level, index_at(slice(None)), expected, levels, kept)
+            states[t] = (level.copy(), index_at(slice(None)))
+    return SmoothState(level, index_at(slice(None)), expected, levels, states)
 
 
 def _bursts(y: Floats) -> Floats:
     """How many times more than by chance small counts vary, per series (1 for busy ones): their
     bursts are most of what comes, and must not be cut off."""
-    seen = ~np.isnan(y)
-    count = np.maximum(seen.sum(axis=1), 1)
-    mean = np.where(seen, y, 0.0).sum(axis=1) / count
-    variance = (np.where(seen, y - mean[:, None], 0.0) ** 2).sum(axis=1) / count
+    has_count = ~np.isnan(y)
+    count = np.maximum(has_count.sum(axis=1), 1)
+    mean = np.where(has_count, y, 0.0).sum(axis=1) / count
+    variance = (np.where(has_count, y - mean[:, None], 0.0) ** 2).sum(axis=1) / count
     ratio = variance / np.maximum(mean, TINY)
     return np.where((mean > 0) & (mean < SPARSE), np.clip(BURSTS * ratio, 1.0, LARGEST), 1.0)
 
@@ -115,11 +117,11 @@ def _bursts(y: Floats) -> Floats:
 def _begin(y: Floats, slot: Ints, slots: int) -> tuple[Floats, Floats]:
     """Level and seasonal indices of each series' first cycles with counts."""
     width = y.shape[1]
-    seen = ~np.isnan(y)
-    rank = np.cumsum(seen, axis=1)
-    begins = np.where(seen.any(axis=1), seen.argmax(axis=1), width)
+    has_count = ~np.isnan(y)
+    rank = np.cumsum(has_count, axis=1)
+    begins = np.where(has_count.any(axis=1), has_count.argmax(axis=1), width)
     span = np.arange(width)[None, :] - begins[:, None]
-    early = seen & (rank > 0) & (span < CYCLES_TO_BEGIN * slots)
+    early = has_count & (rank > 0) & (span < CYCLES_TO_BEGIN * slots)
     counts = np.where(early, y, 0.0)
     member = np.zeros((width, slots))
     member[np.arange(width), slot] = 1.0
@@ -127,7 +129,9 @@ def _begin(y: Floats, slot: Ints, slots: int) -> tuple[Floats, Floats]:
     level = counts.sum(axis=1) / np.maximum(early.sum(axis=1), 1)
     mean = by_slot / np.maximum(seen_by_slot, 1)
     open_mean = np.where(seen_by_slot > 0, mean, np.nan)
-    cycle_mean = np.nanmean(np.where(np.asarray(seen.any(axis=1))[:, None], open_mean, 0.0), axis=1)
+    cycle_mean = np.nanmean(
+        np.where(np.asarray(has_count.any(axis=1))[:, None], open_mean, 0.0), axis=1
+    )
     cycle_mean = np.maximum(np.nan_to_num(cycle_mean), TINY)
     # one mean of a slot is worth one cycle; unseen slots start at 1
     index = np.where(seen_by_slot > 0, mean / cycle_mean[:, None], 1.0)

@@ -98,24 +98,26 @@ def learn(
         columns = columns[columns >= first]
         if len(columns) == 0:
             continue
-        count, told = y[:, columns], expected[:, columns]
-        log = np.log((count + 1.0) / (told + 1.0))
+        count, usual = y[:, columns], expected[:, columns]
+        log = np.log((count + 1.0) / (usual + 1.0))
         if code != HOLIDAY:
-            log = np.clip(np.where((count == 0) & (told > BUSY), np.nan, log), -EDGE, EDGE)
-        seen: Bools = ~np.isnan(log)
-        value = np.where(seen, log, 0.0)
-        by_kind[:, code] = _shrunk(value.sum(axis=1), seen.sum(axis=1), _of_all(value, seen))
-        without, with_it = _left_out(count, told, value, seen)
+            log = np.clip(np.where((count == 0) & (usual > BUSY), np.nan, log), -EDGE, EDGE)
+        has_count: Bools = ~np.isnan(log)
+        value = np.where(has_count, log, 0.0)
+        by_kind[:, code] = _shrunk(
+            value.sum(axis=1), has_count.sum(axis=1), _of_all(value, has_count)
+        )
+        without, with_it = _left_out(count, usual, value, has_count)
         used[:, code] = (without - with_it).sum(axis=1) > 0
-        relative = np.where(used[:, [code]], with_it, without) / np.maximum(told, 1.0)
+        relative = np.where(used[:, [code]], with_it, without) / np.maximum(usual, 1.0)
         square += (np.minimum(relative, LARGEST_DOUBT) ** 2).sum(axis=1)
-        tried += seen.sum(axis=1)
+        tried += has_count.sum(axis=1)
         if code == HOLIDAY:
-            used[:, code] |= seen.sum(axis=1) == 1
+            used[:, code] |= has_count.sum(axis=1) == 1
         for name in {names[column] for column in columns}:
             mine = np.array([names[column] == name for column in columns])
             own = value[:, mine].sum(axis=1)
-            by_name[code, name] = _shrunk(own, seen[:, mine].sum(axis=1), by_kind[:, code])
+            by_name[code, name] = _shrunk(own, has_count[:, mine].sum(axis=1), by_kind[:, code])
     by_kind = np.where(np.abs(by_kind) < LEAST_EFFECT, 0.0, by_kind)
     return SpecialDays(by_kind, by_name, used, np.sqrt(square / tried))
 
@@ -124,19 +126,21 @@ def _shrunk(total: Floats, count: Ints, towards: Floats | float) -> Floats:
     return np.asarray((total + SHRINK * towards) / (count + SHRINK))
 
 
-def _of_all(value: Floats, seen: Bools) -> float:
+def _of_all(value: Floats, has_count: Bools) -> float:
     """The effect on all series together, shrunk to none by the number of days."""
-    count, days = int(seen.sum()), int(seen.any(axis=0).sum())
+    count, days = int(has_count.sum()), int(has_count.any(axis=0).sum())
     return float(value.sum() / max(count, 1) * days / (days + SHRINK_ALL))
 
 
-def _left_out(count: Floats, told: Floats, value: Floats, seen: Bools) -> tuple[Floats, Floats]:
+def _left_out(
+    count: Floats, usual: Floats, value: Floats, has_count: Bools
+) -> tuple[Floats, Floats]:
     """Absolute errors (series x days) without an effect, and with one learned without the day."""
-    without = np.where(seen, np.abs(count - told), 0.0)
+    without = np.where(has_count, np.abs(count - usual), 0.0)
     with_it = np.zeros_like(without)
     for day in range(value.shape[1]):
         others = np.arange(value.shape[1]) != day
-        everyone = _of_all(value[:, others], seen[:, others])
-        effect = _shrunk(value[:, others].sum(axis=1), seen[:, others].sum(axis=1), everyone)
-        with_it[:, day] = np.abs(count[:, day] - told[:, day] * np.exp(effect))
-    return without, np.where(seen, with_it, 0.0)
+        everyone = _of_all(value[:, others], has_count[:, others])
+        effect = _shrunk(value[:, others].sum(axis=1), has_count[:, others].sum(axis=1), everyone)
+        with_it[:, day] = np.abs(count[:, day] - usual[:, day] * np.exp(effect))
+    return without, np.where(has_count, with_it, 0.0)

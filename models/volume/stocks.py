@@ -37,16 +37,16 @@ HISTORY_DAYS = 400
 
 @dataclass(frozen=True)
 class Orders:
-    """Orders as known at a moment: local days on which each was ordered, promised, shipped, done
-    (the first of ``ENDS``; ``FAR`` where not yet), ``delivered`` of those done, and the ``group``
-    (carrier and its customer's region) by number.
+    """Orders as known at a moment: local days on which each was ordered, promised and shipped,
+    and its ``end_day`` (the first of ``ENDS``; ``FAR`` where not yet); whether it was ``delivered``
+    then; and its ``group`` (carrier and its customer's region) by number.
     """
 
     group: Ints
     ordered: Ints
     promised: Ints
     shipped: Ints
-    done: Ints
+    end_day: Ints
     delivered: Bools
 
 
@@ -201,7 +201,7 @@ def _orders(source: Company, day: int, moment: int, first: int) -> tuple[Orders,
     if not (raw.day("delivered_at", rows, moment) < FAR).any():
         rows = rows[:0]
     ends = {name: raw.day(name, rows, moment) for name in ENDS}
-    delivered, done = ends["delivered_at"], np.minimum.reduce(list(ends.values()))
+    delivered, end_day = ends["delivered_at"], np.minimum.reduce(list(ends.values()))
     shipped = raw.day("shipped_at", rows, moment)
     if not (shipped < FAR).any():
         shipped = raw.born[rows]  # a source that does not say: on the way from the order on
@@ -211,8 +211,8 @@ def _orders(source: Company, day: int, moment: int, first: int) -> tuple[Orders,
         raw.born[rows],
         raw.times["promised_at"][rows],
         np.minimum(shipped, delivered),
-        done,
-        np.asarray((delivered < FAR) & (delivered == done)),
+        end_day,
+        np.asarray((delivered < FAR) & (delivered == end_day)),
     ), buyer
 
 
@@ -228,17 +228,18 @@ def _groups(source: Company, rows: Ints, buyer: Ints, moment: int) -> Ints:
 
 def _order_stocks(orders: Orders, buyer: Ints, day: int) -> list[_Held]:
     """Overdue, days late, came late, on the way."""
-    done = np.minimum(orders.done, day)
-    rows, when = each_day(orders.promised + 1, np.minimum(done, orders.promised + LOST_DAYS))
+    end_day = np.minimum(orders.end_day, day)
+    rows, when = each_day(orders.promised + 1, np.minimum(end_day, orders.promised + LOST_DAYS))
     who, late = buyer[rows], when - orders.promised[rows]
     overdue = _held(who, when, np.ones(len(rows)))
     days_late = _held(who, when, np.minimum(late, MOST_DAYS).astype("float64"))
-    came = np.flatnonzero(orders.delivered & (orders.done > orders.promised))
+    late_orders = np.flatnonzero(orders.delivered & (orders.end_day > orders.promised))
     rows, when = each_day(
-        orders.done[came] + 1, np.minimum(orders.done[came] + CAME_LATE_DAYS, day)
+        orders.end_day[late_orders] + 1,
+        np.minimum(orders.end_day[late_orders] + CAME_LATE_DAYS, day),
     )
-    came_late = _held(buyer[came][rows], when, np.ones(len(rows)))
-    rows, when = each_day(orders.ordered + 1, np.minimum(done, orders.promised))
+    came_late = _held(buyer[late_orders][rows], when, np.ones(len(rows)))
+    rows, when = each_day(orders.ordered + 1, np.minimum(end_day, orders.promised))
     return [overdue, days_late, came_late, _held(buyer[rows], when, np.ones(len(rows)))]
 
 

@@ -28,15 +28,15 @@ def load_volume(folder: Path) -> VolumeModel:
             "train again."
         )
     ids = tuple(judge["ids"])
-    said, came, windows = bundle.meta["record"]
+    forecast, actual, windows = bundle.meta["record"]
     tested = bundle.arrays.get("tested.npy")
     driven = None
     if "driven.json" in bundle.documents:
-        told = bundle.documents["driven.json"]
+        document = bundle.documents["driven.json"]
         driven = Driven(
-            np.array(told["weight"], dtype="float64").reshape(len(NAMES), len(ids)),
+            np.array(document["weight"], dtype="float64").reshape(len(NAMES), len(ids)),
             _trees_of(bundle, "driven-"),
-            np.array(told["share"], dtype="float64"),
+            np.array(document["share"], dtype="float64"),
         )
     return VolumeModel(
         bundle.meta["freq"],
@@ -52,7 +52,7 @@ def load_volume(folder: Path) -> VolumeModel:
         int(bundle.meta["origins"]),
         bundle.arrays["scores.npy"],
         driven,
-        Record(tuple(said), tuple(came), windows),
+        Record(tuple(forecast), tuple(actual), windows),
         None if tested is None else _tested_of(tested, bundle.arrays.get("tested-days.npy")),
     )
 

@@ -42,9 +42,9 @@ class Tested:
     days: Floats
 
     @classmethod
-    def of(cls, made: Floats, *benches: Trials, per_day: int = 1) -> Tested:
-        """From the combination's forecasts ``made`` (origins x series x steps) in the trials,
-        those without drivers first; ``per_day`` steps make a day.
+    def of(cls, combination: Floats, *benches: Trials, per_day: int = 1) -> Tested:
+        """From the combination's forecasts in the trials (origins x series x steps) and the trials
+        themselves, those without drivers first; ``per_day`` steps make a day.
         """
         actual = benches[0].actual
         if not len(actual):
@@ -58,8 +58,8 @@ class Tested:
         ]
         every = np.arange(len(actual))
         scores = np.concatenate([score_of(tally(one), every) for one in benches])
-        days = _days_of(made, benches[0], per_day)
-        return cls(mean, wape_of(made, actual), np.stack(members), scores, days)
+        days = _days_of(combination, benches[0], per_day)
+        return cls(mean, wape_of(combination, actual), np.stack(members), scores, days)
 
     @classmethod
     def none(cls, series: int) -> Tested:
@@ -102,21 +102,21 @@ def by_day(values: Floats, per_day: int) -> Floats:
     return np.asarray(whole.reshape(*whole.shape[:2], days, per_day).sum(axis=3))
 
 
-def _days_of(made: Floats, bench: Trials, per_day: int) -> Floats:
+def _days_of(combination: Floats, bench: Trials, per_day: int) -> Floats:
     """The rows ``DAYS``, NaN where a step is a day or longer, or no whole day was tried."""
-    series = made.shape[1]
-    if per_day <= 1 or made.shape[2] < per_day:
+    series = combination.shape[1]
+    if per_day <= 1 or combination.shape[2] < per_day:
         return np.full((len(DAYS), series), np.nan)
-    actual, forecast = by_day(bench.actual, per_day), by_day(made, per_day)
+    actual, forecast = by_day(bench.actual, per_day), by_day(combination, per_day)
     plain = [
         wape_of(by_day(bench.forecast[:, NAMES.index(name)], per_day), actual)
         for name in ("seasonal_naive", "mean_of_8")
     ]
     within = np.full(series, np.nan)
     for each in range(series):
-        said, came = forecast[:, each].ravel(), actual[:, each].ravel()
-        known = (said >= 1) & ~np.isnan(came)
+        forecast_day, actual_day = forecast[:, each].ravel(), actual[:, each].ravel()
+        known = (forecast_day >= 1) & ~np.isnan(actual_day)
         if known.any():
-            off = np.abs(came[known] / said[known] - 1)
+            off = np.abs(actual_day[known] / forecast_day[known] - 1)
             within[each] = np.quantile(off, DAYS_WITHIN)
     return np.stack([wape_of(forecast, actual), *plain, within])

@@ -134,10 +134,10 @@ def rows_at(
     for back in (1, 2, 3):
         if surprise.shape[1] >= back:
             x[:, :, 9 + back] = surprise[:, -back][:, None]
-    seen = ~np.isnan(surprise)
-    x[:, :, 13] = (np.where(seen, surprise, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1))[
-        :, None
-    ]
+    has_count = ~np.isnan(surprise)
+    x[:, :, 13] = (
+        np.where(has_count, surprise, 0).sum(axis=1) / np.maximum(has_count.sum(axis=1), 1)
+    )[:, None]
     target = origin + np.arange(1, horizon + 1)
     season = problem.slots
     last = target - season * np.ceil((target - origin) / season).astype("int64")
@@ -222,8 +222,8 @@ def train(problem: Problem, y: Floats, countries: tuple[str, ...], seed: int) ->
     boosters = []
     for parameters in (PARAMETERS, MEDIAN):
         data = lightgbm.Dataset(x, limited, weight=weight / weight.mean(), feature_name=list(NAMES))
-        given = parameters | {"seed": seed, "min_data_in_leaf": leaf}
-        boosters.append(lightgbm.train(given, data, num_boost_round=ROUNDS))
+        options = parameters | {"seed": seed, "min_data_in_leaf": leaf}
+        boosters.append(lightgbm.train(options, data, num_boost_round=ROUNDS))
     return TreeModel(boosters[0], boosters[1], x[:: max(1, len(x) // GOLDEN_ROWS)])
 
 

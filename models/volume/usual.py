@@ -40,11 +40,11 @@ def freak_days(y: Floats, day: Times) -> Bools:
     total, of_day = _by_day(y, day)
     out = np.zeros_like(y, dtype=bool)
     for row, counts in enumerate(total):
-        seen = np.sort(counts[~np.isnan(counts) & (counts > 0)])[::-1]
-        few = max(FREAKS_AT_MOST, int(np.ceil(0.02 * len(seen))))
-        if len(seen) <= 2 * few:
+        counts_high_first = np.sort(counts[~np.isnan(counts) & (counts > 0)])[::-1]
+        few = max(FREAKS_AT_MOST, int(np.ceil(0.02 * len(counts_high_first))))
+        if len(counts_high_first) <= 2 * few:
             continue
-        high = seen[few]
+        high = counts_high_first[few]
         freak = np.nan_to_num(counts) > max(FREAK * high, high + FREAK_LEAST)
         out[row] = freak[of_day]
     return out

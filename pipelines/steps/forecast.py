@@ -165,7 +165,7 @@ def _built(run: Run, steps: int, freq: str, key: str, outreach: Outreach | None)
             frame,
             source=source,
             model_version=model_version,
-            record={"said": record.said, "came": record.came, "windows": record.windows},
+            record={"said": record.forecast, "came": record.actual, "windows": record.windows},
             **about,
         )
         publish(run.state_dir, "parts", parts, **about)

@@ -32,7 +32,7 @@ from models.risk.population import (
     training_times,
 )
 from models.risk.repeat import repeat_of
-from models.risk.search import Found, search
+from models.risk.search import SearchResult, search
 from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import train_risk
 from pipelines.console import Progress, say

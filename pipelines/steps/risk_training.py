@@ -29,7 +29,7 @@ from models.risk.page import Report, page
 from models.risk.population import TrainingSet, known_by
 from models.risk.repeat import in_words as repeats_in_words
 from models.risk.report import ablation, decay, one_line, segments
-from models.risk.search import Found
+from models.risk.search import SearchResult
 from models.risk.settings import RiskSettings
 from models.training_record import flat_numbers, of_nobody
 from pipelines.console import Progress, Result, Timed, say
@@ -292,7 +292,7 @@ def _tickets_judged(judged: pd.DataFrame, predictions: pd.DataFrame) -> dict[str
     return {name: sums[name].tolist() for name in ("said", "came")} | {"windows": float(windows)}
 
 
-def _of_search(searched: Found | None) -> list[str]:
+def _of_search(searched: SearchResult | None) -> list[str]:
     """What a search found, as a line; none where there was no search."""
     if searched is None:
         return []

@@ -179,21 +179,21 @@ def _of_week(
     solved = _within(tickets["resolved_at"], begin, end)
     rated = _within(tickets["csat_at"], begin, end)
     there = (tickets["opened_at"] < end) & ~(tickets["resolved_at"] < end)
-    came, done = tickets[opened], tickets[solved]
-    waits = came["waited"].dropna().to_numpy(float)
-    took = _seconds(done["opened_at"], done["resolved_at"])
-    limits = done["channel"].map(lambda c: _resolution(settings.service_levels.get(c)))
+    arrivals, solutions = tickets[opened], tickets[solved]
+    waits = arrivals["waited"].dropna().to_numpy(float)
+    took = _seconds(solutions["opened_at"], solutions["resolved_at"])
+    limits = solutions["channel"].map(lambda c: _resolution(settings.service_levels.get(c)))
     known = limits.notna().to_numpy()
     age = _seconds(tickets.loc[there, "opened_at"], pd.Series(end, index=tickets.index[there]))
     csat = tickets.loc[rated, "csat"].dropna().to_numpy(float)
-    ripe = done[done["repeated"].notna()]
-    again = _within(done["reopened_at"], begin, as_of)
+    ripe = solutions[solutions["repeated"].notna()]
+    again = _within(solutions["reopened_at"], begin, as_of)
     figures = {
-        "contacts": _count(len(came)),
-        "answered_in_time": share(came["in_time"].dropna().to_numpy(float)),
+        "contacts": _count(len(arrivals)),
+        "answered_in_time": share(arrivals["in_time"].dropna().to_numpy(float)),
         "first_response_p50": quantile(waits, 0.5),
         "first_response_p90": quantile(waits, 0.9),
-        "first_response_open_p50": quantile(came["waited_open"].dropna().to_numpy(float), 0.5),
+        "first_response_open_p50": quantile(arrivals["waited_open"].dropna().to_numpy(float), 0.5),
         "resolved_in_time": share((took <= limits.to_numpy(float))[known].astype(float)),
         "resolution_p50": quantile(took, 0.5),
         "resolution_p90": quantile(took, 0.9),
@@ -203,11 +203,13 @@ def _of_week(
         "backlog_age_p50": quantile(age, 0.5),
         "csat": mean(csat),
         "csat_good": share((csat >= 4).astype(float)),
-        "csat_response_rate": share(done["csat"].notna().to_numpy(float)),
-        "complaint_rate": share(came["complaint"].to_numpy(float)),
+        "csat_response_rate": share(solutions["csat"].notna().to_numpy(float)),
+        "complaint_rate": share(arrivals["complaint"].to_numpy(float)),
     }
     if settings.opening_hours:
-        figures["arrived_in_opening_hours"] = share(came["arrived_open"].dropna().to_numpy(float))
+        figures["arrived_in_opening_hours"] = share(
+            arrivals["arrived_open"].dropna().to_numpy(float)
+        )
     return figures
 
 
@@ -225,11 +227,11 @@ def _repeated(frame: pd.DataFrame, as_of: datetime, days: float) -> Floats:
     rows = pd.DataFrame({"key": key, "at": frame["opened_at"].astype("datetime64[us]")})
     solved = pd.DataFrame({"key": key, "at": frame["resolved_at"].astype("datetime64[us]")})[ripe]
     following = pd.merge_asof(
-        solved.sort_values("at"), rows.sort_values("at").assign(came=lambda f: f["at"]),
+        solved.sort_values("at"), rows.sort_values("at").assign(next_at=lambda f: f["at"]),
         on="at", by="key", direction="forward", allow_exact_matches=False,
-    ).set_index(solved.sort_values("at").index)["came"]  # fmt: skip
-    came = (following - solved["at"].reindex(following.index)) <= window
-    out[following.index.to_numpy()] = came.to_numpy(float)
+    ).set_index(solved.sort_values("at").index)["next_at"]  # fmt: skip
+    came_back = (following - solved["at"].reindex(following.index)) <= window
+    out[following.index.to_numpy()] = came_back.to_numpy(float)
     return np.where(ripe & reopened, 1.0, out)
 
 
@@ -271,11 +273,11 @@ def _is_open(moments: pd.Series, settings: Settings, channel: str) -> Floats:
     moment = moments.to_numpy("datetime64[us]")
     local = pd.DatetimeIndex(local_times(moment, settings.company.time_zone))
     minute = local.hour * 60 + local.minute
-    found = np.zeros(len(local), bool)
+    is_open = np.zeros(len(local), bool)
     for at, name in enumerate(DAYS):
         for opens, closes in opening_intervals(hours.get(name, "closed")):
-            found |= (local.day_of_week == at) & (minute >= opens) & (minute < closes)
-    return found.astype(float)
+            is_open |= (local.day_of_week == at) & (minute >= opens) & (minute < closes)
+    return is_open.astype(float)
 
 
 def _within(moments: pd.Series, begin: datetime, end: datetime) -> Bools:

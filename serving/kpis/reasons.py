@@ -83,10 +83,10 @@ def _queue_parts(
         return {}
     inputs = []
     for frame, begin, end in zip(frames, edges[:2], edges[1:], strict=True):
-        found = _inputs(frame, begin, end, level, settings, channel)
-        if found is None:
+        of_week = _inputs(frame, begin, end, level, settings, channel)
+        if of_week is None:
             return {}
-        inputs.append(found)
+        inputs.append(of_week)
     if np.isnan(inputs[0]["agents"]) or np.isnan(inputs[1]["agents"]):
         # nobody says who answered: as many as the usual weeks' share needs, in both
         agents = _agents_for(inputs[0], float(frames[0]["in_time"].mean()), level)

@@ -153,7 +153,7 @@ def pairs(action_of_topics: Sequence[str]) -> dict[str, Action]:
     >>> pairs(["LOG = delivery_update"])["log"].name
     'delivery_update'
     """
-    found = {}
+    actions = {}
     for pair in action_of_topics:
         topic, _, name = pair.rpartition("=")
         if name.strip() not in _NAMES:
@@ -162,8 +162,8 @@ def pairs(action_of_topics: Sequence[str]) -> dict[str, Action]:
                 f"{did_you_mean(name.strip(), _NAMES)} There are "
                 f"{', '.join(action.name for action in ACTIONS)}"
             )
-        found[topic.strip().lower()] = _NAMES[name.strip()]
-    return found
+        actions[topic.strip().lower()] = _NAMES[name.strip()]
+    return actions
 
 
 def action_for(topic: str | None, named: Mapping[str, Action] | None = None) -> Action:

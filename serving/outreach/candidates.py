@@ -93,24 +93,24 @@ def campaign_contacts(tables: Tables, begin: datetime, as_of: datetime) -> pd.Da
     return past[["customer_id", "treated_at"]].rename(columns={"treated_at": "at"})
 
 
-def unwelcome_words(found: Mapping[str, tuple[str, datetime]]) -> dict[str, str]:
+def unwelcome_words(outcomes: Mapping[str, tuple[str, datetime]]) -> dict[str, str]:
     """What the outcome after which each customer is left alone says, in words."""
-    return {who: f"{UNWELCOME[word]} on {at:%Y-%m-%d}" for who, (word, at) in found.items()}
+    return {who: f"{UNWELCOME[word]} on {at:%Y-%m-%d}" for who, (word, at) in outcomes.items()}
 
 
 def spent_on(store: Store, day: tuple[datetime, datetime]) -> Spent:
     """What runs whose moment lies in [begin, end) have selected, the hold-out included; what
     expired is free again."""
     begin, end = day
-    found = selected_decisions(store, run_name(begin), run_name(end))
-    gone = expired_among(store, [d["decision_id"] for d in found])
-    found = [d for d in found if d["decision_id"] not in gone]
-    channels = pd.Series([d["channel"] for d in found], dtype=object).value_counts()
+    decisions = selected_decisions(store, run_name(begin), run_name(end))
+    gone = expired_among(store, [d["decision_id"] for d in decisions])
+    decisions = [d for d in decisions if d["decision_id"] not in gone]
+    channels = pd.Series([d["channel"] for d in decisions], dtype=object).value_counts()
     return Spent(
-        total=len(found),
+        total=len(decisions),
         channels={name: int(channels.get(name, 0)) for name in CHANNELS},
-        minutes=sum(_minutes(d) for d in found),
-        explored=sum(bool(d.get("explored")) for d in found),
+        minutes=sum(_minutes(d) for d in decisions),
+        explored=sum(bool(d.get("explored")) for d in decisions),
     )
 
 

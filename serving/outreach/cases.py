@@ -41,11 +41,11 @@ def record_step(
 ) -> Case:
     """Log that a step was done; the case after it. UsageError as in ``protocol.done``, and for a
     case that is not there."""
-    found = next((case for case in cases_of(store) if case.case_id == case_id), None)
-    if found is None:
+    before = next((case for case in cases_of(store) if case.case_id == case_id), None)
+    if before is None:
         raise UsageError(f"there is no case {case_id!r}; `presage outreach --commit` opens them")
-    after = done(found, step, at, by)
-    entry = {**_entry(found, step), "at": at.isoformat(), "by": by}
+    after = done(before, step, at, by)
+    entry = {**_entry(before, step), "at": at.isoformat(), "by": by}
     append_decisions(store, f"{RUN}{case_id}-{step}", [entry], now)
     return after
 

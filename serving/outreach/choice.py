@@ -79,8 +79,8 @@ def choose(value: Floats, minutes: Floats, channel: Ints, limits: Limits, tie: F
 
 def _classes(minutes: Floats, channel: Ints) -> Floats:
     """(classes, 2): the channel and the minutes of options that use the same, few minutes first."""
-    found: Floats = np.unique(np.column_stack([channel, minutes]), axis=0)
-    return found
+    classes: Floats = np.unique(np.column_stack([channel, minutes]), axis=0)
+    return classes
 
 
 def _by_class(value: Floats, minutes: Floats, channel: Ints) -> tuple[Floats, Ints]:
@@ -130,19 +130,21 @@ def _program(worth: Floats, there: Bools, classes: Floats, limits: Limits) -> tu
     bound = np.isfinite(most)
     matrix = vstack([once, coo_array(shared[bound])]).tocsc()
     upper = np.concatenate([np.ones(len(customers)), most[bound]])
-    found = linprog(-value, A_ub=matrix, b_ub=upper, bounds=(0, 1), method="highs-ds")
-    split = found.x is None or bool(((found.x > FRACTION) & (found.x < 1 - FRACTION)).any())
+    solution = linprog(-value, A_ub=matrix, b_ub=upper, bounds=(0, 1), method="highs-ds")
+    split = solution.x is None or bool(
+        ((solution.x > FRACTION) & (solution.x < 1 - FRACTION)).any()
+    )
     if split and size <= WHOLE:
-        found = milp(
+        solution = milp(
             -value,
             constraints=LinearConstraint(matrix, -np.inf, upper),
             integrality=np.ones(size),
             bounds=Bounds(0, 1),
             options={"mip_rel_gap": GAP},
         )
-    if found.x is None:
-        raise DataError(f"no best set of contacts was found: {found.message}")
-    picked = found.x > 1 - FRACTION
+    if solution.x is None:
+        raise DataError(f"no best set of contacts was found: {solution.message}")
+    picked = solution.x > 1 - FRACTION
     left = most[bound] - shared[bound][:, picked].sum(axis=1)
     taken = np.zeros(len(customers), dtype=bool)
     taken[own[picked]] = True

@@ -70,11 +70,11 @@ def nothing_said(customers: int) -> Statements:
 
 def said_in(row: Mapping[str, Any], at: datetime) -> Statements:
     """What one row of customers states, recorded at ``at``: of one customer."""
-    found = nothing_said(1)
+    statements = nothing_said(1)
     for k, name in enumerate(WORDS):
         if row.get(name) is not None:
-            found.values[0, k], found.when[0, k] = float(bool(row[name])), at
-    return found
+            statements.values[0, k], statements.when[0, k] = float(bool(row[name])), at
+    return statements
 
 
 def said_in_tables(tables: Tables, ids: Sequence[str] | pd.Index, as_of: datetime) -> Statements:
@@ -85,29 +85,29 @@ def said_in_tables(tables: Tables, ids: Sequence[str] | pd.Index, as_of: datetim
     rows = rows[known.fillna(False).to_numpy(bool)]
     if rows["customer_id"].duplicated().any():
         rows = rows.sort_values(["recorded_at", ROW], kind="stable")
-    found = nothing_said(len(ids))
+    statements = nothing_said(len(ids))
     for k, name in enumerate(WORDS):
         stated = rows.loc[rows[name].notna(), ["customer_id", "recorded_at", name]]
         last = stated.drop_duplicates("customer_id", keep="last").set_index("customer_id")
         last = last.reindex(ids)
-        found.values[:, k] = last[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
-        found.when[:, k] = last["recorded_at"].to_numpy("datetime64[us]")
-    return found
+        statements.values[:, k] = last[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        statements.when[:, k] = last["recorded_at"].to_numpy("datetime64[us]")
+    return statements
 
 
 def said_to_us(words: Mapping[str, Mapping[str, Word]], ids: Sequence[str]) -> Statements:
     """What these customers said over the API: their newest words (``data.store.words_in``)."""
-    found = nothing_said(len(ids))
+    statements = nothing_said(len(ids))
     for row, customer in enumerate(ids):
-        said = words.get(customer)
-        if not said:
+        newest = words.get(customer)
+        if not newest:
             continue
         for k, channel in enumerate((*CHANNELS, CONTACT)):
-            word = said.get(channel, said.get(EVERY_CHANNEL))
+            word = newest.get(channel, newest.get(EVERY_CHANNEL))
             if word is not None:
-                found.values[row, k] = float(word.granted != (channel == CONTACT))
-                found.when[row, k] = word.at
-    return found
+                statements.values[row, k] = float(word.granted != (channel == CONTACT))
+                statements.when[row, k] = word.at
+    return statements
 
 
 def consent_now(
@@ -120,8 +120,8 @@ def consent_now(
     few = len(customer_ids) <= 1000
     with store.reading() as connection:
         words = words_in(connection, customer_ids if few else None)
-    said = said_in_tables(tables, customer_ids, as_of).then(said_to_us(words, customer_ids))
+    statements = said_in_tables(tables, customer_ids, as_of).then(said_to_us(words, customer_ids))
     for k, name in enumerate(WORDS):
-        unknown = np.isnan(said.values[:, k])
-        frame[name] = pd.arrays.BooleanArray(said.values[:, k] == 1.0, unknown)
+        unknown = np.isnan(statements.values[:, k])
+        frame[name] = pd.arrays.BooleanArray(statements.values[:, k] == 1.0, unknown)
     return frame[[*WORDS, "preferred_channel"]]

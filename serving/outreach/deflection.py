@@ -52,9 +52,9 @@ def articles_to_write(tables: Tables, prices: Prices, as_of: datetime) -> pd.Dat
             rows.append(
                 (topic, language, int(volume[topic]), share, float(group["money"].sum()), why)
             )
-    found = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
     order = ["at_stake", "topic", "language"]
-    return found.sort_values(order, ascending=[False, True, True]).reset_index(drop=True)
+    return frame.sort_values(order, ascending=[False, True, True]).reset_index(drop=True)
 
 
 def state_of_articles(tables: Tables, as_of: datetime) -> pd.DataFrame:

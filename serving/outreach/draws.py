@@ -21,12 +21,12 @@ def uniforms(salt: bytes, ids: Iterable[str], *purpose: str) -> Floats:
     np.True_
     """
     prefix = "\x1f".join(purpose).encode() + b"\x1e"
-    found = [
+    hashes = [
         int.from_bytes(hashlib.blake2b(prefix + i.encode(), digest_size=8, key=salt).digest())
         for i in ids
     ]
     # 53 bits fill a double exactly, so 1.0 cannot come out
-    return (np.array(found, dtype=np.uint64) >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return (np.array(hashes, dtype=np.uint64) >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
 def held_out(salt: bytes, ids: Iterable[str], share: float) -> Bools:

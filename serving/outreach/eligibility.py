@@ -64,7 +64,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Situation:
     """The facts, and what follows from them at a moment under a policy."""
 
     facts: Facts
@@ -80,8 +80,8 @@ class Rule:
     """``forbids``: whom (n,); ``words``: why, for the rows at some positions."""
 
     name: str
-    forbids: Callable[[_Asked], Bools]
-    words: Callable[[_Asked, Ints], object]
+    forbids: Callable[[_Situation], Bools]
+    words: Callable[[_Situation, Ints], object]
 
 
 RULES = (
@@ -167,11 +167,11 @@ def eligibility(
     )
     unknown = np.isnan(facts.consent)
     channels: Bools = np.where(unknown, policy.consent_when_unknown, facts.consent == 1.0)
-    asked = _Asked(facts, policy, now, channels, opens, known)
+    situation = _Situation(facts, policy, now, channels, opens, known)
     blocked = np.full(len(channels), "", dtype=object)
     for rule in reversed(RULES):
-        rows = np.flatnonzero(rule.forbids(asked))
-        blocked[rows] = rule.words(asked, rows)
+        rows = np.flatnonzero(rule.forbids(situation))
+        blocked[rows] = rule.words(situation, rows)
     return Eligibility(channels, unknown, blocked, opens, closes)
 
 

@@ -40,7 +40,7 @@ def messages(
     known = people.set_index("customer_id")
     orders = _orders(own, tables, as_of)
     articles = _articles(tables, as_of)
-    found: list[Message | None] = []
+    texts: list[Message | None] = []
     missing = []
     for row in rows:
         customer = str(row["customer_id"])
@@ -55,13 +55,13 @@ def messages(
             "credit": settings.outreach.credit,
         }
         try:
-            found.append(
+            texts.append(
                 render(row["action"], row["channel"], language, values, settings.company.currency)
             )
         except DataError as error:
-            found.append(None)
+            texts.append(None)
             missing.append(f"{customer}: {error}")
-    return found, missing
+    return texts, missing
 
 
 def known_facts(
@@ -103,25 +103,25 @@ def _orders(own: Tables, tables: Tables, as_of: datetime) -> dict[str, dict[str,
     if not own.has("orders"):
         return {}
     orders = as_of_view(own, "orders", as_of, columns)
-    found: dict[str, dict[str, Any]] = {}
+    facts: dict[str, dict[str, Any]] = {}
     newest = orders[orders["product_category"].notna()].sort_values("ordered_at", kind="stable")
     for row in newest.drop_duplicates("customer_id", keep="last").itertuples():
-        found.setdefault(row.customer_id, {})["product"] = str(row.product_category)
+        facts.setdefault(row.customer_id, {})["product"] = str(row.product_category)
     late = orders[_late(orders, as_of)].sort_values(["promised_at", "order_id"], kind="stable")
     if late.empty:
-        return found
+        return facts
     past = as_of_view(tables, "orders", as_of, ["promised_at", "delivered_at", "ordered_at"])
     past = past[past["ordered_at"] >= as_of - LATE_SINCE]
     lateness = ((past["delivered_at"] - past["promised_at"]) / DAY).dropna().to_numpy(np.float64)
     for row in late.drop_duplicates("customer_id").itertuples():
         days = (pd.Timestamp(as_of) - row.promised_at) / DAY
-        told = found.setdefault(row.customer_id, {})
-        told |= {"order": str(row.order_id), "days_late": max(1, int(days))}
+        own_facts = facts.setdefault(row.customer_id, {})
+        own_facts |= {"order": str(row.order_id), "days_late": max(1, int(days))}
         as_late = lateness[lateness >= days]
         if len(as_late) >= LEAST:
             ahead = float(np.quantile(as_late, SHARE)) - days
-            told["new_date"] = (as_of + timedelta(days=int(np.ceil(max(ahead, 1.0))))).date()
-    return found
+            own_facts["new_date"] = (as_of + timedelta(days=int(np.ceil(max(ahead, 1.0))))).date()
+    return facts
 
 
 def _articles(tables: Tables, as_of: datetime) -> dict[str, str]:

@@ -68,17 +68,17 @@ def past_trial(tables: Tables, store: Store, settings: Settings, as_of: datetime
     columns = ("customer_id", "opened_at", "is_complaint", "topic", "priority", "csat")
     tickets = as_of_view(tables, "tickets", as_of, columns)
     tickets = tickets.assign(is_complaint=is_complaint(tickets, settings.complaint))
-    found = []
+    trials = []
     ours = decisions_of_runs(store, RUN, RUN[:-1] + ".")
     if ours:
-        found.append(trial_of_log(ours, tickets, as_of=as_of))
+        trials.append(trial_of_log(ours, tickets, as_of=as_of))
     if tables.has("treatments"):
         # what was done without known odds compares unlike customers: it is left out, not guessed
         known = as_of_view(tables, "treatments", as_of)
-        found.append(
+        trials.append(
             trial_of_treatments(known, tickets, as_of=as_of, leave_out_without_propensity=True)
         )
-    return joined(found) if found else None
+    return joined(trials) if trials else None
 
 
 def effects_of(past: Trial | None) -> list[Effect]:
@@ -128,7 +128,7 @@ def induced_by(
     measured, pulled towards what is ``expected`` until then the more the less was tried; NaN for an
     action that was not measured. None where none was.
     """
-    found = np.full(len(actions), np.nan)
+    contacts = np.full(len(actions), np.nan)
     if past is None or "inquiries" not in past.frame:
         return None
     plain = Trial(past.frame.drop(columns=["risk"], errors="ignore"))
@@ -140,13 +140,13 @@ def induced_by(
         if min(one.contacted, one.left_alone) < MIN_ROWS:
             continue
         keep = INDUCED_SD**2 / (INDUCED_SD**2 + one.se**2)
-        found[at] = expected + keep * (one.effect - expected)
-    return None if np.isnan(found).all() else found
+        contacts[at] = expected + keep * (one.effect - expected)
+    return None if np.isnan(contacts).all() else contacts
 
 
 def effects_on(
     people: pd.DataFrame,
-    found: Sequence[Effect],
+    measured: Sequence[Effect],
     settings: Settings,
     gains: Mapping[str, Gain] = MappingProxyType({}),
     actions: Sequence[Action] = ACTIONS,
@@ -157,7 +157,7 @@ def effects_on(
     ``gains``: of ``gains_now``; ``induced``: of ``induced_by``. A contact lowers nobody's risk by
     more than there is of it.
     """
-    known = {effect.action: effect for effect in found}
+    known = {effect.action: effect for effect in measured}
     risk = people["risk"].to_numpy(np.float64)
     codes, topics = pd.factorize(people["topic"].astype(object), use_na_sentinel=False)
     named = pairs(settings.outreach.action_of_topics)

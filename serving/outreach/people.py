@@ -65,7 +65,7 @@ class People:
         self._looked_at: datetime | None = None
         self._rows: dict[str, int] = {}
         self._view = pd.DataFrame(columns=list(COLUMNS))
-        self._said = nothing_said(0)
+        self._statements = nothing_said(0)
 
     def of(
         self, connection: Any, customer_ids: Sequence[str], now: datetime
@@ -79,17 +79,17 @@ class People:
             self._refresh(now)
             at = [self._rows.get(i, -1) for i in customer_ids]
             people = [NOBODY if row < 0 else self._person(row, now) for row in at]
-            said = self._said.of(np.array(at, dtype=np.int64))
+            statements = self._statements.of(np.array(at, dtype=np.int64))
         place = {customer: row for row, customer in enumerate(customer_ids)}
         for customer_id, payload, recorded_at in customer_rows_in(connection, customer_ids):
             if recorded_at > now:
                 continue
             row = place[customer_id]
-            said.say(row, said_in(payload, recorded_at))
+            statements.say(row, said_in(payload, recorded_at))
             known = people[row].recorded_at
             if known is None or known <= recorded_at:
                 people[row] = posted(payload, recorded_at, now)
-        return people, said.then(said_to_us(words_in(connection, customer_ids), customer_ids))
+        return people, statements.then(said_to_us(words_in(connection, customer_ids), customer_ids))
 
     def look(self, now: datetime) -> None:
         """Read the tables' files, where that is due: before the store is held."""
@@ -105,7 +105,7 @@ class People:
         tables = _read(self._folder, sources)
         self._view = as_of_view(tables, "customers", now, list(COLUMNS))
         ids = self._view["customer_id"].astype(str).tolist()
-        self._said = said_in_tables(tables, ids, now)
+        self._statements = said_in_tables(tables, ids, now)
         self._rows = {customer: row for row, customer in enumerate(ids)}
         self._files, self._looked_at = files, now
 
@@ -137,7 +137,7 @@ def posted(payload: Mapping[str, Any], recorded_at: datetime, now: datetime) -> 
 
 def _read(folder: Folder, sources: Sequence[Path]) -> MemoryTables:
     """The customers table as its files have it now, all versions, from the files alone."""
-    found = [pd.DataFrame(columns=list(NEEDED))]
+    frames = [pd.DataFrame(columns=list(NEEDED))]
     con, reading = engine(folder), folder.settings.import_
     try:
         for path in sources:
@@ -146,17 +146,17 @@ def _read(folder: Folder, sources: Sequence[Path]) -> MemoryTables:
                 typed(source, table("customers"), (), 0, reading=reading)
             )
             columns = ", ".join(f'"{name}"' for name in NEEDED)
-            found.append(relation.project(columns).df())
+            frames.append(relation.project(columns).df())
     finally:
         con.close()
-    frame = pd.concat(found[1:] or found, ignore_index=True)
+    frame = pd.concat(frames[1:] or frames, ignore_index=True)
     whole = frame["customer_id"].notna() & frame["signed_up_at"].notna()
     return MemoryTables({"customers": frame[whole].reset_index(drop=True)})
 
 
 def _identity(path: Path) -> tuple[str, int, int, int, int]:
-    found = path.stat()
-    return str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    status = path.stat()
+    return str(path), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _is_true(value: object) -> bool:

@@ -128,10 +128,10 @@ def plan(
     arm = np.select(
         [selected & held, selected, eligible], ["holdout", "treat", "capacity"], "ineligible"
     )
-    kept = np.where(held, policy.holdout_share, 1.0 - policy.holdout_share)
+    arm_chance = np.where(held, policy.holdout_share, 1.0 - policy.holdout_share)
     option = np.where(by_value, chosen, share.choice)
     line = np.arange(len(at))
-    told = {
+    options = {
         name: _filled(rows, at, values)
         for name, values in {
             "uplift": offers.uplift[line, option // len(CHANNELS)],
@@ -155,9 +155,11 @@ def plan(
             "action": pd.Series(action, dtype="str"),
             "channel": pd.Series(channel, dtype="str"),
             "risk": candidates["risk"].to_numpy(np.float64),
-            **told,
+            **options,
             "reason": blocked,
-            "arm_propensity": np.where(selected, p_selected * p_option * kept, 1.0 - p_selected),
+            "arm_propensity": np.where(
+                selected, p_selected * p_option * arm_chance, 1.0 - p_selected
+            ),
             "explored": drawn,
             "not_before": np.where(eligible, rules.opens, np.datetime64("NaT", "us")),
             "not_after": np.where(eligible, rules.closes, np.datetime64("NaT", "us")),
@@ -237,10 +239,10 @@ def _check(
         )
         if wrong.any():
             at = int(wrong.argmax())
-            told = "in 0 to 1" if name == "risk" else "an amount of 0 or more"
+            range_text = "in 0 to 1" if name == "risk" else "an amount of 0 or more"
             raise DataError(
                 f"outreach: customer {ids.iloc[at]!r} has the {name} {candidates[name].iloc[at]}, "
-                f"not {told}"
+                f"not {range_text}"
             )
     shape = (len(candidates), len(actions))
     for name in ("uplift", "low", "high"):

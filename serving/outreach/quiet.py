@@ -90,9 +90,9 @@ def windows(
         if _zone(str(name)) is None:
             known[at] = False
             continue
-        found = window(now, str(name), quiet_from, quiet_to)
-        if found is not None:
-            opens[at], closes[at] = np.datetime64(found[0], "us"), np.datetime64(found[1], "us")
+        span = window(now, str(name), quiet_from, quiet_to)
+        if span is not None:
+            opens[at], closes[at] = np.datetime64(span[0], "us"), np.datetime64(span[1], "us")
     if not len(names):
         return opens, closes, known
     return opens[codes], closes[codes], known[codes]

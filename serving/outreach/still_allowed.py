@@ -112,7 +112,7 @@ class Gate:
         unwelcome = unwelcome_words(unwelcome_in(connection, ids, now - policy.suppressed_for))
         place = {customer: row for row, customer in enumerate(ids)}
         rows = np.array([place[message.customer_id] for message in messages], dtype=np.int64)
-        people, said = [persons[row] for row in rows], words.of(rows)
+        people, statements = [persons[row] for row in rows], words.of(rows)
         moments = []
         for message in messages:
             # a campaign's contact after ours left may be ours, come back with the tables
@@ -126,8 +126,8 @@ class Gate:
             moments.append(sorted(set(own)))
         hand = self.standing.open_complaints
         return Facts(
-            said.values[:, : len(CHANNELS)],
-            said.values[:, WORDS.index("do_not_contact")] == 1.0,
+            statements.values[:, : len(CHANNELS)],
+            statements.values[:, WORDS.index("do_not_contact")] == 1.0,
             np.array([person.closed for person in people], dtype=bool),
             np.array([person.vulnerable for person in people], dtype=bool),
             np.array([person.segment for person in people], dtype=object),

@@ -79,15 +79,15 @@ def render(
     Raises DataError naming the variable that is missing or of another kind, or the limit that the
     text passes; DefinitionError for an action or channel that is not there.
     """
-    found = action_named(action)
-    if channel not in found.channels:
+    chosen = action_named(action)
+    if channel not in chosen.channels:
         raise DefinitionError(
-            f"action {found.name!r} does not go through {channel!r}; it goes through "
-            f"{', '.join(found.channels)}.{did_you_mean(channel, CHANNELS)}"
+            f"action {chosen.name!r} does not go through {channel!r}; it goes through "
+            f"{', '.join(chosen.channels)}.{did_you_mean(channel, CHANNELS)}"
         )
     spoken, locale = _language(language)
-    texts = _texts()[found.name][spoken]
-    where = f"the text of {found.name} by {channel} in {spoken}"
+    texts = _texts()[chosen.name][spoken]
+    where = f"the text of {chosen.name} by {channel} in {spoken}"
     values = {**variables, "greeting": _greeting(spoken, variables.get("name"))}
     template = texts["short"] if channel == "sms" else texts["body"]
     text = _fill(template, values, locale, spoken, currency, where)

@@ -70,10 +70,12 @@ def prices(tables: Tables, settings: Settings, as_of: datetime) -> Prices:
     return Prices(hour, {str(k): float(v) for k, v in money.items()}, public, usual)
 
 
-def avoided_cost(channels: pd.Series, values: pd.Series, policy: Outreach, found: Prices) -> Floats:
+def avoided_cost(
+    channels: pd.Series, values: pd.Series, policy: Outreach, prices: Prices
+) -> Floats:
     """What one complaint of each customer costs: by the channel they are expected to write through
     (null: any) and by their value in money a year (null: the setting)."""
-    handling, public = found.of(channels)
+    handling, public = prices.of(channels)
     if policy.complaint_cost is not None:
         handling = np.full(len(handling), policy.complaint_cost)
     weight = 1.0 + (policy.public_weight - 1.0) * public
@@ -92,11 +94,11 @@ def action_prices(
     money = np.full((len(actions), len(CHANNELS)), np.nan)
     minutes = money.copy()
     for row, action in enumerate(actions):
-        given = getattr(policy, action.spends) if action.spends else 0.0
+        amount = getattr(policy, action.spends) if action.spends else 0.0
         for column, channel in enumerate(CHANNELS):
             if channel in action.channels:
                 minutes[row, column] = action.minutes(channel)
-                money[row, column] = policy.contact_cost + given
+                money[row, column] = policy.contact_cost + amount
                 money[row, column] += minutes[row, column] / 60.0 * hour
     return money, minutes
 

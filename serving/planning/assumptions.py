@@ -26,43 +26,44 @@ TIMES = ("starts_at", "ends_at")
 
 def as_json(changes: Changes) -> dict[str, Any]:
     """What is otherwise, and only that, as JSON."""
-    told = {
+    document = {
         name: value for name, value in asdict(changes).items() if value not in (None, (), {}, [])
     }
     for name in SPANS:
-        told[name] = [
-            {**span, **{at: span[at].isoformat() for at in TIMES}} for span in told.get(name, ())
+        document[name] = [
+            {**span, **{at: span[at].isoformat() for at in TIMES}}
+            for span in document.get(name, ())
         ]
-    return {name: value for name, value in told.items() if value != []}
+    return {name: value for name, value in document.items() if value != []}
 
 
-def of_json(told: Mapping[str, Any]) -> Changes:
+def of_json(document: Mapping[str, Any]) -> Changes:
     """What ``as_json`` wrote."""
     spans = {
         name: tuple(
             Span(**{**span, **{at: datetime.fromisoformat(span[at]) for at in TIMES}})
-            for span in told.get(name, ())
+            for span in document.get(name, ())
         )
         for name in SPANS
     }
-    return Changes(**{**told, **spans})
+    return Changes(**{**document, **spans})
 
 
 def combined(first: Changes, second: Changes) -> Changes:
     """Both at once: factors multiply, spans add up, of two new values the second one's holds."""
-    made: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for one in fields(Changes):
         before, after = getattr(first, one.name), getattr(second, one.name)
         if one.name in SPANS:
-            made[one.name] = (*before, *after)
+            values[one.name] = (*before, *after)
         elif one.name in FACTORS:
             channels = set(before) | set(after)
-            made[one.name] = {
+            values[one.name] = {
                 channel: first.factor(one.name, channel) * second.factor(one.name, channel)
                 for channel in channels
             }
         elif isinstance(before, Mapping):
-            made[one.name] = {**({} if EVERY in after else before), **after}
+            values[one.name] = {**({} if EVERY in after else before), **after}
         else:
-            made[one.name] = before if after is None else after
-    return Changes(**made)
+            values[one.name] = before if after is None else after
+    return Changes(**values)

@@ -30,8 +30,8 @@ def expected_level(frame: pd.DataFrame) -> float:
     """The share of the offered contacts expected within the target, NaN where none is offered."""
     known = frame["service_level"].notna() & (frame["volume"] > 0)
     offered = float(frame.loc[known, "volume"].sum())
-    told = float((frame["service_level"] * frame["volume"])[known].sum())
-    return told / offered if offered > 0 else float("nan")
+    in_time = float((frame["service_level"] * frame["volume"])[known].sum())
+    return in_time / offered if offered > 0 else float("nan")
 
 
 def day_names(starts: pd.Series, time_zone: str) -> pd.Series:

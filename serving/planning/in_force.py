@@ -34,23 +34,23 @@ def published_plan(desk: Desk) -> Published:
     if lock is None:
         return desk.published("staffing")
     key = ("version", lock.version)
-    found: Published | None = desk.plans.recall(key, lambda: _version(desk, lock.version))
-    if found is None:
+    plan: Published | None = desk.plans.recall(key, lambda: _version(desk, lock.version))
+    if plan is None:
         raise NotEnoughHistory(f"the locked version {lock.version} is not in the store; unlock it")
-    return found
+    return plan
 
 
 def _version(desk: Desk, version: int) -> Published | None:
-    found = publication(desk.store, VERSION, version)
-    if found is None:
+    version_row = publication(desk.store, VERSION, version)
+    if version_row is None:
         return None
-    told, frame = found
+    issue, frame = version_row
     about = {
-        "as_of": told.as_of.isoformat(),
-        "published_at": told.issued_at.isoformat(),
-        "model_version": told.model_version,
+        "as_of": issue.as_of.isoformat(),
+        "published_at": issue.issued_at.isoformat(),
+        "model_version": issue.model_version,
         "sha256": hashlib.sha256(f"version {version}".encode()).hexdigest(),
-        **told.meta,
+        **issue.meta,
         "version": version,
     }
     return Published(frame, about)
@@ -58,8 +58,8 @@ def _version(desk: Desk, version: int) -> Published | None:
 
 def assumed_in_force(desk: Desk) -> Changes:
     """The assumptions of the scenario that is the plan; none where none was published."""
-    told = published_plan(desk).about.get("assumed")
-    return of_json(told) if told else Changes()
+    assumptions = published_plan(desk).about.get("assumed")
+    return of_json(assumptions) if assumptions else Changes()
 
 
 def settings_in_force(desk: Desk) -> Settings:

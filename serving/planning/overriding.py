@@ -102,10 +102,10 @@ def effect_of(forecast: pd.DataFrame, one: Override, others: Sequence[Override])
     rows = (forecast["unique_id"] == one.unique_id) & forecast["ds"].between(
         one.starts_at, one.ends_at, inclusive="left"
     )
-    said = forecast["presage"]
-    without = overridden(forecast, list(others)).fillna(said)[rows].sum()
+    unchanged = forecast["presage"]
+    without = overridden(forecast, list(others)).fillna(unchanged)[rows].sum()
     every = sorted([*others, one], key=lambda other: (other.seq == 0, other.seq))
-    return Effect(float(without), float(overridden(forecast, every).fillna(said)[rows].sum()))
+    return Effect(float(without), float(overridden(forecast, every).fillna(unchanged)[rows].sum()))
 
 
 def plan_effect(desk: Desk, draft: Override) -> PlanEffect:
@@ -118,15 +118,15 @@ def plan_effect(desk: Desk, draft: Override) -> PlanEffect:
     after = replanned(before, standing, [draft], now, days)
     first = max((day for day in days if day <= draft.starts_at), default=days[0])
     last = min((day for day in days if day >= draft.ends_at), default=datetime.max)
-    told = [
+    sums = [
         totals(frame[(frame["starts_at"] >= first) & (frame["starts_at"] < last)], settings)
         for frame in (before, after)
     ]
     return PlanEffect(
-        told[0]["hours_gross"],
-        told[1]["hours_gross"],
-        told[0]["people_most"],
-        told[1]["people_most"],
+        sums[0]["hours_gross"],
+        sums[1]["hours_gross"],
+        sums[0]["people_most"],
+        sums[1]["people_most"],
     )
 
 
@@ -180,14 +180,14 @@ def result_of(desk: Desk, one: Override, every: Sequence[Override]) -> dict[str,
 
     Only hours count that began while it was in force.
     """
-    found = read_forecast(desk.store, one.created_at)
-    if found is None:
+    issue = read_forecast(desk.store, one.created_at)
+    if issue is None:
         return None
-    before = found[1]
+    before = issue[1]
     earlier = [other for other in every if other.seq < one.seq and other.in_force(one.created_at)]
     if earlier:
-        told = overridden(before, earlier).fillna(before["presage"])
-        before = before.assign(presage=told)
+        overridden_then = overridden(before, earlier).fillna(before["presage"])
+        before = before.assign(presage=overridden_then)
     held = before["ds"] >= one.created_at
     if one.ended_at is not None:
         held &= before["ds"] < one.ended_at

@@ -34,19 +34,25 @@ def past_days(desk: Desk, unique_id: str) -> pd.DataFrame:
 
     @lru_cache(maxsize=2)
     def frames(seq: int) -> pd.DataFrame:
-        kept = publication(desk.store, "forecast", seq)
-        assert kept is not None
-        return kept[1]
+        issue = publication(desk.store, "forecast", seq)
+        assert issue is not None
+        return issue[1]
 
-    found = []
+    days = []
     for day, part in rows.groupby("day", sort=True):
         starts = part["ds"].min().to_pydatetime()
-        told = _as_issued(issued, frames, unique_id, starts, part["ds"])
+        issued_sum = _as_issued(issued, frames, unique_id, starts, part["ds"])
         y = float(part["y"].sum())
         naive = float(part["naive"].sum()) if part["naive"].notna().all() else np.nan
-        row: dict[str, Any] = {"day": day, "ds": starts, "y": y, "presage": told, "naive": naive}
-        found.append({**row, "error": abs(told - y), "error_naive": abs(naive - y)})
-    return pd.DataFrame(found)
+        row: dict[str, Any] = {
+            "day": day,
+            "ds": starts,
+            "y": y,
+            "presage": issued_sum,
+            "naive": naive,
+        }
+        days.append({**row, "error": abs(issued_sum - y), "error_naive": abs(naive - y)})
+    return pd.DataFrame(days)
 
 
 def _as_issued(
@@ -61,5 +67,5 @@ def _as_issued(
     if then is None:
         return float("nan")
     frame = frames(then.seq)
-    said = frame[(frame["unique_id"] == unique_id) & frame["ds"].isin(steps)]
-    return float(said["presage"].sum()) if len(said) == len(steps) else float("nan")
+    rows = frame[(frame["unique_id"] == unique_id) & frame["ds"].isin(steps)]
+    return float(rows["presage"].sum()) if len(rows) == len(steps) else float("nan")

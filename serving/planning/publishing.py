@@ -57,9 +57,9 @@ def restore(desk: Desk, number: int, author: str, reason: str) -> int:
     Overrides made since still hold: withdraw them to undo them.
     """
     refuse_if_locked(desk.store)
-    told, frame = read_version(desk.store, number)
-    of_then = {"as_of": told.as_of.isoformat(), "model_version": told.model_version}
-    about = {**_carried(dict(told.meta)), "restored": number}
+    issue, frame = read_version(desk.store, number)
+    of_then = {"as_of": issue.as_of.isoformat(), "model_version": issue.model_version}
+    about = {**_carried(dict(issue.meta)), "restored": number}
     return _put(desk, frame, of_then, about, author=author, reason=reason, event="rolled back")
 
 
@@ -114,9 +114,9 @@ def put_in_force(
         reason=reason,
         about=about,
     )
-    told = {**about, "version": version, "author": author, "reason": reason}
-    told["model_version"] = model_version
-    publish(state_dir, "staffing", frame, as_of=as_of, now=now, **told)
+    details_of_plan = {**about, "version": version, "author": author, "reason": reason}
+    details_of_plan["model_version"] = model_version
+    publish(state_dir, "staffing", frame, as_of=as_of, now=now, **details_of_plan)
     details = {"reason": reason}
     registry_event(store, VERSION, str(version), event, now, author=author, details=details)
     return version
@@ -127,7 +127,7 @@ def _put(
     frame: pd.DataFrame,
     stands_on: Mapping[str, Any],
     about: Mapping[str, Any],
-    **told: str,
+    **record: str,
 ) -> int:
     return put_in_force(
         desk.store,
@@ -137,5 +137,5 @@ def _put(
         desk.now(),
         stands_on.get("model_version") or "",
         about,
-        **told,
+        **record,
     )

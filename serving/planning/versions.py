@@ -69,11 +69,11 @@ def versions_of(store: Store) -> list[Publication]:
 
 def read_version(store: Store, number: int) -> tuple[Publication, pd.DataFrame]:
     """A version and its rows; UsageError if there is none of that number."""
-    found = publication(store, VERSION, number)
-    if found is None:
+    version = publication(store, VERSION, number)
+    if version is None:
         known = ", ".join(str(one.seq) for one in versions_of(store)) or "none"
         raise UsageError(f"there is no version {number} of the plan; there are {known}")
-    return found
+    return version
 
 
 def locked(store: Store) -> Lock | None:

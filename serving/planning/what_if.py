@@ -50,12 +50,15 @@ class Compared:
         assumed = self.settings
         if cost is not None:
             assumed = replace(assumed, staffing=replace(assumed.staffing, hourly_cost=cost))
-        told = {
+        totals_of = {
             "before": _sums(self.before, settings),
             "after": _sums(self.after, assumed),
         }
-        change = {name: told["after"][name] - told["before"][name] for name in told["before"]}
-        return {**told, "change": change}
+        change = {
+            name: totals_of["after"][name] - totals_of["before"][name]
+            for name in totals_of["before"]
+        }
+        return {**totals_of, "change": change}
 
     def rows(self) -> pd.DataFrame:
         """A row per channel and interval: people and service level, before and after."""
@@ -152,12 +155,12 @@ def people_range(desk: Desk, starts: datetime | None, ends: datetime | None) -> 
     for share in RANGE:
         assumed = combined(assumed_in_force(desk), Changes(confidence={EVERY: share}))
         key = ("range", published_digest(desk), first, last, share)
-        told = desk.plans.recall(key, partial(_planned, desk, assumed, first, last))
+        people = desk.plans.recall(key, partial(_planned, desk, assumed, first, last))
         name = f"{round(100 * share)}"
-        told = told[[*keys, "agents_net", "agents_gross"]].rename(
+        people = people[[*keys, "agents_net", "agents_gross"]].rename(
             columns={"agents_net": f"agents_net_{name}", "agents_gross": f"agents_gross_{name}"}
         )
-        out = out.merge(told, on=keys, how="left")
+        out = out.merge(people, on=keys, how="left")
     return out
 
 
@@ -167,16 +170,16 @@ def tornado(desk: Desk, starts: datetime | None, ends: datetime | None) -> list[
     """
     settings = settings_in_force(desk)
     planned = set(plan_in_force(desk).frame["channel"].astype(str))
-    levels = {name: told for name, told in settings.service_levels.items() if name in planned}
+    levels = {name: level for name, level in settings.service_levels.items() if name in planned}
     settings = replace(settings, service_levels=levels)
-    found = []
+    swings = []
     for name, step in STEPS:
         gross = []
         for sign in (-1, 1):
             after = compare(desk, _moved(settings, name, sign * step), starts, ends)
             gross.append(totals(after.after, after.settings)["hours_gross"])
-        found.append({"assumption": name, "step": step, "lower": gross[0], "higher": gross[1]})
-    return sorted(found, key=lambda one: -abs(one["higher"] - one["lower"]))
+        swings.append({"assumption": name, "step": step, "lower": gross[0], "higher": gross[1]})
+    return sorted(swings, key=lambda one: -abs(one["higher"] - one["lower"]))
 
 
 def _moved(settings: Settings, name: str, step: float) -> Changes:

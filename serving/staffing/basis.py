@@ -98,8 +98,8 @@ def open_basis(state_dir: Path) -> Basis:
 
 def basis_stamp(state_dir: Path) -> tuple[str, str]:
     """Another value once another forecast or plan is the newest."""
-    found = (pointer(state_dir, "forecast") or {}, pointer(state_dir, "staffing") or {})
-    return str(found[0].get("sha256", "")), str(found[1].get("sha256", ""))
+    pointers = (pointer(state_dir, "forecast") or {}, pointer(state_dir, "staffing") or {})
+    return str(pointers[0].get("sha256", "")), str(pointers[1].get("sha256", ""))
 
 
 def replan(
@@ -141,16 +141,16 @@ def passed_plan(
     rounds: int | None = None,
 ) -> Passed:
     """``replan``, raised until the simulator passes it: what is published."""
-    given = _inside(basis, settings, changes, overrides, None, None, None)
-    asked = (changes or Changes()).settings(settings)
+    inputs = _inside(basis, settings, changes, overrides, None, None, None)
+    promised = (changes or Changes()).settings(settings)
 
     def make(pace: Mapping[str, float]) -> tuple[pd.DataFrame, Mapping[str, Floats]]:
-        return scenario_plan(**(given | {"pace": pace}))
+        return scenario_plan(**(inputs | {"pace": pace}))
 
     return passed(
         make,
-        asked,
-        waiting=given["waiting"],
+        promised,
+        waiting=inputs["waiting"],
         pace=basis.pace,
         seed=basis.seed + 11,
         **({} if rounds is None else {"rounds": rounds}),
@@ -173,19 +173,19 @@ def _inside(
     ds = volume["ds"]
     rows = np.ones(len(volume), bool)
     moments = pd.DatetimeIndex(np.sort(ds.unique()))
-    kept = np.ones(len(moments), bool)
+    in_span = np.ones(len(moments), bool)
     if begin is not None:
         rows &= (ds >= begin).to_numpy()
-        kept &= np.asarray(moments >= begin)
+        in_span &= np.asarray(moments >= begin)
         if len(moments) and moments[0] < begin:
             waiting = _line_at(basis.plan, begin)
     if end is not None:
         rows &= (ds < end).to_numpy()
-        kept &= np.asarray(moments < end)
+        in_span &= np.asarray(moments < end)
     if not rows.any():
         raise DataError(f"no step of the forecast lies from {begin} to {end}")
     paths = {
-        channel: counts[:scenario_count, kept]
+        channel: counts[:scenario_count, in_span]
         for channel, counts in basis.paths.items()
         if counts.shape[1] == len(moments)
     }
@@ -226,8 +226,8 @@ def path_table(ids: Sequence[str], ds: Any, counts: Floats, mean: pd.DataFrame) 
     table.insert(1, "ds", pd.DatetimeIndex(np.tile(ds, series)))
     table["unique_id"] = table["unique_id"].astype("str")
     table["ds"] = table["ds"].astype(mean["ds"].dtype)
-    told = mean[["unique_id", "ds", "presage"]]
-    joined = table.merge(told, on=["unique_id", "ds"], how="left")
+    means = mean[["unique_id", "ds", "presage"]]
+    joined = table.merge(means, on=["unique_id", "ds"], how="left")
     return joined[["unique_id", "ds", "presage", *table.columns[2:]]]
 
 
@@ -238,11 +238,11 @@ def paths_of(table: pd.DataFrame, forecast: pd.DataFrame) -> dict[str, Floats]:
     if len(names) < FEWEST_PATHS:
         return {}
     now = forecast[["unique_id", "ds", "presage"]].rename(columns={"presage": "now"})
-    found: dict[str, Floats] = {}
+    paths: dict[str, Floats] = {}
     for unique_id, rows in table.groupby("unique_id", sort=True):
         both = rows.merge(now, on=["unique_id", "ds"], how="inner").sort_values("ds")
         mean, then = both["now"].to_numpy(float), both["presage"].to_numpy(float)
         factor = np.where(then > 0, mean / np.where(then > 0, then, 1.0), 1.0)
         counts = both[names].to_numpy(float).T
-        found[unquote(str(unique_id).removeprefix("channel="))] = counts * factor
-    return found
+        paths[unquote(str(unique_id).removeprefix("channel="))] = counts * factor
+    return paths

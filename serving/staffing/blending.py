@@ -76,10 +76,10 @@ def agents_of(work: PoolWork) -> tuple[Ints, Ints, RealTimePool | None]:
         opened = (one.seconds > 0) & (np.pad(one.expected, (0, more)) > 0)
         least = np.maximum(least, opened)
         shares = None if taken is None else np.pad(taken, ((0, 0), (0, more)))
-        found = one.smallest(least, shares, at_most)
-        agents, ahead = found[:planned], np.maximum(found[planned:], ahead if len(ahead) else 0)
+        levels = one.smallest(least, shares, at_most)
+        agents, ahead = levels[:planned], np.maximum(levels[planned:], ahead if len(ahead) else 0)
         if lines is None or one is not work.waiting[-1]:
-            taken = _taken_more(one, found, shares, taken, planned)
+            taken = _taken_more(one, levels, shares, taken, planned)
     return smoothed(agents, work), ahead, lines
 
 
@@ -135,13 +135,13 @@ def answers(
     """What each channel has of the pool's ``agents`` (and of those after the plan, ``ahead``).
     ``handles``: seconds that contacts take."""
     planned = len(work.days)
-    found: dict[str, Answer] = {}
+    answer_of: dict[str, Answer] = {}
     loads: dict[str, Floats] = {}
     raw: dict[str, dict[str, Floats]] = {}
     none = np.zeros(planned)
     if lines is not None:
         for number, line in enumerate(lines.lines):
-            told = lines.answer(number, agents)
+            answer = lines.answer(number, agents)
             slower = handles[line.channel] / line.handle_seconds
             loads[line.channel] = (
                 slower
@@ -149,12 +149,12 @@ def answers(
                 / np.where(line.seconds > 0, line.seconds, 1.0)
             )
             raw[line.channel] = {
-                "planned_volume": told.planned_volume,
-                "service_level": told.service_level,
-                "abandonment": told.abandonment,
-                "backlog": told.backlog,
-                "asa_seconds": told.asa_seconds,
-                "confidence": told.confidence,
+                "planned_volume": answer.planned_volume,
+                "service_level": answer.service_level,
+                "abandonment": answer.abandonment,
+                "backlog": answer.backlog,
+                "asa_seconds": answer.asa_seconds,
+                "confidence": answer.confidence,
                 "reachable": none + 1.0,
             }
     taken = _taken(lines, work, agents)
@@ -169,9 +169,9 @@ def answers(
         handled = outcome.handled[:, :planned].mean(axis=0)
         seconds = np.where(one.seconds[:planned] > 0, one.seconds[:planned], 1.0)
         loads[one.channel] = handled * handles[one.channel] / one.level.concurrency / seconds
-        seen = ~np.isnan(outcome.waited[:, :planned])
-        waited = np.where(seen, outcome.waited[:, :planned], 0.0) * one.counts
-        heard = (one.counts * seen).sum(axis=0)
+        has_wait = ~np.isnan(outcome.waited[:, :planned])
+        waited = np.where(has_wait, outcome.waited[:, :planned], 0.0) * one.counts
+        heard = (one.counts * has_wait).sum(axis=0)
         raw[one.channel] = {
             "planned_volume": np.quantile(one.counts, one.level.confidence, axis=0),
             "service_level": np.where(
@@ -189,10 +189,10 @@ def answers(
     for channel, values in raw.items():
         mine = parts[channel]
         busy = np.where(mine > 0, loads[channel] / np.where(mine > 0, mine, 1), 0.0)
-        found[channel] = Answer(
+        answer_of[channel] = Answer(
             agents=mine, pool_agents=agents, occupancy=np.minimum(busy, 1.0), **values
         )
-    return found
+    return answer_of
 
 
 def _parts(work: PoolWork, agents: Ints, loads: Mapping[str, Floats]) -> dict[str, Ints]:

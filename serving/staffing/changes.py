@@ -85,8 +85,8 @@ class Changes:
 
     def factor(self, name: str, channel: str) -> float:
         """The factor ``name`` (volume, handle) of a channel: 1 where nothing was said."""
-        given: Mapping[str, float] = getattr(self, name)
-        return float(given.get(channel, given.get(EVERY, 1.0)))
+        factors: Mapping[str, float] = getattr(self, name)
+        return float(factors.get(channel, factors.get(EVERY, 1.0)))
 
     def names(self) -> list[str]:
         """What is changed, by name."""
@@ -103,10 +103,10 @@ class Changes:
         """DataError for a channel that the plan does not have."""
         for one in fields(self):
             value = getattr(self, one.name)
-            asked = list(value) if isinstance(value, Mapping) else []
+            channels_named = list(value) if isinstance(value, Mapping) else []
             if one.name in ("closed", "campaigns"):
-                asked = [span.channel for span in value if span.channel is not None]
-            for name in asked:
+                channels_named = [span.channel for span in value if span.channel is not None]
+            for name in channels_named:
                 if name != EVERY and name not in channels:
                     raise DataError(
                         f"{one.name}: there is no channel {name!r}; the plan has "
@@ -120,9 +120,9 @@ class Changes:
         for channel, level in levels.items():
             new = {}
             for name in PROMISES:
-                given: Mapping[str, float] = getattr(self, name)
-                if channel in given or EVERY in given:
-                    new[name] = float(given.get(channel, given.get(EVERY, 0.0)))
+                promises: Mapping[str, float] = getattr(self, name)
+                if channel in promises or EVERY in promises:
+                    new[name] = float(promises.get(channel, promises.get(EVERY, 0.0)))
             if new:
                 try:
                     levels[channel] = replace(level, **new)  # type: ignore[arg-type]

@@ -119,7 +119,7 @@ def play(
     seed: int = 1,
 ) -> dict[str, Played]:
     """Every channel of the plan as played: see ``check_plan``."""
-    found: dict[str, Played] = {}
+    results: dict[str, Played] = {}
     pools = plan["pool"] if "pool" in plan else plan["channel"]
     for _, rows in plan.groupby(pools, sort=True):
         channels = {}
@@ -130,12 +130,16 @@ def play(
                     f"channel {name!r} of the plan has no service level in the settings"
                 )
             ordered = part.sort_values("starts_at")
-            given = None if arrivals is None else arrivals.get(str(name), np.array([], "M8[us]"))
+            arrival_times = (
+                None if arrivals is None else arrivals.get(str(name), np.array([], "M8[us]"))
+            )
             mine = None if counts is None else counts.get(str(name))
             line = (waiting or {}).get(str(name), 0.0)
-            channels[str(name)] = _Channel(ordered, level, settings, given, mine, line, runs, seed)
-        found |= _Pool(channels).play(runs, seed)
-    return found
+            channels[str(name)] = _Channel(
+                ordered, level, settings, arrival_times, mine, line, runs, seed
+            )
+        results |= _Pool(channels).play(runs, seed)
+    return results
 
 
 class _Channel:
@@ -146,13 +150,13 @@ class _Channel:
         part: pd.DataFrame,
         level: ServiceLevel,
         settings: Settings,
-        given: NDArray[np.datetime64] | None,
+        arrival_times: NDArray[np.datetime64] | None,
         counts: Floats | None,
         waiting: float,
         runs: int,
         seed: int,
     ) -> None:
-        self.level, self.given, self.part = level, given, part
+        self.level, self.arrival_times, self.part = level, arrival_times, part
         self.channel = str(part["channel"].iloc[0])
         self.starts = part["starts_at"].to_numpy("datetime64[us]")
         ends = part["ends_at"].to_numpy("datetime64[us]")
@@ -165,7 +169,7 @@ class _Channel:
         self.grid = BacklogGrid(self.edges, self.opened)
         self.pace = settings.staffing.max_occupancy if level.kind == "backlog" else 1.0
         self.waiting = round(waiting) if level.kind == "backlog" else 0
-        if counts is None and given is None:
+        if counts is None and arrival_times is None:
             names = ("volume", "volume_lo_80", "volume_hi_80")
             volume, low, high = (part[name].to_numpy(float) for name in names)
             load = Workload(self.channel, self.starts, self.step, volume, low, high, volume)
@@ -174,8 +178,10 @@ class _Channel:
 
     def arrivals(self, run: int, rng: np.random.Generator) -> Floats:
         """Seconds of arrival, ascending, none that came to a closed real-time channel."""
-        if self.given is not None:
-            at = (np.sort(self.given).astype("M8[us]") - self.starts[0]).astype(np.int64) / 1e6
+        if self.arrival_times is not None:
+            at = (np.sort(self.arrival_times).astype("M8[us]") - self.starts[0]).astype(
+                np.int64
+            ) / 1e6
             at = at[(at >= 0) & (at < self.edges[-1])]
         else:
             assert self.counts is not None
@@ -207,7 +213,7 @@ class _Channel:
         else:
             due = due_seconds(self.grid, at, target, self.level.clock)
             counted &= due <= self.edges[-1]
-            good = served.answered & (np.nan_to_num(served.done, nan=np.inf) <= due + 1e-6)
+            good = served.answered & (np.nan_to_num(served.end_times, nan=np.inf) <= due + 1e-6)
         size = int(self.days[-1] - self.days[0]) + 1
         day = self.days[self.place(at)] - self.days[0]
         lost = float((~served.answered & counted).sum()) if self.level.patience_seconds else 0.0
@@ -241,13 +247,13 @@ class _Pool:
         self.staffed = float((agents * opened).sum())
 
     def play(self, runs: int, seed: int) -> dict[str, Played]:
-        told: dict[str, list[tuple[Floats, Floats, float, float]]] = {
+        outcomes: dict[str, list[tuple[Floats, Floats, float, float]]] = {
             name: [] for name in self.channels
         }
         for run in range(runs):
             free = (self.turns, self.agents)
             for one, at, served in self._urgent(run, seed):
-                told[one.channel].append((*one.judged(at, served), served.busy_seconds))
+                outcomes[one.channel].append((*one.judged(at, served), served.busy_seconds))
                 free = _less(free, at, served, one.level.concurrency)
             for one in self.later:
                 rng = self._rng(one, run, seed)
@@ -257,18 +263,18 @@ class _Pool:
                 simulate = simulate_queue if len(self.channels) == 1 else simulate_shared
                 served = simulate(at, work, edges=free[0], servers=slots)
                 busy = float(work[served.answered].sum()) * one.pace
-                told[one.channel].append((*one.judged(at, served), busy))
+                outcomes[one.channel].append((*one.judged(at, served), busy))
                 if one is not self.later[-1]:
                     free = _less(free, at, served, one.level.concurrency)
-        found = {}
-        for name, rows in told.items():
+        results = {}
+        for name, rows in outcomes.items():
             one = self.channels[name]
             offered, good = (np.array([row[k] for row in rows]) for k in (0, 1))
             days = np.arange(one.days[0], one.days[-1] + 1)
             lost, busy = sum(row[2] for row in rows), sum(row[3] for row in rows)
             staffed = self.staffed * runs * one.level.concurrency
-            found[name] = Played(one.level, days, offered, good, lost, busy, staffed)
-        return found
+            results[name] = Played(one.level, days, offered, good, lost, busy, staffed)
+        return results
 
     def _rng(self, one: _Channel, run: int, seed: int) -> np.random.Generator:
         return np.random.default_rng([seed, run, zlib.crc32(one.channel.encode())])
@@ -299,7 +305,7 @@ class _Pool:
             mine = owner == place
             answered = served.answered[mine]
             busy = float(work[mine][answered].sum())
-            part = Served(served.waited[mine], answered, served.done[mine], busy)
+            part = Served(served.waited[mine], answered, served.end_times[mine], busy)
             out.append((one, at[mine], part))
         return out
 
@@ -327,7 +333,7 @@ def _less(
     free: tuple[Floats, Ints], at: Floats, served: Served, concurrency: float
 ) -> tuple[Floats, Ints]:
     """Free agents over time, less those who handle these contacts."""
-    begin, end = (at + served.waited)[served.answered], served.done[served.answered]
+    begin, end = (at + served.waited)[served.answered], served.end_times[served.answered]
     changes = np.concatenate([begin, end, free[0]])
     busy = np.concatenate([np.ones(len(begin)), -np.ones(len(end)), np.zeros(len(free[0]))])
     order = np.argsort(changes, kind="stable")

@@ -96,13 +96,13 @@ def plan_file(
     if layout == "calabrio":
         return _calabrio(safe, background.settings).encode()
     changes = background.overrides
-    told = Background(
+    shown = Background(
         background.settings,
         background.about,
         None if changes is None or changes.empty else neutral_frame(changes),
         None if background.accuracy is None else neutral_frame(background.accuracy),
     )
-    return workbook(safe, told, known=known)
+    return workbook(safe, shown, known=known)
 
 
 def neutral_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +134,7 @@ def _calabrio(frame: pd.DataFrame, settings: Settings) -> str:
     stands twice, in order.
     """
     zone = settings.company.time_zone
-    told = pd.DataFrame(
+    table = pd.DataFrame(
         {
             "skill": frame["channel"],
             "start": _local(frame["starts_at"], zone).dt.strftime("%Y%m%d %H:%M"),
@@ -144,7 +144,7 @@ def _calabrio(frame: pd.DataFrame, settings: Settings) -> str:
             "after_s": 0,
         }
     )
-    return told.to_csv(index=False)
+    return table.to_csv(index=False)
 
 
 def _local(times: pd.Series, zone: str) -> pd.Series:

@@ -94,19 +94,19 @@ def passed(
         )
         zone = settings.company.time_zone
         day = pd.Series(local_days(frame["starts_at"].to_numpy(), zone), frame.index)
-        kept = {name: _share_kept(one, frame, day, name) for name, one in played.items()}
+        shares = {name: _share_kept(one, frame, day, name) for name, one in played.items()}
         short = sum(
-            max(played[name].level.confidence - NEAR - share, 0.0) for name, share in kept.items()
+            max(played[name].level.confidence - NEAR - share, 0.0) for name, share in shares.items()
         )
         hours = float((frame["agents_net"] * frame["open_seconds"]).sum())
-        told = _with_played(frame, day, played)
+        with_played = _with_played(frame, day, played)
         standing = (round(short, 4), hours)
         if best is None or standing < best[0]:
-            found = Passed(told, dict(now), kept, _failing(told, day, played))
-            best = standing, found
+            plan = Passed(with_played, dict(now), shares, _failing(with_played, day, played))
+            best = standing, plan
         again = False
         paid = (frame["agents_net"] * frame["open_seconds"]).groupby(frame["channel"]).sum()
-        for name, share in kept.items():
+        for name, share in shares.items():
             wanted = played[name].level.confidence
             mine = now.get(name, 1.0)
             if share < wanted - NEAR:
@@ -169,15 +169,15 @@ def _with_played(frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Playe
     confidence = frame["confidence"].copy()
     for name, one in played.items():
         rows = frame["channel"] == name
-        found = day[rows].map(dict(zip(one.days.tolist(), one.confidence, strict=True)))
-        confidence[rows] = found.where(found.notna() & confidence[rows].notna(), confidence[rows])
+        shares = day[rows].map(dict(zip(one.days.tolist(), one.confidence, strict=True)))
+        confidence[rows] = shares.where(shares.notna() & confidence[rows].notna(), confidence[rows])
     return frame.assign(confidence=confidence)
 
 
 def _failing(
     frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Played]
 ) -> tuple[Failing, ...]:
-    found = []
+    days_short = []
     for name, one in played.items():
         can, share, wanted = _keepable(frame, day, name, one), one.confidence, one.level.confidence
         # a day is judged by few runs: it fails where chance alone does not explain it
@@ -188,5 +188,5 @@ def _failing(
             worst = rows.loc[lost.idxmax(), "starts_at"]
             date = str(np.datetime64(int(one.days[place]), "D"))
             at = f"{worst:%Y-%m-%d %H:%M}"
-            found.append(Failing(name, date, float(share[place]), wanted, at))
-    return tuple(sorted(found, key=lambda one: one.kept - one.promised))
+            days_short.append(Failing(name, date, float(share[place]), wanted, at))
+    return tuple(sorted(days_short, key=lambda one: one.kept - one.promised))

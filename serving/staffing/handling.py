@@ -37,9 +37,11 @@ def handle_seconds_by_channel(
     (``unique_id, presage``) weights topics by what its ids channel=C/topic=T expect. Machine-made
     tickets do not count. DataError for a negative or infinite handling time, by ticket.
     """
-    told = tickets[~tickets["is_machine"].fillna(False).astype(bool)] if len(tickets) else tickets
-    resolved = told[
-        told["handle_seconds"].notna() & (told["resolved_at"] >= as_of - RESOLVED_WITHIN)
+    contacts = (
+        tickets[~tickets["is_machine"].fillna(False).astype(bool)] if len(tickets) else tickets
+    )
+    resolved = contacts[
+        contacts["handle_seconds"].notna() & (contacts["resolved_at"] >= as_of - RESOLVED_WITHIN)
     ]
     wrong = resolved[~resolved["handle_seconds"].between(0, 1e9)]
     if len(wrong):
@@ -48,10 +50,10 @@ def handle_seconds_by_channel(
             f"ticket {first['ticket_id']!r}: handle_seconds is {first['handle_seconds']}; a "
             "handling time is finite and not negative"
         )
-    recent = told[told["opened_at"] >= as_of - MIX_OF]
+    recent = contacts[contacts["opened_at"] >= as_of - MIX_OF]
     ahead = {} if forecast is None else topic_mix(forecast)
     rows = []
-    for channel in sorted({*service_levels, *told["channel"].dropna().unique()}):
+    for channel in sorted({*service_levels, *contacts["channel"].dropna().unique()}):
         level = service_levels.get(channel, ServiceLevel())
         mine = resolved[resolved["channel"] == channel]
         seconds, source = level.handle_seconds, "setting"
@@ -72,11 +74,11 @@ def waiting_by_channel(tickets: pd.DataFrame, as_of: datetime) -> dict[str, floa
     """
     if not len(tickets) or tickets["first_response_at"].isna().all():
         return {}
-    told = tickets[~tickets["is_machine"].fillna(False).astype(bool)]
-    line = told[
-        told["first_response_at"].isna()
-        & told["resolved_at"].isna()
-        & (told["opened_at"] >= as_of - IN_LINE)
+    contacts = tickets[~tickets["is_machine"].fillna(False).astype(bool)]
+    line = contacts[
+        contacts["first_response_at"].isna()
+        & contacts["resolved_at"].isna()
+        & (contacts["opened_at"] >= as_of - IN_LINE)
     ]
     return {str(name): float(n) for name, n in line["channel"].value_counts().sort_index().items()}
 
@@ -91,12 +93,12 @@ def topic_mix(forecast: pd.DataFrame) -> dict[str, pd.Series]:
     {'': 0.25, 'bill': 0.75}
     """
     totals = forecast.groupby("unique_id")["presage"].sum()
-    found: dict[str, dict[str, float]] = {}
+    sums: dict[str, dict[str, float]] = {}
     for name, total in totals.items():
         split = attributes(str(name))
         if split.keys() == {"channel", "topic"} and split["channel"] is not None:
-            found.setdefault(split["channel"], {})[split["topic"] or ""] = float(total)
-    mixes = {channel: pd.Series(mix).sort_index() for channel, mix in found.items()}
+            sums.setdefault(split["channel"], {})[split["topic"] or ""] = float(total)
+    mixes = {channel: pd.Series(mix).sort_index() for channel, mix in sums.items()}
     return {channel: mix / mix.sum() for channel, mix in mixes.items() if mix.sum() > 0}
 
 

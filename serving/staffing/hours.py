@@ -68,8 +68,8 @@ def hours_of(
         return hours
     days = local_times(starts[[0, -1]], settings.company.time_zone).astype("datetime64[D]")
     margin = np.timedelta64(1, "D")
-    found = holiday_names(settings.company.country, days[0] - margin, days[1] + margin)
-    return {str(day): hours[HOLIDAYS] for day in found} | dict(hours)
+    holidays = holiday_names(settings.company.country, days[0] - margin, days[1] + margin)
+    return {str(day): hours[HOLIDAYS] for day in holidays} | dict(hours)
 
 
 def local_days(starts: ArrayLike, time_zone: str) -> NDArray[np.int64]:

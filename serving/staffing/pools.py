@@ -46,12 +46,12 @@ def pools_of(
     Within a pool the settings' order is kept; known pools put real-time channels first, the
     shorter target before the longer. DataError for a channel in two pools.
     """
-    given = [Pool(one.channels, one.at_most) for one in settings.pools.values()]
-    if not given:
-        given = [Pool(_by_urgency(settings, names)) for names in known]
+    stated = [Pool(one.channels, one.at_most) for one in settings.pools.values()]
+    if not stated:
+        stated = [Pool(_by_urgency(settings, names)) for names in known]
     taken: set[str] = set()
-    found = []
-    for pool in given:
+    pools = []
+    for pool in stated:
         for name in pool.channels:
             if name in taken:
                 raise DataError(f"channel {name!r} is in two pools; an agent's work is in one")
@@ -63,8 +63,8 @@ def pools_of(
         taken.update(pool.channels)
         here = tuple(name for name in pool.channels if name in channels)
         if here:
-            found.append(Pool(here, pool.at_most))
-    return (*found, *(Pool((name,)) for name in channels if name not in taken))
+            pools.append(Pool(here, pool.at_most))
+    return (*pools, *(Pool((name,)) for name in channels if name not in taken))
 
 
 def _by_urgency(settings: Settings, names: Iterable[str]) -> tuple[str, ...]:

@@ -162,8 +162,8 @@ class RealTimePool:
     def _for_line(self, number: int, least: Ints) -> Ints:
         line, table = self.lines[number], self.tables[number]
         wanted = line.level.confidence
-        kept = self.day_confidence(number, least) >= wanted - 1e-9
-        if kept.all():
+        is_safe = self.day_confidence(number, least) >= wanted - 1e-9
+        if is_safe.all():
             return least
         weight = np.ones((len(line.counts), len(self.day_begins)))
         best = np.full(len(least), self.most)
@@ -253,8 +253,8 @@ class RealTimePool:
         good = np.add.reduceat(level * line.counts, self.day_begins, axis=1)
         noise = np.add.reduceat(level * (1 - level) * line.counts, self.day_begins, axis=1)
         offered = self.offered[number]
-        asked = np.ceil(line.level.share * offered - 1e-9) - 0.5
-        return (good - asked) / np.sqrt(SPREAD_OF_CHANCE * noise + 1e-4), offered
+        goal = np.ceil(line.level.share * offered - 1e-9) - 0.5
+        return (good - goal) / np.sqrt(SPREAD_OF_CHANCE * noise + 1e-4), offered
 
     def day_confidence(self, number: int, agents: Ints) -> Floats:
         """The chance that each day keeps the line's promise."""
@@ -308,14 +308,14 @@ class RealTimePool:
         from models.queueing import queue_measures
 
         line = self.lines[number]
-        found = queue_measures(
+        measures = queue_measures(
             self.expected / self.handle,
             self.handle,
             servers=np.floor(agents * self.concurrency),
             target_seconds=line.level.target_seconds or 0.0,
             patience_seconds=line.level.patience_seconds,
         )
-        return found.asa_seconds
+        return measures.asa_seconds
 
 
 def _in_hand(counts: Floats, seconds: Floats, handle: float) -> Floats:

@@ -143,19 +143,19 @@ def scenario_plan(
     memo: Memo | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Floats]]:
     """``plan``, and the scenarios that it stands on (scenarios x intervals) by channel."""
-    asked = changes or Changes()
+    assumed = changes or Changes()
     loads = workloads(forecast, settings.staffing.interval_minutes)
-    asked.check(sorted(loads))
-    settings, closures = asked.settings(settings), asked.closures(closures)
-    most = {**(at_most or {}), **asked.at_most}
+    assumed.check(sorted(loads))
+    settings, closures = assumed.settings(settings), assumed.closures(closures)
+    most = {**(at_most or {}), **assumed.at_most}
     seconds = _handle_by_channel(handle)
     channels: dict[str, _Channel] = {}
     for channel, before in loads.items():
-        load = before.times(asked.contacts(channel, before.starts))
+        load = before.times(assumed.contacts(channel, before.starts))
         if not (load.volume.any() or (waiting or {}).get(channel)):
             continue
         level = _level(channel, settings)
-        taken = seconds.get(channel, level.handle_seconds) * asked.factor("handle", channel)
+        taken = seconds.get(channel, level.handle_seconds) * assumed.factor("handle", channel)
         if not (np.isfinite(taken) and taken > 0):
             raise DataError(f"channel {channel!r} has handle_seconds {taken}; it must be above 0")
         _refuse_never_open(channel, settings)
@@ -188,7 +188,7 @@ def scenario_plan(
         return _empty(), drawn
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.sort_values(["channel", "starts_at"], ignore_index=True, kind="stable")
-    hours = asked.outreach_hours
+    hours = assumed.outreach_hours
     hours = settings.outreach.agent_hours_per_day if hours is None else hours
     return with_outreach(frame, settings, hours or 0.0), drawn
 
@@ -293,10 +293,10 @@ def _planned(
     work = PoolWork(pool, lines, waiting, days[here], blocks[here], staffing)
     agents, ahead, real_time = agents_of(work)
     handles = {name: one.handle for name, one in channels.items()}
-    found = answers(work, agents, ahead, real_time, handles)
+    answer_of = answers(work, agents, ahead, real_time, handles)
     name = "+".join(one for one in pool.channels if one in channels)
     return [
-        _frame(one, found[channel], opened[channel][here], staffing.shrinkage, name)
+        _frame(one, answer_of[channel], opened[channel][here], staffing.shrinkage, name)
         for channel, one in channels.items()
     ]
 

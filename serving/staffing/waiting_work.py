@@ -75,10 +75,10 @@ class Waiting:
     def limit_seconds(self) -> float:
         """Nobody is to wait longer: the limit, or, solved with the answer, ``resolution_seconds``;
         never before the target."""
-        asked = [self.level.resolution_seconds]
+        limits = [self.level.resolution_seconds]
         if self.level.limit_seconds is not None:
-            asked.append(self.level.limit_seconds)
-        return max(min(asked), self.level.target_seconds or 0.0)
+            limits.append(self.level.limit_seconds)
+        return max(min(limits), self.level.target_seconds or 0.0)
 
     def smallest(self, minimum: Ints, taken: Floats | None, at_most: int | None) -> Ints:
         """Agents of each interval, at least ``minimum``; ``taken`` (scenarios x intervals): agents
@@ -87,7 +87,7 @@ class Waiting:
         every = slice(None, None, max(len(self.counts) // SCENARIOS_SOUGHT_WITH, 1))
         fine = _cut(self, parts, every)
         shares = None if taken is None else np.repeat(taken[every], parts, axis=1)
-        found = smallest_levels(
+        levels = smallest_levels(
             fine.grid,
             fine.arrivals,
             days=fine.days,
@@ -104,7 +104,7 @@ class Waiting:
             at_most=at_most,
             taken=shares,
         )
-        return np.asarray(found[::parts])
+        return np.asarray(levels[::parts])
 
     def _parts(self) -> int:
         """Into how many parts an interval is cut, so that a short target spans some."""

@@ -106,12 +106,12 @@ class _Writer:
 
     def sheet(self, name: str, columns: list[str]) -> Any:
         """A new sheet with a frozen head; names that Excel refuses are changed."""
-        found = self.book.add_worksheet(_sheet_name(name, self.taken))
-        found.freeze_panes(1, 0)
+        sheet = self.book.add_worksheet(_sheet_name(name, self.taken))
+        sheet.freeze_panes(1, 0)
         for at, column in enumerate(columns):
-            found.write_string(0, at, column, self.head)
-        found.set_column(0, max(len(columns) - 1, 0), 16)
-        return found
+            sheet.write_string(0, at, column, self.head)
+        sheet.set_column(0, max(len(columns) - 1, 0), 16)
+        return sheet
 
     def summary(self, frame: pd.DataFrame) -> None:
         """The first sheet; it is filled by ``finish``, once every channel's rows have a place."""
@@ -154,13 +154,13 @@ class _Writer:
             self.cell(sheet, row, 1, value, form)
             sheet.write_string(row, 2, unit)
         sheet.set_column(0, 2, 34)
-        told = self.background.accuracy
-        if told is not None and len(told):
+        accuracy = self.background.accuracy
+        if accuracy is not None and len(accuracy):
             at = len(rows) + 3
             sheet.write_string(at - 1, 0, "Accuracy in trials (sum of errors / sum)", self.bold)
-            for column, name in enumerate(told.columns):
+            for column, name in enumerate(accuracy.columns):
                 sheet.write_string(at, column, str(name), self.head)
-                for row, value in enumerate(told[name], at + 1):
+                for row, value in enumerate(accuracy[name], at + 1):
                     number = isinstance(value, float) and name not in ("trials", "mean_count")
                     self.cell(sheet, row, column, value, "0.0%" if number else "General")
 

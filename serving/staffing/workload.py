@@ -85,16 +85,18 @@ def workloads(forecast: pd.DataFrame, interval_minutes: int) -> dict[str, Worklo
     ids = forecast["unique_id"].astype(str)
     wanted = ids.str.startswith("channel=") & ~ids.str.contains("/", regex=False)
     if not wanted.any():
-        found = ", ".join(sorted(ids.unique())[:5]) or "none"
+        names = ", ".join(sorted(ids.unique())[:5]) or "none"
         raise DataError(
-            f"the forecast has no series channel=NAME, which staffing needs; found: {found}. "
+            f"the forecast has no series channel=NAME, which staffing needs; found: {names}. "
             "A volumes table names its series channel=phone, channel=email, ..."
         )
-    made = {}
+    loads = {}
     for unique_id, rows in forecast[wanted].groupby("unique_id", sort=True):
         channel = unquote(str(unique_id).removeprefix("channel="))
-        made[channel] = _workload(str(unique_id), channel, rows.sort_values("ds"), interval_minutes)
-    return made
+        loads[channel] = _workload(
+            str(unique_id), channel, rows.sort_values("ds"), interval_minutes
+        )
+    return loads
 
 
 def _workload(unique_id: str, channel: str, rows: pd.DataFrame, minutes: int) -> Workload:
@@ -118,16 +120,16 @@ def _workload(unique_id: str, channel: str, rows: pd.DataFrame, minutes: int) ->
     many = _steps_of_an_interval(starts, step, minutes)
     if many > 1:
         parts = [array.reshape(-1, many).sum(axis=1) for array in values.values()]
-        made = Workload(channel, starts[::many], step * many, *parts)
-        return replace(made, pieces=-many, variance=variance)
+        load = Workload(channel, starts[::many], step * many, *parts)
+        return replace(load, pieces=-many, variance=variance)
     pieces = max(int(np.ceil(step / (60 * minutes) - 1e-9)), 1)
     while step * 1e6 % pieces:
         pieces += 1
     piece = np.timedelta64(round(step * 1e6 / pieces), "us")
     cut = (starts[:, None] + np.arange(pieces) * piece).reshape(-1)
     parts = [np.repeat(array / pieces, pieces) for array in values.values()]
-    made = Workload(channel, cut, step / pieces, *parts)
-    return replace(made, pieces=pieces, variance=variance)
+    load = Workload(channel, cut, step / pieces, *parts)
+    return replace(load, pieces=pieces, variance=variance)
 
 
 def _step_seconds(unique_id: str, starts: NDArray[np.datetime64]) -> float:
@@ -163,8 +165,8 @@ def _beyond_poisson(mean: Floats, low: Floats, high: Floats) -> float:
         return 0.0
     spread = (high - low)[telling] / Z80
     mean = mean[telling]
-    found = (spread**2 - mean).sum() / (mean**2).sum()
-    return float(np.clip(found, 0.0, MOST_VARIANCE))
+    variance = (spread**2 - mean).sum() / (mean**2).sum()
+    return float(np.clip(variance, 0.0, MOST_VARIANCE))
 
 
 def scenarios(
@@ -184,19 +186,19 @@ def scenarios(
     out = np.zeros((count, len(load.starts)))
     days = local_days(load.starts, time_zone)
     many = max(load.pieces, 1)
-    said, wanted = load.forecast, load.volume
-    factor = np.where(said > 0, wanted / np.where(said > 0, said, 1.0), 1.0)
-    new = (said <= 0) & (wanted > 0)
+    forecast, wanted = load.forecast, load.volume
+    factor = np.where(forecast > 0, wanted / np.where(forecast > 0, forecast, 1.0), 1.0)
+    new = (forecast <= 0) & (wanted > 0)
     for day in np.unique(days):
         here = np.flatnonzero(days == day)
         rng = np.random.default_rng([seed, name, int(day) % 2**32])
         if paths is None:
-            drawn = _drawn(said[here], load.variance, level, rng).astype(np.int64)
+            drawn = _drawn(forecast[here], load.variance, level, rng).astype(np.int64)
         else:
             drawn = _on_grid(paths, here, many, load.pieces, rng)
         out[:, here] = drawn
         if (factor[here] != 1).any():
-            out[:, here] = _multiplied(out[:, here], said[here], factor[here], rng)
+            out[:, here] = _multiplied(out[:, here], forecast[here], factor[here], rng)
         if new[here].any():
             out[:, here] += rng.poisson(np.where(new, wanted, 0.0)[here], drawn.shape)
     return out

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = "tests/properties/test_time_edges.py"
 FLIPS = (
-    ("features/asof.py", "moment < seen.end", "moment <= seen.end"),
+    ("features/asof.py", "moment < spells.end", "moment <= spells.end"),
     ("features/asof.py", "births + 1", "births"),
     ("features/labels.py", "unknown = stop > end", "unknown = stop >= end"),
     ("features/kernel.py", 'np.searchsorted(self.edges, at, side="right")',

@@ -8,7 +8,6 @@ import statsmodels.api as sm
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
-    mean_pinball_loss,
     roc_auc_score,
 )
 from sklearn.metrics import log_loss as sklearn_log_loss
@@ -141,11 +140,10 @@ def test_continuous_predictions_fill_bins_of_equal_mass():
     assert table["weight"].tolist() == [100] * 10
 
 
-def test_recall_precision_and_lift_at_a_share():
+def test_recall_and_lift_at_a_share():
     y = [1, 1, 0, 1, 0, 0, 0, 0, 0, 0]
     p = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05]
     assert metrics.recall_at(y, p, 0.2) == pytest.approx(2 / 3)
-    assert metrics.precision_at(y, p, 0.3) == pytest.approx(2 / 3)
     assert metrics.lift_at(y, p, 0.2) == pytest.approx((2 / 2) / 0.3)
     assert metrics.observed_over_predicted(y, p, 0.2) == pytest.approx(2 / 1.7)
     assert metrics.observed_over_predicted(y, p) == pytest.approx(3 / sum(p))
@@ -200,28 +198,12 @@ def test_volume_errors_by_hand():
     y, f = [10.0, 0.0, 30.0], [12.0, 3.0, 25.0]
     assert metrics.wape(y, f) == pytest.approx(10 / 40)
     assert metrics.bias(y, f) == pytest.approx(0)
-    assert metrics.mae(y, f) == pytest.approx(10 / 3)
-    assert metrics.rmse(y, f) == pytest.approx(np.sqrt((4 + 9 + 25) / 3))
-    assert metrics.pinball(y, f, 0.9) == pytest.approx(mean_pinball_loss(y, f, alpha=0.9))
     assert metrics.wape(y, f, weights=[1, 0, 0]) == pytest.approx(0.2)
-
-
-def test_mase_scales_by_the_seasonal_naive():
-    history = [10, 20, 12, 24, np.nan, 28]  # season 2: |2|, |4|, -, |4|
-    assert metrics.seasonal_scale(history, 2) == pytest.approx(10 / 3)
-    assert metrics.mase([30, 40], [35, 35], 10 / 3) == pytest.approx(1.5)
-    assert metrics.mase([30, 40], [35, 35], [5, 10]) == pytest.approx(0.75)
-    with pytest.raises(DataError, match="repeats itself"):
-        metrics.seasonal_scale([1, 2, 1, 2], 2)
-    with pytest.raises(DataError, match="at least 8 observations"):
-        metrics.seasonal_scale([1, 2, 3], 7)
 
 
 def test_intervals_by_hand():
     y, low, high = [10, 20, 30], [8, 21, 25], [12, 25, 30]
     assert metrics.coverage(y, low, high) == pytest.approx(2 / 3)
-    assert metrics.interval_width(y, low, high) == pytest.approx(13 / 3)
-    assert metrics.winkler(y, low, high, 0.8) == pytest.approx((13 + 2 / 0.2 * 1) / 3)
     with pytest.raises(DataError, match=r"first in row 1: 9 to 5"):
         metrics.coverage([1, 1], [0, 9], [2, 5])
 

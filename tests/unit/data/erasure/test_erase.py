@@ -72,7 +72,7 @@ def test_a_dry_run_says_where_and_changes_nothing(workspace: Workspace) -> None:
     before = {p: p.read_bytes() for p in workspace.path.rglob("*.*") if p.is_file()}
     with open_store(workspace) as store:
         planned = survey(workspace, store, WHO)
-    counts = {place.place: place.count for place in planned.found}
+    counts = {place.place: place.count for place in planned.places}
     assert counts["tables/orders.parquet"] == 3
     assert counts["tables/feedback.csv"] == 1
     assert counts["store, events"] == 3  # two of theirs, one of another's that names them
@@ -81,7 +81,7 @@ def test_a_dry_run_says_where_and_changes_nothing(workspace: Workspace) -> None:
     same = [p for p in before if "store.db" not in p.name and p.read_bytes() != before[p]]
     assert same == []
     done = forget(workspace)
-    assert {place.place for place in done.found} == set(counts)
+    assert {place.place for place in done.places} == set(counts)
 
 
 def test_logs_of_predictions_and_of_requests_forget_them_too(workspace: Workspace) -> None:

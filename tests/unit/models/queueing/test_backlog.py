@@ -74,7 +74,7 @@ def test_the_fluid_agrees_with_single_contacts_in_a_queue() -> None:
         work = rng.exponential(600.0, len(at))
         played = simulate_queue(at, work, edges=grid.edges[:-1], servers=agents)
         due = due_seconds(grid, at, 2 * HOUR, "opening")
-        shares.append((np.nan_to_num(played.done, nan=np.inf) <= due + 600).mean())
+        shares.append((np.nan_to_num(played.end_times, nan=np.inf) <= due + 600).mean())
     fluid_share = fluid.on_time.sum() / volume.sum()
     assert 0.3 < fluid_share < 0.97
     assert np.mean(shares) == pytest.approx(fluid_share, abs=0.02 + 3 * np.std(shares) / 8**0.5)

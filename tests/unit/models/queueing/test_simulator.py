@@ -23,7 +23,7 @@ def test_agents_come_and_go_and_finish_what_they_hold() -> None:
         [0.0, 1.0, 2.0], [10.0, 4.0, 4.0], edges=[5.0, 6.0, 30.0], servers=[2, 1, 0]
     )
     # two begin at 5; at 6 one place goes, so the third waits until the first ends at 15
-    assert served.done.tolist() == [15.0, 9.0, 19.0]
+    assert served.end_times.tolist() == [15.0, 9.0, 19.0]
     nobody = simulate_queue([0.0], [10.0], edges=[0.0], servers=[0])
     assert nobody.waited.tolist() == [np.inf]
     assert not nobody.answered.any()

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from data.errors import NotEnoughHistory
-from models.risk.search import RANGES, Found, as_chosen, search, with_chosen
+from models.risk.search import RANGES, SearchResult, as_chosen, search, with_chosen
 from models.risk.settings import RiskSettings, risk_settings
 from models.risk.train import forward_loss, train_risk
 
@@ -24,7 +24,7 @@ def rows(make_world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def run(
     rows: tuple[pd.DataFrame, pd.DataFrame], small: RiskSettings, storage: Path, **more: object
-) -> Found:
+) -> SearchResult:
     told: dict[str, object] = {"study": "rows", "trials": 4, "seed": 1}
     return search(*rows, horizons=(7, 14), settings=small, storage=storage, **(told | more))
 

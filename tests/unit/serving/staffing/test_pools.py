@@ -66,7 +66,7 @@ def test_skills_make_pools_and_settings_go_before_them(office: Settings) -> None
 
 def test_lent_agents_leave_what_they_began_and_take_it_up_again() -> None:
     served = simulate_shared([0.0, 1.0], [10.0, 10.0], edges=[0.0, 5.0, 8.0], servers=[1, 0, 1])
-    assert served.done.tolist() == [13.0, 23.0]
+    assert served.end_times.tolist() == [13.0, 23.0]
     assert served.waited.tolist() == [0.0, 12.0]
 
 
