@@ -100,7 +100,7 @@ def measure(case: str) -> dict[str, float]:
         made = forecast(table, horizon=horizon, freq=freq, context=CONTEXT)
     seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     if case == "wide":
-        steps = frame.pivot_table(index="ds", columns="unique_id", values="presage")
+        steps = made.pivot_table(index="ds", columns="unique_id", values="presage")
         parts = steps[[name for name in steps if "/" in name]].sum(axis=1)
         np.testing.assert_allclose(parts, steps["total"], rtol=1e-6)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

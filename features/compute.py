@@ -167,7 +167,7 @@ def _one_by_one(
 ) -> Iterator[Piece]:
     """The same for few rows, each by itself."""
     online = Online(view, history)
-    found = np.full((program.size, len(codes)), np.nan)
+    results = np.full((program.size, len(codes)), np.nan)
     for at, (code, moment) in enumerate(zip(codes.tolist(), when.tolist(), strict=True)):
         results[online.rows, at] = online.values(names[code], moment)
     if len(codes):

@@ -51,8 +51,8 @@ MOST_NAME_LISTS = 64
 class Loose:
     """A source's rows as they lie; ``line``: the line of each."""
 
-    def __init__(self, rows: Rows, line: Ints, kept: bool = False) -> None:
-        self.rows, self.line, self.kept = rows, line, kept
+    def __init__(self, rows: Rows, line: Ints, lasting: bool = False) -> None:
+        self.rows, self.line, self.lasting = rows, line, lasting
         self.cache: dict[Hashable, Any] = {}
 
     def complete(self, value: Expression) -> bool:
@@ -81,7 +81,7 @@ class Keyed:
         order = _order(codes, times, rows.position)
         self.codes = codes[order].astype(np.int64)
         in_order = len(order) == rows.size and bool(np.all(order[1:] == order[:-1] + 1))
-        self._rows = Loose(rows if in_order else rows.take(order), self.codes, kept)
+        self._rows = Loose(rows if in_order else rows.take(order), self.codes, lasting)
         self.begin = np.searchsorted(self.codes, np.arange(len(self.categories) + 1))
 
     @cached_property
@@ -116,7 +116,7 @@ class Part:
 
     def __init__(self, rows: Loose, at: slice | Ints, line: Ints) -> None:
         self._rows, self._at, self.line = rows, at, line
-        self._made: dict[Hashable, Any] = {}
+        self._cache: dict[Hashable, Any] = {}
 
     @property
     def size(self) -> int:
@@ -166,10 +166,10 @@ class Part:
 
     def _make(self, key: Hashable, make: Callable[[Part], tuple[Any, ...]]) -> tuple[Any, ...]:
         """What is made once: of all rows if the history is kept, else of these."""
-        if not self._rows.kept:
-            if key not in self._made:
-                self._made[key] = make(self)
-            return self._made[key]
+        if not self._rows.lasting:
+            if key not in self._cache:
+                self._cache[key] = make(self)
+            return self._cache[key]
         cache = self._rows.cache
         if key not in cache:
             cache[key] = make(Part(self._rows, slice(None), self._rows.line))

@@ -67,9 +67,9 @@ class Online:
         ``as_of`` in microseconds since 1970. Codes count through the categories of the column.
         """
         if self._table is not None:
-            found = self._table.values(customer_id, as_of)
-            if found is not None:
-                return found
+            values = self._table.values(customer_id, as_of)
+            if values is not None:
+                return values
         names = np.array([customer_id], dtype=object)
         own = Own(self._history)
         every = own.values(self._program, names, np.zeros(1, np.int64), np.array([as_of]))

@@ -55,15 +55,15 @@ def own_features(text: str, tables: Tables, complaint: Predicate) -> list[Featur
     DefinitionError naming the file, the line and what to do.
     """
     known = _words(tables, complaint)
-    found: list[Feature] = []
+    features: list[Feature] = []
     for line in _lines(text):
         try:
-            found += _of_line(line, known)
+            features += _of_line(line, known)
         except (DataError, DefinitionError) as error:
             raise DefinitionError(f"{NAME} line {line.lineno}: {error}") from None
         except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
             raise DefinitionError(f"{NAME} line {line.lineno}: {error}") from None
-    return found
+    return features
 
 
 def with_own_columns(source: Source, tables: Tables) -> Source:
@@ -155,13 +155,13 @@ def _called(part: ast.expr, known: Mapping[str, Any]) -> Any:
 
 
 def _parts(parts: Iterable[ast.expr], known: Mapping[str, Any]) -> tuple[Any, ...]:
-    found: list[Any] = []
+    values: list[Any] = []
     for part in parts:
         if isinstance(part, ast.Starred):
-            found += _value(part.value, known)
+            values += _value(part.value, known)
         else:
-            found.append(_value(part, known))
-    return tuple(found)
+            values.append(_value(part, known))
+    return tuple(values)
 
 
 def _each(part: ast.expr, over: list[ast.comprehension], known: Mapping[str, Any]) -> Iterator[Any]:
@@ -214,9 +214,9 @@ def joined(own: Iterable[Feature], every: Iterable[Feature]) -> list[Feature]:
     is one that is there under another name."""
     names: Mapping[str, Feature] = {feature.name: feature for feature in every}
     nodes = {feature.node: feature.name for feature in names.values()}
-    found: dict[str, Feature] = {}
+    by_name: dict[str, Feature] = {}
     for feature in own:
-        there = names.get(feature.name) or found.get(feature.name)
+        there = names.get(feature.name) or by_name.get(feature.name)
         if there is not None and there.node == feature.node:
             continue
         if there is not None:
@@ -229,8 +229,8 @@ def joined(own: Iterable[Feature], every: Iterable[Feature]) -> list[Feature]:
                 f"{NAME}: {feature.name} is {nodes[feature.node]}, which every model has: take the "
                 "line out"
             )
-        found[feature.name] = feature
-    return list(found.values())
+        by_name[feature.name] = feature
+    return list(by_name.values())
 
 
 def dates(source: Source, column: Column) -> list[Feature]:

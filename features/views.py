@@ -156,17 +156,17 @@ def candidates(
 def own_columns(tables: Tables) -> list[Feature]:
     """Features of the company's own columns: of customers as they stand, of what happened the
     latest, of numbers the mean of a year, and of dates the days since and until."""
-    found: list[Feature] = []
+    features: list[Feature] = []
     for name in attributes_of("customers", tables.attributes):
         column = attribute(tables, name)
-        found += dates(CUSTOMERS, column) if column.kind == "time" else [customer(column)]
+        features += dates(CUSTOMERS, column) if column.kind == "time" else [customer(column)]
     for source in (ORDERS, TICKETS, USAGE):
         for name in attributes_of(source.table, tables.attributes):
             column = attribute(tables, name, source.table)
             if column.kind == "time":
-                found += dates(source, column)
+                features += dates(source, column)
                 continue
-            found.append(last(source, column))
+            features.append(last(source, column))
             if column.kind == "number":
                 features.append(mean(source, column, days=365))
     return features

@@ -79,18 +79,18 @@ def champion(state_dir: Path, kind: str) -> Champion | None:
 def challenger(state_dir: Path, kind: str) -> Champion | None:
     """The version that is to be scored beside the champion; None where there is none, or it is at
     work by now. ``promoted_at`` is when it became the challenger."""
-    found = _pointed_at(state_dir, kind, CHALLENGER)
+    challenger = _pointed_at(state_dir, kind, CHALLENGER)
     at_work = champion(state_dir, kind)
-    if found is None or (at_work is not None and at_work.version == found.version):
+    if challenger is None or (at_work is not None and at_work.version == challenger.version):
         return None
-    return found
+    return challenger
 
 
 def _pointed_at(state_dir: Path, kind: str, name: str) -> Champion | None:
     home = models_folder(state_dir, kind)
     try:
-        found = current(home, name)
-        if found is None:
+        pointer = current(home, name)
+        if pointer is None:
             return None
         version, fingerprint = pointer["version"], pointer["fingerprint"]
         return Champion(
@@ -194,13 +194,13 @@ def former(state_dir: Path, kind: str, moves: Sequence[Mapping[str, Any]]) -> Ch
     for move in moves:
         if move["event"] not in MOVES:
             continue
-        found = _moved(state_dir, kind, move)
-        if found is None:
+        moved = _moved(state_dir, kind, move)
+        if moved is None:
             continue
         if move["event"] == "rolled_back":
             line = line[:-2]
-        if not line or line[-1].version != found.version:
-            line.append(found)
+        if not line or line[-1].version != moved.version:
+            line.append(moved)
     return line[-2] if len(line) > 1 and line[-2].folder.is_dir() else None
 
 

@@ -58,30 +58,30 @@ def ranking(
     alarms: Sequence[str] = (),
 ) -> Findings:
     """Leaky, or upside down? ``alarms``: what training itself found of single features."""
-    actual, said = np.asarray(y, np.float64), np.asarray(p, np.float64)
-    found: Findings = [(False, f"leaky: {alarm}") for alarm in alarms]
-    if not 0 < actual.sum() < actual.size or not np.isfinite(said).all():
-        return found
-    auc = roc_auc(actual, said)
+    actual, risk = np.asarray(y, np.float64), np.asarray(p, np.float64)
+    findings: Findings = [(False, f"leaky: {alarm}") for alarm in alarms]
+    if not 0 < actual.sum() < actual.size or not np.isfinite(risk).all():
+        return findings
+    auc = roc_auc(actual, risk)
     if auc > LEAKY_AUC:
-        found.append(
+        findings.append(
             (
                 False,
                 f"leaky: it tells complaints from others with an AUC of {auc:.3f}, above "
                 f"{LEAKY_AUC:g}; a feature knows the outcome (docs/leaks.md says how to find it)",
             )
         )
-    place = np.argsort(np.argsort(said, kind="stable"), kind="stable").astype(np.float64)
+    place = np.argsort(np.argsort(risk, kind="stable"), kind="stable").astype(np.float64)
     rank = place / max(actual.size - 1, 1)
     moved = (actual - actual.mean()) * (rank - rank.mean())
     if auc < 0.5 and _z(moved, groups) < -SURE:
-        found.append(
+        findings.append(
             (
                 False,
                 f"upside down: whom it calls safe complains more than the others (AUC {auc:.3f})",
             )
         )
-    return found
+    return findings
 
 
 def broken_groups(
@@ -96,22 +96,22 @@ def broken_groups(
     ``segments``: by name the rows of each. ``champion``: what the model at work says of the rows.
     ``groups``: whose each row is.
     """
-    actual, said = np.asarray(y, np.float64), np.asarray(p, np.float64)
-    if not np.isfinite(said).all():
+    actual, risk = np.asarray(y, np.float64), np.asarray(p, np.float64)
+    if not np.isfinite(risk).all():
         return []
     whose = None if groups is None else np.asarray(groups)
     failed: Findings = []
     judged = 0
     for name, rows in segments.items():
-        mine, told = actual[rows], said[rows]
-        if min(mine.sum(), (1 - mine).sum()) < FEWEST and told.sum() < FEWEST:
+        mine, theirs = actual[rows], risk[rows]
+        if min(mine.sum(), (1 - mine).sum()) < FEWEST and theirs.sum() < FEWEST:
             continue
         judged += 1
         who = None if whose is None else whose[rows]
         other, called = np.full(mine.size, mine.mean()), "its rate said of everybody"
         if champion is not None:
             other, called = np.asarray(champion, np.float64)[rows], "the champion's"
-        for line in (_level(mine, told, who), _loss(mine, told, other, called, who)):
+        for line in (_level(mine, theirs, who), _loss(mine, theirs, other, called, who)):
             if line is not None:
                 failed.append((False, f"broken group {name}: {line}"))
     if failed or not judged:
@@ -183,22 +183,22 @@ def seconds_of(answer: Callable[[], object], times: int = 7) -> float:
 
 def cost(candidate: Cost, champion: Cost | None, most_seconds: float) -> Findings:
     """Too slow, or too large? ``most_seconds``: what one answer may take, whatever the champion."""
-    found: Findings = []
+    findings: Findings = []
     allowed = most_seconds
     if champion is not None:
         allowed = min(allowed, max(TIMES * champion.seconds, FREE_SECONDS))
     milliseconds, limit = 1000 * candidate.seconds, 1000 * allowed
     if candidate.seconds > allowed:
         beside = f", the champion {1000 * champion.seconds:.1f} ms" if champion else ""
-        found.append(
+        findings.append(
             (False, f"too slow: one answer takes {milliseconds:.1f} ms, at most {limit:.1f} ms are "
              f"allowed{beside}")
         )  # fmt: skip
     else:
-        found.append((True, f"one answer takes {milliseconds:.1f} ms, at most {limit:.1f} ms"))
+        findings.append((True, f"one answer takes {milliseconds:.1f} ms, at most {limit:.1f} ms"))
     if champion is not None and candidate.size > max(TIMES * champion.size, FREE_BYTES):
-        found.append(
+        findings.append(
             (False, f"too large: {candidate.size / 1e6:.0f} MB, the champion "
              f"{champion.size / 1e6:.0f} MB")
         )  # fmt: skip
-    return found
+    return findings

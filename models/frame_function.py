@@ -49,8 +49,8 @@ class OfFeatures:
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Risks of each row. DataError for a feature that the frame lacks."""
-        said: pd.DataFrame = self.model.predict(frame.reset_index(drop=True))
-        return said
+        risks: pd.DataFrame = self.model.predict(frame.reset_index(drop=True))
+        return risks
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class OfCounts:
         missing = [name for name in COUNTS if name not in frame.columns]
         if missing:
             raise DataError(f"counts need the columns {', '.join(COUNTS)}; {missing[0]!r} is none")
-        said: pd.DataFrame = self.model.forecast(frame[list(COUNTS)])
-        return said
+        forecast: pd.DataFrame = self.model.forecast(frame[list(COUNTS)])
+        return forecast
 
 
 @dataclass(frozen=True)

@@ -156,10 +156,10 @@ def joined(
     horizons: Mapping[str, Horizon],
     kept_back: Sequence[str] = (),
     rules: Rules = RISK,
-    found: Sequence[tuple[bool, str]] = (),
+    findings: Sequence[tuple[bool, str]] = (),
 ) -> GateDecision:
     """The verdict, and beside it the other horizons', by name: they must be finite, not worse than
-    the champion, and in bounds. What a horizon's rows cannot judge is said. ``found``: what
+    the champion, and in bounds. What a horizon's rows cannot judge is said. ``findings``: what
     ``models/faults.py`` finds, each line with whether it passes. ``kept_back``: further refusals.
     """
     verdict = _Verdict()
@@ -174,7 +174,7 @@ def joined(
         for line in one.reasons:
             verdict.say(line not in one.refusals, f"{name}: {line}")
         verdict.numbers |= {f"{_key(name)}_{key}": number for key, number in one.numbers.items()}
-    for passed, line in found:
+    for passed, line in findings:
         verdict.say(passed, line)
     for line in kept_back:
         verdict.say(False, line)
@@ -321,7 +321,7 @@ def _in_bounds(
     elif rules.slope is not None:
         try:
             slope = spread(calibration_slope, candidate)
-            found.append(("calibration slope", rules.slope, slope))
+            figures.append(("calibration slope", rules.slope, slope))
         except DataError as error:
             if not _has_both(evaluation.y):
                 raise

@@ -50,9 +50,9 @@ def write_numbers(
     """Parameters and metrics of a run; ``at`` (naive UTC) is the metrics' time."""
     moment = int(at.replace(tzinfo=UTC).timestamp() * 1000)
     entities = mlflow.entities
-    told = [entities.Param(key, str(value)[:LONGEST]) for key, value in params.items()]
-    for start in range(0, len(told), BATCH):
-        client.log_batch(run_id, params=told[start : start + BATCH])
+    entries = [entities.Param(key, str(value)[:LONGEST]) for key, value in params.items()]
+    for start in range(0, len(entries), BATCH):
+        client.log_batch(run_id, params=entries[start : start + BATCH])
     metrics = [entities.Metric(key, value, moment, 0) for key, value in numbers.items()]
     client.log_batch(run_id, metrics=metrics)
 

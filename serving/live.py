@@ -61,8 +61,7 @@ AT_ONCE = 200
 class Live:
     """The service's memory. Thread-safe; every call looks for what was published or posted.
 
-    What is read anew is read under the lock, and put in place whole; who is answered from what is
-    there waits for nobody.
+    What is read anew is read under the lock and put in place whole; answers do not wait for it.
     """
 
     workspace: Workspace

@@ -128,9 +128,11 @@ def search(
         for trial in optimiser.trials
         if trial.state == optuna.trial.TrialState.COMPLETE and trial.value is not None
     ]
-    before = next(loss for loss, chosen in done if chosen == now)
-    loss, best = min(done, key=lambda each: each[0])
-    return Found(with_chosen(settings, best), best, loss, before, len(done), tuple(done))
+    before = next(loss for loss, chosen in trials_done if chosen == now)
+    loss, best = min(trials_done, key=lambda each: each[0])
+    return SearchResult(
+        with_chosen(settings, best), best, loss, before, len(trials_done), tuple(trials_done)
+    )
 
 
 def as_chosen(settings: RiskSettings) -> dict[str, float]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -80,7 +79,6 @@ def ets(line: Line) -> Floats:
         initialization_method="heuristic"
         if len(line.values) >= 10 + 2 * (line.season // 2)
         else "estimated",
-        **trend,
     )
     return np.asarray(model.fit(use_brute=False).forecast(line.steps))
 
@@ -167,8 +165,8 @@ def arima(line: Line) -> Floats:
         seasonal_order=(0, 1, 1, line.season) if seasonal else (0, 0, 0, 0),
         simple_differencing=True,
     )
-    found = model.fit(disp=False, maxiter=25, method="lbfgs", return_params=True)
-    ahead = np.asarray(model.filter(found, cov_type="none").forecast(line.steps))
+    parameters = model.fit(disp=False, maxiter=25, method="lbfgs", return_params=True)
+    ahead = np.asarray(model.filter(parameters, cov_type="none").forecast(line.steps))
     return _undifference(line, ahead, line.season if seasonal else 1)
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from data.snapshot import Snapshot
 from models.risk.model import RiskModel
-from models.risk.search import Found
+from models.risk.search import SearchResult
 from models.run_log import ChildRun
 from pipelines.run import ROOMS
 
@@ -71,7 +71,7 @@ def importances(model: RiskModel, features: pd.DataFrame, horizon: int, seed: in
     return frame.sort_values("log_odds", ascending=False, kind="stable", ignore_index=True)
 
 
-def trials(searched: Found | None) -> list[ChildRun]:
+def trials(searched: SearchResult | None) -> list[ChildRun]:
     """The best trials of a search, as runs."""
     tried = sorted(searched.tried, key=lambda each: each[0])[:TRIALS] if searched else ()
     return [

@@ -56,7 +56,7 @@ class Learned:
     horizons: tuple[int, ...]
     view: FeatureView
     read: Reading
-    searched: Found | None
+    searched: SearchResult | None
     learner: RiskSettings
 
 

@@ -38,7 +38,7 @@ def verdict(
     found: Findings = ranking(Y, predicted, WHOSE)
     found += broken_groups(Y, predicted, REGIONS, champion, WHOSE)
     found += cost(own, QUICK, 0.25)
-    return joined(decision, {}, kept_back or [], found=found)
+    return joined(decision, {}, kept_back or [], findings=found)
 
 
 def older(monkeypatch: pytest.MonkeyPatch) -> list[str]:
