@@ -102,6 +102,17 @@ def decay_plot(table: pd.DataFrame, *, base_rate: float, title: str = "") -> Fig
     return figure
 
 
+def importance_plot(importance: Mapping[str, float], *, top: int = 20, title: str = "") -> Figure:
+    """The ``top`` largest values by name, as bars (mean absolute contribution, say)."""
+    if not importance:
+        raise DataError("importance_plot: there are no features to plot")
+    largest = sorted(importance.items(), key=lambda pair: pair[1])[-top:]
+    figure, axes = _canvas(title, "importance", "")
+    axes.barh([name for name, _ in largest], [value for _, value in largest], color=ACCENT)
+    axes.tick_params(axis="y", labelsize=7)
+    return figure
+
+
 def fan_plot(
     history: pd.DataFrame,
     forecast: pd.DataFrame,

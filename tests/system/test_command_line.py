@@ -127,9 +127,11 @@ def test_settings_features_models_and_check_tell_what_there_is(run_presage, work
     assert json.loads(run_presage("check", workspace, "--json").stdout)["ok"]
 
 
-def test_what_is_not_built_yet_says_so(run_presage, workspace) -> None:
-    refused = run_presage("staff", workspace, "--shifts", code=1)
-    assert "not built yet" in refused.stderr
+def test_shifts_are_written_as_a_table_and_a_calendar(run_presage, workspace, tmp_path) -> None:
+    shown = run_presage("staff", workspace, "--shifts", "--out", tmp_path / "plan.csv").stdout
+    assert "gap" in shown and "shifts" in shown
+    assert "BEGIN:VCALENDAR" in (tmp_path / "plan-shifts.ics").read_text()
+    assert len(pd.read_csv(tmp_path / "plan-shifts.csv")) > 8
 
 
 def test_the_monitor_tells_and_publishes_and_a_dry_run_erases_nobody(
