@@ -188,7 +188,7 @@ def test_where_a_first_model_is_refused_a_simple_baseline_goes_to_work(
 
 
 def judged_by_inputs(
-    decision: GateDecision, horizons: object, kept_back: list[str]
+    decision: GateDecision, horizons: object, kept_back: list[str], **_: object
 ) -> GateDecision:
     """The gate's verdict where figures are let through: what the inputs keep back."""
     return GateDecision(not kept_back, decision.reasons, tuple(kept_back), {})

@@ -156,7 +156,7 @@ def test_a_planner_looks_filters_overrides_asks_publishes_withdraws_and_exports(
     publish = page.locator("#scenarios button[aria-label='Publish twenty more']")
     publish.wait_for()
     complete(page, publish.click)
-    page.wait_for_function("document.querySelector('#scenarios').innerText.includes('in force')")
+    page.wait_for_selector("#scenarios:has-text('in force')")
     assert "twenty more" in page.inner_text("#attention")
     assert "as marketing says" in page.inner_text("#versions")
 

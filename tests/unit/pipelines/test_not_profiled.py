@@ -12,7 +12,7 @@ import pytest
 from data.errors import NotEnoughHistory
 from data.settings import Settings
 from data.tables import MemoryTables
-from pipelines.steps.risk import _scored
+from pipelines.steps.risk import scored
 
 
 def run_of(refused: list[bool | None], recorded_at: str = "2026-01-01") -> Any:
@@ -38,10 +38,10 @@ PREDICTOR: Any = SimpleNamespace(score=lambda spine, *_, **__: spine)
 
 @pytest.mark.parametrize("recorded_at", ["2026-01-15", "2026-02-20"])
 def test_an_objection_holds_for_every_moment(recorded_at: str) -> None:
-    frame, left_out = _scored(run_of([True, None, False], recorded_at), PREDICTOR)
+    frame, left_out = scored(run_of([True, None, False], recorded_at), PREDICTOR, 0)
     assert (frame["customer_id"].tolist(), left_out) == (["b", "c"], 1)
 
 
 def test_nobody_is_left_to_be_scored() -> None:
     with pytest.raises(NotEnoughHistory, match="3 asked not to be profiled"):
-        _scored(run_of([True, True, True]), PREDICTOR)
+        scored(run_of([True, True, True]), PREDICTOR, 0)

@@ -63,7 +63,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return build
 
-    monkeypatch.setattr(risk, "_scored", watched("scores", risk._scored))
+    monkeypatch.setattr(risk, "scored", watched("scores", risk.scored))
     monkeypatch.setattr(forecasts, "_built", watched("forecast", forecasts._built))
     return names
 

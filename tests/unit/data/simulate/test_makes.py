@@ -119,11 +119,12 @@ def test_no_make_is_silent_and_none_complains_daily(small: dict[int, Small]) -> 
 
 
 def test_the_check_finds_nothing_wrong_in_any_make(small: dict[int, Small]) -> None:
-    """But for a table of which nothing has come yet in so small a company. Every third make: a
+    """But for a table of which nothing has come yet in so small a company, and the currency that
+    a new workspace has yet to name. Every third make: a
     table of the others has no column and no type that these do not have."""
     for number in MAKES[::3]:
         found = check(Workspace.open(small[number].folder)).violations
-        assert [v for v in found if v.rule != "no rows"] == [], number
+        assert [v for v in found if v.rule not in ("no rows", "currency not set")] == [], number
 
 
 def test_what_is_left_out_is_absent_and_all_else_is_there(
