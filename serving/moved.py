@@ -52,7 +52,8 @@ class Moved:
         self, rows: OwnRows, predictor: Predictor, asked: frozenset[str], news: set[str]
     ) -> tuple[GroupsNow | None, Tables]:
         """The groups' sums, brought up to date, and the rows of those asked about (there may be
-        more). None for the sums where a table was posted to whose rows stand beside everybody's.
+        more). None for the sums where a table was posted to whose rows stand beside everybody's,
+        and where an order was posted whose items were there before it: nobody's until then.
 
         ``news``: everybody about whom something was posted, for sums that begin anew.
         """
@@ -64,6 +65,8 @@ class Moved:
             self._news_of_nobody = bool(self.nobodys)
         groups = self.groups
         if any(name in groups.beside and name not in OWNED for name in self.nobodys):
+            return None, rows.base
+        if rows.early_items(self.nobodys.get("orders", ())):
             return None, rows.base
         if not self.whose and not self._news_of_nobody:
             return groups, rows.of(asked)

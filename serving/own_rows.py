@@ -150,6 +150,14 @@ class OwnRows:
         owners = self.owners("tickets", ids)
         return {who for of in owners.values() for who in of}, ids
 
+    def early_items(self, order_ids: Collection[str]) -> bool:
+        """Whether the base has items of one of these orders, and not the order itself."""
+        at = self._find("order_items", "order_id", order_ids)
+        if not len(at):
+            return False
+        named = set(self.take("order_items", at, ["order_id"])["order_id"])
+        return any(not len(self._find("orders", "order_id", {order})) for order in named)
+
     def of(
         self,
         ids: Collection[str],
