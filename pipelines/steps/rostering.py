@@ -53,7 +53,7 @@ def roster_agents(run: Run, frame: pd.DataFrame, model_version: str, out: Path |
     return Result(
         {**told, "files": [str(path) for path in files]},
         [
-            *_weeks(made, run.settings.company.currency),
+            *_weeks(made, told, run.settings.company.currency),
             *made.notes,
             *_short(made),
             *(f"written to {path}" for path in files),
@@ -86,9 +86,8 @@ def _told(made: Roster) -> dict[str, Any]:
     }
 
 
-def _weeks(made: Roster, currency: str) -> list[str]:
+def _weeks(made: Roster, told: Mapping[str, Any], currency: str) -> list[str]:
     """Each week's shifts, hours, cost and how near it is to the best there can be."""
-    told = _told(made)
     rows = [
         [
             week.first_day,

@@ -19,10 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = "tests/properties/test_time_edges.py"
 FLIPS = (
     ("features/asof.py", "moment < spells.end", "moment <= spells.end"),
+    ("features/asof.py", "spells.start <= moment", "spells.start < moment"),
+    ("features/asof.py", "times_of(view[f]) >= moment", "times_of(view[f]) > moment"),
     ("features/asof.py", "births + 1", "births"),
     ("features/labels.py", "unknown = stop > end", "unknown = stop >= end"),
     ("features/kernel.py", 'np.searchsorted(self.edges, at, side="right")',
      'np.searchsorted(self.edges, at, side="left")'),
+    ("features/kernel.py", "spells.at + (window + 1)", "spells.at + window"),
+    ("features/kernel.py", ">= self.grid.times - window", "> self.grid.times - window"),
     ("features/timeline.py", 'times[piece], side="right")', 'times[piece], side="left")'),
     ("features/online.py", "(hi > as_of)", "(hi >= as_of)"),
 )  # fmt: skip

@@ -44,10 +44,17 @@ def test_a_rate_of_zero_can_be_drawn_on_the_log_axis():
     assert (np.asarray(observed) > 0).all()
 
 
-def test_curves_need_a_complaint(rows):
+def test_curves_need_a_complaint_and_bars_a_feature(rows):
     _, p = rows
     with pytest.raises(DataError, match="at least one complaint"):
         figures.gains_plot(np.zeros(p.size), {"model": p})
+    with pytest.raises(DataError, match="no features"):
+        figures.importance_plot({})
+
+
+def test_the_largest_bar_is_on_top():
+    axes = figures.importance_plot({"a": 1.0, "b": 3.0, "c": 2.0}, top=2).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "b"]
 
 
 def test_artifacts_are_files_that_open(rows, tmp_path):
