@@ -185,7 +185,10 @@ def _claimed(parent: Path, mode: int) -> tuple[Path, int]:
     while True:
         staged = parent / f"{STAGING}{secrets.token_hex(8)}"
         staged.mkdir(mode)
-        handle = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            handle = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:  # somebody who sweeps was quicker
+            continue
         try:
             ours = take_lock(handle)
         except OSError:

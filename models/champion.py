@@ -12,10 +12,11 @@ pointer is replaced whole; a reader sees the old champion or the new one.
 ...     state = Path(at)
 ...     _ = write_bundle(state / "new", {"rates.json": {"all": 0.04}}, {"kind": "rule"})
 ...     at_noon = datetime(2026, 3, 1, 12)
-...     _ = install(state, "rule", "3", state / "new", run_id="r1", promoted_at=at_noon)
-...     found = champion(state, "rule")
+...     folder = materialise(state, "rule", "3", state / "new")
+...     _ = point_at(state, "rule", "3", folder, run_id="r1", promoted_at=at_noon)
+...     at_work = champion(state, "rule")
 ...     rates = champion_bundle(state, "rule").documents["rates.json"]
->>> found.version, found.model_version[:7], rates
+>>> at_work.version, at_work.model_version[:7], rates
 ('3', 'rule-3-', {'all': 0.04})
 """
 

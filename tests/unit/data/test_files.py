@@ -49,6 +49,23 @@ def filling(place: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
+def test_who_sweeps_before_a_new_folder_is_locked_takes_nothing_from_its_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders, opened = [], os.open
+
+    def swept_first(path: Any, *flags: Any, **more: Any) -> int:
+        if not folders and Path(path).name.startswith(STAGING):
+            folders.append(path)
+            Path(path).rmdir()
+        return opened(path, *flags, **more)
+
+    monkeypatch.setattr(os, "open", swept_first)
+    write_whole(tmp_path / "key", b"one")
+    assert folders and (tmp_path / "key").read_bytes() == b"one"
+    assert [file.name for file in tmp_path.iterdir()] == ["key"]
+
+
 def test_what_a_killed_process_staged_is_swept_and_what_a_living_one_fills_is_not(
     tmp_path: Path,
 ) -> None:
