@@ -22,6 +22,7 @@ from models.volume.drivers import Loads, known_after, loads_at
 from models.volume.members import NAMES, forecasts_at, origin_of, train_trees
 from models.volume.panel import Panel
 from models.volume.prepare import usual_counts
+from models.volume.smooth import SPARSE
 from models.volume.trees import TreeModel
 
 MOST_ORIGINS = 12
@@ -32,8 +33,6 @@ FORGET = 0.96
 MOST_USUAL_ERRORS = 5.0
 FAULTLESS = 1e-6
 """Scores below this are alike: no error to speak of."""
-SPARSE = 3.0
-"""Series with a lower mean count are judged by squared instead of absolute errors."""
 REFERENCE = NAMES.index("mean_of_8")
 LOW_WHERE_SPARSE = [
     NAMES.index(name) for name in (*classical.MEMBERS, "regression", "trees_median")

@@ -27,7 +27,9 @@ from data.arrays import Floats, Ints
 CYCLES_TO_BEGIN = 4
 EDGE = 2.5
 RELATIVE_SPREAD = 0.25
-SPARSE, BURSTS, LARGEST = 3.0, 4.0, 100.0
+SPARSE = 3.0
+"""A mean count below which a series is sparse: its bursts are no storms but its demand."""
+BURSTS, LARGEST = 4.0, 100.0
 TINY = 1e-9
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from data.arrays import Floats, Ints, Times
 from features.calendar import day_frame
 from models.volume.prepare import Problem
-from models.volume.smooth import CYCLES_TO_BEGIN, SmoothSettings, SmoothState, run
+from models.volume.smooth import CYCLES_TO_BEGIN, SPARSE, SmoothSettings, SmoothState, run
 
 if TYPE_CHECKING:
     import lightgbm
@@ -32,8 +32,6 @@ OVERDISPERSION = 0.02
 LEAST_ROWS = 300
 MOST_SERIES_TOLD_APART = 64
 GOLDEN_ROWS = 2000
-SPARSE = 3.0
-"""A mean count below which a series' bursts are no storms but its demand."""
 
 NAMES = (
     "step",
