@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from data.posted import Fault, faults
 from data.store import append_events, completed_rows, erased_of
@@ -90,12 +90,20 @@ def _numeric(desk: Desk) -> tuple[str, ...]:
     if not desk.workspace.settings.data.attributes:
         return ()
     snapshot = desk.live.snapshot()
-    if not snapshot.attributes:
+    if not snapshot.has("customers"):
         return ()
-    known = snapshot.frame("customers", list(attributes_of("customers", snapshot.attributes)))
-    return tuple(
-        name
-        for name in known.columns
-        if pd.api.types.is_numeric_dtype(known[name])
-        and not pd.api.types.is_bool_dtype(known[name])
-    )
+    attributes = attributes_of("customers", snapshot.attributes)
+    return _numbers_in(snapshot.path / "customers.parquet", attributes)
+
+
+@lru_cache(maxsize=4)
+def _numbers_in(parquet: Path, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the columns that hold numbers, by the head of the file: a post is no reason to
+    read a million customers. A snapshot's files never change, so it is read once."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {field.name: field.type for field in pq.read_schema(parquet)}
+    of_numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    there = (name for name in columns if name in kinds)
+    return tuple(name for name in there if any(test(kinds[name]) for test in of_numbers))

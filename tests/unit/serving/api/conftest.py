@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from data.clock import Clock
+from data.snapshot import take
 from data.store import SCOPES, append_decisions, create_key, save_forecast
 from data.workspace import Workspace, init, write_tables
 from serving.api.assembly import assemble
@@ -122,12 +124,22 @@ def decide(desk: Desk) -> None:
     append_decisions(desk.store, "run", decisions, NOW, outbox)
 
 
-@pytest.fixture
-def desk_and_client(tmp_path: Path) -> Iterator[tuple[Desk, TestClient]]:
-    workspace = company(tmp_path)
-    app, desk = assemble(workspace, Clock(NOW))
+@pytest.fixture(scope="session")
+def planned_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The company with its plan, forecast and decisions, as files; tests work on copies."""
+    workspace = company(tmp_path_factory.mktemp("planned"))
+    _, desk = assemble(workspace, Clock(NOW))
     publish_plan(workspace, desk)
     decide(desk)
+    take(workspace, now=NOW)
+    desk.store.close()
+    return workspace.path
+
+
+@pytest.fixture
+def desk_and_client(planned_company: Path, tmp_path: Path) -> Iterator[tuple[Desk, TestClient]]:
+    copytree(planned_company, tmp_path / "company")
+    app, desk = assemble(Workspace.open(tmp_path / "company"), Clock(NOW))
     yield desk, TestClient(app, raise_server_exceptions=False)
     desk.store.close()
 
