@@ -17,7 +17,7 @@ are those of a history that was read anew, to the last bit.
 >>> groups = GroupsNow(view, base)
 >>> mine = MemoryTables({"orders": orders[:1]})
 >>> moved = MemoryTables({"orders": orders[:1].assign(carrier="slow")})
->>> groups.put({"a"}, mine, moved)
+>>> groups.put({"a"}, *(read_rows(tables, groups.needed()) for tables in (mine, moved)))
 >>> T = int(pd.Timestamp("2026-01-03").value // 1000)
 >>> names = np.array(["fast", "slow"], dtype=object)
 >>> groups.at(T).sums(view.features[0].node, "count", None, names, [None])[None].tolist()
@@ -36,7 +36,7 @@ from data.contract import TABLES
 from data.tables import Tables
 from features import kernel
 from features.asof import NEVER
-from features.expression import Column, Expression
+from features.expression import Column, Expression, Key
 from features.history import History, Part, needed_columns
 from features.kernel import Grid, Spells, Window
 from features.program import compiled
@@ -102,10 +102,14 @@ class GroupsNow:
         self._codes: dict[str, int] = {}
         self._changes: Mapping[Name, Change] = {}
 
-    @property
-    def tables(self) -> frozenset[str]:
-        """The tables that the groups' rows are made of."""
-        return frozenset(name for source in self._needed for name in source.tables)
+    def needed(self, posted: Collection[str] | None = None) -> dict[Source, set[Key]]:
+        """The sources that a table of ``posted`` is part of (None: all), and what ``put`` reads
+        of each: rows of the others are as they were."""
+        return {
+            source: set(columns)
+            for source, columns in self._needed.items()
+            if posted is None or not set(source.tables).isdisjoint(posted)
+        }
 
     @property
     def beside(self) -> frozenset[str]:
@@ -115,21 +119,22 @@ class GroupsNow:
     def put(
         self,
         owners: Collection[str],
-        before: Tables,
-        after: Tables,
+        before: Mapping[Source, Rows],
+        after: Mapping[Source, Rows],
         nobodys: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         """Let the rows of these customers be those of ``after``; ``before`` has them as at night.
 
-        Both may hold rows of others, which stay as they are. ``nobodys``: by table, the keys of
-        rows that name no customer in a version of theirs, all that were posted since the night; of
-        a table whose rows are nobody's, any.
+        Both may hold rows of others, which stay as they are, and so do sources that ``before``
+        lacks (``needed`` names those to read). ``nobodys``: by table, the keys of rows that name
+        no customer in a version of theirs, all that were posted since the night; of a table whose
+        rows are nobody's, any.
         """
         theirs = [*owners, *([NOBODY] if nobodys else [])]
         codes = np.array([self._code(owner) for owner in theirs], dtype=np.int64)
         sides = [
-            dict(self._rows_of(tables, owners, nobodys or {}, sign))
-            for tables, sign in ((before, -1), (after, 1))
+            dict(self._rows_of({s: rows[s] for s in before}, owners, nobodys or {}, sign))
+            for rows, sign in ((before, -1), (after, 1))
         ]
         changes = dict(self._changes)
         for name in {**sides[0], **sides[1]}:
@@ -145,17 +150,19 @@ class GroupsNow:
 
     def _rows_of(
         self,
-        tables: Tables,
+        rows: Mapping[Source, Rows],
         owners: Collection[str],
         nobodys: Mapping[str, Collection[str]],
         sign: int,
     ) -> Iterator[tuple[Name, Change]]:
-        rows = {
+        at_home = {
             source: every.take(np.flatnonzero(_at_home(every, source, owners, nobodys)))
-            for source, every in read_rows(tables, self._needed).items()
+            for source, every in rows.items()
         }
-        history = History(rows)
+        history = History(at_home)
         for stream in self._streams:
+            if stream.term.source not in rows:
+                continue
             keyed = history.keyed(stream.term.source, stream.term.key)
             part = keyed.whole
             if not part.size:

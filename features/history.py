@@ -197,6 +197,11 @@ class History:
         """The same rows, to be asked many times: what follows from them is worked out once."""
         return History(self._rows, lasting=True)
 
+    @property
+    def by_source(self) -> Mapping[Source, Rows]:
+        """All rows of every source."""
+        return self._rows
+
     def rows(self, source: Source) -> Rows:
         """All rows of the source."""
         return self._rows[source]

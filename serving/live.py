@@ -203,7 +203,8 @@ class Live:
                     self._news[customer] = event.recorded_at
             self._seq = max([self._seq, *(event.seq for event in events)])
             self._rows()
-            self._moved.note(keys, owners, {e.customer_id for e in events} - {None}, self._rows())
+            posted, named = {e.table for e in events}, {e.customer_id for e in events} - {None}
+            self._moved.note(posted, keys, owners, named, self._rows())
             self._changes = changes
 
     @contextlib.contextmanager
@@ -429,18 +430,17 @@ class Live:
         """These customers' rows, and what groups add up to; everybody's rows, where scores ask
         more of others than what adds up."""
         predictor = night.predictor
-        merged = MERGES in self._moved.nobodys  # whose rows are whose may change at any time
+        merged = MERGES in self._moved.tables  # whose rows are whose may change at any time
         if predictor.reads_own_rows and not merged:
             return predictor.history(self.rows_of(customer_ids)), None
         if adds_up(predictor.view) and not merged:
+            asked = frozenset(customer_ids)
             with self._lock:
                 self.take_in()
-                rows = self._rows()
-                groups, own = self._moved.brought_up(
-                    rows, predictor, frozenset(customer_ids), set(self._news)
-                )
-            if groups is not None:
-                return predictor.history(own), groups.at(microseconds(moment))
+                found = self._moved.brought_up(self._rows(), predictor, asked, set(self._news))
+            if found is not None:
+                groups, history = found
+                return history, groups.at(microseconds(moment))
         with self._lock:
             tables = self.tables()
             if self._history_of is not predictor or self._history_seq < self._tables_seq:

@@ -5,74 +5,95 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from data.tables import Tables
 from features.groups_now import GroupsNow
+from features.history import History
+from features.sources import read_rows
 from serving.own_rows import OWN, OwnRows
 from serving.predictor import Predictor
 
-OWNED = (*OWN, "order_items")
-"""Tables whose rows are a customer's, or nobody's."""
+ITEMS = "order_items"
 
 
 @dataclass
 class Moved:
     """Whose rows may have changed groups' sums since those were brought up to date, and the sums.
 
-    ``nobodys``: by table the keys of posted rows, of which some may name no customer. Not
-    thread-safe: whoever asks holds a lock.
+    ``tables``: what was posted to since the night. ``nobodys``: by table the keys of posted rows
+    that name no customer in a version of theirs. Not thread-safe: whoever asks holds a lock.
     """
 
     groups: GroupsNow | None = None
     whose: set[str] = field(default_factory=set)
+    tables: set[str] = field(default_factory=set)
     nobodys: dict[str, set[str]] = field(default_factory=dict)
-    _news_of_nobody: bool = False
+    _orders: set[str] = field(default_factory=set)
+    _early_items: bool = False
+    _posted: set[str] = field(default_factory=set)
     _of: Predictor | None = None
 
     def note(
         self,
+        tables: Collection[str],
         keys: Mapping[str, set[str]],
         owners: Mapping[str, Mapping[str, set[str]]],
         named: Collection[str | None],
         rows: OwnRows,
     ) -> None:
-        """Remember whose rows groups must count anew: of all who were or are named in what was
-        posted, and of those whose tickets name a posted order."""
+        """Remember what was posted to, and whose rows groups must count anew: of all who were or
+        are named in what was posted, and of those whose tickets name a posted order."""
         self.whose |= {who for of in owners.values() for found in of.values() for who in found}
         self.whose |= {who for who in named if who}
-        self._news_of_nobody = self._news_of_nobody or bool(keys)
+        self.tables |= set(tables)
+        self._posted |= set(tables)
         for name, posted in keys.items():
-            self.nobodys.setdefault(name, set()).update(posted)
+            self._note_nobodys(name, posted, rows)
         orders = keys.get("orders", set())
         if orders:
             askers, tickets = rows.naming(orders)
             self.whose |= askers
-            self.nobodys.setdefault("tickets", set()).update(tickets)
+            self._note_nobodys("tickets", tickets, rows)
+            self._orders |= orders
+            self._early_items = self._early_items or rows.early_items(orders)
+
+    def _note_nobodys(self, name: str, posted: Collection[str], rows: OwnRows) -> None:
+        if name in ("orders", ITEMS):  # an item is its order's customer's
+            for both in ("orders", ITEMS):
+                self._keep(both, rows.ownerless("orders", posted))
+        elif name in OWN:
+            self._keep(name, rows.ownerless(name, posted))
+        else:
+            self._keep(name, posted)
+
+    def _keep(self, name: str, keys: Collection[str]) -> None:
+        if keys:
+            self.nobodys.setdefault(name, set()).update(keys)
 
     def brought_up(
         self, rows: OwnRows, predictor: Predictor, asked: frozenset[str], news: set[str]
-    ) -> tuple[GroupsNow | None, Tables]:
+    ) -> tuple[GroupsNow, History] | None:
         """The groups' sums, brought up to date, and the rows of those asked about (there may be
-        more). None for the sums where a table was posted to whose rows stand beside everybody's,
-        and where an order was posted whose items were there before it: nobody's until then.
+        more). None where a table was posted to whose rows stand beside everybody's, and where an
+        order was posted whose items were there before it: nobody's until then.
 
         ``news``: everybody about whom something was posted, for sums that begin anew.
         """
         if self.groups is None or self._of is not predictor:  # another model asks other sums
             self._of = predictor
             self.groups = GroupsNow(predictor.view, predictor.reads(rows.base))
-            self.whose = set(news)
-            self.whose |= rows.naming(self.nobodys.get("orders", set()))[0]
-            self._news_of_nobody = bool(self.nobodys)
+            self.whose = set(news) | rows.naming(self._orders)[0]
+            self._posted = set(self.tables)
+            self._early_items = rows.early_items(self._orders)
         groups = self.groups
-        if any(name in groups.beside and name not in OWNED for name in self.nobodys):
-            return None, rows.base
-        if rows.early_items(self.nobodys.get("orders", ())):
-            return None, rows.base
-        if not self.whose and not self._news_of_nobody:
-            return groups, rows.of(asked)
+        beside = groups.beside - {*OWN, ITEMS}
+        if self._early_items or not beside.isdisjoint(self.tables):
+            return None
+        needed = groups.needed(self._posted)
+        if not needed:
+            self.whose, self._posted = set(), set()
+            return groups, predictor.history(rows.of(asked))
         keys = {k: v for k, v in self.nobodys.items() if k in OWN}
-        before, after = (rows.of(self.whose, keys, posted_too=posted) for posted in (False, True))
-        groups.put(self.whose, predictor.reads(before), predictor.reads(after), self.nobodys)
-        own = after if asked <= self.whose else rows.of(asked)
-        self.whose, self._news_of_nobody = set(), False
-        return groups, own
+        history = predictor.history(rows.of(asked | self.whose, keys), needed)
+        before = predictor.reads(rows.of(self.whose, keys, posted_too=False))
+        groups.put(self.whose, read_rows(before, needed), history.by_source, self.nobodys)
+        self.whose, self._posted = set(), set()
+        return groups, history

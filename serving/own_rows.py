@@ -119,6 +119,17 @@ class OwnRows:
                 found[row[column]].add(row["customer_id"])
         return found
 
+    def ownerless(self, name: str, keys: Collection[str]) -> set[str]:
+        """Those of the keys of which a version names no customer."""
+        contract = table(name)
+        column = contract.key[0]
+        rows = self._found(name, column, keys)
+        missing = {row[column] for row in rows if "customer_id" not in row}
+        if len(at := self._find(name, column, keys)):
+            owned = self.take(name, at, [column, "customer_id"])
+            missing |= set(owned[column][owned["customer_id"].isna()])
+        return missing
+
     def newest(
         self, name: str, rows: Sequence[Mapping[str, Any]]
     ) -> dict[tuple[str, str], dict[str, Any]]:

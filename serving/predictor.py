@@ -7,9 +7,10 @@ bits, since a row's features and score do not depend on the rows beside it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ from data.errors import DamagedFile, NotEnoughHistory, UsageError
 from data.languages.catalogue import language_of
 from data.tables import Tables
 from features.compute import compute
-from features.expression import Column
+from features.expression import Column, Key
 from features.groups_now import GroupsAt
 from features.history import History
 from features.messages import WithTexts
+from features.sources import Source, read_rows
 from features.spec import FeatureView
 from features.text import TextModel
 from models.champion import champion
-from models.risk.evidence import evidence, read, read_of
+from models.risk.evidence import evidence, needed, read_of
 from models.risk.model import RiskModel, cards_of, load_risk
 
 VIEW = "view"
@@ -111,9 +113,19 @@ class Predictor:
         """The tables as the model's features see them."""
         return tables if self.text is None else WithTexts(tables, self.text)
 
-    def history(self, tables: Tables) -> History:
-        """The rows that features and reasons need, read once, to be asked many times."""
-        return read(self.view, self.reads(tables))
+    def history(
+        self, tables: Tables, also: Mapping[Source, Collection[Key]] | None = None
+    ) -> History:
+        """The rows that features and reasons need, and those of ``also``, read once, to be asked
+        many times."""
+        columns_of = {source: set(columns) for source, columns in self._needed.items()}
+        for source, columns in (also or {}).items():
+            columns_of.setdefault(source, set()).update(columns)
+        return History(read_rows(self.reads(tables), columns_of)).keep()
+
+    @cached_property
+    def _needed(self) -> dict[Source, set[Key]]:
+        return needed(self.view)
 
     def score(
         self,

@@ -110,28 +110,33 @@ class _Row(NamedTuple):
 
 
 def read(view: FeatureView, tables: Tables) -> History:
-    """The rows that the view's features need and those that reasons name, to be asked many times;
-    a feature's value is that of a history without the latter."""
-    needed = needed_columns(term for feature in view.features for term in feature.node.terms())
+    """The rows of ``needed``, to be asked many times."""
+    return History(read_rows(tables, needed(view))).keep()
+
+
+def needed(view: FeatureView) -> dict[Source, set[Key]]:
+    """The columns that the view's features need and those that reasons name, by source; a
+    feature's value is that of a history without the latter."""
+    columns_of = needed_columns(t for feature in view.features for t in feature.node.terms())
     for source, columns in _named(view).items():
-        needed[source] |= columns
-    return History(read_rows(tables, needed)).keep()
+        columns_of[source] |= columns
+    return columns_of
 
 
 def read_of(view: FeatureView, tables: Tables, customers: Values) -> History:
     """The rows that reasons of these customers name, and no others."""
-    needed = _named(view)
-    with split(tables, needed, 1, only=customers) as shards:
-        return History(read_rows(shards.shard(0), needed))
+    named = _named(view)
+    with split(tables, named, 1, only=customers) as shards:
+        return History(read_rows(shards.shard(0), named))
 
 
 def _named(view: FeatureView) -> dict[Source, set[Key]]:
     """The columns that pick the rows that reasons name, and say them."""
     picked = list(_picked(view))
-    needed = needed_columns(term for _, _, term in picked)
+    columns_of = needed_columns(term for _, _, term in picked)
     for kind, _, term in picked:
-        needed[term.source] |= set(_columns(kind, term.source).values())
-    return needed
+        columns_of[term.source] |= set(_columns(kind, term.source).values())
+    return columns_of
 
 
 def evidence(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,16 +14,18 @@ from hypothesis import strategies as st
 
 from data.contract import TABLES
 from data.settings import Complaint
-from data.tables import MemoryTables
+from data.tables import MemoryTables, Tables
 from features.asof import microseconds
 from features.complaint import complaint_predicate
 from features.compute import compute
-from features.groups_now import GroupsNow, adds_up, group_terms
-from features.history import History
-from features.sources import ORDERS, TICKETS_AFTER_ORDERS
+from features.expression import Key
+from features.groups_now import adds_up, group_terms
+from features.history import History, needed_columns
+from features.sources import ORDERS, TICKETS_AFTER_ORDERS, Source, read_rows
 from features.spec import FeatureView
 from features.views import all_features
-from serving.own_rows import OWN, OwnRows
+from serving.moved import Moved
+from serving.own_rows import OwnRows
 
 RULE = complaint_predicate(Complaint(topics=("billing",)))
 GOODS = ("billing",)
@@ -104,6 +108,24 @@ def as_text(row: Row) -> dict[str, str]:
     }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class StandIn:
+    """What sums of groups ask of a model at work: its view, and the rows that it needs."""
+
+    view: FeatureView
+
+    def reads(self, tables: Tables) -> Tables:
+        return tables
+
+    def history(
+        self, tables: Tables, also: Mapping[Source, Collection[Key]] | None = None
+    ) -> History:
+        columns_of = needed_columns(t for f in self.view.features for t in f.node.terms())
+        for source, columns in (also or {}).items():
+            columns_of.setdefault(source, set()).update(columns)
+        return History(read_rows(tables, columns_of)).keep()
+
+
 def test_the_views_have_groups_of_every_kind() -> None:
     assert all(adds_up(view) for view in VIEWS)
     kinds = {(t.operation, t.source.table) for view in VIEWS for t in group_terms(view)}
@@ -121,30 +143,26 @@ def test_groups_with_news_are_those_of_a_history_read_anew(
     rows, moment = OwnRows(base), NIGHT + timedelta(hours=hours)
     whole = tables_of({name: night[name] + since[name] for name in NAMES})
     spine = pd.DataFrame({"customer_id": WHO, "as_of": pd.Timestamp(moment)})
-    groups = [GroupsNow(view, base) for view in VIEWS]
-    keys: dict[str, set[str]] = {}
+    moved = [(Moved(), StandIn(view)) for view in VIEWS]
+    news: set[str] = set()
     for name in NAMES:  # table after table, as posts come
         if not since[name]:
             continue
         rows.extend({name: [as_text(row) for row in since[name]]})
-        first = TABLES[name].key[0]
-        posted = {row[first] for row in since[name]}
-        keys.setdefault(name, set()).update(posted)
-        moved = {who for found in rows.owners(name, posted).values() for who in found}
-        moved |= {row["customer_id"] for row in since[name] if row.get("customer_id")}
-        if name == "orders":
-            whose, tickets = rows.naming(posted)
-            moved |= whose
-            keys.setdefault("tickets", set()).update(tickets)
-        own = {k: v for k, v in keys.items() if k in OWN}
-        before, after = (rows.of(moved, own, posted_too=too) for too in (False, True))
-        for one in groups:
-            one.put(moved, before, after, keys)
-    if rows.early_items(keys.get("orders", ())):
-        return  # the service reads everybody's rows then (serving/moved.py)
-    for view, one in zip(VIEWS, groups, strict=True):
-        mine = History.read(view, rows.of(set(WHO)))
-        found = compute(view, spine, mine, groups=one.at(microseconds(moment)))
+        keys = {name: {row[TABLES[name].key[0]] for row in since[name]}}
+        owners = {name: rows.owners(name, keys[name])}
+        named = {row["customer_id"] for row in since[name] if row.get("customer_id")}
+        news |= named | {who for found in owners[name].values() for who in found}
+        for one, predictor in moved:
+            one.note({name}, keys, owners, named, rows)
+            one.brought_up(rows, predictor, frozenset(WHO), news)  # type: ignore[arg-type]
+    for view, (one, predictor) in zip(VIEWS, moved, strict=True):
+        brought = one.brought_up(rows, predictor, frozenset(WHO), news)  # type: ignore[arg-type]
+        if brought is None:  # items were there before their order: everybody's rows are read then
+            assert rows.early_items({row["order_id"] for row in since["orders"]})
+            return
+        groups, mine = brought
+        found = compute(view, spine, mine, groups=groups.at(microseconds(moment)))
         anew = compute(view, spine, whole)
         for feature in view.features:
             told, wanted = found[feature.name], anew[feature.name]
