@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -65,7 +66,7 @@ class Table:
         names = [column.name for column in self.columns]
         raise DataError(f"{self.name} has no column {name!r}.{did_you_mean(name, names)}")
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All column names of the contract, the two that every table may carry included."""
         return tuple(column.name for column in self.columns)

@@ -38,7 +38,7 @@ from features.opt_out import profiled
 from features.spine import customers_at
 from models.champion import champion_stamp
 from serving.items import LIFETIME, decoded, encoded, item
-from serving.moved import Moved
+from serving.moved import Moved, concerned
 from serving.night import Night, Scores, unexplained, usable_model
 from serving.of_customers import OfCustomers, status_of
 from serving.own_rows import OwnRows
@@ -46,6 +46,7 @@ from serving.prediction_log import PredictionLog
 from serving.predictor import Predictor, now_spine
 from serving.published import Kind, Published, newest, pointer_stamp
 from serving.ranking import Ranking, ranking_of
+from serving.together import Together
 
 log = logging.getLogger("presage.api")
 
@@ -88,6 +89,9 @@ class Live:
     _history_of: Predictor | None = None
     _history_seq: int = -1
     _moved: Moved = field(default_factory=Moved)
+
+    def __post_init__(self) -> None:
+        self._together = Together(self._score_now)
 
     def night(self) -> Night:
         """The newest published scores and the model at work, read again when either has changed.
@@ -188,23 +192,10 @@ class Live:
         with self._lock:
             rows = self._rows()
             events = events_since(self.store, self._seq)
-            keys: dict[str, set[str]] = {}
-            for event in events:
-                if event.key:
-                    keys.setdefault(event.table, set()).add(event.key[0])
-            owners = {name: rows.owners(name, of) for name, of in keys.items()}
-            ordered = {e.key[0]: e.customer_id for e in events if e.table == "orders"}
-            for event in events:
-                concerned = set(owners[event.table][event.key[0]]) if event.key else set()
-                concerned.add(event.customer_id or "")
-                if event.table == "order_items":  # or the order came together with its items
-                    concerned.add(ordered.get(event.key[0]) or "")
-                for customer in concerned - {""}:
-                    self._news[customer] = event.recorded_at
+            self._news |= concerned(events, rows)
             self._seq = max([self._seq, *(event.seq for event in events)])
             self._rows()
-            posted, named = {e.table for e in events}, {e.customer_id for e in events} - {None}
-            self._moved.note(posted, keys, owners, named, self._rows())
+            self._moved.note(events, self._rows())
             self._changes = changes
 
     @contextlib.contextmanager
@@ -356,24 +347,7 @@ class Live:
         self, customer_ids: Sequence[str]
     ) -> tuple[Night, dict[str, dict[str, Any] | None]]:
         """The night, and the rows of those asked for whose published row is not what holds."""
-        now = self.clock.now()
-        night = self.night()
-        self.take_in()
-        as_of, news = night.published.as_of, self._news
-        scored: dict[str, dict[str, Any] | None] = {}
-        unscored = []
-        for i in dict.fromkeys(customer_ids):
-            if i in night.rows and news.get(i, as_of) <= as_of:
-                continue
-            row = night.fresh.get(i)
-            if row is not None and row["as_of"] > max(news[i], now - FRESH):
-                scored[i] = row
-            else:
-                unscored.append(i)
-        if unscored:
-            anew = self._score_now(unscored, now, night)
-            night.fresh |= {i: row for i, row in anew.items() if row is not None}
-            scored |= anew
+        night, scored = self._news_scored(customer_ids)
         mixed = any(scored.values()) and (
             night.published.about.get("model_version") != night.predictor.model_version
         )
@@ -385,19 +359,40 @@ class Live:
             )
         return night, scored
 
-    def _score_now(
-        self, customer_ids: list[str], now: datetime, night: Night
-    ) -> dict[str, dict[str, Any] | None]:
-        """Scores as of now; None for those who are no customers (now)."""
-        found: dict[str, dict[str, Any] | None] = dict.fromkeys(customer_ids)
+    def _news_scored(
+        self, customer_ids: Sequence[str]
+    ) -> tuple[Night, dict[str, dict[str, Any] | None]]:
+        """The night, and the rows as of now of those with news and of those it does not know."""
+        while True:
+            now, night = self.clock.now(), self.night()
+            self.take_in()
+            as_of, news = night.published.as_of, self._news
+            scored: dict[str, dict[str, Any] | None] = {}
+            unscored = []
+            for i in dict.fromkeys(customer_ids):
+                if i in night.rows and news.get(i, as_of) <= as_of:
+                    continue
+                row = night.fresh.get(i)
+                if row is not None and row["as_of"] > max(news[i], now - FRESH):
+                    scored[i] = row
+                else:
+                    unscored.append(i)
+            anew = self._together.ask(unscored) if unscored else {}
+            if all(of is night for of, _ in anew.values()):
+                return night, scored | {i: row for i, (_, row) in anew.items()}
+
+    def _score_now(self, customer_ids: list[str]) -> dict[str, tuple[Night, dict[str, Any] | None]]:
+        """The night, and scores as of now by its model; None for those who are no customers."""
+        now, night = self.clock.now(), self.night()
+        self.take_in()
+        rows: dict[str, dict[str, Any]] = {}
         known = [i for i in customer_ids if i in self._news or i in night.rows]
-        if not known:
-            return found
-        own = OfCustomers(self.rows_of(known), frozenset(known))
-        here = profiled(customers_at(own, [now]), own)["customer_id"].tolist()
-        if here:
-            found |= self._scored(here, now, night)
-        return found
+        if known:
+            own = OfCustomers(self.rows_of(known), frozenset(known))
+            here = profiled(customers_at(own, [now]), own)["customer_id"].tolist()
+            rows = self._scored(here, now, night) if here else {}
+            night.fresh |= rows
+        return {i: (night, rows.get(i)) for i in customer_ids}
 
     def _score_again(self, customer_ids: list[str], night: Night) -> dict[str, dict[str, Any]]:
         """Published customers as of the published moment, by the model promoted since."""

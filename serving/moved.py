@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from data.store import Event
 from features.groups_now import GroupsNow
 from features.history import History
 from features.sources import read_rows
@@ -12,6 +14,29 @@ from serving.own_rows import OWN, OwnRows
 from serving.predictor import Predictor
 
 ITEMS = "order_items"
+
+
+def concerned(events: Sequence[Event], rows: OwnRows) -> dict[str, datetime]:
+    """The customers whom events are about, who have or had those rows, and when it was posted."""
+    keys = _keys(events)
+    owners = {name: rows.owners(name, of) for name, of in keys.items()}
+    ordered = {e.key[0]: e.customer_id for e in events if e.table == "orders"}
+    news: dict[str, datetime] = {}
+    for event in events:
+        whose = {event.customer_id, *(owners[event.table][event.key[0]] if event.key else ())}
+        if event.table == ITEMS:  # or the order came together with its items
+            whose.add(ordered.get(event.key[0]))
+        news |= {customer: event.recorded_at for customer in whose if customer}
+    return news
+
+
+def _keys(events: Sequence[Event]) -> dict[str, set[str]]:
+    """The first part of the events' keys, by table."""
+    keys: dict[str, set[str]] = {}
+    for event in events:
+        if event.key:
+            keys.setdefault(event.table, set()).add(event.key[0])
+    return keys
 
 
 @dataclass
@@ -31,24 +56,18 @@ class Moved:
     _posted: set[str] = field(default_factory=set)
     _of: Predictor | None = None
 
-    def note(
-        self,
-        tables: Collection[str],
-        keys: Mapping[str, set[str]],
-        owners: Mapping[str, Mapping[str, set[str]]],
-        named: Collection[str | None],
-        rows: OwnRows,
-    ) -> None:
+    def note(self, events: Sequence[Event], rows: OwnRows) -> None:
         """Remember what was posted to, and whose rows groups must count anew: of all who were or
-        are named in what was posted, and of those whose tickets name a posted order."""
-        self.whose |= {who for of in owners.values() for found in of.values() for who in found}
-        self.whose |= {who for who in named if who}
-        self.tables |= set(tables)
-        self._posted |= set(tables)
-        for name, posted in keys.items():
-            self._note_nobodys(name, posted, rows)
-        orders = keys.get("orders", set())
-        if orders:
+        are named in what was posted, and of those whose tickets name a posted order. ``rows`` have
+        the events."""
+        self.whose |= concerned(events, rows).keys()
+        posted = {event.table for event in events}
+        self.tables |= posted
+        self._posted |= posted
+        keys = _keys(events)
+        for name, of in keys.items():
+            self._note_nobodys(name, of, rows)
+        if orders := keys.get("orders"):
             askers, tickets = rows.naming(orders)
             self.whose |= askers
             self._note_nobodys("tickets", tickets, rows)

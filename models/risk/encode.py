@@ -50,8 +50,18 @@ class Encoder:
         Raises DataError for a feature that the frame lacks or that is not a number.
         """
         out = np.empty((len(frame), len(self.columns)), dtype=np.float32)
-        for at, name in enumerate(self.columns):
-            if name not in frame.columns:
+        there = set(frame.columns)
+        plain = [at for at, name in enumerate(self.columns) if name not in self.categories]
+        names = [self.columns[at] for at in plain]
+        if there.issuperset(names):
+            block = frame[names]
+            if all(dtype.kind in "fiub" for dtype in set(block.dtypes)):  # one step for them all
+                out[:, plain] = block.to_numpy(dtype=np.float32)
+            else:
+                plain = []
+        for at in sorted(set(range(len(self.columns))).difference(plain)):
+            name = self.columns[at]
+            if name not in there:
                 raise DataError(
                     f"the feature {name!r}, which this model was trained on, is missing."
                     f"{did_you_mean(name, map(str, frame.columns))}"

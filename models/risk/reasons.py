@@ -87,7 +87,7 @@ def reasons(
     members = [[at for at, name in enumerate(names) if name == each] for each in concerns]
     totals = np.column_stack([amounts[:, of].sum(axis=1) for of in members])
     _fold(totals, concerns, features)
-    values = {name: features[name].tolist() for name in columns}
+    values = _Lists(features)
     ages = features[AGE].tolist() if AGE in features else [None] * len(features)
     every = []
     for row, own in enumerate(totals):
@@ -138,6 +138,17 @@ def reasons(
             part.sort(key=lambda reason: -reason["contribution"])
         every.append([*act, *rest][:top])
     return every
+
+
+class _Lists(dict[str, list[Any]]):
+    """The columns of a frame as lists, made when they are asked for: few of them are shown."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+
+    def __missing__(self, name: str) -> list[Any]:
+        values = self[name] = self._frame[name].tolist()
+        return values
 
 
 def _fold(totals: Floats, concerns: Sequence[str], features: pd.DataFrame) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from data.contract import TABLES
 from data.settings import Complaint
+from data.store import Event
 from data.tables import MemoryTables, Tables
 from features.asof import microseconds
 from features.complaint import complaint_predicate
@@ -24,7 +25,7 @@ from features.history import History, needed_columns
 from features.sources import ORDERS, TICKETS_AFTER_ORDERS, Source, read_rows
 from features.spec import FeatureView
 from features.views import all_features
-from serving.moved import Moved
+from serving.moved import Moved, concerned
 from serving.own_rows import OwnRows
 
 RULE = complaint_predicate(Complaint(topics=("billing",)))
@@ -149,12 +150,14 @@ def test_groups_with_news_are_those_of_a_history_read_anew(
         if not since[name]:
             continue
         rows.extend({name: [as_text(row) for row in since[name]]})
-        keys = {name: {row[TABLES[name].key[0]] for row in since[name]}}
-        owners = {name: rows.owners(name, keys[name])}
-        named = {row["customer_id"] for row in since[name] if row.get("customer_id")}
-        news |= named | {who for found in owners[name].values() for who in found}
+        learned = NIGHT + timedelta(hours=5)
+        events = [
+            Event(at, name, (row[TABLES[name].key[0]],), row.get("customer_id"), row, learned)
+            for at, row in enumerate(since[name])
+        ]
+        news |= concerned(events, rows).keys()
         for one, predictor in moved:
-            one.note({name}, keys, owners, named, rows)
+            one.note(events, rows)
             one.brought_up(rows, predictor, frozenset(WHO), news)  # type: ignore[arg-type]
     for view, (one, predictor) in zip(VIEWS, moved, strict=True):
         brought = one.brought_up(rows, predictor, frozenset(WHO), news)  # type: ignore[arg-type]
