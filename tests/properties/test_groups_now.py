@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,7 @@ VIEWS = tuple(
     for groups in [group_terms(FeatureView(features))]
 )
 NIGHT = datetime(2026, 3, 2)
+MORE = 4 if os.environ.get("PRESAGE_FULL") == "1" else 1
 WHO = ("a", "b", "c", "d")
 PRODUCTS = ("p", "q")
 Row = dict[str, Any]
@@ -134,7 +136,7 @@ def test_the_views_have_groups_of_every_kind() -> None:
     assert len(VIEWS[0].features) > 60
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4 * MORE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(companies(), st.integers(0, 6))
 def test_groups_with_news_are_those_of_a_history_read_anew(
     company: tuple[dict[str, list[Row]], dict[str, list[Row]]], hours: int

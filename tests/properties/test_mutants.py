@@ -66,7 +66,9 @@ def test_the_copy_passes_unchanged(copy_of_the_tree: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.parametrize(("path", "before", "after"), FLIPS)
+@pytest.mark.parametrize(
+    ("path", "before", "after"), FLIPS if os.environ.get("PRESAGE_FULL") == "1" else FLIPS[::2]
+)
 def test_a_flipped_boundary_is_noticed(
     copy_of_the_tree: Path, path: str, before: str, after: str
 ) -> None:
