@@ -51,14 +51,10 @@ class Encoder:
         """
         out = np.empty((len(frame), len(self.columns)), dtype=np.float32)
         there = set(frame.columns)
-        plain = [at for at, name in enumerate(self.columns) if name not in self.categories]
-        names = [self.columns[at] for at in plain]
-        if there.issuperset(names):
-            block = frame[names]
-            if all(dtype.kind in "fiub" for dtype in set(block.dtypes)):  # one step for them all
-                out[:, plain] = block.to_numpy(dtype=np.float32)
-            else:
-                plain = []
+        plain = self._plain(frame)
+        if plain:  # one step for them all
+            names = [self.columns[at] for at in plain]
+            out[:, plain] = frame[names].to_numpy(dtype=np.float32)
         for at in sorted(set(range(len(self.columns))).difference(plain)):
             name = self.columns[at]
             if name not in there:
@@ -71,6 +67,17 @@ class Encoder:
             else:
                 out[:, at] = _numbers(frame[name])
         return out
+
+    def _plain(self, frame: pd.DataFrame) -> list[int]:
+        """Positions of the columns that the frame has as numbers of numpy."""
+        kinds = dict(zip(frame.columns, frame.dtypes, strict=True))
+        return [
+            at
+            for at, name in enumerate(self.columns)
+            if name not in self.categories
+            and isinstance(kind := kinds.get(name), np.dtype)
+            and kind.kind in "fiub"
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; ``encoder_from_json`` is the way back."""
