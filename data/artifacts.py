@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,17 @@ def current(home: Path, kind: str) -> dict[str, Any] | None:
     return pointer
 
 
+@lru_cache(maxsize=256)
+def _pointer(home: Path, kind: str) -> Path:
+    """Kept, for every request looks at it, and putting a path together costs more than a look."""
+    return home / f"{kind}.json"
+
+
 def stamp(home: Path, kind: str) -> tuple[int, ...] | None:
     """What tells one pointer of a kind from the next without reading it; None where there is none.
     A pointer is replaced whole, so another one is another file."""
     try:
-        status = (home / f"{kind}.json").stat()
+        status = _pointer(home, kind).stat()
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size

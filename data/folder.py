@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -50,7 +51,7 @@ class Folder:
     def tables_dir(self) -> Path:
         return self.path / "tables"
 
-    @property
+    @cached_property
     def state_dir(self) -> Path:
         return self.path / STATE
 

@@ -26,6 +26,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class Champion:
         return f"{self.kind}-{self.version}-{self.fingerprint[:8]}"
 
 
+@lru_cache(maxsize=64)
 def models_folder(state_dir: Path, kind: str) -> Path:
     """Where the promoted models of a kind lie."""
     return Path(state_dir) / "models" / kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -35,8 +36,14 @@ ALARMS = Gauge(
 
 def observe(path: str, status: int, seconds: float) -> None:
     """Count one answered request; ``path`` is the route's, so ids do not become labels."""
-    REQUESTS.labels(path, str(status)).inc()
-    SECONDS.labels(path).observe(seconds)
+    requests, durations = _meters(path, status)
+    requests.inc()
+    durations.observe(seconds)
+
+
+@cache
+def _meters(path: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(path, str(status)), SECONDS.labels(path)
 
 
 def exposition(desk: Desk) -> tuple[bytes, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,6 +114,7 @@ def earlier(state_dir: Path, kind: Kind, column: str, value: str) -> list[pd.Dat
     return [found[name] for name in sorted(found)]
 
 
+@lru_cache(maxsize=64)
 def _home(state_dir: Path) -> Path:
     return state_dir / "published"
 

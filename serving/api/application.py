@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import logging
 import math
 import re
+import secrets
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -23,7 +24,6 @@ from urllib.parse import unquote
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -54,6 +54,10 @@ Known = tuple[str, frozenset[str]]
 """A key's name and scopes."""
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
 """The request that is being answered, for the lines of the log."""
+
+
+PROCESS, NUMBERS = secrets.token_hex(8), itertools.count(1)
+"""What makes the id of a request that brings none: drawn once, then counted."""
 
 
 def of_request(record: logging.LogRecord) -> bool:
@@ -113,8 +117,8 @@ def application(
         middleware=[Middleware(WholeSegments), Middleware(Watch, observe=door.observe)],
         exception_handlers={
             HTTPException: _not_here,
-            Problem: lambda request, problem: problem.response(request.url.path),
-            PresageError: lambda request, error: _problem_of(error).response(request.url.path),
+            Problem: _refused,
+            PresageError: _failed,
         },
     )
     app.router.redirect_slashes = False  # a redirect would repeat whatever Host it was asked by
@@ -162,7 +166,7 @@ class Watch:
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 0
-        request_id = _request_id(Headers(scope=scope))
+        request_id = _request_id(scope["headers"])
         state = scope.setdefault("state", {})
         REQUEST_ID.set(request_id)
 
@@ -170,9 +174,9 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(raw=message["headers"])
-                headers.update({"X-Request-Id": request_id, **state.get("headers", {})})
-                message = {**message, "headers": headers.raw}
+                more = {"X-Request-Id": request_id, **state.get("headers", {})}
+                own = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+                message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 
         try:
@@ -189,16 +193,29 @@ class Watch:
             self.observe(path, status, time.perf_counter() - began)
 
 
-def _request_id(headers: Headers) -> str:
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The caller's own, if it can stand in a log line, else a new one."""
-    sent = headers.get("x-request-id", "")
-    return sent if re.fullmatch(r"[\w.:-]{1,100}", sent, re.ASCII) else uuid.uuid4().hex
+    for name, value in headers:
+        if name == b"x-request-id" and re.fullmatch(rb"[\w.:-]{1,100}", value):
+            return value.decode("ascii")
+    return f"{PROCESS}{next(NUMBERS):08x}"
 
 
 def _route(scope: Any) -> str | None:
     """The path of the route that was taken: ids are left out."""
     route = scope.get("route")
     return None if route is None else str(route.path_format)
+
+
+# these are coroutines: a plain function would wait for a thread, most of all under overload
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response(request.url.path)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PresageError)
+    return _problem_of(error).response(request.url.path)
 
 
 async def _not_here(request: Request, error: Exception) -> Response:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-import anyio
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from serving.api.problem import Problem
@@ -21,26 +21,31 @@ BODY_SECONDS = 30.0
 
 
 async def read_body(request: Request) -> bytes:
-    if {"content-length", "transfer-encoding"} <= set(request.headers):
+    headers = request.headers
+    if "transfer-encoding" in headers and "content-length" in headers:
         detail = "send either Content-Length or Transfer-Encoding: with both the body is ambiguous"
         raise Problem(400, "framing", detail, headers={"Connection": "close"})
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip()
     if kind != "application/json":
         raise Problem(415, "content-type", f"the body is {kind!r}; send application/json")
     chunks: list[bytes] = []
-    size = 0
+    size, more = 0, True
     try:
-        with anyio.fail_after(BODY_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
+        async with asyncio.timeout(BODY_SECONDS):
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                more = message.get("more_body", False)
                 if size > MAX_BODY_BYTES:
                     detail = f"the body is over {MAX_BODY_BYTES >> 20} MiB; send it in parts"
                     raise Problem(413, "too-large", detail)
-                chunks.append(chunk)
     except TimeoutError:
         detail = f"the body did not arrive within {BODY_SECONDS:g} s; send it in parts"
         raise Problem(408, "slow-body", detail, headers={"Connection": "close"}) from None
-    return b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def decode(route: Route, raw: bytes) -> Any:
@@ -63,6 +68,8 @@ def decode(route: Route, raw: bytes) -> Any:
 
 
 def parameters(route: Route, request: Request) -> dict[str, str]:
+    if not route.parameters and not request.scope["query_string"]:
+        return dict(request.path_params)
     known = {parameter.name for parameter in route.parameters if parameter.place == "query"}
     extra = set(request.query_params) - known
     if extra:
