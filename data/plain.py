@@ -15,13 +15,18 @@ in which every value is plain: those are taken as they are, the others value by 
 
 from __future__ import annotations
 
+import re
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from data.contract import Column, Table
 from data.engines import literal, quoted
 from data.settings_import import Import
+from data.values import FIRST_YEAR, LAST_YEAR, as_text
 from data.words import NO_ID, NO_WORD, WRITTEN, is_id, one_of
 
 if TYPE_CHECKING:
@@ -102,3 +107,65 @@ def plain_sql(column: Column) -> str:
     if column.dtype == "timestamp":
         return f"try_cast(rtrim({text}, 'Z') AS TIMESTAMP)"
     return f"try_cast({text} AS DOUBLE)" if column.dtype == "float" else text
+
+
+def surely_kept(contract: Table, row: Mapping[str, Any], limit: datetime) -> bool:
+    """Whether no rule of the contract can refuse a posted row, told without the engine; nothing is
+    born after ``limit`` (naive UTC). What is only a little unusual is left to the rules.
+
+    The row's values are of their columns' types (``data.values``).
+
+    >>> from data.contract import table
+    >>> row = {"ticket_id": "t", "opened_at": "2026-03-01T12:00:00+02:00", "channel": "email"}
+    >>> surely_kept(table("tickets"), row, datetime(2026, 3, 1, 10))
+    True
+    >>> surely_kept(table("tickets"), row, datetime(2026, 3, 1, 9))
+    False
+    >>> surely_kept(table("tickets"), row | {"customer_id": "n/a"}, datetime(2026, 3, 1, 10))
+    False
+    """
+    times: dict[str, datetime] = {}
+    for spec in contract.columns:
+        value = row.get(spec.name)
+        if value is None:
+            if spec.required:
+                return False
+        elif spec.dtype == "timestamp":
+            moment = datetime.fromisoformat(as_text(spec, value)).replace(tzinfo=None)
+            if not FIRST_YEAR < moment.year < LAST_YEAR:
+                return False
+            times[spec.name] = moment
+        elif spec.dtype in ("float", "integer"):
+            low, high = spec.minimum, spec.maximum
+            if (low is not None and value < low) or (high is not None and value > high):
+                return False
+        elif spec.dtype == "strings":
+            if not value or not all(part.strip() for part in value):
+                return False
+        elif spec.dtype == "string" and not _plain_text(spec, value):
+            return False
+    born = times.get(contract.birth or "ds")
+    if born is not None and born > limit:
+        return False
+    return not {"starts_at", "ends_at"} <= set(times) or times["ends_at"] >= times["starts_at"]
+
+
+def _plain_text(spec: Column, value: str | int) -> bool:
+    text = str(value)
+    if spec.choices:
+        return text in spec.choices
+    if spec.name == "time_zone":
+        return text in _zones()
+    if is_id(spec):
+        return text.lower() not in NO_ID and re.fullmatch(ID, text, re.ASCII) is not None
+    if spec.name in WRITTEN or spec.name == "unique_id":
+        return bool(text.strip())
+    return text == text.strip() and text.lower() not in NOTHING
+
+
+NOTHING = frozenset(("", *(word.lower() for word in NO_WORD)))
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())

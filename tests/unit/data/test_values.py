@@ -16,7 +16,8 @@ from data.clean import typed
 from data.contract import Column, table
 from data.engines import duckdb_connection
 from data.errors import DataError
-from data.posted import faults
+from data.plain import surely_kept
+from data.posted import _of_types, faults, of_rules
 from data.settings import Engine
 from data.snapshot import events_source, take
 from data.store import append_events, event_frames, open_store, text_frame
@@ -77,6 +78,54 @@ def test_an_accepted_row_is_read_alike_by_night_and_by_day(rows: list[dict[str, 
         night = by_night[column].astype(object).where(by_night[column].notna(), None).tolist()
         assert day == night, column
     con.close()
+
+
+COLUMN_VALUES = {
+    "string": st.one_of(
+        TEXTS,
+        st.sampled_from(["email", "1.2E+15", "7e3", "123", "a-b", "Europe/Oslo", "survey", "N/A"]),
+    ),
+    "timestamp": TIMES,
+    "float": NUMBERS,
+    "integer": st.integers(-5, 10),
+    "bool": st.booleans(),
+    "strings": st.lists(st.sampled_from(["email", " ", "", "a b"]), max_size=3),
+}
+USUAL = {
+    "string": st.sampled_from(["a", "T-12", "00017", "email", "Å b", "survey", "Europe/Oslo"]),
+    "timestamp": st.sampled_from(["2026-03-01", "2026-03-02T10:00:00Z", "1901-01-01T00:00:00+01"]),
+    "float": st.sampled_from([0, 1, 0.5, 4]),
+}
+POSTED = ("orders", "tickets", "feedback", "calendar", "agents", "customers", "usage", "treatments")
+
+
+@st.composite
+def rows_of_tables(draw: Any) -> tuple[str, dict[str, Any]]:
+    name = draw(st.sampled_from(POSTED))
+    columns = [c for c in table(name).columns if c.name != "recorded_at"]
+    wanted = [c for c in columns if c.required or draw(st.integers(0, 3)) == 0]
+    odd = {c.name for c in wanted if draw(st.integers(0, 9)) == 0}
+    strange = {c.name: COLUMN_VALUES[c.dtype] for c in wanted}
+    usual = {c.name: USUAL.get(c.dtype, strange[c.name]) for c in wanted}
+    return name, {n: draw(strange[n] if n in odd else usual[n]) for n in usual}
+
+
+@settings(max_examples=400 if os.environ.get("PRESAGE_FULL") == "1" else 60, deadline=None)
+@given(rows_of_tables())
+def test_what_is_kept_for_sure_breaks_no_rule(posted: tuple[str, dict[str, Any]]) -> None:
+    name, row = posted
+    types_only = list(_of_types(table(name), [row], (), ()))
+    if not types_only and surely_kept(table(name), row, NOW):
+        assert of_rules(table(name), [row], NOW) == []
+
+
+def test_usual_rows_are_kept_for_sure() -> None:
+    ticket = {"ticket_id": "T-12", "opened_at": "2026-03-02T09:59:00Z", "channel": "e-mail",
+              "customer_id": "00017", "text": "Où est-il ? ", "csat": 4}  # fmt: skip
+    assert surely_kept(table("tickets"), ticket, NOW)
+    for column, value in (("csat", 6), ("customer_id", "1.2E+15"), ("channel", "NULL")):
+        assert not surely_kept(table("tickets"), {**ticket, column: value}, NOW)
+        assert of_rules(table("tickets"), [{**ticket, column: value}], NOW)
 
 
 @pytest.mark.parametrize(
