@@ -27,6 +27,10 @@ from features.kernel import Spells, Window
 from features.spec import Term
 
 
+FEW = 8
+"""Lines up to which each is searched by itself."""
+
+
 class Moments(NamedTuple):
     """Moments sorted within each line, and the rows in that order."""
 
@@ -143,13 +147,30 @@ class Timeline:
 
     def _until(self, moments: Moments, lines: Ints, times: Ints) -> Ints:
         """Where in the order the moments <= T of each line end."""
-        out = np.empty(len(lines), dtype=np.int64)
         order = np.argsort(lines, kind="stable")
         ordered = lines[order]
         cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-        for piece in np.split(order, cuts):
-            if not len(piece):
+        if len(cuts) >= FEW:
+            return _bisected(moments.when, self.begin[lines], self.begin[lines + 1], times)
+        out = np.empty(len(lines), dtype=np.int64)
+        bounds = [0, *cuts.tolist(), len(lines)]
+        for first, stop in zip(bounds[:-1], bounds[1:], strict=True):
+            if first == stop:
                 continue
-            a, b = self.begin[lines[piece[0]]], self.begin[lines[piece[0]] + 1]
-            out[piece] = a + np.searchsorted(moments.when[a:b], times[piece], side="right")
+            piece = order[first:stop]
+            a, b = self.begin[ordered[first]], self.begin[ordered[first] + 1]
+            out[piece] = a + moments.when[a:b].searchsorted(times[piece], side="right")
         return out
+
+
+def _bisected(when: Ints, low: Ints, high: Ints, times: Ints) -> Ints:
+    """Where in ``when[low:high]``, ascending, the moments <= T end, of all spans at once."""
+    low, high = low.astype(np.int64), high.astype(np.int64)
+    while True:
+        still = low < high
+        if not still.any():
+            return low
+        middle = (low + high) // 2
+        passed = still & (when[np.where(still, middle, 0)] <= times)
+        low = np.where(passed, middle + 1, low)
+        high = np.where(still & ~passed, middle, high)

@@ -51,10 +51,12 @@ class Encoder:
         """
         out = np.empty((len(frame), len(self.columns)), dtype=np.float32)
         there = set(frame.columns)
-        plain = self._plain(frame)
-        if plain:  # one step for them all
+        plain = [at for at, name in enumerate(self.columns) if name not in self.categories]
+        try:  # in one step; where that cannot be, the columns are told apart
             names = [self.columns[at] for at in plain]
             out[:, plain] = frame[names].to_numpy(dtype=np.float32)
+        except (KeyError, TypeError, ValueError):
+            plain = []
         for at in sorted(set(range(len(self.columns))).difference(plain)):
             name = self.columns[at]
             if name not in there:
@@ -67,17 +69,6 @@ class Encoder:
             else:
                 out[:, at] = _numbers(frame[name])
         return out
-
-    def _plain(self, frame: pd.DataFrame) -> list[int]:
-        """Positions of the columns that the frame has as numbers of numpy."""
-        kinds = dict(zip(frame.columns, frame.dtypes, strict=True))
-        return [
-            at
-            for at, name in enumerate(self.columns)
-            if name not in self.categories
-            and isinstance(kind := kinds.get(name), np.dtype)
-            and kind.kind in "fiub"
-        ]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; ``encoder_from_json`` is the way back."""
