@@ -14,6 +14,7 @@ two binary searches, the same integers as adding up row by row.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,6 @@ from features.expression import Expression
 from features.history import History
 from features.kernel import Spells, Window
 from features.spec import Term
-
 
 FEW = 8
 """Lines up to which each is searched by itself."""
@@ -154,7 +154,7 @@ class Timeline:
             return _bisected(moments.when, self.begin[lines], self.begin[lines + 1], times)
         out = np.empty(len(lines), dtype=np.int64)
         bounds = [0, *cuts.tolist(), len(lines)]
-        for first, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, stop in pairwise(bounds):
             if first == stop:
                 continue
             piece = order[first:stop]
