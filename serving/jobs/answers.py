@@ -7,13 +7,12 @@ and ``news`` marks whom ``/v1/predictions`` would score anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pandas as pd
 
 from serving.items import LIFETIME
 from serving.night import Scores
@@ -22,6 +21,7 @@ from serving.outreach.actions import action_for
 from serving.predictor import REPEAT
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
     from serving.live import Live
@@ -71,10 +71,10 @@ class SincePosted:
 
 @dataclass(frozen=True)
 class Source:
-    """A publication as jobs read it: its scores by customer, and their table."""
+    """A publication as jobs read it: where each customer stands, and the rows."""
 
     scores: Scores
-    frame: pd.DataFrame
+    table: pa.Table
     as_of: datetime
     model_version: str
 
@@ -115,48 +115,41 @@ def answers(
 
 
 def _scored_columns(
-    source: Source, horizons: Sequence[int], places: np.ndarray[Any, np.dtype[np.int64]]
-) -> dict[str, pa.Array]:
+    source: Source, horizons: Sequence[int], places: npt.NDArray[np.int64]
+) -> dict[str, pa.ChunkedArray]:
     """What was published, null where the place is -1."""
     import pyarrow as pa
 
-    absent, frame = places < 0, source.frame
-
-    def column(name: str) -> pd.Series | None:
-        if name not in frame or not len(frame):
-            return None
-        return frame[name].take(np.where(absent, 0, places)).reset_index(drop=True)
-
-    def array(name: str, kind: pa.DataType, change: Callable[[Any], Any] = lambda v: v) -> pa.Array:
-        values = column(name)
-        if values is None:
-            return pa.nulls(len(places), kind)
-        missing = absent | values.isna().to_numpy()
-        told = [None if gone else change(v) for v, gone in zip(values, missing, strict=True)]
-        return pa.array(told, kind)
+    absent = places < 0
+    number, text, time = pa.float64(), pa.string(), pa.timestamp("us")
+    kinds = {
+        **{f"risk_{h}d": number for h in horizons},
+        **dict.fromkeys(("topic", "channel", *LISTS), text),
+        **dict.fromkeys(NUMBERS, number),
+    }
+    names = [name for name in kinds if name in source.table.column_names]
+    found = source.table.select(names).take(pa.array(places, mask=absent))
+    columns = {
+        name: found.column(name).cast(kind) if name in names else pa.nulls(len(places), kind)
+        for name, kind in kinds.items()
+    }
 
     def same(value: Any, kind: pa.DataType) -> pa.Array:
         return pa.array([None if gone else value for gone in absent], kind)
 
-    number, text, time = pa.float64(), pa.string(), pa.timestamp("us")
     return {
-        **{f"risk_{h}d": array(f"risk_{h}d", number) for h in horizons},
-        "topic": array("topic", text),
-        "channel": array("channel", text),
-        "action": _actions(array("topic", text), absent),
-        **{name: array(name, number) for name in NUMBERS},
-        **{name: array(name, text) for name in LISTS},
+        **columns,
+        "action": _actions(columns["topic"], absent),
         "as_of": same(source.as_of, time),
         "expires_at": same(source.as_of + LIFETIME, time),
         "model_version": same(source.model_version, text),
     }
 
 
-def _actions(topics: pa.Array, absent: np.ndarray[Any, np.dtype[np.bool_]]) -> pa.Array:
+def _actions(topics: Any, absent: npt.NDArray[np.bool_]) -> pa.Array:
     import pyarrow as pa
 
-    told = [
-        None if gone else action_for(topic).name
-        for topic, gone in zip(topics.to_pylist(), absent, strict=True)
-    ]
-    return pa.array(told, pa.string())
+    words = topics.to_pylist()
+    actions = {topic: action_for(topic).name for topic in set(words)}
+    named = [None if gone else actions[topic] for topic, gone in zip(words, absent, strict=True)]
+    return pa.array(named, pa.string())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,28 +184,30 @@ class Runner:
         """The publication that the job began with, though a newer one may be there by now."""
         newest, scores = self.newest()
         if is_same(newest.about, job.scores):
-            return _source(scores, newest.frame, job.scores)
+            file = str(newest.about["file"])
+            if self._source is None or self._source[0] != file:
+                self._source = file, _source(scores, newest.frame, job.scores)
+            return self._source[1]
         file = str(job.scores["file"])
         if not (self.published / file).is_file():
             raise GoneScores(
                 "the scores that the job began with are not kept any more; send it again"
             )
         if self._source is None or self._source[0] != file:
-            self._source = file, _read(self.published, job.scores)
+            import pandas as pd
+
+            frame = pd.read_parquet(open_kept(self.published, job.scores))
+            self._source = file, _source(Scores(frame), frame, job.scores)
         return self._source[1]
 
 
-def _read(home: Path, about: Any) -> Source:
-    import pandas as pd
+def _source(scores: Scores, frame: pd.DataFrame, about: Mapping[str, Any]) -> Source:
+    import pyarrow as pa
 
-    frame = pd.read_parquet(open_kept(home, about))
-    return _source(Scores(frame), frame, about)
-
-
-def _source(scores: Scores, frame: pd.DataFrame, about: Any) -> Source:
-    return Source(scores, frame, moment(about["as_of"]), str(about["model_version"]))
+    table = pa.Table.from_pandas(frame.drop(columns=["customer_id"]), preserve_index=False)
+    return Source(scores, table, moment(about["as_of"]), str(about["model_version"]))
 
 
-def is_same(one: Any, other: Any) -> bool:
+def is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two pointers name the same publication."""
     return all(one.get(name) == other.get(name) for name in PUBLICATION)
