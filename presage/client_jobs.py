@@ -113,17 +113,17 @@ def _waiting(job: Job | str, progress: Progress | None, timeout_seconds: float |
     """Look until the job has ended. JobFailed, TimeoutError."""
     waited, seconds = 0.0, FIRST_SECONDS
     while True:
-        found = yield _see(job)
-        assert found is not None
+        now = yield _see(job)
+        assert now is not None
         if progress is not None:
-            progress(found)
-        if found.state == "failed":
-            raise JobFailed(f"job {found.job_id}: {found.detail}")
-        if found.state == "done":
-            return found
+            progress(now)
+        if now.state == "failed":
+            raise JobFailed(f"job {now.job_id}: {now.detail}")
+        if now.state == "done":
+            return now
         if timeout_seconds is not None and waited >= timeout_seconds:
-            told = f"{found.rows_done} of {found.rows} rows after {waited:.0f} s; it goes on"
-            raise TimeoutError(f"job {found.job_id} is {found.state}: {told}")
+            detail = f"{now.rows_done} of {now.rows} rows after {waited:.0f} s; it goes on"
+            raise TimeoutError(f"job {now.job_id} is {now.state}: {detail}")
         yield seconds
         waited, seconds = waited + seconds, min(seconds * 1.5, LONGEST_SECONDS)
 
@@ -149,13 +149,13 @@ class Jobs:
 
     def get(self, job: Job | str) -> Job:
         """How far it is."""
-        found: Job = self._run(_see(job), None)
-        return found
+        now: Job = self._run(_see(job), None)
+        return now
 
     def list(self) -> Sequence[Job]:
         """All that are kept, the newest first."""
-        found: JobList = self._run(Call("GET", "/v1/jobs", JobList), None)
-        return found.items
+        jobs: JobList = self._run(Call("GET", "/v1/jobs", JobList), None)
+        return jobs.items
 
     def wait(
         self,
@@ -165,15 +165,15 @@ class Jobs:
     ) -> Job:
         """Until it is done; ``progress`` is told at each look. JobFailed; TimeoutError after so
         many seconds of waiting (the job goes on)."""
-        steps, found = _waiting(job, progress, timeout_seconds), None
+        steps, now = _waiting(job, progress, timeout_seconds), None
         try:
             while True:
-                step = steps.send(found)
+                step = steps.send(now)
                 if isinstance(step, float):
                     self._sleep(step)
-                    found = None
+                    now = None
                 else:
-                    found = self._run(step, None)
+                    now = self._run(step, None)
         except StopIteration as end:
             last: Job = end.value
             return last
@@ -219,13 +219,13 @@ class AsyncJobs:
 
     async def get(self, job: Job | str) -> Job:
         """See ``Jobs.get``."""
-        found: Job = await self._run(_see(job), None)
-        return found
+        now: Job = await self._run(_see(job), None)
+        return now
 
     async def list(self) -> Sequence[Job]:
         """See ``Jobs.list``."""
-        found: JobList = await self._run(Call("GET", "/v1/jobs", JobList), None)
-        return found.items
+        jobs: JobList = await self._run(Call("GET", "/v1/jobs", JobList), None)
+        return jobs.items
 
     async def wait(
         self,
@@ -234,15 +234,15 @@ class AsyncJobs:
         timeout_seconds: float | None = None,
     ) -> Job:
         """See ``Jobs.wait``."""
-        steps, found = _waiting(job, progress, timeout_seconds), None
+        steps, now = _waiting(job, progress, timeout_seconds), None
         try:
             while True:
-                step = steps.send(found)
+                step = steps.send(now)
                 if isinstance(step, float):
                     await self._sleep(step)
-                    found = None
+                    now = None
                 else:
-                    found = await self._run(step, None)
+                    now = await self._run(step, None)
         except StopIteration as end:
             last: Job = end.value
             return last

@@ -80,7 +80,10 @@ def standing_of(tables: Tables, ids: set[str], now: datetime) -> dict[str, str]:
     """Of those of ``ids`` who are known: ``here``, ``closed`` (they left) or ``not_profiled``."""
     if not tables.has("customers"):
         return {}
-    own = OfCustomers(tables, frozenset(ids))
+    named = ids.intersection(tables.frame("customers", ["customer_id"])["customer_id"])
+    if not named:
+        return {}
+    own = OfCustomers(tables, frozenset(named))
     known = as_of_view(own, "customers", now, ["customer_id"])["customer_id"]
     here = customers_at(own, [now])["customer_id"]
     refused = not_profiled(own)

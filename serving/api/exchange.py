@@ -113,8 +113,8 @@ def _file_wanted(route: Route, request: Request, wanted: str) -> str:
         for media in offered:
             if kind in ("*/*", media, f"{media.partition('/')[0]}/*"):
                 return media
-    told = f"{wanted} is not offered; this call answers {', '.join(offered)}"
-    raise Problem(406, "accept", told)
+    detail = f"{wanted} is not offered; this call answers {', '.join(offered)}"
+    raise Problem(406, "accept", detail)
 
 
 def etag_of(content: bytes) -> str:

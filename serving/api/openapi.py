@@ -127,8 +127,8 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
 
 
 def _file(media: str) -> dict[str, Any]:
-    schema = {"type": "string"} if media.startswith("text/") else BINARY
-    return {"schema": schema}
+    is_text = media.startswith("text/") or "json" in media
+    return {"schema": {"type": "string"} if is_text else BINARY}
 
 
 def _header(name: str, description: str, longest: int) -> dict[str, Any]:

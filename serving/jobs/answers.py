@@ -128,9 +128,9 @@ def _scored_columns(
         **dict.fromkeys(NUMBERS, number),
     }
     names = [name for name in kinds if name in source.table.column_names]
-    found = source.table.select(names).take(pa.array(places, mask=absent))
+    rows = source.table.select(names).take(pa.array(places, mask=absent))
     columns = {
-        name: found.column(name).cast(kind) if name in names else pa.nulls(len(places), kind)
+        name: rows.column(name).cast(kind) if name in names else pa.nulls(len(places), kind)
         for name, kind in kinds.items()
     }
 

@@ -34,7 +34,7 @@ log = logging.getLogger("presage.api")
 
 FOLDER = "jobs"
 ID = re.compile(r"[0-9a-z]{1,64}")
-BATCH_ROWS = 2_000
+BATCH_ROWS = 1_000
 ABOUT, ROWS, RESULT, END = "job.json", "rows.parquet", "result.parquet", "end.json"
 State = Literal["waiting", "running", "done", "failed"]
 
@@ -80,10 +80,10 @@ class Job:
         """``state``, ``at``, ``rows_with_error`` and, where it failed, ``detail``; None while it
         waits or runs."""
         try:
-            found: dict[str, Any] = json.loads((self.folder / END).read_bytes())
+            end: dict[str, Any] = json.loads((self.folder / END).read_bytes())
         except FileNotFoundError:
             return None
-        return found
+        return end
 
     def state(self) -> State:
         """How far it is."""
@@ -132,9 +132,9 @@ def put_job(home: Path, job_id: str, rows: pa.Table, about: Mapping[str, Any]) -
         content = {"job_id": job_id, "rows": len(rows), **about}
         (staged / ABOUT).write_text(json.dumps(content, default=str), "utf-8")
         publish(staged, place)
-    found = read_job(home, job_id)
-    assert found is not None
-    return found
+    job = read_job(home, job_id)
+    assert job is not None
+    return job
 
 
 def read_job(home: Path, job_id: str) -> Job | None:

@@ -100,8 +100,9 @@ class Runner:
                         self.work(job)
             except (OSError, PresageError) as error:
                 log.error("bulk jobs wait: %s", error)
-            if not self._woken.is_set():
-                self.idle.set()
+            with self._lock:
+                if not self._woken.is_set():
+                    self.idle.set()
             self._woken.wait(LOOK_SECONDS)
 
     def work(self, job: Job) -> None:

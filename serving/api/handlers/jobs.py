@@ -53,7 +53,7 @@ def begin_job(desk: Desk, call: Call) -> Answer:
         raise Problem(422, "horizons", str(error), errors=errors) from None
     request = hashlib.sha256(call.raw + repr((media, wanted)).encode()).hexdigest()
     job_id = _id_of(call)
-    told = {
+    terms = {
         "key": call.actor,
         "request": request,
         "created_at": desk.now().isoformat(),
@@ -64,7 +64,7 @@ def begin_job(desk: Desk, call: Call) -> Answer:
     with desk.jobs_lock:
         if read_job(home, job_id) is None:
             _within_limits(desk, call.actor)
-        job = put_job(home, job_id, rows, told)
+        job = put_job(home, job_id, rows, terms)
     if job.request != request:
         detail = f"Idempotency-Key {call.idempotency_key!r} began another job; use a new one"
         raise Problem(422, "idempotency-key", detail)
@@ -129,8 +129,8 @@ def _horizons_of(call: Call) -> list[int] | None:
 def _id_of(call: Call) -> str:
     if call.idempotency_key is None:
         return secrets.token_hex(16)
-    told = f"{len(call.actor)} {call.actor} {call.idempotency_key}"
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    name = f"{len(call.actor)} {call.actor} {call.idempotency_key}"
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def _within_limits(desk: Desk, key: str) -> None:
