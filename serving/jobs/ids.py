@@ -160,6 +160,7 @@ def _of_parquet(content: bytes) -> Iterator[Any]:
                 raise UsageError(f"{COLUMN} takes too much memory; send a file of plain ids")
             for batch in file.iter_batches(PART_ROWS, columns=[COLUMN]):
                 values = batch.column(0)
+                values.validate(full=True)  # a damaged file may point outside its dictionary
                 if pa.types.is_dictionary(values.type):
                     # cut before they are made texts: one long value may stand in every row
                     words = pc.utf8_slice_codeunits(values.dictionary, 0, LONGEST + 1).to_pylist()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import random
 import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +21,7 @@ import pytest
 
 from data.clock import Clock
 from data.errors import UsageError
-from serving.jobs.ids import LINES, PARQUET, ids_in, rows_of
+from serving.jobs.ids import CSV, LINES, PARQUET, ids_in, rows_of
 from serving.jobs.job import BATCH_ROWS, RESULT, Job, put_job, read_job, read_jobs, remove_job
 from serving.jobs.runner import Runner
 from serving.night import Scores
@@ -213,6 +215,27 @@ def test_a_file_that_swells_takes_no_memory() -> None:
     pq.write_table(table[:30], sink, use_dictionary=False)
     with pytest.raises(UsageError, match="too much memory"):
         ids_in(sink.getvalue(), PARQUET, 10_000)
+
+
+def test_a_damaged_file_is_refused_or_read_and_nothing_else() -> None:
+    frame = pd.DataFrame({"customer_id": [f"c{number}" for number in range(50)]})
+    draw = random.Random(3)
+    kinds = (
+        (frame.to_parquet(index=False), PARQUET),
+        (frame.to_csv(index=False).encode(), CSV),
+        (frame.to_json(orient="records", lines=True).encode(), LINES),
+    )
+    outcomes = Counter[str]()
+    for content, media in kinds:
+        for _ in range(300):
+            damaged = bytearray(content)
+            for _ in range(draw.choice([1, 3, 20])):
+                damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+            try:
+                outcomes["read"] += ids_in(bytes(damaged), media, 1_000).num_rows > 0
+            except UsageError:
+                outcomes["refused"] += 1
+    assert outcomes["read"] > 200 and outcomes["refused"] > 200
 
 
 @pytest.mark.parametrize("column", [[["a"]], [{"a": 1}], [b"\xff"], [True]])
