@@ -11,7 +11,8 @@ Reads: one scored customer with reasons, by turns with an endpoint of Starlette 
 answers the same bytes, and with the same endpoint mounted in BentoML. Events: a row is posted and
 its customer predicted. Overload: ten times what it can; slow: 200 clients that never finish their
 request; memory: {post, predict}, again and again; swaps: another model version under load; twice:
-two equal requests at once; killed: kill -9 while rows are posted (benchmarks/api_faults.py).
+two equal requests at once; killed: kill -9 while rows are posted (benchmarks/api_faults.py); jobs:
+live beside a bulk job, and one that is killed (benchmarks/api_jobs.py).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.api_faults import killed, twice
+from benchmarks.api_jobs import jobs
 from benchmarks.api_served import Line, Served, free_port, load, ms, process
 from benchmarks.running import show
 
@@ -200,7 +202,7 @@ def soak(served: Served, seconds: float) -> list[Line]:
 PARTS = {
     one.__name__: one
     for one in (
-        reads, many, view, events, memory, overload, slow, swaps, soak, twice, killed
+        reads, many, view, events, memory, overload, slow, swaps, soak, twice, killed, jobs
     )
 }  # fmt: skip
 
@@ -226,7 +228,8 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas")
     parser.add_argument("--cycles", type=int, default=60, help="of {post, predict}: memory")
     parser.add_argument("--tries", type=int, default=100, help="of two equal requests: twice")
-    parser.add_argument("--kills", type=int, default=3, help="of the service: killed")
+    parser.add_argument("--rows", type=int, default=200_000, help="of a bulk job: jobs")
+    parser.add_argument("--kills", type=int, default=3, help="of the service: killed, jobs")
     chosen = parser.parse_args()
     parts = chosen.only.split(",")
     if wrong := set(parts) - set(PARTS):
@@ -235,6 +238,7 @@ def main() -> None:
         "memory": {"cycles": chosen.cycles},
         "twice": {"tries": chosen.tries},
         "killed": {"kills": chosen.kills},
+        "jobs": {"rows": chosen.rows, "kills": chosen.kills},
     }
     show(["what", "measured", "bar"], measure(chosen.workspace, chosen.seconds, parts, **sizes))
 

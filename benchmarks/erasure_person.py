@@ -222,6 +222,9 @@ def _derived(workspace: Workspace, scores: pd.DataFrame) -> None:
     _write(state / "search.db", f"trial of {WHO}")
     _write(state / "predictions" / "2026-03-01" / "answered-1.jsonl",
            f'{{"customer_id": "{WHO}"}}\n{{"customer_id": "{OTHER}"}}\n')  # fmt: skip
+    _write(state / "jobs" / "j1" / "job.json", "{}")
+    _write(state / "jobs" / "j1" / "end.json", "{}")
+    scores.to_parquet(state / "jobs" / "j1" / "result.parquet", index=False)
     _write(workspace.path / "scores.csv", scores.to_csv(index=False))
 
 

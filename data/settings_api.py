@@ -21,9 +21,14 @@ class Api:
     audit_days: int = setting(
         400, "days that .presage/audit tells which key asked for whom; 0: not at all"
     )
+    job_rows: int = setting(1_000_000, "rows that one bulk job may have")
+    job_mib: int = setting(64, "MiB that the file of a bulk job may have")
+    jobs_waiting: int = setting(10, "bulk jobs of one key that wait or run; one more: 429")
+    jobs_kept: int = setting(100, "bulk jobs of one key that are kept; one more is refused")
 
     def __post_init__(self) -> None:
-        for name in ("requests_per_second", "at_once"):
+        jobs = ("job_rows", "job_mib", "jobs_waiting", "jobs_kept")
+        for name in ("requests_per_second", "at_once", *jobs):
             above_zero(getattr(self, name), name)
         if self.burst < 1:
             raise SettingsError(f"burst is {self.burst:g}, but a key must get in once")

@@ -21,6 +21,10 @@ class Retention:
     answers_days: int = setting(0, "days that an answer to an Idempotency-Key is kept")
     logs_days: int = setting(0, "days since a log was written to")
 
+    jobs_days: int = setting(
+        7, "days since a bulk job ended; the service removes it, with its result, by itself"
+    )
+
     def __post_init__(self) -> None:
         for each in fields(self):
             not_negative(getattr(self, each.name), each.name)

@@ -55,6 +55,7 @@ from presage.client_calls import (
     post_call,
     predict_call,
 )
+from presage.client_jobs import AsyncJobs, JobFailed, Jobs
 from serving.api.schemas import (
     Accepted,
     ConsentState,
@@ -76,6 +77,7 @@ __all__ = [
     "BadSignature",
     "Client",
     "Contradiction",
+    "JobFailed",
     "NoAnswer",
     "NotAllowed",
     "NotReady",
@@ -99,6 +101,8 @@ class Client(Calls):
     tries : how often one request is sent at most.
     send, sleep : what sends a request and what waits, instead of a pool of connections.
 
+    ``jobs`` has the bulk jobs (``presage.client_jobs.Jobs``).
+
     Raises of every call: ApiError of the kinds above, NoAnswer.
     """
 
@@ -120,6 +124,7 @@ class Client(Calls):
             self._pool = httpcore.ConnectionPool()
             send = self._send_by_pool
         self._send, self._sleep = send, sleep
+        self.jobs = Jobs(self._run, sleep)
 
     def predict(
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
@@ -237,6 +242,7 @@ class AsyncClient(Calls):
             self._pool = httpcore.AsyncConnectionPool()
             send = self._send_by_pool
         self._send, self._sleep = send, sleep
+        self.jobs = AsyncJobs(self._run, sleep)
 
     async def predict(
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None

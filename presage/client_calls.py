@@ -108,7 +108,8 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call:
-    """What to ask for, and the type of the answer."""
+    """What to ask for, and the type of the answer; ``bytes``: as it came, None: nothing.
+    ``media``: of a body that is bytes; ``accept``: what is asked for."""
 
     method: str
     path: str
@@ -116,6 +117,8 @@ class Call:
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     effect: bool = False
+    media: str = "application/json"
+    accept: str = "application/json"
 
 
 Steps = Generator[Request | float, Reply | Exception | None, Any]
@@ -133,11 +136,11 @@ class Calls:
 
     def _steps(self, call: Call, idempotency_key: str | None = None) -> Steps:
         query = {k: query_text(v) for k, v in call.query.items() if v is not None}
-        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self._key}", "Accept": call.accept}
         body = None
         if call.body is not None:
-            body = msgspec.json.encode(call.body)
-            headers["Content-Type"] = "application/json"
+            body = call.body if isinstance(call.body, bytes) else msgspec.json.encode(call.body)
+            headers["Content-Type"] = call.media
         if call.effect:
             headers["Idempotency-Key"] = idempotency_key or uuid.uuid4().hex
         url = self._url + call.path + (f"?{urlencode(query)}" if query else "")
@@ -147,7 +150,7 @@ class Calls:
             last = attempt == self._tries
             if isinstance(found, Reply):
                 if found.status < 400:
-                    return msgspec.json.decode(found.body, type=call.answer)
+                    return answer_of(found, call.answer)
                 error = error_of(found)
                 if last or not worth_another_try(error):
                     raise error
@@ -158,8 +161,15 @@ class Calls:
                 yield wait_seconds(None, attempt)
 
 
+def answer_of(reply: Reply, declared: Any) -> Any:
+    """The answer as its type."""
+    if declared is None:
+        return None
+    return reply.body if declared is bytes else msgspec.json.decode(reply.body, type=declared)
+
+
 def worth_another_try(error: ApiError) -> bool:
-    running = error.status == 409 and error.kind == "running"
+    running = error.status == 409 and error.kind in ("running", "job-running")
     return error.status in (429, 503) or running
 
 

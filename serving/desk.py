@@ -1,8 +1,9 @@
 """What answering needs: the workspace, its store, a clock, the live predictions, and the gate that
-says whether a decision may still leave."""
+says whether a decision may still leave; the bulk jobs."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,9 @@ from data.workspace import Workspace
 from serving.audit import FOLDER as AUDIT
 from serving.audit import AuditLog
 from serving.day_log import drop_old
+from serving.jobs.answers import SincePosted
+from serving.jobs.job import FOLDER as JOBS
+from serving.jobs.runner import Runner
 from serving.live import Live
 from serving.memory import Memory
 from serving.outreach.people import People
@@ -40,15 +44,18 @@ VERBS = {
 @dataclass(frozen=True)
 class Desk:
     """One workspace, opened to be asked; ``live`` holds what is asked often in memory,
-    ``plans`` the plans made again since."""
+    ``plans`` the plans made again since, ``jobs`` works on bulk jobs."""
 
     workspace: Workspace
     store: Store
     clock: Clock
     live: Live
     gate: Gate
+    jobs: Runner
     plans: Memory = field(default_factory=Memory)
     audit: AuditLog | None = None
+    jobs_lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a job is kept, so that limits on their number hold."""
 
     @classmethod
     def of(cls, workspace: Workspace, store: Store, clock: Clock) -> Desk:
@@ -61,10 +68,20 @@ class Desk:
         log = PredictionLog(workspace.state_dir, secret, keep_days)
         audit = AuditLog(workspace.state_dir, secret, workspace.settings.api.audit_days)
         live = Live(workspace, store, clock, kept=log)
-        return cls(workspace, store, clock, live, gate, audit=audit)
+        jobs = Runner(
+            workspace.state_dir / JOBS,
+            workspace.state_dir / "published",
+            clock,
+            workspace.settings.retention.jobs_days,
+            SincePosted(live),
+            lambda: ((night := live.night()).published, night.rows),
+            lambda key, call, about, job: audit.add(key, call, about, job, clock.now()),
+        )
+        return cls(workspace, store, clock, live, gate, jobs, audit=audit)
 
     def close(self) -> None:
         """Write what is to be kept, and let the store go."""
+        self.jobs.close()
         if self.live.kept is not None:
             self.live.kept.close()
         if self.audit is not None:

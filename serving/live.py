@@ -124,7 +124,7 @@ class Live:
     def _with_model(
         self,
         published: Published,
-        rows: Mapping[str, dict[str, Any]],
+        rows: Scores,
         snapshot: Snapshot,
         before: Night | None,
     ) -> Night:
@@ -326,9 +326,9 @@ class Live:
             night.ranking = ranking_of(night.published, self.snapshot())
         return night.ranking, night
 
-    def has_news(self, customer_id: str, night: Night) -> bool:
-        """Whether something was posted about a customer since the scores were made."""
-        return self._news.get(customer_id, night.published.as_of) > night.published.as_of
+    def has_news(self, customer_id: str, since: datetime) -> bool:
+        """Whether something was posted about a customer since then, of what is in memory."""
+        return self._news.get(customer_id, since) > since
 
     def warm(self) -> None:
         """Score somebody as of now, as every prediction with news is; once a night and model.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,10 @@ class Scores(Mapping[str, dict[str, Any]]):
         ids = frame["customer_id"].tolist()
         self._places = dict(zip(ids, range(len(ids)), strict=True))
 
+    def places(self, customer_ids: Sequence[str | None]) -> list[int]:
+        """Where each stands in the frame, -1 for who does not."""
+        return [-1 if i is None else self._places.get(i, -1) for i in customer_ids]
+
     def __getitem__(self, customer_id: str) -> dict[str, Any]:
         at = self._places[customer_id]
         row = {name: values[at] for name, values in self._arrays.items()}
@@ -58,7 +62,7 @@ class Night:
     """
 
     published: Published
-    rows: Mapping[str, dict[str, Any]]
+    rows: Scores
     predictor: Predictor
     snapshot: Snapshot
     at_work: Champion | None

@@ -72,12 +72,21 @@ class OfCustomers:
 
 def status_of(tables: Tables, ids: set[str], now: datetime) -> dict[str, str]:
     """Of those of ``ids`` who are known, and have no score, why: closed or not_profiled."""
+    standing = standing_of(tables, ids, now)
+    return {i: "closed" if found == "here" else found for i, found in standing.items()}
+
+
+def standing_of(tables: Tables, ids: set[str], now: datetime) -> dict[str, str]:
+    """Of those of ``ids`` who are known: ``here``, ``closed`` (they left) or ``not_profiled``."""
     if not tables.has("customers"):
         return {}
-    own = OfCustomers(tables, frozenset(ids))
+    named = ids.intersection(tables.frame("customers", ["customer_id"])["customer_id"])
+    if not named:
+        return {}
+    own = OfCustomers(tables, frozenset(named))
     known = as_of_view(own, "customers", now, ["customer_id"])["customer_id"]
     here = customers_at(own, [now])["customer_id"]
     refused = not_profiled(own)
     return dict.fromkeys(known, "closed") | {
-        each: "not_profiled" for each in here if each in refused
+        each: "not_profiled" if each in refused else "here" for each in here
     }

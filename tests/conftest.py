@@ -142,7 +142,9 @@ def as_documented() -> Callable[[str, str, int, str, bytes], None]:
         else:
             return
         if kind.endswith("json"):
-            wrong = list(OAS30Validator(schema, registry=registry).iter_errors(json.loads(body)))
+            lines = body.splitlines() if kind == "application/x-ndjson" else [body]
+            validator = OAS30Validator(schema, registry=registry)
+            wrong = [e for line in lines for e in validator.iter_errors(json.loads(line))]
             assert not wrong, f"{method} {path} {status}: {wrong[0].json_path} {wrong[0].message}"
 
     return check

@@ -47,6 +47,7 @@ def _old_files(workspace: Folder, now: datetime) -> Iterator[tuple[Path, int]]:
         (retention.published_days, "published", "*.parquet", _used),
         (retention.predictions_days, "predictions", "????-??-??", _about),
         (retention.logs_days, "logs", "*.log", _used),
+        (retention.jobs_days, "jobs", "*", _ended),
     )
     pointers = [path.stem for path in (home / "published").glob("*.json")]
     at_work = {str((current(home / "published", kind) or {}).get("file")) for kind in pointers}
@@ -60,6 +61,12 @@ def _old_files(workspace: Folder, now: datetime) -> Iterator[tuple[Path, int]]:
 
 def _used(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
+
+
+def _ended(path: Path) -> datetime:
+    """When a bulk job ended; one that has not is never old."""
+    end = path / "end.json"
+    return _used(end) if end.exists() else datetime.max
 
 
 def _about(path: Path) -> datetime:

@@ -4,6 +4,7 @@ tables/                 rewritten without their rows
 .presage/store.db       their rows deleted (store_rows.py)
 .presage/snapshots      a folder that names them is removed: the next run makes it anew
 .presage/features       likewise
+.presage/jobs           likewise, and whoever sent the job sends it again
 .presage/quarantine     removed: the next check lists what is left
 .presage/published      rewritten without their rows, under the hash of what is left
 .presage/logs           what names them is written over in place
@@ -42,7 +43,7 @@ from data.quarantine import forget_quarantine
 
 ERASING = "erasing"
 """The folder of the journals, below ``.presage``."""
-WHOLE = ("snapshots", "features")
+WHOLE = ("snapshots", "features", "jobs")
 REMOVED = ("quarantine", "search.db", "staging", ".spill", "work")
 OTHERS = ("mlflow.db", "prefect", "models", "secrets", "decision-log.head")
 STORE = ("store.db", "store.db-wal", "store.db-shm")
@@ -162,8 +163,9 @@ def _forget(
     if top in OTHERS or top == "presage.toml":
         return NamedPlace(name, count, what, BY_HAND.get(top, "take it out by hand"), True)
     if top in WHOLE:
+        remedy = "sent again" if top == "jobs" else "made anew"
         return remove_whole(
-            path, NamedPlace(name, count, what, "removed, made anew when needed"), step
+            path, NamedPlace(name, count, what, f"removed, {remedy} when needed"), step
         )
     if top in REMOVED:
         return remove_whole(path, NamedPlace(name, count, what, "removed"), step)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import json
 import logging
 import math
 import re
@@ -94,6 +95,9 @@ class Door:
     replies: Replies
     limit: RateLimit
     crowd: Crowd = field(default_factory=Crowd)
+    uploads: Crowd = field(default_factory=lambda: Crowd(4))
+    """Files that are arriving."""
+    upload_bytes: int = 64 * 2**20
     observe: Callable[[str, int, float], None] = lambda path, status, seconds: None
     told: Callable[[str, str, Sequence[str], str], None] = lambda key, call, about, request: None
     """Called with key, path, customers and request id, before they are told about."""
@@ -233,9 +237,9 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
         if route.instant:
             return response(route.handler(service, Call({}, None, "")))
         actor, scopes = await _authorise(route, request, door)
-        raw = await read_body(request) if route.body is not None else b""
+        raw = await _body_of(route, request, door) if route.body is not None else b""
         key = request.headers.get("idempotency-key") if route.effect else None
-        headers = dict(request.headers) if route.signed is not None else {}
+        headers = dict(request.headers) if route.signed or route.takes else {}
         if route.signed is not None:
             actor, key = await run_in_threadpool(route.signed, service, headers, raw)
             _within_rate(actor, request, door)
@@ -250,12 +254,19 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
             done = response(answer)
         else:
             with door.crowd.entered():
+                target = request.url.path + f"?{request.url.query}" * bool(request.url.query)
                 done = await run_in_threadpool(
-                    _handled, route, service, call, door.replies, raw, request.url.path
+                    _handled, route, service, call, door.replies, raw, target
                 )
         return tagged(done, request) if route.tagged else done
 
     return endpoint
+
+
+async def _body_of(route: Route, request: Request, door: Door) -> bytes:
+    """The body; of files only so many at a time, for each is held in memory."""
+    with door.uploads.entered() if route.takes else contextlib.nullcontext():
+        return await read_body(request, route, door.upload_bytes)
 
 
 def _problem_of(error: PresageError) -> Problem:
@@ -281,8 +292,12 @@ def _handled(
     """The handler's answer, once by Idempotency-Key where there is one."""
     with route.around(service) if route.around else contextlib.nullcontext():
         if call.idempotency_key is None:
-            return response(route.handler(service, call))
-        return _once(route, service, call, replies, raw, path)
+            answer = response(route.handler(service, call))
+        else:
+            answer = _once(route, service, call, replies, raw, path)
+        if route.location:
+            answer.headers["Location"] = route.location.format(**json.loads(bytes(answer.body)))
+        return answer
 
 
 def _once(

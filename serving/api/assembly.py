@@ -140,8 +140,15 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
     api = workspace.settings.api
     limit, crowd = RateLimit(api.requests_per_second, api.burst), Crowd(api.at_once)
     door = Door(
-        StoreKeys(store, clock), StoreReplies(store, clock), limit, crowd, observe, desk.note_asked
+        StoreKeys(store, clock),
+        StoreReplies(store, clock),
+        limit,
+        crowd,
+        upload_bytes=api.job_mib << 20,
+        observe=observe,
+        told=desk.note_asked,
     )
+    desk.jobs.busy = lambda: crowd.inside > 0
     return application(CALLS, desk, door, pages()), desk
 
 

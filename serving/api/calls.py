@@ -12,6 +12,7 @@ from serving.api.handlers import (
     events,
     health,
     hooks,
+    jobs,
     monitoring,
     outreach,
     overrides,
@@ -47,6 +48,7 @@ from serving.api.schemas_forecast import (
     ForecastPage,
     StaffingPage,
 )
+from serving.api.schemas_jobs import Job, JobRequest, JobRow, Jobs
 from serving.api.schemas_planning import (
     AllRows,
     Because,
@@ -62,9 +64,11 @@ from serving.api.schemas_planning import (
     WhatIf,
     WhatIfAnswer,
 )
+from serving.jobs.ids import CSV, LINES, PARQUET
+from serving.jobs.ids import FORMATS as SENT_AS
+from serving.staffing.exports import MEDIA
 
 # fmt: off
-from serving.staffing.exports import MEDIA
 
 FROM = Parameter("from", "only rows at or after this time (UTC)", format="date-time")
 TO = Parameter("to", "only rows before this time (UTC)", format="date-time")
@@ -96,6 +100,10 @@ OVERRIDE = Parameter("id", "the override's override_id", place="path")
 VERSION = Parameter("id", "the version's number", place="path")
 LAYOUT = Parameter("layout", "xlsx (default), csv, parquet or calabrio")
 ACTION = Parameter("id", "the action's outreach_id", place="path")
+JOB = Parameter("id", "the job's job_id", place="path", example="0")
+FORMAT = Parameter("format", "csv, jsonl or parquet; without it, as Accept says (default jsonl)",
+                   choices=("csv", "jsonl", "parquet"))
+HORIZONS = Parameter("horizons", "days, such as 7,30; default: all the model has")
 CASE = Parameter("id", "the case's case_id", place="path")
 
 EVENTS = {"orders": [{"order_id": "example", "ordered_at": "2026-03-02T08:00:00Z",
@@ -120,6 +128,22 @@ CALLS = (
           "Customers as scored at night, the riskiest first", "score", Ranking, "risk",
           parameters=(ORDER, HORIZON, SEGMENT, LIKELY_TOPIC, LEAST, AFTER, LIMIT),
           problems=(400, 404, 409), tagged=True),
+    Route("POST", "/v1/jobs", jobs.begin_job,
+          "Begin a bulk job: the risk of up to a million customers", "score", Job, "jobs",
+          body=JobRequest, parameters=(HORIZONS,), takes=tuple(SENT_AS), status=202, effect=True,
+          location="/v1/jobs/{job_id}", problems=(409,),
+          example={"customer_ids": ["a", "nobody"]}),
+    Route("GET", "/v1/jobs", jobs.list_jobs, "The key's bulk jobs, the newest first", "score",
+          Jobs, "jobs"),
+    Route("GET", "/v1/jobs/{id}", jobs.see_job, "How far a bulk job is", "score", Job, "jobs",
+          parameters=(JOB,), problems=(404,)),
+    Route("GET", "/v1/jobs/{id}/result", jobs.see_result,
+          "The result of a bulk job: a row a row that was sent, in order; this is a line"
+          " of JSON",
+          "score", JobRow, "jobs", parameters=(JOB, FORMAT), media=LINES, files=(CSV, PARQUET),
+          by_accept=True, problems=(404, 409)),
+    Route("DELETE", "/v1/jobs/{id}", jobs.delete_job, "Cancel a bulk job, and remove its result",
+          "score", None, "jobs", parameters=(JOB,), status=204, problems=(404,)),
     Route("GET", "/v1/customers/{id}", customers.see_customer, "Everything known of a customer",
           "customers", CustomerView, "risk", parameters=(CUSTOMER,), problems=(404,),
           about=customers.this_customer),

@@ -33,7 +33,8 @@ KINDS = {
     "busy": Kind(503, "So many requests are being answered that this one could not be in time.",
                  LATER),
     "conflict": Kind(409, "What is there already contradicts the request."),
-    "content-type": Kind(415, "Bodies are application/json."),
+    "content-type": Kind(415, "Bodies are application/json; a bulk job may be CSV, JSON lines or "
+                         "Parquet too."),
     "cursor": Kind(400, "The cursor is none (400), or belongs to a table that was replaced by a "
                    "newer one since (409).", "without `after`: start at the first page"),
     "data": Kind(422, "The tables hold something that the answer cannot be made from."),
@@ -52,12 +53,21 @@ KINDS = {
     "horizons": Kind(422, "The model at work has no such horizon; detail names those it has."),
     "idempotency-key": Kind(422, "The Idempotency-Key came with another request before (422), or "
                             "is too long (400).", "with a new Idempotency-Key"),
+    "job-failed": Kind(409, "The job could not be answered to its end; detail says why.",
+                       "send the job again"),
+    "job-rows": Kind(422, "No rows of customers can be read from what was sent as a job; detail "
+                     "says where and why."),
+    "job-running": Kind(409, "The job's result is not there yet.", LATER),
+    "jobs-kept": Kind(409, "The key has as many jobs as are kept for one.",
+                      "after you deleted some whose results you have"),
+    "jobs-waiting": Kind(429, "The key has as many jobs waiting or running as it may.", LATER),
     "json": Kind(400, "The body is not JSON, or nested too deep."),
     "method": Kind(405, "The path is there, but not with this method; Allow names its methods."),
     "no-key": Kind(401, "The request has no `Authorization: Bearer KEY`.", KEY),
     "no-such-case": Kind(404, "There is no such case."),
     "no-such-channel": Kind(404, "The plan has no such channel."),
     "no-such-customer": Kind(404, "Nobody of that id is known; post them to /v1/events first."),
+    "no-such-job": Kind(404, "The key has no such job: it was deleted, or was done long ago."),
     "no-such-kpi": Kind(404, "There is no such key figure."),
     "no-such-area": Kind(404, "The monitor watches no such area."),
     "no-such-override": Kind(404, "There is no change of that id."),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from serving.api.problem import Problem
 from serving.api.route import Answer, Route
@@ -18,20 +18,27 @@ from serving.api.route import Answer, Route
 MAX_BODY_BYTES = 10 * 2**20
 BODY_SECONDS = 30.0
 """So long a body may take to arrive."""
+UPLOAD_SECONDS = 120.0
+"""So long a file may take."""
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, route: Route, upload_bytes: int) -> bytes:
+    """The body as it came; a file has ``upload_bytes`` and more time."""
+    most, seconds = MAX_BODY_BYTES, BODY_SECONDS
+    if route.takes:
+        most, seconds = upload_bytes, UPLOAD_SECONDS
     headers = request.headers
     if "transfer-encoding" in headers and "content-length" in headers:
         detail = "send either Content-Length or Transfer-Encoding: with both the body is ambiguous"
         raise Problem(400, "framing", detail, headers={"Connection": "close"})
     kind = headers.get("content-type", "application/json").partition(";")[0].strip()
-    if kind != "application/json":
-        raise Problem(415, "content-type", f"the body is {kind!r}; send application/json")
+    if kind.lower() not in ("application/json", *route.takes):
+        offered = ", ".join(("application/json", *route.takes))
+        raise Problem(415, "content-type", f"the body is {kind!r}; send {offered}")
     chunks: list[bytes] = []
     size, more = 0, True
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             while more:
                 message = await request.receive()
                 if message["type"] == "http.disconnect":
@@ -39,21 +46,25 @@ async def read_body(request: Request) -> bytes:
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 more = message.get("more_body", False)
-                if size > MAX_BODY_BYTES:
-                    detail = f"the body is over {MAX_BODY_BYTES >> 20} MiB; send it in parts"
+                if size > most:
+                    detail = f"the body is over {most >> 20} MiB; send it in parts"
                     raise Problem(413, "too-large", detail)
     except TimeoutError:
-        detail = f"the body did not arrive within {BODY_SECONDS:g} s; send it in parts"
+        detail = f"the body did not arrive within {seconds:g} s; send it in parts"
         raise Problem(408, "slow-body", detail, headers={"Connection": "close"}) from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def decode(route: Route, raw: bytes) -> Any:
-    if route.body is None:
-        return None
+    """The body's JSON as the route's type; None where it takes none, or decodes it itself."""
+    return None if route.body is None or route.takes else decode_json(route.body, raw)
+
+
+def decode_json(declared: Any, raw: bytes) -> Any:
+    """JSON as a value of a type; Problem 400 for what is none, 422 for another one."""
     try:
-        if isinstance(route.body, type):
-            return msgspec.json.decode(raw, type=route.body)
+        if isinstance(declared, type):
+            return msgspec.json.decode(raw, type=declared)
         return msgspec.json.decode(raw)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `")
@@ -88,6 +99,8 @@ def parameters(route: Route, request: Request) -> dict[str, str]:
 
 def accepted_media(route: Route, request: Request) -> str:
     wanted = request.headers.get("accept", "*/*")
+    if route.by_accept:
+        return _file_wanted(route, request, wanted)
     if route.csv and "text/csv" in wanted:
         return "text/csv"
     family = route.media.partition("/")[0]
@@ -95,6 +108,20 @@ def accepted_media(route: Route, request: Request) -> str:
         return route.media
     offered = route.media + (" and text/csv" if route.csv else "")
     raise Problem(406, "accept", f"{wanted} is not offered; this call answers {offered}")
+
+
+def _file_wanted(route: Route, request: Request, wanted: str) -> str:
+    """The media type that is asked for by ``format``, which the handler reads, or by Accept."""
+    offered = (route.media, *route.files)
+    if request.query_params.get("format"):
+        return route.media
+    kinds = [part.partition(";")[0].strip().lower() for part in wanted.split(",")]
+    for kind in kinds:
+        for media in offered:
+            if kind in ("*/*", media, f"{media.partition('/')[0]}/*"):
+                return media
+    detail = f"{wanted} is not offered; this call answers {', '.join(offered)}"
+    raise Problem(406, "accept", detail)
 
 
 def etag_of(content: bytes) -> str:
@@ -115,8 +142,13 @@ def tagged(answer: Response, request: Request) -> Response:
 
 
 def response(answer: Answer) -> Response:
-    if answer.media_type == "application/json":
+    if answer.value is None:
+        content = b""
+    elif answer.media_type == "application/json":
         content = msgspec.json.encode(answer.value, enc_hook=_encode)
+    elif isinstance(answer.value, Iterator):
+        more = {"Cache-Control": "no-store", **answer.headers}
+        return StreamingResponse(answer.value, answer.status, more, media_type=answer.media_type)
     else:
         content = answer.value
     headers = {"Cache-Control": "no-store", **answer.headers}

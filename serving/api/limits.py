@@ -80,6 +80,11 @@ class Crowd:
         self._inside = 0
         self._lock = threading.Lock()
 
+    @property
+    def inside(self) -> int:
+        """How many are inside."""
+        return self._inside
+
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
         """Inside for the block; Problem 503 with Retry-After where it is full."""

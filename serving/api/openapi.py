@@ -36,6 +36,7 @@ PROBLEM: dict[str, Any] = {
         "errors": {"type": "array", "items": PLACE},
     },
 }
+BINARY = {"type": "string", "format": "binary"}
 ANY_CALL = (400, 406, 500)
 """Statuses that any call may answer."""
 WITH_KEY = (401, 403, 429, 503)
@@ -82,15 +83,19 @@ def statuses_of(route: Route) -> set[int]:
 
 def _operation(route: Route, schema: Any) -> dict[str, Any]:
     name = "".join(word.capitalize() for word in route.handler.__name__.split("_"))
-    content = {route.media: {"schema": schema(route.answers, f"{name}Answer")}}
+    content = (
+        {route.media: {"schema": schema(route.answers, f"{name}Answer")}} if route.answers else {}
+    )
     if route.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
     for media in route.files:
-        content[media] = {"schema": {"type": "string", "format": "binary"}}
-    done: dict[str, Any] = {"description": "Done", "content": content}
+        content[media] = _file(media)
+    done: dict[str, Any] = {"description": "Done", **({"content": content} if content else {})}
     responses: dict[str, Any] = {str(route.status): done}
+    if route.location:
+        done["headers"] = {"Location": {"schema": {"type": "string"}}}
     if route.tagged:
-        done["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        done.setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}}
         if route.method == "GET":
             responses["304"] = {"description": "The same as you have it"}
     responses |= {str(status): _problem(status) for status in sorted(statuses_of(route))}
@@ -116,8 +121,14 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
         json: dict[str, Any] = {"schema": schema(route.body, f"{name}Body")}
         if route.example is not None:
             json["example"] = route.example
-        operation["requestBody"] = {"required": True, "content": {"application/json": json}}
+        taken = {"application/json": json, **{kind: _file(kind) for kind in route.takes}}
+        operation["requestBody"] = {"required": True, "content": taken}
     return operation
+
+
+def _file(media: str) -> dict[str, Any]:
+    is_text = media.startswith("text/") or "json" in media
+    return {"schema": {"type": "string"} if is_text else BINARY}
 
 
 def _header(name: str, description: str, longest: int) -> dict[str, Any]:

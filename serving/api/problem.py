@@ -21,7 +21,7 @@ TITLES = {
     408: "Body too slow",
     409: "Conflict",
     413: "Body too large",
-    415: "Not JSON",
+    415: "Media type not taken",
     422: "A value cannot be used",
     429: "Too many requests",
     500: "Our fault",

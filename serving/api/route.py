@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from data.store import SCOPES
 
-Method = Literal["GET", "POST", "PUT"]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Parameter:
 class Call:
     """What a handler gets: the values of the parameters, the decoded body, the key's name.
 
-    ``raw`` and ``headers`` (names in lower case): what was sent, to a call that is signed.
+    ``raw`` and ``headers`` (names in lower case): what was sent, to a call that is signed or takes
+    files; ``body`` is not decoded of the latter.
     """
 
     parameters: Mapping[str, str]
@@ -65,14 +66,16 @@ Signed = Callable[[Any, Mapping[str, str], bytes], tuple[str, str]]
 @dataclass(frozen=True)
 class Route:
     """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key. ``media``: what
-    it answers where it succeeds; ``csv``: also that; ``files``: or
-    a file of one of these media types. ``instant``: answered without waiting for a
-    thread, so it must not read or write anything. ``quick``: answers in that way what it can, None
-    where it cannot. ``around``: entered before the handler, left when what it did is kept and
-    before it is answered. ``tagged``: the answer has an ETag, and a GET heeds If-None-Match.
-    ``signed``: the body is signed by its sender, in a key's place, and done once by its id.
-    ``about``: the customers that a call is about, for the audit log. ``example``: a body that a
-    company with the customer ``a`` can send."""
+    it answers where it succeeds; ``csv``: also that; ``files``: or a file of one of these media
+    types, by Accept where ``by_accept``; ``answers`` None: nothing. ``takes``: besides JSON, files
+    of these media types, which the handler decodes itself. ``location``: the path of what was
+    begun, made from the answer. ``instant``: answered without waiting for a thread, so it must not
+    read or write anything. ``quick``: answers in that way what it can, None where it cannot.
+    ``around``: entered before the handler, left when what it did is kept and before it is answered.
+    ``tagged``: the answer has an ETag, and a GET heeds If-None-Match. ``signed``: the body is
+    signed by its sender, in a key's place, and done once by its id. ``about``: the customers that a
+    call is about, for the audit log. ``example``: a body that a company with the customer ``a`` can
+    send."""
 
     method: Method
     path: str
@@ -87,6 +90,9 @@ class Route:
     csv: bool = False
     media: str = "application/json"
     files: tuple[str, ...] = ()
+    by_accept: bool = False
+    takes: tuple[str, ...] = ()
+    location: str = ""
     status: int = 200
     problems: tuple[int, ...] = ()
     instant: bool = False

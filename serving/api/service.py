@@ -80,6 +80,7 @@ class Presage:
             self.desk.live.warm()
         except PresageError as error:
             log.warning("not ready yet: %s", error)
+        self.desk.jobs.wake()  # jobs that were waiting when the service ended
         # a large heap that never changes: collecting over it costs hundreds of milliseconds. What
         # comes after is small, and is collected often: LightGBM's calls leave arrays in circles
         gc.collect()

@@ -1,111 +1,140 @@
-"""The first hour of somebody who builds a CRM on Presage, as docs/api.md tells it."""
+"""The first hour of a CRM developer: each block of the page, run as it stands there."""
 
 from __future__ import annotations
 
+import doctest
 import json
+import os
+import re
 import select
+import shutil
+import subprocess
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from presage.client import (
-    BadSignature,
-    Client,
-    NotAllowed,
-    NotThere,
-    WrongRequest,
-    verify_webhook,
-)
 from serving.audit import asked
-from serving.delivery.signature import Key, signature
 from serving.prediction_log import predictions
 
-from .conftest import DEADLINE_SECONDS, Service, presage
+from .conftest import DEADLINE_SECONDS, PRESAGE, free_port, interrupt, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("service")]
-WEBHOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+pytestmark = [pytest.mark.system]
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "first-hour-crm-developer.md"
+BLOCK = re.compile(r"```(console|python)(?: file=(\S+))?\n(.*?)```", re.DOTALL)
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
-def test_the_first_hour(service: Service) -> None:
-    # a key, printed once, for what the CRM does and nothing else
-    made = presage("keys", service.workspace, "create", "first", "--scopes", "score,events")
-    crm = Client(service.url, made["key"])
+def commands(block: str) -> list[tuple[str, list[str]]]:
+    """Each command of a console block, and the lines that it shows."""
+    found: list[tuple[str, list[str]]] = []
+    for line in block.rstrip("\n").splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        elif found[-1][0].endswith("\\"):
+            found[-1] = (f"{found[-1][0]}\n{line}", [])
+        else:
+            found[-1][1].append(line)
+    return found
 
-    # the first call: whom to look at, and the same by their id
-    ranked = list(crm.rank(limit=50))
-    riskiest = ranked[0]
-    (risk,) = crm.predict([riskiest.customer_id])
-    assert risk.risk == riskiest.risk and risk.reasons[0].text
-    assert sum(likely.probability for likely in risk.topics) <= 1 + 1e-9
 
-    # wrong calls say what to do
-    with pytest.raises(NotAllowed, match="customers"):
-        crm.customer(riskiest.customer_id)
-    with pytest.raises(WrongRequest, match="channel") as wrong:
-        crm.post({"tickets": [{"ticket_id": "t", "chanel": "email"}]})
-    assert wrong.value.kind == "rows" and wrong.value.request_id
-    page = service.ask("GET", f"/problems/{wrong.value.kind}", key="")
-    assert page.status == 200 and b"contract" in page.body
+class Shell:
+    """Runs commands in a folder; variables and functions stay from one to the next."""
 
-    # a batch with two bad ids answers for everybody, in order
-    asked_for = [riskiest.customer_id, "nobody", ranked[1].customer_id, "no one"]
-    told = crm.predict(asked_for)
-    assert [one.customer_id for one in told] == asked_for
-    assert [one.status for one in told] == ["scored", "unknown", "scored", "unknown"]
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state = folder, folder / "shell"
+        self.state.write_text("")
+        path = f"{Path(PRESAGE[0]).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environ = {**os.environ, "PATH": path}
 
-    # something happens; the same post again is the same answer, done once
-    calm = ranked[-1].customer_id
-    opened = (service.scored_as_of + timedelta(hours=2)).isoformat() + "Z"
-    tickets = [
-        {"ticket_id": f"first-{n}", "opened_at": opened, "customer_id": calm, "channel": "email",
-         "is_complaint": True}
-        for n in range(3)
-    ]  # fmt: skip
-    first = crm.post({"tickets": tickets}, idempotency_key="first-hour")
-    again = crm.post({"tickets": tickets}, idempotency_key="first-hour")
-    assert first == again and first.accepted == {"tickets": 3}
-    assert crm.post({"tickets": tickets}).duplicates == {"tickets": 3}
+    def run(self, command: str) -> str:
+        remember = f"{{ declare -px; declare -f; }} > {self.state}"
+        script = f"source {self.state}\nset -a\n{command}\n{remember}"
+        done = subprocess.run(
+            ["bash", "-uo", "pipefail", "-c", script], cwd=self.folder, env=self.environ,
+            capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0 and "Traceback" not in done.stderr, f"{command}\n{done.stderr}"
+        return done.stdout + done.stderr
 
-    # the risk has changed, and the night's order says that there is news
-    (changed,) = crm.predict([calm])
-    assert changed.risk is not None and ranked[-1].risk is not None
-    assert changed.risk["30"] > ranked[-1].risk["30"]
-    assert next(one for one in crm.rank(limit=1000) if one.customer_id == calm).news
+    def variable(self, name: str) -> str:
+        return self.run(f'printf %s "${name}"')
 
-    # a webhook is verified before it is believed
-    body = json.dumps({"type": "presage.outreach.decided", "data": {"customer_id": calm}}).encode()
-    stamp = int(time.time())
-    headers = {
-        "webhook-id": "m1",
-        "webhook-timestamp": str(stamp),
-        "webhook-signature": signature([Key.of(WEBHOOK)], "m1", stamp, body),
-    }
-    assert verify_webhook(body, headers, WEBHOOK)["data"]["customer_id"] == calm
-    with pytest.raises(BadSignature):
-        verify_webhook(body + b" ", headers, WEBHOOK)
 
-    # the key is rotated without an hour in which neither opens
-    other = presage("keys", service.workspace, "rotate", "first", "--overlap", "1h")
-    with Client(service.url, other["key"]) as renewed:
-        assert renewed.predict([calm])[0].status == "scored"
-        with pytest.raises(NotThere, match="nobody scored"):
-            list(renewed.rank(segment="no such segment"))
-    assert crm.predict([calm])[0].status == "scored"
-    presage("keys", service.workspace, "revoke", "first")
-    with pytest.raises(NotAllowed):
-        crm.predict([calm])
-    crm.close()
+@pytest.fixture(scope="module")
+def page() -> str:
+    """The page at ports that are free here."""
+    text = PAGE.read_text().replace(":3000", f":{free_port()}")
+    return text.replace("8123", str(free_port()))
 
-    # what was asked and told can be found again, under pseudonyms
-    state, until = service.workspace / ".presage", time.monotonic() + DEADLINE_SECONDS
+
+@pytest.fixture
+def folder(trained_workspace: Path, tmp_path: Path, page: str) -> Iterator[Path]:
+    """A folder with the sandbox, made already (it is the trained company), and served."""
+    shutil.copytree(trained_workspace, tmp_path / "company")
+    (tmp_path / "company" / ".presage" / "sandbox").touch()
+    ((command, shown),) = commands(BLOCK.findall(page)[0][2])
+    name, *arguments = command.split()
+    assert name == "presage"
+    port = re.search(r"127\.0\.0\.1:(\d+)/docs", page)
+    assert port is not None
+    log = tmp_path / "service.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [*PRESAGE, *arguments, "--port", port[1]], cwd=tmp_path, stdout=file, stderr=file,
+            text=True,
+        )  # fmt: skip
+    try:
+        wait_for(f"http://127.0.0.1:{port[1]}/readyz", process)
+        assert [line for line in shown if line not in log.read_text()] == []
+        yield tmp_path
+    finally:
+        if process.poll() is None:
+            interrupt(process)
+    assert "Traceback" not in log.read_text()
+
+
+def test_the_first_hour(folder: Path, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell, names = Shell(folder), dict[str, Any]()
+    monkeypatch.chdir(folder)
+    kinds = []
+    for kind, file, block in BLOCK.findall(page)[1:]:
+        kinds.append(kind)
+        if file:
+            (folder / file).write_text(block)
+        elif kind == "console":
+            for command, shown in commands(block):
+                told = shell.run(command)
+                assert [line for line in shown if line not in told] == [], f"{command}\n{told}"
+        else:
+            for name in ("PRESAGE", "KEY"):
+                monkeypatch.setenv(name, shell.variable(name))
+            test = doctest.DocTestParser().get_doctest(block, names, PAGE.name, str(PAGE), 0)
+            said: list[str] = []
+            runner = doctest.DocTestRunner(optionflags=FLAGS)
+            runner.run(test, out=said.append, clear_globs=False)
+            assert not runner.failures and runner.tries, "".join(said)
+            names = test.globs
+            if kinds.count("python") == 1:  # before verbs by another clock drop what is old
+                what_was_asked_and_told_can_be_found(folder, names)
+    assert (kinds.count("console"), kinds.count("python")) == (8, 4)
+    code = (folder / "receiver.py").read_text().split("\n\n")
+    assert len(code[1].splitlines()) <= 10
+
+
+def what_was_asked_and_told_can_be_found(folder: Path, names: dict[str, Any]) -> None:
+    """Again, under pseudonyms."""
+    state, until = folder / "company" / ".presage", time.monotonic() + DEADLINE_SECONDS
+    calm, risk = names["calm"], names["after"].risk["30"]
     kept = predictions(state)
-    while changed.risk["30"] not in kept["risk_30d"].tolist():  # written once a second
+    while risk not in kept["risk_30d"].tolist():  # written once a second
         assert time.monotonic() < until
         select.select([], [], [], 0.1)
         kept = predictions(state)
-    mine = [line for line in asked(state) if line["key"] == "first"]
-    assert {line["call"] for line in mine} >= {"/v1/predictions"}
+    mine = [line for line in asked(state) if line["key"] == "crm"]
+    assert {line["call"] for line in mine} == {"/v1/predictions"}
     assert calm not in json.dumps(mine)
     answered = kept[kept["source"] == "answered"]
     assert answered["model_version"].notna().all() and calm not in set(answered["pseudonym"])

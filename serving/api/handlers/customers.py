@@ -46,7 +46,7 @@ def rank_customers(desk: Desk, call: Call) -> Answer:
                 "segment": str(ranking.segments[ranking.segment[at]]) if known else None,
                 "value": value,
                 "value_at_risk": None if value is None else value * float(risk[at]),
-                "news": desk.live.has_news(who, night),
+                "news": desk.live.has_news(who, as_of),
             }
         )
     return Answer(

@@ -253,10 +253,10 @@ def test_customers_come_in_order_and_news_is_marked(live: Live) -> None:
     frame = night.published.frame
     assert places == frame["risk_14d"].nlargest(10).index.tolist() and more
     first = ranking.ids[places[0]]
-    assert not live.has_news(first, night)
+    assert not live.has_news(first, night.published.as_of)
     post_ticket(live, first)
     live.take_in()
-    assert live.has_news(first, night)
+    assert live.has_news(first, night.published.as_of)
     assert live.ranking()[0] is ranking  # made once a night
 
 

@@ -27,6 +27,7 @@ LATER = NOW + timedelta(days=60)
         ("logs_days", ["logs"]),
         ("events_days", ["store, events"]),
         ("answers_days", ["store, idempotency"]),
+        ("jobs_days", ["jobs"]),
         ("predictions_days", ["predictions", "store, predictions"]),
         ("messages_days", ["store, outbox"]),
     ],
@@ -34,6 +35,7 @@ LATER = NOW + timedelta(days=60)
 def test_each_kind_goes_by_its_own_setting(
     workspace: Workspace, setting: str, goes: list[str]
 ) -> None:
+    set_setting(workspace.path, "retention.jobs_days", 0)
     set_setting(workspace.path, f"retention.{setting}", 30)
     opened = Workspace.open(workspace.path)
     then = datetime(2026, 3, 1).timestamp()

@@ -29,6 +29,7 @@ def test_everything_of_theirs_and_nothing_of_others(workspace: Workspace, tmp_pa
     assert decision["decision_id"] == "d-0"
     (outcome,) = json.loads((out / "outcomes.json").read_text())
     assert outcome["note"] == f"{NAME} rang back"
+    assert pd.read_csv(out / "jobs.csv")["customer_id"].tolist() == [WHO]
     assert pd.read_csv(out / "scores.csv")["risk_7d"].tolist() == [0.5, 0.25]
     assert not [path for path, _ in standing(out, [OTHER])]
 

@@ -39,7 +39,7 @@ def documented() -> set[tuple[str, str, str]]:
         # `\|` inside a cell splits it; the scope is the first cell that is one
         scope = next(cell for cell in cells if cell in (*SCOPES, "-"))
         method = "GET"
-        for method_told, path in re.findall(r"`(?:(GET|POST|PUT) )?(/[\w{}/.-]+)", line):
+        for method_told, path in re.findall(r"`(?:(GET|POST|PUT|DELETE) )?(/[\w{}/.-]+)", line):
             method = method_told or method
             found.add((method, path, scope))
     return found
