@@ -85,6 +85,8 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
     content = {route.media: {"schema": schema(route.answers, f"{name}Answer")}}
     if route.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
+    if route.calendar:
+        content["text/calendar"] = {"schema": {"type": "string"}}
     for media in route.files:
         content[media] = {"schema": {"type": "string", "format": "binary"}}
     done: dict[str, Any] = {"description": "Done", "content": content}

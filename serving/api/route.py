@@ -65,7 +65,7 @@ Signed = Callable[[Any, Mapping[str, str], bytes], tuple[str, str]]
 @dataclass(frozen=True)
 class Route:
     """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key. ``media``: what
-    it answers where it succeeds; ``csv``: also that; ``files``: or
+    it answers where it succeeds; ``csv``, ``calendar``: also that, by Accept; ``files``: or
     a file of one of these media types. ``instant``: answered without waiting for a
     thread, so it must not read or write anything. ``quick``: answers in that way what it can, None
     where it cannot. ``around``: entered before the handler, left when what it did is kept and
@@ -85,6 +85,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     effect: bool = False
     csv: bool = False
+    calendar: bool = False
     media: str = "application/json"
     files: tuple[str, ...] = ()
     status: int = 200

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from data.errors import NotEnoughHistory, did_you_mean
 from data.store import overrides_of, read_forecast
@@ -15,7 +14,7 @@ from models.volume.parts import members_in
 from serving.api.handlers.plans import lock_told
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
-from serving.api.tables import between, parse_moment, rows_of
+from serving.api.tables import between, of_name, parse_moment, rows_of
 from serving.desk import Desk
 from serving.items import LIFETIME
 from serving.overrides import overridden
@@ -139,7 +138,7 @@ def export_plan(desk: Desk, call: Call) -> Answer:
         detail = f"layout={layout!r}: there are {known}.{did_you_mean(layout, list(MEDIA))}"
         raise Problem(400, "parameter", detail)
     standing = plan_in_force(desk)
-    rows = _found(standing.frame, "channel", call)
+    rows = of_name(standing.frame, "channel", call)
     content = plan_file(between(rows, "starts_at", call), layout, background_of(desk))
     name = f"plan-{layout}.csv" if layout == "calabrio" else f"plan.{layout}"
     return Answer(
@@ -196,19 +195,6 @@ def see_planning(desk: Desk, call: Call) -> Answer:
             "key": call.actor,
         }
     )
-
-
-def _found(frame: pd.DataFrame, name: str, call: Call) -> pd.DataFrame:
-    """The rows whose ``name`` is as asked, all if nothing is; Problem 404 where there are none."""
-    wanted = call.parameters.get(name)
-    if not wanted:
-        return frame
-    found = frame[frame[name] == wanted]
-    if found.empty:
-        known = sorted(map(str, frame[name].unique()))
-        told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
-        raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
-    return found
 
 
 def _vintage(desk: Desk, call: Call) -> Published:
