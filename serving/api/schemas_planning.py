@@ -62,6 +62,8 @@ class Planning(Struct):
     overrides: list[int]
     lock: PlanLock | None
     key: str
+    roster: datetime | None = None
+    """When the roster was published; null where there is none."""
 
 
 class NewOverride(Struct, forbid_unknown_fields=True):

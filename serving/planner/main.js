@@ -25,7 +25,8 @@ async function open() {
     (state.planning.replanned ? `, ${t("with overrides since")}` : "");
   fill($("channel"), [["", t("all channels")], ...state.planning.channels.map((one) => [one, one])]);
   fill($("day"), dayNames().map((day) => [day, dayName(day)]));
-  fill($("show"), [["people", t("people")], ["confidence", t("confidence")]]);
+  fill($("show"), [["people", t("people")], ["confidence", t("confidence")],
+    ...(state.planning.roster ? [["gap", t("gap to the roster")]] : [])]);
   fill($("span"), [["day", t("the day")], ["week", t("the week")]]);
   for (const name of ["channel", "show", "span"]) $(name).value = view[name];
   drawDownloads();

@@ -12,7 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
+
+from data.workspace import Workspace
+from serving.published import newest, publish
+from serving.shifts import with_gap
 
 from .conftest import Service, presage
 
@@ -41,6 +46,39 @@ def ada(service: Service) -> str:
     """The key of a planner who may change the plan."""
     told = presage("keys", service.workspace, "create", "ada", "--scopes", "forecasts,plan")
     return str(told["key"])
+
+
+SHIFT = {
+    "agent_id": "kari",
+    "break_starts_at": pd.NaT,
+    "break_ends_at": pd.NaT,
+    "paid_hours": 8.0,
+    "cost": 240.0,
+    "skills": "phone",
+    "time_zone": "Europe/Oslo",
+}
+
+
+@pytest.fixture(scope="module")
+def rostered(service: Service) -> str:
+    """A channel on which the published roster has one person fewer than the plan needs, wherever
+    it needs any; on all others it has as many."""
+    workspace = Workspace.open(service.workspace)
+    plan = newest(workspace.state_dir, "staffing")
+    assert plan is not None
+    lacking = str(plan.frame["channel"].iloc[0])
+    absence = workspace.settings.shifts.absence
+    people = plan.frame[["channel", "starts_at", "ends_at"]].assign(rostered=0)
+    people = with_gap(people, plan.frame, absence)
+    people["rostered"] = people["needed"] - (people["channel"] == lacking)
+    people["rostered"] = people["rostered"].clip(lower=0)
+    people["gap"] = people["rostered"] - people["needed"]
+    begins = people["starts_at"].min() + pd.Timedelta(hours=32)
+    times = {"day": str(begins.date()), "starts_at": begins, "ends_at": begins + pd.Timedelta("8h")}
+    when: dict[str, Any] = {"as_of": plan.as_of, "now": plan.as_of}
+    publish(workspace.state_dir, "roster_people", people, **when)
+    publish(workspace.state_dir, "roster", pd.DataFrame([{**SHIFT, **times}]), weeks=[], **when)
+    return lacking
 
 
 @pytest.fixture
@@ -252,16 +290,45 @@ def test_the_grid_is_one_tab_stop_and_keys_move_in_it(page: Any, ada: str) -> No
     assert not page.faults
 
 
+def test_the_week_shows_whom_the_roster_lacks(
+    page: Any, service: Service, ada: str, rostered: str
+) -> None:
+    sign_in(page, ada)
+    complete(page)
+    complete(page, lambda: page.click("#week-after"))
+    page.select_option("#show", "gap")
+    page.wait_for_selector("#heat td.bad")
+    assert "show=gap" in page.url
+    complete(page, lambda: page.select_option("#channel", rostered))
+    rows = service.ask("GET", f"/v1/staffing/gap?channel={rostered}").json()["items"]
+    told = {(row["needed"], row["rostered"], row["gap"]) for row in rows}
+    assert any(gap < 0 for _, _, gap in told)
+    for cell in page.locator("#heat td.bad").all():
+        label = str(cell.get_attribute("aria-label"))
+        found = re.search(rf"{rostered} (\d+) needed, (\d+) rostered, (\d+) missing", label)
+        assert found is not None, label
+        needed, there, missing = (int(one) for one in found.groups())
+        assert (needed, there, -missing) in told and cell.inner_text() == f"−{missing}"
+    with page.expect_download() as download:
+        page.click("#roster-ics")
+    assert download.value.path().read_text().count("BEGIN:VEVENT") == 1
+    assert download.value.suggested_filename == "roster.ics"
+    with page.expect_download() as download:
+        page.click("#roster-csv")
+    assert download.value.path().read_text().splitlines()[1].startswith("kari,")
+    assert not page.faults
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_serves_who_reads_otherwise(
-    scheme: str, page: Any, browser: Any, service: Service, ada: str
+    scheme: str, page: Any, service: Service, ada: str, rostered: str
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     page.emulate_media(color_scheme=scheme)
     sign_in(page, ada)
     complete(page)
-    for show in ("people", "confidence"):
+    for show in ("people", "confidence", "gap"):
         page.select_option("#show", show)
         page.wait_for_function("want => location.search.includes(`show=${want}`)", arg=show)
         found = Axe().run(page).response["violations"]

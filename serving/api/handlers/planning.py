@@ -22,7 +22,7 @@ from serving.planning.background import background_of
 from serving.planning.days import by_day
 from serving.planning.in_force import plan_in_force, settings_in_force
 from serving.planning.past import past_days
-from serving.published import Published, pointer
+from serving.published import Kind, Published, pointer
 from serving.records import records
 from serving.staffing.exports import MEDIA, plan_file
 
@@ -192,9 +192,16 @@ def see_planning(desk: Desk, call: Call) -> Answer:
             "replanned": bool(about.get("replanned")),
             "overrides": about.get("overrides", []),
             "lock": lock_told(desk),
+            "roster": _when(desk, "roster"),
             "key": call.actor,
         }
     )
+
+
+def _when(desk: Desk, kind: Kind) -> str | None:
+    """When the newest of a kind was published; None where nothing is."""
+    about = pointer(desk.workspace.state_dir, kind)
+    return None if about is None else about["published_at"] + "Z"
 
 
 def _vintage(desk: Desk, call: Call) -> Published:
