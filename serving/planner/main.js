@@ -8,6 +8,7 @@ import { drawHeat, select } from "./heat.js";
 import { drawOverrides, fillForm, keep, preview, seeOverrides } from "./overrides.js";
 import { drawPast } from "./past.js";
 import { drawDownloads, drawVersions } from "./plans.js";
+import { drawService, loadNews } from "./service.js";
 import { dayNames, load, readUrl, state, view, writeUrl } from "./state.js";
 import { addDays, dayName, moment } from "./time.js";
 import { current, languages, speak, t } from "./words.js";
@@ -48,20 +49,28 @@ async function chooseDay() {
   writeUrl();
 }
 
+const attend = () => drawAttention(shown.items, guarded((day, channel, show) => go(day, channel, show)));
+
 async function drawAll() {
-  drawAttention(shown.items, guarded((day, channel) => go(day, channel)));
+  if (state.news) drawService();
   drawPromises();
   drawFigures();
-  await Promise.all([drawHeat(choose, changeWeek), drawAnswer()]);
+  await Promise.all([attend(), drawHeat(choose, changeWeek), drawAnswer()]);
 }
 
 async function rest() {
   drawOverrides(shown, refresh);
   fillForm();
   drawWhatIf(refresh);
-  await Promise.all([drawCharts(pick), drawWhy(), drawPast(), drawVersions(refresh)]);
+  await Promise.all([drawCharts(pick), drawWhy(), drawPast(), drawVersions(refresh), state.news ? null : drawNews()]);
   guarded(drawScenarios)();  // each is planned beside the plan in force; nobody waits for that
   document.body.dataset.complete = "yes";
+}
+
+async function drawNews() {
+  await loadNews();
+  drawService();
+  await attend();
 }
 
 async function refresh() {
@@ -83,10 +92,10 @@ const choose = guarded(async (day, slot) => {
   await Promise.all([drawCharts(pick), drawWhy()]);
 });
 
-async function go(day, channel) {
-  view.day = day;
+async function go(day, channel, show = view.show) {
+  view.day = day; view.show = show;
   if (channel !== undefined) view.channel = channel;
-  $("channel").value = view.channel;
+  $("channel").value = view.channel; $("show").value = show;
   await chooseDay();
   await drawAll();
   await rest();

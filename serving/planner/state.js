@@ -2,7 +2,7 @@
 import { all, get, seriesOf } from "./api.js";
 import { addDays, local, monday, setZone } from "./time.js";
 
-export const state = { planning: null, days: [], rows: new Map(), range: new Map(),
+export const state = { planning: null, news: null, days: [], rows: new Map(), range: new Map(),
   forecasts: new Map(), actuals: new Map(), gaps: new Map() };
 export const view = { channel: "", day: "", slot: "", show: "people", span: "day", lang: "" };
 
@@ -18,6 +18,7 @@ export function writeUrl() {
 
 export async function load() {
   state.planning = await get("/v1/planning");
+  state.news = null;
   setZone(state.planning.time_zone);
   state.days = await all("/v1/staffing/days");
   for (const kept of [state.rows, state.range, state.forecasts, state.actuals, state.gaps]) kept.clear();

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from data.workspace import Workspace
+from serving.monitoring.finding import Finding, frame_of
 from serving.published import newest, publish
 from serving.shifts import with_gap
 
@@ -79,6 +80,32 @@ def rostered(service: Service) -> str:
     publish(workspace.state_dir, "roster_people", people, **when)
     publish(workspace.state_dir, "roster", pd.DataFrame([{**SHIFT, **times}]), weeks=[], **when)
     return lacking
+
+
+@pytest.fixture(scope="module")
+def watched(service: Service) -> None:
+    """What a monitor would have published: two weeks of figures, an alarm, an emerging issue."""
+    state = Workspace.open(service.workspace).state_dir
+    plan = newest(state, "staffing")
+    assert plan is not None
+    when: dict[str, Any] = {"as_of": plan.as_of, "now": plan.as_of}
+    weeks = [plan.as_of - pd.Timedelta(days=days) for days in (14, 7)]
+    figure = {"low": 0.58, "high": 0.64, "count": 900, "unit": "share", "target": float("nan")}
+    speed = {**figure, "block": "speed", "kpi": "answered_in_time", "target_name": ""}
+    missed = {"channel": "phone", "value": 0.52, "target": 0.9, "verdict": "missed"}
+    rows = [
+        {**speed, "week": week, "local_week": f"{week + pd.Timedelta('2h'):%Y-%m-%d}", **more}
+        for week, value in zip(weeks, (0.7, 0.61), strict=True)
+        for more in ({"channel": "", "value": value, "verdict": ""}, missed)
+    ]
+    alarm = Finding("forecasts", "bias", "alarm", "phone: 12 % too few forecast", "Train again.")
+    issue = {"topic": "delivery", "since": plan.as_of, "hours": 24.0, "contacts": 24,
+             "expected": 6.0, "ratio": 4.0, "chance": 1e-9, "customers": 22,
+             "driver": "carrier=fast", "driver_share": 0.75, "driver_usual": 0.2,
+             "also": "", "act": "Write an article.", "examples": "t1"}  # fmt: skip
+    publish(state, "kpis", pd.DataFrame(rows), **when)
+    publish(state, "monitor", frame_of([alarm]), **when)
+    publish(state, "issues", pd.DataFrame([issue]), **when)
 
 
 @pytest.fixture
@@ -319,9 +346,46 @@ def test_the_week_shows_whom_the_roster_lacks(
     assert not page.faults
 
 
+def test_what_is_wrong_is_said_first_and_the_service_stands_beside_its_targets(
+    page: Any, service: Service, ada: str, rostered: str, watched: None
+) -> None:
+    days = service.ask("GET", "/v1/staffing/days").json()
+    row = [row for row in days["items"] if row["channel"] == rostered][2]
+    row |= {"state": "at risk", "confidence": 0.61, "confidence_promised": 0.9}
+    failed = {"channel": rostered, "day": row["day"], "kept": 0.61, "promised": 0.9}
+    planning = service.ask("GET", "/v1/planning").json()
+    planning["failing"] = [{**failed, "worst_at": row["starts_at"]}]
+    held: list[Any] = []
+    page.route("**/v1/planning", lambda route: route.fulfill(json=planning))
+    page.route("**/v1/staffing/days", lambda route: route.fulfill(json=days))
+    page.route("**/v1/kpis*", lambda route: held.append(route))
+    with page.expect_request("**/v1/kpis*"):
+        sign_in(page, ada)
+    assert page.locator("#heat td[data-day]").count() > 8, "nobody waits for the key figures"
+    assert page.locator("body[data-ready=yes]").count() == 1
+    assert page.inner_text("#service-tiles") == ""
+    held.pop().continue_()
+    page.wait_for_selector("body[data-complete=yes]")
+    tiles = page.inner_text("#service-tiles").replace("\xa0", " ")
+    assert re.search(r"61 % answered in time \(58 % – 64 %\); the week before 70 %", tiles), tiles
+    assert "missed phone, answered in time: 52 % (58 % – 64 %), target 90 %" in tiles
+    assert "No figure of this week." in tiles, "a block without figures says so"
+    said = page.inner_text("#attention-list").replace("\xa0", " ")
+    assert f"{rostered}: kept with confidence 61 %, 90 % promised." in said
+    assert "played contact by contact, most was lost from 00:00" in said
+    assert "Many ask about delivery: 24 contacts in 24 hours, 6.0 expected" in said
+    assert "75 % of them have carrier=fast in common, usually 20 %. Write an article." in said
+    assert "Alarm, forecasts: phone: 12 % too few forecast. Train again." in said
+    complete(page, lambda: page.click("#attention-list button:has-text('The roster lacks')"))
+    assert "show=gap" in page.url and f"channel={rostered}" in page.url
+    assert page.locator("#heat td.bad[aria-selected=true]").count() <= 1
+    assert "phone" not in page.inner_text("#service-tiles"), "of the channel that is chosen"
+    assert not page.faults
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_serves_who_reads_otherwise(
-    scheme: str, page: Any, service: Service, ada: str, rostered: str
+    scheme: str, page: Any, ada: str, rostered: str, watched: None
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

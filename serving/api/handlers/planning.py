@@ -192,16 +192,21 @@ def see_planning(desk: Desk, call: Call) -> Answer:
             "replanned": bool(about.get("replanned")),
             "overrides": about.get("overrides", []),
             "lock": lock_told(desk),
+            "failing": [
+                {**one, "worst_at": f"{one['worst_at'].replace(' ', 'T')}:00Z"}
+                for one in about.get("failing", [])
+            ],
             "roster": _when(desk, "roster"),
+            "monitored": _when(desk, "monitor", "as_of"),
             "key": call.actor,
         }
     )
 
 
-def _when(desk: Desk, kind: Kind) -> str | None:
-    """When the newest of a kind was published; None where nothing is."""
+def _when(desk: Desk, kind: Kind, moment: str = "published_at") -> str | None:
+    """A moment of the newest of a kind; None where nothing is published."""
     about = pointer(desk.workspace.state_dir, kind)
-    return None if about is None else about["published_at"] + "Z"
+    return None if about is None else about[moment] + "Z"
 
 
 def _vintage(desk: Desk, call: Call) -> Published:

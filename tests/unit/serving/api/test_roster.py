@@ -58,6 +58,21 @@ def test_without_a_roster_the_answer_says_how_one_is_made(ask: Ask) -> None:
         assert "presage staff --shifts" in answer.json()["detail"]
 
 
+def test_planning_says_what_there_is_beside_the_plan(ask: Ask, rostered: Desk) -> None:
+    told = ask("GET", "/v1/planning").json()
+    assert told["roster"] == "2026-03-02T10:00:00Z"
+    assert (told["monitored"], told["failing"]) == (None, [])
+    failed = {"channel": "email", "day": "2026-03-02", "kept": 0.6, "promised": 0.9}
+    failed["worst_at"] = str(failed["day"]) + " 09:00"
+    plan, when = plan_in_force(rostered).frame, {"as_of": MIDNIGHT, "now": NOW}
+    state = rostered.workspace.state_dir
+    publish(state, "staffing", plan, failing=[failed], model_version="volume-1-ab", **when)
+    publish(state, "monitor", pd.DataFrame({"area": []}), **when)
+    told = ask("GET", "/v1/planning").json()
+    assert told["failing"] == [{**failed, "worst_at": "2026-03-02T09:00:00Z"}]
+    assert told["monitored"] == "2026-03-02T00:00:00Z"
+
+
 def test_the_roster_is_told_by_agent_and_span(ask: Ask, rostered: Desk) -> None:
     told = ask("GET", "/v1/staffing/roster?limit=2").json()
     assert [row["agent_id"] for row in told["items"]] == ["kari", "kari"] and told["next"]
