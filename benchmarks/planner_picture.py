@@ -7,7 +7,8 @@
 It serves the workspace with a clock that stands eight hours after the forecast, makes a key, opens
 ``/planner``, asks a what-if and writes ``docs/pictures/planner.png``, ``planner-day.png``,
 ``planner-what-if.png`` and, where there is a roster, ``planner-gap.png`` (less than 300 kB each).
-It prints how long the page took until it could be read (``ready``) and until all of it was drawn.
+It prints how long the page took until it could be read (``ready``) and until all of it was drawn,
+and how long the what-if took.
 It needs Chromium.
 """
 
@@ -102,6 +103,7 @@ def take(url: str, key: str, picture: Path) -> None:
         part(page, "day-title", picture.with_name("planner-day.png"))
         page.fill("#if-volume", "20")
         page.wait_for_selector("#what-if-result tbody tr")
+        print(f"what if: {page.inner_text('#what-if-time')}")
         part(page, "what-if-title", picture.with_name("planner-what-if.png"))
         if page.locator("#show option[value=gap]").count():
             page.click("#week-after")
