@@ -90,6 +90,7 @@ def staff_channels(
             "overrides": [one.seq for one in changes],
             "kept": dict(plan.kept),
             "failing": [asdict(one) for one in plan.failing],
+            "runs": plan.runs,
         }
         with open_store(opened) as store:
             put_in_force(store, run.state_dir, frame, as_of, now, model_version, told)

@@ -11,9 +11,11 @@ import pandas as pd
 from data.settings import Settings
 from features.calendar import local_times
 from serving.published import Published
+from serving.staffing.gate import by_chance
 
 TOLERANCE = 0.005
-"""A promise missed by less is kept, as far as 200 scenarios can tell."""
+"""A promise missed by less is kept, as far as 200 scenarios can tell. A plan that was played says
+in how many ``runs``: its confidence may miss by what chance does to so few."""
 COLUMNS = (
     "day", "channel", "starts_at", "ends_at", "volume", "volume_forecast", "agents_net_most",
     "hours_net", "hours_gross", "cost", "service_level", "share", "confidence",
@@ -87,7 +89,10 @@ def by_day(plan: Published, settings: Settings) -> pd.DataFrame:
     found["backlog"] = found["backlog"].where(found["kind"] == "backlog")
     judged = (found["volume"] > 0) & found["confidence"].notna()
     out_of_reach = judged & (found["reachable"] < found["share"] - TOLERANCE)
-    at_risk = judged & (found["confidence"] < found["confidence_promised"] - TOLERANCE)
+    runs = plan.about.get("runs")
+    promised = found["confidence_promised"]
+    allowed = promised.map(lambda one: by_chance(one, runs)) if runs else TOLERANCE
+    at_risk = judged & (found["confidence"] < promised - allowed)
     found["state"] = np.select([out_of_reach, at_risk], [OUT_OF_REACH, AT_RISK], SURE)
     return found[list(COLUMNS)]
 

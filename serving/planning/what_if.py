@@ -39,11 +39,13 @@ STEPS = (("volume", 0.1), ("handle", 0.1), ("shrinkage", 0.05), ("share", 0.05))
 
 @dataclass(frozen=True)
 class Compared:
-    """Two plans of one span: in force, and as assumed; ``settings`` are those assumed."""
+    """Two plans of one span: in force, and as assumed; ``settings`` are those assumed, ``runs``
+    those in which the plan in force was played."""
 
     before: pd.DataFrame
     after: pd.DataFrame
     settings: Settings
+    runs: int | None = None
 
     def sums(self, settings: Settings, cost: float | None = None) -> dict[str, dict[str, float]]:
         """Both plans' totals and their difference; ``cost``: money an agent hour costs after."""
@@ -51,8 +53,8 @@ class Compared:
         if cost is not None:
             assumed = replace(assumed, staffing=replace(assumed.staffing, hourly_cost=cost))
         totals_of = {
-            "before": _sums(self.before, settings),
-            "after": _sums(self.after, assumed),
+            "before": _sums(self.before, settings, self.runs),
+            "after": _sums(self.after, assumed, self.runs),
         }
         change = {
             name: totals_of["after"][name] - totals_of["before"][name]
@@ -69,8 +71,8 @@ class Compared:
         )
 
 
-def _sums(frame: pd.DataFrame, settings: Settings) -> dict[str, float]:
-    days = by_day(Published(frame, {}), settings)
+def _sums(frame: pd.DataFrame, settings: Settings, runs: int | None) -> dict[str, float]:
+    days = by_day(Published(frame, {"runs": runs}), settings)
     states = days["state"].value_counts() if len(days) else {}
     return {
         **totals(frame, settings),
@@ -117,11 +119,12 @@ def compare(
     settings = settings_in_force(desk)
     standing = assumed_in_force(desk)
     assumed = changes if instead else combined(standing, changes)
+    runs = plan_in_force(desk).about.get("runs")
     if assumed == standing:
-        return Compared(before, before, settings)
+        return Compared(before, before, settings, runs)
     key = ("what if", published_digest(desk), first, last, repr(assumed))
     after = desk.plans.recall(key, partial(_planned, desk, assumed, first, last))
-    return Compared(before, after, assumed.settings(desk.workspace.settings))
+    return Compared(before, after, assumed.settings(desk.workspace.settings), runs)
 
 
 def published_digest(desk: Desk) -> str:
