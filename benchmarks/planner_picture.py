@@ -1,12 +1,15 @@
 """The pictures of the planners' page that README and docs show, of a served workspace in Chromium.
 
-    .venv/bin/presage demo demo --once
+    .venv/bin/presage demo demo --once && .venv/bin/presage monitor demo
+    .venv/bin/presage staff demo --shifts
     .venv/bin/python -m benchmarks.planner_picture demo
 
 It serves the workspace with a clock that stands eight hours after the forecast, makes a key, opens
-``/planner``, asks a what-if and writes ``docs/pictures/planner.png``, ``planner-day.png`` and
-``planner-what-if.png`` (less than 300 kB each). It prints how long the page took until it could be
-read (``ready``) and until all of it was drawn. It needs Chromium.
+``/planner``, asks a what-if and writes ``docs/pictures/planner.png``, ``planner-day.png``,
+``planner-what-if.png`` and, where there is a roster, ``planner-gap.png`` (less than 300 kB each).
+It prints how long the page took until it could be read (``ready``) and until all of it was drawn,
+and how long the what-if took.
+It needs Chromium.
 """
 
 from __future__ import annotations
@@ -100,7 +103,13 @@ def take(url: str, key: str, picture: Path) -> None:
         part(page, "day-title", picture.with_name("planner-day.png"))
         page.fill("#if-volume", "20")
         page.wait_for_selector("#what-if-result tbody tr")
+        print(f"what if: {page.inner_text('#what-if-time')}")
         part(page, "what-if-title", picture.with_name("planner-what-if.png"))
+        if page.locator("#show option[value=gap]").count():
+            page.click("#week-after")
+            page.select_option("#show", "gap")
+            page.wait_for_selector("#heat td.bad")
+            part(page, "heat-title", picture.with_name("planner-gap.png"))
         browser.close()
 
 

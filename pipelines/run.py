@@ -166,6 +166,11 @@ def moment_of(
             "tables allow"
         )
     say(f"as of {moment.isoformat(sep=' ')} UTC" + ("" if as_of else " (default)"))
+    if (beyond := (moment - newest).days) > 1:  # the default may lie a day before their last row
+        say(
+            f"the tables end within a day of {newest:%Y-%m-%d %H:%M} UTC, {beyond} days before "
+            "--as-of: as far as they tell, nothing came since. Load what did, or leave --as-of out"
+        )
     return moment, newest
 
 

@@ -153,19 +153,26 @@ class _Promise:
         return one
 
     def share_kept(
-        self, inflow: Floats, outflow: Floats, first_day: int, last_day: int, offset: int
+        self,
+        inflow: Floats,
+        outflow: Floats,
+        first_day: int,
+        last_day: int,
+        offset: int,
+        wanted: Floats | float = 0.0,
     ) -> Floats:
         """Share of scenarios in which each day in [first_day, last_day) keeps its promise.
 
         ``inflow`` and ``outflow``: contacts that arrived and that were handled, added up over the
-        edges from ``offset`` on; what is due after their end is judged at it.
+        edges from ``offset`` on; what is due after their end is judged at it. Where a day misses
+        ``wanted`` by the target alone, the limit is not asked.
         """
         slack = ROUNDING * (1.0 + inflow[:, -1:])
         part = slice(int(self.begins[first_day]), int(self.begins[last_day]))
         begins = self.begins[first_day:last_day] - part.start
         good = self.due.on_time(inflow, outflow, part, offset)
         fine = np.add.reduceat(good, begins, axis=1) >= self.quota[:, first_day:last_day] - slack
-        if self.last is not None:
+        if self.last is not None and (fine.mean(axis=0) >= wanted).all():
             if first_day == 0 and self.waiting > 0:  # who waits already has the limit from now on
                 place = min(int(self.last.edge[0, 0]), outflow.shape[1] - 1)
                 fine[:, 0] &= outflow[:, place] >= self.waiting - slack[:, 0]
@@ -192,19 +199,22 @@ class _Places:
         """As ``backlog.on_time_of``, for the intervals of ``part``, of curves from ``offset``."""
         ends = inflow[:, part.start - offset : part.stop - offset + 1]
         slack = ROUNDING * (1.0 + inflow[:, -1:])
-        last = outflow.shape[1] - 1
-        beyond = []
-        for side in (0, 1):
-            place, share = self.edge[side, part] - offset, self.part[side, part]
-            share = np.where(place > last, 1.0, share)
-            place = np.minimum(place, last)
-            low = outflow[:, place - 1]
-            value = low + (outflow[:, place] - low) * share
-            value -= ends[:, :-1] if side == 0 else ends[:, 1:]
-            value[np.abs(value) < slack] = 0.0
-            beyond.append(value)
-        whole = np.abs(beyond[0]) + np.abs(beyond[1])
-        good = np.maximum(beyond[0], 0) + np.maximum(beyond[1], 0)
+        last, many = outflow.shape[1] - 1, part.stop - part.start
+        place = self.edge[:, part] - offset
+        share = np.where(place > last, 1.0, self.part[:, part]).ravel()
+        place = np.minimum(place, last).ravel()
+        # of first contacts and of last ones, side by side and in place: this is asked most of all
+        low, value = outflow[:, place - 1], outflow[:, place]
+        value -= low
+        value *= share
+        value += low
+        value[:, :many] -= ends[:, :-1]
+        value[:, many:] -= ends[:, 1:]
+        value *= np.abs(value) >= slack
+        size = np.abs(value)
+        whole = size[:, :many] + size[:, many:]
+        np.maximum(value, 0.0, out=value)
+        good = value[:, :many] + value[:, many:]
         share = np.divide(good, whole, out=np.ones_like(whole), where=whole > 0)
         return np.asarray(np.diff(ends, axis=1) * share)
 
@@ -264,9 +274,11 @@ class _Search:
 
     def fine(self, agents: Floats, begin: int, day: int, wanted: Floats | float) -> bool:
         """Whether all days pending at ``begin``, up to ``day``, keep what is ``wanted``."""
-        return bool((self.share_kept(agents, begin, day) >= wanted).all())
+        return bool((self.share_kept(agents, begin, day, wanted) >= wanted).all())
 
-    def share_kept(self, agents: Floats, begin: int, day: int) -> Floats:
+    def share_kept(
+        self, agents: Floats, begin: int, day: int, wanted: Floats | float = 0.0
+    ) -> Floats:
         """Share of scenarios in which each pending day, up to ``day``, keeps its promise."""
         first = self.oldest(begin, int(self.promise.begins[day + 1]))
         offset = int(self.promise.begins[first])
@@ -274,7 +286,8 @@ class _Search:
         outflow = np.concatenate(
             [self.outflow[:, offset:begin], self.onward(agents, begin)], axis=1
         )
-        return self.promise.share_kept(self.inflow[:, offset:end], outflow, first, day + 1, offset)
+        inflow = self.inflow[:, offset:end]
+        return self.promise.share_kept(inflow, outflow, first, day + 1, offset, wanted)
 
     def wanted(self, begin: int, day: int, until: int) -> Floats:
         """The confidence of each pending day, or what any number of agents could reach."""

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from data.clock import SYSTEM
-from data.errors import NotEnoughHistory
+from data.errors import NotEnoughHistory, did_you_mean
 from data.settings import Settings
 from data.store import Override, open_store, overrides_of
 from data.tables import Tables
@@ -90,6 +90,7 @@ def staff_channels(
             "overrides": [one.seq for one in changes],
             "kept": dict(plan.kept),
             "failing": [asdict(one) for one in plan.failing],
+            "runs": plan.runs,
         }
         with open_store(opened) as store:
             put_in_force(store, run.state_dir, frame, as_of, now, model_version, told)
@@ -113,6 +114,7 @@ def staff_channels(
             **({"shifts": rostered.data} if rostered else {}),
         },
         [
+            *hours_of_nobody(opened.settings, forecast),
             *busiest(frame, opened),
             *([f"of them by outreach: {sentence(forecast)}"] if LINE[0] in forecast else []),
             *stands_on(frame, changes),
@@ -140,6 +142,17 @@ def blended(
     channels = sorted(channels_forecast(forecast))
     skills = skills_of(as_of_view(tables, "agents", as_of), as_of)
     return tuple(one.channels for one in pools_by_skills(skills, channels))
+
+
+def hours_of_nobody(settings: Settings, forecast: pd.DataFrame) -> list[str]:
+    """A line for each channel with opening hours that there is not."""
+    known = {*channels_forecast(forecast), *settings.service_levels}
+    return [
+        f"[opening_hours.{name}] is of a channel {name!r}, which there is not."
+        f"{did_you_mean(name, sorted(known))}"
+        for name in settings.opening_hours
+        if name not in known
+    ]
 
 
 def in_line(waiting: Mapping[str, float]) -> list[str]:

@@ -19,6 +19,7 @@ from serving.api.handlers import (
     planning,
     plans,
     predictions,
+    rosters,
 )
 from serving.api.hooks import signed_by
 from serving.api.route import Handler, Parameter, Route
@@ -46,6 +47,8 @@ from serving.api.schemas_forecast import (
     ActualsPage,
     Explained,
     ForecastPage,
+    GapPage,
+    RosterPage,
     StaffingPage,
 )
 from serving.api.schemas_jobs import Job, JobRequest, JobRow, Jobs
@@ -98,6 +101,8 @@ STEP = Parameter("ds", "the step's start", format="date-time", required=True)
 SCENARIO = Parameter("id", "the scenario's id", place="path")
 OVERRIDE = Parameter("id", "the override's override_id", place="path")
 VERSION = Parameter("id", "the version's number", place="path")
+AGENT = Parameter("agent_id", "the shifts of one agent")
+FORMAT = Parameter("format", "as what; default: as Accept says, else json", choices=rosters.FORMATS)
 LAYOUT = Parameter("layout", "xlsx (default), csv, parquet or calabrio")
 ACTION = Parameter("id", "the action's outreach_id", place="path")
 JOB = Parameter("id", "the job's job_id", place="path", example="0")
@@ -200,6 +205,14 @@ CALLS = (
           "The plan as a file: xlsx, csv, parquet or calabrio", "forecasts", TEXT, "planning",
           parameters=(LAYOUT, CHANNEL, FROM, TO), media="application/octet-stream",
           files=tuple(dict.fromkeys(MEDIA.values())), problems=(400, 404, 406)),
+    Route("GET", "/v1/staffing/roster", rosters.see_roster,
+          "The published roster: who works when", "forecasts", RosterPage, "planning",
+          parameters=(AGENT, FORMAT, *SPAN), csv=True, calendar=True,
+          files=tuple(MEDIA[layout] for layout in ("xlsx", "parquet")), problems=PAGE_PROBLEMS,
+          tagged=True),
+    Route("GET", "/v1/staffing/gap", rosters.see_gap,
+          "People needed and rostered, per channel and interval", "forecasts", GapPage, "planning",
+          parameters=(CHANNEL, *SPAN), csv=True, problems=PAGE_PROBLEMS, tagged=True),
     Route("GET", "/v1/accuracy/days", planning.see_past_days,
           "How the forecast did on past days, beside the same day a week before", "forecasts",
           AllRows, "planning", parameters=(ONE_SERIES,), problems=(400, 404)),

@@ -64,6 +64,9 @@ KINDS = {
     "json": Kind(400, "The body is not JSON, or nested too deep."),
     "method": Kind(405, "The path is there, but not with this method; Allow names its methods."),
     "no-key": Kind(401, "The request has no `Authorization: Bearer KEY`.", KEY),
+    "no-roster": Kind(404, "No roster is published: `presage staff DIR --shifts` makes one of the "
+                      "agents table.", "after a roster was made"),
+    "no-such-agent-id": Kind(404, "The roster has no such agent."),
     "no-such-case": Kind(404, "There is no such case."),
     "no-such-channel": Kind(404, "The plan has no such channel."),
     "no-such-customer": Kind(404, "Nobody of that id is known; post them to /v1/events first."),

@@ -101,12 +101,14 @@ def accepted_media(route: Route, request: Request) -> str:
     wanted = request.headers.get("accept", "*/*")
     if route.by_accept:
         return _file_wanted(route, request, wanted)
-    if route.csv and "text/csv" in wanted:
-        return "text/csv"
+    others = [*["text/csv"] * route.csv, *["text/calendar"] * route.calendar]
+    for media in others:
+        if media in wanted:
+            return media
     family = route.media.partition("/")[0]
     if any(kind in wanted for kind in ("*/*", route.media, f"{family}/*")):
         return route.media
-    offered = route.media + (" and text/csv" if route.csv else "")
+    offered = " and ".join([route.media, *others])
     raise Problem(406, "accept", f"{wanted} is not offered; this call answers {offered}")
 
 

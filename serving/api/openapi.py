@@ -88,6 +88,8 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
     )
     if route.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
+    if route.calendar:
+        content["text/calendar"] = {"schema": {"type": "string"}}
     for media in route.files:
         content[media] = _file(media)
     done: dict[str, Any] = {"description": "Done", **({"content": content} if content else {})}

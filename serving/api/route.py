@@ -66,8 +66,8 @@ Signed = Callable[[Any, Mapping[str, str], bytes], tuple[str, str]]
 @dataclass(frozen=True)
 class Route:
     """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key. ``media``: what
-    it answers where it succeeds; ``csv``: also that; ``files``: or a file of one of these media
-    types, by Accept where ``by_accept``; ``answers`` None: nothing. ``takes``: besides JSON, files
+    it answers where it succeeds; ``csv``, ``calendar``: also that, by Accept; ``files``: or a file of
+    one of these media types, by Accept where ``by_accept``; ``answers`` None: nothing. ``takes``: besides JSON, files
     of these media types, which the handler decodes itself. ``location``: the path of what was
     begun, made from the answer. ``instant``: answered without waiting for a thread, so it must not
     read or write anything. ``quick``: answers in that way what it can, None where it cannot.
@@ -88,6 +88,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     effect: bool = False
     csv: bool = False
+    calendar: bool = False
     media: str = "application/json"
     files: tuple[str, ...] = ()
     by_accept: bool = False

@@ -115,6 +115,65 @@ class StaffingPage(Struct):
     next: str | None
 
 
+class RosterRow(Struct):
+    """A shift; ``day`` is the date in the agent's ``time_zone``, ``skills`` the channels
+    joined by ``+``."""
+
+    agent_id: str
+    day: str
+    starts_at: datetime
+    ends_at: datetime
+    break_starts_at: datetime | None
+    break_ends_at: datetime | None
+    paid_hours: float
+    cost: float
+    skills: str
+    time_zone: str
+
+
+class RosterWeek(Struct):
+    """How a week's search ended: its cost, what no roster goes below, the gap as a share."""
+
+    first_day: str
+    search_cost: float
+    bound: float
+    gap: float
+    seconds: float
+    ended_by_clock: bool
+
+
+class RosterPage(Struct):
+    """A page of shifts. ``stale``: the plan in force needs others than they were made for."""
+
+    items: list[RosterRow]
+    as_of: datetime
+    published_at: datetime
+    stale: bool
+    weeks: list[RosterWeek]
+    next: str | None
+
+
+class GapRow(Struct):
+    """People on one channel for a whole interval: needed by the plan in force, rostered, and
+    ``gap``, rostered less needed: below 0 so many are missing."""
+
+    channel: str
+    starts_at: datetime
+    ends_at: datetime
+    needed: float
+    rostered: float
+    gap: float
+
+
+class GapPage(Struct):
+    """A page of gaps; ``next`` is the cursor of the following page, or null."""
+
+    items: list[GapRow]
+    as_of: datetime
+    published_at: datetime
+    next: str | None
+
+
 class Member(Struct):
     """One forecasting method's say: its own forecast, its weight, and the product."""
 

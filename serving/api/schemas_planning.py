@@ -36,9 +36,22 @@ class PlanLock(Struct):
     since: datetime
 
 
+class FailingDay(Struct):
+    """A day of a channel that was ``kept`` in too few of the runs in which the plan was played, and
+    the start of the interval in which most was lost."""
+
+    channel: str
+    day: str
+    kept: float
+    promised: float
+    worst_at: datetime
+
+
 class Planning(Struct):
     """What the planners' page is about: channels, time zone, freshness, promises, the plan's
-    version. ``stale``: the plan stands on knowledge that is older than a day and a half."""
+    version. ``stale``: the plan stands on knowledge that is older than a day and a half.
+    ``failing``: days that the plan failed when it was played, the worst first. ``roster``: when one
+    was published, ``monitored``: as of when the monitor looked; null where nothing is."""
 
     time_zone: str
     channels: list[str]
@@ -62,6 +75,9 @@ class Planning(Struct):
     overrides: list[int]
     lock: PlanLock | None
     key: str
+    failing: list[FailingDay] = []
+    roster: datetime | None = None
+    monitored: datetime | None = None
 
 
 class NewOverride(Struct, forbid_unknown_fields=True):

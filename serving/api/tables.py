@@ -82,16 +82,21 @@ def answer_rows(frame: pd.DataFrame, published: Published, call: Call) -> Answer
 
 def rows_of(published: Published, name: str, time: str | None, call: Call) -> Answer:
     """``answer_rows`` of those whose ``name`` is the parameter's, and within from and to."""
-    frame = published.frame
-    wanted = call.parameters.get(name)
-    if wanted:
-        found = frame[frame[name] == wanted]
-        if found.empty:
-            known = sorted(map(str, frame[name].unique()))
-            told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
-            raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
-        frame = found
+    frame = of_name(published.frame, name, call)
     return answer_rows(frame if time is None else between(frame, time, call), published, call)
+
+
+def of_name(frame: pd.DataFrame, name: str, call: Call) -> pd.DataFrame:
+    """The rows whose ``name`` is as asked, all if nothing is; Problem 404 where there are none."""
+    wanted = call.parameters.get(name)
+    if not wanted:
+        return frame
+    found = frame[frame[name] == wanted]
+    if found.empty:
+        known = sorted(map(str, frame[name].unique()))
+        told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
+        raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
+    return found
 
 
 def cursor_at(published: Published, row: int) -> str:

@@ -1,8 +1,8 @@
 // The week as a grid: one tab stop, arrow keys inside, focus stays where it was.
 import { $, el } from "./dom.js";
-import { state, sum, target, view, weekOf, weekRows } from "./state.js";
+import { gapRows, state, sum, view, weekOf, weekRows } from "./state.js";
 import { dayName, slotOrder } from "./time.js";
-import { n, number, percent, t, whole } from "./words.js";
+import { n, number, percent, signed, t, whole } from "./words.js";
 
 let cells = [];  // rows of cells as drawn
 export const marks = { sure: "", "at risk": "!", "out of reach": "!!" };
@@ -12,13 +12,11 @@ const WORST = ["out of reach", "at risk", "sure"];
 export const worst = (rows) => WORST.find((one) => rows.some((row) => row.state === one)) || "sure";
 export const tag = (name) => el("span", { class: `tag ${styles[name]}` }, t(name));
 
+const byInterval = (rows) => Map.groupBy(rows, (row) => `${row.day} ${row.slot}`);
+
 export async function drawHeat(choose, changeWeek) {
-  const rows = await weekRows(), days = weekOf(view.day);
-  const byCell = new Map();
-  for (const row of rows) {
-    const name = `${row.day} ${row.slot}`;
-    byCell.set(name, [...(byCell.get(name) || []), row]);
-  }
+  const rows = await weekRows(), days = weekOf(view.day), byCell = byInterval(rows);
+  const gaps = byInterval(view.show === "gap" ? await gapRows() : []);
   const busy = rows.filter((row) => row.agents_gross > 0).map((row) => row.slot);
   const slots = [...new Set(busy)].sort(slotOrder);
   const most = Math.max(1, ...[...byCell.values()].map((one) => sum(one, "agents_gross")));
@@ -33,7 +31,7 @@ export async function drawHeat(choose, changeWeek) {
       upright ? dayName(one, { weekday: "short" }) + " " + one.slice(8) : slotText(one))));
   cells = outer.map((a) => inner.map((b) => {
     const [day, slot] = place(a, b);
-    return cell(day, slot, byCell.get(`${day} ${slot}`), most, choose);
+    return cell(day, slot, byCell.get(`${day} ${slot}`), gaps.get(`${day} ${slot}`), most, choose);
   }));
   const body = outer.map((a, i) => el("tr", { role: "row" },
     el("th", { scope: "row" }, upright ? a : dayName(a)), cells[i]));
@@ -44,27 +42,56 @@ export async function drawHeat(choose, changeWeek) {
   $("heat").replaceChildren(grid);
   select();
   if (had) current()?.focus();
-  $("heat-note").textContent = view.show === "people"
-    ? t("Paid people, breaks and leave included. Times are those of {zone}.", { zone: state.planning.time_zone })
-    : t("Share of scenarios in which the day's promise is kept. ! at risk, !! no staffing of these hours keeps it.");
+  $("heat-note").textContent = {
+    people: t("Paid people, breaks and leave included. Times are those of {zone}.", { zone: state.planning.time_zone }),
+    confidence: t("Share of scenarios in which the day's promise is kept. ! at risk, !! no staffing of these hours keeps it."),
+    gap: t("People rostered less those that the plan of now needs: below 0 missing, above 0 to spare, – not rostered."),
+  }[view.show];
 }
 
-function cell(day, slot, rows, most, choose) {
-  if (!rows) return el("td", { class: "none", role: "gridcell" });
-  const people = whole(sum(rows, "agents_gross"));
-  const days = state.days.filter((row) => row.day === day && rows.some((one) => one.channel === row.channel));
+// What a cell says: its text, its colour, and the same in words.
+function people(rows, gaps, most) {
+  const count = whole(sum(rows, "agents_gross"));
+  const days = daysOf(rows), sure = surest(days);
+  return { text: count ? number(count) : "", label: `${n(count, "{n} person", "{n} people")}, ` +
+    t("confidence {share}, {state}", { share: percent(sure), state: t(worst(days)) }),
+  background: count && `color-mix(in srgb, var(--blue) ${Math.round(8 + 34 * count / most)}%, var(--card))` };
+}
+
+function confidence(rows, gaps, most) {
+  const days = daysOf(rows), risk = worst(days);
+  const busy = whole(sum(rows, "agents_gross")) > 0;
+  return { ...people(rows, gaps, most), background: null, style: styles[risk],
+    text: busy ? `${number(100 * surest(days))}${marks[risk]}` : "" };
+}
+
+// Who is to spare on one channel helps no other, or the roster would have put them there.
+function gap(rows, gaps) {
+  if (!gaps) return { text: whole(sum(rows, "agents_gross")) ? "–" : "", label: t("not rostered") };
+  const known = gaps.filter((row) => row.needed || row.rostered);
+  const missing = sum(known.filter((row) => row.gap < 0), "gap"), spare = sum(known, "gap");
+  const label = known.map((row) => `${row.channel} ` + t("{needed} needed, {rostered} rostered, {missing} missing",
+    { needed: number(row.needed), rostered: number(row.rostered), missing: number(Math.max(0, -row.gap)) })).join("; ");
+  return { label: label || n(0, "{n} person", "{n} people"), text: known.length ? signed(missing || spare) : "",
+    style: known.length ? (missing < 0 ? styles["out of reach"] : styles.sure) : "" };
+}
+
+const faces = { people, confidence, gap };
+const daysOf = (rows) => state.days.filter((row) => row.day === rows[0].day
+  && rows.some((one) => one.channel === row.channel));
+function surest(days) {
   const known = days.filter((row) => row.confidence !== null);
-  const sure = known.length ? Math.min(...known.map((row) => row.confidence)) : null;
-  const risk = worst(days);
+  return known.length ? Math.min(...known.map((row) => row.confidence)) : null;
+}
+
+function cell(day, slot, rows, gaps, most, choose) {
+  if (!rows) return el("td", { class: "none", role: "gridcell" });
+  const { text, label, style, background } = faces[view.show](rows, gaps, most);
   const offset = rows[0].offset ? ` (${rows[0].offset})` : "";
-  const label = `${dayName(day)} ${rows[0].time}${offset}: ${n(people, "{n} person", "{n} people")}, ` +
-    t("confidence {share}, {state}", { share: percent(sure), state: t(risk) });
-  const confidence = view.show === "confidence";
+  const told = `${dayName(day)} ${rows[0].time}${offset}: ${label}`;
   const td = el("td", { role: "gridcell", tabindex: -1, "data-day": day, "data-slot": slot,
-    title: label, "aria-label": label, class: confidence ? styles[risk] : "" },
-  confidence ? (people ? `${number(100 * sure)}${marks[risk]}` : "") : people ? number(people) : "");
-  if (!confidence && people) td.style.background =
-    `color-mix(in srgb, var(--blue) ${Math.round(8 + 34 * people / most)}%, var(--card))`;
+    title: told, "aria-label": told, class: style || "" }, text);
+  if (background) td.style.background = background;
   td.onclick = () => { choose(day, slot); td.focus(); };
   return td;
 }
@@ -100,5 +127,3 @@ function walk(event, changeWeek) {
   } else return;
   event.preventDefault();
 }
-
-export const promised = (channel) => target(channel).share;

@@ -8,6 +8,7 @@ import { drawHeat, select } from "./heat.js";
 import { drawOverrides, fillForm, keep, preview, seeOverrides } from "./overrides.js";
 import { drawPast } from "./past.js";
 import { drawDownloads, drawVersions } from "./plans.js";
+import { drawService, loadNews } from "./service.js";
 import { dayNames, load, readUrl, state, view, writeUrl } from "./state.js";
 import { addDays, dayName, moment } from "./time.js";
 import { current, languages, speak, t } from "./words.js";
@@ -25,7 +26,8 @@ async function open() {
     (state.planning.replanned ? `, ${t("with overrides since")}` : "");
   fill($("channel"), [["", t("all channels")], ...state.planning.channels.map((one) => [one, one])]);
   fill($("day"), dayNames().map((day) => [day, dayName(day)]));
-  fill($("show"), [["people", t("people")], ["confidence", t("confidence")]]);
+  fill($("show"), [["people", t("people")], ["confidence", t("confidence")],
+    ...(state.planning.roster ? [["gap", t("gap to the roster")]] : [])]);
   fill($("span"), [["day", t("the day")], ["week", t("the week")]]);
   for (const name of ["channel", "show", "span"]) $(name).value = view[name];
   drawDownloads();
@@ -47,20 +49,28 @@ async function chooseDay() {
   writeUrl();
 }
 
+const attend = () => drawAttention(shown.items, guarded((day, channel, show) => go(day, channel, show)));
+
 async function drawAll() {
-  drawAttention(shown.items, guarded((day, channel) => go(day, channel)));
+  if (state.news) drawService();
   drawPromises();
   drawFigures();
-  await Promise.all([drawHeat(choose, changeWeek), drawAnswer()]);
+  await Promise.all([attend(), drawHeat(choose, changeWeek), drawAnswer()]);
 }
 
 async function rest() {
   drawOverrides(shown, refresh);
   fillForm();
   drawWhatIf(refresh);
-  await Promise.all([drawCharts(pick), drawWhy(), drawPast(), drawVersions(refresh)]);
+  await Promise.all([drawCharts(pick), drawWhy(), drawPast(), drawVersions(refresh), state.news ? null : drawNews()]);
   guarded(drawScenarios)();  // each is planned beside the plan in force; nobody waits for that
   document.body.dataset.complete = "yes";
+}
+
+async function drawNews() {
+  await loadNews();
+  drawService();
+  await attend();
 }
 
 async function refresh() {
@@ -82,10 +92,10 @@ const choose = guarded(async (day, slot) => {
   await Promise.all([drawCharts(pick), drawWhy()]);
 });
 
-async function go(day, channel) {
-  view.day = day;
+async function go(day, channel, show = view.show) {
+  view.day = day; view.show = show;
   if (channel !== undefined) view.channel = channel;
-  $("channel").value = view.channel;
+  $("channel").value = view.channel; $("show").value = show;
   await chooseDay();
   await drawAll();
   await rest();

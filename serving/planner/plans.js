@@ -6,6 +6,7 @@ import { moment } from "./time.js";
 import { t } from "./words.js";
 
 const LAYOUTS = { xlsx: "plan.xlsx", csv: "plan.csv", parquet: "plan.parquet", calabrio: "plan-calabrio.csv" };
+const ROSTER = { ics: "roster.ics", csv: "roster.csv" };
 const names = () => ({ xlsx: t("Workbook (XLSX)"), csv: "CSV", parquet: "Parquet", calabrio: "Calabrio" });
 
 export function drawDownloads() {
@@ -15,7 +16,11 @@ export function drawDownloads() {
     const span = week.checked ? `&${query(weekOf(view.day))}` : "";
     return download(`/v1/staffing/file?layout=${layout}${channel}${span}`, LAYOUTS[layout]);
   }) }, names()[layout]);
+  const shifts = (format) => el("button", { type: "button", id: `roster-${format}`, onclick: guarded(() =>
+    download(`/v1/staffing/roster?format=${format}${week.checked ? `&${query(weekOf(view.day))}` : ""}`, ROSTER[format]),
+  ) }, format === "ics" ? t("Roster as a calendar (ICS)") : t("Roster (CSV)"));
   $("downloads").replaceChildren(...Object.keys(LAYOUTS).map(file),
+    ...(state.planning.roster ? Object.keys(ROSTER).map(shifts) : []),
     el("label", {}, week, ` ${t("this week only")}`),
     el("button", { type: "button", id: "print", onclick: () => print() }, t("Print")));
 }

@@ -2,8 +2,8 @@
 import { all, get, seriesOf } from "./api.js";
 import { addDays, local, monday, setZone } from "./time.js";
 
-export const state = { planning: null, days: [], rows: new Map(), range: new Map(),
-  forecasts: new Map(), actuals: new Map(), roster: false };
+export const state = { planning: null, news: null, days: [], rows: new Map(), range: new Map(),
+  forecasts: new Map(), actuals: new Map(), gaps: new Map() };
 export const view = { channel: "", day: "", slot: "", show: "people", span: "day", lang: "" };
 
 export function readUrl() {
@@ -18,13 +18,15 @@ export function writeUrl() {
 
 export async function load() {
   state.planning = await get("/v1/planning");
+  state.news = null;
   setZone(state.planning.time_zone);
   state.days = await all("/v1/staffing/days");
-  for (const kept of [state.rows, state.range, state.forecasts, state.actuals]) kept.clear();
+  for (const kept of [state.rows, state.range, state.forecasts, state.actuals, state.gaps]) kept.clear();
   const known = dayNames();
   const today = local(state.planning.now).day;
   if (!known.includes(view.day)) view.day = known.find((day) => day >= today) || known[0] || "";
   if (view.channel && !state.planning.channels.includes(view.channel)) view.channel = "";
+  if (!["people", "confidence", ...(state.planning.roster ? ["gap"] : [])].includes(view.show)) view.show = "people";
 }
 
 export const dayNames = () => [...new Set(state.days.map((row) => row.day))].sort();
@@ -60,6 +62,13 @@ export const weekRows = async (day = view.day) => {
   const rows = await kept(state.rows, monday(day), `/v1/staffing?${query(weekOf(day))}`, "starts_at");
   return view.channel ? rows.filter((row) => row.channel === view.channel) : rows;
 };
+// The roster's people beside those that the plan of now needs: of a week, or of all days (null).
+export async function gapRows(day = view.day) {
+  if (!state.planning.roster) return [];
+  const span = day === null ? "" : `?${query(weekOf(day))}`;
+  const rows = await kept(state.gaps, day && monday(day), `/v1/staffing/gap${span}`, "starts_at");
+  return view.channel ? rows.filter((row) => row.channel === view.channel) : rows;
+}
 export const shownDays = () => (view.span === "week" ? weekOf(view.day) : [view.day]);
 
 // People at 50, 80 and 90 % of scenarios over the days shown.

@@ -38,7 +38,7 @@ export const number = (value, digits = 0) => value === null || value === undefin
   || Number.isNaN(value) ? "–" : Number(value).toLocaleString(locale(),
     { minimumFractionDigits: digits, maximumFractionDigits: digits });
 export const percent = (value, digits = 0) => value === null || value === undefined
-  || Number.isNaN(value) ? "–" : `${number(100 * value, digits)} %`;
+  || Number.isNaN(value) ? "–" : `${number(100 * value, digits)}\u00a0%`;
 // Contacts: whole from ten on, a decimal below.
 export const contacts = (value) => number(value, Math.abs(value) < 10 ? 1 : 0);
 export const signed = (value, digits = 0) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${

@@ -5,17 +5,22 @@ A local day of a clock change has 23 or 25 hours; its intervals are told apart b
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from data.settings import Settings
 from features.calendar import local_times
 from serving.published import Published
+from serving.staffing.gate import by_chance
 
 TOLERANCE = 0.005
-"""A promise missed by less is kept, as far as 200 scenarios can tell."""
+"""A promise missed by less is kept, as far as 200 scenarios can tell. A plan that was played says
+in how many ``runs``: its confidence may miss by what chance does to so few."""
+COLUMNS = (
+    "day", "channel", "starts_at", "ends_at", "volume", "volume_forecast", "agents_net_most",
+    "hours_net", "hours_gross", "cost", "service_level", "share", "confidence",
+    "confidence_promised", "reachable", "backlog", "state",
+)  # fmt: skip
 SURE = "sure"
 AT_RISK = "at risk"
 OUT_OF_REACH = "out of reach"
@@ -58,46 +63,38 @@ def by_day(plan: Published, settings: Settings) -> pd.DataFrame:
         hours_net=frame["agents_net"] * hours(frame),
         hours_gross=frame["agents_gross"] * hours(frame),
     )
-    rows: list[dict[str, Any]] = []
-    for (day, channel), part in named.groupby(["day", "channel"], sort=True):
-        level = settings.service_levels.get(str(channel))
-        confidence = _last(part["confidence"])
-        reachable = _last(part["reachable"])
-        row = {
-            "day": day,
-            "channel": channel,
-            "starts_at": part["starts_at"].min(),
-            "ends_at": part["ends_at"].max(),
-            "volume": part["volume"].sum(),
-            "volume_forecast": part["volume_forecast"].sum(),
-            "agents_net_most": int(part["agents_net"].max()),
-            "hours_net": part["hours_net"].sum(),
-            "hours_gross": part["hours_gross"].sum(),
-            "cost": part["hours_gross"].sum() * settings.staffing.hourly_cost,
-            "service_level": expected_level(part),
-            "share": level.share if level else np.nan,
-            "confidence": confidence,
-            "confidence_promised": level.confidence if level else np.nan,
-            "reachable": reachable,
-            "backlog": part["backlog"].iloc[-1] if part["kind"].iloc[0] == "backlog" else np.nan,
-        }
-        rows.append({**row, "state": _state(row)})
-    return pd.DataFrame(rows)
-
-
-def _last(values: pd.Series) -> float:
-    known = values[values.notna()]
-    return float(known.iloc[-1]) if len(known) else float("nan")
-
-
-def _state(row: dict[str, Any]) -> str:
-    if not row["volume"] > 0 or np.isnan(row["confidence"]):
-        return SURE
-    if row["reachable"] < row["share"] - TOLERANCE:
-        return OUT_OF_REACH
-    if row["confidence"] < row["confidence_promised"] - TOLERANCE:
-        return AT_RISK
-    return SURE
+    known = named["service_level"].notna() & (named["volume"] > 0)
+    named["offered"] = named["volume"].where(known, 0.0)
+    named["in_time"] = (named["service_level"] * named["volume"]).where(known, 0.0)
+    found = named.groupby(["day", "channel"], sort=True, as_index=False).agg(
+        starts_at=("starts_at", "min"),
+        ends_at=("ends_at", "max"),
+        volume=("volume", "sum"),
+        volume_forecast=("volume_forecast", "sum"),
+        agents_net_most=("agents_net", "max"),
+        hours_net=("hours_net", "sum"),
+        hours_gross=("hours_gross", "sum"),
+        offered=("offered", "sum"),
+        in_time=("in_time", "sum"),
+        confidence=("confidence", "last"),  # the last that is known
+        reachable=("reachable", "last"),
+        backlog=("backlog", "last"),
+        kind=("kind", "first"),
+    )
+    levels = [settings.service_levels.get(str(channel)) for channel in found["channel"]]
+    found["cost"] = found["hours_gross"] * settings.staffing.hourly_cost
+    found["service_level"] = found["in_time"] / found["offered"].where(found["offered"] > 0)
+    found["share"] = [level.share if level else np.nan for level in levels]
+    found["confidence_promised"] = [level.confidence if level else np.nan for level in levels]
+    found["backlog"] = found["backlog"].where(found["kind"] == "backlog")
+    judged = (found["volume"] > 0) & found["confidence"].notna()
+    out_of_reach = judged & (found["reachable"] < found["share"] - TOLERANCE)
+    runs = plan.about.get("runs")
+    promised = found["confidence_promised"]
+    allowed = promised.map(lambda one: by_chance(one, runs)) if runs else TOLERANCE
+    at_risk = judged & (found["confidence"] < promised - allowed)
+    found["state"] = np.select([out_of_reach, at_risk], [OUT_OF_REACH, AT_RISK], SURE)
+    return found[list(COLUMNS)]
 
 
 def totals(frame: pd.DataFrame, settings: Settings) -> dict[str, float]:

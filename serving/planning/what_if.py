@@ -6,6 +6,7 @@ plan in force itself. Two days before the span are planned too, so that work car
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,20 +40,23 @@ STEPS = (("volume", 0.1), ("handle", 0.1), ("shrinkage", 0.05), ("share", 0.05))
 
 @dataclass(frozen=True)
 class Compared:
-    """Two plans of one span: in force, and as assumed; ``settings`` are those assumed."""
+    """Two plans of one span: in force, with its ``totals``, and as assumed; ``settings`` are those
+    assumed, ``runs`` those in which the plan in force was played."""
 
     before: pd.DataFrame
     after: pd.DataFrame
     settings: Settings
+    totals: Mapping[str, float]
+    runs: int | None = None
 
-    def sums(self, settings: Settings, cost: float | None = None) -> dict[str, dict[str, float]]:
+    def sums(self, cost: float | None = None) -> dict[str, dict[str, float]]:
         """Both plans' totals and their difference; ``cost``: money an agent hour costs after."""
         assumed = self.settings
         if cost is not None:
             assumed = replace(assumed, staffing=replace(assumed.staffing, hourly_cost=cost))
         totals_of = {
-            "before": _sums(self.before, settings),
-            "after": _sums(self.after, assumed),
+            "before": dict(self.totals),
+            "after": _sums(self.after, assumed, self.runs),
         }
         change = {
             name: totals_of["after"][name] - totals_of["before"][name]
@@ -69,8 +73,8 @@ class Compared:
         )
 
 
-def _sums(frame: pd.DataFrame, settings: Settings) -> dict[str, float]:
-    days = by_day(Published(frame, {}), settings)
+def _sums(frame: pd.DataFrame, settings: Settings, runs: int | None) -> dict[str, float]:
+    days = by_day(Published(frame, {"runs": runs}), settings)
     states = days["state"].value_counts() if len(days) else {}
     return {
         **totals(frame, settings),
@@ -117,11 +121,14 @@ def compare(
     settings = settings_in_force(desk)
     standing = assumed_in_force(desk)
     assumed = changes if instead else combined(standing, changes)
+    runs = plan_in_force(desk).about.get("runs")
+    span = (published_digest(desk), first, last)
+    told = desk.plans.recall(("totals", *span), partial(_sums, before, settings, runs))
     if assumed == standing:
-        return Compared(before, before, settings)
-    key = ("what if", published_digest(desk), first, last, repr(assumed))
+        return Compared(before, before, settings, told, runs)
+    key = ("what if", *span, repr(assumed))
     after = desk.plans.recall(key, partial(_planned, desk, assumed, first, last))
-    return Compared(before, after, assumed.settings(desk.workspace.settings))
+    return Compared(before, after, assumed.settings(desk.workspace.settings), told, runs)
 
 
 def published_digest(desk: Desk) -> str:

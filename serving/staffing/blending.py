@@ -15,6 +15,7 @@ import numpy as np
 
 from data.arrays import Floats, Ints
 from data.settings import Staffing
+from models.queueing.backlog import Outcome
 from serving.staffing.pools import Pool
 from serving.staffing.realtime import Line, RealTimePool
 from serving.staffing.waiting_work import Waiting
@@ -78,8 +79,8 @@ def agents_of(work: PoolWork) -> tuple[Ints, Ints, RealTimePool | None]:
         shares = None if taken is None else np.pad(taken, ((0, 0), (0, more)))
         levels = one.smallest(least, shares, at_most)
         agents, ahead = levels[:planned], np.maximum(levels[planned:], ahead if len(ahead) else 0)
-        if lines is None or one is not work.waiting[-1]:
-            taken = _taken_more(one, levels, shares, taken, planned)
+        if one is not work.waiting[-1]:
+            taken = _taken_more(one, one.outcome(levels, shares), taken, planned)
     return smoothed(agents, work), ahead, lines
 
 
@@ -111,15 +112,13 @@ def _taken(lines: RealTimePool | None, work: PoolWork, agents: Ints) -> Floats |
     """Agents whom real-time work takes, by scenario and interval."""
     if lines is None:
         return None
-    busy = sum(lines.busy(number, agents) for number in range(len(lines.lines)))
+    busy = sum(lines.busy(number, agents) for number in range(len(work.lines)))
     seconds = np.max([line.seconds for line in work.lines], axis=0)
     return np.asarray(busy / np.where(seconds > 0, seconds, 1.0))
 
 
-def _taken_more(
-    one: Waiting, agents: Ints, shares: Floats | None, taken: Floats | None, planned: int
-) -> Floats:
-    handled = one.outcome(agents, shares).handled[:, :planned]
+def _taken_more(one: Waiting, outcome: Outcome, taken: Floats | None, planned: int) -> Floats:
+    handled = outcome.handled[:, :planned]
     per_agent = one.per_agent[:planned]
     used = handled / np.where(per_agent > 0, per_agent, 1.0)
     return np.asarray(used if taken is None else taken + used)
@@ -140,7 +139,7 @@ def answers(
     raw: dict[str, dict[str, Floats]] = {}
     none = np.zeros(planned)
     if lines is not None:
-        for number, line in enumerate(lines.lines):
+        for number, line in enumerate(work.lines):
             answer = lines.answer(number, agents)
             slower = handles[line.channel] / line.handle_seconds
             loads[line.channel] = (
@@ -163,7 +162,7 @@ def answers(
         shares = None if taken is None else np.pad(taken, ((0, 0), (0, more)))
         whole = np.concatenate([agents, ahead])
         outcome = one.outcome(whole, shares)
-        taken = _taken_more(one, whole, shares, taken, planned)
+        taken = _taken_more(one, outcome, taken, planned)
         come = one.counts.sum(axis=0)
         some = np.where(come > 0, come, 1.0)
         handled = outcome.handled[:, :planned].mean(axis=0)

@@ -49,13 +49,14 @@ class Failing:
 @dataclass(frozen=True)
 class Passed:
     """A plan as played. ``pace`` by channel is what it was planned with, ``kept`` the share of days
-    kept over all runs, ``failing`` the days that any number of agents could keep and this does
+    kept over all ``runs``, ``failing`` the days that any number of agents could keep and this does
     not, the worst first."""
 
     frame: pd.DataFrame
     pace: Mapping[str, float]
     kept: Mapping[str, float]
     failing: tuple[Failing, ...] = field(default=())
+    runs: int = 0
 
 
 Make = Callable[[Mapping[str, float]], tuple[pd.DataFrame, Mapping[str, Floats]]]
@@ -84,12 +85,13 @@ def passed(
         frame, counts = make(now)
         if frame.empty:
             return Passed(frame, now, {})
+        runs = _runs(counts)
         played = play(
             frame,
             settings=settings,
             counts=counts,
             waiting=waiting,
-            runs=_runs(counts),
+            runs=runs,
             seed=seed,
         )
         zone = settings.company.time_zone
@@ -102,7 +104,8 @@ def passed(
         with_played = _with_played(frame, day, played)
         standing = (round(short, 4), hours)
         if best is None or standing < best[0]:
-            plan = Passed(with_played, dict(now), shares, _failing(with_played, day, played))
+            failing = _failing(with_played, day, played)
+            plan = Passed(with_played, dict(now), shares, failing, runs)
             best = standing, plan
         again = False
         paid = (frame["agents_net"] * frame["open_seconds"]).groupby(frame["channel"]).sum()
@@ -174,15 +177,20 @@ def _with_played(frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Playe
     return frame.assign(confidence=confidence)
 
 
+def by_chance(wanted: float, runs: int) -> float:
+    """How far below ``wanted`` the share of so few runs in which a day was kept may lie: it fails
+    where chance alone does not explain it."""
+    return NEAR + 2.5 * float(np.sqrt(wanted * (1 - wanted) / runs))
+
+
 def _failing(
     frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Played]
 ) -> tuple[Failing, ...]:
     days_short = []
     for name, one in played.items():
         can, share, wanted = _keepable(frame, day, name, one), one.confidence, one.level.confidence
-        # a day is judged by few runs: it fails where chance alone does not explain it
-        noise = 2.5 * np.sqrt(wanted * (1 - wanted) / len(one.offered))
-        for place in np.flatnonzero(can & (share < wanted - NEAR - noise)):
+        allowed = by_chance(wanted, len(one.offered))
+        for place in np.flatnonzero(can & (share < wanted - allowed)):
             rows = frame[(frame["channel"] == name) & (day == one.days[place])]
             lost = (1 - rows["service_level"].fillna(1.0)) * rows["volume"]
             worst = rows.loc[lost.idxmax(), "starts_at"]

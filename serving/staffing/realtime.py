@@ -15,13 +15,13 @@ multiplier; Fox, "Discrete optimization via marginal analysis", 1966).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from data.arrays import Floats, Ints
+from data.arrays import Bools, Floats, Ints
 from data.settings import ServiceLevel
 from models.queueing import ServiceTable, agents_required, largest_load, service_table
 
@@ -59,7 +59,10 @@ class RealTimeAnswer:
 
 class RealTimePool:
     """Lines that the same agents serve. ``blocks``: intervals (ascending numbers) in which the
-    number of agents stays; ``days``: of each interval; ``at_most``: agents there are."""
+    number of agents stays; ``days``: of each interval; ``at_most``: agents there are.
+
+    Nights take no part in the search: inside, there are only the intervals in which a line is open
+    (``here``, of ``every``)."""
 
     def __init__(
         self,
@@ -70,9 +73,15 @@ class RealTimePool:
         max_occupancy: float,
         at_most: int | None = None,
     ) -> None:
-        self.lines, self.max_occupancy, self.at_most = lines, max_occupancy, at_most
-        _, self.day = np.unique(days, return_inverse=True)
-        _, self.block = np.unique(blocks, return_inverse=True)
+        self.max_occupancy, self.at_most = max_occupancy, at_most
+        self.every = len(days)
+        opened = np.max([line.seconds for line in lines], axis=0) > 0
+        self.here = np.flatnonzero(opened) if opened.any() else np.arange(self.every)
+        _, whole_day = np.unique(days, return_inverse=True)
+        _, self.day = np.unique(days[self.here], return_inverse=True)
+        _, self.block = np.unique(blocks[self.here], return_inverse=True)
+        self.follows = np.diff(self.here, prepend=-2) == 1
+        self.follows[1:] &= self.day[1:] == self.day[:-1]
         self.day_begins = np.searchsorted(self.day, np.arange(self.day[-1] + 1))
         self.block_begins = np.searchsorted(self.block, np.arange(self.block[-1] + 1))
         self.block_day = self.day[self.block_begins]
@@ -81,10 +90,11 @@ class RealTimePool:
         self.mixed = len({line.level.concurrency for line in lines}) > 1
         self.handles = [self._handle(line) for line in lines]
         loads = [
-            _in_hand(_rates(line.counts, self.day), line.seconds, handle)
+            _in_hand(_rates(line.counts, whole_day), line.seconds, handle)
             for line, handle in zip(lines, self.handles, strict=True)
         ]
-        self.load = np.asarray(sum(loads))
+        self.load = np.asarray(sum(loads))[:, self.here]
+        self.lines = lines = [self._open(line) for line in lines]
         volumes = [float(line.counts.sum()) for line in lines]
         some = sum(volumes)
         self.handle = float(
@@ -105,6 +115,22 @@ class RealTimePool:
         self.tables = [self._table(line, most) for line in lines]
         self.place = self.tables[0].place(self.load)
         self.offered = [np.add.reduceat(line.counts, self.day_begins, axis=1) for line in lines]
+
+    def _open(self, line: Line) -> Line:
+        """The line in the intervals that count."""
+        here = self.here
+        return replace(
+            line,
+            counts=line.counts[:, here],
+            expected=line.expected[here],
+            seconds=line.seconds[here],
+        )
+
+    def _whole(self, values: Floats, closed: float) -> Floats:
+        """Values of all intervals (last axis); of those that do not count, ``closed``."""
+        out = np.full((*values.shape[:-1], self.every), closed)
+        out[..., self.here] = values
+        return out
 
     def _handle(self, line: Line) -> float:
         """Seconds of a server: where channels differ in concurrency, of a whole agent."""
@@ -151,19 +177,18 @@ class RealTimePool:
         most = np.where(opened, most, 0)
         return np.asarray(most if self.at_most is None else np.minimum(most, self.at_most))
 
-    def smallest(self, at_least: Ints | None = None) -> Ints:
+    def smallest(self) -> Ints:
         """The fewest agents of each interval."""
-        agents = self.floor if at_least is None else self._blocked(np.maximum(self.floor, at_least))
+        agents = self.floor
         for number, line in enumerate(self.lines):
             if line.counts.any():
                 agents = self._for_line(number, agents)
-        return agents
+        return self._whole(agents.astype(float), 0.0).astype(np.int64)
 
     def _for_line(self, number: int, least: Ints) -> Ints:
         line, table = self.lines[number], self.tables[number]
         wanted = line.level.confidence
-        is_safe = self.day_confidence(number, least) >= wanted - 1e-9
-        if is_safe.all():
+        if self._keeps(number, least, wanted).all():
             return least
         weight = np.ones((len(line.counts), len(self.day_begins)))
         best = np.full(len(least), self.most)
@@ -175,11 +200,16 @@ class RealTimePool:
             peak = np.log(np.maximum(np.maximum.reduceat(ratio[:, 0], self._day_blocks()), 1e-12))
             high, low = peak + 0.1, peak - 18.0
             steps = STEPS if turn == ROUNDS - 1 else STEPS // 2
+            best, fewer = self._at(ratio, low, least), self._at(ratio, high, least)
             for _ in range(steps):
+                if (best == fewer).all():  # no price between tells them apart
+                    break
                 middle = (high + low) / 2
-                fine = self.day_confidence(number, self._at(ratio, middle, least)) >= wanted - 1e-9
+                tried = self._at(ratio, middle, least)
+                fine = self._keeps(number, tried, wanted)
                 low, high = np.where(fine, middle, low), np.where(fine, high, middle)
-            best = self._at(ratio, low, least)
+                best = np.where(fine[self.day], tried, best)
+                fewer = np.where(fine[self.day], fewer, tried)
             z, _ = self._standing(number, best)
             weight = np.exp(-(np.clip(z, -6, 6) ** 2) / 2) + 1e-3
         return self._trimmed(number, best, least)
@@ -204,7 +234,7 @@ class RealTimePool:
 
     def _trimmed(self, number: int, agents: Ints, least: Ints) -> Ints:
         """One agent less wherever that keeps the day: dearest blocks first, one a day at a time."""
-        wanted = self.lines[number].level.confidence - 1e-9
+        wanted = self.lines[number].level.confidence
         hours = np.add.reduceat(self.lines[number].seconds, self.block_begins)
         tried = np.zeros(len(hours), bool)
         for _ in range(int(np.bincount(self.block_day).max())):
@@ -221,7 +251,7 @@ class RealTimePool:
                 break
             tried[chosen] = True
             fewer = agents - np.isin(self.block, chosen)
-            fine = self.day_confidence(number, fewer) >= wanted
+            fine = self._keeps(number, fewer, wanted)
             agents = np.where(fine[self.day], fewer, agents)
         return agents
 
@@ -240,10 +270,10 @@ class RealTimePool:
             left = np.minimum(left, most * line.level.patience_seconds)
         served = room / max(self.handle, 1e-9)
         left = np.maximum(left - served * (line.level.target_seconds or 0.0), 0.0)
-        begin = np.pad(left, ((0, 0), (1, 0)))[:, :-1]
-        same = np.pad(self.day[1:] == self.day[:-1], (1, 0))
+        begin = np.zeros_like(left)
+        begin[:, 1:] = left[:, :-1]
         gain = np.maximum(-over, 1e-9)
-        late = np.where(same & (over < 0), np.minimum(begin / gain, 1.0), 0.0)
+        late = np.where(self.follows & (over < 0), np.minimum(begin / gain, 1.0), 0.0)
         return np.asarray(level * (1 - late))
 
     def _standing(self, number: int, agents: Ints) -> tuple[Floats, Floats]:
@@ -256,14 +286,17 @@ class RealTimePool:
         goal = np.ceil(line.level.share * offered - 1e-9) - 0.5
         return (good - goal) / np.sqrt(SPREAD_OF_CHANCE * noise + 1e-4), offered
 
-    def day_confidence(self, number: int, agents: Ints) -> Floats:
+    def _keeps(self, number: int, agents: Ints, wanted: float) -> Bools:
+        return np.asarray(self._confidence(number, agents) >= wanted - 1e-9)
+
+    def _confidence(self, number: int, agents: Ints) -> Floats:
         """The chance that each day keeps the line's promise."""
         z, offered = self._standing(number, agents)
         return np.asarray(np.where(offered > 0, ndtr(z), 1.0).mean(axis=0))
 
     def answer(self, number: int, agents: Ints) -> RealTimeAnswer:
         """What the line has of these agents."""
-        line, table = self.lines[number], self.tables[number]
+        line, table, agents = self.lines[number], self.tables[number], agents[self.here]
         level = self._expected(number, agents)
         lost = table.abandonment[np.minimum(agents, self.most)[None, :], self.place]
         come = line.counts.sum(axis=0)
@@ -288,20 +321,24 @@ class RealTimePool:
         part = np.where(expected > 0, rate * self.handles[number] / np.maximum(expected, 1e-12), 0)
         part = part if len(self.lines) > 1 else np.ones_like(part)
         return RealTimeAnswer(
-            service_level=np.where(live, (level * line.counts).sum(axis=0) / some, np.nan),
-            abandonment=gone,
-            backlog=np.where(live, np.nan_to_num(waiting, nan=0.0), 0.0),
-            asa_seconds=np.where(live, typical, np.nan),
-            confidence=np.where(live, self.day_confidence(number, agents)[self.day], np.nan),
-            planned_volume=planned * part / self.handles[number] * line.seconds,
+            service_level=self._live(live, (level * line.counts).sum(axis=0) / some),
+            abandonment=self._live(live, gone),
+            backlog=self._whole(np.where(live, np.nan_to_num(waiting, nan=0.0), 0.0), 0.0),
+            asa_seconds=self._live(live, typical),
+            confidence=self._live(live, self._confidence(number, agents)[self.day]),
+            planned_volume=self._whole(planned * part / self.handles[number] * line.seconds, 0.0),
         )
+
+    def _live(self, live: Bools, values: Floats) -> Floats:
+        """Values of the intervals in which anybody comes, NaN of the others."""
+        return self._whole(np.where(live, values, np.nan), np.nan)
 
     def busy(self, number: int, agents: Ints) -> Floats:
         """Agent-seconds of handling (scenarios x intervals)."""
-        line, table = self.lines[number], self.tables[number]
+        line, table, agents = self.lines[number], self.tables[number], agents[self.here]
         lost = table.abandonment[np.minimum(agents, self.most)[None, :], self.place]
         handled = line.counts * (1 - lost if line.level.patience_seconds else 1.0)
-        return np.asarray(handled * line.handle_seconds / line.level.concurrency)
+        return self._whole(handled * line.handle_seconds / line.level.concurrency, 0.0)
 
     def _typical(self, number: int, agents: Ints) -> Floats:
         """Mean wait of the answered with the expected load, Erlang A or C."""
@@ -334,7 +371,8 @@ def _in_hand(counts: Floats, seconds: Floats, handle: float) -> Floats:
     rate = np.where(opened, counts / np.where(opened, seconds, 1.0), 0.0) * handle
     stays = float(np.exp(-long / handle))
     after = lfilter([1 - stays], [1.0, -stays], rate, axis=1)
-    before = np.pad(after, ((0, 0), (1, 0)))[:, :-1]
+    before = np.zeros_like(after)
+    before[:, 1:] = after[:, :-1]
     return np.asarray(np.maximum(rate + (before - rate) * handle / long * (1 - stays), 0.0))
 
 

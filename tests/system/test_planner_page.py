@@ -12,7 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
+
+from data.workspace import Workspace
+from serving.monitoring.finding import Finding, frame_of
+from serving.published import newest, publish
+from serving.shifts import with_gap
 
 from .conftest import Service, presage
 
@@ -41,6 +47,65 @@ def ada(service: Service) -> str:
     """The key of a planner who may change the plan."""
     told = presage("keys", service.workspace, "create", "ada", "--scopes", "forecasts,plan")
     return str(told["key"])
+
+
+SHIFT = {
+    "agent_id": "kari",
+    "break_starts_at": pd.NaT,
+    "break_ends_at": pd.NaT,
+    "paid_hours": 8.0,
+    "cost": 240.0,
+    "skills": "phone",
+    "time_zone": "Europe/Oslo",
+}
+
+
+@pytest.fixture(scope="module")
+def rostered(service: Service) -> str:
+    """A channel on which the published roster has one person fewer than the plan needs, wherever
+    it needs any; on all others it has as many."""
+    workspace = Workspace.open(service.workspace)
+    plan = newest(workspace.state_dir, "staffing")
+    assert plan is not None
+    lacking = str(plan.frame["channel"].iloc[0])
+    absence = workspace.settings.shifts.absence
+    people = plan.frame[["channel", "starts_at", "ends_at"]].assign(rostered=0)
+    people = with_gap(people, plan.frame, absence)
+    people["rostered"] = people["needed"] - (people["channel"] == lacking)
+    people["rostered"] = people["rostered"].clip(lower=0)
+    people["gap"] = people["rostered"] - people["needed"]
+    begins = people["starts_at"].min() + pd.Timedelta(hours=32)
+    times = {"day": str(begins.date()), "starts_at": begins, "ends_at": begins + pd.Timedelta("8h")}
+    when: dict[str, Any] = {"as_of": plan.as_of, "now": plan.as_of}
+    publish(workspace.state_dir, "roster_people", people, **when)
+    publish(workspace.state_dir, "roster", pd.DataFrame([{**SHIFT, **times}]), weeks=[], **when)
+    return lacking
+
+
+@pytest.fixture(scope="module")
+def watched(service: Service) -> None:
+    """What a monitor would have published: two weeks of figures, an alarm, an emerging issue."""
+    state = Workspace.open(service.workspace).state_dir
+    plan = newest(state, "staffing")
+    assert plan is not None
+    when: dict[str, Any] = {"as_of": plan.as_of, "now": plan.as_of}
+    weeks = [plan.as_of - pd.Timedelta(days=days) for days in (14, 7)]
+    figure = {"low": 0.58, "high": 0.64, "count": 900, "unit": "share", "target": float("nan")}
+    speed = {**figure, "block": "speed", "kpi": "answered_in_time", "target_name": ""}
+    missed = {"channel": "phone", "value": 0.52, "target": 0.9, "verdict": "missed"}
+    rows = [
+        {**speed, "week": week, "local_week": f"{week + pd.Timedelta('2h'):%Y-%m-%d}", **more}
+        for week, value in zip(weeks, (0.7, 0.61), strict=True)
+        for more in ({"channel": "", "value": value, "verdict": ""}, missed)
+    ]
+    alarm = Finding("forecasts", "bias", "alarm", "phone: 12 % too few forecast", "Train again.")
+    issue = {"topic": "delivery", "since": plan.as_of, "hours": 24.0, "contacts": 24,
+             "expected": 6.0, "ratio": 4.0, "chance": 1e-9, "customers": 22,
+             "driver": "carrier=fast", "driver_share": 0.75, "driver_usual": 0.2,
+             "also": "", "act": "Write an article.", "examples": "t1"}  # fmt: skip
+    publish(state, "kpis", pd.DataFrame(rows), **when)
+    publish(state, "monitor", frame_of([alarm]), **when)
+    publish(state, "issues", pd.DataFrame([issue]), **when)
 
 
 @pytest.fixture
@@ -252,16 +317,82 @@ def test_the_grid_is_one_tab_stop_and_keys_move_in_it(page: Any, ada: str) -> No
     assert not page.faults
 
 
+def test_the_week_shows_whom_the_roster_lacks(
+    page: Any, service: Service, ada: str, rostered: str
+) -> None:
+    sign_in(page, ada)
+    complete(page)
+    complete(page, lambda: page.click("#week-after"))
+    page.select_option("#show", "gap")
+    page.wait_for_selector("#heat td.bad")
+    assert "show=gap" in page.url
+    complete(page, lambda: page.select_option("#channel", rostered))
+    rows = service.ask("GET", f"/v1/staffing/gap?channel={rostered}").json()["items"]
+    told = {(row["needed"], row["rostered"], row["gap"]) for row in rows}
+    assert any(gap < 0 for _, _, gap in told)
+    for cell in page.locator("#heat td.bad").all():
+        label = str(cell.get_attribute("aria-label"))
+        found = re.search(rf"{rostered} (\d+) needed, (\d+) rostered, (\d+) missing", label)
+        assert found is not None, label
+        needed, there, missing = (int(one) for one in found.groups())
+        assert (needed, there, -missing) in told and cell.inner_text() == f"−{missing}"
+    with page.expect_download() as download:
+        page.click("#roster-ics")
+    assert download.value.path().read_text().count("BEGIN:VEVENT") == 1
+    assert download.value.suggested_filename == "roster.ics"
+    with page.expect_download() as download:
+        page.click("#roster-csv")
+    assert download.value.path().read_text().splitlines()[1].startswith("kari,")
+    assert not page.faults
+
+
+def test_what_is_wrong_is_said_first_and_the_service_stands_beside_its_targets(
+    page: Any, service: Service, ada: str, rostered: str, watched: None
+) -> None:
+    days = service.ask("GET", "/v1/staffing/days").json()
+    row = [row for row in days["items"] if row["channel"] == rostered][2]
+    row |= {"state": "at risk", "confidence": 0.61, "confidence_promised": 0.9}
+    failed = {"channel": rostered, "day": row["day"], "kept": 0.61, "promised": 0.9}
+    planning = service.ask("GET", "/v1/planning").json()
+    planning["failing"] = [{**failed, "worst_at": row["starts_at"]}]
+    held: list[Any] = []
+    page.route("**/v1/planning", lambda route: route.fulfill(json=planning))
+    page.route("**/v1/staffing/days", lambda route: route.fulfill(json=days))
+    page.route("**/v1/kpis*", lambda route: held.append(route))
+    with page.expect_request("**/v1/kpis*"):
+        sign_in(page, ada)
+    assert page.locator("#heat td[data-day]").count() > 8, "nobody waits for the key figures"
+    assert page.locator("body[data-ready=yes]").count() == 1
+    assert page.inner_text("#service-tiles") == ""
+    held.pop().continue_()
+    page.wait_for_selector("body[data-complete=yes]")
+    tiles = page.inner_text("#service-tiles").replace("\xa0", " ")
+    assert re.search(r"61 % answered in time \(58 % – 64 %\); the week before 70 %", tiles), tiles
+    assert "missed phone, answered in time: 52 % (58 % – 64 %), target 90 %" in tiles
+    assert "No figure of this week." in tiles, "a block without figures says so"
+    said = page.inner_text("#attention-list").replace("\xa0", " ")
+    assert f"{rostered}: kept with confidence 61 %, 90 % promised." in said
+    assert "played contact by contact, most was lost from 00:00" in said
+    assert "Many ask about delivery: 24 contacts in 24 hours, 6.0 expected" in said
+    assert "75 % of them have carrier=fast in common, usually 20 %. Write an article." in said
+    assert "Alarm, forecasts: phone: 12 % too few forecast. Train again." in said
+    complete(page, lambda: page.click("#attention-list button:has-text('The roster lacks')"))
+    assert "show=gap" in page.url and f"channel={rostered}" in page.url
+    assert page.locator("#heat td.bad[aria-selected=true]").count() <= 1
+    assert "phone" not in page.inner_text("#service-tiles"), "of the channel that is chosen"
+    assert not page.faults
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_serves_who_reads_otherwise(
-    scheme: str, page: Any, browser: Any, service: Service, ada: str
+    scheme: str, page: Any, ada: str, rostered: str, watched: None
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     page.emulate_media(color_scheme=scheme)
     sign_in(page, ada)
     complete(page)
-    for show in ("people", "confidence"):
+    for show in ("people", "confidence", "gap"):
         page.select_option("#show", show)
         page.wait_for_function("want => location.search.includes(`show=${want}`)", arg=show)
         found = Axe().run(page).response["violations"]

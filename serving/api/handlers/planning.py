@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from data.errors import NotEnoughHistory, did_you_mean
 from data.store import overrides_of, read_forecast
@@ -15,7 +14,7 @@ from models.volume.parts import members_in
 from serving.api.handlers.plans import lock_told
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
-from serving.api.tables import between, parse_moment, rows_of
+from serving.api.tables import between, of_name, parse_moment, rows_of
 from serving.desk import Desk
 from serving.items import LIFETIME
 from serving.overrides import overridden
@@ -23,7 +22,7 @@ from serving.planning.background import background_of
 from serving.planning.days import by_day
 from serving.planning.in_force import plan_in_force, settings_in_force
 from serving.planning.past import past_days
-from serving.published import Published, pointer
+from serving.published import Kind, Published, pointer
 from serving.records import records
 from serving.staffing.exports import MEDIA, plan_file
 
@@ -139,7 +138,7 @@ def export_plan(desk: Desk, call: Call) -> Answer:
         detail = f"layout={layout!r}: there are {known}.{did_you_mean(layout, list(MEDIA))}"
         raise Problem(400, "parameter", detail)
     standing = plan_in_force(desk)
-    rows = _found(standing.frame, "channel", call)
+    rows = of_name(standing.frame, "channel", call)
     content = plan_file(between(rows, "starts_at", call), layout, background_of(desk))
     name = f"plan-{layout}.csv" if layout == "calabrio" else f"plan.{layout}"
     return Answer(
@@ -193,22 +192,21 @@ def see_planning(desk: Desk, call: Call) -> Answer:
             "replanned": bool(about.get("replanned")),
             "overrides": about.get("overrides", []),
             "lock": lock_told(desk),
+            "failing": [
+                {**one, "worst_at": f"{one['worst_at'].replace(' ', 'T')}:00Z"}
+                for one in about.get("failing", [])
+            ],
+            "roster": _when(desk, "roster"),
+            "monitored": _when(desk, "monitor", "as_of"),
             "key": call.actor,
         }
     )
 
 
-def _found(frame: pd.DataFrame, name: str, call: Call) -> pd.DataFrame:
-    """The rows whose ``name`` is as asked, all if nothing is; Problem 404 where there are none."""
-    wanted = call.parameters.get(name)
-    if not wanted:
-        return frame
-    found = frame[frame[name] == wanted]
-    if found.empty:
-        known = sorted(map(str, frame[name].unique()))
-        told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
-        raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
-    return found
+def _when(desk: Desk, kind: Kind, moment: str = "published_at") -> str | None:
+    """A moment of the newest of a kind; None where nothing is published."""
+    about = pointer(desk.workspace.state_dir, kind)
+    return None if about is None else about[moment] + "Z"
 
 
 def _vintage(desk: Desk, call: Call) -> Published:

@@ -22,7 +22,7 @@ from serving.api.schemas_planning import (
 from serving.api.tables import parse_moment, whole
 from serving.desk import Desk
 from serving.planning.assumptions import TIMES, as_json, of_json
-from serving.planning.in_force import plan_in_force, published_plan, settings_in_force
+from serving.planning.in_force import plan_in_force, published_plan
 from serving.planning.publishing import lock, publish_scenario, restore
 from serving.planning.spans import company_time
 from serving.planning.versions import locked, unlock, versions_of
@@ -39,7 +39,7 @@ def ask_what_if(desk: Desk, call: Call) -> Answer:
     compared = compare(desk, _assumptions(desk, asked.assumed), starts, ends)
     seconds = time.perf_counter() - began
     first, last = span_of(desk, starts, ends)
-    told = compared.sums(settings_in_force(desk), asked.hourly_cost)
+    told = compared.sums(asked.hourly_cost)
     return Answer(
         {
             "starts_at": first.isoformat() + "Z",
@@ -237,7 +237,7 @@ def _scenario(desk: Desk, one: Scenario) -> dict[str, Any]:
         compared = compare(desk, of_json(one.payload), None, None, instead=True)
     except (UsageError, DataError, NotEnoughHistory):  # the plan no longer reaches what it assumes
         return told
-    sums = compared.sums(settings_in_force(desk))
+    sums = compared.sums()
     return {**told, "before": finite(sums["before"]), "after": finite(sums["after"])}
 
 

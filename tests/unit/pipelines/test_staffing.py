@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from data.clock import SYSTEM
-from data.errors import DataError
+from data.errors import DataError, UsageError
 from data.store import open_store, save_override
 from data.workspace import Workspace, init
 from models.outreach_line import Change, Contacted, with_line
@@ -115,6 +115,24 @@ def test_outreach_is_a_line_of_what_is_planned_for(workspace: Path):
     )
     (line,) = [line for line in lines if line.startswith("of them by outreach")]
     assert "averted" in line and "induced" in line and "95 % interval" in line
+
+
+def test_hours_of_a_channel_that_there_is_not_are_named(workspace: Path):
+    with (workspace / "presage.toml").open("a") as file:
+        file.write('\n[opening_hours.fone]\nmon = "08:00-18:00"\n')
+        file.write('\n[opening_hours.chat]\nmon = "08:00-18:00"\n')
+    told = [line for line in staffed(workspace)[1] if "opening_hours" in line]
+    assert len(told) == 1 and "'fone'" in told[0] and 'Did you mean "phone"?' in told[0]
+
+
+def test_a_moment_beyond_the_tables_is_said(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    open_run(workspace, AS_OF + timedelta(hours=5), silent)
+    assert "nothing came" not in capsys.readouterr().err, "a day that is nearly over"
+    open_run(workspace, AS_OF + timedelta(days=30), silent)
+    said = capsys.readouterr().err
+    assert "within a day of 2024-06-02 00:00 UTC, 31 days before" in said
+    with pytest.raises(UsageError, match="lies in the future"):
+        open_run(workspace, SYSTEM.now() + timedelta(days=1), silent)
 
 
 def test_agents_are_rostered_beside_the_plan(workspace: Path, tmp_path: Path):

@@ -12,7 +12,8 @@ from data.languages.catalogue import languages, page_words
 
 PAGE = Path(__file__).parents[3] / "serving" / "planner"
 TEXT = r'"((?:[^"\\]|\\.)*)"'
-STATES = ("sure", "at risk", "out of reach", "in force", "withdrawn", "expired", "over", "draft")
+STATES = ("sure", "at risk", "out of reach", "in force", "withdrawn", "expired", "over", "draft",
+          "missed", "within noise", "kept")  # fmt: skip
 
 
 def said() -> tuple[set[str], set[str]]:

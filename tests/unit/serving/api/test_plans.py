@@ -66,6 +66,17 @@ def test_each_assumption_moves_the_plan(
         ),
         ({"volum": 2}, "volum"),
         ({"handle_time": 0}, "handle_time"),
+        ({"shrinkage": 0.99}, "shrinkage is 0.99"),
+        ({"service_levels": {"email": {"patience_seconds": 0}}}, "patience_seconds"),
+        ({"service_levels": {"fax": {"share": 0.9}}}, "no channel 'fax'"),
+        ({"at_most": {"fax": 2}}, "no channel 'fax'"),
+        ({"closed": [{**SHORT, "channel": "fax"}]}, "no channel 'fax'"),
+        ({"campaigns": [{**SHORT, "channel": "fax", "contacts": 5}]}, "fax"),
+        ({"closed": [{"starts_at": "2027-01-01", "ends_at": "2027-01-02"}]}, "datetime"),
+        (
+            {"closed": [{"starts_at": "2027-01-01T00:00:00", "ends_at": "2027-01-02T00:00:00"}]},
+            "outside the plan",
+        ),
     ],
 )
 def test_what_cannot_be_assumed_is_refused_and_named(
@@ -74,6 +85,27 @@ def test_what_cannot_be_assumed_is_refused_and_named(
     answer = ask("POST", "/v1/what-if", json={"assumed": assumed})
     assert answer.status_code == 422
     assert named.lower() in answer.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("assumed", "people_most"),
+    [
+        ({"closed": [{"starts_at": "2026-03-01T00:00:00", "ends_at": "2026-03-09T00:00:00"}]}, 0),
+        ({"volume": 0}, 0),
+        ({"at_most": {"email": 100_000}}, None),
+        ({"service_levels": {"email": {"share": 1.0}}}, None),
+    ],
+    ids=["closed all week", "nothing comes", "more agents than contacts", "all of them in time"],
+)
+def test_the_extreme_is_defined(
+    assumed: dict[str, Any], people_most: float | None, ask: Ask
+) -> None:
+    before = what_if(ask)["before"]["people_most"]
+    after = what_if(ask, **assumed)["after"]["people_most"]
+    if people_most is not None:
+        assert after == people_most
+    else:
+        assert before <= after <= 3 * before
 
 
 def test_what_an_assumption_is_worth_is_told(ask: Ask) -> None:

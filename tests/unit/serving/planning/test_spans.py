@@ -89,4 +89,8 @@ def test_a_day_says_what_is_promised_and_where_it_is_at_risk() -> None:
     assert days["hours_gross"].tolist() == pytest.approx([8.58, 1.43])
     risky = by_day(Published(frame.assign(reachable=1.0), {}), settings)
     assert risky["state"].tolist() == ["at risk", "sure"]
+    played = frame.assign(reachable=1.0, confidence=[0.64, 0.64, 0.8])
+    for runs, states in ((40, ["at risk", "sure"]), (1000, ["at risk", "at risk"])):
+        told = by_day(Published(played, {"runs": runs}), settings)
+        assert told["state"].tolist() == states, "8 of 10 may be chance in 40 runs"
     assert days["cost"].iloc[1] == pytest.approx(1.43 * settings.staffing.hourly_cost)

@@ -183,3 +183,11 @@ def test_what_is_assumed_is_said(week: Make, agents: Make, oslo: Oslo) -> None:
     assert "3 agents (a00, a01, a02) have no hourly_cost" in told and "25 USD" in told
     assert "skill 'fax' of 3 agents" in told
     assert "the roster begins on 2026-03-03" in told
+
+
+def test_more_agents_than_anybody_needs_have_their_hours(
+    week: Make, agents: Make, oslo: Oslo
+) -> None:
+    made = roster(week({"phone": 1}), agents(12, ["phone"]), oslo())
+    assert (made.people["gap"] >= 0).all() and not made.short
+    assert made.shifts["agent_id"].nunique() <= 12

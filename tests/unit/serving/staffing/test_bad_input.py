@@ -101,6 +101,20 @@ def test_a_missing_handling_time_is_the_settings_and_none_is_refused(
         plan(forecast({"phone": 5.0}), settings=office, handle={"phone": float("nan")})
 
 
+def test_more_agents_than_contacts_idle_and_400_days_are_planned(
+    forecast: Forecast, office: Settings
+) -> None:
+    hourly = replace(office, staffing=StaffingSettings(interval_minutes=60, block_minutes=60))
+    frame = forecast({"phone": 0.2}, start="2026-02-02", hours=400 * 24)
+    found = plan(frame, settings=hourly, scenario_count=20, at_most={"phone": 500})
+    assert len(found) == 400 * 24 and found["starts_at"].is_unique
+    opened = found["open_seconds"] > 0
+    assert found.loc[opened, "agents_net"].between(1, 2).all()
+    assert not found.loc[~opened, "agents_net"].any()
+    local = found.loc[opened, "starts_at"].dt.tz_localize("UTC").dt.tz_convert("Europe/Oslo")
+    assert set(local.dt.hour) == set(range(8, 18)), "summer and winter"
+
+
 def test_late_mail_of_a_weekend_drives_no_peak(forecast: Forecast, office: Settings) -> None:
     """12 hours by the calendar: what Sunday evening brings cannot be kept, and hires nobody."""
     level = ServiceLevel(target_seconds=12 * 3600, limit_seconds=24 * 3600, clock="calendar")

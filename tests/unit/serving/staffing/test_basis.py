@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from data.errors import DataError, NotEnoughHistory, SettingsError
-from data.settings import Settings
+from data.settings import DAYS, Settings
 from data.store.overrides import Override
 from serving.published import publish
 from serving.staffing import Basis, Changes, Span, open_basis, replan
@@ -120,3 +121,36 @@ def test_what_cannot_be_is_named(basis: Basis, office: Settings) -> None:
         replan(basis, settings=office, changes=Changes(share={"phone": 1.4}))
     with pytest.raises(DataError, match="ends before it begins"):
         Span(START, START)
+
+
+def seconds_of(work: Callable[[float], object]) -> float:
+    """CPU seconds of the quickest of three; ``work`` has a factor, another one each time."""
+    spent = []
+    for factor in (1.1, 1.2, 1.3):
+        began = time.process_time()
+        work(factor)
+        spent.append(time.process_time() - began)
+    return min(spent)
+
+
+def test_nights_and_what_a_question_leaves_alone_cost_hardly_any_time(office: Settings) -> None:
+    known = replace(office, staffing=replace(office.staffing, interval_minutes=15))
+    hours = {"phone": dict.fromkeys(DAYS, "08:00-16:00")}
+    rng = np.random.default_rng(2)
+    ds = pd.date_range("2026-03-02", periods=7 * 24, freq="h", unit="us")
+    mean = pd.DataFrame({"unique_id": "channel=phone", "ds": ds, "presage": 40.0})
+    mean[["presage-lo-80", "presage-hi-80"]] = [32.0, 48.0]
+    basis = Basis(mean, {"phone": rng.poisson(40.0, (200, len(ds))).astype(float)})
+
+    def planned(settings: Settings) -> Callable[[float], object]:
+        return lambda factor: replan(
+            basis, settings=settings, changes=Changes(volume={"phone": factor})
+        )
+
+    by_day = seconds_of(planned(replace(known, opening_hours=hours)))
+    always = seconds_of(planned(replace(known, opening_hours={})))
+    assert by_day < 0.75 * always, "a third of the hours are open"
+    paid = seconds_of(lambda factor: replan(
+        basis, settings=replace(known, opening_hours={}), changes=Changes(shrinkage=factor / 4)
+    ))  # fmt: skip
+    assert paid < 0.5 * always, "shrinkage moves nobody who answers"
