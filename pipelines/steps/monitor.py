@@ -13,18 +13,21 @@ from pipelines.console import Result, table
 from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
-from pipelines.steps.standing import answers_by, challenger_findings, guarded
+from pipelines.steps.outcomes import joined_outcomes
+from pipelines.steps.standing import LOOK_BACK, answers_by, challenger_findings, guarded
 from pipelines.steps.volume import context_of, native_freq, series_of
 from serving.kpis.measures import COLUMNS, judged_tickets, key_figures
 from serving.kpis.targets import beside_targets
 from serving.monitoring.finding import Finding, frame_of
 from serving.monitoring.forecasts import forecast_findings, issued_errors
 from serving.monitoring.issues import emerging, issue_findings
-from serving.monitoring.predictions import expected_findings, input_findings, live_findings
+from serving.monitoring.live import former_findings, live_findings
+from serving.monitoring.predictions import expected_findings, input_findings
 from serving.monitoring.service import service_findings
 from serving.monitoring.sources import source_findings
 from serving.monitoring.standing import answers_finding
 from serving.monitoring.watermarks import in_words, watermarks
+from serving.prediction_outcomes import nights
 from serving.predictor import Predictor
 from serving.published import Kind, newest, publish
 
@@ -35,6 +38,8 @@ SHOWN = ("answered_in_time", "first_response_p50", "first_contact_resolution", "
 def monitored(run: Run, out: Path | None = None) -> Result:
     """Everything looked at as of the run's moment, published where the run may; exit code 1 where
     there is an alarm. ``out``: the findings as a file."""
+    marks = watermarks(run.snapshot, run.as_of)
+    joined = joined_outcomes(run, marks)
     findings = source_findings(run.snapshot, run.as_of)
     findings += _of_risk(run)
     gone_back = guarded(run, findings)
@@ -51,9 +56,10 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     issues = emerging(run.snapshot, run.as_of, run.settings.kpis.issue_hours)
     findings += issue_findings(issues)
     frame = frame_of(findings)
-    marks = watermarks(run.snapshot, run.as_of)
     arrived = in_words(marks, run.as_of, run.settings.company.time_zone)
     lines = [f"arrived: {arrived}", *_lines(frame, figures)]
+    if joined:
+        lines.insert(1, f"what came of {joined} scores is known since and was joined to them")
     if run.publishes("monitor"):
         still_ours()
         products: tuple[tuple[Kind, pd.DataFrame], ...] = (
@@ -71,6 +77,7 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     data = {
         "as_of": run.as_of.isoformat(),
         "alarms": alarms,
+        "outcomes_joined": joined,
         "sources": [mark.about() for mark in marks],
         "findings": _plain(frame),
         "rolled_back": gone_back is not None and gone_back.to is not None,
@@ -92,11 +99,15 @@ def _of_risk(run: Run) -> list[Finding]:
         return findings
     predictor = Predictor.of_bundle(at_work.folder, at_work.model_version)
     findings += input_findings(predictor, run.snapshot, run.as_of)
-    findings += live_findings(predictor, at_work.as_of, run.snapshot, run.settings, run.as_of)
+    published = nights(run.state_dir, "published", run.as_of - LOOK_BACK)
+    findings += live_findings(
+        predictor, at_work.as_of, published, run.snapshot, run.settings, run.as_of
+    )
+    findings += former_findings(published, at_work.model_version, predictor.model.horizons[0])
     scores = newest(run.state_dir, "scores")
     if scores is not None:
         findings += expected_findings(scores.frame)
-    return findings + challenger_findings(run)
+    return findings + challenger_findings(run, published)
 
 
 def _of_volume(run: Run) -> list[Finding]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import presage as ps
 from data.clock import Clock
 from data.errors import Conflict, NotEnoughHistory, UsageError
 from data.store import decisions_of, open_store, registry_history, verify_log
@@ -196,6 +197,24 @@ def test_a_challenger_is_scored_in_the_shadow_and_changes_nothing(company: Path)
     found = do("monitor", company).data["findings"]
     (line,) = [one["text"] for one in found if one["what"].startswith("challenger")]
     assert line.startswith(f"{beside.model_version} in the shadow, 7 days: ")
+
+
+def test_a_night_joins_what_came_to_the_scores_of_nights_before(company: Path) -> None:
+    do("score", company, SECOND, publish=True)
+    do("score", company)
+    assert set(ps.outcomes(company)["reason"]) == {"not due"}
+    found = do("monitor", company)
+    assert found.data["outcomes_joined"] == 2 * 40  # 7 and 14 days; the 30 are not over
+    rows = ps.outcomes(company)
+    due = rows[rows["reason"] == ""]
+    assert set(due["as_of"]) == {SECOND} and set(due["horizon_days"]) == {7, 14}
+    tickets = pd.read_parquet(company / "tables" / "tickets.parquet")
+    after = tickets["opened_at"].between(SECOND, SECOND + timedelta(days=7), inclusive="left")
+    complained = tickets.loc[after & tickets["is_complaint"], "customer_id"].nunique()
+    assert due.loc[due["horizon_days"] == 7, "outcome"].sum() == complained > 0
+    (line,) = [one["text"] for one in found.data["findings"] if one["what"] == "risk 7 d"]
+    assert f"{complained} complaints" in line
+    assert "outcomes_joined" in found.data and do("monitor", company).data["outcomes_joined"] == 0
 
 
 def test_from_the_documented_backup_to_the_same_answers(
