@@ -22,6 +22,7 @@ from serving.monitoring.finding import Finding, frame_of
 from serving.monitoring.forecasts import forecast_findings, issued_errors
 from serving.monitoring.issues import emerging, issue_findings
 from serving.monitoring.live import former_findings, live_findings
+from serving.monitoring.nights import leases_held, night_findings
 from serving.monitoring.predictions import expected_findings, input_findings
 from serving.monitoring.service import service_findings
 from serving.monitoring.sources import source_findings
@@ -40,7 +41,8 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     there is an alarm. ``out``: the findings as a file."""
     marks = watermarks(run.snapshot, run.as_of)
     joined = joined_outcomes(run, marks)
-    findings = source_findings(run.snapshot, run.as_of)
+    findings = _of_nights(run)
+    findings += source_findings(run.snapshot, run.as_of)
     findings += _of_risk(run)
     gone_back = guarded(run, findings)
     if gone_back is not None:
@@ -84,6 +86,16 @@ def monitored(run: Run, out: Path | None = None) -> Result:
         "out": None if out is None else str(out),
     }
     return Result(data, lines, exit_code=1 if alarms else 0)
+
+
+def _of_nights(run: Run) -> list[Finding]:
+    """How runs hold up by now: a run of the past says nothing of them."""
+    if run.is_past or not has_store(run.workspace):
+        return []
+    now = SYSTEM.now()
+    with open_store(run.workspace) as store:
+        held = leases_held(store, now)
+    return night_findings(run.state_dir, run.settings.nights, held, now, but="monitor")
 
 
 def _of_risk(run: Run) -> list[Finding]:
