@@ -107,16 +107,21 @@ def predictions(state_dir: Path, since: datetime | None = None) -> pd.DataFrame:
 def told_files(day: Path) -> Iterator[tuple[Path, tuple[int, ...]]]:
     """The files of predictions of a day's folder, and the horizons (days) in each."""
     for path in sorted(day.iterdir()):
-        if path.suffix == ".parquet" and not path.name.startswith((JOINED, LATE_JOINED)):
-            import pyarrow.parquet as pq
+        of_scores = path.suffix == ".parquet" and not path.name.startswith((JOINED, LATE_JOINED))
+        if of_scores or path.suffix == ".jsonl":
+            yield path, horizons_in(path)
 
-            names = pq.read_schema(path).names
-        elif path.suffix == ".jsonl":
-            names = re.findall(r'"(risk_\d+d)":', path.read_text("utf-8"))
-        else:
-            continue
-        found = (re.fullmatch(r"risk_(\d+)d", name) for name in set(names))
-        yield path, tuple(sorted(int(match[1]) for match in found if match))
+
+def horizons_in(path: Path) -> tuple[int, ...]:
+    """The horizons (days) of the predictions in one file."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        names = pq.read_schema(path).names
+    else:
+        names = re.findall(r'"(risk_\d+d)":', path.read_text("utf-8"))
+    found = (re.fullmatch(r"risk_(\d+)d", name) for name in set(names))
+    return tuple(sorted(int(match[1]) for match in found if match))
 
 
 def told_in(path: Path) -> pd.DataFrame:

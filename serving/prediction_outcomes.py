@@ -32,7 +32,14 @@ from features.labels import labels
 from features.opt_out import not_profiled
 from features.untreated import WEIGHT, Exposures, untreated
 from serving.day_log import days
-from serving.prediction_log import FOLDER, JOINED, LATE_JOINED, told_files, told_in
+from serving.prediction_log import (
+    FOLDER,
+    JOINED,
+    LATE_JOINED,
+    horizons_in,
+    told_files,
+    told_in,
+)
 
 NOT_DUE, LATE, OPTED_OUT, TREATED, GONE = (
     "not due", "source had not arrived", "opted out", "treated", "erased or gone",
@@ -123,6 +130,11 @@ class Night:
     def scores(self, horizon: int) -> pd.DataFrame:
         """The scores of one horizon, whatever came of them."""
         return _long(told_in(self.path), horizon)
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The horizons that it has scores of, in days."""
+        return horizons_in(self.path)
 
     def joined(self, horizon: int) -> bool:
         """Whether what came is written."""

@@ -96,14 +96,14 @@ def shadow_findings(
         figures = compared(came, ("log loss",), seed)["log loss"]
     except DataError as error:
         return [Finding("predictions", what, "ok", f"{text}; not judged: {error}")]
-    champion, own_loss, gain = figures
-    ahead = "ahead" if gain.low > 0 else "behind" if gain.high < 0 else "level within noise"
+    champion, own_loss, loss = figures
+    ahead = "ahead" if loss.high < 0 else "behind" if loss.low > 0 else "level within noise"
     text += f"; log loss {own_loss.estimate:.4f}, the champion's {champion.estimate:.4f}: {ahead}"
-    act = "`presage models DIR promote --version N` puts it to work." if gain.low > 0 else ""
+    act = "`presage models DIR promote --version N` puts it to work." if loss.high < 0 else ""
     return [
         Finding(
             "predictions", what, "notice" if act else "ok", text, act,
-            value=gain.estimate, low=gain.low, high=gain.high,
+            value=-loss.estimate, low=-loss.high, high=-loss.low,
         )
     ]  # fmt: skip
 
@@ -111,7 +111,7 @@ def shadow_findings(
 def compared(
     pairs: pd.DataFrame, names: Sequence[str] = tuple(FIGURES), seed: int = 0
 ) -> dict[str, tuple[Interval, Interval, Interval]]:
-    """By figure: the champion's, the challenger's, and the first less the second, each with its
+    """By figure: the champion's, the challenger's, and the second less the first, each with its
     95 % interval over resampled customers. DataError where a figure is undefined on these rows."""
     y, weight = (pairs[name].to_numpy(np.float64) for name in ("outcome", "weight"))
     groups = pairs["pseudonym"].to_numpy()
@@ -122,6 +122,6 @@ def compared(
         one, other = (
             bootstrap(metric, y, each, groups=groups, seed=seed, resamples=200) for each in told
         )
-        gain = paired_bootstrap(metric, y, told[0], told[1], groups, seed, resamples=200)
-        figures[name] = one, other, gain
+        difference = paired_bootstrap(metric, y, told[1], told[0], groups, seed, resamples=200)
+        figures[name] = one, other, difference
     return figures

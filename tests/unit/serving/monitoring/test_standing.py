@@ -92,5 +92,5 @@ def test_two_models_are_compared_on_the_rows_that_stand_for_others() -> None:
         metric = FIGURES[name]
         assert own.estimate == pytest.approx(metric(doubled["outcome"], doubled["champion"]))
         assert other.estimate == pytest.approx(metric(doubled["outcome"], doubled["challenger"]))
-        assert gain.estimate == pytest.approx(own.estimate - other.estimate)
+        assert gain.estimate == pytest.approx(other.estimate - own.estimate)
         assert gain.low <= gain.estimate <= gain.high
