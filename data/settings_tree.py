@@ -30,6 +30,7 @@ from data.settings_api import Api
 from data.settings_company import Company, Data
 from data.settings_import import Import
 from data.settings_kpis import Kpis, KpiTarget
+from data.settings_nights import Nights
 from data.settings_outreach import Outreach
 from data.settings_retention import Retention
 from data.settings_risk import Risk
@@ -249,6 +250,7 @@ class Settings:
     delivery: Delivery = field(default_factory=Delivery)
     risk: Risk = field(default_factory=Risk)
     volume: Volume = field(default_factory=Volume)
+    nights: Nights = field(default_factory=Nights)
     engine: Engine = field(default_factory=Engine)
     store: StoreSettings = field(default_factory=StoreSettings)
     api: Api = field(default_factory=Api)

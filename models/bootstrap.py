@@ -70,6 +70,22 @@ def bootstrap(
     return _interval(estimate, np.array([rows.value_or_nan(weights) for weights in drawn]), level)
 
 
+def with_weights(metric: Metric) -> Metric:
+    """The metric over rows that stand for others: its predictions are ``(p, weight)``.
+
+    >>> from models.metrics import base_rate
+    >>> def rate(y, p, *, weights): return base_rate(y, weights=weights)
+    >>> bootstrap(with_weights(rate), [1, 0], ([0.5, 0.5], [3, 1]), resamples=20).estimate
+    0.75
+    """
+
+    def weighted(y: Floats, *predictions: Floats, weights: Floats) -> float:
+        *of, weight = predictions
+        return metric(y, *of, weights=weights * weight)
+
+    return weighted
+
+
 def resampled(
     metric: Metric,
     y: npt.ArrayLike,

@@ -36,6 +36,7 @@ from data.store import (
 )
 from data.workspace import Workspace
 from pipelines.console import say
+from serving.runs import RunRecord
 
 WRITING, TRAINING = "writing", "training"
 DOES = {WRITING: "is writing into", TRAINING: "is training a model of"}
@@ -53,6 +54,7 @@ class Lease:
     store: Store
     name: str
     token: int
+    record: RunRecord
 
 
 _held: dict[tuple[Path, str], Lease] = {}
@@ -76,7 +78,9 @@ def writing(
         store = stack.enter_context(open_store(workspace))
         token = stack.enter_context(_taken(store, workspace, name, holder, patience))
         stack.enter_context(_renewed(store, name, token))
-        lease = _held[held] = Lease(store, name, token)
+        record = RunRecord(workspace.state_dir, verb, name, token, holder, SYSTEM.now)
+        stack.enter_context(record)
+        lease = _held[held] = Lease(store, name, token, record)
         try:
             yield lease
         finally:

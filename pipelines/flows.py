@@ -220,15 +220,21 @@ def watch(
 
 
 def writes(verb: str, flow: Callable[..., Result], lease: str = WRITING) -> Callable[..., Result]:
-    """A flow that opens its workspace once, and holds a lease of it while it runs."""
+    """A flow that opens its workspace once, holds a lease of it while it runs, and notes at
+    which step it is."""
 
     @functools.wraps(flow)
     def alone(step: Step, report: Progress, *, workspace: Path, **parameters: Any) -> Result:
         check_out(parameters.get("out"))
         check_out(parameters.get("paths"))
         opened = Workspace.open(workspace)
-        with writing(opened, verb, name=lease):
-            return flow(step, report, workspace=opened, **parameters)
+        with writing(opened, verb, name=lease) as held:
+
+            def noted(function: Callable[..., Any], *args: Any) -> Any:
+                with held.record.step(function.__name__.replace("_", "-")):
+                    return step(function, *args)
+
+            return flow(noted, report, workspace=opened, **parameters)
 
     return alone
 

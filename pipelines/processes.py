@@ -111,14 +111,16 @@ def watch(
     up_within_seconds: float,
     tell: Callable[[Process], None],
     then: Callable[[], None] = lambda: None,
+    every_minute: Callable[[], None] = lambda: None,
     stopped: threading.Event,
 ) -> None:
-    """Until ``stopped``: tell once of each process as it comes up, ``then`` when all are.
+    """Until ``stopped``: tell once of each process as it comes up, ``then`` when all are, and call
+    ``every_minute`` from then on.
 
     PresageError names the first that is not up in time or ends. Processes that ``tell`` or
     ``then`` add to the list are watched too.
     """
-    waited, done = 0.0, False
+    waited, done, next_minute = 0.0, False, 0.0
     while not stopped.is_set():
         for process in list(processes):
             if process.popen.poll() is not None:
@@ -138,6 +140,9 @@ def watch(
         if not late and not done:
             done = True
             then()
+        if done and waited >= next_minute:
+            next_minute = waited + 60.0
+            every_minute()
         stopped.wait(POLL_SECONDS)
         waited += POLL_SECONDS
 

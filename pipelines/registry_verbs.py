@@ -14,6 +14,7 @@ from data.workspace import Workspace
 from pipelines.console import Progress, Result, table
 from pipelines.exclusive import writing
 from pipelines.flows import run
+from pipelines.model_comparison import compare
 from serving.published import Kind, pointer
 
 ACTIONS = ("show", "compare", "promote", "rollback")
@@ -45,8 +46,8 @@ def act(
             f"--kind {kind!r}: there are {', '.join(KINDS)}.{did_you_mean(kind, KINDS)}"
         )
     takes = ("promote", "compare")
-    if action in takes and version is None:
-        raise UsageError(f"models {action} needs --version; `presage models DIR show` lists them")
+    if action == "promote" and version is None:
+        raise UsageError("models promote needs --version; `presage models DIR show` lists them")
     if action not in takes and version is not None:
         raise UsageError(f"--version is for promote and compare; models {action} takes none")
     if against is not None and action != "compare":
@@ -57,7 +58,8 @@ def act(
             return Result({"versions": [], "moves": []}, [f"no {kind} model was trained yet"])
         raise UsageError(f"no {kind} model was trained yet; run `presage train {directory}`")
     if action == "compare":
-        return _compared(state, kind, str(version), None if against is None else str(against))
+        found = (None if one is None else str(one) for one in (version, against))
+        return compare(state, kind, *found)
     lever = f"models {action}" if action != "show" else None
     with (
         contextlib.nullcontext() if lever is None else writing(workspace, lever),
@@ -80,37 +82,6 @@ def act(
         {"kind": kind, "version": done.version, "champion": done.model_version},
         [f"{kind} version {done.version} is champion", *_reached(workspace, kind, report)],
     )
-
-
-def _compared(state: Path, kind: str, version: str, against: str | None) -> Result:
-    """The figures of two versions side by side; ``against`` None: the champion."""
-    from models.champion import champion
-    from models.registry import figures
-
-    if against is None:
-        at_work = champion(state, kind)
-        if at_work is None:
-            raise UsageError(f"no {kind} model is at work to compare with; say --against")
-        against = at_work.version
-    one, other = figures(state, kind, version), figures(state, kind, against)
-    names = sorted(name for name in set(one) | set(other) if not name.endswith(("_low", "_high")))
-    rows = [[name, _with_ends(one, name), _with_ends(other, name)] for name in names]
-    lines = [
-        f"{kind}: version {version} beside {against}, each as judged when it was trained (by the "
-        "rows that were newest then)",
-        "",
-        *table(["figure", f"version {version}", f"version {against}"], rows),
-    ]
-    return Result({"kind": kind, version: one, against: other}, lines)
-
-
-def _with_ends(figures: dict[str, float], name: str) -> str:
-    """A figure with its interval where it has one."""
-    if name not in figures:
-        return "-"
-    ends = [figures.get(f"{name}_{end}") for end in ("low", "high")]
-    text = f"{figures[name]:.4g}"
-    return text if None in ends else f"{text} [{ends[0]:.4g}, {ends[1]:.4g}]"
 
 
 def _reached(workspace: Workspace, kind: str, report: Progress) -> list[str]:

@@ -22,6 +22,8 @@ from data.workspace import Workspace
 from pipelines.console import Progress, Result, say, silent
 from pipelines.erasing import erase_expired
 from pipelines.flows import run_in_prefect
+from serving.monitoring.nights import NIGHT
+from serving.runs import RunRecord, Schedule, keep_schedule
 
 Execute = Callable[[str, Progress, dict[str, Any]], Result]
 NIGHTLY, WEEKLY = time(0, 15), time(1, 30)
@@ -33,10 +35,12 @@ YEARS_AHEAD = 10
 def nightly(workspace: str) -> None:
     """Score everybody, forecast, plan the people it takes, look at how all of it holds, and remove
     what is kept too long."""
-    try:
-        publish_all(Path(workspace), run_in_prefect)
-    finally:  # a night that failed keeps nothing longer
-        forget_expired(Path(workspace))
+    state_dir = Workspace.open(Path(workspace)).state_dir
+    with RunRecord(state_dir, NIGHT, "none", 0, "the night", SYSTEM.now):
+        try:
+            publish_all(Path(workspace), run_in_prefect)
+        finally:  # a night that failed keeps nothing longer
+            forget_expired(Path(workspace))
 
 
 @flow(name="presage-weekly", persist_result=False)
@@ -120,6 +124,7 @@ def main(directory: str) -> None:
         one.to_deployment(name, schedule=Cron(cron, timezone=zone), parameters=parameters)
         for one, name, cron in zip((nightly, weekly), ("nightly", "weekly"), crons, strict=True)
     ]
+    keep_schedule(workspace.state_dir, Schedule(f"{at[0]:%H:%M}", zone, SYSTEM.now()))
     serve(*due, print_starting_message=False, pause_on_shutdown=False)
 
 

@@ -7,9 +7,11 @@ least one key.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from data.clock import SYSTEM
 from data.errors import PresageError, UsageError
 from data.store import list_keys, open_store
 from data.workspace import Workspace
@@ -33,7 +35,9 @@ from pipelines.wiring import (
     prefect_server,
     remember_prefect,
 )
+from serving.monitoring.nights import leases_held, night_findings
 from serving.published import Kind, pointer
+from serving.runs import keep_schedule
 
 API_UP_SECONDS = 120.0
 ALL_UP_SECONDS = 240.0
@@ -116,12 +120,37 @@ def up(
                 up_within_seconds=ALL_UP_SECONDS,
                 tell=tell,
                 then=lambda: say("all up; Ctrl-C stops everything"),
+                every_minute=watchdog(workspace),
                 stopped=stopped,
             )
         finally:
             remember_prefect(workspace.state_dir, None)
             stop_all(processes)
+            keep_schedule(workspace.state_dir, None)
     return Result({"stopped": True}, ["all stopped"])
+
+
+def watchdog(workspace: Workspace) -> Callable[[], None]:
+    """Says each run that is stuck, slow, late or failed once, when it is first seen."""
+    said: set[str] = set()
+
+    def look() -> None:
+        now = SYSTEM.now()
+        try:
+            with open_store(workspace) as store:
+                held = leases_held(store, now)
+        except PresageError as error:  # the store is busy: the next minute looks again
+            say(f"the runs could not be looked at: {error}")
+            return
+        found = night_findings(workspace.state_dir, workspace.settings.nights, held, now)
+        for finding in found:
+            name = f"{finding.what} {finding.since}"
+            if finding.act and name not in said:
+                said.add(name)
+                say(f"{finding.status.upper()} {finding.area}: {finding.text}")
+                say(f"{'':<10} {finding.act}")
+
+    return look
 
 
 def start_api(workspace: Workspace, host: str, port: int, clock: datetime | None) -> Process:

@@ -25,8 +25,9 @@ except ImportError as error:  # said when a name is asked for, so that the comma
 HOMES = {
     "presage.calls": (
         "backtest_risk", "backtest_volume", "complaint_rule", "compute", "customers_at",
-        "default_view", "forecast", "labels", "open_workspace", "past_contacts", "predictor",
-        "published", "series_from_tickets", "snapshot", "train_risk", "train_volume", "view",
+        "default_view", "forecast", "labels", "open_workspace", "outcomes", "past_contacts",
+        "predictor", "published", "series_from_tickets", "snapshot", "train_risk",
+        "train_volume", "view",
     ),
     "presage.classifier": ("RiskClassifier",),
     "data.adapters": ("run_import",),

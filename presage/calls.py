@@ -73,6 +73,19 @@ def published(workspace: Workspace | Path | str, kind: str) -> pd.DataFrame:
     return found.frame
 
 
+def outcomes(
+    workspace: Workspace | Path | str, since: object = None, horizon_days: int | None = None
+) -> pd.DataFrame:
+    """Every logged prediction with what came of it, or the reason why that is not known
+    (``serving.prediction_outcomes.outcomes``): ``pseudonym``, ``model_version``, ``as_of``,
+    ``horizon_days``, ``value``, ``outcome``, ``weight``, ``reason``, ... ``since``: the first day
+    of the log."""
+    from serving.prediction_outcomes import outcomes as of_log
+
+    first = None if since is None else moment(since, "since")
+    return of_log(open_workspace_of(workspace).state_dir, first, horizon_days=horizon_days)
+
+
 def predictor(workspace: Workspace | Path | str) -> Predictor:
     """The risk model at work with its features: ``.view``, ``.model``, ``.score(spine, tables)``
     (``serving.predictor.Predictor``)."""

@@ -102,9 +102,14 @@ def lines(home: Path, since: datetime | None = None) -> Iterator[dict[str, Any]]
         if since is not None and folder.name < since.date().isoformat():
             continue
         for path in sorted(folder.glob("*.jsonl")):
-            for text in path.read_text("utf-8").splitlines():
-                with contextlib.suppress(ValueError):  # the last line of a process that was killed
-                    yield json.loads(text)
+            yield from lines_of(path)
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of one file; the last one of a process that was killed is passed over."""
+    for text in path.read_text("utf-8").splitlines():
+        with contextlib.suppress(ValueError):
+            yield json.loads(text)
 
 
 def drop_old(home: Path, now: datetime, keep_days: int) -> None:

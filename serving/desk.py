@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from data.clock import Clock
+from data.clock import SYSTEM, Clock
 from data.errors import NotEnoughHistory
 from data.store import Store, salt
 from data.workspace import Workspace
@@ -20,6 +20,8 @@ from serving.jobs.job import FOLDER as JOBS
 from serving.jobs.runner import Runner
 from serving.live import Live
 from serving.memory import Memory
+from serving.monitoring.finding import Finding
+from serving.monitoring.nights import leases_held, night_findings
 from serving.outreach.people import People
 from serving.outreach.still_allowed import Gate
 from serving.prediction_log import FOLDER, PredictionLog
@@ -96,6 +98,12 @@ class Desk:
     def now(self) -> datetime:
         """The time by the desk's clock (naive UTC)."""
         return self.clock.now()
+
+    def night_findings(self) -> list[Finding]:
+        """Runs that are stuck, slow, late or failed, by the machine's clock: runs have no other."""
+        now = SYSTEM.now()
+        limits = self.workspace.settings.nights
+        return night_findings(self.workspace.state_dir, limits, leases_held(self.store, now), now)
 
     def published(self, kind: Kind) -> Published:
         """The newest published result; NotEnoughHistory names the verb that makes one."""

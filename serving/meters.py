@@ -32,6 +32,11 @@ AGE = Gauge(
 ALARMS = Gauge(
     "presage_monitor_alarms", "Alarms of the newest monitor, by area", ["area"], registry=REGISTRY
 )
+RUNS = Gauge(
+    "presage_runs_at_fault", "Runs that are stuck, slow, late, failed or killed", ["what"],
+    registry=REGISTRY,
+)  # fmt: skip
+FAULTS = ("stuck", "slow", "late", "failed", "killed")
 
 
 def observe(path: str, status: int, seconds: float) -> None:
@@ -56,4 +61,7 @@ def exposition(desk: Desk) -> tuple[bytes, str]:
     if pointer(desk.workspace.state_dir, "monitor") is not None:
         for area, rows in desk.published("monitor").frame.groupby("area"):
             ALARMS.labels(area).set(int((rows["status"] == "alarm").sum()))
+    found = [one.what.rpartition(" ")[2] for one in desk.night_findings()]
+    for fault in FAULTS:
+        RUNS.labels(fault).set(found.count(fault))
     return generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_0_0_4

@@ -21,7 +21,8 @@ already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,11 @@ import pandas as pd
 
 from data.artifacts import put
 from data.pseudonyms import pseudonym
-from serving.day_log import DayLog, day_folder, days, drop_old, lines
+from serving.day_log import DayLog, day_folder, days, drop_old, lines_of
 
 FOLDER = "predictions"
+JOINED, LATE_JOINED = "outcomes", "late"
+"""What the names of files of outcomes begin with (serving/prediction_outcomes.py)."""
 TOLD = ("as_of", "model_version", "expected_tickets_30d", "contact_30d", "repeat_contact_14d")
 
 
@@ -89,17 +92,42 @@ def predictions(state_dir: Path, since: datetime | None = None) -> pd.DataFrame:
     """All predictions kept (of days from ``since`` on), in no order: ``at`` (when it was published
     or made), ``source`` (published, answered, shadow), ``pseudonym``, ``as_of``, ``model_version``,
     ``risk_7d`` and what else the model told."""
-    home = state_dir / FOLDER
     frames = [
-        pd.read_parquet(path)
-        for day in days(home)
+        told_in(path)
+        for day in days(state_dir / FOLDER)
         if since is None or day.name >= since.date().isoformat()
-        for path in sorted(day.glob("*.parquet"))
+        for path, _ in told_files(day)
     ]
-    answered = pd.DataFrame(lines(home, since))
-    if len(answered):
-        times = {name: pd.to_datetime(answered[name]) for name in ("at", "as_of")}
-        frames.append(answered.assign(**times))
+    frames = [frame for frame in frames if len(frame)]
     if not frames:
         return pd.DataFrame(columns=["at", "source", "pseudonym", *TOLD])
     return pd.concat(frames, ignore_index=True)
+
+
+def told_files(day: Path) -> Iterator[tuple[Path, tuple[int, ...]]]:
+    """The files of predictions of a day's folder, and the horizons (days) in each."""
+    for path in sorted(day.iterdir()):
+        of_scores = path.suffix == ".parquet" and not path.name.startswith((JOINED, LATE_JOINED))
+        if of_scores or path.suffix == ".jsonl":
+            yield path, horizons_in(path)
+
+
+def horizons_in(path: Path) -> tuple[int, ...]:
+    """The horizons (days) of the predictions in one file."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        names = pq.read_schema(path).names
+    else:
+        names = re.findall(r'"(risk_\d+d)":', path.read_text("utf-8"))
+    found = (re.fullmatch(r"risk_(\d+)d", name) for name in set(names))
+    return tuple(sorted(int(match[1]) for match in found if match))
+
+
+def told_in(path: Path) -> pd.DataFrame:
+    """The predictions in one file, as ``predictions`` has them."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    answered = pd.DataFrame(lines_of(path))
+    times = [name for name in ("at", "as_of") if name in answered]
+    return answered.assign(**{name: pd.to_datetime(answered[name]) for name in times})

@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 COMPUTED = {
     "published": ("scores.csv", "what was foretold of them: published scores that are kept"),
     "features": ("features.csv", "what was computed of their rows: feature sets that are kept"),
-    "predictions": ("predictions.csv", "what was foretold of them, as it was answered"),
     "jobs": ("jobs.csv", "what was foretold of them in bulk jobs that are kept"),
+    "predictions": (
+        "predictions.csv",
+        "what was foretold of them, as it was answered, and what came of it",
+    ),
     "quarantine": ("quarantine.csv", "values of their rows that broke the tables' contract"),
 }
 """By folder of our own state: the file, and what it is."""

@@ -13,18 +13,22 @@ from pipelines.console import Result, table
 from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
-from pipelines.steps.standing import answers_by, challenger_findings, guarded
+from pipelines.steps.outcomes import joined_outcomes
+from pipelines.steps.standing import LOOK_BACK, answers_by, challenger_findings, guarded
 from pipelines.steps.volume import context_of, native_freq, series_of
 from serving.kpis.measures import COLUMNS, judged_tickets, key_figures
 from serving.kpis.targets import beside_targets
 from serving.monitoring.finding import Finding, frame_of
 from serving.monitoring.forecasts import forecast_findings, issued_errors
 from serving.monitoring.issues import emerging, issue_findings
-from serving.monitoring.predictions import expected_findings, input_findings, live_findings
+from serving.monitoring.live import former_findings, live_findings
+from serving.monitoring.nights import leases_held, night_findings
+from serving.monitoring.predictions import expected_findings, input_findings
 from serving.monitoring.service import service_findings
 from serving.monitoring.sources import source_findings
 from serving.monitoring.standing import answers_finding
 from serving.monitoring.watermarks import in_words, watermarks
+from serving.prediction_outcomes import nights
 from serving.predictor import Predictor
 from serving.published import Kind, newest, publish
 
@@ -35,7 +39,10 @@ SHOWN = ("answered_in_time", "first_response_p50", "first_contact_resolution", "
 def monitored(run: Run, out: Path | None = None) -> Result:
     """Everything looked at as of the run's moment, published where the run may; exit code 1 where
     there is an alarm. ``out``: the findings as a file."""
-    findings = source_findings(run.snapshot, run.as_of)
+    marks = watermarks(run.snapshot, run.as_of)
+    joined = joined_outcomes(run, marks)
+    findings = _of_nights(run)
+    findings += source_findings(run.snapshot, run.as_of)
     findings += _of_risk(run)
     gone_back = guarded(run, findings)
     if gone_back is not None:
@@ -51,9 +58,10 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     issues = emerging(run.snapshot, run.as_of, run.settings.kpis.issue_hours)
     findings += issue_findings(issues)
     frame = frame_of(findings)
-    marks = watermarks(run.snapshot, run.as_of)
     arrived = in_words(marks, run.as_of, run.settings.company.time_zone)
     lines = [f"arrived: {arrived}", *_lines(frame, figures)]
+    if joined:
+        lines.insert(1, f"what came of {joined} scores is known since and was joined to them")
     if run.publishes("monitor"):
         still_ours()
         products: tuple[tuple[Kind, pd.DataFrame], ...] = (
@@ -71,12 +79,23 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     data = {
         "as_of": run.as_of.isoformat(),
         "alarms": alarms,
+        "outcomes_joined": joined,
         "sources": [mark.about() for mark in marks],
         "findings": _plain(frame),
         "rolled_back": gone_back is not None and gone_back.to is not None,
         "out": None if out is None else str(out),
     }
     return Result(data, lines, exit_code=1 if alarms else 0)
+
+
+def _of_nights(run: Run) -> list[Finding]:
+    """How runs hold up by now: a run of the past says nothing of them."""
+    if run.is_past or not has_store(run.workspace):
+        return []
+    now = SYSTEM.now()
+    with open_store(run.workspace) as store:
+        held = leases_held(store, now)
+    return night_findings(run.state_dir, run.settings.nights, held, now, but="monitor")
 
 
 def _of_risk(run: Run) -> list[Finding]:
@@ -92,11 +111,15 @@ def _of_risk(run: Run) -> list[Finding]:
         return findings
     predictor = Predictor.of_bundle(at_work.folder, at_work.model_version)
     findings += input_findings(predictor, run.snapshot, run.as_of)
-    findings += live_findings(predictor, at_work.as_of, run.snapshot, run.settings, run.as_of)
+    published = nights(run.state_dir, "published", run.as_of - LOOK_BACK)
+    findings += live_findings(
+        predictor, at_work.as_of, published, run.snapshot, run.settings, run.as_of
+    )
+    findings += former_findings(published, at_work.model_version, predictor.model.horizons[0])
     scores = newest(run.state_dir, "scores")
     if scores is not None:
         findings += expected_findings(scores.frame)
-    return findings + challenger_findings(run)
+    return findings + challenger_findings(run, published)
 
 
 def _of_volume(run: Run) -> list[Finding]:

@@ -9,13 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from data.clock import SYSTEM
 from data.errors import DamagedFile
-from data.pseudonyms import pseudonym
-from data.store import has_store, open_store, registry_event, registry_history, salt
-from features.labels import labels
+from data.store import has_store, open_store, registry_event, registry_history
 from features.opt_out import profiled
 from features.spine import customers_at
 from models.champion import Champion, challenger, champion, former
@@ -23,8 +20,8 @@ from pipelines.console import say
 from pipelines.exclusive import still_ours
 from pipelines.run import Run
 from serving.monitoring.finding import Finding
-from serving.monitoring.predictions import live_moments, live_rows
-from serving.monitoring.shadow import pairs_of, shadow_findings
+from serving.monitoring.live import live_moments, live_rows
+from serving.monitoring.shadow import SHADOW, night_pairs, shadow_findings
 from serving.monitoring.standing import (
     Answers,
     Verdict,
@@ -32,7 +29,7 @@ from serving.monitoring.standing import (
     judge_answers,
     judge_calibration,
 )
-from serving.prediction_log import predictions
+from serving.prediction_outcomes import Night, nights
 from serving.predictor import Predictor
 
 KIND = "risk"
@@ -140,40 +137,16 @@ def _moves(run: Run) -> list[dict[str, Any]]:
         return registry_history(store, KIND)
 
 
-def challenger_findings(run: Run) -> list[Finding]:
-    """The challenger's scores of past nights beside the champion's, and what came; none where no
-    version is a challenger."""
+def challenger_findings(run: Run, published: Sequence[Night]) -> list[Finding]:
+    """The challenger's scores of past nights beside the ``published`` ones, and what came; none
+    where no version is a challenger."""
     beside = challenger(run.state_dir, KIND)
     if beside is None or not run.settings.risk.shadow or not has_store(run.workspace):
         return []
-    horizon = Predictor.of_bundle(beside.folder, beside.model_version).model.horizons[0]
-    log = predictions(run.state_dir, run.as_of - LOOK_BACK)
-    pairs = pairs_of(log, beside.model_version, horizon)
+    name = beside.model_version
+    horizon = Predictor.of_bundle(beside.folder, name).model.horizons[0]
+    shadow = nights(run.state_dir, SHADOW, run.as_of - LOOK_BACK)
+    own = [night for night in shadow if night.model_version == name]
     return shadow_findings(
-        pairs, beside.model_version, horizon, _outcomes(run, pairs, horizon), run.settings.risk.seed
+        *night_pairs(published, own, horizon), name, horizon, run.settings.risk.seed
     )
-
-
-def _outcomes(run: Run, pairs: pd.DataFrame, horizon: int) -> pd.Series | None:
-    """The labels of the pairs, NaN where they are not complete; None where none is."""
-    window = timedelta(days=horizon + run.settings.risk.gap_days)
-    moments = [
-        moment.to_pydatetime()
-        for moment in pd.to_datetime(pairs["as_of"].unique())
-        if moment + window <= run.as_of
-    ]
-    if not moments:
-        return None
-    came = labels(
-        customers_at(run.snapshot, moments),
-        run.snapshot,
-        horizons=[horizon],
-        gap_days=run.settings.risk.gap_days,
-        known_as_of=run.as_of,
-        complaint=run.settings.complaint,
-    )
-    with open_store(run.workspace) as store:
-        secret = bytes.fromhex(salt(store, SYSTEM.now()))
-    came["pseudonym"] = [pseudonym(secret, who) for who in came["customer_id"]]
-    joined = pairs.merge(came, on=["pseudonym", "as_of"], how="left")
-    return joined[f"label_{horizon}d"].astype("float64")

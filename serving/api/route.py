@@ -66,16 +66,16 @@ Signed = Callable[[Any, Mapping[str, str], bytes], tuple[str, str]]
 @dataclass(frozen=True)
 class Route:
     """One call. ``scope`` None: open to all. ``effect``: takes an Idempotency-Key. ``media``: what
-    it answers where it succeeds; ``csv``, ``calendar``: also that, by Accept; ``files``: or a file of
-    one of these media types, by Accept where ``by_accept``; ``answers`` None: nothing. ``takes``: besides JSON, files
-    of these media types, which the handler decodes itself. ``location``: the path of what was
-    begun, made from the answer. ``instant``: answered without waiting for a thread, so it must not
-    read or write anything. ``quick``: answers in that way what it can, None where it cannot.
-    ``around``: entered before the handler, left when what it did is kept and before it is answered.
-    ``tagged``: the answer has an ETag, and a GET heeds If-None-Match. ``signed``: the body is
-    signed by its sender, in a key's place, and done once by its id. ``about``: the customers that a
-    call is about, for the audit log. ``example``: a body that a company with the customer ``a`` can
-    send."""
+    it answers where it succeeds; ``csv``, ``calendar``: also that, by Accept; ``files``: or a file
+    of one of these media types, by Accept where ``by_accept``; ``answers`` None: nothing.
+    ``takes``: besides JSON, files of these media types, which the handler decodes itself.
+    ``location``: the path of what was begun, made from the answer. ``instant``: answered without
+    waiting for a thread, so it must not read or write anything. ``quick``: answers in that way what
+    it can, None where it cannot. ``around``: entered before the handler, left when what it did is
+    kept and before it is answered. ``tagged``: the answer has an ETag, and a GET heeds
+    If-None-Match. ``signed``: the body is signed by its sender, in a key's place, and done once by
+    its id. ``about``: the customers that a call is about, for the audit log. ``example``: a body
+    that a company with the customer ``a`` can send."""
 
     method: Method
     path: str

@@ -315,6 +315,14 @@ class SourceReach(Struct):
     stopped: bool
 
 
+class RunAtFault(Struct):
+    """A run that is stuck, slow, late, failed or was killed, and what to do."""
+
+    what: str
+    text: str
+    act: str
+
+
 class Health(Struct):
     """Whether the service lives, or is ready, and what it answers from."""
 
@@ -323,3 +331,4 @@ class Health(Struct):
     model_version: str | None = None
     detail: str | None = None
     sources: list[SourceReach] = []
+    runs: list[RunAtFault] = []

@@ -25,6 +25,11 @@ def readyz(desk: Desk, call: Call) -> Answer:
                 {**mark, "until": mark["until"] + "Z"}
                 for mark in night.published.about.get("sources", ())
             ],
+            "runs": [
+                {"what": one.what, "text": one.text, "act": one.act}
+                for one in desk.night_findings()
+                if one.act
+            ],
         }
     )
 

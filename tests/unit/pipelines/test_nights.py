@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import pandas as pd
 import pytest
 
 from data.errors import DataError, NotEnoughHistory
+from data.store import open_store
 from data.workspace import Workspace, init, set_setting, write_tables
 from models.champion import champion
 from pipelines import schedules
 from pipelines.console import Result, silent
 from pipelines.flows import run_plainly
-from pipelines.services import publish_missing
+from pipelines.services import publish_missing, watchdog
 from serving.published import newest, pointer
+from serving.runs import RunRecord, runs_in
 
 STEPS = {"D": 70, "W-MON": 60, "h": 24 * 21}
 
@@ -102,6 +105,22 @@ def test_both_flows_hand_their_work_to_prefect(
     assert about is not None and about["model_version"] == at_work.model_version
     assert ran == ["train", "score", "forecast", "staff", "monitor"]
     assert pointer(state, "monitor") is not None
+    done = {runs.past[-1].verb: runs.past[-1] for runs in runs_in(state)}
+    assert set(done) >= {"train", "score", "forecast", "staff", "monitor", "night"}
+    assert [step.name for step in done["forecast"].steps][:2] == ["open-run", "forecast-volume"]
+    assert done["score"].error == "NotEnoughHistory" and not done["night"].error
+
+
+def test_up_says_once_what_hangs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace = init(tmp_path)
+    with open_store(workspace):
+        pass
+    begun = datetime(2026, 1, 1)
+    with RunRecord(workspace.state_dir, "night", "none", 0, "the night", lambda: begun):
+        look = watchdog(workspace)
+        look()
+        look()
+    assert capsys.readouterr().err.count("ALARM nights: the night runs for") == 1
 
 
 @pytest.mark.parametrize("freq", ["D", "W-MON"])

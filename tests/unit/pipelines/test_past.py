@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import presage as ps
 from data.clock import Clock
 from data.errors import Conflict, NotEnoughHistory, UsageError
 from data.store import decisions_of, open_store, registry_history, verify_log
 from data.workspace import Workspace, init, set_setting, write_tables
 from models.champion import challenger, champion
+from models.metrics import log_loss
 from pipelines.console import Result, silent
 from pipelines.flows import run_plainly
 from pipelines.registry_verbs import act
@@ -196,6 +198,43 @@ def test_a_challenger_is_scored_in_the_shadow_and_changes_nothing(company: Path)
     found = do("monitor", company).data["findings"]
     (line,) = [one["text"] for one in found if one["what"].startswith("challenger")]
     assert line.startswith(f"{beside.model_version} in the shadow, 7 days: ")
+    both = act(company, "compare", "risk", None, silent)  # the challenger and the champion
+    assert both.data["outcomes"] == {}
+    assert both.lines[-1].startswith("what came within 30 days: 0 complaints so far")
+    do("score", company, SECOND, publish=True)
+    assert do("monitor", company).data["outcomes_joined"] == 4 * 40
+    both = act(company, "compare", "risk", None, silent, against=2)
+    week = both.data["outcomes"]["7d"]
+    assert week["scores"] == 40 and set(both.data["outcomes"]) == {"7d", "14d"}
+    rows = ps.outcomes(company, horizon_days=7)
+    rows = rows[rows["reason"] == ""]
+    assert week["complaints"] == rows[rows["source"] == "shadow"]["outcome"].sum()
+    loss = {
+        name: log_loss(of["outcome"], of["value"]) for name, of in rows.groupby("model_version")
+    }
+    told = week["figures"]["log loss"]
+    assert told["1"]["estimate"] == pytest.approx(loss[beside.model_version])
+    apart = loss[beside.model_version] - loss[at_work.model_version]
+    assert told["difference"]["estimate"] == pytest.approx(apart)
+    assert told["difference"]["low"] <= apart <= told["difference"]["high"]
+
+
+def test_a_night_joins_what_came_to_the_scores_of_nights_before(company: Path) -> None:
+    do("score", company, SECOND, publish=True)
+    do("score", company)
+    assert set(ps.outcomes(company)["reason"]) == {"not due"}
+    found = do("monitor", company)
+    assert found.data["outcomes_joined"] == 2 * 40  # 7 and 14 days; the 30 are not over
+    rows = ps.outcomes(company)
+    due = rows[rows["reason"] == ""]
+    assert set(due["as_of"]) == {SECOND} and set(due["horizon_days"]) == {7, 14}
+    tickets = pd.read_parquet(company / "tables" / "tickets.parquet")
+    after = tickets["opened_at"].between(SECOND, SECOND + timedelta(days=7), inclusive="left")
+    complained = tickets.loc[after & tickets["is_complaint"], "customer_id"].nunique()
+    assert due.loc[due["horizon_days"] == 7, "outcome"].sum() == complained > 0
+    (line,) = [one["text"] for one in found.data["findings"] if one["what"] == "risk 7 d"]
+    assert f"{complained} complaints" in line
+    assert "outcomes_joined" in found.data and do("monitor", company).data["outcomes_joined"] == 0
 
 
 def test_from_the_documented_backup_to_the_same_answers(

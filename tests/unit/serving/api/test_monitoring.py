@@ -11,6 +11,7 @@ from serving.desk import Desk
 from serving.monitoring.finding import Finding, frame_of
 from serving.monitoring.issues import COLUMNS
 from serving.published import publish
+from serving.runs import RunRecord
 
 from .conftest import Ask
 
@@ -59,3 +60,14 @@ def test_findings_figures_and_issues_are_answered_and_counted(
     assert [item["kpi"] for item in late] == ["csat", "backlog"]
     assert ask("GET", "/v1/kpis?kpi=cast").status_code == 404
     assert 'presage_monitor_alarms{area="sources"} 1.0' in ask("GET", "/metrics").text
+
+
+def test_runs_that_were_killed_are_counted(
+    ask: Ask, desk_and_client: tuple[Desk, TestClient]
+) -> None:
+    desk, client = desk_and_client
+    state = desk.workspace.state_dir
+    assert 'presage_runs_at_fault{what="killed"} 0.0' in client.get("/metrics").text
+    RunRecord(state, "score", "writing", 7, "presage score", lambda: AS_OF).__enter__()
+    assert 'presage_runs_at_fault{what="killed"} 1.0' in client.get("/metrics").text
+    assert [one.what for one in desk.night_findings()] == ["score killed"]

@@ -15,7 +15,8 @@ from data.tables import MemoryTables
 from data.workspace import Workspace, init
 from serving.monitoring.finding import Finding, frame_of
 from serving.monitoring.forecasts import forecast_findings, issued_errors
-from serving.monitoring.predictions import _distance, expected_findings, judged, live_findings
+from serving.monitoring.live import judged, live_findings
+from serving.monitoring.predictions import _distance, expected_findings
 from serving.monitoring.sources import source_findings
 
 AS_OF = datetime(2026, 6, 1)
@@ -106,12 +107,13 @@ def test_a_calibrated_model_is_left_alone_and_an_inflated_one_is_not() -> None:
 
 
 def test_before_labels_mature_the_monitor_says_when_it_will_know() -> None:
-    predictor = SimpleNamespace(model=SimpleNamespace(horizons=(7, 14)))
+    predictor = SimpleNamespace(model=SimpleNamespace(horizons=(7, 14)), model_version="risk-1")
     from data.settings import Settings
 
     found = live_findings(
         predictor,  # type: ignore[arg-type]
         AS_OF - timedelta(days=1),
+        [],
         MemoryTables({}),
         Settings(),
         AS_OF,

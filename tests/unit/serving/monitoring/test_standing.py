@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from serving.monitoring.shadow import pairs_of, shadow_findings
+from serving.monitoring.shadow import FIGURES, compared, pairs_of, shadow_findings
 from serving.monitoring.standing import (
     Answers,
     answers_finding,
@@ -52,29 +53,44 @@ def test_errors_and_slowness_go_back_unless_the_former_has_them_too() -> None:
     assert answers_finding(Answers(0), 0.25).status == "too early"
 
 
-def log(challenger: np.ndarray) -> pd.DataFrame:
-    ids = [f"p{n}" for n in range(P.size)]
-    common = {"pseudonym": ids, "as_of": pd.Timestamp("2026-03-01")}
-    sides = (("published", "risk-1-a", np.minimum(2 * P, 0.99)), ("shadow", "risk-2-b", challenger))
-    return pd.concat(
-        [
-            pd.DataFrame({**common, "source": source, "model_version": name, "risk_7d": risk})
-            for source, name, risk in sides
-        ]
+def pairs(challenger: np.ndarray, outcome: np.ndarray = Y) -> pd.DataFrame:
+    rows = pd.DataFrame(
+        {
+            "pseudonym": [f"p{n}" for n in range(P.size)],
+            "as_of": pd.Timestamp("2026-03-01"),
+            "outcome": outcome,
+            "weight": 1.0,
+        }
+    )
+    return pairs_of(
+        rows.assign(value=np.minimum(2 * P, 0.99)), rows.assign(value=np.asarray(challenger))
     )
 
 
 def test_a_challenger_is_compared_before_and_after_labels() -> None:
-    pairs = pairs_of(log(P), "risk-2-b", 7)
-    assert len(pairs) == P.size
-    (early,) = shadow_findings(pairs, "risk-2-b", 7)
+    good, none_yet = pairs(P), pairs(P).iloc[:0]
+    assert len(good) == P.size
+    (early,) = shadow_findings(good, none_yet, "risk-2-b", 7)
     assert early.status == "ok" and "100% are the champion's" in early.text
-    (few,) = shadow_findings(pairs, "risk-2-b", 7, pd.Series(np.full(P.size, np.nan)))
-    assert "too few to judge by" in few.text
-    (ahead,) = shadow_findings(pairs, "risk-2-b", 7, pd.Series(Y))
+    assert "too few to judge by" in early.text
+    (ahead,) = shadow_findings(good, good, "risk-2-b", 7)
     assert ahead.status == "notice" and ahead.text.endswith(": ahead") and ahead.low > 0
-    behind = pairs_of(log(np.minimum(4 * P, 0.99)), "risk-2-b", 7)
-    (finding,) = shadow_findings(behind, "risk-2-b", 7, pd.Series(Y))
+    behind = pairs(np.minimum(4 * P, 0.99))
+    (finding,) = shadow_findings(behind, behind, "risk-2-b", 7)
     assert finding.text.endswith(": behind") and not finding.act
-    (none,) = shadow_findings(pairs_of(log(P), "risk-3-c", 7), "risk-3-c", 7)
+    (none,) = shadow_findings(none_yet, none_yet, "risk-3-c", 7)
     assert none.status == "too early"
+
+
+def test_two_models_are_compared_on_the_rows_that_stand_for_others() -> None:
+    """A row of weight two counts as two rows of weight one."""
+    rows = pairs(P)
+    twice = rows.assign(weight=np.where(Y == 1, 2.0, 1.0))
+    figures = compared(twice)
+    doubled = pd.concat([rows, rows[rows["outcome"] == 1]])
+    for name, (own, other, gain) in figures.items():
+        metric = FIGURES[name]
+        assert own.estimate == pytest.approx(metric(doubled["outcome"], doubled["champion"]))
+        assert other.estimate == pytest.approx(metric(doubled["outcome"], doubled["challenger"]))
+        assert gain.estimate == pytest.approx(other.estimate - own.estimate)
+        assert gain.low <= gain.estimate <= gain.high
