@@ -80,8 +80,9 @@ class DefinitionError(PresageError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence `` Did you mean "x"?`` for the nearest of ``known``, or an empty string."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f' Did you mean "{near[0]}"?' if near else ""
+    folded = {one.casefold(): one for one in reversed(list(known))}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f' Did you mean "{folded[near[0]]}"?' if near else ""
 
 
 def at_file(path: Path) -> contextlib.AbstractContextManager[None]:
