@@ -92,7 +92,7 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
     notes += [f"left out: {error}" for error in lacking]
     if unread:
         notes.append(f"not read by this mapping: {', '.join(sorted(unread))}")
-    tables = {name: _joined(name, parts) for name, parts in frames.items()}
+    tables = {name: _joined(name, parts, notes) for name, parts in frames.items()}
     bad = {name: pd.concat(parts, ignore_index=True) for name, parts in aside.items()}
     if not any(len(frame) for frame in tables.values()):
         raise DataError(f"{source} has no row that a table could hold: {'; '.join(notes)}")
@@ -144,13 +144,30 @@ def _sources(mapping: MapFile, source: Path) -> list[tuple[TableMap, list[Path]]
     return [(one, paths) for one, paths in found if paths or not source.is_file()]
 
 
-def _joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All files' rows; of rows with one key and recorded_at the last counts, as an update does."""
+def _joined(name: str, parts: Sequence[pd.DataFrame], notes: list[str]) -> pd.DataFrame:
+    """All files' rows; of rows with one key and recorded_at the last counts, as an update does.
+
+    Events without an id get one made of what they say, so that an import again doubles none.
+    """
     whole = pd.concat(parts, ignore_index=True)
-    keys = [*table(name).key, *(["recorded_at"] if "recorded_at" in whole.columns else [])]
-    if not table(name).key:
+    key = table(name).key
+    if not key:
         return whole
-    return whole[~whole.duplicated(keys, keep="last")].reset_index(drop=True)
+    if key[0] not in whole.columns:
+        says = pd.util.hash_pandas_object(whole.astype("str"), index=False)
+        nth = says.groupby(says).cumcount()
+        made = says.map("{:016x}".format) + ("-" + nth.astype("str")).where(nth > 0, "")
+        notes.append(f"{name}: no {key[0]} in the source; each is made of what its row says")
+        return whole.assign(**{key[0]: made})
+    keys = [*key, *(["recorded_at"] if "recorded_at" in whole.columns else [])]
+    again = whole.duplicated(keys, keep="last")
+    if again.any():
+        example = " ".join(map(str, whole.loc[again, list(key)].iloc[0]))
+        notes.append(
+            f"{name}: {int(again.sum()):,} rows come again later under one key ({example}), and "
+            "the last counts; where they are lines of one, `group` in the mapping makes them one"
+        )
+    return whole[~again].reset_index(drop=True)
 
 
 def _own_columns(mapping: MapFile, tables: Mapping[str, pd.DataFrame]) -> list[str]:

@@ -161,7 +161,8 @@ def test_a_mapping_is_proposed_with_its_rows(cases: Path) -> None:
     found = propose(cases)
     for line in ('ticket_id = "Case Number"', 'opened_at = "Created at"', 'topic = "Category"'):
         assert line in found.text
-    assert found.rows["tickets"]["ticket_id"].tolist() == ["00017"]
+    assert 'dates = "day_first"' in found.text
+    assert found.rows["tickets"]["ticket_id"].tolist() == ["00017", "00020"]
     assert any("set aside" in told for told in found.open)
 
 
