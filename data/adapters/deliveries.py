@@ -248,7 +248,7 @@ MOST_BOUND = 64
 
 @lru_cache
 def _mapping(sender: str) -> MapFile:
-    from data.adapters.registry import MAPS
+    from data.adapters.mapping import MAPS
 
     return load_mapping(MAPS / f"{sender}.toml")
 

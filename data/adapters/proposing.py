@@ -12,13 +12,15 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from data.adapters.column_names import MEANS, meaning
 from data.adapters.column_values import LOOKED_AT, Seen
-from data.adapters.mapped import _document, files_of, read_mapped
+from data.adapters.export_files import document, files_of
+from data.adapters.mapped import read_mapped
 from data.adapters.mapping import parse_mapping
 from data.contract import TABLES, table
 from data.engines import duckdb_connection, quoted
@@ -164,7 +166,7 @@ def _text(sections: Sequence[Section], many: bool) -> str:
 
 
 def _section(name: str, path: Path, seen: Seen) -> Section:
-    columns = meaning(name, list(seen.values), lambda ours, theirs: _fits(name, ours, theirs, seen))
+    columns = meaning(name, list(seen.values), partial(_fits, name, seen=seen))
     used = set(columns.values())
     dates = [c for o, c in columns.items() if _dtype(name, o) == TIMES]
     required = next((o for o in columns if o in table(name).required and columns[o] in dates), None)
@@ -193,7 +195,7 @@ def _dtype(name: str, ours: str) -> str:
     return next((c.dtype for c in table(name).columns if c.name == ours), "string")
 
 
-def _fits(name: str, ours: str, theirs: str, seen: Seen) -> bool:
+def _fits(name: str, ours: str, theirs: str, *, seen: Seen) -> bool:
     """Whether the column holds what the contract's takes; one without any value may be anything."""
     kind = _dtype(name, ours)
     if not len(seen.known(theirs)):
@@ -208,7 +210,7 @@ def _fits(name: str, ours: str, theirs: str, seen: Seen) -> bool:
 def _seen(path: Path) -> Seen:
     with tempfile.TemporaryDirectory() as folder:
         con = duckdb_connection(Engine(), [path.parent.resolve(), Path(folder)])
-        readable = _document(path, "", Path(folder))
+        readable = document(path, "", Path(folder))
         source = open_source(con, readable, path.name, Import(), Path(folder))
         texts = ", ".join(f"CAST({quoted(c)} AS VARCHAR) AS {quoted(c)}" for c in source.types)
         rows = source.relation.limit(LOOKED_AT).project(texts).to_arrow_table()
@@ -223,7 +225,7 @@ def _table_of(path: Path, seen: Seen) -> str | None:
             return name
     scored = []
     for name in MEANS:
-        found = meaning(name, list(seen.values), lambda o, t, n=name: _fits(n, o, t, seen))
+        found = meaning(name, list(seen.values), partial(_fits, name, seen=seen))
         hard = [o for o in table(name).required if o not in found and o not in DEFAULTS]
         key = [o for o in table(name).key if not (o in found and seen.is_key(found[o]))]
         near = name.rstrip("s") in stem or (name == "feedback" and "review" in stem)
