@@ -30,6 +30,7 @@ from data.clean import (
 )
 from data.clock import SYSTEM
 from data.contract import TABLES, Table, table
+from data.csv_files import NoRows
 from data.engines import duckdb_connection, quoted
 from data.errors import DataError, did_you_mean
 from data.folder import Folder
@@ -186,17 +187,21 @@ def _cleaned(
         paths = workspace.sources(name)
     except DataError as error:
         return _fatal(name, "unreadable", [str(error)])
-    sources, problems, missing = [], [], []
+    sources, problems, missing, blank = [], [], [], list[str]()
     for path in paths:
         label = path.relative_to(workspace.tables_dir).as_posix()
         try:
             source = open_source(con, path, label, reading, workspace.state_dir)
+        except NoRows as error:
+            blank.append(str(error))
+            continue
         except DataError as error:
             problems.append(str(error))
             continue
         missing += missing_columns(contract, list(source.types), label)
         sources.append(source)
     forget_quarantine(workspace, name)
+    problems += [] if sources else blank  # beside parts with rows an empty one is no loss
     if problems or missing:
         return _fatal(name, "unreadable" if problems else "missing column", problems + missing)
     notes = _notes(name, contract, sources, workspace.settings.data.attributes)
@@ -206,6 +211,7 @@ def _cleaned(
         for line, text, why in one.broken
     ]
     notes += broken_lines[:LISTED]
+    notes += [Violation(name, name, None, None, "no rows", None, t, "warning") for t in blank]
     notes += [
         _violation_of(name, contract, one)
         for one in unknown_attributes(name, sources, workspace.settings.data.attributes)

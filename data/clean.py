@@ -21,10 +21,12 @@ from data.plain import FEW, Plain, plain_columns, plain_sql
 from data.settings_import import Import
 from data.source_files import Source
 from data.tables import dates_of
-from data.times import ABBREVIATED, AMBIGUOUS, Shapes, shapes_of, time_sql
-from data.values import FIRST_YEAR, LARGEST, LAST_YEAR
+from data.times import ABBREVIATED, AMBIGUOUS, SHEET_DAYS, Shapes, shapes_of, time_sql
+from data.values import FIRST_YEAR, LARGEST, LAST_YEAR, UNSET
 from data.words import (
+    BLANKS,
     NO_ID,
+    NO_VALUE,
     NO_WORD,
     SHORTENED,
     WRITTEN,
@@ -230,10 +232,13 @@ def rules(
 
 def _reads_as_missing(spec: Column, column: str, text: str) -> str | None:
     """Where a text stands for no value (NULL, nan, None, blanks); None: not in this column."""
+    if spec.dtype in ("timestamp", "float", "integer", "bool"):
+        bare = f"lower(trim({text}, {literal(BLANKS)}))"
+        return f"({column} IS NULL AND {bare} <> 'nan' AND {one_of(bare, NO_VALUE)})"
     if spec.dtype != "string" or spec.name in WRITTEN or spec.name == "unique_id":
         return None
     if is_id(spec):
-        bare = f"lower(trim({text}, ' \t\r\n'))"
+        bare = f"lower(trim({text}, {literal(BLANKS)}))"
         return f"({column} IS NULL AND coalesce({one_of(bare, ('', *NO_ID))}, false))"
     return f"({column} IS NULL AND coalesce({one_of(text, NO_WORD)}, false))"
 
@@ -243,12 +248,16 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
     found = []
     nothing = f"{column} IS NULL AND ({text} IS NULL"
     if not plain and spec.dtype in ("float", "integer"):
-        nothing += f" OR lower({text}) = 'nan'"
+        nothing += f" OR trim({text}) = '' OR lower(trim({text})) = 'nan'"
     if spec.dtype in ("timestamp", "bool") and not plain:
         nothing += f" OR trim({text}) = ''"
     missing = None if plain else _reads_as_missing(spec, column, text)
     if missing is not None:
         nothing += f" OR {missing}"
+    if spec.name in contract.key:
+        header = f"trim({text}, {literal(BLANKS)}) = {literal(spec.name)}"
+        fix = "a header stands among the rows, as where parts were put together: take it out"
+        found.append(Rule(spec.name, "header", header, fix))
     if spec.required:
         what = "is part of the key" if spec.name in contract.key else "is required"
         found.append(
@@ -256,7 +265,7 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
         )
     unread = f"{column} IS NULL AND NOT ({nothing}))"
     if spec.dtype == "timestamp" and not plain:
-        written = f"trim({text}, ' \t\r\n')"
+        written = f"trim({text}, {literal(BLANKS)})"
         shapes = (
             (
                 "ambiguous date",
@@ -269,11 +278,18 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
                 f"regexp_full_match({written}, {literal(ABBREVIATED)})",
                 "several countries use it: [import] zones says what it means here",
             ),
+            (
+                "day number",
+                f"regexp_full_match({written}, {literal(SHEET_DAYS)})",
+                "a spreadsheet counts days from 1900 or from 1904: give the cells a date format",
+            ),
         )
         for name, shape, fix in shapes:
             found.append(Rule(spec.name, name, f"{unread} AND {shape}", fix))
             unread += f" AND NOT {shape}"
     fix = f"{spec.name} must be {WANTED[spec.dtype]}"
+    if spec.name.endswith("_seconds"):
+        fix += ", or hours as 00:05:12"
     if spec.dtype in ("float", "integer"):
         fix += "; [import] numbers says how amounts with separators or currency signs are written"
     found.append(Rule(spec.name, "type", unread, fix))
@@ -284,7 +300,7 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
             Rule(
                 spec.name,
                 "shortened",
-                f"(contains({column}, 'E') OR contains({column}, 'e')) AND length({column}) < 30 "
+                f"regexp_matches({column}, '[eE]|[.]0$') AND length({column}) < 30 "
                 f"AND regexp_full_match({column}, {literal(SHORTENED)})",
                 "a spreadsheet or a column of floats has cut this number, and others may read the "
                 "same: export ids as text",
@@ -295,6 +311,9 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
         inside = f"{column} >= '{FIRST_YEAR + 1}-01-01' AND {column} < '{LAST_YEAR}-01-01'"
         fix = f"times lie {years}: leave empty what has not happened"
         found.append(Rule(spec.name, "year", f"NOT ({inside})", fix))
+        unset = f"CAST({column} AS DATE) IN {UNSET}"
+        fix = "systems write the first day of 1970 for no date: leave it empty"
+        found.append(Rule(spec.name, "empty date", unset, fix))
     if spec.dtype in ("float", "integer") and not plain:
         fix = f"numbers are nearer to 0 than {LARGEST:g}: correct the value"
         found.append(Rule(spec.name, "size", f"abs({column}) >= {LARGEST}", fix))

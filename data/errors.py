@@ -26,6 +26,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -80,8 +81,18 @@ class DefinitionError(PresageError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence `` Did you mean "x"?`` for the nearest of ``known``, or an empty string."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f' Did you mean "{near[0]}"?' if near else ""
+    folded = {one.casefold(): one for one in reversed(list(known))}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f' Did you mean "{folded[near[0]]}"?' if near else ""
+
+
+def in_toml(error: Exception) -> str:
+    """What is wrong in a TOML text, and what to do where a section stands there twice."""
+    twice = re.search(r"Cannot declare \((.+?),?\) twice", str(error))
+    if not twice:
+        return str(error)
+    name = ".".join(re.findall("'([^']*)'", twice[1]))
+    return f"{error}: [{name}] stands there already; write the key below the first one"
 
 
 def at_file(path: Path) -> contextlib.AbstractContextManager[None]:

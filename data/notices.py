@@ -40,7 +40,9 @@ class Notice:
 
 
 def mixed_offsets(shapes: Mapping[str, Shapes]) -> Iterator[Notice]:
-    """Columns of text in which some times carry an offset and others none."""
+    """Columns of text in which some times carry an offset and others none, and columns without any
+    beside others that have them."""
+    zoned = next((column for column, one in shapes.items() if one.zoned and not one.naive), None)
     for column, one in shapes.items():
         if one.zoned and one.naive:
             yield Notice(
@@ -48,6 +50,14 @@ def mixed_offsets(shapes: Mapping[str, Shapes]) -> Iterator[Notice]:
                 "offsets in some rows",
                 f"{one.zoned} with, {one.naive} without",
                 "times without an offset are read as UTC: export all with one, or none",
+            )
+        elif one.naive and zoned:
+            yield Notice(
+                column,
+                "no offsets in this column",
+                f"{one.naive} without",
+                f"they are read as UTC, and those of {zoned} carry an offset: if these are local "
+                "times, export them with one too",
             )
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from data.errors import SettingsError, did_you_mean
+from data.errors import SettingsError, did_you_mean, in_toml
 from data.setting_checks import minute_of_day
 from data.settings_api import Api
 from data.settings_company import Company, Data, check_time_zone
@@ -127,7 +127,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path.name}: {error}") from None
+        raise SettingsError(f"{path.name}: {in_toml(error)}") from None
     sources: dict[str, str] = {}
     made: dict[str, Any] = {}
     sections = {f.name.rstrip("_"): f for f in fields(Settings) if f.name not in BESIDE}

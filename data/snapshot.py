@@ -37,13 +37,14 @@ import pandas as pd
 
 from data.check import Cleaned, clean, engine, newest_possible
 from data.contract import TABLES, table
+from data.csv_files import LARGE
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
 from data.identities import closed, with_identities
 from data.known import known, seen_from_birth, versioned
 from data.money import Money, is_stated
-from data.source_files import LARGE, Source
+from data.source_files import Source
 from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty, normalise
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
 
-FORMAT = 5
+FORMAT = 6
 KNOWN = "known.parquet"
 KEPT = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
@@ -303,8 +304,7 @@ def _fill(
     for name in TABLES:
         events = events_source(con, name, posted[name]) if name in posted else None
         orders = cleaned.get("orders")
-        size = sum(path.stat().st_size for path in workspace.sources(name))
-        if size > LARGE:
+        if (size := sum(path.stat().st_size for path in workspace.sources(name))) > LARGE:
             tell(f"{name}: reading {size / 1e9:.1f} GB")
         one = cleaned[name] = clean(con, workspace, name, limit, events, orders, erased)
         if one.fatal:

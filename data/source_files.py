@@ -12,20 +12,17 @@ workbooks become columns of text. Every source has ``row``, the data row as a pe
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
 import json
 import re
-import shutil
 import tempfile
-import weakref
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+from data.csv_files import LOOKED_AT, ROW, header_at, opened, packing_of, read_csv, refuse_header
 from data.engines import literal, quoted
 from data.errors import DataError
 from data.settings_import import Import
@@ -37,12 +34,6 @@ PACKED = (".gz", ".zst")
 TEXTS = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson", ".json")
 KINDS = (*TEXTS, *LINES, ".parquet", ".xlsx")
-DELIMITERS = (",", ";", "\t", "|")
-CHUNK = 1 << 20
-LARGE = 256_000_000
-"""Bytes from which on a CSV is not kept in memory: its rows go to a file of columns first."""
-ROW = "row"
-"""The column that counts the rows of a source."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +112,11 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
         relation = con.read_parquet(pattern, file_row_number=True, hive_partitioning=False)
         own = [name for name in relation.columns if name not in (ROW, "file_row_number")]
         notes = _unread_row(relation.columns, label)
-        relation = relation.project(", ".join([*map(quoted, own), "file_row_number + 1 AS row"]))
+        spans = _spans(path)
+        columns = [
+            f"{quoted(c)} / {spans[c]} AS {quoted(c)}" if c in spans else quoted(c) for c in own
+        ]
+        relation = relation.project(", ".join([*columns, "file_row_number + 1 AS row"]))
         types = {
             column: str(kind).strip('"')
             for column, kind in zip(relation.columns, relation.types, strict=True)
@@ -130,6 +125,16 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
     except (pa.ArrowException, duckdb.Error, OSError) as error:
         raise DataError(f"{label} is no readable Parquet file: {_first_line(error)}") from None
     return Source(label, relation, types, rows, (), notes)
+
+
+def _spans(path: Path) -> dict[str, str]:
+    """Columns of spans of time, kept as whole numbers, and how many of them make a second."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    each = {"s": "1.0", "ms": "1e3", "us": "1e6", "ns": "1e9"}
+    schema = pq.read_schema(path)
+    return {f.name: each[f.type.unit] for f in schema if pa.types.is_duration(f.type)}
 
 
 def _unread_row(names: Iterable[str], label: str) -> tuple[str, ...]:
@@ -153,13 +158,18 @@ def _workbook(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
     filled = {name: rows for name, rows in sheets.items() if len(rows)}
     if not filled:
         raise DataError(f"{label} is empty: no sheet has a row")
-    name, (header, *rows) = next(iter(filled.items()))
+    name, every = next(iter(filled.items()))
+    above = header_at(every[:LOOKED_AT]) or 0
+    header, *rows = every[above:]
     notes: tuple[str, ...] = ()
+    if above:
+        notes = (f"{label}: the header is row {above + 1}; what is above is not read",)
     if len(filled) > 1:
         others = ", ".join(repr(other) for other in list(filled)[1:])
-        notes = (f"{label}: the sheet {name!r} is read; not read: {others}",)
+        notes += (f"{label}: the sheet {name!r} is read; not read: {others}",)
     names = [str(cell).strip() for cell in header]
-    table = [[_cell(value) for value in row] for row in rows]
+    cells = ([_cell(value) for value in row] for row in rows)
+    table = [(n, row) for n, row in enumerate(cells, 1) if any(row)]  # a blank row is none
     return _in_memory(con, label, names, table, notes)
 
 
@@ -170,38 +180,32 @@ def _cell(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g}"
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _in_memory(
     con: duckdb.DuckDBPyConnection,
     label: str,
-    names: list[str],
-    rows: list[list[str | None]],
+    names: Sequence[str],
+    rows: Sequence[tuple[int, Sequence[str | None]]],
     notes: tuple[str, ...] = (),
 ) -> Source:
     import pyarrow as pa
 
-    _refuse_header(names, label)
+    refuse_header(names, label)
     wanted = [place for place, name in enumerate(names) if name and name != ROW]
     notes += _unread_row(names, label)
     columns = {
-        names[place]: pa.array([r[place] if place < len(r) else None for r in rows], pa.string())
+        names[place]: pa.array([r[place] if place < len(r) else None for _, r in rows], pa.string())
         for place in wanted
     }
-    columns["row"] = pa.array(range(1, len(rows) + 1), pa.int64())
+    columns["row"] = pa.array([number for number, _ in rows], pa.int64())
     name = f"source_{abs(hash(label))}"
     con.register(name, pa.table(columns))
     kinds = dict.fromkeys((names[place] for place in wanted), "VARCHAR")
     return Source(label, con.table(name), kinds, len(rows), (), notes)
-
-
-def _refuse_header(names: list[str], label: str) -> None:
-    if not any(names):
-        raise DataError(f"{label} is empty: it has not even a header line")
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise DataError(f"{label} has the column {twice[0]!r} more than once")
 
 
 def _json_or_lines(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path) -> Source:
@@ -212,7 +216,7 @@ def _json_or_lines(con: duckdb.DuckDBPyConnection, path: Path, label: str, scrat
         if kind_of(path) == ".json":
             raise
         whole, broken = [], []
-        with _opened(path) as file:
+        with opened(path) as file:
             for number, line in enumerate(io.TextIOWrapper(file, "utf-8-sig", "replace"), 1):
                 reason = _no_object(line)
                 if reason:
@@ -243,11 +247,12 @@ def _json(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
     import duckdb
 
     pattern = literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
+    pattern += f", compression = '{packing_of(path)}'"
     try:
         columns_read = con.sql(f"SELECT * FROM read_json({pattern}, sample_size = -1) LIMIT 0")  # noqa: S608
         notes = _unread_row(columns_read.columns, label)
         names = [name for name in columns_read.columns if name != ROW]
-        _refuse_header(names, label)
+        refuse_header(names, label)
         columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
         table = f"json_{abs(hash(str(path)))}"
         relation = con.sql(f"SELECT * FROM read_json({pattern}, columns = {{{columns}}})")  # noqa: S608
@@ -262,129 +267,8 @@ def _json(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
 def _text(
     con: duckdb.DuckDBPyConnection, path: Path, label: str, reading: Import, scratch: Path
 ) -> Source:
-    encoding = reading.encoding or _encoding(path)
-    notes: list[str] = []
-    if encoding not in ("utf-8", "utf-8-sig") and not reading.encoding:
-        name_of_encoding = "UTF-16" if encoding == "utf-16" else "Windows-1252"
-        notes.append(f"{label} is read as {name_of_encoding}; [import] encoding says otherwise")
-    with _opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
-        start = text.read(CHUNK)
-    delimiter = reading.delimiter or _delimiter(start, path)
-    header = next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter), [])
-    names = [name.strip() for name in header]
-    _refuse_header(names, label)
-    if delimiter not in (",", "\t") and not reading.delimiter:
-        notes.append(f"{label} is read with {delimiter!r} between its columns")
-    unnamed = [name or f"column{place}" for place, name in enumerate(names)]
-    plain = kind_of(path) in TEXTS and encoding in ("utf-8", "utf-8-sig")
-    if plain:
-        relation, broken = _csv(con, path, label, unnamed, delimiter, scratch)
-    else:
-        with tempfile.NamedTemporaryFile(dir=scratch, suffix=".csv") as staged:
-            with _opened(path) as file:
-                decoder = codecs.getincrementaldecoder(encoding)()
-                for chunk in iter(lambda: file.read(CHUNK), b""):
-                    staged.write(decoder.decode(chunk).encode())
-                staged.write(decoder.decode(b"", True).encode())
-            staged.flush()
-            relation, broken = _csv(con, Path(staged.name), label, unnamed, delimiter, scratch)
-    rows = int(relation.count("*").fetchall()[0][0])
-    notes += _unread_row(names, label)
-    kinds = {name: "VARCHAR" for name in names if name and name != ROW}
-    return Source(label, relation, kinds, rows, broken, tuple(notes))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked."""
-    import pyarrow as pa
-
-    packing = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix.lower())
-    with pa.input_stream(str(path), compression=packing) as stream:
-        yield stream
-
-
-def _encoding(path: Path) -> str:
-    with _opened(path) as file:
-        start = file.read(4)
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return "utf-16"
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            decoder.decode(start)
-            for chunk in iter(lambda: file.read(CHUNK), b""):
-                decoder.decode(chunk)
-            decoder.decode(b"", True)
-        except UnicodeDecodeError:
-            return "cp1252"
-    return "utf-8-sig"
-
-
-def _delimiter(start: str, path: Path) -> str:
-    """What stands between the header's names: of the usual marks the one that cuts it most."""
-    if path.name.lower().startswith("tsv") or kind_of(path) == ".tsv":
-        return "\t"
-    counts = {}
-    for mark in DELIMITERS:
-        counts[mark] = len(next(csv.reader(io.StringIO(start, newline=""), delimiter=mark), []))
-    return max(DELIMITERS, key=lambda mark: counts[mark])
-
-
-def _on_disk(
-    con: duckdb.DuckDBPyConnection, query: str, scratch: Path, name: str
-) -> duckdb.DuckDBPyRelation:
-    """What a query gives, in a file that is gone when the connection or the process is."""
-    folder = Path(tempfile.mkdtemp(prefix="reading-", dir=scratch))
-    weakref.finalize(con, shutil.rmtree, folder, ignore_errors=True)
-    place = folder / f"{name}.parquet"
-    con.execute(f"COPY ({query}) TO {literal(str(place))} (FORMAT parquet, COMPRESSION snappy)")
-    return con.read_parquet(str(place))
-
-
-def _csv(
-    con: duckdb.DuckDBPyConnection,
-    path: Path,
-    label: str,
-    names: list[str],
-    delimiter: str,
-    scratch: Path,
-) -> tuple[duckdb.DuckDBPyRelation, tuple[tuple[int, str, str], ...]]:
-    """The rows as a table of its own (scanned several times, and the numbers must stay), and the
-    lines that are none."""
-    import duckdb
-
-    pattern = literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-    options = (
-        f"{pattern}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
-        f"quote = '\"', escape = '\"', columns = {{{columns}}}, null_padding = false, "
-        f"max_line_size = 16000000"
-    )
-    table = f"csv_{abs(hash(label))}"
-    large = path.stat().st_size > LARGE
-    listed = ", ".join(quoted(name) for name in names if name != ROW) or "NULL AS nothing"
-    con.execute(f"DROP TABLE IF EXISTS {table}")
-    whole = f"SELECT {listed}, row_number() OVER () AS row FROM read_csv({options})"  # noqa: S608
-    try:
-        if large:
-            return _on_disk(con, whole, scratch, table), ()
-        con.execute(f"CREATE TABLE {table} AS {whole}")
-        return con.table(table), ()
-    except duckdb.Error as error:
-        first = _first_line(error)
-    con.execute(f"DROP TABLE IF EXISTS {table}")
-    rejects = f"rejects_{abs(hash(label))}"
-    try:
-        con.execute(
-            f"CREATE TABLE {table} AS SELECT {listed}, row_number() OVER () AS row "  # noqa: S608
-            f"FROM read_csv({options}, store_rejects = true, rejects_limit = 0, "
-            f"rejects_table = '{rejects}', rejects_scan = 'scan_{rejects}')"
-        )
-        faults = con.execute(
-            f"SELECT line, any_value(csv_line), any_value(error_message) FROM {rejects} "  # noqa: S608
-            "GROUP BY line ORDER BY line"
-        ).fetchall()
-    except duckdb.Error:
-        raise DataError(f"{label} is no readable CSV file: {first}") from None
-    broken = tuple((int(n), str(text or "")[:200], str(why or "")) for n, text, why in faults)
-    return con.table(table), broken
+    found = read_csv(con, path, label, reading, scratch)
+    rows = int(found.relation.count("*").fetchall()[0][0])
+    notes = (*found.notes, *_unread_row(found.names, label))
+    kinds = {name: "VARCHAR" for name in found.names if name and name != ROW}
+    return Source(label, found.relation, kinds, rows, found.broken, notes)

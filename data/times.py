@@ -1,8 +1,9 @@
 """Times as people and their systems write them, to UTC: the one grammar of all doors.
 
 A time is read if it can mean one moment only: ISO 8601 in its usual forms, the forms of git, Rails,
-mail, Apache and Twitter, and texts that name their month. An offset is applied once; a time without
-one is UTC. Never guessed at: two-digit years, 03/04/2025, abbreviations of zones that several
+mail, Apache and Twitter, texts that name their month, and numbers whose digits can only be seconds,
+milli-, micro- or nanoseconds since 1970. An offset is applied once; a time without one is UTC.
+Never guessed at: two-digit years, 03/04/2025, abbreviations of zones that several
 countries share. ``[import]`` says how to read those; without it they are null here, and the rule
 that refuses their rows (``data.clean``) says what to set.
 
@@ -24,7 +25,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from data.engines import literal, quoted
+from data.month_names import MONTH_OF
 from data.settings_import import Import
+from data.words import BLANKS
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,8 +44,18 @@ PANDAS = (
 )
 """What pandas reads as the engine does: nearly every text of a running service."""
 AMBIGUOUS = r"\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})([ T,].*)?|\d{2}-\d{1,2}-\d{1,2}([ T].*)?"
-ABBREVIATED = r".*:\d{2}([.,]\d+)? ?[A-Za-z]{2,5}"
-HAS_ZONE = r":\d{2}(?:[.,]\d+)?(?: ?[AaPp][Mm])? ?(?:Z|z|[+-]\d{2}(?::?\d{2})?|UT|[A-Z]{3,5})\b"
+ABBREVIATED = (
+    r".*:\d{2}([.,]\d+)? ?([AaPp]([A-LN-Za-ln-z]|[A-Za-z]{2,4})|[B-OQ-Zb-oq-z][A-Za-z]{1,4})"
+)
+"""A zone's letters at the end, which are not AM or PM."""
+SINCE_1970 = r"1[0-8]\d{8}(\.\d+)?|1[0-8]\d{11}(\.\d+)?|1[0-8]\d{14}(\.0+)?|1[0-8]\d{17}(\.0+)?"
+"""Seconds, milliseconds, microseconds, nanoseconds of 2001 to 2030: no date in digits looks so."""
+SHEET_DAYS = r"[34]\d{4}(\.\d+)?"
+"""What a spreadsheet writes for a day without a date format: days from 1900, or from 1904."""
+HAS_ZONE = (
+    r"^1[0-8]\d{8,17}(?:\.\d+)?$|"
+    r":\d{2}(?:[.,]\d+)?(?: ?[AaPp][Mm])? ?(?:Z|z|[+-]\d{2}(?::?\d{2})?|UT|[A-Z]{3,5})\b"
+)
 ZONES = {
     **dict.fromkeys(("Z", "UTC", "GMT", "UT", "WET"), 0),
     **dict.fromkeys(("WEST", "CET", "MEZ"), 60),
@@ -56,6 +69,7 @@ ZONES = {
 }
 """Abbreviations that mean one offset everywhere, in minutes. BST, IST, CST, EST and others do not:
 ``[import] zones`` says what they mean."""
+HALF = r"(\d) ?([AaPp])\.?[Mm]\.?$"
 MONTHS = (
     "%d %b %Y",
     "%d %b %Y %H:%M",
@@ -71,6 +85,9 @@ MONTHS = (
 )
 
 
+NUMBERS = ("INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT", "DECIMAL", "DOUBLE")
+
+
 def time_sql(column: str, kind: str, reading: Import, usual: bool = False) -> str | None:
     """The expression (TIMESTAMP, naive UTC) of a column of that engine type; None: it has none.
 
@@ -80,6 +97,10 @@ def time_sql(column: str, kind: str, reading: Import, usual: bool = False) -> st
         return _of_text(column, reading, usual)
     if kind in ("TIMESTAMP_NS", "TIMESTAMPTZ_NS") or kind.startswith("TIMESTAMP_NS"):
         return f"CAST(CAST({column} AS TIMESTAMP_NS) AS TIMESTAMP)"
+    if kind.startswith(NUMBERS):
+        text = f"CAST({column} AS VARCHAR)"
+        since = f"regexp_full_match({text}, {literal(SINCE_1970)})"
+        return f"CASE WHEN {since} THEN {_number(text)} END"
     if kind.startswith(("TIMESTAMP", "DATE")):
         return f"CASE WHEN isfinite({column}) THEN CAST({column} AS TIMESTAMP) END"
     return None
@@ -117,7 +138,7 @@ def read_times(values: pd.Series, reading: Import | None = None) -> pd.Series:
 
 
 def _of_text(column: str, reading: Import, usual: bool = False) -> str:
-    text = f"trim({column}, ' \t\r\n')"
+    text = f"trim({column}, {literal(BLANKS)})"
     stated = ""
     if reading.time_formats:
         formats = ", ".join(literal(one) for one in reading.time_formats)
@@ -131,6 +152,19 @@ def _of_text(column: str, reading: Import, usual: bool = False) -> str:
         f"THEN try_cast(replace({text}, ',', '.') AS TIMESTAMP) "
         f"WHEN regexp_full_match({text}, {literal(ZONED)}) THEN {_zoned(text)} "
         + ("END" if usual else f"WHEN {text} <> '' THEN {_otherwise(text, reading)} END")
+    )
+
+
+def _number(text: str) -> str:
+    """Digits since 1970; how many of them say what they count."""
+    digits = f"length(split_part({text}, '.', 1))"
+    whole = f"CAST(split_part({text}, '.', 1) AS BIGINT)"
+    part = f"CAST('0.' || coalesce(nullif(split_part({text}, '.', 2), ''), '0') AS DOUBLE)"
+    return (
+        f"make_timestamp(CASE {digits} "
+        f"WHEN 10 THEN {whole} * 1000000 + CAST(floor({part} * 1000000 + 0.001) AS BIGINT) "
+        f"WHEN 13 THEN {whole} * 1000 + CAST(floor({part} * 1000 + 0.001) AS BIGINT) "
+        f"WHEN 16 THEN {whole} ELSE {whole} // 1000 END)"
     )
 
 
@@ -157,7 +191,10 @@ def _otherwise(text: str, reading: Import) -> str:
     week = r"^(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+"
     said_twice = r"(?i)(\d ?(?:z|[+-]\d{2}:?\d{2})) ?(?:\[[^\]]*\]|\([^)]*\)|[a-z]{2,5})$"
     year_last = r"^([A-Za-z]{3} +\d{1,2} \d{2}:\d{2}:\d{2}) ([+-]\d{4}|[A-Z]{2,5}) (\d{4})$"
-    bare = f"regexp_replace({text}, {literal(week)}, '')"
+    bare = f"translate({text}, '\u00a0\u2007\u202f\u2212', '   -')"
+    bare = f"regexp_replace({bare}, '^(\\d{{4}})年(\\d{{1,2}})月(\\d{{1,2}})日 ?', '\\1-\\2-\\3 ')"
+    bare = f"regexp_replace({bare}, {literal(HALF)}, '\\1 \\2M')"
+    bare = f"regexp_replace({bare}, {literal(week)}, '')"
     bare = f"regexp_replace({bare}, {literal(said_twice)}, '\\1')"
     bare = f"regexp_replace({bare}, {literal(year_last)}, '\\1 \\3 \\2')"
     cut = rf"(?i)(?::\d{{2}}(?:[.,]\d+)?|[ap]m|:\d{{2}} \d{{4}})\s*({OFFSET}|z|[a-z]{{2,5}})$"
@@ -184,12 +221,19 @@ def _otherwise(text: str, reading: Import) -> str:
 def _local(body: str, reading: Import) -> str:
     """A text without its zone as a TIMESTAMP, by its shape."""
     cases = [
+        (SINCE_1970, _number("c")),
         (NAIVE, "try_cast(replace(c, ',', '.') AS TIMESTAMP)"),
         (r"\d{8}", "try_strptime(c, '%Y%m%d')"),
         (r"\d{8}[T ]?\d{4}", _digits("%Y%m%d%H%M")),
         (r"\d{8}[T ]?\d{6}", _digits("%Y%m%d%H%M%S")),
         (r"\d{4}-W\d{2}-\d", "try_strptime(c, '%G-W%V-%u')"),
+        (r"\d{4}W\d{3}", "try_strptime(c, '%GW%V%u')"),
         (r"\d{4}-\d{3}", "try_strptime(c, '%Y-%j')"),
+        (
+            rf"\d{{4}}\.\d{{1,2}}\.\d{{1,2}}([T ]{CLOCK})?",
+            "try_cast(replace(left(c, 10), '.', '-') || replace(substr(c, 11), ',', '.') "
+            "AS TIMESTAMP)",
+        ),
         (rf"{DAY} +\d{{1,2}}:\d{{2}}(:\d{{2}})? ?(?i:[ap]m)", _half_day("replace(c, '/', '-')")),
     ]
     if reading.dates:
@@ -201,15 +245,17 @@ def _local(body: str, reading: Import) -> str:
         cases.append(
             (shape, f"CASE WHEN regexp_matches(c, '(?i)[ap]m$') THEN {half} ELSE {whole} END")
         )
+    word = r"lower(rtrim(regexp_extract(c, '[\p{L}]{3,}'), '.'))"
+    pairs = ", ".join(f"{literal(word)}: {literal(name)}" for word, name in MONTH_OF.items())
+    english = f"map {{{pairs}}}[{word}]"
     month = (
-        "trim(regexp_replace(regexp_replace(regexp_replace(c, "
-        r"'([A-Za-z]{3})[A-Za-z]*\.?', '\1'), "
-        r"'^(\d{1,2})[-/ ]([A-Za-z]{3})[-/ ](\d{4})[: T]?', '\1 \2 \3 '), "
+        f"trim(regexp_replace(regexp_replace(regexp_replace(c, '[\\p{{L}}]{{3,}}\\.?', {english}), "
+        r"'^(\d{1,2})[-/. ]+([A-Za-z]{3})[-/ ]+(\d{4})[: T]?', '\1 \2 \3 '), "
         r"'[ ,]+', ' ', 'g'))"
     )
     formats = ", ".join(literal(one) for one in MONTHS)
     named = (
-        r"WHEN regexp_matches(c, '[A-Za-z]{3}') AND regexp_matches(c, '\b\d{4}\b') "
+        r"WHEN regexp_matches(c, '[\p{L}]{3}') AND regexp_matches(c, '\b\d{4}\b') "
         f"THEN try_strptime({month}, [{formats}]) "
     )
     shapes = " ".join(f"WHEN regexp_full_match(c, {literal(p)}) THEN {e}" for p, e in cases)
@@ -241,7 +287,7 @@ def shapes_of(relation: duckdb.DuckDBPyRelation, columns: Sequence[str]) -> dict
         return {}
     parts = []
     for column in columns:
-        text = f"trim({quoted(column)}, ' \t\r\n')"
+        text = f"trim({quoted(column)}, {literal(BLANKS)})"
         zoned = f"regexp_full_match({text}, {literal(ZONED)})"
         naive = f"regexp_full_match({text}, {literal(NAIVE)})"
         parts += [

@@ -28,6 +28,8 @@ from data.contract import Column, Table
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 """Times lie after the first of these years and before the last."""
+UNSET = ("1969-12-31", "1970-01-01")
+"""The days, in UTC, that systems write for no date: second 0 by any clock."""
 LARGEST = 1e12
 """Numbers are nearer to 0."""
 LONGEST, LONGEST_TEXT = 1_000, 100_000
@@ -132,5 +134,7 @@ def _moment(value: Any) -> str:
         raise ValueError(wanted) from None
     if not FIRST_YEAR < moment.year < LAST_YEAR:  # so no offset can lead out of what there is
         raise ValueError(f"{wanted}, between {FIRST_YEAR} and {LAST_YEAR}")
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return zoned.astimezone(UTC).isoformat(timespec="microseconds")
+    zoned = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    if zoned.strftime("%Y-%m-%d") in UNSET:
+        raise ValueError(f"{wanted}; the first day of 1970 is what systems write for no date")
+    return zoned.isoformat(timespec="microseconds")

@@ -22,16 +22,44 @@ from data.contract import Column
 from data.engines import literal, quoted
 from data.settings_import import Import
 
-TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1"})
-FALSE_WORDS = frozenset({"false", "f", "no", "n", "0"})
+TRUE_WORDS = frozenset(
+    {
+        "true",
+        "t",
+        "yes",
+        "y",
+        "1",
+        "on",
+        "ja",
+        "oui",
+        "si",
+        "sí",
+        "sim",
+        "wahr",
+        "vrai",
+        "verdadero",
+    }
+)
+FALSE_WORDS = frozenset(
+    {"false", "f", "no", "n", "0", "off", "nein", "nei", "nej", "nee", "non", "não", "falsch"}
+    | {"faux"}
+)
+BLANKS = " \t\r\n\u00a0\u2007\u202f\u200b\u3000\ufeff"
+"""What stands around a value and is none of it: pages and spreadsheets leave more than spaces."""
+WIDE, NARROW = "０１２３４５６７８９", "0123456789"
 WRITTEN = frozenset({"text", "title", "name"})
 """Columns that hold what a person wrote, or is called: read as they stand."""
 NO_ID = ("null", "none", "nan", "<na>", "nat", r"\n", "n/a", "#n/a", "nil", "undefined", "(null)")
 """What stands for no id, in any case of letters."""
 NO_WORD = ("NULL", "null", "None", "nan", "NaN", "<NA>", "NaT", r"\N", "(null)", "#N/A")
 """What stands for no word."""
+NO_VALUE = (*NO_ID, "-", "--", "0000-00-00", "0000-00-00 00:00:00")
+"""What stands for no time, number or truth, in any case of letters."""
+HOURS = r"(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d+)?)"
+SPELLED = r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?"
+"""Spans of time that can mean one length only: 01:02:03, and ISO 8601's PT1H2M3S."""
 FLOATED = r"(-?\d+)\.0+"
-SHORTENED = r"-?\d([.,]\d+)?[eE]\+?\d+"
+SHORTENED = r"-?\d([.,]\d+)?[eE]\+?\d+|-?\d{16,}\.0+"
 WHOLE_IN_DOUBLE, WHOLE_IN_FLOAT = 2**53, 2**24
 """Below these every whole number is exact."""
 CURRENCY = r"[\p{Sc}]|[A-Z]{3}|kr\.?|Kč|zł|Fr\.?"
@@ -57,9 +85,11 @@ def text_sql(name: str, kind: str) -> str:
     if kind in FLOATS:  # 7.0, an integer beside a null, is 7
         most = WHOLE_IN_DOUBLE if kind == "DOUBLE" else WHOLE_IN_FLOAT
         return (
-            f"CASE WHEN isnan({column}) THEN NULL "
+            f"CASE WHEN NOT isfinite({column}) THEN NULL "
             f"WHEN {column} = floor({column}) AND abs({column}) < {most} "
-            f"THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
+            f"THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) "
+            f"WHEN {column} = floor({column}) THEN printf('%.9e', {column}) "
+            f"ELSE CAST({column} AS VARCHAR) END"
         )
     return f"nullif(CAST({column} AS VARCHAR), '')"
 
@@ -68,10 +98,15 @@ def word_sql(column: Column, kind: str, reading: Import) -> str:
     """The expression (VARCHAR) of a string column."""
     text = text_sql(column.name, kind)
     if is_id(column):
-        bare = f"trim({text}, ' \t\r\n')"
+        bare = f"translate(trim({text}, {literal(BLANKS)}), {literal(WIDE)}, {literal(NARROW)})"
         if kind == "VARCHAR" or kind.startswith("DECIMAL"):
-            whole = f"regexp_replace({bare}, {literal(f'^{FLOATED}$')}, '\\1')"
-            bare = f"CASE WHEN contains({bare}, '.0') THEN {whole} ELSE {bare} END"
+            whole = f"split_part({bare}, '.', 1)"
+            exact = f"regexp_full_match({bare}, {literal(FLOATED)})"
+            if kind == "VARCHAR":
+                exact += f" AND abs(try_cast({whole} AS BIGINT)) < {WHOLE_IN_DOUBLE}"
+            bare = f"CASE WHEN contains({bare}, '.0') AND {exact} THEN {whole} ELSE {bare} END"
+        if kind == "VARCHAR":  # an object or a list is no id
+            bare = f"CASE WHEN NOT regexp_matches({bare}, '^[{{\\[]') THEN {bare} END"
         if reading.ids == "unpadded":
             bare = f"regexp_replace({bare}, '^0+([0-9]+)$', '\\1')"
         if kind != "VARCHAR":
@@ -96,7 +131,7 @@ def number_sql(name: str, kind: str, reading: Import) -> str:
     column = quoted(name)
     value = f"try_cast({column} AS DOUBLE)"
     if kind == "VARCHAR":
-        bare = f"trim({column}, ' \t\r\n')"
+        bare = f"trim({column}, {literal(BLANKS)})"
         value = f"CASE WHEN NOT contains({bare}, '_') THEN try_cast({bare} AS DOUBLE) END"
         if reading.numbers:
             form = amount_form(reading.numbers)
@@ -108,7 +143,20 @@ def number_sql(name: str, kind: str, reading: Import) -> str:
             value = (
                 f"CASE WHEN regexp_full_match({bare}, {literal(form)}) THEN {amount} * {minus} END"
             )
+        if name.endswith("_seconds"):
+            value = f"coalesce({value}, {_span(bare, HOURS)}, {_span(bare, SPELLED)})"
     return f"CASE WHEN isfinite({value}) THEN {value} END"
+
+
+def _span(text: str, form: str) -> str:
+    """A span of time in seconds; null where it has another form, or holds nothing."""
+    found = [f"regexp_extract({text}, {literal(form)}, {place})" for place in (1, 2, 3)]
+    parts = [
+        f"coalesce(try_cast({part} AS DOUBLE), 0) * {seconds}"
+        for part, seconds in zip(found, (3600, 60, 1), strict=True)
+    ]
+    matches = f"regexp_full_match({text}, {literal(form)}) AND {text} <> 'PT'"
+    return f"CASE WHEN {matches} THEN {' + '.join(parts)} END"
 
 
 def amount_form(numbers: str) -> str:
@@ -131,14 +179,14 @@ def flag_sql(name: str, kind: str, number: bool) -> str:
         return f"CASE {column} WHEN 1 THEN true WHEN 0 THEN false END"
     if kind != "VARCHAR":
         return "CAST(NULL AS BOOLEAN)"
-    word = f"regexp_replace(lower(trim({column}, ' \t\r\n')), '^([01])\\.0$', '\\1')"
+    word = f"regexp_replace(lower(trim({column}, {literal(BLANKS)})), '^([01])\\.0$', '\\1')"
     yes, no = (", ".join(map(literal, sorted(words))) for words in (TRUE_WORDS, FALSE_WORDS))
     return f"CASE WHEN {word} IN ({yes}) THEN true WHEN {word} IN ({no}) THEN false END"
 
 
 def ids(values: pd.Series) -> pd.Series:
     """A frame's column of ids as ``str``."""
-    text = words(values, ()).str.strip(" \t\r\n")
+    text = words(values, ()).str.strip(BLANKS).str.translate(str.maketrans(WIDE, NARROW))
     text = text.str.replace(f"^{FLOATED}$", r"\1", regex=True)
     if pd.api.types.is_numeric_dtype(values.dtype):
         return text

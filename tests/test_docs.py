@@ -174,4 +174,4 @@ def test_every_block_of_bring_your_data_runs(
         assert done.exit_code == 0, f"{command}\n{done.output}"
         assert [line for line in shown if line not in done.output] == [], done.output
         commands += 1
-    assert commands == 6
+    assert commands == 15

@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.adapters.interface import Imported
 from data.adapters.mapped import read_mapped
-from data.adapters.mapping import MapFile, TableMap, load_mapping
+from data.adapters.mapping import MAPS, MapFile, TableMap, load_mapping
 from data.contract import TABLES, table
 from data.errors import DataError, UsageError, did_you_mean
 from data.files import write_whole
+from data.source_files import kind_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -176,9 +178,19 @@ def _wanted(options: Mapping[str, str], there: list[str]) -> list[str]:
             "names in `from`"
         )
     if "map" in options:
-        mapping = load_mapping(Path(options["map"]))
-        named = {one.strip() for t in mapping.tables for one in t.files.split("|") if one.strip()}
-        names = [name for name in there if name.lower() in {n.lower() for n in named}]
+        mapping = _map_of(options["map"])
+        named: dict[str, str] = {}
+        for one in mapping.tables:
+            named |= dict.fromkeys(_patterns(one.files), one.besides)
+            named |= dict.fromkeys(_patterns("|".join(b.files for b in one.beside)), "")
+        names = [
+            name
+            for name in there
+            if any(
+                fnmatch(name.lower(), p) and not any(fnmatch(name.lower(), o) for o in _patterns(b))
+                for p, b in named.items()
+            )
+        ]
         if not names:
             raise UsageError(
                 f"the database has none of {', '.join(sorted(named)) or 'the tables'}."
@@ -192,6 +204,18 @@ def _wanted(options: Mapping[str, str], there: list[str]) -> list[str]:
             f"give map=FILE. It has: {', '.join(there) or 'no table'}"
         )
     return names
+
+
+def _patterns(files: str) -> list[str]:
+    """What a mapping's ``from`` says of tables; what ends as a file does says nothing of them."""
+    named = (one.strip().lower() for one in files.split("|"))
+    return [one for one in named if one and not kind_of(Path(one))]
+
+
+def _map_of(name: str) -> MapFile:
+    """The mapping in a file, or that of an adapter by its name (``map=zendesk``)."""
+    own = MAPS / f"{name}.toml"
+    return load_mapping(own if own.is_file() else Path(name))
 
 
 def _query(
@@ -281,15 +305,12 @@ def _text(value: Any) -> Any:
 def _mapping(options: Mapping[str, str], folder: Path) -> MapFile:
     """The mapping that was named, or the columns as they are, of files named as tables."""
     if "map" in options:
-        mapping = load_mapping(Path(options["map"]))
-        patterns = [
-            "|".join(f"{p.strip()}.jsonl" for p in t.files.split("|")) for t in mapping.tables
-        ]
-        tables = tuple(
-            replace(t, files=p if t.files else "")
-            for t, p in zip(mapping.tables, patterns, strict=True)
-        )
-        return replace(mapping, tables=tables)
+        mapping = _map_of(options["map"])
+        tables = []
+        for one in mapping.tables:
+            beside = tuple(replace(b, files=_staged(b.files)) for b in one.beside)
+            tables.append(replace(one, files=_staged(one.files), beside=beside))
+        return replace(mapping, tables=tuple(tables))
     maps: list[TableMap] = []
     for path in sorted(folder.iterdir()):
         name = path.stem.lower()
@@ -307,6 +328,11 @@ def _mapping(options: Mapping[str, str], folder: Path) -> MapFile:
             )
         maps.append(TableMap(name, known, path.name))
     return MapFile("sql", tuple(maps))
+
+
+def _staged(files: str) -> str:
+    """The same patterns of the files into which tables are written."""
+    return "|".join(f"{one}.jsonl" for one in _patterns(files)) if files else ""
 
 
 def _key(url: str, name: str, options: Mapping[str, str]) -> str:

@@ -248,7 +248,7 @@ MOST_BOUND = 64
 
 @lru_cache
 def _mapping(sender: str) -> MapFile:
-    from data.adapters.registry import MAPS
+    from data.adapters.mapping import MAPS
 
     return load_mapping(MAPS / f"{sender}.toml")
 
@@ -262,8 +262,9 @@ def _mapped(
 
     from data.adapters.expressions import ROWS, sandbox
     from data.adapters.mapped import bound_to, part_of
+    from data.csv_files import ROW
     from data.settings_tree import Engine
-    from data.source_files import ROW, Source
+    from data.source_files import Source
 
     names: dict[str, str] = {}
     for record in delivery.records:

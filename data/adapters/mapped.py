@@ -7,11 +7,9 @@ row, column and value, and kept in ``.presage/quarantine/import-NAME.parquet``.
 
 from __future__ import annotations
 
-import fnmatch
-import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from data.adapters.beside import files_beside, with_beside
+from data.adapters.export_files import document, files_of, matching
 from data.adapters.expressions import ROWS, NoExpression, check_expression, sandbox
 from data.adapters.interface import Imported
 from data.adapters.local_time import complete_to, from_utc, last_midnight, moment_to_utc, to_utc
@@ -29,7 +29,7 @@ from data.contract import Table, table
 from data.engines import duckdb_connection, literal, quoted
 from data.errors import DataError, UsageError, did_you_mean
 from data.settings_tree import Engine
-from data.source_files import KINDS, Source, kind_of, natural, open_source
+from data.source_files import KINDS, Source, open_source
 from data.times import HAS_ZONE
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ LATEST = datetime(2100, 1, 1)
 HISTORY = ("orders", "usage", "tickets", "volumes")
 """The tables whose newest birth says how far an export reaches."""
 SHOWN = 3
+ENOUGH = 10
+"""Values from which on it can be said that a column holds something else."""
 NAME = re.compile(r"\w[\w /().:#&'-]*")
 
 
@@ -68,6 +70,7 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
     notes: list[str] = []
     lacking: list[MissingColumn] = []
     unread = {path.name for path in files_of(source)}
+    unread -= {path.name for one in mapping.tables for path in files_beside(one, source)}
     with tempfile.TemporaryDirectory() as scratch:
         for one, found in _sources(mapping, source):
             if not found and len(mapping.tables) > 1:
@@ -78,7 +81,7 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
             for path in found:
                 unread.discard(path.name)
                 try:
-                    part = _part(mapping, one, path, Path(scratch))
+                    part = _part(mapping, one, source, path, Path(scratch))
                 except MissingColumn as error:
                     if len(mapping.tables) == 1:
                         raise
@@ -92,7 +95,7 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
     notes += [f"left out: {error}" for error in lacking]
     if unread:
         notes.append(f"not read by this mapping: {', '.join(sorted(unread))}")
-    tables = {name: _joined(name, parts) for name, parts in frames.items()}
+    tables = {name: _joined(name, parts, notes) for name, parts in frames.items()}
     bad = {name: pd.concat(parts, ignore_index=True) for name, parts in aside.items()}
     if not any(len(frame) for frame in tables.values()):
         raise DataError(f"{source} has no row that a table could hold: {'; '.join(notes)}")
@@ -113,44 +116,38 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
     )
 
 
-def files_of(source: Path) -> list[Path]:
-    """The readable files at ``source``, a file or a folder, in natural order."""
-    if not source.exists():
-        raise UsageError(f"there is no file or folder {source}")
-    if source.is_file():
-        if not kind_of(source):
-            raise UsageError(f"{source.name} is none of {', '.join(KINDS)}")
-        return [source]
-    found = [p for p in source.rglob("*") if p.is_file() and kind_of(p)]
-    return sorted(found, key=lambda p: natural(p.relative_to(source)))
-
-
-def matching(source: Path, pattern: str) -> Iterator[Path]:
-    """The files whose name, or path below ``source``, matches one of the patterns (``a*|b*``)."""
-    wanted = [one.strip().lower() for one in pattern.split("|")] if pattern else ["*"]
-    for path in files_of(source):
-        below = path.name if source.is_file() else path.relative_to(source).as_posix()
-        names = (path.name.lower(), below.lower())
-        folder = "" if source.is_file() else path.parent.name.lower()
-        if any(fnmatch.fnmatch(n, w) for w in wanted for n in names) or folder in wanted:
-            yield path
-
-
 def _sources(mapping: MapFile, source: Path) -> list[tuple[TableMap, list[Path]]]:
     """Each table's files. A single file that no pattern names was meant all the same: by all."""
-    found = [(one, list(matching(source, one.files))) for one in mapping.tables]
+    found = [(one, list(matching(source, one.files, one.besides))) for one in mapping.tables]
     if source.is_file() and not any(paths for _, paths in found):
         return [(one, [source]) for one, _ in found]
     return [(one, paths) for one, paths in found if paths or not source.is_file()]
 
 
-def _joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """All files' rows; of rows with one key and recorded_at the last counts, as an update does."""
+def _joined(name: str, parts: Sequence[pd.DataFrame], notes: list[str]) -> pd.DataFrame:
+    """All files' rows; of rows with one key and recorded_at the last counts, as an update does.
+
+    Events without an id get one made of what they say, so that an import again doubles none.
+    """
     whole = pd.concat(parts, ignore_index=True)
-    keys = [*table(name).key, *(["recorded_at"] if "recorded_at" in whole.columns else [])]
-    if not table(name).key:
+    key = table(name).key
+    if not key:
         return whole
-    return whole[~whole.duplicated(keys, keep="last")].reset_index(drop=True)
+    if key[0] not in whole.columns:
+        says = pd.util.hash_pandas_object(whole.astype("str"), index=False)
+        nth = says.groupby(says).cumcount()
+        made = says.map("{:016x}".format) + ("-" + nth.astype("str")).where(nth > 0, "")
+        notes.append(f"{name}: no {key[0]} in the source; each is made of what its row says")
+        return whole.assign(**{key[0]: made})
+    keys = [*key, *(["recorded_at"] if "recorded_at" in whole.columns else [])]
+    again = whole.duplicated(keys, keep="last")
+    if again.any():
+        example = " ".join(map(str, whole.loc[again, list(key)].iloc[0]))
+        notes.append(
+            f"{name}: {int(again.sum()):,} rows come again later under one key ({example}), and "
+            "the last counts; where they are lines of one, `group` in the mapping makes them one"
+        )
+    return whole[~again].reset_index(drop=True)
 
 
 def _own_columns(mapping: MapFile, tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -167,12 +164,15 @@ def _end(tables: Mapping[str, pd.DataFrame], zone: str) -> datetime | None:
     return moment_to_utc(max(ends), zone) if ends else None
 
 
-def _part(mapping: MapFile, one: TableMap, path: Path, scratch: Path) -> Part:
-    con = duckdb_connection(Engine(), [path.parent.resolve(), scratch])
-    readable = _document(path, one.rows, scratch)
+def _part(mapping: MapFile, one: TableMap, whole: Path, path: Path, scratch: Path) -> Part:
+    folders = {path.parent.resolve(), *(p.parent.resolve() for p in files_beside(one, whole))}
+    con = duckdb_connection(Engine(), [*folders, scratch])
+    readable = document(path, one.rows, scratch)
     opened = open_source(con, readable, path.name, mapping.reading, scratch)
+    relation, types, beside = with_beside(con, one, whole, opened, mapping.reading, scratch)
+    opened = replace(opened, types=types, notes=(*opened.notes, *beside))
     box = sandbox()
-    box.register(ROWS, opened.relation.to_arrow_table())
+    box.register(ROWS, relation.to_arrow_table())
     part = part_of(mapping, one, box, opened, bound_to(box, one, opened, mapping.reading.statuses))
     aside = part.bad
     lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
@@ -199,7 +199,10 @@ def part_of(
     relation = source.relation.project(typed(source, contract, own, 0, mapping.reading))
     relation.create("typed")
     relation = box.table("typed")
-    errors = [r for r in rules(contract, list(source.types), LATEST) if r.severity == "error"]
+    have = list(source.types)
+    unread = _unread_columns(relation, contract, have)
+    have = [column for column in have if column not in unread]
+    errors = [r for r in rules(contract, have, LATEST) if r.severity == "error"]
     tallies = ", ".join(f"count(*) FILTER ({rule.condition})" for rule in errors)
     counts = relation.aggregate(tallies).fetchall()[0] if errors else ()
     broken = [rule for rule, count in zip(errors, counts, strict=True) if count]
@@ -217,30 +220,38 @@ def part_of(
         )
         good = good.filter(f"NOT coalesce({rule.condition}, false)")
     aside = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame()
-    frame = _frame(good.df(), contract, source, own, mapping.time_zone)
-    return Part(frame, aside, left_out, opened.rows, bound.notes)
+    frame = _frame(good.df(), contract, source, own, mapping.time_zone).drop(columns=list(unread))
+    notes = tuple(
+        f"{one.name}: {column} is left out: {opened.label} holds {example!r} there, and nothing "
+        "that it could be"
+        for column, example in unread.items()
+    )
+    return Part(frame, aside, left_out, opened.rows, (*bound.notes, *notes))
 
 
-def _document(path: Path, rows: str, scratch: Path) -> Path:
-    """A JSON document that holds its rows in a list, as JSON lines; any other file as it is."""
-    if kind_of(path) != ".json" or path.suffix.lower() != ".json":
-        return path
-    try:
-        found = json.loads(path.read_text("utf-8-sig"))
-    except (ValueError, UnicodeDecodeError):
-        return path  # JSON lines, or broken: the reader says so
-    if not isinstance(found, dict):
-        return path
-    lists = [k for k, v in found.items() if isinstance(v, list) and v and isinstance(v[0], dict)]
-    key = rows or (lists[0] if len(lists) == 1 else "")
-    if key not in found or not isinstance(found[key], list):
-        if rows and rows not in found:
-            raise DataError(f"{path.name} has no {rows!r}. It has: {', '.join(found)}")
-        return path
-    out = scratch / f"{path.stem}-{key}.jsonl"
-    lines = (json.dumps(row, ensure_ascii=False) for row in found[key] if isinstance(row, dict))
-    out.write_text("\n".join(lines) + "\n", "utf-8")
-    return out
+def _unread_columns(
+    relation: duckdb.DuckDBPyRelation, contract: Table, have: Sequence[str]
+) -> dict[str, str]:
+    """Columns that a row may lack and of which no value is what it takes, with an example: another
+    thing under the same name, for which no row is set aside."""
+    asked = [
+        c.name
+        for c in contract.columns
+        if c.name in have and not c.required and c.dtype in ("timestamp", "float", "integer")
+    ]
+    if not asked:
+        return {}
+    parts = []
+    for c in asked:
+        text = quoted(FOUND + c)
+        parts += [f"count({quoted(c)})", f"count(nullif(trim({text}), ''))", f"min({text})"]
+    found = relation.aggregate(", ".join(parts)).fetchall()[0]
+    told = {c: found[3 * n : 3 * n + 3] for n, c in enumerate(asked)}
+    return {
+        column: str(example)
+        for column, (read, there, example) in told.items()
+        if not read and there >= ENOUGH
+    }
 
 
 @dataclass(frozen=True)

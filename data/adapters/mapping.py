@@ -3,7 +3,9 @@
 A section is a table of the contract; its keys are the table's columns, their values columns of the
 source or SQL expressions over them (``data.adapters.expressions``). A list of them means: the first
 whose columns the source has. ``from`` names the files, ``where`` the rows, ``group`` what makes one
-row of several, ``rows`` the list inside a JSON document, ``values`` what words become.
+row of several, ``rows`` the list inside a JSON document, ``values`` what words become. ``except``
+names files that are something else, ``beside`` another file whose rows of the same key come along
+as a column of JSON.
 
 >>> one = parse_mapping('''
 ... time_zone = "Europe/Oslo"
@@ -31,8 +33,24 @@ from data.settings import read_value
 from data.settings_company import check_time_zone
 from data.settings_import import Import
 
-OWN_KEYS = ("from", "rows", "where", "group", "values")
+MAPS = Path(__file__).with_name("maps")
+"""The mappings of exports that are known by name."""
+OWN_KEYS = ("from", "except", "rows", "where", "group", "values", "beside")
+BESIDE_KEYS = ("from", "rows", "key", "on", "list")
 READING = tuple(f.name for f in fields(Import))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Rows of other files, those with the same ``key`` as this row's ``on``: the last as an object
+    of JSON in the column ``name``, or all as a list of objects."""
+
+    name: str
+    files: str
+    key: str
+    on: str
+    rows: str = ""
+    all: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,8 @@ class TableMap:
     where: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    besides: str = ""
+    beside: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,7 +180,23 @@ def _table(name: str, part: Any, file: str) -> TableMap:
         () if where is None else _expressions(where, f"{file}: {name}.where"),
         () if group is None else _expressions(group, f"{file}: {name}.group"),
         {key: {str(a): str(b) for a, b in words.items()} for key, words in values.items()},
+        str(part.get("except", "")),
+        _beside(part.get("beside", {}), f"{file}: {name}.beside"),
     )
+
+
+def _beside(value: Any, where: str) -> tuple[Beside, ...]:
+    out = []
+    for name, part in value.items() if isinstance(value, dict) else [("", None)]:
+        given: dict[str, Any] = part if isinstance(part, dict) else {}
+        lacks = [key for key in ("from", "key", "on") if key not in given]
+        wrong = [key for key in given if key not in BESIDE_KEYS]
+        if lacks or wrong:
+            told = f"lacks {', '.join(lacks)}" if lacks else f"has no {', '.join(wrong)}"
+            raise DataError(f"{where}.{name} {told}; it takes {', '.join(BESIDE_KEYS)}")
+        files, key, on, rows = (str(given.get(k, "")) for k in ("from", "key", "on", "rows"))
+        out.append(Beside(name, files, key, on, rows, bool(given.get("list", False))))
+    return tuple(out)
 
 
 def _expressions(value: Any, where: str) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """A mapping proposed from the columns that a source has, with the rows that it would give.
 
 A name that means a column of the contract nearly everywhere is taken (``Case Number``,
-``created_at``); the table is the one of which most required columns are found. What nobody could
-know is left as a comment, for a person to fill in.
+``created_at``) where the column holds what it should; how dates and numbers are written is seen
+from the first rows. The table is the one of which most required columns are found. What nobody
+could know is left as a comment, for a person to fill in.
 """
 
 from __future__ import annotations
@@ -10,87 +11,33 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from data.adapters.mapped import _document, files_of, read_mapped
+from data.adapters.column_names import MEANS, meaning
+from data.adapters.column_values import LOOKED_AT, Seen
+from data.adapters.export_files import document, files_of
+from data.adapters.mapped import read_mapped
 from data.adapters.mapping import parse_mapping
-from data.adapters.reading import plain
 from data.contract import TABLES, table
-from data.engines import duckdb_connection
-from data.errors import DataError
+from data.engines import duckdb_connection, quoted
+from data.errors import DataError, UsageError, did_you_mean
 from data.settings_import import Import
 from data.settings_tree import Engine
 from data.source_files import open_source, stem_of
 
 ROWS = 10
-MEANS: Mapping[str, Mapping[str, str]] = {
-    "tickets": {
-        "ticket_id": "ticketid caseid casenumber issuekey conversationid ticketnumber number id "
-        "key incidentid requestid caseenquiryid",
-        "opened_at": "openedat createdat created createddate createdtime createdate opened opendt "
-        "datetimeopened submittedat datecreated date receivedat startedat",
-        "customer_id": "customerid requesterid contactid userid clientid customer requester "
-        "callerid reporter email accountid customeremail",
-        "channel": "channel source origin via medium contacttype contactmethod casesource",
-        "topic": "topic category type reason subject issuetype tickettype queue department",
-        "priority": "priority urgency severity",
-        "resolved_at": "resolvedat solvedat closedat resolved closed closeddate closedtime closedt "
-        "datetimeclosed resolutiondate resolveddate",
-        "first_response_at": "firstresponseat firstreplyat firstrespondedat firstresponse",
-        "reopened_at": "reopenedat",
-        "handle_seconds": "handleseconds handletimeseconds talktime",
-        "csat": "csat satisfaction rating satisfactionscore customersatisfactionrating",
-        "csat_at": "csatat ratedat",
-        "agent_id": "agentid assigneeid assignee agent owner ownerid assignedto",
-        "text": "text description body message ticketdescription",
-        "order_id": "orderid ordernumber productorder",
-        "product_id": "productid sku product productpurchased",
-        "language": "language locale",
-    },
-    "orders": {
-        "order_id": "orderid ordernumber name invoice invoiceno id",
-        "ordered_at": "orderedat createdat orderdate date created purchasedat invoicedate "
-        "orderpurchasetimestamp",
-        "customer_id": "customerid userid email clientid customer buyerid",
-        "amount": "amount total totalprice price revenue grandtotal",
-        "currency": "currency currencycode",
-        "quantity": "quantity qty items",
-        "product_id": "productid sku stockcode lineitemsku",
-        "shipped_at": "shippedat fulfilledat dispatchedat orderdeliveredcarrierdate",
-        "delivered_at": "deliveredat deliverydate orderdeliveredcustomerdate",
-        "promised_at": "promisedat estimateddelivery orderestimateddeliverydate",
-        "cancelled_at": "cancelledat canceledat",
-        "refunded_at": "refundedat",
-        "returned_at": "returnedat",
-    },
-    "usage": {
-        "event_id": "eventid messageid",
-        "used_at": "usedat timestamp time eventtime occurredat",
-        "customer_id": "customerid userid distinctid",
-        "feature": "feature event eventname action",
-        "platform": "platform os",
-        "version": "version appversion",
-    },
-    "volumes": {
-        "unique_id": "uniqueid series queue skill channel",
-        "ds": "ds datetime interval intervalstart starttime date timestamp",
-        "y": "y calls offered contacts volume count callsoffered value",
-    },
-    "customers": {
-        "customer_id": "customerid userid contactid id",
-        "signed_up_at": "signedupat createdat registeredat createddate signupdate joined",
-        "region": "region country state city",
-        "segment": "segment tier",
-        "plan": "plan subscription",
-        "language": "language locale",
-        "name": "name fullname",
-    },
+DEFAULTS = {
+    "channel": "'unknown'",
+    "feature": "'unknown'",
+    "unique_id": "'total'",
+    "kind": "'review'",
 }
-"""By which names, without case and punctuation, columns go elsewhere; the likelier first."""
-DEFAULTS = {"channel": "'unknown'", "feature": "'unknown'", "unique_id": "'total'"}
+"""What a column becomes where an export has none."""
+TIMES, NUMBERS, KEYS = "timestamp", ("float", "integer"), ("_id",)
 
 
 @dataclass(frozen=True)
@@ -102,81 +49,190 @@ class Proposal:
     rows: Mapping[str, pd.DataFrame]
 
 
-def propose(source: Path) -> Proposal:
-    """A mapping of the files at ``source``; DataError where no file looks like any table."""
-    lines, left, named = ["# proposed from the columns; read it before you import"], [], []
-    for path in files_of(source):
-        columns = _columns(path)
-        name = _table_of(path, columns)
-        if name is None:
-            left.append(f"{path.name}: no table has these columns: {', '.join(columns)}")
-            continue
-        matches, missing = _matches(name, columns)
-        if any(m not in DEFAULTS for m in missing):
-            left.append(f"{path.name}: {name} needs {', '.join(missing)}; name them in the mapping")
-        repeated = name in named
-        named.append(name)
-        lines += [
-            "",
-            f"[{name}]" if not repeated else f"# and another source of {name}: {path.name}",
+@dataclass
+class Section:
+    """One table of the proposal: what it is made of, and what is missing."""
+
+    name: str
+    files: list[str]
+    columns: Mapping[str, str]
+    missing: Sequence[str]
+    unused: Sequence[str]
+    seen: Seen
+    reading: Mapping[str, object] = field(default_factory=dict)
+
+    def lines(self, repeated: bool, many: bool) -> list[str]:
+        """The section as lines of TOML; commented out where a required column is missing."""
+        head = f"[[{self.name}]]" if repeated else f"[{self.name}]"
+        lines = [head]
+        lines += [f"from = {_toml('|'.join(self.files))}"] if many else []
+        lines += [f"{ours} = {_toml(theirs)}" for ours, theirs in self.columns.items()]
+        for ours in self.missing:
+            lines.append(f"{ours} = {_toml(DEFAULTS.get(ours, '?'))}{self._hint(ours)}")
+        if self.unmapped:
+            lines = [f"# {line}" for line in lines]
+            lines.insert(0, f"# fill in {', '.join(self.unmapped)}, and take the # away:")
+        if self.unused:
+            lines.append(f"# not used: {', '.join(self.unused)}")
+        return ["", *lines]
+
+    @property
+    def unmapped(self) -> list[str]:
+        """The required columns that nothing was found for."""
+        return [ours for ours in self.missing if ours not in DEFAULTS]
+
+    @property
+    def times(self) -> list[str]:
+        """The source's columns that become times."""
+        made = (theirs for ours, theirs in self.columns.items() if _dtype(self.name, ours) == TIMES)
+        return [theirs for theirs in made if theirs in self.seen.values]
+
+    def _hint(self, ours: str) -> str:
+        """Which of the unused columns hold what the column needs."""
+        spec = next(c for c in table(self.name).columns if c.name == ours)
+        holds = [
+            c
+            for c in self.unused
+            if (spec.dtype == TIMES and self.seen.is_time(c))
+            or (spec.dtype in NUMBERS and self.seen.is_number(c))
+            or (ours in table(self.name).key and self.seen.is_key(c))
         ]
-        if repeated:
+        if ours in DEFAULTS or not holds:
+            return ""
+        return f"  # perhaps {' or '.join(map(_toml, holds[:3]))}"
+
+
+def propose(source: Path, name: str | None = None) -> Proposal:
+    """A mapping of the files at ``source``, all as rows of the table ``name`` where it is given.
+
+    DataError where no file looks like any table, UsageError for a table that there is not.
+    """
+    if name is not None and name not in MEANS:
+        raise UsageError(
+            f"no mapping of {name} is proposed.{did_you_mean(name, MEANS)} Of: {', '.join(MEANS)}"
+        )
+    sections: list[Section] = []
+    left: list[str] = []
+    for path in files_of(source):
+        seen = _seen(path)
+        chosen = name or _table_of(path, seen)
+        if chosen is None:
+            listed = ", ".join(seen.values)
+            left.append(
+                f"{path.name}: no table has these columns: {listed}; `--table NAME` says which"
+            )
             continue
-        lines += [f"from = {json.dumps(path.name)}"] if source.is_dir() else []
-        lines += [f"{ours} = {_written(theirs)}" for ours, theirs in matches.items()]
-        for ours in missing:
-            known = ours in DEFAULTS
-            lines.append(f'{ours} = "{DEFAULTS[ours]}"' if known else f'# {ours} = "?"')
-        unused = [c for c in columns if c not in matches.values()]
-        if unused:
-            lines.append(f"# not used: {', '.join(unused)}")
-    if not named:
+        one = _section(chosen, path, seen)
+        if one.unmapped:
+            left.append(f"{path.name}: {chosen} needs {', '.join(one.unmapped)}")
+        alike = [s for s in sections if s.name == chosen and s.columns == one.columns]
+        if alike:
+            alike[0].files.append(path.name)
+        else:
+            sections.append(one)
+    if not sections:
         raise DataError(f"{source}: no file looks like a table of the contract. {' '.join(left)}")
-    text = "\n".join(lines) + "\n"
+    text = _text(sections, source.is_dir())
     rows: Mapping[str, pd.DataFrame] = {}
-    try:
-        mapping = parse_mapping(text, "proposal")
-        imported = read_mapped(mapping, source, {})
-        rows = {name: frame.head(ROWS) for name, frame in imported.tables.items()}
-        left += [note for note in imported.notes if "set aside" in note]
-    except DataError as error:
-        left.append(str(error))
+    if any(not one.unmapped for one in sections):
+        try:
+            imported = read_mapped(parse_mapping(text, "proposal"), source, {})
+            rows = {table_name: f.head(ROWS) for table_name, f in imported.tables.items()}
+            told = ("set aside", "come again")
+            left += [n for n in imported.notes if any(words in n for words in told)]
+        except DataError as error:
+            left.append(str(error))
     return Proposal(text, tuple(left), rows)
 
 
-def _columns(path: Path) -> list[str]:
+def _text(sections: Sequence[Section], many: bool) -> str:
+    lines = ["# proposed from the columns; read it before you import"]
+    whole = [one for one in sections if not one.unmapped]
+    stated: dict[str, object] = {}
+    for one in whole or sections:
+        for key, value in one.reading.items():
+            stated.setdefault(key, value)
+    for key, value in stated.items():
+        if value == "?":
+            lines.append('# dates = "day_first"  # or "month_first": the first rows do not show it')
+        else:
+            lines.append(f"{key} = {_toml(value)}")
+    if any(one.seen.is_local(one.times) for one in whole):
+        lines.append('# time_zone = "Europe/Oslo"  # of times without an offset; else they are UTC')
+    names = [one.name for one in whole]
+    for one in sections:
+        lines += one.lines(names.count(one.name) > 1 and not one.unmapped, many)
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, path: Path, seen: Seen) -> Section:
+    columns = meaning(name, list(seen.values), partial(_fits, name, seen=seen))
+    used = set(columns.values())
+    dates = [c for o, c in columns.items() if _dtype(name, o) == TIMES]
+    required = next((o for o in columns if o in table(name).required and columns[o] in dates), None)
+    if required and not seen.has_clock(columns[required]):  # a day here, its time in the next
+        clock = next((c for c in seen.values if c not in used and seen.is_clock(c)), None)
+        if clock:
+            used.add(clock)
+            day, begins = quoted(columns[required]), f"regexp_extract({quoted(clock)}, '{CLOCK}')"
+            columns = {**columns, required: f"{day} || ' ' || {begins}"}
+    amounts = [c for o, c in columns.items() if _dtype(name, o) in NUMBERS]
+    return Section(
+        name,
+        [path.name],
+        columns,
+        [ours for ours in table(name).required if ours not in columns],
+        [theirs for theirs in seen.values if theirs not in used],
+        seen,
+        seen.reading(dates, amounts),
+    )
+
+
+CLOCK = "^[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AaPp][Mm])?"
+
+
+def _dtype(name: str, ours: str) -> str:
+    return next((c.dtype for c in table(name).columns if c.name == ours), "string")
+
+
+def _fits(name: str, ours: str, theirs: str, *, seen: Seen) -> bool:
+    """Whether the column holds what the contract's takes; one without any value may be anything."""
+    kind = _dtype(name, ours)
+    if not len(seen.known(theirs)):
+        return True
+    if kind == TIMES:
+        return seen.is_time(theirs)
+    if ours in ("topic", "channel", "priority"):
+        return seen.is_word(theirs)
+    return seen.is_number(theirs) if kind in NUMBERS else True
+
+
+def _seen(path: Path) -> Seen:
     with tempfile.TemporaryDirectory() as folder:
         con = duckdb_connection(Engine(), [path.parent.resolve(), Path(folder)])
-        readable = _document(path, "", Path(folder))
-        return list(open_source(con, readable, path.name, Import(), Path(folder)).types)
+        readable = document(path, "", Path(folder))
+        source = open_source(con, readable, path.name, Import(), Path(folder))
+        texts = ", ".join(f"CAST({quoted(c)} AS VARCHAR) AS {quoted(c)}" for c in source.types)
+        rows = source.relation.limit(LOOKED_AT).project(texts).to_arrow_table()
+        return Seen({column: rows.column(column).to_pylist() for column in source.types})
 
 
-def _table_of(path: Path, columns: Sequence[str]) -> str | None:
+def _table_of(path: Path, seen: Seen) -> str | None:
+    """The table of which a file has most: named as it, else with all that its rows need."""
     stem = stem_of(path)
     for name in TABLES:
         if name in MEANS and (stem == name or stem.rstrip("s") == name.rstrip("s")):
             return name
     scored = []
     for name in MEANS:
-        matches, missing = _matches(name, columns)
-        hard = [m for m in missing if m not in DEFAULTS]
-        near = name.rstrip("s") in stem
-        scored.append((len(hard), not near, -len(matches), name))
-    hard_missing, far, _, name = min(scored)
-    return name if not hard_missing or not far else None
+        found = meaning(name, list(seen.values), partial(_fits, name, seen=seen))
+        hard = [o for o in table(name).required if o not in found and o not in DEFAULTS]
+        key = [o for o in table(name).key if not (o in found and seen.is_key(found[o]))]
+        near = name.rstrip("s") in stem or (name == "feedback" and "review" in stem)
+        scored.append((len(hard), bool(key), not near, -len(found), name))
+    hard_missing, no_key, far, _, name = min(scored)
+    return name if not hard_missing or not far or (hard_missing == 1 and not no_key) else None
 
 
-def _matches(name: str, columns: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Our columns with theirs, and the required ones that none was found for."""
-    known = {plain(column): column for column in reversed(columns)}
-    matches: dict[str, str] = {}
-    for ours in table(name).names:
-        spellings = [plain(ours), *MEANS[name].get(ours, "").split()]
-        theirs = next((known[s] for s in spellings if s in known), None)
-        if theirs is not None and theirs not in matches.values():
-            matches[ours] = theirs
-    return matches, [c for c in table(name).required if c not in matches]
-
-
-def _written(column: str) -> str:
-    return json.dumps(column, ensure_ascii=False)
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from data.adapters.described import DatabaseAdapter, MappedAdapter
 from data.adapters.interface import Adapter
+from data.adapters.mapping import MAPS
 from data.errors import UsageError, did_you_mean
 
-MAPS = Path(__file__).with_name("maps")
 ZONE = {"time_zone": "IANA zone of times without an offset; default UTC"}
 
 
@@ -82,7 +81,8 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
                 "mapping",
                 "data.adapters.databases",
                 {
-                    "map": "a mapping file whose `from` names tables of the database",
+                    "map": "a mapping file whose `from` names tables of the database, or the name "
+                    "of an adapter by mapping, such as zendesk",
                     "tables": "the tables to read, with commas; default: those of the contract, or "
                     "of the mapping",
                     "query": "a SELECT instead of a table; with `tables` naming what it gives",

@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.csv_files import CHUNK, Layout, layout
 from data.erasure.finder import Finder
 from data.files import replacing
-from data.source_files import DELIMITERS, PACKED
+from data.source_files import PACKED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,8 +165,10 @@ def csv_rows(path: Path, finder: Finder) -> Iterator[tuple[str, bool]]:
 
 
 def csv_lines(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Each row of a CSV: as it stands in the file, and its values."""
+    """Each row of a CSV: as it stands in the file, and its values. The first is the header, with
+    the lines that stand above it."""
     held: list[str] = []
+    laid = csv_layout(path)
 
     def lines() -> Iterator[str]:
         with path.open("r", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -173,16 +176,19 @@ def csv_lines(path: Path) -> Iterator[tuple[str, list[str]]]:
                 held.append(line)
                 yield line
 
-    with path.open("r", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        delimiter = delimiter_of(file.readline())
-    for row in csv.reader(lines(), delimiter=delimiter):
+    reader, before = csv.reader(lines(), delimiter=laid.delimiter), 0
+    for row in reader:
+        is_above, before = before < laid.above, reader.line_num
+        if is_above:
+            continue
         yield "".join(held), row
         held.clear()
 
 
-def delimiter_of(header: str) -> str:
-    """What parts the columns of a CSV, from its first line."""
-    return max(DELIMITERS, key=header.count)
+def csv_layout(path: Path) -> Layout:
+    """What parts the columns of a CSV, and where its header is."""
+    with path.open("r", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        return layout(file.read(CHUNK))
 
 
 def _document(path: Path) -> tuple[Any, int | None] | None:

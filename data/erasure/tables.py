@@ -13,7 +13,7 @@ import numpy as np
 
 from data.contract import TABLES
 from data.erasure.finder import Finder
-from data.erasure.formats import csv_lines, delimiter_of, write_parquet
+from data.erasure.formats import csv_layout, csv_lines, write_parquet
 from data.erasure.traces import Traces, as_strings, owned, parts_of
 from data.files import replacing
 from data.folder import Folder
@@ -104,6 +104,7 @@ def _plain(kind: Any) -> Any:
 def _csv_without(path: Path, name: str, traces: Traces, finder: Finder) -> Iterator[str]:
     lines = csv_lines(path)
     first, header = next(lines, ("", []))
+    delimiter = csv_layout(path).delimiter
     yield first
     free = set(_free(name, header))
     for line, values in lines:
@@ -117,7 +118,7 @@ def _csv_without(path: Path, name: str, traces: Traces, finder: Finder) -> Itera
             ]
             out = io.StringIO()
             end = line[len(line.rstrip("\r\n")) :]
-            csv.writer(out, lineterminator=end, delimiter=delimiter_of(first)).writerow(cells)
+            csv.writer(out, lineterminator=end, delimiter=delimiter).writerow(cells)
             line = out.getvalue()
         yield line
 

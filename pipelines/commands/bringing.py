@@ -54,6 +54,10 @@ def register(app: typer.Typer) -> None:
         out: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Write the mapping here.")
         ] = None,
+        table_name: Annotated[
+            str | None,
+            typer.Option("--table", metavar="NAME", help="The table that the rows are of."),
+        ] = None,
         as_json: Json = False,
         debug: Debug = False,
     ) -> Result:
@@ -69,7 +73,7 @@ def register(app: typer.Typer) -> None:
             raise UsageError(f"{out} is there already; name another file, or move it away")
         with progress(as_json) as report:
             report(f"reading {source}")
-            found = propose(source)
+            found = propose(source, table_name)
         if out is not None:
             write_whole(out, found.text.encode())
         lines = [found.text.rstrip("\n")]

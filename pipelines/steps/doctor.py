@@ -5,10 +5,13 @@ Everything is asked of the tables as they are at the default as-of time; nothing
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from data.check import check
 from data.contract import TABLES, table
@@ -141,12 +144,24 @@ def _risk(tables: Tables, workspace: Workspace, moment: datetime) -> list[Need]:
     except NotEnoughHistory as error:
         lacks.append(str(error))
     if not complaints:
-        lacks.append("complaints: is_complaint, or a [complaint] rule (topics, priorities, csat)")
+        lacks.append(_complaint_rule(known))
     elif complaints < COMPLAINTS:
         lacks.append(f"about {COMPLAINTS} complaints for a learned model ({complaints} now)")
     if named == 0:
         lacks.append("customer_id in tickets")
     return [Need("risk", not lacks, has, "; ".join(lacks))]
+
+
+def _complaint_rule(tickets: pd.DataFrame) -> str:
+    """What to write for a ticket to be a complaint, with the topics that there are."""
+    wanted = "complaints: is_complaint in tickets, or a rule in presage.toml"
+    counts = tickets["topic"].value_counts() if "topic" in tickets else pd.Series(dtype="int64")
+    topics = [str(topic) for topic in counts.index]
+    if not topics:
+        return f"{wanted}: [complaint] priorities = [...], csat_at_most = 2, or all = true"
+    said = [t for t in topics if re.search("complain|reklam|beschwer|plainte|queja|klage", t, re.I)]
+    listed = ", ".join(topics[:8]) + (", ..." if topics[8:] else "")
+    return f'{wanted}, such as [complaint] topics = ["{(said or topics)[0]}"]; topics: {listed}'
 
 
 def _volume(tables: Tables, moment: datetime) -> list[Need]:

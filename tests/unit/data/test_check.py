@@ -160,7 +160,7 @@ def test_rows_are_numbered_within_their_part(workspace: Workspace) -> None:
             "byte 0x81 at 45 is not Windows-1252",
         ),
         ("orders.csv", "order_id,order_id\n1,2\n", "the column 'order_id' more than once"),
-        ("orders.csv.gz", b"no", "orders.csv.gz cannot be read"),
+        ("orders.csv.gz", b"\x1f\x8bno", "orders.csv.gz cannot be read"),
         ("orders.xlsx", b"no", "orders.xlsx is no readable workbook"),
         ("orders.jsonl", b'{"order_id": "1"', "orders.jsonl is no readable JSON"),
         ("orders.parquet", b"PAR1 no", "orders.parquet is no readable Parquet file"),

@@ -168,6 +168,7 @@ def test_every_field_is_documented_in_the_commented_file() -> None:
             '[company]\n\ntimezone = "UTC"\n',
             "presage.toml line 3: [company] has no key 'timezone'. Did you mean \"time_zone\"?",
         ),
+        ("[complaint]\n[complaint]\n", "[complaint] stands there already; write the key below"),
         ("[compny]\n", 'presage.toml line 1: there is no section [compny]. Did you mean "company"'),
         ('[company]\ntime_zone = "Europe/Olso"\n', "line 2: [company] time_zone 'Europe/Olso'"),
         ('[company]\ntime_zone = "Europe/Olso"\n', 'Did you mean "Europe/Oslo"?'),

@@ -226,7 +226,7 @@ def test_an_id_that_lost_digits_is_refused_by_row(workspace: Workspace, cut: Any
 def test_a_large_file_is_read_alike_and_leaves_nothing_behind(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.source_files.LARGE", 10)
+    monkeypatch.setattr("data.csv_files.LARGE", 10)
     put(workspace, "tickets.csv", TICKETS + "3,25-07-01,email\n")
     report = check(workspace, NOW)
     assert (report.rows["tickets"], report.quarantined["tickets"]) == (3, 1)

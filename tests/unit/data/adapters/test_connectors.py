@@ -76,6 +76,46 @@ def test_zendesk_tickets_from_pipelines_and_views(tmp_path: Path, name: str, col
     assert one["opened_at"] == datetime(2026, 1, 5, 10)
 
 
+FROM_ZENDESK = {key: ZENDESK[key] for key in ("id", "created_at", "requester_id", "via", "tags")}
+BY_RULE, WITHIN = {"channel": "rule"}, {"channel": "web"}
+SAID, NOTED = [{"type": "Comment", "public": True}], [{"type": "Comment", "public": False}]
+SPOKEN = [{"event_type": "Comment", "comment_public": True}]
+BESIDE = {
+    "ticket_audits.json": {
+        "audits": [
+            {"ticket_id": 35436, "created_at": at, "author_id": by, "via": via, "events": events}
+            for at, by, via, events in (
+                ("2026-01-05T10:00:00Z", 20978392, WITHIN, SAID),
+                ("2026-01-05T10:00:05Z", -1, BY_RULE, SAID),
+                ("2026-01-05T10:20:00Z", 9, WITHIN, NOTED),
+                ("2026-01-05T11:30:00Z", 9, WITHIN, SAID),
+                ("2026-01-05T12:30:00Z", 9, WITHIN, SAID),
+            )
+        ]
+    },
+    "ticket_events.json": {
+        "ticket_events": [
+            {"ticket_id": 35436, "timestamp": 1767607205, "updater_id": -1, "via": "Rule",
+             "child_events": SPOKEN},
+            {"ticket_id": 35436, "timestamp": 1767612600, "updater_id": 9, "via": "Web form",
+             "child_events": SPOKEN},
+        ]
+    },
+    "ticket_metrics.json": {
+        "ticket_metrics": [{"ticket_id": 35436, "reply_time_in_minutes": {"calendar": 90}}]
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(BESIDE))
+def test_the_first_answer_is_a_persons_wherever_zendesk_tells_it(tmp_path: Path, name: str) -> None:
+    put(tmp_path / "tickets_0.json", {"tickets": [FROM_ZENDESK], "end_of_stream": True})
+    put(tmp_path / name, BESIDE[name])
+    made = read("zendesk", tmp_path)
+    assert row(made, "tickets", "35436")["first_response_at"] == datetime(2026, 1, 5, 11, 30)
+    assert not any("not read" in note for note in made.notes)
+
+
 SHOPIFY = """\
 Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Currency,Total,Created at,\
 Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Cancelled at,Refunded Amount,\
@@ -145,6 +185,16 @@ def test_segment_calls(tmp_path: Path) -> None:
     customer = row(made, "customers", "u")
     assert (customer["plan"], customer["signed_up_at"]) == ("pro", datetime(2025, 12, 1))
     assert any("2 rows of calls.jsonl are left out" in note for note in made.notes)
+
+
+def test_another_thing_under_a_columns_name_costs_no_row(tmp_path: Path) -> None:
+    """Freshdesk's response time is a moment in one export and a span in the other."""
+    rows = "".join(f"{n},Email,2026-01-05 10:00:00,00:{n}:05\n" for n in range(10, 30))
+    path = put(tmp_path / "t.csv", "Ticket ID,Source,Created time,Initial response time\n" + rows)
+    made = read("freshdesk", path)
+    assert len(made.tables["tickets"]) == 20
+    assert "first_response_at" not in made.tables["tickets"]
+    assert any("first_response_at is left out" in note for note in made.notes)
 
 
 @pytest.mark.parametrize(

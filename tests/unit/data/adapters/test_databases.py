@@ -120,6 +120,48 @@ def test_tables_of_the_contract_need_no_mapping(tmp_path: Path) -> None:
     assert made["opened_at"].tolist() == [datetime(2026, 1, 5, 8)]
 
 
+FIVETRAN = """
+CREATE TABLE ticket AS SELECT * FROM (VALUES
+  (7, TIMESTAMP '2026-01-05 10:00', 42, 'web', false),
+  (8, TIMESTAMP '2026-01-05 10:00', 43, 'email', false)
+  ) AS t (id, created_at, requester_id, via_channel, _fivetran_deleted);
+CREATE TABLE ticket_comment AS SELECT * FROM (VALUES
+  (1, 7, 42, TIMESTAMP '2026-01-05 10:00', true, 'web'), (2, 7, -1, TIMESTAMP '2026-01-05 10:01',
+  true, 'rule'), (3, 7, 9, TIMESTAMP '2026-01-05 12:00', true, 'web')
+  ) AS t (id, ticket_id, user_id, created, public, via_channel);
+CREATE TABLE ticket_tag AS SELECT 8 AS ticket_id, 'spam' AS tag;
+CREATE TABLE ticket_field_history AS SELECT 7 AS ticket_id, 'status' AS field_name,
+  TIMESTAMP '2026-01-06' AS updated, 'solved' AS value;
+"""
+SINGER = """
+CREATE TABLE tickets AS SELECT 7 AS id, TIMESTAMP '2026-01-05 10:00' AS created_at,
+  42 AS requester_id, 'web' AS via__channel, '[]' AS tags UNION ALL
+  SELECT 8, TIMESTAMP '2026-01-05 10:00', 43, 'email', '["spam"]';
+CREATE TABLE ticket_metrics AS SELECT 1 AS id, 7 AS ticket_id, TIMESTAMP '2026-01-06' AS solved_at,
+  '{"calendar": 120, "business": 60}' AS reply_time_in_minutes;
+CREATE TABLE ticket_comments AS SELECT 1 AS id, 8 AS ticket_id, 43 AS author_id, true AS public,
+  TIMESTAMP '2026-01-05 10:00' AS created_at;
+"""
+AIRBYTE = SINGER.replace("'web' AS via__channel", '\'{"channel": "web"}\' AS via').replace(
+    "43, 'email'", '43, \'{"channel": "email"}\''
+)
+
+
+@pytest.mark.parametrize(
+    "tables", [FIVETRAN, AIRBYTE, SINGER], ids=["fivetran", "airbyte", "singer"]
+)
+def test_a_pipelines_tables_of_a_help_desk_are_known_by_name(tmp_path: Path, tables: str) -> None:
+    with duckdb.connect(str(tmp_path / "a.duckdb")) as con:
+        con.execute(tables)
+    run_import("sql", f"duckdb:///{tmp_path}/a.duckdb", tmp_path / "w", {"map": "zendesk"})
+    made = pd.read_parquet(tmp_path / "w" / "tables" / "tickets.parquet").set_index("ticket_id")
+    assert made["channel"].to_dict() == {"7": "web", "8": "email"}
+    assert made["is_machine"].to_dict() == {"7": False, "8": True}
+    assert made.loc["7", "first_response_at"] == datetime(2026, 1, 5, 12)
+    assert made.loc["7", "resolved_at"] == datetime(2026, 1, 6)
+    assert pd.isna(made.loc["8", "first_response_at"])
+
+
 def test_what_is_wrong_is_told_by_name(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/help.sqlite"
     by_sqlalchemy(url)(ROWS)

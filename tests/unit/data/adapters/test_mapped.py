@@ -142,6 +142,7 @@ def test_no_file_opens_in_the_sandbox_even_if_an_expression_got_through(tmp_path
         (('time_zone = "Europe/Oslo"', 'time_zone = "Europe/Olso"'), "Europe/Oslo"),
         (("cases*.csv", "kases*.csv"), "no file that matches"),
         (("values.channel = {", "values.chanel = {"), "values.chanel"),
+        (("topic =", 'beside.notes = {from = "n.csv"}\ntopic ='), "notes lacks key, on"),
     ],
 )
 def test_a_wrong_mapping_is_told_by_name(cases: Path, change: tuple[str, str], told: str) -> None:
@@ -161,7 +162,8 @@ def test_a_mapping_is_proposed_with_its_rows(cases: Path) -> None:
     found = propose(cases)
     for line in ('ticket_id = "Case Number"', 'opened_at = "Created at"', 'topic = "Category"'):
         assert line in found.text
-    assert found.rows["tickets"]["ticket_id"].tolist() == ["00017"]
+    assert 'dates = "day_first"' in found.text
+    assert found.rows["tickets"]["ticket_id"].tolist() == ["00017", "00020"]
     assert any("set aside" in told for told in found.open)
 
 
