@@ -1,10 +1,10 @@
 """What the columns of an export hold, by a look at its first rows: times and how they are written,
 numbers and their separators, ids.
 
->>> seen = Seen({"When": ["13/01/2026", "02/01/2026"], "Cost": ["1.234,50", "3,0"], "Nr": ["1", "2"]})
->>> seen.is_time("When"), seen.is_time("Nr"), seen.is_key("Nr")
+>>> sample = Sample({"When": ["13/01/2026", "02/01/2026"], "Cost": ["1.234,50", "3,0"], "Nr": ["1", "2"]})
+>>> sample.is_time("When"), sample.is_time("Nr"), sample.is_key("Nr")
 (True, False, True)
->>> seen.reading(["When"], ["Cost"])
+>>> sample.reading(["When"], ["Cost"])
 {'dates': 'day_first', 'numbers': '1.234,5'}
 """  # noqa: E501
 
@@ -33,7 +33,7 @@ NOTHING = ("", "null", "none", "nan", "n/a", "-")
 
 
 @dataclass(frozen=True)
-class Seen:
+class Sample:
     """The first values of each column as texts, null or not."""
 
     values: Mapping[str, Sequence[str | None]]

@@ -1,7 +1,7 @@
 """A mapping proposed from the columns that a source has, with the rows that it would give.
 
 A name that means a column of the contract nearly everywhere is taken (``Case Number``,
-``created_at``) where the column holds what it should; how dates and numbers are written is seen
+``created_at``) where the column holds what it should; how dates and numbers are written is known
 from the first rows. The table is the one of which most required columns are found. What nobody
 could know is left as a comment, for a person to fill in.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.adapters.column_names import MEANS, meaning
-from data.adapters.column_values import LOOKED_AT, Seen
+from data.adapters.column_values import LOOKED_AT, Sample
 from data.adapters.export_files import document, files_of
 from data.adapters.mapped import read_mapped
 from data.adapters.mapping import parse_mapping
@@ -58,7 +58,7 @@ class Section:
     columns: Mapping[str, str]
     missing: Sequence[str]
     unused: Sequence[str]
-    seen: Seen
+    sample: Sample
     reading: Mapping[str, object] = field(default_factory=dict)
 
     def lines(self, repeated: bool, many: bool) -> list[str]:
@@ -85,7 +85,7 @@ class Section:
     def times(self) -> list[str]:
         """The source's columns that become times."""
         made = (theirs for ours, theirs in self.columns.items() if _dtype(self.name, ours) == TIMES)
-        return [theirs for theirs in made if theirs in self.seen.values]
+        return [theirs for theirs in made if theirs in self.sample.values]
 
     def _hint(self, ours: str) -> str:
         """Which of the unused columns hold what the column needs."""
@@ -93,9 +93,9 @@ class Section:
         holds = [
             c
             for c in self.unused
-            if (spec.dtype == TIMES and self.seen.is_time(c))
-            or (spec.dtype in NUMBERS and self.seen.is_number(c))
-            or (ours in table(self.name).key and self.seen.is_key(c))
+            if (spec.dtype == TIMES and self.sample.is_time(c))
+            or (spec.dtype in NUMBERS and self.sample.is_number(c))
+            or (ours in table(self.name).key and self.sample.is_key(c))
         ]
         if ours in DEFAULTS or not holds:
             return ""
@@ -114,15 +114,15 @@ def propose(source: Path, name: str | None = None) -> Proposal:
     sections: list[Section] = []
     left: list[str] = []
     for path in files_of(source):
-        seen = _seen(path)
-        chosen = name or _table_of(path, seen)
+        sample = _sample(path)
+        chosen = name or _table_of(path, sample)
         if chosen is None:
-            listed = ", ".join(seen.values)
+            listed = ", ".join(sample.values)
             left.append(
                 f"{path.name}: no table has these columns: {listed}; `--table NAME` says which"
             )
             continue
-        one = _section(chosen, path, seen)
+        one = _section(chosen, path, sample)
         if one.unmapped:
             left.append(f"{path.name}: {chosen} needs {', '.join(one.unmapped)}")
         alike = [s for s in sections if s.name == chosen and s.columns == one.columns]
@@ -157,7 +157,7 @@ def _text(sections: Sequence[Section], many: bool) -> str:
             lines.append('# dates = "day_first"  # or "month_first": the first rows do not show it')
         else:
             lines.append(f"{key} = {_toml(value)}")
-    if any(one.seen.is_local(one.times) for one in whole):
+    if any(one.sample.is_local(one.times) for one in whole):
         lines.append('# time_zone = "Europe/Oslo"  # of times without an offset; else they are UTC')
     names = [one.name for one in whole]
     for one in sections:
@@ -165,13 +165,13 @@ def _text(sections: Sequence[Section], many: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, path: Path, seen: Seen) -> Section:
-    columns = meaning(name, list(seen.values), partial(_fits, name, seen=seen))
+def _section(name: str, path: Path, sample: Sample) -> Section:
+    columns = meaning(name, list(sample.values), partial(_fits, name, sample=sample))
     used = set(columns.values())
     dates = [c for o, c in columns.items() if _dtype(name, o) == TIMES]
     required = next((o for o in columns if o in table(name).required and columns[o] in dates), None)
-    if required and not seen.has_clock(columns[required]):  # a day here, its time in the next
-        clock = next((c for c in seen.values if c not in used and seen.is_clock(c)), None)
+    if required and not sample.has_clock(columns[required]):  # a day here, its time in the next
+        clock = next((c for c in sample.values if c not in used and sample.is_clock(c)), None)
         if clock:
             used.add(clock)
             day, begins = quoted(columns[required]), f"regexp_extract({quoted(clock)}, '{CLOCK}')"
@@ -182,9 +182,9 @@ def _section(name: str, path: Path, seen: Seen) -> Section:
         [path.name],
         columns,
         [ours for ours in table(name).required if ours not in columns],
-        [theirs for theirs in seen.values if theirs not in used],
-        seen,
-        seen.reading(dates, amounts),
+        [theirs for theirs in sample.values if theirs not in used],
+        sample,
+        sample.reading(dates, amounts),
     )
 
 
@@ -195,29 +195,29 @@ def _dtype(name: str, ours: str) -> str:
     return next((c.dtype for c in table(name).columns if c.name == ours), "string")
 
 
-def _fits(name: str, ours: str, theirs: str, *, seen: Seen) -> bool:
+def _fits(name: str, ours: str, theirs: str, *, sample: Sample) -> bool:
     """Whether the column holds what the contract's takes; one without any value may be anything."""
     kind = _dtype(name, ours)
-    if not len(seen.known(theirs)):
+    if not len(sample.known(theirs)):
         return True
     if kind == TIMES:
-        return seen.is_time(theirs)
+        return sample.is_time(theirs)
     if ours in ("topic", "channel", "priority"):
-        return seen.is_word(theirs)
-    return seen.is_number(theirs) if kind in NUMBERS else True
+        return sample.is_word(theirs)
+    return sample.is_number(theirs) if kind in NUMBERS else True
 
 
-def _seen(path: Path) -> Seen:
+def _sample(path: Path) -> Sample:
     with tempfile.TemporaryDirectory() as folder:
         con = duckdb_connection(Engine(), [path.parent.resolve(), Path(folder)])
         readable = document(path, "", Path(folder))
         source = open_source(con, readable, path.name, Import(), Path(folder))
         texts = ", ".join(f"CAST({quoted(c)} AS VARCHAR) AS {quoted(c)}" for c in source.types)
         rows = source.relation.limit(LOOKED_AT).project(texts).to_arrow_table()
-        return Seen({column: rows.column(column).to_pylist() for column in source.types})
+        return Sample({column: rows.column(column).to_pylist() for column in source.types})
 
 
-def _table_of(path: Path, seen: Seen) -> str | None:
+def _table_of(path: Path, sample: Sample) -> str | None:
     """The table of which a file has most: named as it, else with all that its rows need."""
     stem = stem_of(path)
     for name in TABLES:
@@ -225,9 +225,9 @@ def _table_of(path: Path, seen: Seen) -> str | None:
             return name
     scored = []
     for name in MEANS:
-        found = meaning(name, list(seen.values), partial(_fits, name, seen=seen))
+        found = meaning(name, list(sample.values), partial(_fits, name, sample=sample))
         hard = [o for o in table(name).required if o not in found and o not in DEFAULTS]
-        key = [o for o in table(name).key if not (o in found and seen.is_key(found[o]))]
+        key = [o for o in table(name).key if not (o in found and sample.is_key(found[o]))]
         near = name.rstrip("s") in stem or (name == "feedback" and "review" in stem)
         scored.append((len(hard), bool(key), not near, -len(found), name))
     hard_missing, no_key, far, _, name = min(scored)
