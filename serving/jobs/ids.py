@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from data.errors import UsageError
-from data.source_files import DELIMITERS
+from data.csv_files import DELIMITERS
 
 if TYPE_CHECKING:
     import pyarrow as pa
