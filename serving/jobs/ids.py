@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from data.errors import UsageError
 from data.csv_files import DELIMITERS
+from data.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
