@@ -28,15 +28,16 @@ PACKAGES = (
 )
 
 
-def environment(cache: Path) -> Path:
-    """The Python of the peers' environment under ``cache``, installed if it is not there."""
+def environment(cache: Path, packages: tuple[str, ...] = PACKAGES) -> Path:
+    """The Python of an environment of these packages under ``cache``, installed if it is not
+    there."""
     python = cache / "environment" / "bin" / "python"
     marker = cache / "environment" / "installed"
-    if not marker.exists() or marker.read_text().split("\n") != list(PACKAGES):
-        print(f"installing the peers' environment in {cache}", file=sys.stderr, flush=True)
+    if not marker.exists() or marker.read_text().split("\n") != list(packages):
+        print(f"installing {', '.join(packages)} in {cache}", file=sys.stderr, flush=True)
         venv.create(cache / "environment", with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        marker.write_text("\n".join(PACKAGES))
+        subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+        marker.write_text("\n".join(packages))
     return python
 
 
