@@ -146,12 +146,13 @@ def _of_text(column: str, reading: Import, usual: bool = False) -> str:
             f"WHEN try_strptime({text}, [{formats}]) IS NOT NULL "
             f"THEN CAST(try_strptime({text}, [{formats}]) AS TIMESTAMP) "
         )
+    since = f"WHEN regexp_full_match({text}, {literal(SINCE_1970)}) THEN {_number(text)}"
     return (
         f"CASE {stated}"
         f"WHEN regexp_full_match({text}, {literal(NAIVE)}) "
         f"THEN try_cast(replace({text}, ',', '.') AS TIMESTAMP) "
         f"WHEN regexp_full_match({text}, {literal(ZONED)}) THEN {_zoned(text)} "
-        + ("END" if usual else f"WHEN {text} <> '' THEN {_otherwise(text, reading)} END")
+        + ("END" if usual else f"{since} WHEN {text} <> '' THEN {_otherwise(text, reading)} END")
     )
 
 
@@ -221,7 +222,6 @@ def _otherwise(text: str, reading: Import) -> str:
 def _local(body: str, reading: Import) -> str:
     """A text without its zone as a TIMESTAMP, by its shape."""
     cases = [
-        (SINCE_1970, _number("c")),
         (NAIVE, "try_cast(replace(c, ',', '.') AS TIMESTAMP)"),
         (r"\d{8}", "try_strptime(c, '%Y%m%d')"),
         (r"\d{8}[T ]?\d{4}", _digits("%Y%m%d%H%M")),

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 def files_beside(one: TableMap, source: Path) -> list[Path]:
     """The files whose rows come along with those of a table."""
-    if source.is_file():
-        return []
     return [path for other in one.beside for path in matching(source, other.files)]
 
 
@@ -41,7 +39,7 @@ def with_beside(
     """
     relation, types, notes = opened.relation, dict(opened.types), list[str]()
     for place, other in enumerate(one.beside):
-        paths = [] if source.is_file() else list(matching(source, other.files))
+        paths = list(matching(source, other.files))
         if other.name in types:
             continue
         if not paths or other.on not in types:

@@ -164,6 +164,60 @@ def test_shopify_orders_from_the_api(tmp_path: Path) -> None:
     assert one["refunded_at"] == datetime(2026, 1, 9, 15)
 
 
+PAID_BACK = datetime(2026, 1, 9, 10)
+
+
+def paid_back(*amounts: float, at: str = "2026-01-09T10:00:00Z") -> dict[str, Any]:
+    parts = [{"kind": "refund", "status": "success", "amount": f"{a:.2f}"} for a in amounts]
+    return {"created_at": at, "transactions": parts}
+
+
+@pytest.mark.parametrize(
+    ("refunds", "first"),
+    [
+        ([], None),
+        ([paid_back()], None),  # items put back, no money
+        ([paid_back(), paid_back(5, at="2026-01-11T10:00:00Z"), paid_back(7)], PAID_BACK),
+        ([{**paid_back(), "transactions": [{"status": "failure", "amount": "5"}]}], None),
+        ([{"createdAt": "2026-01-09T10:00:00Z",
+           "totalRefundedSet": {"shopMoney": {"amount": "3.0"}}}], PAID_BACK),
+    ],
+)  # fmt: skip
+def test_a_shopify_refund_is_one_that_gave_money_back(
+    tmp_path: Path, refunds: list[Any], first: datetime | None
+) -> None:
+    shown = {"currency": "USD", "presentment_currency": "EUR", "total_price": "12.50"}
+    order = {
+        "name": "#7",
+        "created_at": "2026-01-05",
+        "email": "a@b.c",
+        "refunds": refunds,
+        **shown,
+    }
+    one = row(read("shopify", put(tmp_path / "orders.json", {"orders": [order]})), "orders", "#7")
+    assert (one["amount"], one["currency"]) == (12.5, "USD")
+    assert one["refunded_at"] == first or (first is None and pd.isna(one["refunded_at"]))
+
+
+def test_shopify_bulk_lines_are_orders_and_their_items(tmp_path: Path) -> None:
+    money = {"shopMoney": {"amount": "10.00", "currencyCode": "NOK"}}
+    lines = [
+        {"id": "gid://shopify/Order/1", "name": "#1", "createdAt": "2026-01-05T10:00:00Z",
+         "email": "A@b.c", "totalPriceSet": money,
+         "fulfillments": [{"createdAt": "2026-01-06", "deliveredAt": "2026-01-08T10:00:00Z"}]},
+        {"id": "gid://shopify/LineItem/5", "name": "Cup", "sku": "CUP", "quantity": 2,
+         "originalUnitPriceSet": {"shopMoney": {"amount": "5.00"}},
+         "__parentId": "gid://shopify/Order/1"},
+    ]  # fmt: skip
+    path = put(tmp_path / "bulk.jsonl", "\n".join(map(json.dumps, lines)) + "\n")
+    made = read("shopify", path)
+    one = row(made, "orders", "#1")
+    assert (len(made.tables["orders"]), one["currency"], one["customer_id"]) == (1, "NOK", "a@b.c")
+    assert one["delivered_at"] == datetime(2026, 1, 8, 10)
+    items = made.tables["order_items"][["order_id", "line", "product_id", "amount"]]
+    assert items.to_numpy().tolist() == [["#1", "1", "CUP", 10]]
+
+
 def test_segment_calls(tmp_path: Path) -> None:
     base = {"timestamp": "2026-01-05T10:00:00.123Z", "messageId": "m1"}
     calls = [
