@@ -33,12 +33,13 @@ types:
 layers:
 	$(BIN)/lint-imports --no-cache
 
+# three processes for two cores: many a test waits for a service to come up
 unit:
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # the same, with more seeds and examples, and no test may skip: for machines with every system package
 test-full: install lint types layers
-	PRESAGE_NO_SKIPS=1 PRESAGE_FULL=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	PRESAGE_NO_SKIPS=1 PRESAGE_FULL=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lock:
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# Threads that wait asleep and one thread a model: the test processes share two cores.
+# Threads that wait asleep and one thread a model: the test processes share the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -87,7 +87,7 @@ FIRST = (
     "system/",
     "properties/",
 )
-"""Files that take minutes, which two processes share out whole: one begins with the company that
+"""Files that take minutes, which the processes share out whole: one begins with the company that
 others wait for, the other with the demo; short ones fill up the end."""
 
 

@@ -42,7 +42,7 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     marks = watermarks(run.snapshot, run.as_of)
     joined = joined_outcomes(run, marks)
     findings = _of_nights(run)
-    findings += source_findings(run.snapshot, run.as_of)
+    findings += source_findings(run.snapshot, run.as_of, run.settings.company.time_zone)
     findings += _of_risk(run)
     gone_back = guarded(run, findings)
     if gone_back is not None:

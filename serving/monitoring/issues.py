@@ -1,11 +1,13 @@
 """Issues that emerge: topics that many ask about at once, with what those who ask have in common.
 
-The contacts of the last ``hours`` are counted by topic, over all and by product, carrier, region,
-platform, version, plan and channel, and each count is compared with those of the same hours on the
-56 days before, times what this weekday usually brings. The chance of so many is that of a negative
-binomial with the days' own spread, never less than Poisson's; over all counts the false alarms are
-held to one in a hundred (Benjamini & Hochberg 1995). Of what the askers of a topic have in common
-the driver is the value whose share among them rose most surely (binomial, one-sided).
+Those who ask in the last ``hours``, half and a quarter of them are counted by topic, and by topic
+and product, carrier, region, platform, version, plan or channel: what concerns a few stands out
+among the few at once, and among all hours later. Each count is compared with those of the same
+hours on the 56 days before, times what this weekday usually brings. The chance of so many is that
+of a negative binomial with the days' own spread, never less than Poisson's; the least of three
+windows counts three times. Over topics and their parts the false alarms are held to one in five
+hundred (Benjamini & Hochberg 1995). Of what the askers of a topic have in common the driver is the
+value whose share among them rose most surely (binomial, one-sided).
 """
 
 from __future__ import annotations
@@ -27,9 +29,11 @@ FEWEST = 5
 """Contacts in the window below which nothing is called an issue."""
 TWICE = 1.8
 """How many times the expected contacts, at least."""
-FALSE = 0.01
-SURE = 1e-3
-"""Chance of a share's rise below which a value drives an issue."""
+FALSE = 0.002
+SURE = 0.05
+"""Chance of a share's rise below which a value may drive an issue: that there is one is sure."""
+WINDOWS = (1.0, 0.5, 0.25)
+"""Shares of the hours that are looked at."""
 DRIVERS = 3
 EXAMPLES = 5
 COLUMNS = [
@@ -65,34 +69,28 @@ def emerging(tables: Tables, as_of: datetime, hours: float = 24.0) -> pd.DataFra
     contacts = contacts_with_marks(tables, as_of)
     if contacts.empty or as_of - contacts["opened_at"].min() < timedelta(days=28):
         return pd.DataFrame(columns=COLUMNS)
-    window = _windows(contacts["opened_at"], as_of, hours)
     lived = min(DAYS, int((as_of - contacts["opened_at"].min()) / timedelta(days=1)) - 1)
-    weekday = _weekday_factor(window, lived)
-    topics = contacts["topic"].fillna("")
-    found = []
-    for topic in sorted(topics.unique()):
-        mine = (topics == topic).to_numpy()
-        counts = np.bincount(window[mine & (window >= 0)], minlength=DAYS + 1)[: lived + 1]
-        found.append((topic, *_unusual(counts.astype(float), weekday)))
-    surprising = _held_to(np.array([chance for *_, chance in found]), FALSE)
+    surest: dict[str, Count] = {}
+    for one in _surprising(contacts, as_of, hours, lived):
+        if one.topic not in surest or one.chance < surest[one.topic].chance:
+            surest[one.topic] = one
     state = state_of_articles(tables, as_of)
     rows = []
-    for (topic, count, expected, chance), sure in zip(found, surprising, strict=True):
-        if not sure or count < FEWEST or count < TWICE * expected:
-            continue
-        mine = (topics == topic).to_numpy()
-        now = contacts[mine & (window == 0)]
-        before = contacts[mine & (window > 0) & (window <= lived)]
+    for topic, one in surest.items():
+        of = contacts[(contacts["topic"].fillna("") == topic).to_numpy()]
+        window = _windows(of["opened_at"], as_of, one.hours)
+        now, before = of[window == 0], of[(window > 0) & (window <= lived)]
+        expected = max(len(before) / lived * one.weekday, 1 / (lived + 1))
         drivers = _drivers(now, before)
         rows.append(
             {
                 "topic": topic,
-                "since": _since(now["opened_at"], expected, hours, as_of),
-                "hours": hours,
-                "contacts": int(count),
+                "since": _since(now["opened_at"], expected, one.hours, as_of),
+                "hours": one.hours,
+                "contacts": len(now),
                 "expected": expected,
-                "ratio": count / max(expected, 1e-9),
-                "chance": chance,
+                "ratio": len(now) / expected,
+                "chance": one.chance,
                 "customers": int(now["customer_id"].nunique()),
                 "driver": f"{drivers[0].name}={drivers[0].value}" if drivers else "",
                 "driver_share": drivers[0].share if drivers else np.nan,
@@ -183,19 +181,79 @@ def _weekday_factor(window: np.ndarray, lived: int) -> float:
     return float((same.sum() + 2 * counts.mean()) / (counts.mean() * (len(same) + 2)))
 
 
-def _unusual(counts: Floats, factor: float) -> tuple[float, float, float]:
-    """The newest of ``counts``, what was expected, and the chance of so many."""
+@dataclass(frozen=True)
+class Count:
+    """Surely more contacts than usual: of a topic, or of a part of it, in the last ``hours``.
+    ``weekday``: what this weekday brings over the mean day."""
+
+    topic: str
+    hours: float
+    chance: float
+    weekday: float
+
+
+def _surprising(contacts: pd.DataFrame, as_of: datetime, hours: float, lived: int) -> list[Count]:
+    """Every topic and part of one about which surely more people ask, by its least chance over the
+    windows."""
+    topics = contacts["topic"].fillna("").astype(str)
+    named = contacts["customer_id"].notna().to_numpy()
+    who = pd.factorize(contacts["customer_id"])[0]
+    who = np.where(named, who, -1 - np.arange(len(contacts)))
+    parts: list[list[pd.Series]] = [[topics]]
+    for name in MARKS:
+        if name in contacts and contacts[name].notna().any():
+            parts.append([topics, contacts[name].astype(str).where(contacts[name].notna())])
+    groups = []
+    for by in parts:
+        there = by[-1].notna().to_numpy()
+        keys = pd.MultiIndex.from_arrays([series[there] for series in by])
+        codes, names = pd.factorize(keys)
+        groups.append((there, codes, [str(name[0]) for name in names]))
+    spans = [hours * part for part in WINDOWS]
+    least = [np.ones(len(names)) for _, _, names in groups]
+    where = [np.full(len(names), hours) for _, _, names in groups]
+    factors = {}
+    for span in spans:
+        window = _windows(contacts["opened_at"], as_of, span)
+        factors[span] = _weekday_factor(window, lived)
+        for at, (there, codes, names) in enumerate(groups):
+            mine = window[there]
+            inside = (mine >= 0) & (mine <= lived)
+            # who asks twice in a day is one who asks
+            again = pd.DataFrame({"who": who[there], "code": codes, "day": mine}).duplicated()
+            inside &= ~again.to_numpy()
+            counts = np.zeros((len(names), lived + 1))
+            np.add.at(counts, (codes[inside], mine[inside]), 1)
+            chance = np.minimum(_chances(counts, factors[span]) * len(spans), 1.0)
+            where[at] = np.where(chance < least[at], span, where[at])
+            least[at] = np.minimum(chance, least[at])
+    found = []
+    for group in (slice(0, 1), slice(1, None)):  # topics, and their parts
+        chances, at_hours = (
+            np.concatenate(each[group] or [np.empty(0)]) for each in (least, where)
+        )
+        names = [name for _, _, of in groups[group] for name in of]
+        for sure in np.flatnonzero(_held_to(chances, FALSE / 2)):
+            span = float(at_hours[sure])
+            found.append(Count(names[sure], span, float(chances[sure]), factors[span]))
+    return found
+
+
+def _chances(counts: Floats, factor: float) -> Floats:
+    """Per row of counts (rows, 1 + days), the newest first, the chance of so many; 1 where they
+    are too few, or not ``TWICE`` what was expected."""
     from scipy import stats
 
-    now, past = counts[0], counts[1:]
-    expected = max(float(past.mean()) * factor, 1 / (len(past) + 1))
-    spread = max(float(past.var(ddof=1)) if len(past) > 1 else expected, expected)
-    # the mean itself is known from so many days only
-    spread += spread / max(len(past), 1)
-    if spread <= expected * 1.001:
-        return now, expected, float(stats.poisson.sf(now - 1, expected))
-    size = expected**2 / (spread - expected)
-    return now, expected, float(stats.nbinom.sf(now - 1, size, size / (size + expected)))
+    now, past = counts[:, 0], counts[:, 1:]
+    days = past.shape[1]
+    expected = np.maximum(past.mean(axis=1) * factor, 1 / (days + 1))
+    spread = np.maximum(past.var(axis=1, ddof=1), expected)
+    spread = spread * (1 + 1 / days)  # the mean itself is known from so many days only
+    chance = np.ones(len(counts))
+    many = np.flatnonzero((now >= FEWEST) & (now >= TWICE * expected))
+    size = expected[many] ** 2 / (spread[many] - expected[many])
+    chance[many] = stats.nbinom.sf(now[many] - 1, size, size / (size + expected[many]))
+    return chance
 
 
 def _held_to(chances: Floats, rate: float) -> np.ndarray:

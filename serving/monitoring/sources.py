@@ -16,6 +16,7 @@ import pandas as pd
 from data.contract import TABLES, Table
 from data.tables import Tables, birth_times
 from features.asof import as_of_view
+from serving.monitoring.columns import moved_columns
 from serving.monitoring.finding import Finding
 from serving.monitoring.watermarks import WATCHED, WEEKS, Watermark, watermark
 
@@ -23,14 +24,21 @@ FEWEST = 5.0
 """Rows a week, on the mean, below which nothing is said of a table's level."""
 FELL, ROSE = 0.6, 1.8
 """A week's count over its usual one, beyond which it is said to have fallen or risen."""
+RARE = 1e-5
+"""Chance of a week's count so far off, below which it is said."""
 SURE = 4.0
-"""Standard deviations: one false alarm in some 30,000 table weeks if counts were normal."""
+"""Standard deviations between two shares: one false alarm in some 30,000 if they were normal."""
 EMPTY = 0.2
 """Share of rows whose column fell silent, beyond which it is said so."""
 
 
-def source_findings(tables: Tables, as_of: datetime) -> list[Finding]:
-    """A finding for each watched table's reach and level, and one per column that fell silent."""
+KNOWN_LATER = ("handle_seconds", "csat")
+"""Columns that are known some time after their row and whose values are watched."""
+
+
+def source_findings(tables: Tables, as_of: datetime, time_zone: str = "UTC") -> list[Finding]:
+    """A finding for each watched table's reach and level, and one per column that fell silent or
+    whose values moved; ``time_zone``: in which hours of the day are looked at."""
     findings: list[Finding] = []
     everybody = None
     if tables.has("customers"):
@@ -44,12 +52,18 @@ def source_findings(tables: Tables, as_of: datetime) -> list[Finding]:
             for c in contract.columns
             if c.known_at is None and not c.required and c.name not in ("recorded_at", "deleted")
         ]
+        required = [c.name for c in contract.columns if c.required and c.known_at is None]
+        later = [n for n in KNOWN_LATER if n in contract.names]
         wanted = [
-            n for n in (contract.birth, *contract.key, "customer_id", *fixed) if n in contract.names
+            n
+            for n in (contract.birth, *contract.key, "customer_id", *fixed, *required, *later)
+            if n in contract.names
         ]
         frame = as_of_view(tables, name, as_of, list(dict.fromkeys(wanted)))
         births = frame[contract.birth] if contract.birth else birth_times(name, frame)
-        findings += _of_table(contract, frame, pd.Series(births), as_of, fixed, everybody)
+        findings += _of_table(
+            contract, frame, pd.Series(births), as_of, fixed, everybody, time_zone
+        )
     return findings
 
 
@@ -60,6 +74,7 @@ def _of_table(
     as_of: datetime,
     columns: list[str],
     everybody: set[str] | None,
+    time_zone: str,
 ) -> list[Finding]:
     name = contract.name
     births = births.reset_index(drop=True)
@@ -76,11 +91,21 @@ def _of_table(
     if findings[0].status == "alarm" or lived < 4 or usual.mean() < FEWEST:
         return findings  # what stopped is said once
     findings.append(_level(name, counts[0], usual, as_of))
+    if "is_complaint" in frame:
+        of = frame["is_complaint"].fillna(False).to_numpy(bool)
+        weeks = np.array([(of & (back == week)).sum() for week in range(lived + 1)], float)
+        if weeks[1:].mean() >= FEWEST:
+            findings.append(_level("complaints", weeks[0], weeks[1:], as_of))
     new, old = back == 0, (back >= 1) & (back <= lived)
     for column in columns:
         found = _silent(name, column, frame[column].notna().to_numpy(), new, old, as_of)
         if found is not None:
             findings.append(found)
+    said = {finding.what for finding in findings[2:]}
+    moved = moved_columns(
+        name, frame.drop(columns=list(contract.key)), births, lived, as_of, time_zone
+    )
+    findings += [one for one in moved if one.what.removesuffix(" moved") not in said]
     if everybody is not None and "customer_id" in frame:
         given = frame["customer_id"].notna().to_numpy()
         meets = frame["customer_id"].isin(everybody).to_numpy()
@@ -112,14 +137,13 @@ def _reach(mark: Watermark) -> Finding:
 
 def _level(name: str, count: float, usual: np.ndarray, as_of: datetime) -> Finding:
     mean = float(usual.mean())
-    spread = sqrt(max(float(usual.var(ddof=1)), mean) * (1 + 1 / len(usual)))
-    ratio, distance = count / mean, (count - mean) / spread
+    ratio, chance = count / mean, _chance(count, usual)
     text = f"{name}: {count:.0f} rows in the last 7 days, {mean:.0f} usually"
     begin = as_of - timedelta(days=7)
-    if ratio < FELL and distance < -SURE:
+    if ratio < FELL and chance < RARE:
         act = "See whether a part of the source stopped before anything is trained on this."
         status = "alarm"
-    elif ratio > ROSE and distance > SURE:
+    elif ratio > ROSE and chance < RARE:
         act = "See whether rows came twice, or from a machine (is_machine)."
         status = "alarm"
     else:
@@ -138,6 +162,18 @@ def _level(name: str, count: float, usual: np.ndarray, as_of: datetime) -> Findi
         limit=FELL if ratio < 1 else ROSE,
         broken=bool(act) and ratio < 1,
     )
+
+
+def _chance(count: float, usual: np.ndarray) -> float:
+    """Of a week's count as far from the usual ones as this: a negative binomial with their spread
+    and the mean's own, for small counts have long tails."""
+    from scipy import stats
+
+    mean = float(usual.mean())
+    spread = max(float(usual.var(ddof=1)), mean) * (1 + 1 / len(usual))
+    size = mean**2 / (spread - mean)
+    of = stats.nbinom(size, size / (size + mean))
+    return float(of.sf(count - 1) if count > mean else of.cdf(count))
 
 
 def _silent(
