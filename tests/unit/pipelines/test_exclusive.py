@@ -167,3 +167,13 @@ def test_a_file_that_cannot_grow_is_named_with_step_and_mend(workspace: Workspac
     again = subprocess.run([PRESAGE, "forecast", str(workspace.path)], check=False, timeout=300)
     assert again.returncode == 0
     assert len(list((workspace.state_dir / "snapshots").iterdir())) == 1
+
+
+def test_two_schedulers_at_the_same_moment_run_one_after_the_other() -> None:
+    """Small; the whole is ``python -m benchmarks.races``."""
+    command = [sys.executable, "-m", "benchmarks.races", "--races", "6", "--expired", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1:4] for line in done.stdout.splitlines() if line.startswith("|")][2:]
+    assert rows[0][2].strip() == "12 runs of 12"
+    assert all(bar.strip() == seen.strip() == "0" for _, bar, seen in rows[1:])
