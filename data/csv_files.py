@@ -130,12 +130,13 @@ def layout(start: str, delimiter: str = "") -> Layout:
         return Layout(rest.delimiter, rest.header, rest.above + 1)
     marks = [delimiter] if delimiter else DELIMITERS
     found = [_parted(start, mark) for mark in marks]
-    return max(found, key=lambda one: one[:3])[3]
+    return max(found, key=lambda one: one[:4])[4]
 
 
-def _parted(start: str, mark: str) -> tuple[bool, int, int, Layout]:
-    """The layout if ``mark`` parts the columns, and how well it fits: whether most rows are as wide
-    as the header, how wide that is, and how few lines stand above it."""
+def _parted(start: str, mark: str) -> tuple[bool, bool, int, int, Layout]:
+    """The layout if ``mark`` parts the columns, and how well it fits: whether it parts the first
+    line already (a mark that rows have within a text does not), whether most rows are as wide as
+    the header, how wide that is, and how few lines stand above it."""
     reader = csv.reader(io.StringIO(start, newline=""), delimiter=mark)
     rows: list[tuple[int, list[str]]] = []
     before = 0
@@ -149,11 +150,13 @@ def _parted(start: str, mark: str) -> tuple[bool, int, int, Layout]:
         pass
     place = header_at([row for _, row in rows])
     if place is None:
-        return False, 0, 0, Layout(mark, ())
+        return False, False, 0, 0, Layout(mark, ())
     above, header = rows[place]
     after = [row for _, row in rows[place + 1 :] if row]
     alike = sum(len(row) == len(header) for row in after) * 2 >= len(after)
-    return alike, len(header), -above, Layout(mark, tuple(n.strip() for n in header), above)
+    at_top = alike and not above and len(header) > 1
+    laid = Layout(mark, tuple(n.strip() for n in header), above)
+    return at_top, alike, len(header), -above, laid
 
 
 def header_at(rows: Sequence[Sequence[object]]) -> int | None:

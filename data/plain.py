@@ -27,7 +27,7 @@ from data.contract import Column, Table
 from data.engines import literal, quoted
 from data.settings_import import Import
 from data.values import FIRST_YEAR, LAST_YEAR, as_text
-from data.words import NO_ID, NO_WORD, WRITTEN, is_id, one_of
+from data.words import BLANKS, NO_ID, NO_WORD, WRITTEN, is_id, one_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -142,7 +142,9 @@ def surely_kept(contract: Table, row: Mapping[str, Any], limit: datetime) -> boo
         elif spec.dtype == "strings":
             if not value or not all(part.strip() for part in value):
                 return False
-        elif spec.dtype == "string" and not _plain_text(spec, value):
+        elif spec.dtype == "string" and (
+            not _plain_text(spec, value) or _is_header(contract, spec, value)
+        ):
             return False
     born = times.get(contract.birth or "ds")
     if born is not None and born > limit:
@@ -161,6 +163,10 @@ def _plain_text(spec: Column, value: str | int) -> bool:
     if spec.name in WRITTEN or spec.name == "unique_id":
         return bool(text.strip())
     return text == text.strip() and text.lower() not in NOTHING
+
+
+def _is_header(contract: Table, spec: Column, value: str | int) -> bool:
+    return spec.name in contract.key and str(value).strip(BLANKS) == spec.name
 
 
 NOTHING = frozenset(("", *(word.lower() for word in NO_WORD)))

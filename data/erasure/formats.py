@@ -8,6 +8,7 @@ where the format has lines. A file is rewritten whole, staged and renamed into p
 from __future__ import annotations
 
 import csv
+import io
 import json
 import mmap
 import os
@@ -16,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.csv_files import CHUNK, Layout, layout
+from data.csv_files import CHUNK, PACKINGS, Layout, encoding_of, layout, opened
 from data.erasure.finder import Finder
+from data.errors import DataError
 from data.files import replacing
 from data.source_files import PACKED
 
@@ -48,6 +50,8 @@ def found_in(path: Path, finder: Finder) -> int:
 
 def _found_in(path: Path, finder: Finder) -> int:
     suffix = path.suffix.lower()
+    if suffix in PACKED or not is_plain_text(path):
+        return _in_other_text(path, finder)
     if suffix in (*READ_AS_TEXT, *TEXTS) and not _maybe_in(path, finder):
         return 0
     if suffix == ".parquet":
@@ -63,14 +67,14 @@ def _found_in(path: Path, finder: Finder) -> int:
             return sum(finder.in_text(line) for line in file)
     if suffix in (".xlsx", ".zip", ".npz"):
         return _in_archive(path, finder)
-    if suffix in PACKED:
-        return _in_packed(path, finder)
     return 0
 
 
 def forget_in(path: Path, finder: Finder) -> bool:
     """Rewrite a file without what names the person; False where its format has no way."""
     suffix = path.suffix.lower()
+    if not is_plain_text(path):
+        return False
     if suffix == ".parquet":
         _rewrite_parquet(path, finder)
     elif suffix in (".csv", ".tsv"):
@@ -263,15 +267,26 @@ def _maybe_in(path: Path, finder: Finder) -> bool:
         return finder.maybe_in(data)
 
 
-def _in_packed(path: Path, finder: Finder) -> int:
+def is_plain_text(path: Path) -> bool:
+    """False for rows of text that are packed or in UTF-16, whatever the file's name says: they are
+    read as a table, but cannot be rewritten line by line."""
+    if path.suffix.lower() not in READ_AS_TEXT:
+        return True
+    with path.open("rb") as file:
+        start = file.read(4)
+    wide = start[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(start) == 4 and start.count(0) >= 2)
+    return not wide and not start.startswith(tuple(PACKINGS))
+
+
+def _in_other_text(path: Path, finder: Finder) -> int:
     import pyarrow as pa
 
     try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            data = stream.read()
-    except (OSError, pa.ArrowException):
+        encoding = encoding_of(path)
+        with opened(path) as file, io.TextIOWrapper(file, encoding, "replace") as text:
+            return sum(finder.in_text(line) for line in text)
+    except (OSError, pa.ArrowException, DataError):
         return 0
-    return sum(finder.in_text(line) for line in data.decode("utf-8", "replace").splitlines())
 
 
 def _raw_places(path: Path, finder: Finder) -> int:

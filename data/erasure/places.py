@@ -32,6 +32,7 @@ from data.erasure.formats import (
     counted,
     forget_in,
     found_in,
+    is_plain_text,
     parquet_rows,
     write_parquet,
 )
@@ -176,7 +177,7 @@ def _forget(
             step(f"log {name}")
             blank_in(path, finder)
         return NamedPlace(name, count, what, "written over")
-    if what == PLACES:
+    if what == PLACES or not is_plain_text(path):
         return NamedPlace(name, count, what, "its format cannot be rewritten: delete it", True)
     if step is not None:
         step(f"file {name}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from data.contract import TABLES
 from data.erasure.finder import Finder
-from data.erasure.formats import csv_layout, csv_lines, write_parquet
+from data.erasure.formats import csv_layout, csv_lines, is_plain_text, write_parquet
 from data.erasure.traces import Traces, as_strings, owned, parts_of
 from data.files import replacing
 from data.folder import Folder
@@ -28,7 +28,7 @@ REWRITTEN = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
 
 def can_rewrite(path: Path) -> bool:
     """Whether a file of a table can be rewritten to the byte, but for the person's rows."""
-    if path.suffix.lower() not in REWRITTEN:
+    if path.suffix.lower() not in REWRITTEN or not is_plain_text(path):
         return False
     with path.open("rb") as file:
         return path.suffix.lower() == ".parquet" or b"\0" not in file.read(4096)  # no UTF-16

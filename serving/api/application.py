@@ -96,7 +96,7 @@ class Door:
     limit: RateLimit
     crowd: Crowd = field(default_factory=Crowd)
     uploads: Crowd = field(default_factory=lambda: Crowd(4))
-    """Files that are arriving."""
+    """Files that are arriving, or being read."""
     upload_bytes: int = 64 * 2**20
     observe: Callable[[str, int, float], None] = lambda path, status, seconds: None
     told: Callable[[str, str, Sequence[str], str], None] = lambda key, call, about, request: None
@@ -237,7 +237,14 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
         if route.instant:
             return response(route.handler(service, Call({}, None, "")))
         actor, scopes = await _authorise(route, request, door)
-        raw = await _body_of(route, request, door) if route.body is not None else b""
+        # a file is held in memory until it is handled
+        with door.uploads.entered() if route.takes else contextlib.nullcontext():
+            return await handled(request, actor, scopes)
+
+    async def handled(request: Request, actor: str, scopes: frozenset[str]) -> Response:
+        raw = b""
+        if route.body is not None:
+            raw = await read_body(request, route, door.upload_bytes)
         key = request.headers.get("idempotency-key") if route.effect else None
         headers = dict(request.headers) if route.signed or route.takes else {}
         if route.signed is not None:
@@ -261,12 +268,6 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
         return tagged(done, request) if route.tagged else done
 
     return endpoint
-
-
-async def _body_of(route: Route, request: Request, door: Door) -> bytes:
-    """The body; of files only so many at a time, for each is held in memory."""
-    with door.uploads.entered() if route.takes else contextlib.nullcontext():
-        return await read_body(request, route, door.upload_bytes)
 
 
 def _problem_of(error: PresageError) -> Problem:

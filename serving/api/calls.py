@@ -106,7 +106,7 @@ FORMAT = Parameter("format", "as what; default: as Accept says, else json", choi
 LAYOUT = Parameter("layout", "xlsx (default), csv, parquet or calabrio")
 ACTION = Parameter("id", "the action's outreach_id", place="path")
 JOB = Parameter("id", "the job's job_id", place="path", example="0")
-FORMAT = Parameter("format", "csv, jsonl or parquet; without it, as Accept says (default jsonl)",
+RESULT = Parameter("format", "csv, jsonl or parquet; without it, as Accept says (default jsonl)",
                    choices=("csv", "jsonl", "parquet"))
 HORIZONS = Parameter("horizons", "days, such as 7,30; default: all the model has")
 CASE = Parameter("id", "the case's case_id", place="path")
@@ -145,7 +145,7 @@ CALLS = (
     Route("GET", "/v1/jobs/{id}/result", jobs.see_result,
           "The result of a bulk job: a row a row that was sent, in order; this is a line"
           " of JSON",
-          "score", JobRow, "jobs", parameters=(JOB, FORMAT), media=LINES, files=(CSV, PARQUET),
+          "score", JobRow, "jobs", parameters=(JOB, RESULT), media=LINES, files=(CSV, PARQUET),
           by_accept=True, problems=(404, 409)),
     Route("DELETE", "/v1/jobs/{id}", jobs.delete_job, "Cancel a bulk job, and remove its result",
           "score", None, "jobs", parameters=(JOB,), status=204, problems=(404,)),

@@ -101,7 +101,7 @@ def accepted_media(route: Route, request: Request) -> str:
     wanted = request.headers.get("accept", "*/*")
     if route.by_accept:
         return _file_wanted(route, request, wanted)
-    others = [*["text/csv"] * route.csv, *["text/calendar"] * route.calendar]
+    others = [*["text/csv"] * route.csv, *["text/calendar"] * route.calendar, *route.files]
     for media in others:
         if media in wanted:
             return media

@@ -153,7 +153,8 @@ def _of_parquet(content: bytes) -> Iterator[Any]:
         if schema.names.count(COLUMN) != 1:
             shown = ", ".join(schema.names)[:200] or "none"
             raise UsageError(f"the Parquet file has no column {COLUMN}: it has {shown}")
-        if pa.types.is_nested(schema.field(COLUMN).type):
+        kind = schema.field(COLUMN).type
+        if pa.types.is_nested(kind) or pa.types.is_temporal(kind):
             raise UsageError(f"the column {COLUMN} of the Parquet file holds no plain ids")
         with pq.ParquetFile(pa.BufferReader(content), read_dictionary=[COLUMN]) as file:
             if _column_bytes(file) > SWELLING * max(len(content), 1 << 20):

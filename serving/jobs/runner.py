@@ -97,18 +97,25 @@ class Runner:
                 drop_old_jobs(self.home, self.clock.now(), self.days)
                 for job in read_jobs(self.home):
                     if job.end() is None and not self._ending.is_set():
-                        self.work(job)
-            except (OSError, PresageError) as error:
+                        self._try(job)
+            except (OSError, ValueError, PresageError) as error:
                 log.error("bulk jobs wait: %s", error)
             with self._lock:
                 if not self._woken.is_set():
                     self.idle.set()
             self._woken.wait(LOOK_SECONDS)
 
+    def _try(self, job: Job) -> None:
+        """Work on a job; where it cannot go on now, those behind it do."""
+        try:
+            self.work(job)
+        except (OSError, PresageError) as error:
+            log.error("job %s waits: %s", job.job_id, error)
+
     def work(self, job: Job) -> None:
         """Answer what is left of a job, unless somebody else does."""
         with job.held() as ours:
-            if not ours:
+            if not ours or job.end() is not None:  # or somebody ended it just now
                 return
             try:
                 self._answer(job)

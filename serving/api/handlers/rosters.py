@@ -14,7 +14,7 @@ from serving.published import Published, pointer
 from serving.shifts import roster_file
 from serving.shifts.files import MEDIA
 
-LAYOUTS = {"application/json": "json", "text/csv": "csv", "text/calendar": "ics"}
+LAYOUTS = {"application/json": "json", **{media: layout for layout, media in MEDIA.items()}}
 FORMATS = ("json", *MEDIA)
 
 

@@ -20,6 +20,9 @@ from data.workspace import Workspace, init
 NOW = datetime(2026, 6, 1)
 HEAD = "ticket_id,opened_at,channel\n"
 ROWS = "1,2026-01-01,email\n2,2026-01-02,phone\n"
+TAGGED = (
+    "ticket_id,opened_at,channel,text\n1,2026-01-01,email,a|b|c|d|e\n2,2026-01-02,phone,f|g|h|i|j\n"
+)
 
 
 @pytest.fixture
@@ -87,6 +90,7 @@ def test_truth_and_spans_of_time_in_other_words(workspace: Workspace) -> None:
     "content",
     [
         "sep=;\n" + (HEAD + ROWS).replace(",", ";"),
+        TAGGED,
         "Report of May,,\nmade by x,,\n\n" + HEAD + ROWS,
         "\n\n" + HEAD + ROWS,
         (HEAD + ROWS).encode("utf-16-le"),
@@ -95,7 +99,17 @@ def test_truth_and_spans_of_time_in_other_words(workspace: Workspace) -> None:
         HEAD + ROWS.replace("email", '"email"').replace("\n", "\r"),
         gzip.compress((HEAD + ROWS).encode()),
     ],
-    ids=["sep", "title", "blank", "utf-16", "ends", "ends again", "quotes", "packed unsaid"],
+    ids=[
+        "sep",
+        "tags",
+        "title",
+        "blank",
+        "utf-16",
+        "ends",
+        "ends again",
+        "quotes",
+        "packed unsaid",
+    ],
 )
 def test_a_text_of_rows_is_read_however_it_is_laid_out(
     workspace: Workspace, content: str | bytes

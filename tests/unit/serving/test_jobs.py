@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -186,6 +186,28 @@ def test_the_thread_works_on_what_waits_and_ends(tmp_path: Path) -> None:
     assert "jobs" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_a_job_that_cannot_go_on_now_holds_up_no_other(tmp_path: Path) -> None:
+    publish_scores(tmp_path, 0.25)
+    first, runner = job_of(tmp_path, "a"), runner_of(tmp_path)
+    scores = tmp_path / "published" / str(first.scores["file"])
+    publish_scores(tmp_path, 0.5, MIDNIGHT + timedelta(days=1))
+    scores.write_bytes(b"damaged")
+    second = job_of(tmp_path, "b")
+    runner.wake()
+    assert runner.idle.wait(60)
+    assert [job.state() for job in (first, second)] == ["waiting", "done"]
+    runner.close()
+
+
+def test_a_job_that_another_process_ended_meanwhile_is_not_begun_again(tmp_path: Path) -> None:
+    publish_scores(tmp_path, 0.25)
+    job, runner = job_of(tmp_path), runner_of(tmp_path)
+    runner.work(job)
+    runner.note = lambda *about: pytest.fail("it was answered twice")
+    runner.work(job)
+    assert job.state() == "done"
+
+
 def test_what_is_no_job_is_left_alone(tmp_path: Path) -> None:
     publish_scores(tmp_path, 0.25)
     job = job_of(tmp_path)
@@ -238,10 +260,18 @@ def test_a_damaged_file_is_refused_or_read_and_nothing_else() -> None:
     assert outcomes["read"] > 200 and outcomes["refused"] > 200
 
 
-@pytest.mark.parametrize("column", [[["a"]], [{"a": 1}], [b"\xff"], [True]])
+@pytest.mark.parametrize("column", [[["a"]], [{"a": 1}], [b"\xff"], [True], [MIDNIGHT]])
 def test_a_column_that_holds_no_ids_harms_nobody(column: list[object]) -> None:
     content = pd.DataFrame({"customer_id": column}).to_parquet(index=False)
     try:
         assert ids_in(content, PARQUET, 10).column("status").to_pylist() == ["unreadable"]
     except UsageError as error:
         assert "cannot be read" in str(error) or "no plain ids" in str(error)
+
+
+def test_times_of_a_zone_that_there_is_not_are_no_ids() -> None:
+    times = pa.array([1], pa.timestamp("us", "Nowhere/Zone"))
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"customer_id": times}), buffer)
+    with pytest.raises(UsageError, match="no plain ids"):
+        ids_in(buffer.getvalue(), PARQUET, 10)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +26,8 @@ from benchmarks.erasure_person import (
 )
 from data.check import check
 from data.erasure import Erasure, erase, survey, unfinished
+from data.erasure.finder import Finder
+from data.erasure.formats import forget_in, found_in
 from data.errors import DataError
 from data.files import sha256_of
 from data.pseudonyms import pseudonym
@@ -320,6 +324,18 @@ def test_other_forms_of_tables(workspace: Workspace) -> None:
         text.splitlines()[0], text.splitlines()[2],
     ]  # fmt: skip
     assert [json.loads(line)["feedback_id"] for line in lines.read_text().splitlines()] == ["f-2"]
+
+
+@pytest.mark.parametrize("name", ["copy.csv", "copy.csv.gz", "copy.jsonl"])
+@pytest.mark.parametrize("pack", [gzip.compress, lambda text: text.decode().encode("utf-16")])
+def test_a_text_under_another_name_than_its_bytes_is_looked_into(
+    name: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    place = tmp_path / name
+    place.write_bytes(pack(f"customer_id,value\n{WHO},1\n{OTHER},2\n".encode()))
+    before, finder = place.read_bytes(), Finder(WHO)
+    assert found_in(place, finder) == 1
+    assert not forget_in(place, finder) and place.read_bytes() == before  # left to be said
 
 
 def test_a_packed_table_is_exported_again(workspace: Workspace) -> None:

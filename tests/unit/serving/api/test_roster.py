@@ -11,10 +11,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from data.store import SCOPES, create_key
+from serving.api.calls import CALLS
+from serving.api.handlers import rosters
 from serving.desk import Desk
+from serving.jobs import results
 from serving.planning.in_force import plan_in_force
 from serving.published import publish
 from serving.shifts import calendar_file, with_gap
+from serving.shifts.files import MEDIA
 
 from .conftest import MIDNIGHT, NOW, Ask
 
@@ -100,8 +104,21 @@ def test_it_comes_as_the_files_that_the_verb_writes(ask: Ask, rostered: Desk) ->
     table = ask("GET", "/v1/staffing/roster", headers={"Accept": "text/csv"})
     assert table.text.splitlines()[3].startswith("'=ola,"), "no spreadsheet runs it"
     assert pd.read_csv(io.StringIO(table.text))["paid_hours"].sum() == 18.5
-    book = ask("GET", "/v1/staffing/roster?format=xlsx")
+    book = ask("GET", "/v1/staffing/roster?format=xlsx", headers={"Accept": MEDIA["xlsx"]})
     assert book.content[:2] == b"PK" and "roster.xlsx" in book.headers["content-disposition"]
+
+
+def test_the_formats_that_are_documented_are_those_that_are_taken() -> None:
+    documented = {
+        (route.path, parameter.choices)
+        for route in CALLS
+        for parameter in route.parameters
+        if parameter.name == "format"
+    }
+    assert documented == {
+        ("/v1/staffing/roster", rosters.FORMATS),
+        ("/v1/jobs/{id}/result", tuple(results.FORMATS)),
+    }
 
 
 def test_the_gap_follows_the_plan_and_the_roster_grows_stale(ask: Ask, rostered: Desk) -> None:
