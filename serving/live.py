@@ -23,12 +23,7 @@ from data.clock import Clock
 from data.errors import NotEnoughHistory, PresageError
 from data.overlay import WithEvents
 from data.snapshot import Snapshot, open_snapshot, take
-from data.store import (
-    Store,
-    event_frames,
-    events_since,
-    readable,
-)
+from data.store import Store, event_frames, events_since, readable
 from data.tables import Tables
 from data.workspace import Workspace
 from features.asof import microseconds
@@ -81,6 +76,7 @@ class Live:
     _changes: int | None = None
     _seq: int = 0
     _news: dict[str, datetime] = field(default_factory=dict)
+    _heard: dict[str, datetime] = field(default_factory=dict)
     _own: OwnRows | None = None
     _own_seq: int = 0
     _tables: WithEvents | None = None
@@ -192,7 +188,10 @@ class Live:
         with self._lock:
             rows = self._rows()
             events = events_since(self.store, self._seq)
-            self._news |= concerned(events, rows)
+            whose = concerned(events, rows)
+            # a post takes its time before it is kept: a score made in between lacks it
+            self._heard |= dict.fromkeys(whose, self.clock.now())
+            self._news |= whose
             self._seq = max([self._seq, *(event.seq for event in events)])
             self._rows()
             self._moved.note(events, self._rows())
@@ -294,7 +293,7 @@ class Live:
             posted = news.get(i, as_of)
             if posted > as_of or i not in night.rows:
                 row = night.fresh.get(i)
-                if row is None or not one_model or row["as_of"] <= max(posted, now - FRESH):
+                if row is None or not one_model or not self._stands(row, now):
                     return None
                 days = night.predictor.model.horizons
                 items.append(encoded(item(i, row, days, now, night.stopped)))
@@ -373,13 +372,18 @@ class Live:
                 if i in night.rows and news.get(i, as_of) <= as_of:
                     continue
                 row = night.fresh.get(i)
-                if row is not None and row["as_of"] > max(news[i], now - FRESH):
+                if row is not None and self._stands(row, now):
                     scored[i] = row
                 else:
                     unscored.append(i)
             anew = self._together.ask(unscored) if unscored else {}
             if all(of is night for of, _ in anew.values()):
                 return night, scored | {i: row for i, (_, row) in anew.items()}
+
+    def _stands(self, row: Mapping[str, Any], now: datetime) -> bool:
+        """Whether a score made between two nights is young, and has all that is in memory."""
+        oldest = now - FRESH
+        return bool(row["as_of"] > max(self._heard.get(row["customer_id"], oldest), oldest))
 
     def _score_now(self, customer_ids: list[str]) -> dict[str, tuple[Night, dict[str, Any] | None]]:
         """The night, and scores as of now by its model; None for those who are no customers."""

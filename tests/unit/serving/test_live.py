@@ -428,3 +428,19 @@ def test_whoever_asks_not_to_be_profiled_has_no_score_from_then_on(live: Live) -
     assert live.predict([customer]) == [{"customer_id": customer, "status": "not_profiled"}]
     post(False)
     assert live.predict([customer])[0]["status"] == "scored"
+
+
+def test_a_post_that_was_on_its_way_while_they_were_scored_counts(live: Live) -> None:
+    """Its time is taken before it is checked and kept; whoever is scored meanwhile lacks it."""
+    customer = next(iter(live.night().rows))
+    post_ticket(live, customer, "first")
+    began = live.clock.now()
+    (before,) = live.predict([customer])
+    row = {"ticket_id": "second", "opened_at": began.isoformat(), "customer_id": customer,
+           "channel": "email", "is_complaint": True}  # fmt: skip
+    append_events(live.store, {"tickets": [row]}, began)
+    live.take_in()
+    assert live.remembered([customer]) is None
+    (after,) = live.predict([customer])
+    assert after["as_of"] > before["as_of"]
+    assert live.remembered([customer]) is not None
