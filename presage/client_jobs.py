@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -67,14 +69,25 @@ def _file_call(content: bytes, media: str, horizons: Sequence[int] | None) -> Ca
 
 
 def _id_of(value: Any) -> Any:
-    """None for a hole in a column of ids, and whole numbers of numpy, or beside a hole, as ints."""
-    if value is None or value != value:
-        return None
-    if isinstance(value, str):
+    """None for a hole in a column of ids, and whole numbers of numpy, or beside a hole, as ints.
+
+    >>> _id_of(7.0), _id_of(float("nan"))
+    (7, None)
+    >>> _id_of(True)
+    Traceback (most recent call last):
+    ...
+    ValueError: True is no id: ids are texts or whole numbers
+    """
+    if value is None or isinstance(value, str):
         return value
-    if value != int(value):
-        raise ValueError(f"{value!r} is no id: ids are texts or whole numbers")
-    return int(value)
+    if type(value).__name__ in ("NAType", "NaTType"):  # of pandas, which need not be there
+        return None
+    if isinstance(value, Real) and not isinstance(value, bool):
+        if math.isnan(value):
+            return None
+        if math.isfinite(value) and value == int(value):
+            return int(value)
+    raise ValueError(f"{value!r} is no id: ids are texts or whole numbers")
 
 
 def _path_of(job: Job | str) -> str:

@@ -262,6 +262,8 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
         else:
             with door.crowd.entered():
                 target = request.url.path + f"?{request.url.query}" * bool(request.url.query)
+                if route.takes:  # the same bytes of another kind are another request
+                    target += f" {request.headers.get('content-type', '')}"
                 done = await run_in_threadpool(
                     _handled, route, service, call, door.replies, raw, target
                 )

@@ -10,7 +10,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -323,6 +325,29 @@ def test_behind_a_proxy_still_needs_a_key(trained_workspace: Path, tmp_path: Pat
     assert "API key" in refused(*with_proxy)
 
 
+def _lines_until(process: subprocess.Popen[str], wanted: str) -> str:
+    """What is printed up to the line that holds ``wanted``; fails where it ends without it."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    with killed_after(process, 120):
+        for line in process.stdout:
+            lines.append(line)
+            if wanted in line:
+                return "".join(lines)
+    raise AssertionError("".join(lines))
+
+
+@contextlib.contextmanager
+def killed_after(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
+    """A process that hangs is killed, so that reading what it prints ends."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def test_an_empty_workspace_is_served_unready_takes_events_and_ends_well(tmp_path: Path) -> None:
     workspace = tmp_path / "empty"
     presage("init", workspace)
@@ -333,6 +358,7 @@ def test_an_empty_workspace_is_served_unready_takes_events_and_ends_well(tmp_pat
     service = Service(f"http://127.0.0.1:{port}", workspace, key, datetime(2026, 1, 1), process)
     try:
         wait_for(f"{service.url}/livez", process)
+        told = _lines_until(process, f"http://127.0.0.1:{port}/planner")
         ready = service.ask("GET", "/readyz")
         assert ready.status == 503
         assert int(ready.headers["retry-after"]) > 0
@@ -342,6 +368,5 @@ def test_an_empty_workspace_is_served_unready_takes_events_and_ends_well(tmp_pat
         code = interrupt(process)
     assert code == 0
     assert process.stdout is not None
-    told = process.stdout.read()
-    assert f"http://127.0.0.1:{port}/planner" in told
+    told += process.stdout.read()
     assert "Traceback" not in told

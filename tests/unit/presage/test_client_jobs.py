@@ -147,6 +147,10 @@ def test_what_holds_no_ids_is_refused(tmp_path: Path) -> None:
         job_call(tmp_path / "ids.xlsx")
     with pytest.raises(ValueError, match=r"8\.5 is no id"):
         job_call([8.5])  # type: ignore[list-item]
+    for wrong in (True, float("inf"), b"a", object()):
+        with pytest.raises(ValueError, match="ids are texts or whole numbers"):
+            job_call([wrong])  # type: ignore[list-item]
+    assert job_call([1, pd.NA]).body["customer_ids"] == [1, None]  # type: ignore[list-item]
     with pytest.raises(ValueError, match="no column customer_id"):
         job_call(pd.DataFrame({"id": ["a"]}))
     with pytest.raises(ValueError, match="result is written as"):

@@ -193,8 +193,9 @@ def test_the_same_request_again_is_the_same_job(service: Service) -> None:
     again = service.send(content, CSV, **{"Idempotency-Key": "once"})
     assert (again.content, again.headers["location"]) == (first.content, first.headers["location"])
     assert again.headers["idempotent-replay"] == "true"
-    for content_sent, query in ((b"customer_id\nb\n", ""), (content, "?horizons=7")):
-        other = service.send(content_sent, CSV, query, **{"Idempotency-Key": "once"})
+    others = (b"customer_id\nb\n", "", CSV), (content, "?horizons=7", CSV), (content, "", LINES)
+    for content_sent, query, kind in others:
+        other = service.send(content_sent, kind, query, **{"Idempotency-Key": "once"})
         assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key")
     # the service ended between the job and its answer: the job is found, and not begun twice
     with service.desk.store.writing() as connection:
