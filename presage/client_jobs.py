@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -82,11 +82,14 @@ def _id_of(value: Any) -> Any:
         return value
     if type(value).__name__ in ("NAType", "NaTType"):  # of pandas, which need not be there
         return None
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
     if isinstance(value, Real) and not isinstance(value, bool):
-        if math.isnan(value):
+        number = float(value)
+        if math.isnan(number):
             return None
-        if math.isfinite(value) and value == int(value):
-            return int(value)
+        if math.isfinite(number) and number.is_integer():
+            return int(number)
     raise ValueError(f"{value!r} is no id: ids are texts or whole numbers")
 
 

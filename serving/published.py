@@ -10,9 +10,10 @@ never half of one. The last ``KEEP`` results of a kind stay, for the page's "as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,8 @@ Kind = Literal[
 ]  # fmt: skip
 KEEP = 8
 SUFFIX = ".parquet"
+ROWS_TOGETHER = 50_000
+"""Rows that are read to find one of them: results stand in the order of their ids."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def publish(
     """Write ``frame`` and make it the newest of its kind; returns the Parquet file's path."""
     home = _home(state_dir)
     name = f"{kind}-{as_of:%Y%m%dT%H%M%S}"
-    kept = put(home, name, SUFFIX, lambda path: frame.to_parquet(path, index=False))
+    write = partial(frame.to_parquet, index=False, row_group_size=ROWS_TOGETHER)
+    kept = put(home, name, SUFFIX, write)
     pointer = {
         **kept,
         "rows": len(frame),
@@ -97,16 +101,22 @@ def newest(state_dir: Path, kind: Kind) -> Published | None:
         raise DamagedFile(f"{damaged}; {_remedy(kind)}") from None
 
 
-def earlier(state_dir: Path, kind: Kind, column: str, value: str) -> list[pd.DataFrame]:
-    """The rows with that value in each kept result that has some, by as-of time, oldest first.
+def earlier(
+    state_dir: Path, kind: Kind, column: str, value: str, wanted: Callable[[str], bool]
+) -> list[pd.DataFrame]:
+    """The ``wanted`` columns of the rows with that value in each kept result that has some, by
+    as-of time, oldest first.
 
     Of two results of one moment the one published last counts. Only the newest was verified: the
     others are history to look at, nothing is decided on them.
     """
+    import pyarrow.parquet as pq
+
     found: dict[str, pd.DataFrame] = {}
     for path in history(_home(state_dir), kind, SUFFIX):
         try:
-            rows = pd.read_parquet(path, filters=[(column, "==", value)])
+            columns = [name for name in pq.read_schema(path).names if wanted(name)]
+            rows = pd.read_parquet(path, columns=columns, filters=[(column, "==", value)])
         except FileNotFoundError:  # a newer result was published, and this one is not kept
             continue
         if len(rows):

@@ -138,9 +138,14 @@ def _prediction(desk: Desk, customer_id: str) -> dict[str, Any] | None:
 def _past_risks(desk: Desk, customer_id: str) -> list[dict[str, Any]]:
     """The customer's risk in each of the scores still kept, the oldest first."""
     told = []
-    for frame in earlier(desk.workspace.state_dir, "scores", "customer_id", customer_id):
+    state_dir = desk.workspace.state_dir
+    for frame in earlier(state_dir, "scores", "customer_id", customer_id, _of_past):
         row = frame.iloc[0]
         risks = {c[5:-1]: float(row[c]) for c in frame.columns if c.startswith("risk_")}
         as_of = pd.Timestamp(row["as_of"]).isoformat() + "Z"
         told.append({"as_of": as_of, "risk": risks, "model_version": str(row["model_version"])})
     return told
+
+
+def _of_past(column: str) -> bool:
+    return column.startswith("risk_") or column in ("as_of", "model_version")
