@@ -15,6 +15,9 @@ class Api:
     requests_per_second: float = setting(500.0, "requests that one key may make a second")
     burst: float = setting(1000.0, "requests that one key may make at once after a pause")
     at_once: int = setting(32, "requests worked on at a time; one more is refused with 503")
+    in_turn: int = setting(
+        12, "of these, views, plans and files, answered four at a time, first come, first served"
+    )
     prediction_log_days: int = setting(
         400, "days that predictions are kept in .presage/predictions; 0: not at all"
     )
@@ -28,7 +31,7 @@ class Api:
 
     def __post_init__(self) -> None:
         jobs = ("job_rows", "job_mib", "jobs_waiting", "jobs_kept")
-        for name in ("requests_per_second", "at_once", *jobs):
+        for name in ("requests_per_second", "at_once", "in_turn", *jobs):
             above_zero(getattr(self, name), name)
         if self.burst < 1:
             raise SettingsError(f"burst is {self.burst:g}, but a key must get in once")

@@ -7,7 +7,6 @@ HTTP.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import json
@@ -17,11 +16,15 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
@@ -61,6 +64,10 @@ PROCESS, NUMBERS = secrets.token_hex(8), itertools.count(1)
 """What makes the id of a request that brings none: drawn once, then counted."""
 
 
+SIDE_BY_SIDE = 4
+IN_TURN: RunVar[CapacityLimiter] = RunVar("presage_in_turn")
+
+
 def of_request(record: logging.LogRecord) -> bool:
     """A filter of logging that adds ``request_id`` to each record."""
     record.request_id = REQUEST_ID.get()
@@ -95,6 +102,8 @@ class Door:
     replies: Replies
     limit: RateLimit
     crowd: Crowd = field(default_factory=Crowd)
+    line: Crowd = field(default_factory=lambda: Crowd(12))
+    """For calls that are answered in turn."""
     uploads: Crowd = field(default_factory=lambda: Crowd(4))
     """Files that are arriving, or being read."""
     upload_bytes: int = 64 * 2**20
@@ -233,12 +242,15 @@ async def _not_here(request: Request, error: Exception) -> Response:
 
 
 def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awaitable[Response]]:
+    # who waits for a score or posts is served together; health and webhooks do not wait for others
+    in_turn = route.scope is not None and route.quick is None and route.around is None
+
     async def endpoint(request: Request) -> Response:
         if route.instant:
             return response(route.handler(service, Call({}, None, "")))
         actor, scopes = await _authorise(route, request, door)
         # a file is held in memory until it is handled
-        with door.uploads.entered() if route.takes else contextlib.nullcontext():
+        with door.uploads.entered() if route.takes else nullcontext():
             return await handled(request, actor, scopes)
 
     async def handled(request: Request, actor: str, scopes: frozenset[str]) -> Response:
@@ -260,16 +272,25 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
         if route.quick is not None and (answer := route.quick(service, call)) is not None:
             done = response(answer)
         else:
-            with door.crowd.entered():
+            with door.crowd.entered(), door.line.entered() if in_turn else nullcontext():
                 target = request.url.path + f"?{request.url.query}" * bool(request.url.query)
                 if route.takes:  # the same bytes of another kind are another request
                     target += f" {request.headers.get('content-type', '')}"
-                done = await run_in_threadpool(
-                    _handled, route, service, call, door.replies, raw, target
-                )
+                work = partial(_handled, route, service, call, door.replies, raw, target)
+                done = await to_thread.run_sync(work, limiter=_in_turn() if in_turn else None)
         return tagged(done, request) if route.tagged else done
 
     return endpoint
+
+
+def _in_turn() -> CapacityLimiter:
+    """The threads of calls that nothing is gained by working on side by side: whoever came first is
+    answered first, instead of everybody late."""
+    try:
+        return IN_TURN.get()
+    except LookupError:
+        IN_TURN.set(limiter := CapacityLimiter(SIDE_BY_SIDE))
+        return limiter
 
 
 def _problem_of(error: PresageError) -> Problem:
@@ -293,7 +314,7 @@ def _handled(
     route: Route, service: Any, call: Call, replies: Replies, raw: bytes, path: str
 ) -> Response:
     """The handler's answer, once by Idempotency-Key where there is one."""
-    with route.around(service) if route.around else contextlib.nullcontext():
+    with route.around(service) if route.around else nullcontext():
         if call.idempotency_key is None:
             answer = response(route.handler(service, call))
         else:

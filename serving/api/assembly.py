@@ -139,11 +139,13 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
     desk = Desk.of(workspace, store, clock)
     api = workspace.settings.api
     limit, crowd = RateLimit(api.requests_per_second, api.burst), Crowd(api.at_once)
+
     door = Door(
         StoreKeys(store, clock),
         StoreReplies(store, clock),
         limit,
         crowd,
+        Crowd(api.in_turn),
         upload_bytes=api.job_mib << 20,
         observe=observe,
         told=desk.note_asked,

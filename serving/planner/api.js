@@ -7,11 +7,16 @@ export const key = {
   forget: () => sessionStorage.removeItem(KEY),
 };
 
-async function request(path, options = {}) {
+async function request(path, options = {}, tries = 3) {
   const headers = { Authorization: `Bearer ${key.read()}`, Accept: "*/*", ...options.headers };
   const answer = await fetch(path, { ...options, headers, cache: "no-store" });
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => ({}));
+  if (body.type === "/problems/busy" && tries && !options.method) {  // refused unread: ask again
+    const seconds = Number(answer.headers.get("Retry-After")) || 1;
+    await new Promise((later) => setTimeout(later, 1000 * seconds));
+    return request(path, options, tries - 1);
+  }
   const error = new Error(body.detail || body.title || `HTTP ${answer.status}`);
   error.status = answer.status;
   throw error;

@@ -391,6 +391,22 @@ def test_a_crowd_is_refused_and_the_process_still_says_that_it_lives(
     assert client.get("/v1/planning", headers=headers).status_code == 200
 
 
+def test_a_long_line_refuses_what_is_answered_in_turn_and_nothing_else(
+    desk_and_client: tuple[Desk, TestClient],
+) -> None:
+    desk, _ = desk_and_client
+    key = create_key(desk.store, "crm", ["forecasts", "events"], NOW)
+    line = Crowd(most=1)
+    kept = StoreKeys(desk.store), StoreReplies(desk.store, desk.clock), RateLimit()
+    client = TestClient(application(CALLS, desk, Door(*kept, line=line)))
+    headers = {"Authorization": f"Bearer {key}"}
+    with line.entered():
+        assert client.get("/v1/planning", headers=headers).status_code == 503
+        posted = {"customers": [{"customer_id": "new", "signed_up_at": "2026-01-01"}]}
+        assert client.post("/v1/events", headers=headers, json=posted).status_code == 200
+    assert client.get("/v1/planning", headers=headers).status_code == 200
+
+
 def test_every_answer_has_a_request_id(ask: Ask) -> None:
     assert (
         ask("GET", "/livez", headers={"X-Request-Id": "crm-1"}).headers["x-request-id"] == "crm-1"
