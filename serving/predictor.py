@@ -10,7 +10,6 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,11 @@ from features.expression import Column, Key
 from features.groups_now import GroupsAt
 from features.history import History
 from features.messages import WithTexts
-from features.sources import Source, read_rows
+from features.sources import Source
 from features.spec import FeatureView
 from features.text import TextModel
 from models.champion import champion
-from models.risk.evidence import evidence, needed, read_of
+from models.risk.evidence import evidence, read, read_of
 from models.risk.model import RiskModel, cards_of, load_risk
 
 VIEW = "view"
@@ -118,14 +117,7 @@ class Predictor:
     ) -> History:
         """The rows that features and reasons need, and those of ``also``, read once, to be asked
         many times."""
-        columns_of = {source: set(columns) for source, columns in self._needed.items()}
-        for source, columns in (also or {}).items():
-            columns_of.setdefault(source, set()).update(columns)
-        return History(read_rows(self.reads(tables), columns_of)).keep()
-
-    @cached_property
-    def _needed(self) -> dict[Source, set[Key]]:
-        return needed(self.view)
+        return read(self.view, self.reads(tables), also)
 
     def score(
         self,

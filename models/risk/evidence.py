@@ -18,8 +18,9 @@ if the feature counts it: nothing after T can be, and what a company does not re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,14 +110,20 @@ class _Row(NamedTuple):
     text: str
 
 
-def read(view: FeatureView, tables: Tables) -> History:
-    """The rows of ``needed``, to be asked many times."""
-    return History(read_rows(tables, needed(view))).keep()
+def read(
+    view: FeatureView, tables: Tables, also: Mapping[Source, Collection[Key]] | None = None
+) -> History:
+    """The rows that the view's features need, those that reasons name, and those of ``also``, to
+    be asked many times; a feature's value is that of a history of its own rows alone."""
+    needed = {source: set(columns) for source, columns in _needed(view).items()}
+    for source, columns in (also or {}).items():
+        needed.setdefault(source, set()).update(columns)
+    return History(read_rows(tables, needed)).keep()
 
 
-def needed(view: FeatureView) -> dict[Source, set[Key]]:
-    """The columns that the view's features need and those that reasons name, by source; a
-    feature's value is that of a history without the latter."""
+@lru_cache(maxsize=16)
+def _needed(view: FeatureView) -> Mapping[Source, Collection[Key]]:
+    """Worked out once a view: every prediction reads."""
     columns_of = needed_columns(t for feature in view.features for t in feature.node.terms())
     for source, columns in _named(view).items():
         columns_of[source] |= columns

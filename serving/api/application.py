@@ -62,9 +62,8 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
 
 PROCESS, NUMBERS = secrets.token_hex(8), itertools.count(1)
 """What makes the id of a request that brings none: drawn once, then counted."""
-
-
 SIDE_BY_SIDE = 4
+"""Threads of calls that are answered in turn."""
 IN_TURN: RunVar[CapacityLimiter] = RunVar("presage_in_turn")
 
 

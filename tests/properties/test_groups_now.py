@@ -22,10 +22,11 @@ from features.complaint import complaint_predicate
 from features.compute import compute
 from features.expression import Key
 from features.groups_now import adds_up, group_terms
-from features.history import History, needed_columns
-from features.sources import ORDERS, TICKETS_AFTER_ORDERS, Source, read_rows
+from features.history import History
+from features.sources import ORDERS, TICKETS_AFTER_ORDERS, Source
 from features.spec import FeatureView
 from features.views import all_features
+from models.risk.evidence import read
 from serving.moved import Moved, concerned
 from serving.own_rows import OwnRows
 
@@ -123,10 +124,7 @@ class StandIn:
     def history(
         self, tables: Tables, also: Mapping[Source, Collection[Key]] | None = None
     ) -> History:
-        columns_of = needed_columns(t for f in self.view.features for t in f.node.terms())
-        for source, columns in (also or {}).items():
-            columns_of.setdefault(source, set()).update(columns)
-        return History(read_rows(tables, columns_of)).keep()
+        return read(self.view, tables, also)
 
 
 def test_the_views_have_groups_of_every_kind() -> None:
