@@ -124,16 +124,20 @@ def test_the_first_hour(folder: Path, page: str, monkeypatch: pytest.MonkeyPatch
     assert len(code[1].splitlines()) <= 10
 
 
+def calls_of(state: Path, key: str) -> list[dict[str, Any]]:
+    return [line for line in asked(state) if line["key"] == key]
+
+
 def what_was_asked_and_told_can_be_found(folder: Path, names: dict[str, Any]) -> None:
     """Again, under pseudonyms."""
     state, until = folder / "company" / ".presage", time.monotonic() + DEADLINE_SECONDS
     calm, risk = names["calm"], names["after"].risk["30"]
-    kept = predictions(state)
-    while risk not in kept["risk_30d"].tolist():  # written once a second
+    kept, mine = predictions(state), calls_of(state, "crm")
+    # Each log has a thread of its own, that writes once a second.
+    while not mine or risk not in kept["risk_30d"].tolist():
         assert time.monotonic() < until
         select.select([], [], [], 0.1)
-        kept = predictions(state)
-    mine = [line for line in asked(state) if line["key"] == "crm"]
+        kept, mine = predictions(state), calls_of(state, "crm")
     assert {line["call"] for line in mine} == {"/v1/predictions"}
     assert calm not in json.dumps(mine)
     answered = kept[kept["source"] == "answered"]
