@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from serving.api.assembly import StoreKeys, StoreReplies, openapi
 from serving.api.calls import CALLS
 from serving.api.catalogue import KINDS
 from serving.api.limits import Crowd, RateLimit
+from serving.api.problem import Problem
 from serving.audit import asked
 from serving.desk import Desk
 
@@ -405,6 +407,23 @@ def test_a_long_line_refuses_what_is_answered_in_turn_and_nothing_else(
         posted = {"customers": [{"customer_id": "new", "signed_up_at": "2026-01-01"}]}
         assert client.post("/v1/events", headers=headers, json=posted).status_code == 200
     assert client.get("/v1/planning", headers=headers).status_code == 200
+
+
+def test_a_crowd_that_stays_lets_fewer_in_and_a_burst_passes() -> None:
+    moment = [0.0]
+    line = Crowd(most=6, standing=2, now=lambda: moment[0])
+    with ExitStack() as burst:
+        for _ in range(6):
+            burst.enter_context(line.entered())
+        with pytest.raises(Problem, match="6 requests"), line.entered():
+            pass
+    with line.entered(), line.entered():
+        moment[0] = 10.0
+        with pytest.raises(Problem, match="2 requests"), line.entered():
+            pass
+    with ExitStack() as after:  # it was smaller in between, so the next one may be a burst again
+        for _ in range(6):
+            after.enter_context(line.entered())
 
 
 def test_every_answer_has_a_request_id(ask: Ask) -> None:
