@@ -115,12 +115,24 @@ def test_a_circle_is_found() -> None:
 
 PARTICIPLES = {"told", "made", "came", "said", "seen", "kept"}
 MORE_PARTICIPLES = PARTICIPLES | {"asked", "done", "found", "given"}
-READ_THROUGH = ("features/", "models/", "lab/", "presage/", "data/", "pipelines/")
+READ_THROUGH = tuple(f"{room}/" for room in ROOMS)
 """Rooms in which no variable, parameter or attribute has a participle for a name, either."""
-NOT_YET = ("models/registry.py", "pipelines/steps/staffing.py")
+NOT_YET = (
+    "models/registry.py",
+    "pipelines/steps/staffing.py",
+    "serving/desk.py",
+    "serving/live.py",
+    "serving/outreach/",
+    "serving/predictor.py",
+    "serving/staffing/",
+    "serving/together.py",
+)
 WRITTEN_IN_FILES = {"Given"}
 """Classes whose names stand in stored views."""
-WRITTEN_BY = {"data/erasure/": {"said", "done"}}
+WRITTEN_BY = {
+    "data/erasure/": {"said", "done"},
+    "serving/api/schemas_planning.py": {"kept"},
+}
 """Fields whose names stand in journals and answers that these modules write."""
 
 
@@ -159,7 +171,7 @@ def test_no_participle_names_a_module_class_or_function() -> None:
 
 
 def test_no_participle_names_a_variable() -> None:
-    modules = {path: tree for path, tree in MODULES.items() if path.as_posix() not in NOT_YET}
+    modules = {p: tree for p, tree in MODULES.items() if not p.as_posix().startswith(NOT_YET)}
     strays = [
         f"{path}:{line} {name}"
         for path, tree in modules.items()
