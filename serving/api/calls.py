@@ -117,9 +117,9 @@ SENT = {"type": "object", "title": "SentDelivery", "description": "as the sender
 
 
 def _hook(name: str, handler: Handler, summary: str, *headers: tuple[str, str]) -> Route:
-    needs = tuple(Parameter(header, text, place="header", required=True) for header, text in headers)
+    args = tuple(Parameter(header, text, place="header", required=True) for header, text in headers)
     return Route("POST", f"/v1/hooks/{name}", handler, summary, None, Delivered, "events",
-                 body=SENT, parameters=needs, around=events.taken_in, signed=signed_by(name))
+                 body=SENT, parameters=args, around=events.taken_in, signed=signed_by(name))
 
 
 CHANGE = {"unique_id": "channel=email", "starts_at": "2026-03-02T00:00:00Z",
