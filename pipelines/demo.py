@@ -22,7 +22,6 @@ from serving.published import newest
 if TYPE_CHECKING:
     from data.simulate import Company, Rates
 
-CUSTOMERS, DAYS = 8_000, 400
 TRIAL_DAYS, TRIAL_FUTURES = 7, 4
 HOUR = 3600
 SETTINGS: Mapping[str, object] = {

@@ -86,7 +86,6 @@ SEGMENT = Parameter("segment", "only customers of this segment")
 LIKELY_TOPIC = Parameter("topic", "only those whose likeliest topic is this one")
 LEAST = Parameter("min_probability", "only those whose risk is at least this", kind="number")
 SERIES = Parameter("unique_id", "one series, such as total or channel=email")
-OBJECT = {"type": "object"}
 TEXT = {"type": "string"}
 
 PAGE_PROBLEMS = (400, 404, 406, 409)
