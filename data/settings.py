@@ -21,12 +21,13 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from data.clock import naive_utc
 from data.errors import SettingsError, did_you_mean, in_toml
 from data.setting_checks import minute_of_day
 from data.settings_api import Api
@@ -352,15 +353,14 @@ def read_value(value: object, hint: Any) -> Any:
 
 
 def _moment(value: object) -> datetime:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise SettingsError(f"is {value!r}, but must be a time: 2026-03-01T00:00:00") from None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(moment, datetime):
+            return naive_utc(moment)
+    except ValueError:
+        moment = None
+    if isinstance(moment, date):
+        return datetime(moment.year, moment.month, moment.day)
     raise SettingsError(f"is {value!r}, but must be a time: 2026-03-01T00:00:00")
 
 
