@@ -129,8 +129,8 @@ def layout(start: str, delimiter: str = "") -> Layout:
         rest = layout(start[stated.end() :], delimiter or stated[1])
         return Layout(rest.delimiter, rest.header, rest.above + 1)
     marks = [delimiter] if delimiter else DELIMITERS
-    found = [_parted(start, mark) for mark in marks]
-    return max(found, key=lambda one: one[:4])[4]
+    candidates = [_parted(start, mark) for mark in marks]
+    return max(candidates, key=lambda one: one[:4])[4]
 
 
 def _parted(start: str, mark: str) -> tuple[bool, bool, int, int, Layout]:
@@ -244,12 +244,12 @@ def _rows(
         except duckdb.Error:
             con.execute(f"DROP TABLE IF EXISTS {table}")
         rejects = f"rejects_{abs(hash(label))}"
-        kept = (
+        reject_options = (
             f"store_rejects = true, rejects_limit = 0, rejects_table = '{rejects}', "
             f"rejects_scan = 'scan_{rejects}'"
         )
         try:
-            con.execute(f"CREATE TABLE {table} AS {whole}({options}, {kept})")
+            con.execute(f"CREATE TABLE {table} AS {whole}({options}, {reject_options})")
             faults = con.execute(
                 f"SELECT line, any_value(csv_line), any_value(error_message) FROM {rejects} "  # noqa: S608
                 "GROUP BY line ORDER BY line"

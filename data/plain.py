@@ -76,8 +76,8 @@ def plain_columns(
         looked_at.append(spec.name)
     if not parts:
         return {}
-    found = relation.aggregate(", ".join(parts)).fetchall()[0]
-    counts = [tuple(map(int, found[3 * n : 3 * n + 3])) for n in range(len(looked_at))]
+    numbers = relation.aggregate(", ".join(parts)).fetchall()[0]
+    counts = [tuple(map(int, numbers[3 * n : 3 * n + 3])) for n in range(len(looked_at))]
     return {
         name: Plain(zoned, naive)
         for name, (odd, zoned, naive) in zip(looked_at, counts, strict=True)

@@ -88,9 +88,9 @@ class MemoryTables:
             )
         self._attributes = tuple(
             attribute_name(name, column)
-            for name, found in self._frames.items()
+            for name, rows in self._frames.items()
             for column in attributes_of(name, attributes)
-            if column in found.columns
+            if column in rows.columns
         )
         self._fingerprint: str | None = None
 
@@ -117,8 +117,8 @@ class MemoryTables:
         return table(name).name in self._frames
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        found = self._frames[name] if self.has(name) else empty(name, self._attributes)
-        return select(name, found, columns)
+        rows = self._frames[name] if self.has(name) else empty(name, self._attributes)
+        return select(name, rows, columns)
 
     def file(self, name: str) -> Path | None:
         return None
@@ -141,13 +141,13 @@ def attributes_of(name: str, attributes: Iterable[str]) -> tuple[str, ...]:
     >>> attributes_of("customers", ("tier", "tickets.plan", "customers.tier"))
     ('tier',)
     """
-    found: dict[str, None] = {}
+    columns: dict[str, None] = {}
     for attribute in map(_untyped, attributes):
         place, _, column = attribute.partition(".")
         owner, column = (place, column) if place in TABLES and column else ("customers", attribute)
         if owner == name and column not in table(name).names:
-            found[column] = None
-    return tuple(found)
+            columns[column] = None
+    return tuple(columns)
 
 
 def dates_of(name: str, attributes: Iterable[str]) -> tuple[str, ...]:
@@ -222,11 +222,11 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
         out[ROW] = frame[ROW].to_numpy(dtype="int64")
     else:
         out[ROW] = np.arange(len(frame), dtype="int64")
-    done = pd.DataFrame(out, index=index)
-    births = birth_times(name, done)
-    done["recorded_at"] = done["recorded_at"].fillna(births)
-    done["deleted"] = done["deleted"].fillna(False)
-    return done
+    result = pd.DataFrame(out, index=index)
+    births = birth_times(name, result)
+    result["recorded_at"] = result["recorded_at"].fillna(births)
+    result["deleted"] = result["deleted"].fillna(False)
+    return result
 
 
 def birth_times(name: str, frame: pd.DataFrame, time_zone: str = "UTC") -> pd.Series:
@@ -312,8 +312,8 @@ def _typed(values: pd.Series, spec: Column, name: str) -> Any:
         return _flags(values, name)
     if dtype == "strings":
         return pd.Series([_words(value) for value in values], dtype=object)
-    found = _numbers(values, name)
-    return found if dtype == "float" else found.astype("Int64")
+    numbers = _numbers(values, name)
+    return numbers if dtype == "float" else numbers.astype("Int64")
 
 
 def _times(values: pd.Series, name: str) -> pd.Series:

@@ -136,5 +136,5 @@ def _in_time(
     grid = BacklogGrid(np.arange(len(hours) + 1, dtype=np.float64) * HOUR, opened)
     arrived = (part["opened_at"] - hours[0]).dt.total_seconds().to_numpy()
     due = due_seconds(grid, arrived, target, level.clock)
-    done = (part["end"] - hours[0]).dt.total_seconds().to_numpy()
-    return part.assign(good=done <= due)[due <= grid.edges[-1]]
+    seconds = (part["end"] - hours[0]).dt.total_seconds().to_numpy()
+    return part.assign(good=seconds <= due)[due <= grid.edges[-1]]

@@ -74,8 +74,8 @@ def consent_state(
 ) -> dict[str, str | bool | None]:
     """The consent that holds: the newest word said to us, else what the customers table says."""
     known = consent_now(tables, store, [customer_id], now).iloc[0]
-    told = {name: None if pd.isna(known[name]) else bool(known[name]) for name in WORDS}
-    return {"customer_id": customer_id, **told}
+    answers = {name: None if pd.isna(known[name]) else bool(known[name]) for name in WORDS}
+    return {"customer_id": customer_id, **answers}
 
 
 def told_action(action: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,8 +131,8 @@ def _tickets(own: OfCustomers, settings: Settings, now: datetime) -> list[dict[s
     if not own.has("tickets"):
         return []
     view = _newest(own, "tickets", now)
-    told = records(view)
-    for ticket, row in zip(told, view.itertuples(), strict=True):
+    items = records(view)
+    for ticket, row in zip(items, view.itertuples(), strict=True):
         level = settings.service_levels.get(row.channel)
         answered = row.first_response_at if pd.notna(row.first_response_at) else row.resolved_at
         ticket["waited_seconds"] = ticket["response_state"] = ticket["resolution_state"] = None
@@ -144,7 +144,7 @@ def _tickets(own: OfCustomers, settings: Settings, now: datetime) -> list[dict[s
             ticket["resolution_state"] = _state(
                 solving, level.resolution_seconds, pd.notna(row.resolved_at)
             )
-    return told
+    return items
 
 
 def _elapsed(
@@ -165,10 +165,10 @@ def _elapsed(
     return float(open_seconds(begin, seconds, hours, settings.company.time_zone)[0])
 
 
-def _state(seconds: float, allowed: float | None, done: bool) -> str | None:
+def _state(seconds: float, allowed: float | None, over: bool) -> str | None:
     if allowed is None:
         return None
     in_time = seconds <= allowed
-    if done:
+    if over:
         return "met" if in_time else "missed"
     return "open" if in_time else "late"

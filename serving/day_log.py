@@ -68,9 +68,9 @@ class DayLog:
             return
         with self._lock:
             room = MOST - len(self._waiting)
-            told = list(things)
-            self._waiting += [(now, thing) for thing in told[:room]]
-            self._left_out += max(len(told) - room, 0)
+            new = list(things)
+            self._waiting += [(now, thing) for thing in new[:room]]
+            self._left_out += max(len(new) - room, 0)
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(target=self._write, daemon=True, name=self._name)
                 self._thread.start()
@@ -137,5 +137,5 @@ def day_folder(home: Path, now: datetime) -> Path:
 
 def days(home: Path) -> list[Path]:
     """The days that are kept, the oldest first."""
-    found = home.iterdir() if home.is_dir() else ()
-    return sorted(day for day in found if re.fullmatch(r"\d{4}-\d{2}-\d{2}", day.name))
+    folders = home.iterdir() if home.is_dir() else ()
+    return sorted(day for day in folders if re.fullmatch(r"\d{4}-\d{2}-\d{2}", day.name))

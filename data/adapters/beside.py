@@ -44,14 +44,14 @@ def with_beside(
         paths = list(matching(source, other.files)) if other.on in types else []
         parts = []
         for number, path in enumerate(paths):
-            found = open_source(
+            export = open_source(
                 con, document(path, other.rows, scratch), path.name, reading, scratch
             )
-            if other.key not in found.types:
+            if other.key not in export.types:
                 notes.append(f"{path.name} has no {other.key}, so it tells nothing of {one.name}")
                 continue
             name = f"beside_{place}_{number}"
-            found.relation.project(_object(found, other)).create(name)
+            export.relation.project(_object(export, other)).create(name)
             parts.append(f"SELECT key, doc, {number} AS part, row FROM {name}")  # noqa: S608
         if not parts:
             if other.all:  # none: an empty list, so that an expression can ask several in turn
@@ -77,10 +77,10 @@ def with_beside(
     return relation, types, tuple(notes)
 
 
-def _object(found: Source, other: Beside) -> str:
+def _object(source: Source, other: Beside) -> str:
     """The projection of a row as its key and an object of JSON; JSON within stays JSON."""
     pairs = []
-    for name in found.types:
+    for name in source.types:
         text = f"CAST({quoted(name)} AS VARCHAR)"
         nested = f"regexp_matches({text}, '^[{{\\[]') AND json_valid({text})"
         pairs += [

@@ -28,7 +28,6 @@ from data.store.consent import (
 )
 from data.store.decision_log import (
     LogState,
-    append_note,
     notes_of,
     open_store,
     renew_head,
@@ -187,7 +186,6 @@ __all__ = [
     "first_time",
     "append_decisions",
     "append_events",
-    "append_note",
     "check_lease",
     "claim",
     "completed_rows",

@@ -21,7 +21,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from data.errors import PresageError, SettingsError, StorageFailure
+from data.errors import PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
 from data.turns import OnceATurn
 
@@ -193,7 +193,9 @@ def open_url(url: str, folder: Folder | None = None) -> Store:
         engine.dispose()
         reason = str(error.orig).splitlines()[0]
         where = engine.url.render_as_string(hide_password=True)
-        raise PresageError(f"the store {where} cannot be opened: {reason}") from None
+        mend = mend_of(reason)
+        more = "" if mend is None else f"; {mend}"
+        raise PresageError(f"the store {where} cannot be opened: {reason}{more}") from None
     except BaseException:
         engine.dispose()
         raise

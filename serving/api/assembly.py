@@ -153,7 +153,7 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
         Crowd(api.in_turn, standing=STANDING),
         upload_bytes=api.job_mib << 20,
         observe=observe,
-        told=desk.note_asked,
+        log_about=desk.note_asked,
     )
     desk.jobs.busy = lambda: crowd.inside > 0
     return application(CALLS, desk, door, pages()), desk
@@ -172,10 +172,10 @@ def openapi() -> bytes:
 
 def pages() -> list[Page]:
     """The OpenAPI file, the pages of planners and developers: open to all, they hold no data."""
-    told = openapi()
+    document = openapi()
 
     async def specification(request: Request) -> Response:
-        return Response(told, media_type="application/json")
+        return Response(document, media_type="application/json")
 
     async def front(request: Request) -> Response:
         return Response(status_code=307, headers={"Location": "/planner"})
@@ -202,15 +202,15 @@ def pages() -> list[Page]:
 def page_files() -> dict[str, tuple[bytes, str]]:
     """What the planners' page and the documentation are made of, by path: content and media type;
     the page's words too."""
-    found = {at: (path.read_bytes(), MEDIA_TYPES[path.suffix]) for at, path in DOCS_FILES.items()}
+    files = {at: (path.read_bytes(), MEDIA_TYPES[path.suffix]) for at, path in DOCS_FILES.items()}
     for path in sorted(PLANNER.iterdir()):
         if path.suffix in MEDIA_TYPES:
             at = "/planner" if path.name == "page.html" else f"/planner/{path.name}"
-            found[at] = (path.read_bytes(), MEDIA_TYPES[path.suffix])
+            files[at] = (path.read_bytes(), MEDIA_TYPES[path.suffix])
     for language in languages():
         words = msgspec.json.encode(page_words(language))
-        found[f"/planner/words/{language}.json"] = (words, "application/json")
-    return found
+        files[f"/planner/words/{language}.json"] = (words, "application/json")
+    return files
 
 
 def _file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:

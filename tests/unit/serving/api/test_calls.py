@@ -22,7 +22,7 @@ from serving.api.calls import CALLS
 from serving.api.catalogue import KINDS
 from serving.api.limits import Crowd, RateLimit
 from serving.api.problem import Problem
-from serving.audit import asked
+from serving.audit import requests_logged
 from serving.desk import Desk
 
 from .conftest import NOW, Ask
@@ -201,7 +201,7 @@ def test_who_asked_for_whom_is_kept_under_pseudonyms(
     ask("GET", "/v1/planning")
     assert desk.audit is not None
     desk.audit.close()
-    view, predicted = asked(desk.workspace.state_dir)
+    view, predicted = requests_logged(desk.workspace.state_dir)
     assert (view["key"], view["call"]) == ("everything", "/v1/customers/{id}")
     assert view["request_id"] == "r-1"
     assert predicted["about"][0] == view["about"][0] and len(predicted["about"]) == 2
