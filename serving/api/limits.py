@@ -78,8 +78,9 @@ class Crowd:
     """At most ``most`` requests at work or waiting for a thread; one more is refused at once, for
     it could not be answered in time.
 
-    With ``standing``, a crowd that has been larger than that for ``PATIENCE_SECONDS`` is no burst
-    that passes: until it is smaller again nobody more is let in, and who is waits a short time.
+    With ``standing``, a crowd that has been so large for ``PATIENCE_SECONDS`` is no burst that
+    passes: no more than ``standing`` are let in until it is smaller and nobody was refused for as
+    long, so that whoever is inside waits a short time.
 
     >>> moment = [0.0]
     >>> crowd = Crowd(most=3, standing=1, now=lambda: moment[0])
@@ -100,6 +101,7 @@ class Crowd:
         self._most, self._standing = most, standing
         self._now = now
         self._calm_at = now()
+        self._refused_at = -math.inf
         self._inside = 0
         self._lock = threading.Lock()
 
@@ -114,6 +116,7 @@ class Crowd:
         with self._lock:
             self._look()
             if self._inside >= self._room():
+                self._refused_at = self._now()
                 detail = f"{self._inside} requests are being answered; ask again in a moment"
                 raise Problem(503, "busy", detail, headers={"Retry-After": "1"})
             self._inside += 1
@@ -125,8 +128,10 @@ class Crowd:
                 self._look()
 
     def _look(self) -> None:
-        if self._standing is None or self._inside < self._standing:
-            self._calm_at = self._now()
+        now = self._now()
+        small = self._standing is None or self._inside < self._standing
+        if small and now - self._refused_at >= PATIENCE_SECONDS:
+            self._calm_at = now
 
     def _room(self) -> int:
         if self._standing is None or self._now() - self._calm_at < PATIENCE_SECONDS:
