@@ -153,6 +153,7 @@ from data.store.secrets import (
     read_secret,
 )
 from data.store.selected import (
+    count_of_run,
     decisions_of_runs,
     newest_run,
     selected_decisions,
@@ -193,6 +194,7 @@ __all__ = [
     "completed_rows",
     "contacted_since",
     "contacts",
+    "count_of_run",
     "create_key",
     "customer_rows_in",
     "decisions_of",

@@ -299,7 +299,7 @@ def _answers(
             forecast.steps,
             asked.count,
             run.settings.volume.seed,
-            forecast.scale,
+            frame,
             asked.paths,
         )
         extra["paths"] = {"out": str(asked.paths), "rows": rows}

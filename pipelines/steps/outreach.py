@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +53,7 @@ from serving.outreach.measured import (
     learned_uplift,
     past_trial,
 )
+from serving.outreach.pace import policy_digest
 from serving.outreach.policy import COLUMNS, Effects, Spent, best_values, plan
 from serving.outreach.protocol import negative_feedback
 from serving.outreach.quiet import local_day
@@ -289,15 +289,9 @@ def _planned_hours(run: Run, day: tuple[datetime, datetime]) -> float | None:
     return None if published is None else hours_left(published.frame, run.settings, *day)
 
 
-def policy_digest(run: Run) -> str:
-    """A name for the settings that decisions were made by."""
-    text = repr(sorted(asdict(run.settings.outreach).items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def _tell_other_policy(run: Run, store: Store, day: tuple[datetime, datetime]) -> None:
     earlier = selected_decisions(store, run_name(day[0]), run_name(day[1]))
-    others = {d.get("policy") for d in earlier} - {policy_digest(run), None}
+    others = {d.get("policy") for d in earlier} - {policy_digest(run.settings.outreach), None}
     if others:
         count = sum(d.get("policy") in others for d in earlier)
         say(
@@ -342,7 +336,7 @@ def _write(
         str(row["customer_id"]): None if text is None else asdict(text)
         for row, text in zip(rows, texts, strict=True)
     }
-    write_log(store, run_id, frame, version, told, policy_digest(run))
+    write_log(store, run_id, frame, version, told, policy_digest(run.settings.outreach))
     if not missing:
         return []
     return [

@@ -57,6 +57,7 @@ COLUMNS = (
     "not_after",
 )
 UNPAID = "a contact would cost more than the complaints it avoids"
+BEYOND = "beyond the day's capacity"
 NO_ACTION = "no action goes through a channel that they allow"
 
 
@@ -195,7 +196,7 @@ def _reasons(offers: Offers, chosen: Ints, explored: Bools, tie: Floats) -> npt.
     pays = best > 0
     reasons = np.where(
         pays,
-        f"worth a contact, one of {int(pays.sum())}: beyond the day's capacity",
+        f"worth a contact, one of {int(pays.sum())}: {BEYOND}",
         "the effect of what fits was not measured: only the exploring share is contacted",
     ).astype(object)
     place = np.empty(n, dtype=np.int64)
