@@ -25,9 +25,9 @@ function interval(rows, total) {
 
 // What would come without outreach: null where no effect of it is measured.
 function withoutOutreach(rows, total) {
-  const row = total.get(rows[0].at);
-  if (!row || !(row.presage > 0) || row.outreach === undefined || row.outreach === null) return null;
-  return sum(rows, "volume") * (1 - row.outreach / row.presage);
+  const row = [...total.values()].filter((one) => one.at <= rows[0].at).pop();
+  if (!row || row.outreach === undefined || row.outreach === null) return null;
+  return sum(rows, "volume") * (row.presage > 0 ? 1 - row.outreach / row.presage : 1);
 }
 
 async function totals() {

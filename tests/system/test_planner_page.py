@@ -460,12 +460,12 @@ def test_what_outreach_takes_away_is_a_line_of_the_page(page: Any, ada: str) -> 
     sign_in(page, ada)
     complete(page)
     assert "without outreach" in page.inner_text("#contacts-chart")
-    assert page.locator("#contacts-chart svg .untreated").count() == 1
+    assert page.locator("#contacts-chart svg .untreated").count() >= 1
     channel = page.locator("#channel option").nth(1).get_attribute("value")
     complete(page, lambda: page.select_option("#channel", channel))
     page.wait_for_selector("#why b")
     said = page.inner_text("#why")
-    assert re.search(r"Outreach is −[\d.]+ of it .* averted, \+[\d.]+ induced", said), said
+    assert re.search(r"Outreach is [−±][\d.]+ of it .* averted, [+±][\d.]+ induced", said), said
     assert not page.faults
 
 
