@@ -24,6 +24,7 @@ naive model's decay shown; bias of volume within 2 %.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -284,11 +285,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--only", choices=("risk", "volume"))
     parser.add_argument("--most-weight", type=float, default=RiskSettings().most_weight)
+    parser.add_argument("--jobs", type=int, default=1, help="processes of the volume's seeds")
     options = parser.parse_args()
     if options.only != "volume":
         _risk(options.customers, options.seeds, options.most_weight)
     if options.only != "risk":
-        _volume([volume_months(seed) for seed in range(options.seeds)])
+        with multiprocessing.Pool(options.jobs) as pool:
+            _volume(pool.map(volume_months, range(options.seeds)))
 
 
 def _volume(worlds: list[Volume]) -> None:

@@ -67,6 +67,7 @@ from data.store.events import (
 from data.store.expiry import (
     expire_decisions,
     expired_among,
+    refuse_waiting,
 )
 from data.store.handing_out import (
     ahead,
@@ -253,6 +254,7 @@ __all__ = [
     "save_override",
     "save_scenario",
     "scenarios_of",
+    "refuse_waiting",
     "selected_decisions",
     "take_lease",
     "text_frame",

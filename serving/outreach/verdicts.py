@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError
-from data.store import Store, append_note, notes_of
+from data.store import Store, append_note, notes_of, refuse_waiting
 from models.uplift import (
     Measured,
     Trial,
@@ -30,6 +30,7 @@ from models.uplift import (
     stop,
 )
 from models.uplift.relative import MIN_ROWS
+from serving.outreach.actions import ACTIONS
 from serving.records import finite, records
 
 ASKED = 0.2
@@ -137,12 +138,17 @@ def expected_line(rate: float, contacted: float, left_alone: float, as_of: datet
 
 
 def note_stops(store: Store, found: Sequence[Verdict], now: datetime) -> list[str]:
-    """Write into the decision log which actions have stopped and why, each once; the new ones."""
+    """Write into the decision log which actions have stopped and why, each once; the new ones.
+    What waits to be handed out or sent by one that has stopped is refused."""
     told = {note["action"] for _, _, note in notes_of(store, STOPPED)}
     new = [each for each in found if each.stops and each.measured.action not in told]
     for each in new:
         note = {"action": each.measured.action, "because": each.stops}
         append_note(store, STOPPED, note, now)
+    for each in found:
+        for action in ACTIONS if each.stops else ():
+            if each.measured.action in (action.name, *action.also):
+                refuse_waiting(store, action.name, "the action has stopped: it harms", now)
     return [each.measured.action for each in new]
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from data.settings import Outreach
-from data.store import notes_of, open_store, verify_log
+from data.store import append_decisions, messages_of, notes_of, open_store, verify_log
 from data.workspace import init
 from models.uplift import Trial, trial
 from serving.outreach.actions import ACTIONS
+from serving.outreach.candidates import run_name
 from serving.outreach.policy import STOPPED as NO_ACTION_GOES_ON
 from serving.outreach.policy import Effects, plan
 from serving.outreach.verdicts import (
@@ -88,11 +89,21 @@ def test_a_campaign_that_harms_stops_itself_with_one_note_in_the_log(tmp_path: P
     assert one.measured.verdict == "harms" and one.stops is not None
     assert "has stopped: nobody is contacted by it" in verdict_lines(found, None)[0]
     with open_store(init(tmp_path / "w")) as store:
+        decisions = [
+            {"decision_id": name, "customer_id": name, "action": name, "channel": "email",
+             "arm": "treat", "as_of": NOW.isoformat(), "payload": {}}
+            for name in ("check_in", "how_to")
+        ]  # fmt: skip
+        append_decisions(store, run_name(NOW), decisions, NOW, decisions)
         assert note_stops(store, found, NOW) == ["check_in"]
         assert note_stops(store, found, NOW) == []
         ((_, at, note),) = notes_of(store, STOPPED)
         assert at == NOW and note["action"] == "check_in" and "it harms" in note["because"]
-        assert verify_log(store).entries == 1
+        assert verify_log(store).entries == 3
+        # what waits to leave by it is refused, and nothing else
+        states = {m.action: (m.status, m.note) for m in messages_of(store)}
+        assert states["check_in"] == ("refused", "the action has stopped: it harms")
+        assert states["how_to"][0] == "waiting"
     # where customers differ it goes on for those whom it helps
     assert verdicts(past(0.45, 2400), NOW, ["check_in"])[0].stops is None
     assert verdicts(past(0.15, 2400), NOW)[0].stops is None
