@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data.settings import Outreach as Policy
-from data.store import Store, count_of_run, selected_decisions
+from data.store import Store, count_of_run, newest_run, selected_decisions
 from models.outreach_line import (
     ACTS_DAYS,
     HELD_DAYS,
@@ -22,7 +22,7 @@ from models.outreach_line import (
 )
 from models.volume.series import TOTAL
 from pipelines.run import Run
-from serving.outreach.candidates import run_name
+from serving.outreach.candidates import RUN, run_name
 from serving.outreach.measured import past_trial
 from serving.outreach.pace import DAYS, OutreachRun, pace
 from serving.outreach.policy import BEYOND
@@ -77,6 +77,11 @@ def contacted_until(store: Store, as_of: datetime, policy: Policy) -> Contacted 
         for at, count in treated.items()
         if at > moment - pd.Timedelta(days=DAYS)
     ]
+    last = newest_run(store, RUN, run_name(as_of) + "!")
+    if runs and last is not None:
+        at = datetime.fromisoformat(last.removeprefix(RUN))
+        if at - runs[-1].at >= timedelta(days=1):  # a day on which nobody was selected
+            runs.append(OutreachRun(at, None, False, 0, 0))
     planned = 0.0 if not runs else pace(runs, _others(store, runs[-1]), policy, as_of)
     return Contacted(tuple(counts.tolist()), planned)
 

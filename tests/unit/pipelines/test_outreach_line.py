@@ -19,9 +19,9 @@ DAY = timedelta(days=1)
 POLICY = Outreach(capacity_per_day=1000, holdout_share=0.1)
 
 
-def decide(store: Store, ago: int, treated: int, *, explored: bool, others: int = 0) -> None:
+def decide(store: Store, ago: float, treated: int, *, explored: bool, others: int = 0) -> None:
     at = NOW - ago * DAY
-    arms = ["treat"] * treated + ["holdout"] + ["capacity"] * others
+    arms = ["treat"] * treated + ["holdout"] * (treated > 0) + ["capacity"] * others
     rows = [
         {"decision_id": f"{ago}-{i}", "customer_id": f"c{i}", "arm": arm, "action": "check_in",
          "channel": "email", "as_of": at.isoformat(), "explored": explored, "policy": "p",
@@ -48,6 +48,19 @@ def test_a_plan_that_has_grown_is_the_forecast_s_from_its_first_day_on(tmp_path:
     # of the past only what is past: tonight's is ahead
     assert tonight.by_day == grown.by_day
     assert grown.by_day[-5:] == (0.0, 3.0, 3.0, 3.0, 50.0)
+
+
+def test_a_day_that_selects_nobody_ends_it_and_a_second_run_of_a_day_does_not(
+    tmp_path: Path,
+) -> None:
+    with open_store(init(tmp_path / "w")) as store:
+        decide(store, 2, 50, explored=False, others=900)
+        decide(store, 1.5, 0, explored=False, others=900)  # the day's capacity is used
+        same_day = contacted_until(store, NOW - DAY, POLICY)
+        decide(store, 1, 0, explored=False, others=900)  # it has stopped
+        ended = contacted_until(store, NOW, POLICY)
+    assert same_day is not None and same_day.ahead == pytest.approx(50.0)
+    assert ended is not None and ended.ahead == 0
 
 
 def test_outreach_that_has_ended_is_none_ahead(tmp_path: Path) -> None:
