@@ -66,6 +66,7 @@ from data.store.events import (
 from data.store.expiry import (
     expire_decisions,
     expired_among,
+    refuse_waiting,
 )
 from data.store.handing_out import (
     ahead,
@@ -152,6 +153,7 @@ from data.store.secrets import (
     read_secret,
 )
 from data.store.selected import (
+    count_of_run,
     decisions_of_runs,
     newest_run,
     selected_decisions,
@@ -191,6 +193,7 @@ __all__ = [
     "completed_rows",
     "contacted_since",
     "contacts",
+    "count_of_run",
     "create_key",
     "customer_rows_in",
     "decisions_of",
@@ -249,6 +252,7 @@ __all__ = [
     "save_override",
     "save_scenario",
     "scenarios_of",
+    "refuse_waiting",
     "selected_decisions",
     "take_lease",
     "text_frame",

@@ -205,7 +205,7 @@ def _levels(
     for h in horizons:
         known = rows.known(h)[mask]
         y, count = rows.y[h][mask][known], counts[known]
-        weights = rows.weights[mask][known] * count
+        weights = (rows.age * rows.stands_for)[mask][known] * count
         as_of = rows.as_of[mask][known]
         worth = np.ones(len(y)) if days is None else days.worth(as_of, h)
         score = Mixture(0.0, mixtures[h].shares).score(scores[known])

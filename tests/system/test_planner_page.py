@@ -446,6 +446,29 @@ def test_a_workspace_without_a_total_series_is_shown(page: Any, ada: str) -> Non
     assert not page.faults
 
 
+def test_what_outreach_takes_away_is_a_line_of_the_page(page: Any, ada: str) -> None:
+    def with_outreach(route: Any) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        for row in told["items"]:
+            for end, share in (("", -0.2), ("-lo-95", -0.3), ("-hi-95", -0.1), ("-averted", -0.25),
+                               ("-induced", 0.05)):  # fmt: skip
+                row[f"outreach{end}"] = share * row["presage"]
+        route.fulfill(response=answer, json=told)
+
+    page.route(re.compile(r"/v1/forecasts\?"), with_outreach)
+    sign_in(page, ada)
+    complete(page)
+    assert "without outreach" in page.inner_text("#contacts-chart")
+    assert page.locator("#contacts-chart svg .untreated").count() >= 1
+    channel = page.locator("#channel option").nth(1).get_attribute("value")
+    complete(page, lambda: page.select_option("#channel", channel))
+    page.wait_for_selector("#why b")
+    said = page.inner_text("#why")
+    assert re.search(r"Outreach is [−±][\d.]+ of it .* averted, [+±][\d.]+ induced", said), said
+    assert not page.faults
+
+
 def test_a_wrong_key_is_told_and_forgotten(page: Any) -> None:
     sign_in(page, "presage_wrong")
     page.wait_for_selector("#error:not([hidden])")
