@@ -17,8 +17,8 @@ import pandas as pd
 
 from data.arrays import Floats
 from data.settings import Settings
+from features.opening import local_days
 from serving.staffing.check import Played, play
-from serving.staffing.hours import local_days
 
 ROUNDS = 5
 NEAR = 0.02
