@@ -28,6 +28,7 @@ from data.store.consent import (
 )
 from data.store.decision_log import (
     LogState,
+    append_note,
     notes_of,
     open_store,
     renew_head,
@@ -188,6 +189,7 @@ __all__ = [
     "first_time",
     "append_decisions",
     "append_events",
+    "append_note",
     "check_lease",
     "claim",
     "completed_rows",
