@@ -144,6 +144,8 @@ class OwnRows:
             return {}
         wanted = {row_key(name, number, row) for number, row in enumerate(rows, 1)}
         at = self._find(name, key[0], {str(row[key[0]]) for row in rows})
+        if not len(at):
+            return {}
         frame = self.take(name, at, columns_of(name, self._base.attributes))
         frame = frame.sort_values(["recorded_at", ROW], kind="stable")
         out = {}
