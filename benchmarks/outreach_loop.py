@@ -1,6 +1,6 @@
 """Does the loop hold? Twelve monthly retrains under outreach, and the forecast while it begins.
 
-    .venv/bin/python -m benchmarks.outreach_loop [--customers 4000] [--seeds 2] [--only risk|volume]
+    .venv/bin/python -m benchmarks.outreach_loop [--customers 4000] [--seeds 8] [--only risk|volume]
 
 **Risk.** A company whose customers' true monthly risk without contact is known, drawn anew each
 month from features that the model sees. Each month the riskiest twentieth is contacted, a tenth of
@@ -12,9 +12,10 @@ that of the first model, which saw no outreach; and on the hold-out the mean gap
 and true risk by tenth (ECE).
 
 **Volume.** Contacts by day. Outreach explores a few customers a day until it is measured, then
-grows fivefold. A model that is trained again each month forecasts the next 28 days, with the line
-of outreach (models/outreach_line.py) and by the counts alone; printed is the sum of forecasts over
-the sum of what came.
+grows fivefold. A model that is trained again each month forecasts the next 28 days: with the line
+of outreach (models/outreach_line.py) as it was decided to go on that night, with the line of the
+last four weeks going on, and by the counts alone; printed is the sum of forecasts over the sum of
+what came.
 
 Bars: ECE <= .02; average precision within 2 % of the start over the last three months, and the
 naive model's decay shown; bias of volume within 2 %.
@@ -23,6 +24,7 @@ naive model's decay shown; bias of volume within 2 %.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -104,7 +106,7 @@ class World:
             )[chosen]
         )  # fmt: skip
 
-    def learned(self, knows: bool, seed: int) -> RiskModel:
+    def learned(self, knows: bool, seed: int, most_weight: float) -> RiskModel:
         """A model of the last ``LEARNED`` months; ``knows``: who was treated."""
         features = pd.concat(self.features[-LEARNED:], ignore_index=True)
         labels = pd.concat(self.labels[-LEARNED:], ignore_index=True)
@@ -114,7 +116,9 @@ class World:
                 labels, Exposures(drawn, HOLDOUT, 1.0), horizons=[30], gap_days=0,
                 known_as_of=START + MONTH * len(self.features),
             )  # fmt: skip
-        settings = RiskSettings(trees=TreeSettings(rounds=(15, 30, 60)), penalties=(100.0,))
+        settings = RiskSettings(
+            trees=TreeSettings(rounds=(15, 30, 60)), penalties=(100.0,), most_weight=most_weight
+        )
         return train_risk(
             features, labels, horizons=[30], seed=seed, settings=settings, choices=False
         )
@@ -136,11 +140,13 @@ def gap_by_tenth(truth: Floats, risk: Floats) -> float:
     return float(np.mean([abs(risk[t].mean() - truth[t].mean()) for t in tenths]))
 
 
-def risk_months(customers: int, seed: int, knows: bool, retrains: int = RETRAINS) -> pd.DataFrame:
+def risk_months(
+    customers: int, seed: int, knows: bool, most_weight: float, retrains: int = RETRAINS
+) -> pd.DataFrame:
     """A row a month under outreach: average precision of the newest model and of the first one,
     the true risk's own, ECE on the hold-out, mean predicted over mean true risk of those chosen."""
     world = new_world(customers, seed)
-    first = model = world.learned(knows, seed)
+    first = model = world.learned(knows, seed, most_weight)
     rows = []
     for number in range(retrains + 1):
         frame, truth = world.month()
@@ -160,17 +166,18 @@ def risk_months(customers: int, seed: int, knows: bool, retrains: int = RETRAINS
         )
         world.live(frame, truth, chosen)
         if number < retrains:
-            model = world.learned(knows, seed)
+            model = world.learned(knows, seed, most_weight)
     return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)
 class Volume:
-    """By month: the actual contacts, the forecasts of them with the line of outreach and without,
-    the line itself, and what outreach truly changed."""
+    """By month: the actual contacts, the forecasts of them with the line of outreach (as planned,
+    and as in the last four weeks) and without, the line itself, and what outreach truly changed."""
 
     actual: Floats
-    line_added: Floats
+    planned: Floats
+    as_before: Floats
     alone: Floats
     line: Floats
     truth: Floats
@@ -215,72 +222,90 @@ def volume_months(seed: int, months: int = 12) -> Volume:
     ds = pd.date_range(START, periods=days)
     history = pd.DataFrame({"unique_id": "total", "ds": ds, "y": y})
     treated = (log["action"] == "check_in").groupby(log["time"]).sum().reindex(ds, fill_value=0)
-    line_added, alone, line = np.zeros(months), np.zeros(months), np.zeros(months)
+    planned, as_before, alone, line = (np.zeros(months) for _ in range(4))
     context = VolumeContext()
     for month in range(months):
         now = past + 28 * month
         known = history[:now]
         model = train_volume(known, horizon=28, freq="D", context=context, seed=seed)
         frame = model.forecast(known, horizon=28, context=context)
-        alone[month] = frame["presage"].sum()
+        planned[month] = as_before[month] = alone[month] = frame["presage"].sum()
         ended = log["time"] + timedelta(days=30) <= ds[now]
         change = measured_change(trial(log[ended].reset_index(drop=True)))
         if change is not None:
             by_day = tuple(treated[:now].astype(float))
-            frame = with_line(frame, Contacted(by_day), change)
-            line[month] = frame["outreach"].sum()
-        line_added[month] = frame["presage"].sum()
+            as_before[month] = with_line(frame, Contacted(by_day), change)["presage"].sum()
+            frame = with_line(frame, Contacted(by_day, float(treated.iloc[now])), change)
+            planned[month], line[month] = frame["presage"].sum(), frame["outreach"].sum()
     by_month = changed[past:days].reshape(months, 28).sum(axis=1)
-    return Volume(y[past:].reshape(months, 28).sum(axis=1), line_added, alone, line, by_month)
+    actual = y[past:].reshape(months, 28).sum(axis=1)
+    return Volume(actual, planned, as_before, alone, line, by_month)
 
 
-def _risk(customers: int, seeds: int) -> None:
-    both = {
-        knows: [risk_months(customers, s, knows) for s in range(seeds)] for knows in (True, False)
-    }
-    every = {k: pd.concat(of).groupby("month").mean() for k, of in both.items()}
-    rows = []
-    for month in every[True].index:
-        cells = [str(month)]
-        for knows in (True, False):
-            one = every[knows].loc[month]
-            cells += [
-                f"{one['ap'] / one['ap_start'] - 1:+.1%}",
-                f"{one['ece']:.3f}",
-                f"{one['level']:.2f}",
-            ]
-        rows.append(cells)
-    head = ["retrains", "AP to the start's", "ECE", "level", "naive AP", "naive ECE", "naive level"]
-    show(head, rows)
+def _risk(customers: int, seeds: int, most_weight: float) -> None:
+    rows, means = [], {}
     for knows, name in ((True, "treated known"), (False, "naive")):
-        last = every[knows].iloc[-3:]
-        ap = last["ap"].sum() / last["ap_start"].sum() - 1
-        print(f"{name}, last three months: AP {ap:+.2%}, ECE {last['ece'].mean():.4f}")
+        worlds = [_last_months(risk_months(customers, s, knows, most_weight)) for s in range(seeds)]
+        for figure in ("ap", "ece", "level"):
+            means[name, figure] = _mean([world[figure] for world in worlds])
+    for figure, word in (("ap", "average precision against the first model's"),
+                         ("ece", "ECE on the hold-out"),
+                         ("level", "predicted over true risk of the riskiest")):  # fmt: skip
+        rows.append([word, means["treated known", figure], means["naive", figure]])
+    print(f"{seeds} companies of {customers}, last three of {RETRAINS} months; no row weighs more "
+          f"than {most_weight:g}")  # fmt: skip
+    show(["mean over companies (95 %)", "treated known", "naive"], rows)
+
+
+def _last_months(months: pd.DataFrame) -> dict[str, float]:
+    last = months.iloc[-3:]
+    found = {
+        "ap": float(last["ap"].sum() / last["ap_start"].sum() - 1),
+        "ece": float(last["ece"].mean()),
+        "level": float(last["level"].mean()),
+    }
+    print(", ".join(f"{name} {value:+.4f}" for name, value in found.items()), flush=True)
+    return found
+
+
+def _mean(values: list[float]) -> str:
+    """The mean, and Student's 95 % interval of it."""
+    from scipy.stats import t
+
+    mean, count = float(np.mean(values)), len(values)
+    if count < 2:
+        return f"{mean:.4f}"
+    reach = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / count**0.5)
+    return f"{mean:.4f} ({mean - reach:.4f} to {mean + reach:.4f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=4000)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--only", choices=("risk", "volume"))
+    parser.add_argument("--most-weight", type=float, default=RiskSettings().most_weight)
+    parser.add_argument("--jobs", type=int, default=1, help="processes of the volume's seeds")
     options = parser.parse_args()
     if options.only != "volume":
-        _risk(options.customers, options.seeds)
+        _risk(options.customers, options.seeds, options.most_weight)
     if options.only != "risk":
-        _volume([volume_months(seed) for seed in range(options.seeds)])
+        with multiprocessing.Pool(options.jobs) as pool:
+            _volume(pool.map(volume_months, range(options.seeds)))
 
 
 def _volume(worlds: list[Volume]) -> None:
     rows = []
     for name, span in (("1", slice(0, 1)), ("2", slice(1, 2)), ("3", slice(2, 3)),
                        ("4 to 12", slice(3, 12)), ("1 to 12", slice(0, 12))):  # fmt: skip
-        line_added, alone, actual, line, truth = (
+        planned, as_before, alone, actual, line, truth = (
             sum(float(getattr(one, part)[span].sum()) for one in worlds)
-            for part in ("line_added", "alone", "actual", "line", "truth")
+            for part in ("planned", "as_before", "alone", "actual", "line", "truth")
         )
-        rows.append([name, f"{line_added / actual - 1:+.1%}", f"{alone / actual - 1:+.1%}",
-                     f"{line / actual:+.1%}", f"{truth / actual:+.1%}"])  # fmt: skip
-    heads = ["months", "bias with the line", "bias of counts alone", "the line", "the truth"]
+        biases = (f"{said / actual - 1:+.1%}" for said in (planned, as_before, alone))
+        rows.append([name, *biases, f"{line / actual:+.1%}", f"{truth / actual:+.1%}"])
+    heads = ["months", "bias with the line", "of last month's line", "of counts alone", "the line",
+             "the truth"]  # fmt: skip
     show(heads, rows)
 
 

@@ -28,6 +28,8 @@ from serving.outreach.policy import Effects, Spent, plan
 START = datetime(2026, 3, 28)
 """The night on which European clocks change is the second."""
 ZONES = ("Europe/Oslo", "America/New_York", "Asia/Kolkata", "Pacific/Auckland", "UTC", None, "Mars")
+EVERY = 500
+"""Worlds after which the counts so far are printed."""
 RULES = ("consent", "do not contact", "quiet hours", "a day's capacity", "a channel's capacity",
          "agents' hours", "days between", "contacts in 90 days", "the hold-out",
          "an open complaint", "vulnerable", "closed", "suppressed")  # fmt: skip
@@ -204,7 +206,8 @@ def main() -> None:
     broken: Counter[str] = Counter()
     for seed in range(options.worlds):
         broken.update(broken_rules(seed, arms))
-    print(f"{options.worlds} worlds: {dict(arms)}")
+        if (seed + 1) % EVERY == 0 or seed + 1 == options.worlds:
+            print(f"{seed + 1} worlds: {dict(arms)}, broke a rule: {broken.total()}", flush=True)
     show(["rule", "contacts that broke it"], [[rule, str(broken[rule])] for rule in RULES])
     ids = [f"c{i:06d}" for i in range(1_000_000)]
     share = held_out(b"one salt", ids, 0.1).mean()

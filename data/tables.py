@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -31,6 +32,7 @@ import pandas as pd
 
 from data.contract import TABLES, Column, Table, table
 from data.errors import DataError, did_you_mean
+from data.plain import plain_series
 from data.times import read_times
 from data.words import FALSE_WORDS, TRUE_WORDS, WRITTEN, ids, is_id, numbers, words
 
@@ -211,7 +213,7 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
         if spec.name in frame.columns:
             out[spec.name] = _typed(frame[spec.name], spec, name)
         else:
-            out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec, name)
+            out[spec.name] = _null(spec).take(np.zeros(len(frame), dtype=np.int64))
     for attribute in attributes_of(name, attributes):
         if attribute in frame.columns:
             is_date = attribute in dates_of(name, attributes)
@@ -285,7 +287,19 @@ def _born_with_order(items: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     return items
 
 
+FEW = 64
+"""Rows of which a look at each value costs less than taking the whole column in hand."""
+
+
+@lru_cache(maxsize=1024)
+def _null(spec: Column) -> Any:
+    """One null of a column's type: an array."""
+    return _typed(pd.Series([None], dtype=object), spec, "").array
+
+
 def _typed(values: pd.Series, spec: Column, name: str) -> Any:
+    if len(values) <= FEW and (plain := plain_series(values, spec)) is not None:
+        return plain
     values, dtype = values.reset_index(drop=True), spec.dtype
     if dtype == "string":
         if is_id(spec):

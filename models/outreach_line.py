@@ -3,7 +3,7 @@
 What one contacted customer changes was measured: their contacts within 30 days, those drawn to be
 contacted against those left alone (models/uplift), pulled towards none by a prior (effects beyond
 ``PRIOR_SD`` of the usual rate are rare). It is spread evenly over those 30 days, and over series as
-the forecast is. Outreach is taken to go on as in the last four weeks.
+the forecast is. Outreach is taken to go on as it is planned, or else as in the last four weeks.
 
 The counts that the forecast was learned from already hold what outreach changed then. So
 
@@ -19,6 +19,9 @@ The counts that the forecast was learned from already hold what outreach changed
 >>> begun = with_line(frame, Contacted((0.0,) * 61 + (10.0,)), change)  # ten, yesterday
 >>> begun[["presage", "outreach"]].round(3).values.tolist()
 [[99.898, -0.104], [49.895, -0.107]]
+>>> grown = with_line(frame, Contacted((10.0,) * 90, 50.0), change)  # fifty a day, from now on
+>>> grown[["presage", "outreach"]].round(3).values.tolist()
+[[99.6, -3.4], [49.2, -3.8]]
 """
 
 from __future__ import annotations
@@ -59,13 +62,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Contacted:
-    """Customers drawn to be contacted on each of the past days, the last one last."""
+    """Customers drawn to be contacted on each of the past days, the last one last; and so many a
+    day as it is ``planned``. None: no plan is known."""
 
     by_day: tuple[float, ...]
+    planned: float | None = None
 
     @property
     def ahead(self) -> float:
-        """So many a day from now on: as many as in the last ``RATE_DAYS``."""
+        """So many a day from now on: as planned, or else as many as in the last ``RATE_DAYS``."""
+        if self.planned is not None:
+            return self.planned
         return float(np.sum(self.by_day[-RATE_DAYS:])) / RATE_DAYS
 
     def acting(self, days: int) -> Floats:

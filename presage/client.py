@@ -68,7 +68,16 @@ from serving.api.schemas import (
     RankedCustomer,
     Ranking,
 )
-from serving.api.schemas_forecast import ForecastPage, ForecastRow, StaffingPage, StaffingRow
+from serving.api.schemas_forecast import (
+    ForecastPage,
+    ForecastRow,
+    GapPage,
+    GapRow,
+    RosterPage,
+    RosterRow,
+    StaffingPage,
+    StaffingRow,
+)
 from serving.delivery.signature import Key, signature
 
 __all__ = [
@@ -174,6 +183,15 @@ class Client(Calls):
     def staffing(self, **wanted: Any) -> Iterator[StaffingRow]:
         """The plan, page after page; ``channel``, ``from``, ``to``."""
         yield from self._pages("/v1/staffing", StaffingPage, wanted)
+
+    def roster(self, **wanted: Any) -> Iterator[RosterRow]:
+        """The published shifts, page after page; ``agent_id``, ``from``, ``to``. NotThere without
+        a roster."""
+        yield from self._pages("/v1/staffing/roster", RosterPage, wanted)
+
+    def gap(self, **wanted: Any) -> Iterator[GapRow]:
+        """People rostered beside those that the plan needs now; ``channel``, ``from``, ``to``."""
+        yield from self._pages("/v1/staffing/gap", GapPage, wanted)
 
     def close(self) -> None:
         """Close the connections."""
@@ -290,6 +308,14 @@ class AsyncClient(Calls):
     def staffing(self, **wanted: Any) -> AsyncIterator[StaffingRow]:
         """See ``Client.staffing``."""
         return self._pages("/v1/staffing", StaffingPage, wanted)
+
+    def roster(self, **wanted: Any) -> AsyncIterator[RosterRow]:
+        """See ``Client.roster``."""
+        return self._pages("/v1/staffing/roster", RosterPage, wanted)
+
+    def gap(self, **wanted: Any) -> AsyncIterator[GapRow]:
+        """See ``Client.gap``."""
+        return self._pages("/v1/staffing/gap", GapPage, wanted)
 
     async def close(self) -> None:
         """Close the connections."""

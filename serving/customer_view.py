@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from data.contract import table
@@ -17,10 +18,10 @@ from data.settings import ServiceLevel, Settings
 from data.store import Store, actions_of, messages_of, outcomes_of
 from data.tables import Tables
 from features.asof import as_of_view
+from features.opening import hours_of, open_seconds
 from serving.of_customers import OfCustomers
 from serving.outreach.consent import WORDS, consent_now
 from serving.records import records
-from serving.staffing.hours import open_seconds
 
 MOST_ROWS = 200
 SIGHTED_IN = ("orders", "usage", "tickets")
@@ -158,11 +159,11 @@ def _elapsed(
     """Seconds from ``start`` to ``end`` (or now), those that the level's clock counts."""
     until = pd.Timestamp(now) if pd.isna(end) else end
     seconds = max((until - start).total_seconds(), 0.0)
-    hours = settings.opening_hours.get(channel)
+    begin = np.array([start, until], "datetime64[us]")
+    hours = hours_of(settings, channel, begin)
     if level.clock == "calendar" or hours is None or seconds == 0:
         return seconds
-    begin = [start.to_numpy()]
-    return float(open_seconds(begin, seconds, hours, settings.company.time_zone)[0])
+    return float(open_seconds(begin[:1], seconds, hours, settings.company.time_zone)[0])
 
 
 def _state(seconds: float, allowed: float | None, over: bool) -> str | None:

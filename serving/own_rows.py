@@ -20,7 +20,7 @@ weigh, however large the company is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,6 +93,7 @@ class OwnRows:
         self._base = base
         self._columns: dict[tuple[str, str], pd.Series] = {}
         self._indexes: dict[tuple[str, str], Index] = {}
+        self._empty: dict[tuple[str, tuple[str, ...]], pd.DataFrame] = {}
         self._posted: dict[str, Posted] = {}
         self._count = 0
         self._newest: tuple[frozenset[str], int, Tables] | None = None
@@ -234,10 +235,12 @@ class OwnRows:
     def _texts(
         self, name: str, column: str, places: Mapping[str, Ints], posted: Mapping[str, set[int]]
     ) -> set[str]:
-        base = self._column(name, column).array.take(places[name]) if self._base.has(name) else []
+        base: Iterable[object] = []
+        if self._base.has(name):
+            base = self._column(name, column).array.take(places[name])
         rows = self._posted[name].rows if name in self._posted else []
         own = (rows[at].get(column) for at in posted[name])
-        return {*pd.Series(base, dtype="str").dropna(), *(text for text in own if text)}
+        return {*(str(text) for text in base if not pd.isna(text)), *(text for text in own if text)}
 
     def _find(self, name: str, column: str, texts: Collection[str]) -> Ints:
         if not texts or not self._base.has(name):
@@ -266,9 +269,18 @@ class OwnRows:
 
     def take(self, name: str, places: Ints, columns: Sequence[str]) -> pd.DataFrame:
         """These rows of the base."""
+        if not len(places):
+            return self._no_rows(name, tuple(columns))
         self.load(name, columns)
         taken = {column: self._columns[name, column].array.take(places) for column in columns}
         return pd.DataFrame(taken, columns=list(columns))
+
+    def _no_rows(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+        if (name, columns) not in self._empty:
+            self.load(name, columns)
+            nothing = {column: self._columns[name, column].array[:0] for column in columns}
+            self._empty[name, columns] = pd.DataFrame(nothing, columns=list(columns))
+        return self._empty[name, columns]
 
     def whole(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """All rows of the base."""

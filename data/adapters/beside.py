@@ -39,14 +39,9 @@ def with_beside(
     """
     relation, types, notes = opened.relation, dict(opened.types), list[str]()
     for place, other in enumerate(one.beside):
-        paths = list(matching(source, other.files))
         if other.name in types:
             continue
-        if not paths or other.on not in types:
-            if other.all:  # none: an empty list, so that an expression can ask several in turn
-                relation = relation.project(f"*, CAST(NULL AS VARCHAR) AS {quoted(other.name)}")
-                types[other.name] = "VARCHAR"
-            continue
+        paths = list(matching(source, other.files)) if other.on in types else []
         parts = []
         for number, path in enumerate(paths):
             export = open_source(
@@ -59,6 +54,9 @@ def with_beside(
             export.relation.project(_object(export, other)).create(name)
             parts.append(f"SELECT key, doc, {number} AS part, row FROM {name}")  # noqa: S608
         if not parts:
+            if other.all:  # none: an empty list, so that an expression can ask several in turn
+                relation = relation.project(f"*, CAST(NULL AS VARCHAR) AS {quoted(other.name)}")
+                types[other.name] = "VARCHAR"
             continue
         gather = "CAST(to_json(list(doc ORDER BY part, row)) AS VARCHAR)"
         last = "CAST(arg_max(doc, (part, row)) AS VARCHAR)"

@@ -28,6 +28,7 @@ from data.store.consent import (
 )
 from data.store.decision_log import (
     LogState,
+    append_note,
     notes_of,
     open_store,
     renew_head,
@@ -66,6 +67,7 @@ from data.store.events import (
 from data.store.expiry import (
     expire_decisions,
     expired_among,
+    refuse_waiting,
 )
 from data.store.handing_out import (
     ahead,
@@ -152,6 +154,7 @@ from data.store.secrets import (
     read_secret,
 )
 from data.store.selected import (
+    count_of_run,
     decisions_of_runs,
     newest_run,
     selected_decisions,
@@ -186,11 +189,13 @@ __all__ = [
     "first_time",
     "append_decisions",
     "append_events",
+    "append_note",
     "check_lease",
     "claim",
     "completed_rows",
     "contacted_since",
     "contacts",
+    "count_of_run",
     "create_key",
     "customer_rows_in",
     "decisions_of",
@@ -249,6 +254,7 @@ __all__ = [
     "save_override",
     "save_scenario",
     "scenarios_of",
+    "refuse_waiting",
     "selected_decisions",
     "take_lease",
     "text_frame",

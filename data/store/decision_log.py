@@ -112,6 +112,15 @@ def append_entries(
     return [link["seq"] for link in links]
 
 
+def append_note(store: Store, kind: str, note: Mapping[str, Any], now: datetime) -> int:
+    """Log a note that concerns no single person, such as a campaign's end; the entry's number."""
+    text = json.dumps(note, sort_keys=True, ensure_ascii=False)
+    with store.writing() as connection:
+        (seq,) = append_entries(store, connection, [Entry(kind, text)], now)
+    publish_head(store)
+    return seq
+
+
 def notes_of(store: Store, kind: str) -> list[tuple[int, datetime, dict[str, Any]]]:
     """The notes of a kind in order: the entry's number, when, and what it says."""
     query = sa.select(DECISIONS).where(DECISIONS.c.kind == kind).order_by(DECISIONS.c.seq)

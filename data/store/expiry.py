@@ -19,6 +19,7 @@ from data.store.decisions import log_decisions
 from data.store.messages import (
     CHUNK,
     EXPIRED,
+    REFUSED,
     WAITING,
     Limits,
     Message,
@@ -81,6 +82,19 @@ def expire_decisions(store: Store, limits: Limits, now: datetime) -> int:
     if closed:
         publish_head(store)
     return closed
+
+
+def refuse_waiting(store: Store, action: str, reason: str, now: datetime) -> int:
+    """Refuse what waits for this action and was never handed out nor tried; how many. A replay by
+    hand queues one of them again."""
+    where = (
+        (OUTBOX.c.status == WAITING) & OUTBOX.c.contacted_at.is_(None) & (OUTBOX.c.action == action)
+    )
+    with store.writing() as connection:
+        messages = read_messages(connection, where, order=(OUTBOX.c.seq,), limit=None)
+        for message in messages:
+            change(connection, message, now, status=REFUSED, note=reason, holder=None)
+    return len(messages)
 
 
 def expired_among(store: Store, decision_ids: Sequence[str]) -> set[str]:

@@ -23,6 +23,7 @@ from alembic.script import ScriptDirectory
 
 from data.errors import PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
+from data.turns import OnceATurn
 
 FILE = "store.db"
 BUSY_SECONDS = 30
@@ -122,6 +123,11 @@ class Store:
         """
         watch = self._watch
         return None if watch is None else int(watch.execute("PRAGMA data_version").fetchone()[0])
+
+    @functools.cached_property
+    def changes_this_turn(self) -> OnceATurn[int | None]:
+        """``changes``, looked up once for all that the event loop answers in one turn."""
+        return OnceATurn(self.changes)
 
     def last_event(self) -> int:
         """The number of the event posted last, in microseconds; SQLite only (see ``changes``)."""

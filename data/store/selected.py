@@ -60,3 +60,15 @@ def newest_run(store: Store, runs_from: str, runs_before: str) -> str | None:
     with store.reading() as connection:
         newest = connection.execute(query).scalar()
     return None if newest is None else str(newest)
+
+
+def count_of_run(store: Store, run_id: str, words: str) -> int:
+    """How many logged entries of a run hold ``words`` in their text."""
+    text = DECISION_TEXTS.c.payload
+    query = (
+        sa.select(sa.func.count())
+        .where(DECISION_TEXTS.c.run_id == run_id)
+        .where(text.contains(words, autoescape=True))
+    )
+    with store.reading() as connection:
+        return int(connection.execute(query).scalar_one())

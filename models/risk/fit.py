@@ -51,7 +51,9 @@ def together(tasks: Sequence[Callable[[], Result]], threads: int) -> list[Result
 class Rows:
     """Training rows in the order of their content.
 
-    ``stands_for``: for how many rows each (features/untreated.py); ``weights``: that, by age.
+    ``stands_for``: for how many rows each (features/untreated.py); ``age``: what its age leaves of
+    it. ``weights``: what parts learn by, both, but of no row more than ``most_weight``; the level
+    is told by all that rows stand for.
     """
 
     matrix: Matrix
@@ -61,6 +63,7 @@ class Rows:
     customers: Digest
     encoder: Encoder
     stands_for: Floats
+    age: Floats
     weights: Floats
     roles: Roles
 
@@ -89,6 +92,7 @@ def gather(
     as_of = as_of[order]
     alone = WEIGHT not in labels
     stands_for = np.ones(len(order)) if alone else labels[WEIGHT].to_numpy(np.float64)[order]
+    age = age_weights(as_of, settings.half_life_days)
     rows = Rows(
         matrix=np.ascontiguousarray(matrix[order]),
         as_of=as_of,
@@ -97,7 +101,8 @@ def gather(
         customers=customers[order],
         encoder=encoder,
         stands_for=stands_for,
-        weights=age_weights(as_of, settings.half_life_days) * stands_for,
+        age=age,
+        weights=age * np.minimum(stands_for, settings.most_weight),
         roles=roles_of(encoder, roles),
     )
     return rows, order
@@ -219,7 +224,7 @@ def try_contacts(
     ``before``: by the likelihood of Poisson counts once the level is right."""
     known = ~np.isnan(contacts)
     held = held & known
-    mask = drawn(rows, before & known, settings.most_rows_tried)
+    mask = drawn(rows, before & known, settings.most_rows_of_contacts)
     growth = growing(
         rows.matrix[mask],
         contacts[mask],
@@ -253,10 +258,9 @@ def fit_contacts(
     rounds: int,
     settings: RiskSettings,
     seed: int,
-    most: int,
 ) -> Any:
     """Trees for the log of expected contacts; nobody is thinned by a label, only by a draw."""
-    mask = drawn(rows, allowed & ~np.isnan(contacts), most)
+    mask = drawn(rows, allowed & ~np.isnan(contacts), settings.most_rows_of_contacts)
     return grow(
         rows.matrix[mask],
         contacts[mask],

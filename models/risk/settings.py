@@ -36,6 +36,9 @@ class RiskSettings:
     """Ridge penalties of the regression to choose from, in pseudo-rows."""
     half_life_days: float = 720.0
     """A row this much older than the newest weighs half."""
+    most_weight: float = 3.0
+    """Rows that one left alone by outreach stands for at most where customers are told apart: few
+    rows that weigh ten tell them apart worse (Cole & Hernan 2008, truncated weights)."""
     others_per_complaint: float = 10.0
     """Rows without a complaint that are kept for each with one (they weigh more instead)."""
     most_rows: int = 150_000
@@ -48,6 +51,9 @@ class RiskSettings:
     """The same for a regression, whose cost grows with the square of its terms."""
     most_rows_of_hazards: int = 100_000
     """The same for the hazards."""
+    most_rows_of_contacts: int = 60_000
+    """The same for how many contacts there will be, tried and kept: they are far more than
+    complaints, so fewer rows tell."""
     most_rows_of_choice: int = 80_000
     """The same for the topic, or channel, of the next complaint."""
     others_of_hazards: float = 30.0

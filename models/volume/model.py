@@ -26,11 +26,12 @@ from models.volume.context import VolumeContext
 from models.volume.drivers import loads_at
 from models.volume.intervals import PROBABILITIES, Spread, reaching, unit_of
 from models.volume.judge import combine, untried
-from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
+from models.volume.members import NAMES, events_at, forecasts_at, hours_at, origin_of, special_at
 from models.volume.panel import Panel, long_frame, panel_of
 from models.volume.parts import parts_of
-from models.volume.paths import TAILS, Paths, copula, draw
+from models.volume.paths import TAILS, Paths, copula, draw, means_of
 from models.volume.prepare import closed_by_calendar, with_wholes
+from models.volume.special_hours import OPENED_DOUBT, SpecialHours
 from models.volume.tested import Tested
 from models.volume.trees import TreeModel, series_codes
 
@@ -131,13 +132,14 @@ class VolumeModel:
         horizon: int | None = None,
         context: VolumeContext | None = None,
         whole: bool = True,
-        scale: float = 1.0,
+        means: pd.DataFrame | None = None,
         only: Sequence[str] | None = None,
     ) -> Paths:
-        """``count`` joint sample paths of the next steps, times ``scale``: see
-        ``models.volume.paths``.
+        """``count`` joint sample paths of the next steps: see ``models.volume.paths``.
 
-        ``only``: of these series alone, each by its own quantiles (none added up from parts).
+        ``means``: a forecast (``unique_id, ds, presage``) whose means the paths take, and its
+        quantiles in proportion; None: the model's own. ``only``: of these series alone, each by its
+        own quantiles (none added up from parts).
         """
         steps = self.horizon if horizon is None else horizon
         check(steps, ())
@@ -150,9 +152,14 @@ class VolumeModel:
             here, sums = np.flatnonzero(np.isin(panel.ids, list(only))), ()
         normal = copula(self.scores, components.rows[here], steps, count, rng)
         quantiles, mean = components.quantiles(list(TAILS))[:, here], components.mean[here]
-        counts = draw(normal, scale * quantiles, scale * mean, sums, rng, whole=whole)
         ids = tuple(panel.ids[place] for place in here)
-        return Paths(ids, panel.grid.ds(panel.future(steps)), counts)
+        ds = panel.grid.ds(panel.future(steps))
+        if means is not None:
+            wanted = means_of(means, ids, ds)
+            quantiles = quantiles * np.where(mean > 0, wanted / np.where(mean > 0, mean, 1.0), 1.0)
+            mean = wanted
+        counts = draw(normal, quantiles, mean, sums, rng, whole=whole)
+        return Paths(ids, ds, counts)
 
     def components(self, panel: Panel, horizon: int, context: VolumeContext) -> ForecastComponents:
         """Everything that the next steps' forecast is made of."""
@@ -188,7 +195,10 @@ class VolumeModel:
         event = np.ones_like(combined) if events is None else events[0]
         if events is not None:
             doubt = events[1] if doubt is None else np.hypot(doubt, events[1])
-        mean = self._coherent(panel, combined, spread, context)
+        hours = hours_at(ready, horizon, context)
+        if hours.opened.any():
+            doubt = np.hypot(0.0 if doubt is None else doubt, OPENED_DOUBT * hours.opened)
+        mean = self._coherent(panel, combined, spread, context, hours)
         return ForecastComponents(
             members, weight, effect, event, combined, mean, spread, doubt, rows, load, paths
         )
@@ -266,7 +276,12 @@ class VolumeModel:
         )
 
     def _coherent(
-        self, panel: Panel, mean: Floats, spread: Spread, context: VolumeContext
+        self,
+        panel: Panel,
+        mean: Floats,
+        spread: Spread,
+        context: VolumeContext,
+        hours: SpecialHours,
     ) -> Floats:
         sums = sums_of(panel.ids, panel.y)
         if not sums:
@@ -275,8 +290,10 @@ class VolumeModel:
         future = panel.future(mean.shape[1])
         as_of = panel.grid.ds(future[:1])[0]
         shut = closed_by_calendar(panel, future, context, as_of, kinds=("closure",))
+        shut |= hours.closed | hours.opened
         if shut.any():  # a total does not know of it, its open parts do not take the others' work
-            variance = np.where(with_wholes(shut, sums), LOOSE * variance, variance)
+            loose = with_wholes(shut, sums) & ~hours.opened
+            variance = np.where(loose, LOOSE * variance, variance)
         return reconcile(mean, variance, sums)
 
 

@@ -15,12 +15,15 @@ add up to their totals in every path: totals are summed from the smallest parts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from data.arrays import Bools, Floats, Ints, Times
+from data.errors import UsageError
 from models.coherence import Sum, add_up
 from models.volume.intervals import Spread, unit_of
 
@@ -36,6 +39,23 @@ class Paths:
     ids: tuple[str, ...]
     ds: Times
     counts: Floats
+
+
+def means_of(forecast: pd.DataFrame, ids: Sequence[str], ds: Times) -> Floats:
+    """``presage`` of a forecast (``unique_id, ds, presage``): series x steps.
+
+    Raises UsageError, naming the first number that the forecast does not have.
+    """
+    by_step = forecast.set_index(["unique_id", "ds"])["presage"]
+    wanted = pd.MultiIndex.from_product([list(ids), pd.DatetimeIndex(ds)])
+    means = by_step.reindex(wanted)
+    if means.isna().any():
+        series, step = wanted[int(means.isna().argmax())]
+        raise UsageError(
+            f"the forecast says nothing of {series!r} at {step}, and paths are drawn for what it "
+            "says; give it the same series and horizon"
+        )
+    return means.to_numpy(np.float64).reshape(len(ids), -1)
 
 
 def scores_of(forecast: Floats, actual: Floats, spread: Spread) -> npt.NDArray[np.float32]:

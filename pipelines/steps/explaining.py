@@ -220,13 +220,13 @@ def write_paths(
     steps: int,
     count: int,
     seed: int,
-    scale: float,
+    forecast: pd.DataFrame,
     out: Path,
 ) -> int:
-    """Write ``path, unique_id, ds, y``: joint sample paths in whole contacts, their mean the
-    forecast's times ``scale``; the number of rows.
+    """Write ``path, unique_id, ds, y``: joint sample paths in whole contacts, their mean that of
+    ``forecast``, outreach and the one number included; the number of rows.
     """
-    sample = model.paths(history, count, seed=seed, horizon=steps, context=context, scale=scale)
+    sample = model.paths(history, count, seed=seed, horizon=steps, context=context, means=forecast)
     paths, series, length = sample.counts.shape
     frame = pd.DataFrame(
         {

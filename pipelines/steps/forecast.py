@@ -299,7 +299,7 @@ def _answers(
             forecast.steps,
             question.count,
             run.settings.volume.seed,
-            forecast.scale,
+            frame,
             question.paths,
         )
         extra["paths"] = {"out": str(question.paths), "rows": rows}

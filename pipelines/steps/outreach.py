@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,9 +53,18 @@ from serving.outreach.measured import (
     learned_uplift,
     past_trial,
 )
+from serving.outreach.pace import policy_digest
 from serving.outreach.policy import COLUMNS, Effects, Spent, best_values, plan
 from serving.outreach.protocol import negative_feedback
 from serving.outreach.quiet import local_day
+from serving.outreach.verdicts import (
+    Verdict,
+    breakdowns,
+    expected_line,
+    note_stops,
+    verdict_lines,
+    verdicts,
+)
 from serving.outreach.worth import Prices, prices
 from serving.published import newest
 
@@ -76,11 +84,13 @@ CASE_DAYS = 3
 
 @dataclass(frozen=True)
 class _Grounds:
-    """What a plan stands on: everybody considered, what was measured of them, and that in words."""
+    """What a plan stands on: everybody considered, what was measured of them, that in words, and
+    what may be claimed of each action."""
 
     people: pd.DataFrame
     effects: Effects
     learned: list[str]
+    verdicts: list[Verdict]
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,10 @@ def decide(
         if written:
             frame = as_planned(written)
             say(f"the decisions as of {as_of} were written before; these are they")
+            known = (
+                [] if past is None else past.actions
+            )  # whether effects differ is not asked again
+            claims = verdict_lines(verdicts(past, as_of, known), None)
             if plot is not None:
                 grounds = _grounds(run, store, scores, effects, past, money)
         else:
@@ -133,6 +147,7 @@ def decide(
             grounds = _grounds(run, store, scores, effects, past, money)
             decided = _decide(run, store, grounds, money)
             frame = decided.frame
+            claims = verdict_lines(grounds.verdicts, _expected(frame, as_of))
             notes = grounds.learned + _left(decided, run)
             if commit:
                 report("writing the decisions")
@@ -142,6 +157,7 @@ def decide(
                 except Conflict:
                     return decide(run, scores, model_version, commit, out, plot)
                 open_cases(store, cases, SYSTEM.now())
+                note_stops(store, grounds.verdicts, SYSTEM.now())
         known_cases = {case.case_id: case for case in cases_of(store)}
     articles = articles_to_write(tables, money, as_of)
     if out is not None:
@@ -151,12 +167,7 @@ def decide(
     rows = first_rows(frame, scores, currency)
     recorded = bool(commit or written)
     lines = [
-        *(
-            f"past contacts ({'of any kind' if e.action == 'all' else e.action}, {e.rows} "
-            f"customers) changed complaints by {e.relative:+.0%} (95 % interval {e.low:+.0%} to "
-            f"{e.high:+.0%}); uncontacted, {e.base_rate:.1%} complain within 30 days"
-            for e in effects
-        ),
+        *claims,
         f"of {len(frame)} customers " + ", ".join(f"{arms.get(a, 0)} {w}" for a, w in ARMS.items()),
         *_left_out(past),
         *worth_lines(frame, currency),
@@ -180,6 +191,7 @@ def decide(
         "committed": recorded,
         "already_written": bool(written),
         "effects": [vars(e) for e in effects],
+        "measured": breakdowns(past),
         "notes": notes,
         "articles": articles.to_dict("records"),
         "cases": [case.case_id for case in cases],
@@ -234,8 +246,24 @@ def _grounds(
             for action, caused in zip(ACTIONS, induced, strict=True)
             if not np.isnan(caused)
         ]
-    effects = effects_on(people, measured, run.settings, gains, induced=induced)
-    return _Grounds(people, effects, learned)
+    helping = [name for name, of in gains.items() if (of.of_each > 0).any()]
+    known = verdicts(past, run.as_of, helping)
+    stops = {each.measured.action for each in known if each.stops}
+    effects = replace(
+        effects_on(people, measured, run.settings, gains, induced=induced),
+        stopped=np.array([not stops.isdisjoint((a.name, *a.also)) for a in ACTIONS]),
+    )
+    return _Grounds(people, effects, learned, known)
+
+
+def _expected(plan_of_today: pd.DataFrame, as_of: datetime) -> str | None:
+    """By when exploring as today is going to tell an effect."""
+    arm = plan_of_today["arm"]
+    could = plan_of_today["propensity"] > 0
+    alone = int(((arm == "capacity") & could).sum())
+    contacted = int(((arm == "treat") & plan_of_today["explored"]).sum())
+    eligible = plan_of_today.loc[arm != "ineligible", "risk"]
+    return expected_line(float(eligible.mean()), contacted, alone, as_of)
 
 
 def _decide(run: Run, store: Store, grounds: _Grounds, money: Prices) -> _Decided:
@@ -289,15 +317,9 @@ def _planned_hours(run: Run, day: tuple[datetime, datetime]) -> float | None:
     return None if published is None else hours_left(published.frame, run.settings, *day)
 
 
-def policy_digest(run: Run) -> str:
-    """A name for the settings that decisions were made by."""
-    text = repr(sorted(asdict(run.settings.outreach).items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def _tell_other_policy(run: Run, store: Store, day: tuple[datetime, datetime]) -> None:
     earlier = selected_decisions(store, run_name(day[0]), run_name(day[1]))
-    others = {d.get("policy") for d in earlier} - {policy_digest(run), None}
+    others = {d.get("policy") for d in earlier} - {policy_digest(run.settings.outreach), None}
     if others:
         count = sum(d.get("policy") in others for d in earlier)
         say(
@@ -342,7 +364,7 @@ def _write(
         str(row["customer_id"]): None if text is None else asdict(text)
         for row, text in zip(rows, texts, strict=True)
     }
-    write_log(store, run_id, frame, version, details, policy_digest(run))
+    write_log(store, run_id, frame, version, details, policy_digest(run.settings.outreach))
     if not missing:
         return []
     return [

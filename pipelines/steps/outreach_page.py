@@ -59,7 +59,7 @@ def first_rows(
             f"{row.risk:.0%} risk in {days} days{': ' if why[str(row.customer_id)] else ''}"
             f"{why[str(row.customer_id)]}",
             worth(row.value, currency),
-            certainty(row.value_low, row.value_high, currency),
+            certainty(row.value_low, row.value_high, currency, explored=bool(row.explored)),
         ]
         for row in first.itertuples()
     ]
@@ -84,12 +84,13 @@ def worth(value: float, currency: str) -> str:
     return "not measured" if pd.isna(value) else f"{value:,.2f} {currency}"
 
 
-def certainty(low: float, high: float, currency: str) -> str:
-    """A 95 % interval in words: what it says, and whether it leaves out nothing at all."""
+def certainty(low: float, high: float, currency: str, *, explored: bool = False) -> str:
+    """A 95 % interval in words: what it says, whether it leaves out nothing at all, and whether the
+    contact was drawn to learn."""
     if pd.isna(low) or pd.isna(high):
         return "not measured: drawn to learn"
     sure = "sure to pay" if low > 0 else ("sure to lose" if high < 0 else "may lose")
-    return f"{low:,.2f} to {high:,.2f}: {sure}"
+    return f"{low:,.2f} to {high:,.2f}: {sure}{', drawn to learn' * explored}"
 
 
 def curve(values: Floats) -> Floats:
@@ -160,19 +161,28 @@ def _page(figure: Figure, rows: list[list[str]], lines: list[str]) -> str:
 
 
 def worth_lines(frame: pd.DataFrame, currency: str) -> list[str]:
-    """What the contacts are expected to be worth in all, of those whose effect was measured."""
+    """What the contacts are expected to be worth: those chosen by value, and those drawn to learn
+    as far as their effect was measured."""
     treated = frame[frame["arm"] == "treat"]
-    known = treated[treated["value"].notna()]
-    if known.empty:
-        return [
-            "no effect of these contacts was measured: nothing is claimed, they are drawn to learn"
-        ] * bool(len(treated))
-    low, high = known["value_low"].sum(min_count=1), known["value_high"].sum(min_count=1)
+    drawn = treated["explored"].to_numpy(bool)
+    lines = []
+    if not drawn.all():
+        total = _total(treated[~drawn], currency)
+        lines.append(f"expected worth: {total}, of {(~drawn).sum()} contacts chosen by value")
+    if drawn.any():
+        known = treated[drawn & treated["value"].notna().to_numpy(bool)]
+        told = f"; {len(known)} of them are expected to bring {_total(known, currency)}"
+        lines.append(
+            f"{drawn.sum()} contacts are drawn at random to learn"
+            + (told if len(known) else ": no effect of theirs was measured, nothing is claimed")
+        )
+    return lines
+
+
+def _total(rows: pd.DataFrame, currency: str) -> str:
+    low, high = rows["value_low"].sum(min_count=1), rows["value_high"].sum(min_count=1)
     sure = "" if pd.isna(low) else f" (95 %: {low:,.0f} to {high:,.0f})"
-    return [
-        f"expected worth: {known['value'].sum():,.0f} {currency}{sure}, of {len(known)} contacts "
-        f"whose effect was measured; {len(treated) - len(known)} are drawn to learn"
-    ]
+    return f"{rows['value'].sum():,.0f} {currency}{sure}"
 
 
 def article_lines(articles: pd.DataFrame, currency: str) -> list[str]:
@@ -193,7 +203,8 @@ def article_lines(articles: pd.DataFrame, currency: str) -> list[str]:
 
 def case_lines(cases: list[Any], known: dict[str, Any], as_of: datetime, days: int) -> list[str]:
     """Cases of the last ``days`` days and their late steps; ``known``: those of the log, by id."""
-    lines = [f"{len(cases)} cases of negative feedback in {days} days"] if cases else []
+    many = "case" if len(cases) == 1 else "cases"
+    lines = [f"{len(cases)} {many} of negative feedback in {days} days"] if cases else []
     late = [
         (case.case_id, each.step, each.owner, each.deadline)
         for case in (known.get(c.case_id, c) for c in cases)

@@ -15,10 +15,17 @@ class ForecastRow(
         "hi_80": "presage-hi-80",
         "lo_95": "presage-lo-95",
         "hi_95": "presage-hi-95",
+        "outreach_lo_95": "outreach-lo-95",
+        "outreach_hi_95": "outreach-hi-95",
+        "outreach_averted": "outreach-averted",
+        "outreach_induced": "outreach-induced",
+        "outreach_held": "outreach-held",
     },
 ):
     """A step of a series: the mean, which adds up, median and intervals (those that ``[volume]
-    levels`` names), and ``overridden``, the number with the planners' changes, null without."""
+    levels`` names), and ``overridden``, the number with the planners' changes, null without.
+    ``outreach``: what of ``presage`` is measured outreach, with interval and parts; absent: none is
+    measured (docs/volume.md)."""
 
     unique_id: str
     ds: datetime
@@ -29,6 +36,12 @@ class ForecastRow(
     lo_95: float | UnsetType = UNSET
     hi_95: float | UnsetType = UNSET
     overridden: float | None = None
+    outreach: float | UnsetType = UNSET
+    outreach_lo_95: float | UnsetType = UNSET
+    outreach_hi_95: float | UnsetType = UNSET
+    outreach_averted: float | UnsetType = UNSET
+    outreach_induced: float | UnsetType = UNSET
+    outreach_held: float | UnsetType = UNSET
 
 
 class ForecastPage(Struct):
@@ -203,6 +216,7 @@ class Change(Struct):
     new_counts: float
     drivers: float
     today: float
+    outreach: float
     one_number: float
     after: float
 

@@ -26,13 +26,14 @@ class Effects:
 
     ``uplift``: (customers, actions), NaN where that was never measured; ``low``, ``high``: its
     interval, if there is one. ``induced``: contacts that one of ours causes, by action, NaN where
-    not measured.
+    not measured. ``stopped`` (actions,): nobody is contacted by it any more (verdicts.py).
     """
 
     uplift: Floats
     low: Floats | None = None
     high: Floats | None = None
     induced: Floats | None = None
+    stopped: Bools | None = None
 
 
 def unmeasured(customers: int, actions: Sequence[Action] = ACTIONS) -> Effects:
@@ -94,6 +95,8 @@ def offers_of(
     for k, action in enumerate(actions):
         if action.needs and f"has_{action.needs}" in people:
             feasible[:, k] &= people[f"has_{action.needs}"].to_numpy(bool)[:, None]
+    if effects.stopped is not None:
+        feasible[:, effects.stopped] = False
     induced = np.full(len(actions), np.nan) if effects.induced is None else effects.induced
     induced = np.where(np.isnan(induced), policy.induced_contacts, induced)
     handling = people["contact_cost"].to_numpy(np.float64)
@@ -106,8 +109,10 @@ def offers_of(
     def worth(uplift: Floats | None) -> Floats:
         if uplift is None:
             return np.broadcast_to(np.float64("nan"), cost.shape)
-        value: Floats = (uplift[at] * avoided[:, None])[:, :, None] - cost
-        return value
+        each = uplift[at][:, :, None]
+        value: Floats = each * avoided[:, None, None] - cost
+        # whoever is brought to complain is not paid for by the inquiries that this saves
+        return np.where(each < 0, np.minimum(value, 0.0), value)
 
     value, high = worth(effects.uplift), worth(effects.high)
     # what may still pay is explored on: a thin estimate below zero is no proof of harm

@@ -57,7 +57,11 @@ COLUMNS = (
     "not_after",
 )
 UNPAID = "a contact would cost more than the complaints it avoids"
+BEYOND = "beyond the day's capacity"
 NO_ACTION = "no action goes through a channel that they allow"
+STOPPED = "no action goes through a channel that they allow, but for such as have stopped"
+UNTRIED = "the effect of what fits was not measured: only the exploring share is contacted"
+THIN = "what was measured of what fits does not pay: only the exploring share is contacted"
 
 
 def plan(
@@ -103,7 +107,8 @@ def plan(
     offers = offers_of(candidates, policy, effects, rules, at, agent_hour_cost, actions)
     open_to = np.asarray(offers.explorable.any(axis=(1, 2)))
     none = ~np.asarray(offers.feasible.any(axis=(1, 2)))
-    blocked[at[~open_to]] = np.where(none, NO_ACTION, UNPAID)[~open_to]
+    no_action = NO_ACTION if effects.stopped is None or not effects.stopped.any() else STOPPED
+    blocked[at[~open_to]] = np.where(none, no_action, UNPAID)[~open_to]
     offers, at = offers.of(open_to), at[open_to]
 
     ids = candidates["customer_id"].astype(str).tolist()
@@ -195,8 +200,8 @@ def _reasons(offers: Offers, chosen: Ints, explored: Bools, tie: Floats) -> npt.
     pays = best > 0
     reasons = np.where(
         pays,
-        f"worth a contact, one of {int(pays.sum())}: beyond the day's capacity",
-        "the effect of what fits was not measured: only the exploring share is contacted",
+        f"worth a contact, one of {int(pays.sum())}: {BEYOND}",
+        np.where(np.isfinite(best), THIN, UNTRIED),
     ).astype(object)
     place = np.empty(n, dtype=np.int64)
     place[np.lexsort((tie, -best))] = np.arange(1, n + 1)

@@ -23,6 +23,13 @@ function interval(rows, total) {
   return [row["presage-lo-80"] * factor, row["presage-hi-80"] * factor];
 }
 
+// What would come without outreach: null where no effect of it is measured.
+function withoutOutreach(rows, total) {
+  const row = [...total.values()].filter((one) => one.at <= rows[0].at).pop();
+  if (!row || row.outreach === undefined || row.outreach === null) return null;
+  return sum(rows, "volume") * (row.presage > 0 ? 1 - row.outreach / row.presage : 1);
+}
+
 async function totals() {
   const rows = await forecastRows(), found = new Map();
   rows.forEach((row, i) => {
@@ -110,12 +117,14 @@ export async function drawCharts(pick) {
   const volume = list.map((point) => sum(point.rows, "volume"));
   const said = list.map((point) => sum(point.rows, "volume_forecast"));
   const moved = said.some((value, i) => Math.abs(value - volume[i]) > 0.005);
+  const alone = list.map((point) => withoutOutreach(point.rows, total));
   const [now, weekBefore] = await came(list);
   chart($("contacts-chart"), { title: t("Contacts"), unit: t("contacts an interval"), points: list, digits: 1, mark,
     onPick: pick, series: [
       { name: t("80 % of outcomes"), kind: "band", style: "band", low: bands.map((b) => b[0]), high: bands.map((b) => b[1]) },
       { name: t("expected"), kind: "line", style: "expected", values: volume },
       ...(moved ? [{ name: t("without overrides"), kind: "line", style: "unchanged", values: said }] : []),
+      ...(alone.some((y) => y !== null) ? [{ name: t("without outreach"), kind: "line", style: "untreated", values: alone }] : []),
       ...(now.some((y) => y !== null) ? [{ name: t("came"), kind: "line", style: "came", values: now }] : []),
       ...(weekBefore.some((y) => y !== null) ? [{ name: t("came a week before"), kind: "line", style: "before", values: weekBefore }] : []),
     ] });

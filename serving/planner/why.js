@@ -33,7 +33,7 @@ function people(row) {
 // What moves a number from one forecast to the next.
 const causes = () => ({ model: t("trained again"), corrected: t("counts corrected"), calendar: t("newly announced"),
   new_counts: t("counts since"), drivers: t("orders, errors, open tickets since"), today: t("what today brought so far"),
-  one_number: t("the customers' expected tickets") });
+  outreach: t("outreach"), one_number: t("the customers' expected tickets") });
 
 function reasons(at, told) {
   const of = at.unique_id === "total" ? t("all channels") : view.channel;
@@ -48,5 +48,9 @@ function reasons(at, told) {
     text.push(t("As of {time} it was {before}: {parts}.", { time: moment(told.change.since),
       before: number(told.change.before, 2), parts: parts || t("nothing has moved it") }));
   }
+  if (at.outreach !== undefined && at.outreach !== null)
+    text.push(t("Outreach is {line} of it (95 %: {low} to {high}; {averted} averted, {induced} induced).", {
+      line: signed(at.outreach, 2), low: signed(at["outreach-lo-95"], 2), high: signed(at["outreach-hi-95"], 2),
+      averted: signed(at["outreach-averted"], 2), induced: signed(at["outreach-induced"], 2) }));
   return [`${of}, ${dayName(at.day)} ${at.time}: `, el("b", {}, number(told.presage, 2)), ` ${text.filter(Boolean).join(" ")}`];
 }

@@ -50,7 +50,6 @@ def ada(service: Service) -> str:
 
 
 SHIFT = {
-    "agent_id": "kari",
     "break_starts_at": pd.NaT,
     "break_ends_at": pd.NaT,
     "paid_hours": 8.0,
@@ -78,7 +77,8 @@ def rostered(service: Service) -> str:
     times = {"day": str(begins.date()), "starts_at": begins, "ends_at": begins + pd.Timedelta("8h")}
     when: dict[str, Any] = {"as_of": plan.as_of, "now": plan.as_of}
     publish(workspace.state_dir, "roster_people", people, **when)
-    publish(workspace.state_dir, "roster", pd.DataFrame([{**SHIFT, **times}]), weeks=[], **when)
+    shifts = [{"agent_id": agent, **SHIFT, **times} for agent in ("kari", "ola")]
+    publish(workspace.state_dir, "roster", pd.DataFrame(shifts), weeks=[], **when)
     return lacking
 
 
@@ -338,11 +338,18 @@ def test_the_week_shows_whom_the_roster_lacks(
         assert (needed, there, -missing) in told and cell.inner_text() == f"−{missing}"
     with page.expect_download() as download:
         page.click("#roster-ics")
-    assert download.value.path().read_text().count("BEGIN:VEVENT") == 1
+    assert download.value.path().read_text().count("BEGIN:VEVENT") == 2
     assert download.value.suggested_filename == "roster.ics"
     with page.expect_download() as download:
         page.click("#roster-csv")
-    assert download.value.path().read_text().splitlines()[1].startswith("kari,")
+    agents = [line.split(",")[0] for line in download.value.path().read_text().splitlines()[1:]]
+    assert agents == ["kari", "ola"]
+    page.select_option("#agent", "ola")
+    assert "agent=ola" in page.url, "filters stand in the URL"
+    with page.expect_download() as download:
+        page.click("#roster-csv")
+    agents = [line.split(",")[0] for line in download.value.path().read_text().splitlines()[1:]]
+    assert agents == ["ola"], "the file honours the agent"
     assert not page.faults
 
 
@@ -443,6 +450,29 @@ def test_a_workspace_without_a_total_series_is_shown(page: Any, ada: str) -> Non
     assert headline(page) > 0
     assert page.locator("#contacts-chart svg .expected").count() >= 1
     assert not any("unique_id=total" in url for url in page.asked)
+    assert not page.faults
+
+
+def test_what_outreach_takes_away_is_a_line_of_the_page(page: Any, ada: str) -> None:
+    def with_outreach(route: Any) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        for row in told["items"]:
+            for end, share in (("", -0.2), ("-lo-95", -0.3), ("-hi-95", -0.1), ("-averted", -0.25),
+                               ("-induced", 0.05)):  # fmt: skip
+                row[f"outreach{end}"] = share * row["presage"]
+        route.fulfill(response=answer, json=told)
+
+    page.route(re.compile(r"/v1/forecasts\?"), with_outreach)
+    sign_in(page, ada)
+    complete(page)
+    assert "without outreach" in page.inner_text("#contacts-chart")
+    assert page.locator("#contacts-chart svg .untreated").count() >= 1
+    channel = page.locator("#channel option").nth(1).get_attribute("value")
+    complete(page, lambda: page.select_option("#channel", channel))
+    page.wait_for_selector("#why b")
+    said = page.inner_text("#why")
+    assert re.search(r"Outreach is [−±][\d.]+ of it .* averted, [+±][\d.]+ induced", said), said
     assert not page.faults
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from data.errors import NotEnoughHistory
 from data.store import open_store, save_forecast
 from data.workspace import init
-from models.outreach_line import Change, Contacted, with_line
+from models.outreach_line import HELD, LINE, Change, Contacted, with_line
 from models.volume import VolumeContext, VolumeModel, audit, train_volume
 from pipelines.steps.explaining import (
     CHANGE,
+    NUMBERS,
     WORDS,
     Earlier,
     earlier_forecast,
@@ -24,6 +26,7 @@ from pipelines.steps.explaining import (
     write_paths,
 )
 from pipelines.steps.one_number import scaled
+from serving.api import schemas_forecast
 
 FIRST = datetime(2024, 1, 1)
 CONTEXT = VolumeContext()
@@ -111,6 +114,13 @@ def test_what_outreach_moves_is_a_part_of_its_own(model):
     np.testing.assert_allclose(made[["model", "today"]], 0, atol=1e-9)
 
 
+def test_every_part_of_a_change_and_of_the_line_is_documented_in_the_api() -> None:
+    parts = {field.encode_name for field in msgspec.structs.fields(schemas_forecast.Change)}
+    assert parts == {"since", *NUMBERS}
+    columns = {field.encode_name for field in msgspec.structs.fields(schemas_forecast.ForecastRow)}
+    assert columns >= {*LINE, HELD}
+
+
 def test_the_newest_forecast_of_a_day_before_is_compared_with(tmp_path: Path):
     with open_store(init(tmp_path / "company")) as store:
 
@@ -139,11 +149,17 @@ def test_the_first_day_has_no_yesterday(model):
     assert lines[-1] == "there is no forecast of it of the day before"
 
 
-def test_paths_are_whole_contacts_that_add_up(model, tmp_path: Path):
-    out = tmp_path / "paths.parquet"
-    rows = write_paths(model, counts(FIRST + timedelta(days=110)), CONTEXT, 5, 8, 0, 1.2, out)
+def test_paths_are_whole_contacts_that_add_up_and_hold_outreach(model, tmp_path: Path):
+    out, known = tmp_path / "paths.parquet", counts(FIRST + timedelta(days=110))
+    alone = model.forecast(known, horizon=5)
+    averts = Change(-0.9, -1.0, -0.8, 0.9, 0.0, 900)
+    forecast = with_line(scaled(alone, 1.2), Contacted((0.0,) * 30, 200.0), averts)
+    rows = write_paths(model, known, CONTEXT, 5, 400, 0, forecast, out)
     frame = pd.read_parquet(out)
-    assert rows == len(frame) == 8 * 3 * 5
+    assert rows == len(frame) == 400 * 3 * 5
     assert (frame["y"] == frame["y"].round()).all()
     wide = frame.pivot_table(index=["path", "ds"], columns="unique_id", values="y")
     np.testing.assert_allclose(wide["channel=a"] + wide["channel=b"], wide["total"])
+    told = forecast.pivot_table(index="ds", columns="unique_id", values="presage")
+    assert told["total"].iloc[-1] < 0.8 * told["total"].iloc[0], "outreach begins"
+    np.testing.assert_allclose(wide.groupby("ds").mean(), told, rtol=0.06)

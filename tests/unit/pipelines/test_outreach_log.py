@@ -12,7 +12,7 @@ from data.store import actions_of, decisions_of, open_store
 from data.workspace import init
 from pipelines.output import spreadsheet_safe, write_frame
 from pipelines.steps.outreach import as_planned, write_log
-from pipelines.steps.outreach_page import certainty, first_rows, worth
+from pipelines.steps.outreach_page import certainty, first_rows, worth, worth_lines
 from serving.outreach.policy import COLUMNS
 
 MOMENT = datetime(2026, 3, 1)
@@ -76,6 +76,22 @@ def test_a_manager_reads_whom_what_why_and_how_sure() -> None:
     assert worth(12.345, "EUR") == "12.35 EUR" or worth(12.345, "EUR") == "12.34 EUR"
     assert certainty(-1.0, 3.0, "EUR") == "-1.00 to 3.00: may lose"
     assert certainty(1.0, 3.0, "EUR").endswith("sure to pay")
+
+
+def test_what_is_chosen_and_what_is_drawn_to_learn_are_told_apart() -> None:
+    two = pd.concat([PLAN.iloc[[0, 1]]] * 2, ignore_index=True).assign(arm="treat")
+    assert worth_lines(two, "EUR") == [
+        "expected worth: 3 EUR (95 %: 1 to 5), of 2 contacts chosen by value",
+        "2 contacts are drawn at random to learn: no effect of theirs was measured, nothing is "
+        "claimed",
+    ]
+    learning = two.assign(explored=True)
+    assert worth_lines(learning, "EUR") == [
+        "4 contacts are drawn at random to learn; 2 of them are expected to bring 3 EUR "
+        "(95 %: 1 to 5)"
+    ]
+    assert worth_lines(PLAN.iloc[[2]], "EUR") == []
+    assert certainty(-1.0, 3.0, "EUR", explored=True) == "-1.00 to 3.00: may lose, drawn to learn"
 
 
 def test_what_a_spreadsheet_would_run_is_written_as_text(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from data.errors import DataError, NotEnoughHistory
+from features.untreated import WEIGHT
 from models.metrics import calibration_slope, roc_auc
+from models.risk.encode import feature_columns, learn_encoder
+from models.risk.fit import gather
 from models.risk.model import RiskModel
 from models.risk.settings import RiskSettings
 from models.risk.train import train_risk
@@ -40,6 +43,17 @@ def test_the_topic_follows_its_cause(trained: RiskModel, make_world: World) -> N
     [first] = trained.probabilities(features[overdue][:1], "topic")
     assert first[0][0] == "delivery" and first[0][1] > 0.8
     assert sum(chance for _, chance in first) == pytest.approx(1.0)
+
+
+def test_who_stands_for_many_tells_the_level_and_not_who_is_riskier(
+    make_world: World, small: RiskSettings
+) -> None:
+    features, labels = make_world(customers=40, weeks=2)
+    labels[WEIGHT] = np.where(np.arange(len(labels)) % 8 == 0, 10.0, 1.0)
+    encoder = learn_encoder(features, feature_columns(features))
+    rows, order = gather(features, labels, encoder, (7,), small, {})
+    assert (rows.stands_for == labels[WEIGHT].to_numpy()[order]).all()
+    np.testing.assert_allclose(rows.weights / rows.age, np.minimum(rows.stands_for, 3.0))
 
 
 def test_one_class_is_refused(make_world: World, small: RiskSettings) -> None:

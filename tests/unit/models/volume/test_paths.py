@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.errors import UsageError
 from models.volume import VolumeModel, load_volume, train_volume
 
 
@@ -57,8 +58,10 @@ def test_paths_of_rare_contacts_have_the_forecasts_mean(scale):
     frames = [pd.DataFrame({"unique_id": k, "ds": ds, "y": y}) for k, y in parts.items()]
     rare = pd.concat(frames, ignore_index=True)
     model = train_volume(rare, horizon=7, freq="D")
-    made = model.paths(rare, 1000, seed=1, scale=scale)
-    told = model.forecast(rare).groupby("unique_id")["presage"].sum() * scale
+    forecast = model.forecast(rare)
+    forecast["presage"] *= scale
+    made = model.paths(rare, 1000, seed=1, means=forecast)
+    told = forecast.groupby("unique_id")["presage"].sum()
     week = made.counts.sum(axis=2)
     assert (made.counts == np.round(made.counts)).all()
     assert week[:, made.ids.index("total")].mean() == pytest.approx(told["total"], rel=0.06)
@@ -66,6 +69,12 @@ def test_paths_of_rare_contacts_have_the_forecasts_mean(scale):
         assert week[:, made.ids.index(name)].mean() == pytest.approx(told[name], rel=0.25)
     # as uneven as rare contacts are at least
     assert week[:, made.ids.index("total")].var() > 0.7 * told["total"]
+
+
+def test_a_forecast_that_says_less_is_refused_by_name(model, history):
+    short = model.forecast(history, horizon=3)
+    with pytest.raises(UsageError, match="says nothing of 'channel=a' at 2024-10-10"):
+        model.paths(history, 5, seed=1, means=short)
 
 
 def test_a_busy_week_is_busy_on_all_its_days_and_in_both_channels(model, history):

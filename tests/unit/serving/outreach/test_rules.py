@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from data.errors import DataError
-from data.settings import Outreach, Settings
+from data.errors import DataError, SettingsError
+from data.settings import Outreach, Settings, load_settings
 from data.tables import MemoryTables
 from serving.outreach.actions import ACTIONS, CHANNELS
 from serving.outreach.choice import Limits, choose
@@ -99,6 +100,15 @@ def test_the_measured_action_wins_and_sleeping_dogs_lie() -> None:
     # an action for another topic was never seen on such customers
     other = decided(people(topic="billing"), {"delivery_update": 0.4}).iloc[0]
     assert other["arm"] == "capacity" and np.isnan(other["value"])
+
+
+def test_whom_a_contact_harms_is_not_contacted_for_the_inquiries_that_it_saves() -> None:
+    saves = np.full(len(ACTIONS), -3.0)
+    for uplift, arm in ((-0.01, "ineligible"), (0.0, "treat")):
+        effects = Effects(np.full((1, len(ACTIONS)), uplift), induced=saves)
+        policy = Outreach(holdout_share=0.0, explore_share=0.0)
+        got = plan(people(), policy, salt=b"s", as_of=AS_OF, effects=effects).iloc[0]
+        assert got["arm"] == arm, uplift
 
 
 def test_without_a_measured_effect_the_set_rate_explores_and_nothing_is_claimed() -> None:
@@ -224,6 +234,31 @@ def test_bad_input_is_refused_by_name(frame: pd.DataFrame, more: dict[str, Any],
     frame["risk"] = frame["risk"].astype("float64")
     with pytest.raises(DataError, match=told):
         decided(frame, **more)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("fax_per_day = 3", 'no key .fax_per_day.. Did you mean "email_per_day"'),
+        ('action_of_topics = ["billing"]', "must hold pairs such as"),
+        ("contact_cost = -1", "contact_cost is -1.0, but must not be negative"),
+        ("induced_contacts = -0.1", "induced_contacts is -0.1, but must not be negative"),
+        ("capacity_per_day = -5", "capacity_per_day is -5"),
+        ('capacity_per_day = "null"', "capacity_per_day is 'null', but must be a whole number"),
+        ("capacity_per_day = 5\n[outreach]", r"\[outreach\] stands there already"),
+        ('quiet_from = "25:00"', "'25:00' is no time of day"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_name(line: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "presage.toml"
+    path.write_text(f"[outreach]\n{line}\n")
+    with pytest.raises(SettingsError, match=told):
+        load_settings(path, {})
+
+
+def test_a_null_capacity_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match="capacity_per_day is null, but must be a whole number"):
+        Outreach(capacity_per_day=None)  # type: ignore[arg-type]
 
 
 def test_effects_of_another_shape_are_refused() -> None:
