@@ -25,18 +25,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Seen = TypeVar("Seen")
+Value = TypeVar("Value")
 
 
-class OnceATurn(Generic[Seen]):
+class OnceATurn(Generic[Value]):
     """Calls ``look`` once a turn in the event loop's thread, and each time in others."""
 
-    def __init__(self, look: Callable[[], Seen]) -> None:
+    def __init__(self, look: Callable[[], Value]) -> None:
         self._look = look
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._value: Seen
+        self._value: Value
 
-    def __call__(self) -> Seen:
+    def __call__(self) -> Value:
         """What a look shows that was not earlier than the call's request came in."""
         try:
             loop = asyncio.get_running_loop()

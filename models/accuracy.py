@@ -1,7 +1,8 @@
 """How far off is a volume forecast? Errors of points and of intervals.
 
-All take weights per row and return floats in the unit of the counts, or ratios. Interval metrics
-take the two ends as ``low, high``.
+Actuals ``y``, forecasts ``f``, the ends of intervals ``low, high`` and ``weights`` are one number a
+row: (rows,), counts. All return a float in the unit of the counts, or a ratio; DataError as
+``models.checked`` says.
 
 >>> wape([10, 20, 30], [12, 18, 30])
 0.0666...

@@ -129,7 +129,8 @@ def paired_bootstrap(
     """``metric(a) - metric(b)`` on the same rows and the same draws, with its interval.
 
     An interval above zero says that ``a`` has the higher metric beyond the noise of this sample of
-    groups. Errors as for ``bootstrap``.
+    groups. ``y``, ``a``, ``b`` and ``groups`` (whose row it is): (rows,). Errors as for
+    ``bootstrap``, and DataError where ``a`` and ``b`` have not the same rows.
     """
     first, second = _Rows(metric, y, a), _Rows(metric, y, b)
     if first.size != second.size:

@@ -19,7 +19,10 @@ from data.errors import DataError
 def checked(
     name: str, y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[Floats, Floats, Floats]:
-    """The three as float64 of one length, finite, weights not negative and not all zero."""
+    """The three as float64 (rows,), finite, weights not negative and not all zero; none: 1 each.
+
+    DataError, beginning with ``name``, for anything else, and for no rows.
+    """
     actual, predicted = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
     w = np.ones(actual.shape) if weights is None else np.asarray(weights, dtype=np.float64)
     if actual.ndim != 1 or actual.shape != predicted.shape or actual.shape != w.shape:
@@ -44,6 +47,7 @@ def checked(
 def labelled(
     name: str, y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[Floats, Floats, Floats]:
+    """``checked``, where actuals are labels: DataError for one outside [0, 1]."""
     actual, predicted, w = checked(name, y, p, weights)
     _within(name, "labels", actual)
     return actual, predicted, w
@@ -52,6 +56,7 @@ def labelled(
 def probabilities(
     name: str, y: npt.ArrayLike, p: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[Floats, Floats, Floats]:
+    """``labelled``, where predictions are probabilities: DataError for one outside [0, 1]."""
     actual, predicted, w = labelled(name, y, p, weights)
     _within(name, "predictions", predicted)
     return actual, predicted, w
@@ -66,7 +71,7 @@ def _within(name: str, what: str, values: Floats) -> None:
 
 
 def needs_both(name: str, y: Floats, w: Floats, *, absences: bool = True) -> None:
-    """Refuse labels of one class only, counting rows of weight zero as absent."""
+    """DataError for labels ``y`` (rows,) of one class; rows of weight 0 in ``w`` are absent."""
     if not (w * y).sum() > 0:
         raise DataError(f"{name}: every one of the {y.size} labels is 0; {_ONE_CLASS}")
     if absences and not (w * (1 - y)).sum() > 0:

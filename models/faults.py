@@ -57,7 +57,11 @@ def ranking(
     groups: npt.ArrayLike | None = None,
     alarms: Sequence[str] = (),
 ) -> Findings:
-    """Leaky, or upside down? ``alarms``: what training itself found of single features."""
+    """Leaky, or upside down? A line for each fault, and whether a candidate may go to work with it.
+
+    ``y``: labels (rows,), 0 or 1; ``p``: risks (rows,); ``groups``: whose row it is (rows,);
+    ``alarms``: what training itself found of single features.
+    """
     actual, risk = np.asarray(y, np.float64), np.asarray(p, np.float64)
     findings: Findings = [(False, f"leaky: {alarm}") for alarm in alarms]
     if not 0 < actual.sum() < actual.size or not np.isfinite(risk).all():

@@ -1,5 +1,7 @@
 """Plots of an evaluation, as matplotlib figures without pyplot: no global state, no display.
 
+Labels ``y`` (0 to 1) and predictions, each (rows,); DataError as the metrics raise it.
+
 >>> figure = reliability_plot([0, 1, 0, 1] * 50, [0.2, 0.7, 0.3, 0.8] * 50, title="risk, 7 days")
 >>> figure.axes[0].get_xlabel()
 'predicted probability'

@@ -1,5 +1,7 @@
 """How good is a forecast? Arrays in, one float out.
 
+Labels ``y`` (0 to 1), predictions ``p`` (probabilities) and ``weights``: (rows,) each.
+
 Every metric takes ``weights``: how much a row counts (default 1 each). Resampling customers is
 then a matter of weights (``models.bootstrap``), and labels may be **soft**, a probability from a
 known truth in place of 0 or 1: a row of label 0.3 counts as 0.3 of a complaint and 0.7 of none.

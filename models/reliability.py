@@ -1,5 +1,8 @@
 """Does 0.2 mean 0.2? Slope and intercept, reliability by bins, expected calibration error.
 
+Labels ``y`` (0 to 1), predictions ``p`` (probabilities) and ``weights``: (rows,), as in
+``models.metrics``.
+
 >>> truth = [0.1, 0.2, 0.4, 0.8]
 >>> calibration(truth, truth)  # soft labels: a forecaster who says what is true
 Calibration(intercept=..., slope=1.0...)
