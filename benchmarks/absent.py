@@ -1,11 +1,12 @@
 """Columns and tables that are missing: our average precision beside the usual LightGBM's.
 
-    PRESAGE_DATA=... .venv/bin/python -m benchmarks.absent [--only simulated] [--subsets 20]
+    PRESAGE_DATA=... .venv/bin/python -m benchmarks.absent [--only simulated] [--as-ofs 26]
 
 A company's optional columns and tables are removed, each in turn, then random subsets of them. Each
 time a model is learned as of one cutoff from what is left, and judged on the 14 days after it
 beside the usual LightGBM of the same reduced tables. A simulated company is judged by its true
-probabilities, the real sets by what came. The last lines count how often ours was below.
+probabilities, the real sets by what came. Both learn from the same moments, the newest ``--as-ofs``
+of them. The last line counts how often ours was below.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=300)
     parser.add_argument("--subsets", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--as-ofs", type=int, default=26, help="moments to learn from")
     options = parser.parse_args()
     cases: list[Case] = []
     if options.only in (None, "simulated"):
@@ -142,7 +145,9 @@ def main() -> None:
     if options.only != "simulated" and data:
         cases += [c for c in real(Path(data)) if options.only in (None, c.name)]
     lines = []
-    for case in cases:
+    for whole in cases:
+        risk = replace(whole.settings.risk, as_ofs=options.as_ofs)
+        case = replace(whole, settings=replace(whole.settings, risk=risk))
         for what, removed in variants(case.tables, options.subsets, options.seed):
             cells = row(case, what, removed)
             if cells is not None:

@@ -30,9 +30,9 @@ from benchmarks.staffing import FUTURES, MAKES, RUNS, Make, futures, hours_of, k
 from benchmarks.staffing import settings as company_settings
 from data.arrays import Floats, Ints
 from data.settings import ServiceLevel
+from features.opening import local_days
 from models.queueing import queue_measures
 from serving.staffing import Basis, passed_plan
-from serving.staffing.hours import local_days
 
 CHANNEL, MINUTES, DAYS = "phone", 30, 7
 CONFIDENCES = (0.66, 0.74, 0.82, 0.9)

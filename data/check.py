@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from data.births import finished
 from data.clean import (
-    FOUND,
+    TEXT_OF,
     Rule,
     date_attributes,
     missing_columns,
@@ -169,8 +169,8 @@ def clean(
         if not paths:
             raise
         files = ", ".join(p.relative_to(workspace.tables_dir).as_posix() for p in paths)
-        told = next((line for line in str(error).splitlines() if line.strip()), "unknown")
-        return _fatal(name, "unreadable", [f"{files} is damaged: {told}; export it again"])
+        reason = next((line for line in str(error).splitlines() if line.strip()), "unknown")
+        return _fatal(name, "unreadable", [f"{files} is damaged: {reason}; export it again"])
 
 
 def _cleaned(
@@ -270,15 +270,15 @@ def _cleaned(
     counts_of = amounts_by_currency(good, contract, settings)
     money = orders.money if orders and name == "order_items" else money_of(settings, counts_of)
     dates = date_attributes(name, settings.data.attributes, attributes, reading)
-    found = [
+    cautions = [
         *of_rows(good, again, contract),
         *of_money(contract, settings, money, counts_of),
         *unread_dates(good, dates),
     ]
-    whole = [_violation_of(name, contract, one) for one in found]
+    whole = [_violation_of(name, contract, one) for one in cautions]
     notes += whole
     counts |= {(name, v.column or "", v.rule): 1 for v in whole}
-    kept = int(good.count("*").fetchall()[0][0]) if errors or doubled is not None else offset
+    good_rows = int(good.count("*").fetchall()[0][0]) if errors or doubled is not None else offset
     return Cleaned(
         name,
         finished(
@@ -295,7 +295,7 @@ def _cleaned(
         tuple(notes),
         counts,
         offset + len(broken_lines),
-        offset - kept + len(broken_lines),
+        offset - good_rows + len(broken_lines),
         attributes,
         next_moment=_next_moment(relation, errors),
         money=money,
@@ -318,18 +318,18 @@ def _violation_of(name: str, contract: Table, notice: Notice) -> Violation:
 
 
 def _erased_words(name: str, count: int) -> Violation:
-    told = "of people who were erased; they are left out: take them out of the export too"
+    fix = "of people who were erased; they are left out: take them out of the export too"
     rows = f"erased: {count} row{'s' * (count > 1)}"
-    return Violation(name, name, None, None, rows, None, told, "warning")
+    return Violation(name, name, None, None, rows, None, fix, "warning")
 
 
 def _next_moment(relation: duckdb.DuckDBPyRelation, broken: Sequence[Rule]) -> datetime | None:
-    found: list[datetime] = []
+    moments: list[datetime] = []
     for rule in broken:
         if rule.name == "future":
             ahead = relation.filter(rule.condition)
-            found += [row[0] for row in ahead.aggregate(f"min({quoted(rule.column)})").fetchall()]
-    return min(found, default=None)
+            moments += [row[0] for row in ahead.aggregate(f"min({quoted(rule.column)})").fetchall()]
+    return min(moments, default=None)
 
 
 def _fatal(name: str, rule: str, messages: Sequence[str]) -> Cleaned:
@@ -342,14 +342,14 @@ def _notes(
 ) -> list[Violation]:
     """Warnings about whole sources: no rows, columns that nobody will read."""
     notes = []
-    seen: set[str] = set()
+    named: set[str] = set()
     for source in sources:
         for column in source.types:
-            if column in contract.names or column in seen or column == "_row":
+            if column in contract.names or column in named or column == "_row":
                 continue
             if column in attributes_of(name, attributes):
                 continue
-            seen.add(column)
+            named.add(column)
             hint = did_you_mean(column, contract.names)
             if not hint:
                 hint = f' To use it: [data] attributes = ["{attribute_name(name, column)}"].'
@@ -372,24 +372,24 @@ def _notes(
     return notes
 
 
-def _broken(relation: duckdb.DuckDBPyRelation, found: Sequence[Rule]) -> list[tuple[Rule, int]]:
+def _broken(relation: duckdb.DuckDBPyRelation, rules: Sequence[Rule]) -> list[tuple[Rule, int]]:
     """The rules that some row breaks, with the number of rows; one pass over the table."""
-    tallies = ", ".join(f"count(*) FILTER ({rule.condition})" for rule in found)
+    tallies = ", ".join(f"count(*) FILTER ({rule.condition})" for rule in rules)
     numbers = relation.aggregate(tallies).fetchall()[0]
-    return [(rule, int(n)) for rule, n in zip(found, numbers, strict=True) if n]
+    return [(rule, int(n)) for rule, n in zip(rules, numbers, strict=True) if n]
 
 
 def _listed(relation: duckdb.DuckDBPyRelation, name: str, rule: Rule, most: int) -> list[Violation]:
-    series = quoted(FOUND + "unique_id") if name == "volumes" else "NULL"
-    found = (
+    series = quoted(TEXT_OF + "unique_id") if name == "volumes" else "NULL"
+    broken_rows = (
         relation.filter(rule.condition)
-        .project(f'file, "row", {quoted(FOUND + rule.column)}, {series} AS series')
+        .project(f'file, "row", {quoted(TEXT_OF + rule.column)}, {series} AS series')
         .limit(most)
         .fetchall()
     )
     return [
         Violation(name, file, int(row), rule.column, rule.name, value, rule.fix, rule.severity, of)
-        for file, row, value, of in found
+        for file, row, value, of in broken_rows
     ]
 
 
@@ -408,10 +408,10 @@ def _again(
     name = f"again_{contract.name}"
     con.execute(f"DROP TABLE IF EXISTS {name}")
     hashes.aggregate("h, count(*) AS n", "h").filter("n > 1").project("h").create(name)
-    found = con.table(name)
-    if not found.limit(1).fetchall():
+    repeats = con.table(name)
+    if not repeats.limit(1).fetchall():
         return None
-    rows = good.set_alias("g").join(found.set_alias("a"), f"hash(g.{key}) = a.h", how="semi")
+    rows = good.set_alias("g").join(repeats.set_alias("a"), f"hash(g.{key}) = a.h", how="semi")
     return rows.set_alias("again")
 
 

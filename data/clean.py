@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from data.store import Erased
 
-FOUND = "found:"
+TEXT_OF = "found:"
 SQL_TYPES: dict[DType, str] = {
     "string": "VARCHAR",
     "timestamp": "TIMESTAMP",
@@ -110,12 +110,12 @@ def typed(
             care = typed_value(spec, kind, reading, shapes)
             parts += [
                 f"{plain_sql(spec) if spec.name in plain else care} AS {quoted(spec.name)}",
-                f"{text_sql(spec.name, kind)} AS {quoted(FOUND + spec.name)}",
+                f"{text_sql(spec.name, kind)} AS {quoted(TEXT_OF + spec.name)}",
             ]
         else:
             parts += [
                 f"CAST(NULL AS {SQL_TYPES[spec.dtype]}) AS {quoted(spec.name)}",
-                f"CAST(NULL AS VARCHAR) AS {quoted(FOUND + spec.name)}",
+                f"CAST(NULL AS VARCHAR) AS {quoted(TEXT_OF + spec.name)}",
             ]
     for attribute in attributes:
         own = source.types.get(attribute)
@@ -172,12 +172,12 @@ def date_attributes(
     """The expressions of a table's attributes that ``[data] attributes`` says are dates; null where
     a value is none, or lies outside the years of the contract."""
     first, last = f"TIMESTAMP '{FIRST_YEAR + 1}-01-01'", f"TIMESTAMP '{LAST_YEAR}-01-01'"
-    found = {}
+    expressions = {}
     for column in dates_of(name, stated):
         if column in there:
             time = time_sql(quoted(column), "VARCHAR", reading, False)
-            found[column] = f"CASE WHEN {time} >= {first} AND {time} < {last} THEN {time} END"
-    return found
+            expressions[column] = f"CASE WHEN {time} >= {first} AND {time} < {last} THEN {time} END"
+    return expressions
 
 
 def without_erased(
@@ -196,29 +196,29 @@ def rules(
 ) -> list[Rule]:
     """The contract's rules over a typed relation; nothing is born after ``limit`` (naive UTC). Of
     columns that are ``plain`` those that a plain value can break."""
-    found: list[Rule] = []
+    table_rules: list[Rule] = []
     for spec in contract.columns:
         if spec.name in have:
-            found += _column_rules(contract, spec, spec.name in plain)
+            table_rules += _column_rules(contract, spec, spec.name in plain)
     moment = f"TIMESTAMP {literal(limit.isoformat(sep=' '))}"
     born = contract.birth or ("ds" if contract.name == "volumes" else None)
     ahead = f"the newest moment that is known here is {limit:%Y-%m-%d %H:%M:%S} UTC"
     if born and contract.name not in MAY_LIE_AHEAD:
-        found.append(
+        table_rules.append(
             Rule(born, "future", f"{quoted(born)} > {moment}", f"{ahead}; correct the time")
         )
     if "recorded_at" in have:
-        found.append(
+        table_rules.append(
             Rule("recorded_at", "future", f"recorded_at > {moment}", f"{ahead}; correct the time")
         )
     if {"starts_at", "ends_at"} <= set(have):
-        found.append(
+        table_rules.append(
             Rule("ends_at", "ends before it starts", "ends_at < starts_at", "exchange the two")
         )
     for spec in contract.columns:
         if spec.known_at == spec.name and spec.name in have and contract.birth:
             column, birth = quoted(spec.name), quoted(contract.birth)
-            found.append(
+            table_rules.append(
                 Rule(
                     spec.name,
                     f"before {contract.birth}",
@@ -227,7 +227,7 @@ def rules(
                     "warning",
                 )
             )
-    return found
+    return table_rules
 
 
 def _reads_as_missing(spec: Column, column: str, text: str) -> str | None:
@@ -244,8 +244,8 @@ def _reads_as_missing(spec: Column, column: str, text: str) -> str | None:
 
 
 def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
-    column, text = quoted(spec.name), quoted(FOUND + spec.name)
-    found = []
+    column, text = quoted(spec.name), quoted(TEXT_OF + spec.name)
+    column_rules = []
     nothing = f"{column} IS NULL AND ({text} IS NULL"
     if not plain and spec.dtype in ("float", "integer"):
         nothing += f" OR trim({text}) = '' OR lower(trim({text})) = 'nan'"
@@ -257,10 +257,10 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
     if spec.name in contract.key:
         header = f"trim({text}, {literal(BLANKS)}) = {literal(spec.name)}"
         fix = "a header stands among the rows, as where parts were put together: take it out"
-        found.append(Rule(spec.name, "header", header, fix))
+        column_rules.append(Rule(spec.name, "header", header, fix))
     if spec.required:
         what = "is part of the key" if spec.name in contract.key else "is required"
-        found.append(
+        column_rules.append(
             Rule(spec.name, "null", f"{nothing})", f"{spec.name} {what}: fill it in the export")
         )
     unread = f"{column} IS NULL AND NOT ({nothing}))"
@@ -285,18 +285,20 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
             ),
         )
         for name, shape, fix in shapes:
-            found.append(Rule(spec.name, name, f"{unread} AND {shape}", fix))
+            column_rules.append(Rule(spec.name, name, f"{unread} AND {shape}", fix))
             unread += f" AND NOT {shape}"
     fix = f"{spec.name} must be {WANTED[spec.dtype]}"
     if spec.name.endswith("_seconds"):
         fix += ", or hours as 00:05:12"
     if spec.dtype in ("float", "integer"):
         fix += "; [import] numbers says how amounts with separators or currency signs are written"
-    found.append(Rule(spec.name, "type", unread, fix))
+    column_rules.append(Rule(spec.name, "type", unread, fix))
     if missing is not None and not spec.required:
-        found.append(Rule(spec.name, "no value", missing, "it is read as missing", "warning"))
+        column_rules.append(
+            Rule(spec.name, "no value", missing, "it is read as missing", "warning")
+        )
     if is_id(spec) and not plain:
-        found += [
+        column_rules += [
             Rule(
                 spec.name,
                 "shortened",
@@ -310,24 +312,24 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
         years = f"after {FIRST_YEAR} and before {LAST_YEAR}"
         inside = f"{column} >= '{FIRST_YEAR + 1}-01-01' AND {column} < '{LAST_YEAR}-01-01'"
         fix = f"times lie {years}: leave empty what has not happened"
-        found.append(Rule(spec.name, "year", f"NOT ({inside})", fix))
+        column_rules.append(Rule(spec.name, "year", f"NOT ({inside})", fix))
         unset = f"CAST({column} AS DATE) IN {UNSET}"
         fix = "systems write the first day of 1970 for no date: leave it empty"
-        found.append(Rule(spec.name, "empty date", unset, fix))
+        column_rules.append(Rule(spec.name, "empty date", unset, fix))
     if spec.dtype in ("float", "integer") and not plain:
         fix = f"numbers are nearer to 0 than {LARGEST:g}: correct the value"
-        found.append(Rule(spec.name, "size", f"abs({column}) >= {LARGEST}", fix))
+        column_rules.append(Rule(spec.name, "size", f"abs({column}) >= {LARGEST}", fix))
     if spec.minimum is not None:
-        found.append(
+        column_rules.append(
             Rule(spec.name, "minimum", f"{column} < {spec.minimum}", f"at least {spec.minimum:g}")
         )
     if spec.maximum is not None:
-        found.append(
+        column_rules.append(
             Rule(spec.name, "maximum", f"{column} > {spec.maximum}", f"at most {spec.maximum:g}")
         )
     if spec.choices:
         choices = ", ".join(literal(choice) for choice in spec.choices)
-        found.append(
+        column_rules.append(
             Rule(
                 spec.name,
                 "choice",
@@ -337,7 +339,7 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
         )
     if spec.name == "time_zone":
         zones = ", ".join(literal(zone) for zone in sorted(zoneinfo.available_timezones()))
-        found.append(
+        column_rules.append(
             Rule(
                 spec.name,
                 "time zone",
@@ -345,4 +347,4 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
                 "an IANA name such as Europe/Oslo",
             )
         )
-    return found
+    return column_rules

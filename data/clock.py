@@ -29,4 +29,18 @@ class Clock:
         return self._start + timedelta(seconds=time.monotonic() - self._began)
 
 
+def naive_utc(moment: datetime) -> datetime:
+    """A moment in UTC without a zone; one without a zone is UTC already.
+
+    ValueError where an offset leads out of the years that there are.
+
+    >>> naive_utc(datetime.fromisoformat("2026-03-01T12:00:00+02:00"))
+    datetime.datetime(2026, 3, 1, 10, 0)
+    """
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except OverflowError:
+        raise ValueError(f"{moment.isoformat()} is no moment in UTC") from None
+
+
 SYSTEM = Clock()

@@ -129,8 +129,8 @@ def layout(start: str, delimiter: str = "") -> Layout:
         rest = layout(start[stated.end() :], delimiter or stated[1])
         return Layout(rest.delimiter, rest.header, rest.above + 1)
     marks = [delimiter] if delimiter else DELIMITERS
-    found = [_parted(start, mark) for mark in marks]
-    return max(found, key=lambda one: one[:4])[4]
+    candidates = [_parted(start, mark) for mark in marks]
+    return max(candidates, key=lambda one: one[:4])[4]
 
 
 def _parted(start: str, mark: str) -> tuple[bool, bool, int, int, Layout]:
@@ -235,30 +235,31 @@ def _rows(
     whole = f"SELECT {listed}, row_number() OVER () AS row FROM read_csv"  # noqa: S608
     con.execute(f"DROP TABLE IF EXISTS {table}")
     options = _options(path, names, laid.delimiter, packing, laid.above)
-    try:
-        if path.stat().st_size > LARGE:
-            return _on_disk(con, f"{whole}({options})", scratch, table), ()
-        con.execute(f"CREATE TABLE {table} AS {whole}({options})")
-        return con.table(table), ()
-    except duckdb.Error:
-        con.execute(f"DROP TABLE IF EXISTS {table}")
-    rejects = f"rejects_{abs(hash(label))}"
-    kept = (
-        f"store_rejects = true, rejects_limit = 0, rejects_table = '{rejects}', "
-        f"rejects_scan = 'scan_{rejects}'"
-    )
-    try:
-        con.execute(f"CREATE TABLE {table} AS {whole}({options}, {kept})")
-        faults = con.execute(
-            f"SELECT line, any_value(csv_line), any_value(error_message) FROM {rejects} "  # noqa: S608
-            "GROUP BY line ORDER BY line"
-        ).fetchall()
-        broken = tuple((int(n), str(text or "")[:200], str(why or "")) for n, text, why in faults)
-        return con.table(table), broken
-    except duckdb.Error:
-        con.execute(f"DROP TABLE IF EXISTS {table}")
+    if _has_whole_header(path, laid):  # of another the engine finds no rows, and no fault either
+        try:
+            if path.stat().st_size > LARGE:
+                return _on_disk(con, f"{whole}({options})", scratch, table), ()
+            con.execute(f"CREATE TABLE {table} AS {whole}({options})")
+            return con.table(table), ()
+        except duckdb.Error:
+            con.execute(f"DROP TABLE IF EXISTS {table}")
+        rejects = f"rejects_{abs(hash(label))}"
+        reject_options = (
+            f"store_rejects = true, rejects_limit = 0, rejects_table = '{rejects}', "
+            f"rejects_scan = 'scan_{rejects}'"
+        )
+        try:
+            con.execute(f"CREATE TABLE {table} AS {whole}({options}, {reject_options})")
+            faults = con.execute(
+                f"SELECT line, any_value(csv_line), any_value(error_message) FROM {rejects} "  # noqa: S608
+                "GROUP BY line ORDER BY line"
+            ).fetchall()
+            lines = ((int(n), str(text or "")[:200], str(why or "")) for n, text, why in faults)
+            return con.table(table), tuple(lines)
+        except duckdb.Error:
+            con.execute(f"DROP TABLE IF EXISTS {table}")
     with tempfile.NamedTemporaryFile("w", dir=scratch, suffix=".csv", newline="") as staged:
-        broken = _line_by_line(path, laid, len(names), _writer(staged))
+        broken = _line_by_line(path, laid, names, _writer(staged))
         staged.flush()
         alike = _options(Path(staged.name), names, ",", "none", 0)
         try:
@@ -267,6 +268,20 @@ def _rows(
             first = next((x for x in str(error).splitlines() if x.strip()), "unknown")
             raise DataError(f"{label} is no readable CSV file: {first}") from None
     return con.table(table), broken
+
+
+def _has_whole_header(path: Path, laid: Layout) -> bool:
+    """Whether the header's quotes stand around whole names."""
+    with opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        reader = csv.reader(text, delimiter=laid.delimiter, strict=True)
+        try:
+            while reader.line_num <= laid.above:
+                next(reader)
+        except StopIteration:
+            return True
+        except csv.Error:
+            return False
+    return True
 
 
 def _options(path: Path, names: Sequence[str], delimiter: str, packing: str, above: int) -> str:
@@ -279,13 +294,15 @@ def _options(path: Path, names: Sequence[str], delimiter: str, packing: str, abo
     )
 
 
-def _line_by_line(path: Path, laid: Layout, width: int, out: Any) -> tuple[Broken, ...]:
-    """The rows that have the header's width, written alike; the others by line."""
+def _line_by_line(path: Path, laid: Layout, names: Sequence[str], out: Any) -> tuple[Broken, ...]:
+    """The rows that have the header's width, written alike below it; the others by line."""
     broken: list[Broken] = []
     longest = csv.field_size_limit(LONGEST_LINE)
     try:
         with opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
             reader = csv.reader(text, delimiter=laid.delimiter, strict=True)
+            out.writerow(names)  # not as the file has it, which may be no row of that width
+            header = False
             while True:
                 line = reader.line_num
                 try:
@@ -293,14 +310,18 @@ def _line_by_line(path: Path, laid: Layout, width: int, out: Any) -> tuple[Broke
                 except StopIteration:
                     return tuple(broken)
                 except csv.Error as error:
-                    broken.append((max(line + 1, 1), "", str(error)))
+                    if header:
+                        broken.append((max(line + 1, 1), "", str(error)))
+                    header = header or line >= laid.above
                     continue
                 if line < laid.above or not row:
                     continue
-                if len(row) == width:
+                if not header:
+                    header = True
+                elif len(row) == len(names):
                     out.writerow(row)
                 else:
-                    why = f"Expected Number of Columns: {width} Found: {len(row)}"
+                    why = f"Expected Number of Columns: {len(names)} Found: {len(row)}"
                     broken.append((line + 1, laid.delimiter.join(row)[:200], why))
     finally:
         csv.field_size_limit(longest)

@@ -147,6 +147,11 @@ MENDS_BY_WORDS = (
 """What engines say of a failure of the machine, in lower case, and what to do."""
 
 
+def mend_of(text: str) -> str | None:
+    """What to do about an engine's words for a failure of the machine; None for other words."""
+    return next((mend for words, mend in MENDS_BY_WORDS if words in text.lower()), None)
+
+
 def in_words(error: BaseException) -> StorageFailure | None:
     """A failure of the machine (a full disk, lost rights) as file, step and mend.
 
@@ -161,7 +166,7 @@ def in_words(error: BaseException) -> StorageFailure | None:
     cause: BaseException | None = error
     while cause is not None:
         reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
-        mend = next((mend for words, mend in MENDS_BY_WORDS if words in str(cause).lower()), None)
+        mend = mend_of(str(cause))
         if isinstance(cause, OSError) and cause.errno is not None:
             file = file or cause.filename
             reason = cause.strerror or reason

@@ -69,11 +69,11 @@ def unknown_attributes(
     for column in attributes_of(name, attributes) if sources else ():
         if column not in have:
             near = did_you_mean(column, have) or f" It has: {', '.join(have)}."
-            told = attribute_name(name, column)
+            attribute = attribute_name(name, column)
             yield Notice(
                 column,
                 "unknown attribute",
-                told,
+                attribute,
                 f"[data] attributes names it, and {name} has no such column.{near}",
                 "error",
             )
@@ -146,11 +146,11 @@ def of_money(
     column = "currency" if "currency" in contract.names else AMOUNTS[contract.name]
     others = {name: count for name, count in named.items() if name != money.main}
     unknown = [name for name in others if name not in money.factors]
-    told = "[company] currency" if is_stated(settings) else "the commonest, as none is set"
+    origin = "[company] currency" if is_stated(settings) else "the commonest, as none is set"
     if others:
         ranked = sorted(named.items(), key=lambda one: (-one[1], one[0]))
         left = sum(others[name] for name in unknown)
-        fix = f"amounts count in {money.main} ({told})"
+        fix = f"amounts count in {money.main} ({origin})"
         if unknown:
             rates = ", ".join(f"{name} = ..." for name in unknown[:5])
             fix += (

@@ -51,8 +51,8 @@ class WithEvents:
                 self._events[name] = _as_the_base(name, posted, base.frame(name, own), own)
         orders = self._events.get("orders")
         self._births = None if orders is None else order_births(orders)
-        told = "".join(sorted(self._events)) + str(sum(map(len, self._events.values())))
-        self.fingerprint = hashlib.sha256((base.fingerprint + told).encode()).hexdigest()
+        digest_text = "".join(sorted(self._events)) + str(sum(map(len, self._events.values())))
+        self.fingerprint = hashlib.sha256((base.fingerprint + digest_text).encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,11 +106,11 @@ class WithEvents:
         changed = {"recorded_at", *(["amount"] if self.money.main else [])} & set(items.columns)
         if not changed:
             return items
-        told = self._base.frame("order_items", ["order_id", "recorded_at"])
-        waiting = told["recorded_at"].isna().to_numpy()
+        item_rows = self._base.frame("order_items", ["order_id", "recorded_at"])
+        waiting = item_rows["recorded_at"].isna().to_numpy()
         if not waiting.any():
             return items
-        items, orders = items.copy(), told["order_id"][waiting]
+        items, orders = items.copy(), item_rows["order_id"][waiting]
         if "recorded_at" in changed:
             items.loc[waiting, "recorded_at"] = orders.map(self._births)
         if "amount" in changed:

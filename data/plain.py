@@ -23,6 +23,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from data.contract import Column, Table
 from data.engines import literal, quoted
 from data.settings_import import Import
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 FEW = 2_000
 """Rows up to which a source is not worth a look: it is read with care."""
 NUMBER = r"-?\d{1,11}(\.\d{1,15})?"
+SHORT = r"-?\d{1,11}(\.\d{1,4})?"
+"""Numbers of at most 15 digits: every way of reading them gives the same bits."""
 ID = "[A-Za-z_][!-~]*|[0-9][0-9A-DF-Za-df-z_-]*|[0-9][0-9A-Za-z_]*-[0-9A-Za-z_-]*"
 """Ids that no tool has changed: 7.0 and 1.2E+15 are not among them."""
 TIME = (
@@ -71,8 +76,8 @@ def plain_columns(
         looked_at.append(spec.name)
     if not parts:
         return {}
-    found = relation.aggregate(", ".join(parts)).fetchall()[0]
-    counts = [tuple(map(int, found[3 * n : 3 * n + 3])) for n in range(len(looked_at))]
+    numbers = relation.aggregate(", ".join(parts)).fetchall()[0]
+    counts = [tuple(map(int, numbers[3 * n : 3 * n + 3])) for n in range(len(looked_at))]
     return {
         name: Plain(zoned, naive)
         for name, (odd, zoned, naive) in zip(looked_at, counts, strict=True)
@@ -107,6 +112,31 @@ def plain_sql(column: Column) -> str:
     if column.dtype == "timestamp":
         return f"try_cast(rtrim({text}, 'Z') AS TIMESTAMP)"
     return f"try_cast({text} AS DOUBLE)" if column.dtype == "float" else text
+
+
+def plain_series(values: pd.Series, spec: Column) -> pd.Series | None:
+    """A frame's column of plain texts as its type; None where a value needs care, or is null.
+
+    >>> told = pd.Series(["2026-03-01T12:00:00Z"])
+    >>> str(plain_series(told, Column("opened_at", "timestamp"))[0])
+    '2026-03-01 12:00:00'
+    >>> plain_series(pd.Series(["1 March"]), Column("opened_at", "timestamp")) is None
+    True
+    """
+    texts = values.tolist()
+    if not all(type(text) is str for text in texts):
+        return None
+    if spec.dtype == "timestamp" and all(re.fullmatch(TIME, text, re.ASCII) for text in texts):
+        try:
+            moments = [datetime.fromisoformat(text).replace(tzinfo=None) for text in texts]
+        except ValueError:  # 30 February
+            return None
+        return pd.Series(np.array(moments, dtype="datetime64[us]"))
+    if spec.dtype == "float" and all(re.fullmatch(SHORT, text, re.ASCII) for text in texts):
+        return pd.Series(np.array([float(text) for text in texts]))
+    if spec.dtype == "string" and is_id(spec) and all(_plain_text(spec, text) for text in texts):
+        return pd.Series(texts, dtype="str")
+    return None
 
 
 def surely_kept(contract: Table, row: Mapping[str, Any], limit: datetime) -> bool:

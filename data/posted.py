@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from data.clean import FOUND, rules, typed
+from data.clean import TEXT_OF, rules, typed
 from data.contract import TABLES, Column, Table, table
 from data.engines import duckdb_connection, quoted
 from data.errors import did_you_mean
@@ -154,7 +154,7 @@ def of_rules(contract: Table, posted: Sequence[Mapping[str, Any]], now: datetime
     broken_rows = []
     for rule in (rule for rule, count in zip(every, counts, strict=True) if count):
         broken = relation.filter(rule.condition)
-        values = broken.project(f'"row", {quoted(FOUND + rule.column)}').limit(MOST).fetchall()
+        values = broken.project(f'"row", {quoted(TEXT_OF + rule.column)}').limit(MOST).fetchall()
         broken_rows += [
             Fault(
                 contract.name,

@@ -12,9 +12,8 @@ import hmac
 def pseudonym(salt: bytes, customer_id: str) -> str:
     """What stands for a customer in logs: a keyed hash of 32 hexadecimal digits, the same for the
     same customer. ``salt``: the store's (``data.store.salt``)."""
-    return hmac.new(salt, customer_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
-        :32
-    ]
+    name = customer_id.encode("utf-8", "surrogatepass")
+    return hmac.digest(salt, name, "sha256").hex()[:32]
 
 
 def decision_code(customer_id: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.clean import FOUND, Rule
+from data.clean import TEXT_OF, Rule
 from data.contract import table
 from data.engines import literal, quoted
 from data.files import replacing
@@ -70,7 +70,7 @@ def _lines_of(
 def _quarantine_row(name: str, column: str, rule: str) -> str:
     return (
         f'{literal(name)} AS "table", file, "row", {literal(column)} AS "column", '
-        f'{literal(rule)} AS "rule", {quoted(FOUND + column)} AS "value"'
+        f'{literal(rule)} AS "rule", {quoted(TEXT_OF + column)} AS "value"'
     )
 
 

@@ -21,12 +21,13 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from data.clock import naive_utc
 from data.errors import SettingsError, did_you_mean, in_toml
 from data.setting_checks import minute_of_day
 from data.settings_api import Api
@@ -129,7 +130,7 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name}: {in_toml(error)}") from None
     sources: dict[str, str] = {}
-    made: dict[str, Any] = {}
+    settings_of: dict[str, Any] = {}
     sections = {f.name.rstrip("_"): f for f in fields(Settings) if f.name not in BESIDE}
     for name in document:
         if name not in sections:
@@ -140,35 +141,35 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
             )
     hints = {name.rstrip("_"): hint for name, hint in get_type_hints(Settings).items()}
     for name, field_of in sections.items():
-        found = document.get(name, {})
-        if not isinstance(found, dict):
-            if isinstance(found, list) and all(isinstance(each, dict) for each in found):
+        content = document.get(name, {})
+        if not isinstance(content, dict):
+            if isinstance(content, list) and all(isinstance(each, dict) for each in content):
                 raise SettingsError(
-                    f"{place_of(path, text, (name,))}: there are {len(found)} [[{name}]] sections, "
-                    f"and one has to hold: merge them into one [{name}]"
+                    f"{place_of(path, text, (name,))}: there are {len(content)} [[{name}]] "
+                    f"sections, and one has to hold: merge them into one [{name}]"
                 )
             raise SettingsError(
                 f"{place_of(path, text, (name,))}: [{name}] is a section, not a value"
             )
         if name == "service_levels":
-            made[name] = _service_levels(found, path, text, sources)
+            settings_of[name] = _service_levels(content, path, text, sources)
         elif name == "opening_hours":
-            made[name] = _opening_hours(found, path, text, sources)
+            settings_of[name] = _opening_hours(content, path, text, sources)
         elif name == "kpi_targets":
-            made[name] = _named(name, found, lambda _: KpiTarget(), path, text, sources)
+            settings_of[name] = _named(name, content, lambda _: KpiTarget(), path, text, sources)
         elif name == "pools":
-            made[name] = _pools(found, path, text, sources)
+            settings_of[name] = _pools(content, path, text, sources)
         elif name == "contracts":
-            usual = partial(_contract, made["shifts"])
-            made[name] = _named(name, found, usual, path, text, sources)
+            usual = partial(_contract, settings_of["shifts"])
+            settings_of[name] = _named(name, content, usual, path, text, sources)
         else:
-            made[field_of.name] = _section(
-                hints[name](), found, (name,), path, text, sources, environ=_environ(environ)
+            settings_of[field_of.name] = _section(
+                hints[name](), content, (name,), path, text, sources, environ=_environ(environ)
             )
     _refuse_unknown_variables(_environ(environ), hints)
     try:
         own = _text_of(path.parent / OWN_FEATURES)
-        return Settings(**made, sources=MappingProxyType(sources), own_features=own)
+        return Settings(**settings_of, sources=MappingProxyType(sources), own_features=own)
     except SettingsError as error:
         section = re.match(r"\[([\w.]+)\]", str(error))
         where = place_of(path, text, tuple(section[1].split("."))) if section else path.name
@@ -199,7 +200,7 @@ def _text_of(path: Path) -> str:
 
 def _section(
     defaults: Any,
-    found: Mapping[str, Any],
+    content: Mapping[str, Any],
     names: tuple[str, ...],
     path: Path,
     text: str,
@@ -209,7 +210,7 @@ def _section(
     """``defaults`` with what presage.toml and the environment say laid over it."""
     hints = get_type_hints(type(defaults))
     section = ".".join(names)
-    for key, value in found.items():
+    for key, value in content.items():
         _refuse_secret(path, text, (*names, key))
         if key not in hints:
             raise SettingsError(
@@ -229,17 +230,17 @@ def _section(
                 where = f"environment {variable}"
                 changes[key] = _from_text(environ[variable], hint)
                 sources[f"{section}.{key}"] = where
-            elif key in found:
+            elif key in content:
                 where = place_of(path, text, (*names, key))
-                changes[key] = read_value(found[key], hint)
+                changes[key] = read_value(content[key], hint)
                 sources[f"{section}.{key}"] = FILE
             else:
                 continue
             replace(defaults, **{key: changes[key]})
         except SettingsError as error:
             if "is below" not in str(error):  # needs both values: judged with all of them, below
-                told = str(error) if str(error).startswith(key) else f"{key} {error}"
-                raise SettingsError(f"{where}: [{section}] {told}") from None
+                reason = str(error) if str(error).startswith(key) else f"{key} {error}"
+                raise SettingsError(f"{where}: [{section}] {reason}") from None
     try:
         return replace(defaults, **changes)
     except SettingsError as error:
@@ -247,19 +248,19 @@ def _section(
 
 
 def _service_levels(
-    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
+    content: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
 ) -> Mapping[str, ServiceLevel]:
     def usual(channel: str) -> ServiceLevel:
         return DEFAULT_SERVICE_LEVELS.get(channel, ServiceLevel())
 
-    named = _named("service_levels", found, usual, path, text, sources)
+    named = _named("service_levels", content, usual, path, text, sources)
     return MappingProxyType({**DEFAULT_SERVICE_LEVELS, **named})
 
 
 def _pools(
-    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
+    content: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
 ) -> Mapping[str, PoolSettings]:
-    pools = _named("pools", found, lambda _: PoolSettings(), path, text, sources)
+    pools = _named("pools", content, lambda _: PoolSettings(), path, text, sources)
     for pool, of in pools.items():
         if not of.channels:
             raise SettingsError(
@@ -275,7 +276,7 @@ def _contract(rules: Shifts, _: str) -> Contract:
 
 def _named(
     section: str,
-    found: Mapping[str, Any],
+    content: Mapping[str, Any],
     usual: Callable[[str], Section],
     path: Path,
     text: str,
@@ -283,7 +284,7 @@ def _named(
 ) -> Mapping[str, Section]:
     """The sections ``[section.NAME]``, by name, each laid over what is ``usual`` for it."""
     read: dict[str, Section] = {}
-    for name, keys in found.items():
+    for name, keys in content.items():
         names = (section, name)
         if not isinstance(keys, dict):
             written = NAMED[section].format(".".join(names))
@@ -293,10 +294,10 @@ def _named(
 
 
 def _opening_hours(
-    found: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
+    content: Mapping[str, Any], path: Path, text: str, sources: dict[str, str]
 ) -> Mapping[str, Mapping[str, str]]:
     hours: dict[str, Mapping[str, str]] = {}
-    for channel, days in found.items():
+    for channel, days in content.items():
         names = ("opening_hours", channel)
         if not isinstance(days, dict):
             raise SettingsError(
@@ -352,15 +353,14 @@ def read_value(value: object, hint: Any) -> Any:
 
 
 def _moment(value: object) -> datetime:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise SettingsError(f"is {value!r}, but must be a time: 2026-03-01T00:00:00") from None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(moment, datetime):
+            return naive_utc(moment)
+    except ValueError:
+        moment = None
+    if isinstance(moment, date):
+        return datetime(moment.year, moment.month, moment.day)
     raise SettingsError(f"is {value!r}, but must be a time: 2026-03-01T00:00:00")
 
 

@@ -86,7 +86,7 @@ class Contract:
 
     def start_minutes(self) -> tuple[int, ...]:
         """The minutes of the local day at which a shift may begin, ascending, below 1440."""
-        found: set[int] = set()
+        minutes: set[int] = set()
         for text in self.starts:
             first, dash, last = text.partition("-")
             begin = minute_of_day(first, "starts")
@@ -96,11 +96,11 @@ class Contract:
                     f"starts {text!r} ends before it begins; starts past midnight are spans of "
                     f'their own: "{first.strip()}-24:00", "00:00-{last.strip()}"'
                 )
-            found.update(range(begin, end + 1, self.start_every_minutes))
-        kept = tuple(sorted(minute for minute in found if minute < DAY))
-        if not kept:
+            minutes.update(range(begin, end + 1, self.start_every_minutes))
+        within_day = tuple(sorted(minute for minute in minutes if minute < DAY))
+        if not within_day:
             raise SettingsError('starts allows none; give times or spans such as "06:00-10:00"')
-        return kept
+        return within_day
 
     def break_of(self, hours: float) -> int:
         """Minutes of the break in a shift of that length."""

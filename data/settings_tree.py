@@ -307,7 +307,7 @@ def opening_intervals(text: str) -> tuple[tuple[int, int], ...]:
     """
     if text.strip().lower() in ("", "closed"):
         return ()
-    found: list[tuple[int, int]] = []
+    intervals: list[tuple[int, int]] = []
     for part in text.split(","):
         ends = part.split("-")
         if len(ends) != 2:
@@ -319,7 +319,7 @@ def opening_intervals(text: str) -> tuple[tuple[int, int], ...]:
                 f'belong to the next day: "{ends[0].strip()}-24:00" on this day and '
                 f'"00:00-{ends[1].strip()}" on the next'
             )
-        if found and begin < found[-1][1]:
+        if intervals and begin < intervals[-1][1]:
             raise SettingsError(f"opening hours {text!r} overlap; give them in order")
-        found.append((begin, end))
-    return tuple(found)
+        intervals.append((begin, end))
+    return tuple(intervals)

@@ -56,7 +56,7 @@ __all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "
 
 FORMAT = 6
 KNOWN = "known.parquet"
-KEPT = 3
+MOST_SNAPSHOTS = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
 """The tables whose newest birth says how far the history goes."""
 
@@ -140,11 +140,11 @@ class Snapshot:
         """
         if as_of.minute % 15 or as_of.second or as_of.microsecond:
             return self.fingerprint
-        told = {}
+        sums = {}
         for name in sorted(set(names)):
             moments, digests = self._known.get(name, (np.array([], "datetime64[us]"), []))
-            told[name] = str(sum(digests[: moments.searchsorted(np.datetime64(as_of), "right")]))
-        return hashlib.sha256(json.dumps([told, self.attributes]).encode()).hexdigest()
+            sums[name] = str(sum(digests[: moments.searchsorted(np.datetime64(as_of), "right")]))
+        return hashlib.sha256(json.dumps([sums, self.attributes]).encode()).hexdigest()
 
     @cached_property
     def _known(self) -> dict[str, tuple[Any, list[int]]]:
@@ -157,9 +157,9 @@ class Snapshot:
                 f"{file} is not as it was written. Delete the folder {self.path.name} in "
                 ".presage/snapshots: the next run makes it anew"
             )
-        told = pq.read_table(file)
-        names, moments = told["table"].to_numpy(), told["moment"].to_numpy()
-        digests = list(map(int, told["digest"].to_pylist()))
+        rows = pq.read_table(file)
+        names, moments = rows["table"].to_numpy(), rows["moment"].to_numpy()
+        digests = list(map(int, rows["digest"].to_pylist()))
         out = {}
         for name in dict.fromkeys(names.tolist()):
             at = np.flatnonzero(names == name)
@@ -218,12 +218,12 @@ def take(
     posted, erased = _posted_events(workspace), _erased(workspace)
     book = HashBook(workspace.state_dir / "hashes.json")
     identity = sources = _identity(workspace, posted, book, erased)
-    while (found := _reusable(place_of / identity, book)) is not None:
-        until = found.manifest["valid_until"]
+    while (existing := _reusable(place_of / identity, book)) is not None:
+        until = existing.manifest["valid_until"]
         if until is None or limit < datetime.fromisoformat(until):
-            os.utime(found.path)
+            os.utime(existing.path)
             _remember(book)
-            return found
+            return existing
         # rows that lay in the future then have come to pass
         identity = hashlib.sha256(f"{identity}{until}".encode()).hexdigest()[:32]
     place = place_of / identity
@@ -233,9 +233,9 @@ def take(
             raise Conflict("tables/ changed while it was being read; run again when it is still")
         publish(staged, place)
     _prune(place_of, keep=place)
-    found = open_snapshot(place, book)
+    existing = open_snapshot(place, book)
     _remember(book)
-    return found
+    return existing
 
 
 def _remember(book: HashBook) -> None:
@@ -299,7 +299,7 @@ def _fill(
     con = engine(workspace)
     cleaned: dict[str, Cleaned] = {}
     entries: dict[str, dict[str, Any]] = {}
-    told: list[tuple[str, datetime, str]] = []
+    digests: list[tuple[str, datetime, str]] = []
     until: list[datetime] = []
     for name in TABLES:
         events = events_source(con, name, posted[name]) if name in posted else None
@@ -329,10 +329,10 @@ def _fill(
         relation.to_parquet(str(file), compression="zstd")
         unique = one.unique and "identities" not in entries
         entries[name] = _entry(con, name, file, expected, unique)
-        told += [(name, m, str(d)) for m, d in known(con.read_parquet(str(file)), name)]
+        digests += [(name, m, str(d)) for m, d in known(con.read_parquet(str(file)), name)]
         if one.quarantined:
             tell(f"{name}: {one.quarantined:,} rows break the contract, see `presage check`")
-    _write_known(staged / KNOWN, told)
+    _write_known(staged / KNOWN, digests)
     manifest = {
         "format": FORMAT,
         "known": sha256_of(staged / KNOWN),
@@ -360,12 +360,12 @@ def _newest_posted(posted: Mapping[str, pd.DataFrame]) -> str | None:
     return max(known).removesuffix("+00:00") if known else None
 
 
-def _write_known(file: Path, told: Sequence[tuple[str, datetime, str]]) -> None:
+def _write_known(file: Path, digests: Sequence[tuple[str, datetime, str]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     kinds = {"table": pa.string(), "moment": pa.timestamp("us"), "digest": pa.string()}
-    columns = zip(*told, strict=True) if told else ((), (), ())
+    columns = zip(*digests, strict=True) if digests else ((), (), ())
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds.values(), strict=True)]
     pq.write_table(pa.table(dict(zip(kinds, arrays, strict=True))), file)
 
@@ -446,5 +446,5 @@ def events_source(con: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame
 def _prune(folder: Path, keep: Path) -> None:
     """Remove all but the three snapshots used last."""
     whole = [p for p in folder.iterdir() if (p / "manifest.json").is_file() and p != keep]
-    for old in sorted(whole, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT - 1 :]:
+    for old in sorted(whole, key=lambda p: p.stat().st_mtime, reverse=True)[MOST_SNAPSHOTS - 1 :]:
         shutil.rmtree(old, ignore_errors=True)

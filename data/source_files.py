@@ -267,8 +267,8 @@ def _json(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
 def _text(
     con: duckdb.DuckDBPyConnection, path: Path, label: str, reading: Import, scratch: Path
 ) -> Source:
-    found = read_csv(con, path, label, reading, scratch)
-    rows = int(found.relation.count("*").fetchall()[0][0])
-    notes = (*found.notes, *_unread_row(found.names, label))
-    kinds = {name: "VARCHAR" for name in found.names if name and name != ROW}
-    return Source(label, found.relation, kinds, rows, found.broken, notes)
+    source = read_csv(con, path, label, reading, scratch)
+    rows = int(source.relation.count("*").fetchall()[0][0])
+    notes = (*source.notes, *_unread_row(source.names, label))
+    kinds = {name: "VARCHAR" for name in source.names if name and name != ROW}
+    return Source(label, source.relation, kinds, rows, source.broken, notes)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -31,6 +32,7 @@ import pandas as pd
 
 from data.contract import TABLES, Column, Table, table
 from data.errors import DataError, did_you_mean
+from data.plain import plain_series
 from data.times import read_times
 from data.words import FALSE_WORDS, TRUE_WORDS, WRITTEN, ids, is_id, numbers, words
 
@@ -86,9 +88,9 @@ class MemoryTables:
             )
         self._attributes = tuple(
             attribute_name(name, column)
-            for name, found in self._frames.items()
+            for name, rows in self._frames.items()
             for column in attributes_of(name, attributes)
-            if column in found.columns
+            if column in rows.columns
         )
         self._fingerprint: str | None = None
 
@@ -115,8 +117,8 @@ class MemoryTables:
         return table(name).name in self._frames
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        found = self._frames[name] if self.has(name) else empty(name, self._attributes)
-        return select(name, found, columns)
+        rows = self._frames[name] if self.has(name) else empty(name, self._attributes)
+        return select(name, rows, columns)
 
     def file(self, name: str) -> Path | None:
         return None
@@ -139,13 +141,13 @@ def attributes_of(name: str, attributes: Iterable[str]) -> tuple[str, ...]:
     >>> attributes_of("customers", ("tier", "tickets.plan", "customers.tier"))
     ('tier',)
     """
-    found: dict[str, None] = {}
+    columns: dict[str, None] = {}
     for attribute in map(_untyped, attributes):
         place, _, column = attribute.partition(".")
         owner, column = (place, column) if place in TABLES and column else ("customers", attribute)
         if owner == name and column not in table(name).names:
-            found[column] = None
-    return tuple(found)
+            columns[column] = None
+    return tuple(columns)
 
 
 def dates_of(name: str, attributes: Iterable[str]) -> tuple[str, ...]:
@@ -211,7 +213,7 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
         if spec.name in frame.columns:
             out[spec.name] = _typed(frame[spec.name], spec, name)
         else:
-            out[spec.name] = _typed(pd.Series([None] * len(frame), dtype=object), spec, name)
+            out[spec.name] = _null(spec).take(np.zeros(len(frame), dtype=np.int64))
     for attribute in attributes_of(name, attributes):
         if attribute in frame.columns:
             is_date = attribute in dates_of(name, attributes)
@@ -220,11 +222,11 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
         out[ROW] = frame[ROW].to_numpy(dtype="int64")
     else:
         out[ROW] = np.arange(len(frame), dtype="int64")
-    done = pd.DataFrame(out, index=index)
-    births = birth_times(name, done)
-    done["recorded_at"] = done["recorded_at"].fillna(births)
-    done["deleted"] = done["deleted"].fillna(False)
-    return done
+    result = pd.DataFrame(out, index=index)
+    births = birth_times(name, result)
+    result["recorded_at"] = result["recorded_at"].fillna(births)
+    result["deleted"] = result["deleted"].fillna(False)
+    return result
 
 
 def birth_times(name: str, frame: pd.DataFrame, time_zone: str = "UTC") -> pd.Series:
@@ -285,7 +287,19 @@ def _born_with_order(items: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     return items
 
 
+FEW = 64
+"""Rows of which a look at each value costs less than taking the whole column in hand."""
+
+
+@lru_cache(maxsize=1024)
+def _null(spec: Column) -> Any:
+    """One null of a column's type: an array."""
+    return _typed(pd.Series([None], dtype=object), spec, "").array
+
+
 def _typed(values: pd.Series, spec: Column, name: str) -> Any:
+    if len(values) <= FEW and (plain := plain_series(values, spec)) is not None:
+        return plain
     values, dtype = values.reset_index(drop=True), spec.dtype
     if dtype == "string":
         if is_id(spec):
@@ -298,8 +312,8 @@ def _typed(values: pd.Series, spec: Column, name: str) -> Any:
         return _flags(values, name)
     if dtype == "strings":
         return pd.Series([_words(value) for value in values], dtype=object)
-    found = _numbers(values, name)
-    return found if dtype == "float" else found.astype("Int64")
+    numbers = _numbers(values, name)
+    return numbers if dtype == "float" else numbers.astype("Int64")
 
 
 def _times(values: pd.Series, name: str) -> pd.Series:

@@ -150,10 +150,10 @@ def number_sql(name: str, kind: str, reading: Import) -> str:
 
 def _span(text: str, form: str) -> str:
     """A span of time in seconds; null where it has another form, or holds nothing."""
-    found = [f"regexp_extract({text}, {literal(form)}, {place})" for place in (1, 2, 3)]
+    numbers = [f"regexp_extract({text}, {literal(form)}, {place})" for place in (1, 2, 3)]
     parts = [
         f"coalesce(try_cast({part} AS DOUBLE), 0) * {seconds}"
-        for part, seconds in zip(found, (3600, 60, 1), strict=True)
+        for part, seconds in zip(numbers, (3600, 60, 1), strict=True)
     ]
     matches = f"regexp_full_match({text}, {literal(form)}) AND {text} <> 'PT'"
     return f"CASE WHEN {matches} THEN {' + '.join(parts)} END"

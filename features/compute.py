@@ -113,7 +113,9 @@ def compute(
             progress(rows_ready / len(spine), "features")
     head = {"customer_id": spine["customer_id"].to_numpy(), "as_of": when.astype("datetime64[us]")}
     columns = {name: values.finished() for name, values in out.items()}
-    frame = pd.DataFrame({**head, **columns}, index=pd.RangeIndex(len(spine)), copy=False)
+    # few rows side by side in one block are quicker to take apart than hundreds of columns
+    together = len(spine) <= FEW
+    frame = pd.DataFrame({**head, **columns}, index=pd.RangeIndex(len(spine)), copy=together)
     frame["customer_id"] = frame["customer_id"].astype("str")
     return frame
 

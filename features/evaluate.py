@@ -197,6 +197,10 @@ def _fill(how: Evaluation, stream: Stream, query: Query, values: Floats) -> None
     where = (term.source, term.key, query.names, query.chosen)
     ordered = {measure.operation for measure in measures} - {*ADDED, *UNORDERED}
     part = how.history.select(*where) if ordered else how.history.loose(*where)
+    if not part.size:
+        for measure in measures:
+            values[[row for _, row in measure.windows]] = _of_no_rows(measure)
+        return
     grid = how.grid(len(query.chosen))
     cuts: dict[Expression | None, Cut] = {}
     for measure in measures:
@@ -208,6 +212,15 @@ def _fill(how: Evaluation, stream: Stream, query: Query, values: Floats) -> None
             spells = _shifted(part.spells(term, needs), part.line, query.own)
             cuts[needs] = Cut(grid, spells, tuple(windows))
         _measure(cuts[needs], part, term, measure, values)
+
+
+def _of_no_rows(measure: Measure) -> float:
+    """What a measure is where there is no row."""
+    if measure.operation in ("count", "sum", "distinct"):
+        return 0.0
+    value = measure.value
+    of_text = measure.operation == "last" and value is not None and value.kind == "text"
+    return -1.0 if of_text else np.nan
 
 
 def _measure(cut: Cut, part: Part, term: Term, measure: Measure, values: Floats) -> None:
@@ -332,6 +345,9 @@ def _look_up(how: Evaluation, lookup: Lookup, query: Query, values: Floats) -> N
         codes = np.zeros(len(slots), dtype=np.int64)
     else:
         codes = values[lookup.link].astype(np.int64)
+        if not (codes >= 0).any():
+            values[list(lookup.into)] = np.nan
+            return
     results = how.group_values(lookup.term, lookup.program, codes, slots, query)
     values[list(lookup.into)] = results[list(lookup.results)]
 
@@ -341,6 +357,10 @@ def _spread(how: Evaluation, spread: Spread, query: Query, values: Floats) -> No
     term = spread.term
     assert term.value is not None
     part = how.history.select(term.source, term.key, query.names, query.chosen)
+    if not part.size:
+        for into, name in zip(spread.into, spread.how, strict=True):
+            values[into] = 0.0 if name == "sum" else np.nan
+        return
     spells = _shifted(part.spells(bare(term), term.value), part.line, query.own)
     slot, row = kernel.pairs(how.grid(len(query.chosen)), spells, term.window)
     codes = part.value(term.value).data.astype(np.int64)[row]

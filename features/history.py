@@ -44,6 +44,8 @@ SCALES = {"number": 1000.0, "duration": 1.0, "flag": 1.0, "time": 1e-6}
 microseconds, moments as seconds: exact, so the order of adding does not matter."""
 
 
+FEW_NAMES = 16
+"""So many names are looked up one by one."""
 MOST_NAME_LISTS = 64
 """How many lists of names a history remembers the codes of; a view asks by a dozen."""
 
@@ -88,6 +90,22 @@ class Keyed:
     def names(self) -> pd.Index:
         """The keys' names, to be searched."""
         return pd.Index(self.categories, dtype=object)
+
+    @cached_property
+    def _places(self) -> Mapping[str, int] | None:
+        """The same for few keys, of which an index costs more than what is asked of it."""
+        if len(self.categories) > FEW_NAMES:
+            return None
+        return {name: code for code, name in enumerate(self.categories)}
+
+    def code(self, name: str) -> int:
+        """The code of the key of that name, -1 where it has no rows."""
+        if self._places is not None:
+            return self._places.get(name, -1)
+        try:
+            return int(self.names.get_loc(name))
+        except KeyError:
+            return -1
 
     @cached_property
     def whole(self) -> Part:
@@ -232,11 +250,8 @@ class History:
             return np.zeros(len(chosen), dtype=np.int64)
         if keyed.categories is names:
             return chosen
-        if len(chosen) == 1:
-            try:
-                return np.array([keyed.names.get_loc(names[chosen[0]])])
-            except KeyError:
-                return np.array([-1])
+        if len(chosen) <= FEW_NAMES:  # an index of them costs more than looking each up
+            return np.array([keyed.code(name) for name in names[chosen]], dtype=np.int64)
         place = (source, key, id(names))
         if place not in self._codes:
             if len(self._codes) >= MOST_NAME_LISTS:

@@ -222,10 +222,10 @@ def _of_latest(source: Source) -> set[Column]:
 
 
 def _read(tables: Tables, name: str, columns: set[Column]) -> Rows:
-    if not tables.has(name):
+    frame = tables.frame(name, names_to_read(tables, name, columns)) if tables.has(name) else None
+    if frame is None or not len(frame):
         nothing = np.array([], dtype=np.int64)
         return Rows(nothing, nothing, nothing, {column: _no_value(column) for column in columns})
-    frame = tables.frame(name, names_to_read(tables, name, columns))
     birth = TABLES[name].birth
     if birth is not None and tables.seen_from_birth(name):
         spells = spans_from_birth(times_of(frame[birth]))

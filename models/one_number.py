@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-import pandas as pd
 
 from data.tables import Tables
 from features.asof import as_of_view
@@ -78,10 +77,6 @@ class OneNumber:
     def customers_share(self) -> float:
         """The part of every node's forecast that the scored customers write."""
         return self.customers / self.total if self.total > 0 else 0.0
-
-    def of_customers(self, forecast: pd.Series) -> pd.Series:
-        """The scored customers' part of forecasts (after ``forecast_scale``)."""
-        return forecast * self.customers_share
 
 
 def join(

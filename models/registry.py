@@ -167,19 +167,19 @@ def _place(state_dir: Path, owner: str, folder: Path) -> None:
 def record_gate(state_dir: Path, kind: str, version: str, decision: GateDecision) -> None:
     """Write a gate's verdict to the version and its run, where ``promote`` and people find it."""
     mlflow, client = _client(Path(state_dir).absolute())
-    name, found = _registered_name(kind), _version(client, kind, version)
+    name, entry = _registered_name(kind), _version(client, kind, version)
     text = str(decision)
     client.set_model_version_tag(name, version, "presage.gate_reasons", text[:4000])
     client.set_model_version_tag(
         name, version, "presage.gate", "passed" if decision.passed else "refused"
     )
     verdict = json.dumps(asdict(decision), indent=2).encode()
-    write_whole(artifact(state_dir, found.run_id, "gate.json"), verdict)
-    client.set_tag(found.run_id, "presage.gate", "passed" if decision.passed else "refused")
-    client.set_tag(found.run_id, "presage.gate_reasons", text[:4000])
-    now = found.creation_timestamp
+    write_whole(artifact(state_dir, entry.run_id, "gate.json"), verdict)
+    client.set_tag(entry.run_id, "presage.gate", "passed" if decision.passed else "refused")
+    client.set_tag(entry.run_id, "presage.gate_reasons", text[:4000])
+    now = entry.creation_timestamp
     client.log_batch(
-        found.run_id,
+        entry.run_id,
         metrics=[
             mlflow.entities.Metric(f"gate_{key}", value, now, 0)
             for key, value in decision.numbers.items()
@@ -205,9 +205,9 @@ def promote(
     if decision is not None:
         record_gate(state_dir, kind, version, decision)
     _, client = _client(Path(state_dir).absolute())
-    found = _version(client, kind, version)
-    verdict = found.tags.get("presage.gate")
-    reasons = found.tags.get("presage.gate_reasons", "")
+    entry = _version(client, kind, version)
+    verdict = entry.tags.get("presage.gate")
+    reasons = entry.tags.get("presage.gate_reasons", "")
     if verdict != "passed":
         raise GateRefused(
             f"{kind} version {version} was not promoted: "
@@ -223,16 +223,16 @@ def challenge(state_dir: Path, kind: str, version: str, *, at: datetime, record:
     """Give a version the alias ``challenger``: trained and judged, and not at work. The nights
     score everybody by it too, which answers nobody. DamagedFile if it does not load on trial."""
     _, client = _client(Path(state_dir).absolute())
-    found = _version(client, kind, version)
+    entry = _version(client, kind, version)
     folder = materialise(state_dir, kind, version, version_bundle(state_dir, kind, version))
     client.set_registered_model_alias(_registered_name(kind), CHALLENGER, version)
-    as_of = datetime.fromisoformat(found.tags["presage.as_of"])
+    as_of = datetime.fromisoformat(entry.tags["presage.as_of"])
     point_at(
         state_dir,
         kind,
         version,
         folder,
-        run_id=found.run_id,
+        run_id=entry.run_id,
         promoted_at=at,
         as_of=as_of,
         name=CHALLENGER,
@@ -242,9 +242,9 @@ def challenge(state_dir: Path, kind: str, version: str, *, at: datetime, record:
             "kind": kind,
             "event": CHALLENGER,
             "version": version,
-            "run_id": found.run_id,
-            "as_of": found.tags["presage.as_of"],
-            "reasons": found.tags.get("presage.gate_reasons", ""),
+            "run_id": entry.run_id,
+            "as_of": entry.tags["presage.as_of"],
+            "reasons": entry.tags.get("presage.gate_reasons", ""),
             "at": at,
         }
     )
@@ -293,9 +293,9 @@ def history(state_dir: Path, kind: str) -> list[ModelVersion]:
     name = _registered_name(kind)
     line = _line(client, kind)
     at_work = line[-1] if line else None
-    found = client.search_model_versions(f"name = '{name}'", max_results=10_000)
-    found = sorted(found, key=lambda each: -int(each.version))
-    return [_model_version(kind, each, at_work) for each in found]
+    entries = client.search_model_versions(f"name = '{name}'", max_results=10_000)
+    entries = sorted(entries, key=lambda each: -int(each.version))
+    return [_model_version(kind, each, at_work) for each in entries]
 
 
 def version_bundle(state_dir: Path, kind: str, version: str) -> Path:
@@ -318,10 +318,10 @@ def _move(
     record: Record,
 ) -> Champion:
     _, client = _client(Path(state_dir).absolute())
-    found = _version(client, kind, version)
+    entry = _version(client, kind, version)
     before = champion(state_dir, kind)
     folder = materialise(state_dir, kind, version, version_bundle(state_dir, kind, version))
-    as_of = datetime.fromisoformat(found.tags["presage.as_of"])
+    as_of = datetime.fromisoformat(entry.tags["presage.as_of"])
     name = _registered_name(kind)
     client.set_registered_model_tag(name, LINE, ",".join(line[-200:]))
     client.set_registered_model_alias(name, ALIAS, version)
@@ -331,15 +331,15 @@ def _move(
             "event": event,
             "version": version,
             "previous": before.version if before else None,
-            "run_id": found.run_id,
-            "fingerprint": found.tags["presage.fingerprint"],
+            "run_id": entry.run_id,
+            "fingerprint": entry.tags["presage.fingerprint"],
             "as_of": as_of.isoformat(),
             "reasons": reasons,
             "at": at,
         }
     )
     return point_at(
-        state_dir, kind, version, folder, run_id=found.run_id, promoted_at=at, as_of=as_of
+        state_dir, kind, version, folder, run_id=entry.run_id, promoted_at=at, as_of=as_of
     )
 
 
@@ -386,9 +386,9 @@ def _create_store(mlflow: Any, database: Path) -> None:
 
 def _experiment(client: Any, kind: str) -> str:
     name = _registered_name(kind)
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     return str(client.create_experiment(name, artifact_location=ARTIFACTS))
 
 
@@ -398,8 +398,8 @@ def _registered_name(kind: str) -> str:
 
 def _version(client: Any, kind: str, version: str) -> Any:
     name = _registered_name(kind)
-    found = client.search_model_versions(f"name = '{name}'", max_results=10_000)
-    by_version = {str(each.version): each for each in found}
+    entries = client.search_model_versions(f"name = '{name}'", max_results=10_000)
+    by_version = {str(each.version): each for each in entries}
     if str(version) not in by_version:
         raise UsageError(
             f'there is no {kind} model of version "{version}"; there are '
@@ -417,13 +417,13 @@ def _line(client: Any, kind: str) -> list[str]:
     return line.split(",") if line else []
 
 
-def _model_version(kind: str, found: Any, at_work: str | None) -> ModelVersion:
-    tags = found.tags
-    created = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).replace(tzinfo=None)
+def _model_version(kind: str, entry: Any, at_work: str | None) -> ModelVersion:
+    tags = entry.tags
+    created = datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).replace(tzinfo=None)
     return ModelVersion(
         kind,
-        str(found.version),
-        found.run_id,
+        str(entry.version),
+        entry.run_id,
         tags["presage.fingerprint"],
         created,
         tags["presage.data_fingerprint"],
@@ -431,5 +431,5 @@ def _model_version(kind: str, found: Any, at_work: str | None) -> ModelVersion:
         tags["presage.as_of"],
         tags.get("presage.gate"),
         tags.get("presage.gate_reasons", ""),
-        str(found.version) == at_work,
+        str(entry.version) == at_work,
     )

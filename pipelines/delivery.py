@@ -171,13 +171,13 @@ def _one_round(
 
     shown = time.monotonic()
 
-    def tell(done: Counter[str]) -> None:
+    def tell(outcomes: Counter[str]) -> None:
         nonlocal shown
         if time.monotonic() - shown < SHOW_SECONDS:
             return
         shown = time.monotonic()
-        ended = sum(done.values())
-        report(f"sending: {_sentence(done)}", min(1.0, ended / due) if due else None)
+        ended = sum(outcomes.values())
+        report(f"sending: {_sentence(outcomes)}", min(1.0, ended / due) if due else None)
 
     return sender.send_due(stopped, tell)
 
@@ -194,10 +194,10 @@ def _preview(workspace: Workspace, store: Store, report: Progress) -> Result:
     report("judging what is due")
     now = SYSTEM.now()
     gate = Lookup(workspace, store).gate(gate_of(workspace, store), now)
-    found = preview(store, gate, now, PREVIEWED)
-    sends = [message for message, verdict in found if verdict.allowed]
-    later = Counter(v.reason for _, v in found if not v.allowed and v.until is not None)
-    never = Counter(v.reason for _, v in found if not v.allowed and v.until is None)
+    verdicts = preview(store, gate, now, PREVIEWED)
+    sends = [message for message, verdict in verdicts if verdict.allowed]
+    later = Counter(v.reason for _, v in verdicts if not v.allowed and v.until is not None)
+    never = Counter(v.reason for _, v in verdicts if not v.allowed and v.until is None)
     lines = [f"a dry run: {len(sends)} messages would be sent to {_endpoint(workspace)} now"]
     lines += [f"  later: {reason}: {n}" for reason, n in later.most_common()]
     lines += [f"  never: {reason}: {n}" for reason, n in never.most_common()]
@@ -274,11 +274,11 @@ def _shown(store: Store, ids: Sequence[str]) -> Result:
         raise UsageError(
             "outbox show needs the ids of messages; `outbox list` and `dead` name some"
         )
-    found = {m.decision_id: m for m in messages_of(store, decision_ids=ids)}
+    by_id = {m.decision_id: m for m in messages_of(store, decision_ids=ids)}
     for identity in ids:
-        if identity not in found:
+        if identity not in by_id:
             raise UsageError(f"the outbox has no message {identity!r}")
-    messages = [found[identity] for identity in ids]
+    messages = [by_id[identity] for identity in ids]
     lines = []
     for message in messages:
         lines += [f"{name}: {value}" for name, value in _row(message).items()]
@@ -304,20 +304,20 @@ def _replay(store: Store, ids: Sequence[str], state: str | None, commit: bool) -
 def _enable(workspace: Workspace, store: Store) -> Result:
     _needs_endpoint(workspace)
     was = enable_endpoint(store, workspace.settings.delivery.endpoint)
-    told = "is sent to again" if was else "was not disabled"
-    return Result({"enabled": was}, [f"{_endpoint(workspace)} {told}"])
+    outcome = "is sent to again" if was else "was not disabled"
+    return Result({"enabled": was}, [f"{_endpoint(workspace)} {outcome}"])
 
 
 def _rotate(workspace: Workspace, finish: bool) -> Result:
     two = rotate(workspace, finish=finish)
     where = "the key `webhook` in .presage/secrets"
     if finish:
-        told = f"only {where} signs now"
+        state = f"only {where} signs now"
     elif two:
-        told = f"a new key is {where}; the old one signs too until `rotate --finish`"
+        state = f"a new key is {where}; the old one signs too until `rotate --finish`"
     else:
-        told = f"a key was made: {where}; give it to whoever receives the webhooks"
-    return Result({"keys": 2 if two else 1}, [told, "a running sender signs so from now on"])
+        state = f"a key was made: {where}; give it to whoever receives the webhooks"
+    return Result({"keys": 2 if two else 1}, [state, "a running sender signs so from now on"])
 
 
 def _needs_endpoint(workspace: Workspace) -> None:
@@ -341,13 +341,13 @@ def _disabled_words(workspace: Workspace, since: datetime, why: str) -> str:
     )
 
 
-def _counted(done: Counter[str]) -> dict[str, int]:
+def _counted(outcomes: Counter[str]) -> dict[str, int]:
     names = ("sent", "failed", "dead", "deferred", "refused", "expired")
-    return {name: done[name] for name in names}
+    return {name: outcomes[name] for name in names}
 
 
-def _sentence(done: Counter[str]) -> str:
-    return ", ".join(f"{n} {name}" for name, n in _counted(done).items())
+def _sentence(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in _counted(outcomes).items())
 
 
 def _row(message: Message) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from serving.published import newest
 if TYPE_CHECKING:
     from data.simulate import Company, Rates
 
-CUSTOMERS, DAYS = 8_000, 400
 TRIAL_DAYS, TRIAL_FUTURES = 7, 4
 HOUR = 3600
 SETTINGS: Mapping[str, object] = {
@@ -139,7 +138,7 @@ def trial(workspace: Workspace, company: Company, report: Progress) -> Result:
     report(
         f"running {TRIAL_FUTURES} futures of the company for {TRIAL_DAYS} days, staffed as planned"
     )
-    found = staffed_as_planned(
+    results = staffed_as_planned(
         company,
         published.frame,
         workspace.settings,
@@ -157,7 +156,7 @@ def trial(workspace: Workspace, company: Company, report: Progress) -> Result:
             f"{row.occupancy:.0%}",
             _verdict(row),
         ]
-        for row in found.itertuples()
+        for row in results.itertuples()
     ]
     header = [
         "channel",
@@ -170,7 +169,7 @@ def trial(workspace: Workspace, company: Company, report: Progress) -> Result:
         "promise",
     ]
     return Result(
-        {"channels": found.to_dict("records")},
+        {"channels": results.to_dict("records")},
         [
             *table(header, rows),
             "in brackets: 95 % interval over days; days kept: share of days that reach the "

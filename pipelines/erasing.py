@@ -52,12 +52,12 @@ def erase_expired(directory: Path, commit: bool, report: Progress) -> Result:
         if commit:
             stack.enter_context(writing(workspace, "erase"))
         store = stack.enter_context(open_store(workspace))
-        found = expire(workspace, store, SYSTEM.now(), report if commit else None)
+        places = expire(workspace, store, SYSTEM.now(), report if commit else None)
     first = "removed:" if commit else "a dry run: nothing was changed. --commit would remove:"
     nothing = ["  nothing is older than [retention] says"]
     return Result(
-        {"committed": commit, "places": [asdict(place) for place in found]},
-        [first, *(_lines(found) or nothing)],
+        {"committed": commit, "places": [asdict(place) for place in places]},
+        [first, *(_lines(places) or nothing)],
     )
 
 
@@ -79,8 +79,10 @@ def _erase(workspace: Workspace, store: Store, customer_id: str, report: Progres
     planned = survey(workspace, store, customer_id)
     models = _models_of(workspace, planned)
     now, by = SYSTEM.now(), _user()
-    done = erase(workspace, store, planned, now=now, by=by, models=models, step=lambda s: report(s))
-    return _done(workspace, done, models, now, by)
+    erasure = erase(
+        workspace, store, planned, now=now, by=by, models=models, step=lambda s: report(s)
+    )
+    return _result_of(workspace, erasure, models, now, by)
 
 
 def _planned(workspace: Workspace, planned: Erasure, models: Sequence[str]) -> Result:
@@ -98,41 +100,41 @@ def _planned(workspace: Workspace, planned: Erasure, models: Sequence[str]) -> R
     )
 
 
-def _done(
-    workspace: Workspace, done: Erasure, models: Sequence[str], now: datetime, by: str
+def _result_of(
+    workspace: Workspace, erasure: Erasure, models: Sequence[str], now: datetime, by: str
 ) -> Result:
-    assert done.log is not None
-    left = sum(place.count for place in done.left)
-    lines = ["removed:", *(_lines([p for p in done.places if not p.by_hand]) or ["  nothing"])]
+    assert erasure.log is not None
+    left = sum(place.count for place in erasure.left)
+    lines = ["removed:", *(_lines([p for p in erasure.places if not p.by_hand]) or ["  nothing"])]
     lines += [
-        f"proof: {done.files:,} files ({done.bytes / 1e6:,.1f} MB) and the store read for "
-        f"{done.strings} strings, also URL-encoded, escaped and in base64: {left} found",
-        f"the decision log verifies: {done.log.entries} entries, the texts of "
-        f"{done.log.forgotten} forgotten",
+        f"proof: {erasure.files:,} files ({erasure.bytes / 1e6:,.1f} MB) and the store read for "
+        f"{erasure.strings} strings, also URL-encoded, escaped and in base64: {left} found",
+        f"the decision log verifies: {erasure.log.entries} entries, the texts of "
+        f"{erasure.log.forgotten} forgotten",
         f"recorded at {now:%Y-%m-%d %H:%M:%S} UTC by {by}; rows of that id are left out from now "
         "on, wherever they come from",
     ]
-    if done.left:
+    if erasure.left:
         lines += ["still there, and not ours to change; run again when it is gone:"]
-        lines += _lines(done.left)
+        lines += _lines(erasure.left)
     data: dict[str, Any] = {
         "committed": True,
-        "complete": done.complete,
-        "places": [asdict(place) for place in done.places],
-        "left": [asdict(place) for place in done.left],
-        "files": done.files,
-        "bytes": done.bytes,
-        "strings": done.strings,
+        "complete": erasure.complete,
+        "places": [asdict(place) for place in erasure.places],
+        "left": [asdict(place) for place in erasure.left],
+        "files": erasure.files,
+        "bytes": erasure.bytes,
+        "strings": erasure.strings,
         "models": list(models),
-        "log": {"entries": done.log.entries, "forgotten": done.log.forgotten},
+        "log": {"entries": erasure.log.entries, "forgotten": erasure.log.forgotten},
         "at": now,
         "by": by,
     }
-    return Result(data, [*lines, *_model_lines(workspace, models)], 0 if done.complete else 1)
+    return Result(data, [*lines, *_model_lines(workspace, models)], 0 if erasure.complete else 1)
 
 
-def _lines(found: Sequence[NamedPlace]) -> list[str]:
-    return [f"  {place.words}" for place in found]
+def _lines(places: Sequence[NamedPlace]) -> list[str]:
+    return [f"  {place.words}" for place in places]
 
 
 def _model_lines(workspace: Workspace, models: Sequence[str]) -> list[str]:
@@ -145,28 +147,28 @@ def _model_lines(workspace: Workspace, models: Sequence[str]) -> list[str]:
     ]
 
 
-def _models_of(workspace: Workspace, found: Erasure) -> list[str]:
+def _models_of(workspace: Workspace, erasure: Erasure) -> list[str]:
     """The versions that were trained as of a moment after the person's first row."""
     if not (workspace.state_dir / "mlflow.db").exists():
         return []
     from models.registry import history
 
-    since = _moment(found.traces.first_seen)
+    since = _moment(erasure.traces.first_seen)
     return [
         f"{kind} {each.version}, trained as of {each.as_of[:16].replace('T', ' ')} UTC"
         + (", at work" if each.is_champion else "")
         for kind in KINDS
         for each in history(workspace.state_dir, kind)
-        if found.traces.rows and (since is None or datetime.fromisoformat(each.as_of) > since)
+        if erasure.traces.rows and (since is None or datetime.fromisoformat(each.as_of) > since)
     ]
 
 
 def _moment(text: str | None) -> datetime | None:
     try:
-        found = None if text is None else datetime.fromisoformat(text)
+        moment = None if text is None else datetime.fromisoformat(text)
     except ValueError:
         return None
-    return None if found is None else found.replace(tzinfo=None)
+    return None if moment is None else moment.replace(tzinfo=None)
 
 
 def _user() -> str:

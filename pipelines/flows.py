@@ -55,14 +55,14 @@ def train(
     ``search_minutes``: for better settings of the risk model; None: ``[risk] search_minutes``.
     """
     run = step(open_run, workspace, as_of, report)
-    found = (workspace.path, run.snapshot.path, run.as_of, report)
+    inputs = (workspace.path, run.snapshot.path, run.as_of, report)
     results = []
     if only is None and not run.snapshot.has("tickets"):
         say("no risk model: it is learned from past complaints, and there is no tickets table")
     elif only in (None, "risk"):
-        results.append(step(risk_training.train_risk_model, *found, search_minutes, promotion))
+        results.append(step(risk_training.train_risk_model, *inputs, search_minutes, promotion))
     if only in (None, "volume"):
-        results.append(step(volume_training.train_volume_model, *found, promotion))
+        results.append(step(volume_training.train_volume_model, *inputs, promotion))
     return step(training.summarise_training, results, run.as_of)
 
 
@@ -101,9 +101,9 @@ def forecast(
 ) -> Result:
     """Snapshot, series, forecast of every node, published as a vintage unless past; a planner's
     questions."""
-    asked = volumes.Asked(why, ds, paths, count, whole)
+    question = volumes.Question(why, ds, paths, count, whole)
     run = step(open_run, workspace, as_of, report, publish, retrain)
-    return step(volumes.forecast_volume, run, horizon, freq, out, asked)
+    return step(volumes.forecast_volume, run, horizon, freq, out, question)
 
 
 def backtest_risk(
@@ -213,10 +213,10 @@ def watch(
     """Snapshot, then everything that is watched, published unless past; where the model at work had
     to go back, everybody is scored by the one before."""
     run = step(open_run, workspace, as_of, report, publish)
-    found = step(monitor.monitored, run, out)
-    if found.data["rolled_back"]:
+    findings = step(monitor.monitored, run, out)
+    if findings.data["rolled_back"]:
         step(risk.score_customers, run, None, None)
-    return found
+    return findings
 
 
 def writes(verb: str, flow: Callable[..., Result], lease: str = WRITING) -> Callable[..., Result]:
@@ -290,5 +290,5 @@ def run_in_prefect(name: str, report: Progress, parameters: dict[str, Any]) -> R
         return FLOWS[name](step, report, **parameters)
 
     body.__doc__ = FLOWS[name].__doc__
-    done: Result = prefect.flow(name=f"presage-{name}", persist_result=False)(body)()
-    return done
+    result: Result = prefect.flow(name=f"presage-{name}", persist_result=False)(body)()
+    return result

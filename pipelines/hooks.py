@@ -30,13 +30,19 @@ def manage_hooks(
             f"hooks {action!r}: there are {', '.join(ACTIONS)}.{did_you_mean(action, ACTIONS)}"
         )
     if action == "list":
-        kept = [
+        secrets = [
             (name, *(read_secret(workspace, one) is not None for one in secret_names(name)))
             for name in SENDERS
         ]
-        rows = [[name, "yes" if new else "no", "yes" if old else "no"] for name, new, old in kept]
+        rows = [
+            [name, "yes" if new else "no", "yes" if old else "no"] for name, new, old in secrets
+        ]
         return Result(
-            {"hooks": [{"sender": name, "secret": new, "before": old} for name, new, old in kept]},
+            {
+                "hooks": [
+                    {"sender": name, "secret": new, "before": old} for name, new, old in secrets
+                ]
+            },
             table(["sender", "secret kept", "the one before too"], rows),
         )
     if sender is None or sender not in SENDERS:
@@ -62,7 +68,9 @@ def manage_hooks(
     if before is not None and before != secret:
         put_secret(workspace, old, before)
     put_secret(workspace, new, secret)
-    told = [f"webhooks of {sender} are taken at /v1/hooks/{sender}"]
+    lines = [f"webhooks of {sender} are taken at /v1/hooks/{sender}"]
     if read_secret(workspace, old, {}) is not None:
-        told.append(f"the secret before is believed too, until `presage hooks DIR finish {sender}`")
-    return Result({"kept": sender}, told)
+        lines.append(
+            f"the secret before is believed too, until `presage hooks DIR finish {sender}`"
+        )
+    return Result({"kept": sender}, lines)

@@ -57,12 +57,12 @@ def _on_outcomes(
     state: Path, version: str, against: str
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """By horizon the figures of two risk models on the nights that both scored; and as lines."""
-    kept = [*nights(state, "published", datetime.min), *nights(state, SHADOW, datetime.min)]
-    one, other = (_of_version(kept, name) for name in (against, version))
+    all_nights = [*nights(state, "published", datetime.min), *nights(state, SHADOW, datetime.min)]
+    one, other = (_of_version(all_nights, name) for name in (against, version))
     if not one or not other:
         text = "no night was scored by both; a challenger is scored each night beside the champion"
         return {}, [f"what came since: {text}"]
-    found: dict[str, dict[str, Any]] = {}
+    by_horizon: dict[str, dict[str, Any]] = {}
     lines: list[str] = []
     horizons = sorted({horizon for night in one for horizon in night.horizons})
     for horizon in horizons:
@@ -92,7 +92,7 @@ def _on_outcomes(
             ),
             "",
         ]
-        found[f"{horizon}d"] = {
+        by_horizon[f"{horizon}d"] = {
             "complaints": complaints,
             "scores": len(pairs),
             "base_rate": float(rate),
@@ -105,12 +105,12 @@ def _on_outcomes(
                 for name, (own, theirs, by) in figures.items()
             },
         }
-    return found, lines
+    return by_horizon, lines
 
 
-def _of_version(kept: list[Night], version: str) -> list[Night]:
+def _of_version(every: list[Night], version: str) -> list[Night]:
     """The nights of a registered version, whose models are called risk-VERSION-FINGERPRINT."""
-    return [night for night in kept if night.model_version.startswith(f"risk-{version}-")]
+    return [night for night in every if night.model_version.startswith(f"risk-{version}-")]
 
 
 def _with_ends(figures: dict[str, float], name: str) -> str:

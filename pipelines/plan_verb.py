@@ -95,11 +95,11 @@ def _number(name: str | None) -> int:
 
 
 def _publish(desk: Desk, name: str, author: str) -> int:
-    found = [one for one in scenarios_of(desk.store) if name in (str(one.seq), one.name)]
-    if not found:
+    scenarios = [one for one in scenarios_of(desk.store) if name in (str(one.seq), one.name)]
+    if not scenarios:
         known = [one.name for one in scenarios_of(desk.store)]
         raise UsageError(f"there is no scenario {name!r}.{did_you_mean(name, known)}")
-    return publish_scenario(desk, found[0], author)
+    return publish_scenario(desk, scenarios[0], author)
 
 
 def _export(
@@ -153,8 +153,8 @@ def _show(desk: Desk) -> Result:
     ]
     head = ["day", "channel", "state", "confidence", "reachable"]
     lines += table(head, rows) if rows else ["every promise is kept as surely as wanted"]
-    told = {"version": about.get("version"), "overrides": about.get("overrides", [])}
-    return Result({**told, "at_risk": risk[head].to_dict("records")}, lines)
+    content = {"version": about.get("version"), "overrides": about.get("overrides", [])}
+    return Result({**content, "at_risk": risk[head].to_dict("records")}, lines)
 
 
 def _overrides(desk: Desk) -> Result:
@@ -173,8 +173,8 @@ def _overrides(desk: Desk) -> Result:
         for one in overrides_of(desk.store)
     ]
     head = ["number", "state", "of", "change", "from (UTC)", "to (UTC)", "author", "reason"]
-    told = [dict(zip(head, row, strict=True)) for row in rows]
-    return Result({"overrides": told}, table(head, rows) if rows else ["no overrides yet"])
+    records = [dict(zip(head, row, strict=True)) for row in rows]
+    return Result({"overrides": records}, table(head, rows) if rows else ["no overrides yet"])
 
 
 def _scenarios(desk: Desk) -> Result:
@@ -183,8 +183,8 @@ def _scenarios(desk: Desk) -> Result:
         for one in scenarios_of(desk.store)
     ]
     head = ["number", "name", "state", "author", "reason"]
-    told = [dict(zip(head, row, strict=True)) for row in rows]
-    return Result({"scenarios": told}, table(head, rows) if rows else ["no scenarios yet"])
+    records = [dict(zip(head, row, strict=True)) for row in rows]
+    return Result({"scenarios": records}, table(head, rows) if rows else ["no scenarios yet"])
 
 
 def _versions(desk: Desk) -> Result:
@@ -200,5 +200,5 @@ def _versions(desk: Desk) -> Result:
         for one in versions_of(desk.store)
     ]
     head = ["version", "published (UTC)", "author", "reason", "state"]
-    told = [dict(zip(head, row, strict=True)) for row in rows]
-    return Result({"versions": told}, table(head, rows) if rows else ["no versions yet"])
+    records = [dict(zip(head, row, strict=True)) for row in rows]
+    return Result({"versions": records}, table(head, rows) if rows else ["no versions yet"])

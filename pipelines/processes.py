@@ -120,7 +120,7 @@ def watch(
     PresageError names the first that is not up in time or ends. Processes that ``tell`` or
     ``then`` add to the list are watched too.
     """
-    waited, done, next_minute = 0.0, False, 0.0
+    waited, all_up, next_minute = 0.0, False, 0.0
     while not stopped.is_set():
         for process in list(processes):
             if process.popen.poll() is not None:
@@ -137,10 +137,10 @@ def watch(
                 f"{late[0].name} did not answer within {up_within_seconds:.0f} s: "
                 f"{late[0].last_words()} - its log is {late[0].log}"
             )
-        if not late and not done:
-            done = True
+        if not late and not all_up:
+            all_up = True
             then()
-        if done and waited >= next_minute:
+        if all_up and waited >= next_minute:
             next_minute = waited + 60.0
             every_minute()
         stopped.wait(POLL_SECONDS)

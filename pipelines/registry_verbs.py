@@ -58,8 +58,8 @@ def act(
             return Result({"versions": [], "moves": []}, [f"no {kind} model was trained yet"])
         raise UsageError(f"no {kind} model was trained yet; run `presage train {directory}`")
     if action == "compare":
-        found = (None if one is None else str(one) for one in (version, against))
-        return compare(state, kind, *found)
+        versions = (None if one is None else str(one) for one in (version, against))
+        return compare(state, kind, *versions)
     lever = f"models {action}" if action != "show" else None
     with (
         contextlib.nullcontext() if lever is None else writing(workspace, lever),
@@ -75,12 +75,12 @@ def act(
             moves = registry_history(store, kind)
             return _shown(kind, [asdict(each) for each in history(state, kind)], moves)
         if action == "promote":
-            done = promote(state, kind, str(version), at=SYSTEM.now(), record=record)
+            champion = promote(state, kind, str(version), at=SYSTEM.now(), record=record)
         else:
-            done = rollback(state, kind, at=SYSTEM.now(), record=record)
+            champion = rollback(state, kind, at=SYSTEM.now(), record=record)
     return Result(
-        {"kind": kind, "version": done.version, "champion": done.model_version},
-        [f"{kind} version {done.version} is champion", *_reached(workspace, kind, report)],
+        {"kind": kind, "version": champion.version, "champion": champion.model_version},
+        [f"{kind} version {champion.version} is champion", *_reached(workspace, kind, report)],
     )
 
 

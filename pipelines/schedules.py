@@ -58,7 +58,7 @@ def publish_all(workspace: Path, execute: Execute) -> list[str]:
     that is said, and the rest is done. Any other error is raised when the rest is done, and so is
     the last reason where nothing could be had at all.
     """
-    done, refusals, errors = list[str](), list[PresageError](), list[PresageError]()
+    verbs, refusals, errors = list[str](), list[PresageError](), list[PresageError]()
     for name in ("score", "forecast", "staff"):
         try:
             execute(name, silent, {"workspace": workspace, "as_of": None})
@@ -68,22 +68,22 @@ def publish_all(workspace: Path, execute: Execute) -> list[str]:
         except PresageError as error:
             errors.append(error)
         else:
-            done.append(name)
-    if done:  # alarms are published and shown; they are no failure of the night
+            verbs.append(name)
+    if verbs:  # alarms are published and shown; they are no failure of the night
         try:
             execute("monitor", silent, {"workspace": workspace, "as_of": None})
         except PresageError as error:
             errors.append(error)
-    if errors or not done:
+    if errors or not verbs:
         raise (errors or refusals)[-1]
-    return done
+    return verbs
 
 
 def forget_expired(workspace: Path) -> int:
     """Remove what is kept longer than ``[retention]`` says; the number of things removed."""
-    found = erase_expired(workspace, True, silent)
-    places = list(found.data["places"])
-    for line in found.lines if places else ():
+    expired = erase_expired(workspace, True, silent)
+    places = list(expired.data["places"])
+    for line in expired.lines if places else ():
         say(line)
     return len(places)
 

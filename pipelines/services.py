@@ -132,7 +132,7 @@ def up(
 
 def watchdog(workspace: Workspace) -> Callable[[], None]:
     """Says each run that is stuck, slow, late or failed once, when it is first seen."""
-    said: set[str] = set()
+    names: set[str] = set()
 
     def look() -> None:
         now = SYSTEM.now()
@@ -142,11 +142,11 @@ def watchdog(workspace: Workspace) -> Callable[[], None]:
         except PresageError as error:  # the store is busy: the next minute looks again
             say(f"the runs could not be looked at: {error}")
             return
-        found = night_findings(workspace.state_dir, workspace.settings.nights, held, now)
-        for finding in found:
+        findings = night_findings(workspace.state_dir, workspace.settings.nights, held, now)
+        for finding in findings:
             name = f"{finding.what} {finding.since}"
-            if finding.act and name not in said:
-                said.add(name)
+            if finding.act and name not in names:
+                names.add(name)
                 say(f"{finding.status.upper()} {finding.area}: {finding.text}")
                 say(f"{'':<10} {finding.act}")
 

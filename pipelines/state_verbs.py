@@ -60,11 +60,11 @@ def manage_keys(
         if action == "rotate":
             span = parse_span(overlap or OVERLAP, "--overlap")
             key, ends = rotate_key(store, name, SYSTEM.now(), span)
-            told = [
+            lines = [
                 key,
                 f"shown this once; the key before it opens until {ends:%Y-%m-%d %H:%M} UTC",
             ]
-            return Result({"key": key, "name": name, "before_until": ends}, told)
+            return Result({"key": key, "name": name, "before_until": ends}, lines)
         if not (scopes or "").strip():
             raise UsageError(f"keys create needs --scopes, some of {','.join(SCOPES)}")
         assert scopes is not None

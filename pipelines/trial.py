@@ -13,9 +13,9 @@ import pandas as pd
 from data.arrays import Floats
 from data.settings import ServiceLevel, Settings
 from data.simulate import Company, DayOutcome
+from features.opening import hours_of, local_days, open_seconds
 from models.bootstrap import bootstrap
 from models.queueing import BacklogGrid, due_seconds
-from serving.staffing.hours import local_days, open_seconds
 
 HOUR = 3600.0
 
@@ -114,7 +114,7 @@ def _judged(run: list[DayOutcome], settings: Settings, start: pd.Timestamp) -> p
     for channel, part in contacts.groupby("channel"):
         level = settings.service_levels.get(str(channel))
         if level is not None:
-            opening = settings.opening_hours.get(str(channel))
+            opening = hours_of(settings, str(channel), hours.to_numpy("datetime64[us]"))
             parts.append(_in_time(part, level, opening, hours, settings.company.time_zone))
     return pd.concat(parts, ignore_index=True)
 
@@ -136,5 +136,5 @@ def _in_time(
     grid = BacklogGrid(np.arange(len(hours) + 1, dtype=np.float64) * HOUR, opened)
     arrived = (part["opened_at"] - hours[0]).dt.total_seconds().to_numpy()
     due = due_seconds(grid, arrived, target, level.clock)
-    done = (part["end"] - hours[0]).dt.total_seconds().to_numpy()
-    return part.assign(good=done <= due)[due <= grid.edges[-1]]
+    seconds = (part["end"] - hours[0]).dt.total_seconds().to_numpy()
+    return part.assign(good=seconds <= due)[due <= grid.edges[-1]]

@@ -11,12 +11,13 @@ import functools
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from data.clock import naive_utc
 from data.errors import PresageError, UsageError, in_words
 from pipelines.console import Result, emit, say
 
@@ -102,12 +103,11 @@ def parse_time(text: str, option: str = "--as-of") -> datetime:
     datetime.datetime(2026, 3, 1, 10, 0)
     """
     try:
-        value = datetime.fromisoformat(text.strip())
+        return naive_utc(datetime.fromisoformat(text.strip()))
     except ValueError:
         raise UsageError(
             f"{option} {text!r} is not a time; write 2026-03-01 or 2026-03-01T12:00:00Z"
         ) from None
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
 
 
 def parse_times(text: str, option: str) -> list[datetime]:

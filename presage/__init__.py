@@ -73,9 +73,9 @@ def __getattr__(name: str) -> Any:
         raise _hidden
     home = _HOME_OF[name]
     whole = f"{home}.{name}"  # a module, where a name stands for all that is in it
-    found = import_module(whole) if "." not in home else getattr(import_module(home), name)
-    globals()[name] = found
-    return found
+    attribute = import_module(whole) if "." not in home else getattr(import_module(home), name)
+    globals()[name] = attribute
+    return attribute
 
 
 def __dir__() -> list[str]:

@@ -66,11 +66,11 @@ def published(workspace: Workspace | Path | str, kind: str) -> pd.DataFrame:
     kinds = get_args(Kind)
     if kind not in kinds:
         raise UsageError(f"kind {kind!r}: there are {', '.join(kinds)}.{did_you_mean(kind, kinds)}")
-    found = newest(open_workspace_of(workspace).state_dir, kind)  # type: ignore[arg-type]
-    if found is None:
+    publication = newest(open_workspace_of(workspace).state_dir, kind)  # type: ignore[arg-type]
+    if publication is None:
         raise UsageError(f"no {kind} is published yet in {workspace}; `presage score`, `forecast`, "
                          "`staff` and `monitor` publish")  # fmt: skip
-    return found.frame
+    return publication.frame
 
 
 def outcomes(
@@ -103,13 +103,13 @@ def past_contacts(workspace: Workspace | Path | str, as_of: object = None) -> Tr
     opened = open_workspace_of(workspace)
     when = opened.default_as_of() if as_of is None else moment(as_of, "as_of")
     with open_store(opened) as store:
-        found = past_trial(snapshot(opened), store, opened.settings, when)
-    if found is None:
+        trial = past_trial(snapshot(opened), store, opened.settings, when)
+    if trial is None:
         raise UsageError(
             f"nobody was contacted at random by {when:%Y-%m-%d}: outreach is measured by the "
             "treatments table, or by `presage outreach DIR --commit`"
         )
-    return found
+    return trial
 
 
 def open_workspace_of(workspace: Workspace | Path | str) -> Workspace:
@@ -198,8 +198,8 @@ def train_risk(
     from models.risk.train import train_risk as of_frames
 
     both = ("customer_id", "as_of")
-    found = frame(features, "features", both), frame(labels, "labels", both)
-    return of_frames(*found, horizons=whole_numbers(horizons, "horizons"), **more)
+    frames = frame(features, "features", both), frame(labels, "labels", both)
+    return of_frames(*frames, horizons=whole_numbers(horizons, "horizons"), **more)
 
 
 def backtest_risk(

@@ -156,8 +156,8 @@ class RiskClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The likelier class of each row."""
         likelier = self.predict_proba(X)[:, 1] > 0.5
-        found: npt.NDArray[Any] = self.classes_[likelier.astype(np.int64)]
-        return found
+        labels: npt.NDArray[Any] = self.classes_[likelier.astype(np.int64)]
+        return labels
 
 
 def _knows_who_and_when(X: Any) -> bool:

@@ -68,7 +68,16 @@ from serving.api.schemas import (
     RankedCustomer,
     Ranking,
 )
-from serving.api.schemas_forecast import ForecastPage, ForecastRow, StaffingPage, StaffingRow
+from serving.api.schemas_forecast import (
+    ForecastPage,
+    ForecastRow,
+    GapPage,
+    GapRow,
+    RosterPage,
+    RosterRow,
+    StaffingPage,
+    StaffingRow,
+)
 from serving.delivery.signature import Key, signature
 
 __all__ = [
@@ -130,8 +139,8 @@ class Client(Calls):
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
     ) -> list[Prediction]:
         """The risks of up to 1000 customers, in order."""
-        found: Predictions = self._run(predict_call(customer_ids, horizons))
-        return found.items
+        predictions: Predictions = self._run(predict_call(customer_ids, horizons))
+        return predictions.items
 
     def rank(self, **wanted: Any) -> Iterator[RankedCustomer]:
         """Customers in order, page after page; ``order``, ``horizon``, ``segment``, ``topic``,
@@ -140,15 +149,15 @@ class Client(Calls):
 
     def customer(self, customer_id: str) -> CustomerView:
         """All that is known of one customer."""
-        found: CustomerView = self._run(customer_call(customer_id))
-        return found
+        view: CustomerView = self._run(customer_call(customer_id))
+        return view
 
     def post(
         self, rows: Mapping[str, Sequence[Mapping[str, Any]]], idempotency_key: str | None = None
     ) -> Accepted:
         """Rows by table, all or none; kept when this returns."""
-        found: Accepted = self._run(post_call(rows), idempotency_key)
-        return found
+        accepted: Accepted = self._run(post_call(rows), idempotency_key)
+        return accepted
 
     def outreach(self, after: str | None = None) -> Iterator[Outreach]:
         """The actions that may be taken now, from a cursor on."""
@@ -158,14 +167,14 @@ class Client(Calls):
         self, outreach_id: str, outcome: str, at: datetime, note: str | None = None
     ) -> OutcomeRecorded:
         """What became of an action; ``at`` without a zone is UTC."""
-        found: OutcomeRecorded = self._run(outcome_call(outreach_id, outcome, at, note))
-        return found
+        recorded: OutcomeRecorded = self._run(outcome_call(outreach_id, outcome, at, note))
+        return recorded
 
     def consent(self, customer_id: str, **words: bool) -> ConsentState:
         """Opt in or out: ``email_consent``, ``sms_consent``, ``phone_consent``,
         ``do_not_contact``."""
-        found: ConsentState = self._run(consent_call(customer_id, words))
-        return found
+        state: ConsentState = self._run(consent_call(customer_id, words))
+        return state
 
     def forecasts(self, **wanted: Any) -> Iterator[ForecastRow]:
         """The forecast, page after page; ``unique_id``, ``from``, ``to``, ``issued_at``."""
@@ -174,6 +183,15 @@ class Client(Calls):
     def staffing(self, **wanted: Any) -> Iterator[StaffingRow]:
         """The plan, page after page; ``channel``, ``from``, ``to``."""
         yield from self._pages("/v1/staffing", StaffingPage, wanted)
+
+    def roster(self, **wanted: Any) -> Iterator[RosterRow]:
+        """The published shifts, page after page; ``agent_id``, ``from``, ``to``. NotThere without
+        a roster."""
+        yield from self._pages("/v1/staffing/roster", RosterPage, wanted)
+
+    def gap(self, **wanted: Any) -> Iterator[GapRow]:
+        """People rostered beside those that the plan needs now; ``channel``, ``from``, ``to``."""
+        yield from self._pages("/v1/staffing/gap", GapPage, wanted)
 
     def close(self) -> None:
         """Close the connections."""
@@ -196,17 +214,17 @@ class Client(Calls):
             query["after"] = page.next
 
     def _run(self, call: Call, idempotency_key: str | None = None) -> Any:
-        steps, found = self._steps(call, idempotency_key), None
+        steps, reply = self._steps(call, idempotency_key), None
         try:
             while True:
-                step = steps.send(found)
+                step = steps.send(reply)
                 if isinstance(step, float):
                     self._sleep(step)
-                    found = None
+                    reply = None
                 else:
-                    found = self._try(step)
-        except StopIteration as done:
-            return done.value
+                    reply = self._try(step)
+        except StopIteration as stop:
+            return stop.value
 
     def _try(self, request: Request) -> Reply | Exception:
         try:
@@ -248,8 +266,8 @@ class AsyncClient(Calls):
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None
     ) -> list[Prediction]:
         """See ``Client.predict``."""
-        found: Predictions = await self._run(predict_call(customer_ids, horizons))
-        return found.items
+        predictions: Predictions = await self._run(predict_call(customer_ids, horizons))
+        return predictions.items
 
     def rank(self, **wanted: Any) -> AsyncIterator[RankedCustomer]:
         """See ``Client.rank``."""
@@ -257,15 +275,15 @@ class AsyncClient(Calls):
 
     async def customer(self, customer_id: str) -> CustomerView:
         """See ``Client.customer``."""
-        found: CustomerView = await self._run(customer_call(customer_id))
-        return found
+        view: CustomerView = await self._run(customer_call(customer_id))
+        return view
 
     async def post(
         self, rows: Mapping[str, Sequence[Mapping[str, Any]]], idempotency_key: str | None = None
     ) -> Accepted:
         """See ``Client.post``."""
-        found: Accepted = await self._run(post_call(rows), idempotency_key)
-        return found
+        accepted: Accepted = await self._run(post_call(rows), idempotency_key)
+        return accepted
 
     def outreach(self, after: str | None = None) -> AsyncIterator[Outreach]:
         """See ``Client.outreach``."""
@@ -275,13 +293,13 @@ class AsyncClient(Calls):
         self, outreach_id: str, outcome: str, at: datetime, note: str | None = None
     ) -> OutcomeRecorded:
         """See ``Client.report``."""
-        found: OutcomeRecorded = await self._run(outcome_call(outreach_id, outcome, at, note))
-        return found
+        recorded: OutcomeRecorded = await self._run(outcome_call(outreach_id, outcome, at, note))
+        return recorded
 
     async def consent(self, customer_id: str, **words: bool) -> ConsentState:
         """See ``Client.consent``."""
-        found: ConsentState = await self._run(consent_call(customer_id, words))
-        return found
+        state: ConsentState = await self._run(consent_call(customer_id, words))
+        return state
 
     def forecasts(self, **wanted: Any) -> AsyncIterator[ForecastRow]:
         """See ``Client.forecasts``."""
@@ -290,6 +308,14 @@ class AsyncClient(Calls):
     def staffing(self, **wanted: Any) -> AsyncIterator[StaffingRow]:
         """See ``Client.staffing``."""
         return self._pages("/v1/staffing", StaffingPage, wanted)
+
+    def roster(self, **wanted: Any) -> AsyncIterator[RosterRow]:
+        """See ``Client.roster``."""
+        return self._pages("/v1/staffing/roster", RosterPage, wanted)
+
+    def gap(self, **wanted: Any) -> AsyncIterator[GapRow]:
+        """See ``Client.gap``."""
+        return self._pages("/v1/staffing/gap", GapPage, wanted)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -313,17 +339,17 @@ class AsyncClient(Calls):
             query["after"] = page.next
 
     async def _run(self, call: Call, idempotency_key: str | None = None) -> Any:
-        steps, found = self._steps(call, idempotency_key), None
+        steps, reply = self._steps(call, idempotency_key), None
         try:
             while True:
-                step = steps.send(found)
+                step = steps.send(reply)
                 if isinstance(step, float):
                     await self._sleep(step)
-                    found = None
+                    reply = None
                 else:
-                    found = await self._try(step)
-        except StopIteration as done:
-            return done.value
+                    reply = await self._try(step)
+        except StopIteration as stop:
+            return stop.value
 
     async def _try(self, request: Request) -> Reply | Exception:
         try:
@@ -359,9 +385,9 @@ def _arguments(request: Request) -> dict[str, Any]:
     }
 
 
-def _reply(found: Any) -> Reply:
-    headers = {name.decode().lower(): value.decode("latin-1") for name, value in found.headers}
-    return Reply(int(found.status), headers, bytes(found.content))
+def _reply(response: Any) -> Reply:
+    headers = {name.decode().lower(): value.decode("latin-1") for name, value in response.headers}
+    return Reply(int(response.status), headers, bytes(response.content))
 
 
 def verify_webhook(
@@ -382,7 +408,7 @@ def verify_webhook(
     known = {name.lower(): value for name, value in headers.items()}
     try:
         message_id, stamp = known["webhook-id"], int(known["webhook-timestamp"])
-        given = known["webhook-signature"].split()
+        signatures = known["webhook-signature"].split()
     except (KeyError, ValueError):
         wrong = "webhook-id, webhook-timestamp and webhook-signature are not all there"
         raise BadSignature(wrong) from None
@@ -390,7 +416,7 @@ def verify_webhook(
     if abs(at - stamp) > AGE_SECONDS:
         raise BadSignature(f"webhook-timestamp lies {abs(at - stamp):.0f} s from now")
     wanted = signature([Key.of(key)], message_id, stamp, body)
-    if not any(hmac.compare_digest(wanted.encode(), one.encode()) for one in given):
+    if not any(hmac.compare_digest(wanted.encode(), one.encode()) for one in signatures):
         raise BadSignature("no signature is by this key over this body")
     event: dict[str, Any] = json.loads(body)
     return event

@@ -146,17 +146,17 @@ class Calls:
         url = self._url + call.path + (f"?{urlencode(query)}" if query else "")
         request = Request(call.method, url, headers, body, self._timeout_seconds)
         for attempt in range(1, self._tries + 1):
-            found = yield request
+            reply = yield request
             last = attempt == self._tries
-            if isinstance(found, Reply):
-                if found.status < 400:
-                    return answer_of(found, call.answer)
-                error = error_of(found)
+            if isinstance(reply, Reply):
+                if reply.status < 400:
+                    return answer_of(reply, call.answer)
+                error = error_of(reply)
                 if last or not worth_another_try(error):
                     raise error
-                yield wait_seconds(found.headers.get("retry-after"), attempt)
+                yield wait_seconds(reply.headers.get("retry-after"), attempt)
             elif last:
-                raise NoAnswer(f"{call.method} {url}: no answer in {attempt} tries: {found}")
+                raise NoAnswer(f"{call.method} {url}: no answer in {attempt} tries: {reply}")
             else:
                 yield wait_seconds(None, attempt)
 
@@ -175,9 +175,9 @@ def worth_another_try(error: ApiError) -> bool:
 
 def wait_seconds(retry_after: str | None, attempt: int) -> float:
     """Seconds until the next try."""
-    asked = header_seconds(retry_after)
-    if asked is not None:
-        return min(max(asked, 0.0), LONGEST_SECONDS)
+    stated = header_seconds(retry_after)
+    if stated is not None:
+        return min(max(stated, 0.0), LONGEST_SECONDS)
     return float(min(FIRST_SECONDS * 2 ** (attempt - 1), LONGEST_SECONDS) * random.uniform(0.5, 1))
 
 
@@ -207,8 +207,8 @@ def error_of(reply: Reply) -> ApiError:
         503: NotReady,
     }  # fmt: skip
     other = ServerFault if reply.status >= 500 else WrongRequest
-    found = known.get(reply.status, other)
-    return found(reply.status, problem, reply.headers.get("x-request-id"))
+    error_class = known.get(reply.status, other)
+    return error_class(reply.status, problem, reply.headers.get("x-request-id"))
 
 
 def query_text(value: Any) -> str:

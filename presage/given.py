@@ -27,10 +27,10 @@ from data.tables import MemoryTables, Tables
 from features.spec import Feature, FeatureView
 
 
-def _wrong(name: str, expected: str, found: object) -> UsageError:
-    text = repr(found)
+def _wrong(name: str, expected: str, value: object) -> UsageError:
+    text = repr(value)
     shown = text if len(text) <= 60 else f"{text[:57]}..."
-    return UsageError(f"{name}: expected {expected}; found {shown} ({type(found).__name__})")
+    return UsageError(f"{name}: expected {expected}; found {shown} ({type(value).__name__})")
 
 
 def moment(value: object, name: str) -> datetime:
@@ -39,14 +39,14 @@ def moment(value: object, name: str) -> datetime:
     if not isinstance(value, datetime | date | str | np.datetime64):
         raise _wrong(name, expected, value)
     try:
-        found = pd.Timestamp(value)
+        timestamp = pd.Timestamp(value)
     except ValueError:
         raise _wrong(name, expected, value) from None
-    if found is pd.NaT:
+    if timestamp is pd.NaT:
         raise _wrong(name, expected, value)
-    if found.tzinfo is not None:
-        found = found.tz_convert(UTC).tz_localize(None)
-    return found.floor("us").to_pydatetime(warn=False)
+    if timestamp.tzinfo is not None:
+        timestamp = timestamp.tz_convert(UTC).tz_localize(None)
+    return timestamp.floor("us").to_pydatetime(warn=False)
 
 
 def moments(values: object, name: str) -> list[datetime]:
@@ -75,20 +75,20 @@ def _whole(value: Any) -> bool:
 def frame(value: object, name: str, columns: Sequence[str] = ()) -> pd.DataFrame:
     """A DataFrame: one, a mapping of columns, or a list of rows; with these columns."""
     if isinstance(value, pd.DataFrame):
-        found = value
+        result = value
     else:
         try:
-            found = _framed(value, columns)
+            result = _framed(value, columns)
         except (TypeError, ValueError):
             expected = "a DataFrame, a mapping of columns or a list of rows"
             raise _wrong(name, expected, value) from None
-    missing = [column for column in columns if column not in found.columns]
+    missing = [column for column in columns if column not in result.columns]
     if missing:
         raise UsageError(
             f"{name}: expected the columns {', '.join(columns)}; "
-            f"missing {', '.join(missing)}, found {', '.join(map(str, found.columns)) or 'none'}"
+            f"missing {', '.join(missing)}, found {', '.join(map(str, result.columns)) or 'none'}"
         )
-    return found
+    return result
 
 
 def _framed(value: Any, columns: Sequence[str]) -> pd.DataFrame:
@@ -103,11 +103,11 @@ def _framed(value: Any, columns: Sequence[str]) -> pd.DataFrame:
 
 def spine_of(value: object) -> pd.DataFrame:
     """Who and when: ``customer_id`` and ``as_of`` as naive UTC, a row each as they were given."""
-    found = frame(value, "spine", ("customer_id", "as_of"))
-    times = pd.to_datetime(pd.Series(moments(found["as_of"], "spine: as_of"), dtype=object))
+    rows = frame(value, "spine", ("customer_id", "as_of"))
+    times = pd.to_datetime(pd.Series(moments(rows["as_of"], "spine: as_of"), dtype=object))
     return pd.DataFrame(
         {
-            "customer_id": found["customer_id"].astype("str").to_numpy(),
+            "customer_id": rows["customer_id"].astype("str").to_numpy(),
             "as_of": times.to_numpy().astype("datetime64[us]"),
         }
     )
@@ -165,5 +165,5 @@ def history_of(value: object) -> pd.DataFrame:
     if isinstance(value, pd.Series) and isinstance(value.index, pd.DatetimeIndex):
         name = "total" if value.name is None else str(value.name)
         return pd.DataFrame({"unique_id": name, "ds": value.index, "y": value.to_numpy()})
-    found = frame(value, "history", ("unique_id", "ds", "y"))
-    return found.assign(ds=pd.to_datetime(found["ds"]))
+    rows = frame(value, "history", ("unique_id", "ds", "y"))
+    return rows.assign(ds=pd.to_datetime(rows["ds"]))

@@ -46,8 +46,8 @@ def _imported_from(room: str) -> Path | None:
 
 def _would_be_imported_from(room: str) -> Path | None:
     """The file that Python would import; None for nothing, and for a folder without __init__.py."""
-    found = PathFinder.find_spec(room)
-    return None if found is None or not found.has_location else Path(str(found.origin))
+    spec = PathFinder.find_spec(room)
+    return None if spec is None or not spec.has_location else Path(str(spec.origin))
 
 
 def _import(room: str, file: Path) -> None:

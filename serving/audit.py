@@ -40,8 +40,10 @@ class AuditLog:
         """One request: the key's name, the call's path, the customers' ids."""
         self._log.add([(key, call, tuple(about), request_id)], now)
 
-    def _line(self, now: datetime, told: tuple[str, str, tuple[str, ...], str]) -> dict[str, Any]:
-        key, call, about, request_id = told
+    def _line(
+        self, now: datetime, request: tuple[str, str, tuple[str, ...], str]
+    ) -> dict[str, Any]:
+        key, call, about, request_id = request
         ids = [pseudonym(self._salt, one) for one in about]
         return {"request_id": request_id, "key": key, "call": call, "about": ids}
 
@@ -50,6 +52,6 @@ class AuditLog:
         self._log.close()
 
 
-def asked(state_dir: Path, since: datetime | None = None) -> list[dict[str, Any]]:
+def requests_logged(state_dir: Path, since: datetime | None = None) -> list[dict[str, Any]]:
     """Every request kept, of days from ``since`` on."""
     return list(lines(state_dir / FOLDER, since))

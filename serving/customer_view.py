@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from data.contract import table
@@ -17,10 +18,10 @@ from data.settings import ServiceLevel, Settings
 from data.store import Store, actions_of, messages_of, outcomes_of
 from data.tables import Tables
 from features.asof import as_of_view
+from features.opening import hours_of, open_seconds
 from serving.of_customers import OfCustomers
 from serving.outreach.consent import WORDS, consent_now
 from serving.records import records
-from serving.staffing.hours import open_seconds
 
 MOST_ROWS = 200
 SIGHTED_IN = ("orders", "usage", "tickets")
@@ -74,8 +75,8 @@ def consent_state(
 ) -> dict[str, str | bool | None]:
     """The consent that holds: the newest word said to us, else what the customers table says."""
     known = consent_now(tables, store, [customer_id], now).iloc[0]
-    told = {name: None if pd.isna(known[name]) else bool(known[name]) for name in WORDS}
-    return {"customer_id": customer_id, **told}
+    answers = {name: None if pd.isna(known[name]) else bool(known[name]) for name in WORDS}
+    return {"customer_id": customer_id, **answers}
 
 
 def told_action(action: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,8 +132,8 @@ def _tickets(own: OfCustomers, settings: Settings, now: datetime) -> list[dict[s
     if not own.has("tickets"):
         return []
     view = _newest(own, "tickets", now)
-    told = records(view)
-    for ticket, row in zip(told, view.itertuples(), strict=True):
+    items = records(view)
+    for ticket, row in zip(items, view.itertuples(), strict=True):
         level = settings.service_levels.get(row.channel)
         answered = row.first_response_at if pd.notna(row.first_response_at) else row.resolved_at
         ticket["waited_seconds"] = ticket["response_state"] = ticket["resolution_state"] = None
@@ -144,7 +145,7 @@ def _tickets(own: OfCustomers, settings: Settings, now: datetime) -> list[dict[s
             ticket["resolution_state"] = _state(
                 solving, level.resolution_seconds, pd.notna(row.resolved_at)
             )
-    return told
+    return items
 
 
 def _elapsed(
@@ -158,17 +159,17 @@ def _elapsed(
     """Seconds from ``start`` to ``end`` (or now), those that the level's clock counts."""
     until = pd.Timestamp(now) if pd.isna(end) else end
     seconds = max((until - start).total_seconds(), 0.0)
-    hours = settings.opening_hours.get(channel)
+    begin = np.array([start, until], "datetime64[us]")
+    hours = hours_of(settings, channel, begin)
     if level.clock == "calendar" or hours is None or seconds == 0:
         return seconds
-    begin = [start.to_numpy()]
-    return float(open_seconds(begin, seconds, hours, settings.company.time_zone)[0])
+    return float(open_seconds(begin[:1], seconds, hours, settings.company.time_zone)[0])
 
 
-def _state(seconds: float, allowed: float | None, done: bool) -> str | None:
+def _state(seconds: float, allowed: float | None, over: bool) -> str | None:
     if allowed is None:
         return None
     in_time = seconds <= allowed
-    if done:
+    if over:
         return "met" if in_time else "missed"
     return "open" if in_time else "late"

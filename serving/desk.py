@@ -112,7 +112,7 @@ class Desk:
             raise NotEnoughHistory(f"no {kind} is published yet; run `{VERBS[kind]}`")
         published = self.live.published
         if kind not in published or published[kind].about != about:
-            found = newest(self.workspace.state_dir, kind)
-            assert found is not None
-            published[kind] = found
+            publication = newest(self.workspace.state_dir, kind)
+            assert publication is not None
+            published[kind] = publication
         return published[kind]

@@ -52,14 +52,14 @@ def item(
     }
 
 
-def encoded(told: dict[str, Any]) -> msgspec.Raw:
+def encoded(item: dict[str, Any]) -> msgspec.Raw:
     """An item as JSON that is put into an answer as it is."""
-    return msgspec.Raw(msgspec.json.encode(told))
+    return msgspec.Raw(msgspec.json.encode(item))
 
 
-def decoded(told: dict[str, Any]) -> dict[str, Any]:
+def decoded(item: dict[str, Any]) -> dict[str, Any]:
     """An item as plain values."""
-    return {k: msgspec.json.decode(v) if isinstance(v, msgspec.Raw) else v for k, v in told.items()}
+    return {k: msgspec.json.decode(v) if isinstance(v, msgspec.Raw) else v for k, v in item.items()}
 
 
 class Ready:

@@ -25,9 +25,10 @@ from data.overlay import WithEvents
 from data.snapshot import Snapshot, open_snapshot, take
 from data.store import Store, event_frames, events_since, readable
 from data.tables import Tables
+from data.turns import OnceATurn
 from data.workspace import Workspace
 from features.asof import microseconds
-from features.groups_now import GroupsAt, adds_up
+from features.groups_now import GroupsAt
 from features.history import History
 from features.opt_out import profiled
 from features.spine import customers_at
@@ -55,10 +56,8 @@ AT_ONCE = 200
 
 @dataclass
 class Live:
-    """The service's memory. Thread-safe; every call looks for what was published or posted.
-
-    What is read anew is read under the lock and put in place whole; answers do not wait for it.
-    """
+    """The service's memory. Thread-safe; every call looks for what was published or posted. What is
+    read anew is read under the lock and put in place whole; answers do not wait for it."""
 
     workspace: Workspace
     store: Store
@@ -88,6 +87,7 @@ class Live:
 
     def __post_init__(self) -> None:
         self._together = Together(self._score_now)
+        self._pointers_this_turn = OnceATurn(self._pointers)
 
     def night(self) -> Night:
         """The newest published scores and the model at work, read again when either has changed.
@@ -281,7 +281,7 @@ class Live:
         """``encoded`` without waiting for a lock or the store: None where an answer is not at hand,
         or something was published, promoted or posted that is not in memory yet."""
         night = self._night
-        if night is None or night.superseded or self._stamps != self._pointers():
+        if night is None or night.superseded or self._stamps != self._pointers_this_turn():
             return None
         if len(customer_ids) > AT_ONCE or not self._up_to_date():
             return None
@@ -305,7 +305,7 @@ class Live:
 
     def _up_to_date(self) -> bool:
         """Whether every event whose post was answered is in memory; told in microseconds."""
-        changes = self.store.changes()
+        changes = self.store.changes_this_turn()
         if changes is None:
             return False
         if changes == self._changes:
@@ -432,7 +432,7 @@ class Live:
         merged = MERGES in self._moved.tables  # whose rows are whose may change at any time
         if predictor.reads_own_rows and not merged:
             return predictor.history(self.rows_of(customer_ids)), None
-        if adds_up(predictor.view) and not merged:
+        if predictor.groups_add_up and not merged:
             asked = frozenset(customer_ids)
             with self._lock:
                 self.take_in()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-KEPT = 64
+MOST_RESULTS = 64
 
 
 @dataclass
@@ -21,25 +21,25 @@ class Memory:
     """The last ``KEPT`` results by key. Who asks for one that is being computed waits for it, and
     nobody waits for another."""
 
-    kept: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
+    results: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     underway: dict[Hashable, threading.Lock] = field(default_factory=dict)
 
     def recall(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """What ``compute`` gave for this key, or gives now."""
         with self.lock:
-            if key in self.kept:
-                self.kept.move_to_end(key)
-                return self.kept[key]
+            if key in self.results:
+                self.results.move_to_end(key)
+                return self.results[key]
             own = self.underway.setdefault(key, threading.Lock())
         with own:
             with self.lock:
-                if key in self.kept:
-                    return self.kept[key]
+                if key in self.results:
+                    return self.results[key]
             result = compute()
             with self.lock:
-                self.kept[key] = result
+                self.results[key] = result
                 self.underway.pop(key, None)
-                while len(self.kept) > KEPT:
-                    self.kept.popitem(last=False)
+                while len(self.results) > MOST_RESULTS:
+                    self.results.popitem(last=False)
             return result

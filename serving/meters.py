@@ -54,14 +54,14 @@ def _meters(path: str, status: int) -> tuple[Counter, Histogram]:
 def exposition(desk: Desk) -> tuple[bytes, str]:
     """The text and its media type."""
     for kind in VERBS:
-        told = pointer(desk.workspace.state_dir, kind)  # type: ignore[arg-type]
-        if told is not None:
-            age = desk.now() - datetime.fromisoformat(told["as_of"])
+        current = pointer(desk.workspace.state_dir, kind)  # type: ignore[arg-type]
+        if current is not None:
+            age = desk.now() - datetime.fromisoformat(current["as_of"])
             AGE.labels(kind).set(age.total_seconds())
     if pointer(desk.workspace.state_dir, "monitor") is not None:
         for area, rows in desk.published("monitor").frame.groupby("area"):
             ALARMS.labels(area).set(int((rows["status"] == "alarm").sum()))
-    found = [one.what.rpartition(" ")[2] for one in desk.night_findings()]
+    night_faults = [one.what.rpartition(" ")[2] for one in desk.night_findings()]
     for fault in FAULTS:
-        RUNS.labels(fault).set(found.count(fault))
+        RUNS.labels(fault).set(night_faults.count(fault))
     return generate_latest(REGISTRY), CONTENT_TYPE_PLAIN_0_0_4

@@ -88,7 +88,7 @@ class Moved:
             self.nobodys.setdefault(name, set()).update(keys)
 
     def brought_up(
-        self, rows: OwnRows, predictor: Predictor, asked: frozenset[str], news: set[str]
+        self, rows: OwnRows, predictor: Predictor, customer_ids: frozenset[str], news: set[str]
     ) -> tuple[GroupsNow, History] | None:
         """The groups' sums, brought up to date, and the rows of those asked about (there may be
         more). None where a table was posted to whose rows stand beside everybody's, and where an
@@ -109,9 +109,9 @@ class Moved:
         needed = groups.needed(self._posted)
         if not needed:
             self.whose, self._posted = set(), set()
-            return groups, predictor.history(rows.of(asked))
+            return groups, predictor.history(rows.of(customer_ids))
         keys = {k: v for k, v in self.nobodys.items() if k in OWN}
-        history = predictor.history(rows.of(asked | self.whose, keys), needed)
+        history = predictor.history(rows.of(customer_ids | self.whose, keys), needed)
         before = predictor.reads(rows.of(self.whose, keys, posted_too=False))
         groups.put(self.whose, read_rows(before, needed), history.by_source, self.nobodys)
         self.whose, self._posted = set(), set()

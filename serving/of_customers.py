@@ -45,8 +45,8 @@ class OfCustomers:
 
     @property
     def fingerprint(self) -> str:
-        told = "|".join([self.tables.fingerprint, *sorted(self.ids)])
-        return hashlib.sha256(told.encode()).hexdigest()
+        digest_text = "|".join([self.tables.fingerprint, *sorted(self.ids)])
+        return hashlib.sha256(digest_text.encode()).hexdigest()
 
     def has(self, name: str) -> bool:
         return self.tables.has(name)
@@ -73,7 +73,7 @@ class OfCustomers:
 def status_of(tables: Tables, ids: set[str], now: datetime) -> dict[str, str]:
     """Of those of ``ids`` who are known, and have no score, why: closed or not_profiled."""
     standing = standing_of(tables, ids, now)
-    return {i: "closed" if found == "here" else found for i, found in standing.items()}
+    return {i: "closed" if state == "here" else state for i, state in standing.items()}
 
 
 def standing_of(tables: Tables, ids: set[str], now: datetime) -> dict[str, str]:

@@ -48,9 +48,9 @@ def overridden(frame: pd.DataFrame, overrides: Sequence[Override]) -> pd.Series:
             wanted = _wanted(now[row, inside], one)
             now[:, inside] = _changed(now[:, inside], ids, sums, row, wanted)
     moved = np.abs(now - before) > ALIKE * np.maximum(np.abs(before), 1.0)
-    told = pd.DataFrame(np.where(moved, now, np.nan), index=wide.index, columns=wide.columns)
-    places = told.index.get_indexer(frame["unique_id"]), told.columns.get_indexer(frame["ds"])
-    return pd.Series(told.to_numpy()[places], index=frame.index, name="overridden")
+    changed = pd.DataFrame(np.where(moved, now, np.nan), index=wide.index, columns=wide.columns)
+    places = changed.index.get_indexer(frame["unique_id"]), changed.columns.get_indexer(frame["ds"])
+    return pd.Series(changed.to_numpy()[places], index=frame.index, name="overridden")
 
 
 def planned(frame: pd.DataFrame, overrides: Sequence[Override]) -> pd.DataFrame:
@@ -65,14 +65,14 @@ def planned(frame: pd.DataFrame, overrides: Sequence[Override]) -> pd.DataFrame:
     out = frame.assign(forecast=frame["presage"])
     if not overrides:
         return out
-    told = overridden(frame, overrides)
-    moved, said = told.notna(), frame["presage"]
-    scaled, new = moved & (said > 0), moved & (said <= 0)
-    factor = told.where(scaled, 1.0) / said.where(scaled, 1.0)
+    changed = overridden(frame, overrides)
+    moved, forecast = changed.notna(), frame["presage"]
+    scaled, new = moved & (forecast > 0), moved & (forecast <= 0)
+    factor = changed.where(scaled, 1.0) / forecast.where(scaled, 1.0)
     for name in [column for column in frame.columns if column.startswith("presage-")]:
         values = frame[name] * factor
-        out[name] = values.where(~new, poisson.ppf(_share_below(name), told.where(new, 1.0)))
-    out["presage"] = told.where(moved, said)
+        out[name] = values.where(~new, poisson.ppf(_share_below(name), changed.where(new, 1.0)))
+    out["presage"] = changed.where(moved, forecast)
     return out
 
 

@@ -20,7 +20,7 @@ weigh, however large the company is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,14 +53,14 @@ class Index:
         """The positions of these texts, ascending."""
         if not len(self._hashes) or not texts:
             return np.array([], dtype=np.int64)
-        asked = pd.util.hash_array(np.array(list(texts), dtype=object), categorize=False)
-        first = np.searchsorted(self._hashes, asked, "left")
-        stop = np.searchsorted(self._hashes, asked, "right")
+        hashes = pd.util.hash_array(np.array(list(texts), dtype=object), categorize=False)
+        first = np.searchsorted(self._hashes, hashes, "left")
+        stop = np.searchsorted(self._hashes, hashes, "right")
         spans = [self._order[a:b] for a, b in zip(first, stop, strict=True)]
-        found = np.unique(np.concatenate(spans)).astype(np.int64)
+        places = np.unique(np.concatenate(spans)).astype(np.int64)
         wanted = set(texts)
-        same = [value in wanted for value in self._values.array.take(found)]
-        return found[np.array(same, dtype=bool)]
+        same = [value in wanted for value in self._values.array.take(places)]
+        return places[np.array(same, dtype=bool)]
 
 
 class Posted:
@@ -93,6 +93,7 @@ class OwnRows:
         self._base = base
         self._columns: dict[tuple[str, str], pd.Series] = {}
         self._indexes: dict[tuple[str, str], Index] = {}
+        self._empty: dict[tuple[str, tuple[str, ...]], pd.DataFrame] = {}
         self._posted: dict[str, Posted] = {}
         self._count = 0
         self._newest: tuple[frozenset[str], int, Tables] | None = None
@@ -109,24 +110,24 @@ class OwnRows:
         """Whose each row is, or was in an earlier version, by the first part of its key."""
         if name == "order_items":
             return self.owners("orders", keys)
-        contract, found = table(name), {key: set[str]() for key in keys}
+        contract, owners_of = table(name), {key: set[str]() for key in keys}
         if not contract.key or "customer_id" not in contract.names:
-            return found
+            return owners_of
         column = contract.key[0]
         if len(at := self._find(name, column, keys)):
             owned = self.take(name, at, [column, "customer_id"]).dropna()
             for key, owner in owned.itertuples(index=False, name=None):
-                found[key].add(owner)
-        for row in self._found(name, column, keys):
+                owners_of[key].add(owner)
+        for row in self._rows_with(name, column, keys):
             if "customer_id" in row:
-                found[row[column]].add(row["customer_id"])
-        return found
+                owners_of[row[column]].add(row["customer_id"])
+        return owners_of
 
     def ownerless(self, name: str, keys: Collection[str]) -> set[str]:
         """Those of the keys of which a version names no customer."""
         contract = table(name)
         column = contract.key[0]
-        rows = self._found(name, column, keys)
+        rows = self._rows_with(name, column, keys)
         missing = {row[column] for row in rows if "customer_id" not in row}
         if len(at := self._find(name, column, keys)):
             owned = self.take(name, at, [column, "customer_id"])
@@ -158,7 +159,7 @@ class OwnRows:
         """The customers, and the ids, of tickets that name these orders in any version."""
         at = self._find("tickets", "order_id", order_ids)
         named = self.take("tickets", at, ["ticket_id", "customer_id"]) if len(at) else None
-        rows = self._found("tickets", "order_id", order_ids)
+        rows = self._rows_with("tickets", "order_id", order_ids)
         ids = {row["ticket_id"] for row in rows}
         ids |= set() if named is None else set(named["ticket_id"])
         owners = self.owners("tickets", ids)
@@ -209,8 +210,8 @@ class OwnRows:
                 rows = [one.rows[at] for at in sorted(chosen)]
                 frame = pd.DataFrame.from_records(rows).astype(object)
                 frames[name] = frame.where(frame.notna(), None)
-        told = "|".join([self._base.fingerprint, *sorted(ids)])
-        own = _Chosen(self, places, hashlib.sha256(told.encode()).hexdigest())
+        digest_text = "|".join([self._base.fingerprint, *sorted(ids)])
+        own = _Chosen(self, places, hashlib.sha256(digest_text.encode()).hexdigest())
         return WithEvents(own, frames) if frames else own
 
     def _collect(
@@ -234,10 +235,12 @@ class OwnRows:
     def _texts(
         self, name: str, column: str, places: Mapping[str, Ints], posted: Mapping[str, set[int]]
     ) -> set[str]:
-        base = self._column(name, column).array.take(places[name]) if self._base.has(name) else []
+        base: Iterable[object] = []
+        if self._base.has(name):
+            base = self._column(name, column).array.take(places[name])
         rows = self._posted[name].rows if name in self._posted else []
         own = (rows[at].get(column) for at in posted[name])
-        return {*pd.Series(base, dtype="str").dropna(), *(text for text in own if text)}
+        return {*(str(text) for text in base if not pd.isna(text)), *(text for text in own if text)}
 
     def _find(self, name: str, column: str, texts: Collection[str]) -> Ints:
         if not texts or not self._base.has(name):
@@ -249,7 +252,7 @@ class OwnRows:
     def _numbers(self, name: str, column: str, texts: Collection[str]) -> set[int]:
         return self._posted[name].find(column, texts) if name in self._posted else set()
 
-    def _found(self, name: str, column: str, texts: Collection[str]) -> list[Mapping[str, str]]:
+    def _rows_with(self, name: str, column: str, texts: Collection[str]) -> list[Mapping[str, str]]:
         return [self._posted[name].rows[at] for at in self._numbers(name, column, texts)]
 
     def _column(self, name: str, column: str) -> pd.Series:
@@ -266,9 +269,18 @@ class OwnRows:
 
     def take(self, name: str, places: Ints, columns: Sequence[str]) -> pd.DataFrame:
         """These rows of the base."""
+        if not len(places):
+            return self._no_rows(name, tuple(columns))
         self.load(name, columns)
         taken = {column: self._columns[name, column].array.take(places) for column in columns}
         return pd.DataFrame(taken, columns=list(columns))
+
+    def _no_rows(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+        if (name, columns) not in self._empty:
+            self.load(name, columns)
+            nothing = {column: self._columns[name, column].array[:0] for column in columns}
+            self._empty[name, columns] = pd.DataFrame(nothing, columns=list(columns))
+        return self._empty[name, columns]
 
     def whole(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """All rows of the base."""

@@ -36,7 +36,7 @@ from serving.day_log import DayLog, day_folder, days, drop_old, lines_of
 FOLDER = "predictions"
 JOINED, LATE_JOINED = "outcomes", "late"
 """What the names of files of outcomes begin with (serving/prediction_outcomes.py)."""
-TOLD = ("as_of", "model_version", "expected_tickets_30d", "contact_30d", "repeat_contact_14d")
+LOGGED = ("as_of", "model_version", "expected_tickets_30d", "contact_30d", "repeat_contact_14d")
 
 
 def keep_published(
@@ -52,12 +52,12 @@ def keep_published(
     drop_old(state_dir / FOLDER, now, keep_days)
     if keep_days == 0:
         return
-    names = [name for name in scores.columns if name in TOLD or str(name).startswith("risk_")]
-    told = scores[names].assign(
+    names = [name for name in scores.columns if name in LOGGED or str(name).startswith("risk_")]
+    logged = scores[names].assign(
         at=now, source=source, pseudonym=[pseudonym(salt, i) for i in scores["customer_id"]]
     )
     home = day_folder(state_dir / FOLDER, now)
-    put(home, source, ".parquet", lambda path: told.to_parquet(path, index=False))
+    put(home, source, ".parquet", lambda path: logged.to_parquet(path, index=False))
 
 
 class PredictionLog:
@@ -73,15 +73,15 @@ class PredictionLog:
         self._log.add(rows, now)
 
     def _line(self, now: datetime, row: Mapping[str, Any]) -> dict[str, Any]:
-        told = {
+        line = {
             "source": "answered",
             "pseudonym": pseudonym(self._salt, row["customer_id"]),
             "as_of": pd.Timestamp(row["as_of"]).isoformat(),
         }
         for name, value in row.items():
-            if name != "as_of" and (name in TOLD or name.startswith("risk_")):
-                told[name] = None if pd.isna(value) else value
-        return told
+            if name != "as_of" and (name in LOGGED or name.startswith("risk_")):
+                line[name] = None if pd.isna(value) else value
+        return line
 
     def close(self) -> None:
         """Write what is left."""
@@ -100,7 +100,7 @@ def predictions(state_dir: Path, since: datetime | None = None) -> pd.DataFrame:
     ]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
-        return pd.DataFrame(columns=["at", "source", "pseudonym", *TOLD])
+        return pd.DataFrame(columns=["at", "source", "pseudonym", *LOGGED])
     return pd.concat(frames, ignore_index=True)
 
 
@@ -120,8 +120,8 @@ def horizons_in(path: Path) -> tuple[int, ...]:
         names = pq.read_schema(path).names
     else:
         names = re.findall(r'"(risk_\d+d)":', path.read_text("utf-8"))
-    found = (re.fullmatch(r"risk_(\d+)d", name) for name in set(names))
-    return tuple(sorted(int(match[1]) for match in found if match))
+    matches = (re.fullmatch(r"risk_(\d+)d", name) for name in set(names))
+    return tuple(sorted(int(match[1]) for match in matches if match))
 
 
 def told_in(path: Path) -> pd.DataFrame:

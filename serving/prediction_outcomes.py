@@ -103,19 +103,21 @@ def join_outcomes(
         waiting = [h for h in horizons if not _place(path, h, JOINED).exists()]
         if open_still or not waiting:
             continue
-        told = told_in(path)
+        predictions = told_in(path)
         for horizon in waiting:
-            rows = _long(told, horizon)
+            rows = _long(predictions, horizon)
             if rows.empty or rows["as_of"].max() + gap + timedelta(days=horizon) > as_of:
                 continue
-            came = _joined(rows, horizon, tables, settings, people, exposures, as_of, arrived_until)
-            late = bool((came["reason"] == LATE).any())
+            outcomes = _joined(
+                rows, horizon, tables, settings, people, exposures, as_of, arrived_until
+            )
+            late = bool((outcomes["reason"] == LATE).any())
             place, other = _place(path, horizon, JOINED), _place(path, horizon, LATE_JOINED)
             with replacing(other if late else place) as staged:
-                came.to_parquet(staged, index=False)
+                outcomes.to_parquet(staged, index=False)
             if not late:
                 other.unlink(missing_ok=True)
-                joined += len(came)
+                joined += len(outcomes)
     return joined
 
 
@@ -151,7 +153,7 @@ def nights(state_dir: Path, source: str, since: datetime) -> list[Night]:
     the newest first; of two of one model and moment the later."""
     import pyarrow.parquet as pq
 
-    found: dict[tuple[datetime, str], Night] = {}
+    by_moment: dict[tuple[datetime, str], Night] = {}
     paths = [path for day in days(state_dir / FOLDER) for path in day.glob(f"{source}-*.parquet")]
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
         file = pq.ParquetFile(path)
@@ -161,18 +163,18 @@ def nights(state_dir: Path, source: str, since: datetime) -> list[Night]:
         row = first.to_pandas().iloc[0]
         moment, version = row["as_of"].to_pydatetime(), str(row["model_version"])
         if moment >= since:
-            found[moment, version] = Night(moment, version, path)
-    return sorted(found.values(), key=lambda night: night.as_of, reverse=True)
+            by_moment[moment, version] = Night(moment, version, path)
+    return sorted(by_moment.values(), key=lambda night: night.as_of, reverse=True)
 
 
-def apart(found: Sequence[Night], many: int, least: timedelta = timedelta(days=7)) -> list[Night]:
+def apart(every: Sequence[Night], many: int, least: timedelta = timedelta(days=7)) -> list[Night]:
     """So many of these nights, the newest and then each so long before the one before it: nights
     that follow each other say nearly the same of the same people."""
-    kept: list[Night] = []
-    for night in found:
-        if len(kept) < many and (not kept or kept[-1].as_of - night.as_of >= least):
-            kept.append(night)
-    return kept
+    chosen: list[Night] = []
+    for night in every:
+        if len(chosen) < many and (not chosen or chosen[-1].as_of - night.as_of >= least):
+            chosen.append(night)
+    return chosen
 
 
 def outcomes(
@@ -212,12 +214,16 @@ def _place(path: Path, horizon: int, name: str) -> Path:
     return path.with_name(f"{name}-{horizon}d-{path.stem}.parquet")
 
 
-def _long(told: pd.DataFrame, horizon: int) -> pd.DataFrame:
+def _long(predictions: pd.DataFrame, horizon: int) -> pd.DataFrame:
     """The scores of one horizon: the columns of what is known when they are made."""
     risk = f"risk_{horizon}d"
-    if risk not in told:
+    if risk not in predictions:
         return pd.DataFrame(columns=COLUMNS[:7])
-    rows = told[told[risk].notna()].rename(columns={risk: "value"}).reset_index(drop=True)
+    rows = (
+        predictions[predictions[risk].notna()]
+        .rename(columns={risk: "value"})
+        .reset_index(drop=True)
+    )
     rows["value"] = rows["value"].astype("float64")
     return rows.assign(horizon_days=horizon)[COLUMNS[:7]]
 
@@ -237,12 +243,14 @@ def _joined(
     gap = settings.risk.gap_days
     ends = rows["as_of"] + timedelta(days=horizon + gap)
     late = (ends > pd.Timestamp(arrived_until)).to_numpy()
-    asked = ~gone & ~refused & ~late
+    has_outcome = ~gone & ~refused & ~late
     outcome, weight = np.full(len(rows), np.nan), np.ones(len(rows))
     reason = np.select([gone, refused, late], [GONE, OPTED_OUT, LATE], "").astype(object)
-    if asked.any():
-        spine = pd.DataFrame({"customer_id": who[asked], "as_of": rows.loc[asked, "as_of"]})
-        came = labels(
+    if has_outcome.any():
+        spine = pd.DataFrame(
+            {"customer_id": who[has_outcome], "as_of": rows.loc[has_outcome, "as_of"]}
+        )
+        outcomes = labels(
             spine,
             tables,
             horizons=[horizon],
@@ -251,9 +259,11 @@ def _joined(
             complaint=settings.complaint,
         )
         if exposures is not None:
-            came = untreated(came, exposures, horizons=[horizon], gap_days=gap, known_as_of=as_of)
-        outcome[asked] = came[f"label_{horizon}d"].to_numpy(np.float64)
-        if WEIGHT in came:
-            weight[asked] = came[WEIGHT].to_numpy(np.float64)
-        reason[asked & np.isnan(outcome)] = TREATED
+            outcomes = untreated(
+                outcomes, exposures, horizons=[horizon], gap_days=gap, known_as_of=as_of
+            )
+        outcome[has_outcome] = outcomes[f"label_{horizon}d"].to_numpy(np.float64)
+        if WEIGHT in outcomes:
+            weight[has_outcome] = outcomes[WEIGHT].to_numpy(np.float64)
+        reason[has_outcome & np.isnan(outcome)] = TREATED
     return rows.assign(outcome=outcome, weight=weight, reason=pd.Series(reason, dtype="str"))

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from data.languages.catalogue import language_of
 from data.tables import Tables
 from features.compute import compute
 from features.expression import Column, Key
-from features.groups_now import GroupsAt
+from features.groups_now import GroupsAt, adds_up
 from features.history import History
 from features.messages import WithTexts
 from features.sources import Source
@@ -88,7 +89,12 @@ class Predictor:
             model = replace(model, cards=cards_of(view.cards(), model.encoder.columns))
         return cls(model, view, model_version, text)
 
-    @property
+    @cached_property
+    def groups_add_up(self) -> bool:
+        """Whether all that a score asks of others adds up."""
+        return adds_up(self.view)
+
+    @cached_property
     def reads_own_rows(self) -> bool:
         """Whether a customer's score follows from their own rows and tables without customers."""
         terms = [term for feature in self.view.features for term in feature.node.terms()]
@@ -151,7 +157,9 @@ class Predictor:
         if reasons_for is not None and reasons_for < len(risk):
             told_why = np.sort(np.argsort(-risk, kind="stable")[:reasons_for])
         reasons: list[list[dict[str, Any]]] = [[] for _ in range(len(risk))]
-        explained, spoken = features.iloc[told_why], language_of(language)
+        explained, spoken = features, language_of(language)
+        if len(told_why) < len(features):
+            explained = features.iloc[told_why]
         if len(explained):
             rows = tables if isinstance(tables, History) else self._rows_behind(tables, explained)
             found = self.model.reasons(

@@ -61,9 +61,9 @@ def publish(
     home = _home(state_dir)
     name = f"{kind}-{as_of:%Y%m%dT%H%M%S}"
     write = partial(frame.to_parquet, index=False, row_group_size=ROWS_TOGETHER)
-    kept = put(home, name, SUFFIX, write)
+    entry = put(home, name, SUFFIX, write)
     pointer = {
-        **kept,
+        **entry,
         "rows": len(frame),
         "as_of": as_of.isoformat(),
         "published_at": now.isoformat(),
@@ -71,7 +71,7 @@ def publish(
     }
     point(home, kind, pointer)
     prune(home, kind, SUFFIX, KEEP)
-    return home / kept["file"]
+    return home / entry["file"]
 
 
 def pointer(state_dir: Path, kind: Kind) -> dict[str, Any] | None:
@@ -112,7 +112,7 @@ def earlier(
     """
     import pyarrow.parquet as pq
 
-    found: dict[str, pd.DataFrame] = {}
+    newest_by_name: dict[str, pd.DataFrame] = {}
     for path in history(_home(state_dir), kind, SUFFIX):
         try:
             columns = [name for name in pq.read_schema(path).names if wanted(name)]
@@ -120,8 +120,8 @@ def earlier(
         except FileNotFoundError:  # a newer result was published, and this one is not kept
             continue
         if len(rows):
-            found[path.name.rpartition("-")[0]] = rows
-    return [found[name] for name in sorted(found)]
+            newest_by_name[path.name.rpartition("-")[0]] = rows
+    return [newest_by_name[name] for name in sorted(newest_by_name)]
 
 
 @lru_cache(maxsize=64)

@@ -83,8 +83,8 @@ class Ranking:
         if (order, horizon) not in self._orders:
             by = self.risk(horizon)
             by = by * self.value if order == "value" else by
-            found = np.argsort(-by, kind="stable")
-            self._orders[order, horizon] = found[~np.isnan(by[found])]
+            places = np.argsort(-by, kind="stable")
+            self._orders[order, horizon] = places[~np.isnan(by[places])]
         return self._orders[order, horizon]
 
 

@@ -15,16 +15,16 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     >>> records(pd.DataFrame({"at": pd.to_datetime(["2026-03-01", None]), "n": [1.5, None]}))
     [{'at': '2026-03-01T00:00:00Z', 'n': 1.5}, {'at': None, 'n': None}]
     """
-    told = frame.copy()
-    for name in told.columns:
-        if pd.api.types.is_datetime64_any_dtype(told[name]):
-            whole = (told[name].dt.microsecond.fillna(0) == 0).all()
-            told[name] = told[name].dt.strftime(
+    values = frame.copy()
+    for name in values.columns:
+        if pd.api.types.is_datetime64_any_dtype(values[name]):
+            whole = (values[name].dt.microsecond.fillna(0) == 0).all()
+            values[name] = values[name].dt.strftime(
                 "%Y-%m-%dT%H:%M:%SZ" if whole else "%Y-%m-%dT%H:%M:%S.%fZ"
             )
-    told = told.astype(object)
-    found: list[dict[str, Any]] = told.where(told.notna(), None).to_dict("records")
-    return found
+    values = values.astype(object)
+    rows: list[dict[str, Any]] = values.where(values.notna(), None).to_dict("records")
+    return rows
 
 
 def finite(values: Mapping[str, Any]) -> dict[str, Any]:

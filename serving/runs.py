@@ -127,8 +127,8 @@ class RunRecord:
             yield
         finally:
             seconds = (self._now() - started_at).total_seconds()
-            done = StepTime(name, started_at, seconds)
-            self._run = replace(self._run, steps=(*before, done))
+            step_time = StepTime(name, started_at, seconds)
+            self._run = replace(self._run, steps=(*before, step_time))
 
     def _write(self, runs: Runs) -> None:
         text = json.dumps(asdict(runs), default=lambda moment: moment.isoformat(), indent=1)
@@ -140,8 +140,8 @@ class RunRecord:
 def runs_in(state_dir: Path) -> list[Runs]:
     """The runs of every verb that is written down."""
     paths = sorted((state_dir / FOLDER).glob("*.json"))
-    found = [_runs_of(path) for path in paths if path.name != SCHEDULE]
-    return [runs for runs in found if runs is not None]
+    every = [_runs_of(path) for path in paths if path.name != SCHEDULE]
+    return [runs for runs in every if runs is not None]
 
 
 def _runs_of(path: Path) -> Runs | None:

@@ -115,11 +115,24 @@ def test_a_circle_is_found() -> None:
 
 PARTICIPLES = {"told", "made", "came", "said", "seen", "kept"}
 MORE_PARTICIPLES = PARTICIPLES | {"asked", "done", "found", "given"}
-READ_THROUGH = ("features/", "models/", "lab/")
+READ_THROUGH = tuple(f"{room}/" for room in ROOMS)
 """Rooms in which no variable, parameter or attribute has a participle for a name, either."""
-NOT_YET = ("models/registry.py",)
+NOT_YET = (
+    "pipelines/steps/staffing.py",
+    "serving/desk.py",
+    "serving/live.py",
+    "serving/outreach/",
+    "serving/predictor.py",
+    "serving/staffing/",
+    "serving/together.py",
+)
 WRITTEN_IN_FILES = {"Given"}
 """Classes whose names stand in stored views."""
+WRITTEN_BY = {
+    "data/erasure/": {"said", "done"},
+    "serving/api/schemas_planning.py": {"kept"},
+}
+"""Fields whose names stand in journals and answers that these modules write."""
 
 
 def _names_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -135,11 +148,13 @@ def _names_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.arg
 
 
-def _participles(tree: ast.Module) -> list[tuple[int, str]]:
+def _participles(tree: ast.Module, path: str = "") -> list[tuple[int, str]]:
+    written = [names for place, names in WRITTEN_BY.items() if path.startswith(place)]
+    allowed = WRITTEN_IN_FILES.union(*written)
     return [
         (line, name)
         for line, name in _names_in(tree)
-        if name not in WRITTEN_IN_FILES and name.strip("_").lower() in MORE_PARTICIPLES
+        if name not in allowed and name.strip("_").lower() in MORE_PARTICIPLES
     ]
 
 
@@ -155,12 +170,12 @@ def test_no_participle_names_a_module_class_or_function() -> None:
 
 
 def test_no_participle_names_a_variable() -> None:
-    modules = {path: tree for path, tree in MODULES.items() if path.as_posix() not in NOT_YET}
+    modules = {p: tree for p, tree in MODULES.items() if not p.as_posix().startswith(NOT_YET)}
     strays = [
         f"{path}:{line} {name}"
         for path, tree in modules.items()
         if path.as_posix().startswith(READ_THROUGH)
-        for line, name in _participles(tree)
+        for line, name in _participles(tree, path.as_posix())
     ]
     assert not strays, "say what the thing is: a tally, the actual counts, the forecast"
 

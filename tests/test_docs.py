@@ -85,16 +85,38 @@ def test_every_test_that_earns_a_row_of_the_score_is_there() -> None:
             assert f"def {name}(" in (ROOT / file).read_text(), f"{file} has no {name}"
 
 
-def test_every_room_that_the_design_draws_exists() -> None:
+ROOMS = ("presage", "data", "features", "models", "serving", "pipelines", "lab")
+
+
+def _drawn_rooms() -> dict[str, str]:
+    """The drawing's lines by room."""
     drawing = (ROOT / "docs" / "DESIGN.md").read_text().split("```")[1]
-    room, missing = "", []
+    rooms: dict[str, str] = {}
     for line in drawing.strip("\n").splitlines():
         if not line.startswith(" "):
             room = line.split()[0]
-            missing += [room] if not (ROOT / room).is_dir() else []
-        elif room != "tests/":
-            names = re.findall(r"(?<![\w/])[a-z_]+(?:\.py|/)", line)
-            missing += [room + n for n in names if not (ROOT / room / n).exists()]
+        rooms[room] = rooms.get(room, "") + line + "\n"
+    return rooms
+
+
+def test_every_module_of_a_room_is_drawn() -> None:
+    """By its name, or by that of the folder it lies in."""
+    hidden = []
+    for room, text in _drawn_rooms().items():
+        for path in sorted((ROOT / room).rglob("*.py")) if room.rstrip("/") in ROOMS else ():
+            folder, *rest = path.relative_to(ROOT / room).parts
+            words = rf"\b{folder}/" if rest else rf"\b{path.stem}\b"
+            if not path.name.startswith("__") and not re.search(words, text):
+                hidden.append(str(path.relative_to(ROOT)))
+    assert not hidden, "docs/DESIGN.md does not say what these are for"
+
+
+def test_every_room_that_the_design_draws_exists() -> None:
+    missing = []
+    for room, text in _drawn_rooms().items():
+        missing += [room] if not (ROOT / room).is_dir() else []
+        names = re.findall(r"(?<![\w/])[a-z_]+(?:\.py|/)", text.partition("\n")[2])
+        missing += [room + n for n in names if room != "tests/" and not (ROOT / room / n).exists()]
     assert not missing, f"docs/DESIGN.md draws what is not there: {missing}"
 
 

@@ -39,26 +39,24 @@ def with_beside(
     """
     relation, types, notes = opened.relation, dict(opened.types), list[str]()
     for place, other in enumerate(one.beside):
-        paths = list(matching(source, other.files))
         if other.name in types:
             continue
-        if not paths or other.on not in types:
-            if other.all:  # none: an empty list, so that an expression can ask several in turn
-                relation = relation.project(f"*, CAST(NULL AS VARCHAR) AS {quoted(other.name)}")
-                types[other.name] = "VARCHAR"
-            continue
+        paths = list(matching(source, other.files)) if other.on in types else []
         parts = []
         for number, path in enumerate(paths):
-            found = open_source(
+            export = open_source(
                 con, document(path, other.rows, scratch), path.name, reading, scratch
             )
-            if other.key not in found.types:
+            if other.key not in export.types:
                 notes.append(f"{path.name} has no {other.key}, so it tells nothing of {one.name}")
                 continue
             name = f"beside_{place}_{number}"
-            found.relation.project(_object(found, other)).create(name)
+            export.relation.project(_object(export, other)).create(name)
             parts.append(f"SELECT key, doc, {number} AS part, row FROM {name}")  # noqa: S608
         if not parts:
+            if other.all:  # none: an empty list, so that an expression can ask several in turn
+                relation = relation.project(f"*, CAST(NULL AS VARCHAR) AS {quoted(other.name)}")
+                types[other.name] = "VARCHAR"
             continue
         gather = "CAST(to_json(list(doc ORDER BY part, row)) AS VARCHAR)"
         last = "CAST(arg_max(doc, (part, row)) AS VARCHAR)"
@@ -79,10 +77,10 @@ def with_beside(
     return relation, types, tuple(notes)
 
 
-def _object(found: Source, other: Beside) -> str:
+def _object(source: Source, other: Beside) -> str:
     """The projection of a row as its key and an object of JSON; JSON within stays JSON."""
     pairs = []
-    for name in found.types:
+    for name in source.types:
         text = f"CAST({quoted(name)} AS VARCHAR)"
         nested = f"regexp_matches({text}, '^[{{\\[]') AND json_valid({text})"
         pairs += [

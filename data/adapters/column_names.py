@@ -132,10 +132,10 @@ def meaning(name: str, columns: Sequence[str], fits: Fits = lambda _, __: True) 
     """A table's columns with the source's that mean them; a source's column is taken once."""
     known = MEANS[name]
     wanted = [c for c in table(name).columns if c.name in known or c.dtype != "string"]
-    found: dict[str, str] = {}
+    theirs_by_ours: dict[str, str] = {}
     for rank in range(4):  # an exact name anywhere goes before a likeness elsewhere
         for ours in sorted(wanted, key=lambda c: not c.required):
-            if ours.name in found:
+            if ours.name in theirs_by_ours:
                 continue
             is_time = ours.dtype == "timestamp"
             spelled = [*_spellings(ours.name, is_time), *known.get(ours.name, "").split()]
@@ -146,10 +146,14 @@ def meaning(name: str, columns: Sequence[str], fits: Fits = lambda _, __: True) 
                     forms.setdefault(listed[rank], theirs)
             for one in spelled:
                 theirs_of = forms.get(one)
-                if theirs_of and theirs_of not in found.values() and fits(ours.name, theirs_of):
-                    found[ours.name] = theirs_of
+                if (
+                    theirs_of
+                    and theirs_of not in theirs_by_ours.values()
+                    and fits(ours.name, theirs_of)
+                ):
+                    theirs_by_ours[ours.name] = theirs_of
                     break
-    return {c.name: found[c.name] for c in table(name).columns if c.name in found}
+    return {c.name: theirs_by_ours[c.name] for c in table(name).columns if c.name in theirs_by_ours}
 
 
 def _spellings(ours: str, is_time: bool) -> list[str]:

@@ -90,12 +90,12 @@ def unpacked(sender: str, topic: str, body: bytes) -> Delivery:
 
 def _object(what: str, raw: bytes | msgspec.Raw) -> Record:
     try:
-        found = msgspec.json.decode(raw, type=Record)
+        record = msgspec.json.decode(raw, type=Record)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise NothingMapped(f"{what} is no JSON object whose fields can be read") from None
-    if len(found) > MOST_FIELDS:
-        raise NothingMapped(f"{what} has {len(found):,} fields; at most {MOST_FIELDS:,} are read")
-    return found
+    if len(record) > MOST_FIELDS:
+        raise NothingMapped(f"{what} has {len(record):,} fields; at most {MOST_FIELDS:,} are read")
+    return record
 
 
 def _text(raw: msgspec.Raw | None) -> str | None:
@@ -141,12 +141,12 @@ def _zendesk(_: str, body: Record) -> Delivery:
 
 def _listed(what: str, raw: msgspec.Raw) -> tuple[Record, ...]:
     try:
-        found = msgspec.json.decode(raw, type=list[msgspec.Raw])
+        records = msgspec.json.decode(raw, type=list[msgspec.Raw])
     except msgspec.DecodeError:
         raise NothingMapped(f"{what} is no list of objects") from None
-    if len(found) > MOST_RECORDS:
-        raise NothingMapped(f"{what} has {len(found):,} records; send at most {MOST_RECORDS}")
-    return tuple(_object(f"{what}[{at}]", one) for at, one in enumerate(found))
+    if len(records) > MOST_RECORDS:
+        raise NothingMapped(f"{what} has {len(records):,} records; send at most {MOST_RECORDS}")
+    return tuple(_object(f"{what}[{at}]", one) for at, one in enumerate(records))
 
 
 SHOPIFY_TOPICS = {
@@ -292,8 +292,8 @@ def _mapped(
             BOUND[key] = bound
         part = part_of(mapping, one, box, source, bound)
     except duckdb.Error as error:
-        told = next((line for line in str(error).splitlines() if line.strip()), "unknown")
-        raise NothingMapped(f"{label} cannot be read: {told}") from None
+        reason = next((line for line in str(error).splitlines() if line.strip()), "unknown")
+        raise NothingMapped(f"{label} cannot be read: {reason}") from None
     finally:
         box.close()
     nobody = set[int]()

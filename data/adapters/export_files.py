@@ -27,8 +27,8 @@ def files_of(source: Path) -> list[Path]:
         if not kind_of(source):
             raise UsageError(f"{source.name} is none of {', '.join(KINDS)}")
         return [source]
-    found = [p for p in source.rglob("*") if p.is_file() and kind_of(p)]
-    return sorted(found, key=lambda p: natural(p.relative_to(source)))
+    paths = [p for p in source.rglob("*") if p.is_file() and kind_of(p)]
+    return sorted(paths, key=lambda p: natural(p.relative_to(source)))
 
 
 def matching(source: Path, pattern: str, besides: str = "") -> Iterator[Path]:
@@ -51,18 +51,18 @@ def document(path: Path, rows: str, scratch: Path) -> Path:
     if kind_of(path) != ".json" or path.suffix.lower() != ".json":
         return path
     try:
-        found = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except (ValueError, UnicodeDecodeError):
         return path  # JSON lines, or broken: the reader says so
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         return path
-    lists = [k for k, v in found.items() if isinstance(v, list) and v and isinstance(v[0], dict)]
+    lists = [k for k, v in content.items() if isinstance(v, list) and v and isinstance(v[0], dict)]
     key = rows or (lists[0] if len(lists) == 1 else "")
-    if key not in found or not isinstance(found[key], list):
-        if rows and rows not in found:
-            raise DataError(f"{path.name} has no {rows!r}. It has: {', '.join(found)}")
+    if key not in content or not isinstance(content[key], list):
+        if rows and rows not in content:
+            raise DataError(f"{path.name} has no {rows!r}. It has: {', '.join(content)}")
         return path
     out = scratch / f"{path.stem}-{key}.jsonl"
-    lines = (json.dumps(row, ensure_ascii=False) for row in found[key] if isinstance(row, dict))
+    lines = (json.dumps(row, ensure_ascii=False) for row in content[key] if isinstance(row, dict))
     out.write_text("\n".join(lines) + "\n", "utf-8")
     return out

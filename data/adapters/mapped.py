@@ -24,7 +24,7 @@ from data.adapters.interface import Imported
 from data.adapters.local_time import complete_to, from_utc, last_midnight, moment_to_utc, to_utc
 from data.adapters.mapping import MapFile, TableMap
 from data.adapters.reading import plain
-from data.clean import FOUND, rules, typed
+from data.clean import TEXT_OF, rules, typed
 from data.contract import Table, table
 from data.engines import duckdb_connection, literal, quoted
 from data.errors import DataError, UsageError, did_you_mean
@@ -72,13 +72,13 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
     unread = {path.name for path in files_of(source)}
     unread -= {path.name for one in mapping.tables for path in files_beside(one, source)}
     with tempfile.TemporaryDirectory() as scratch:
-        for one, found in _sources(mapping, source):
-            if not found and len(mapping.tables) > 1:
+        for one, paths in _sources(mapping, source):
+            if not paths and len(mapping.tables) > 1:
                 notes.append(f"{one.name}: no file matches {one.files!r}; left out")
                 continue
-            if not found:
+            if not paths:
                 raise UsageError(f"{source} has no file that matches {one.files or KINDS}")
-            for path in found:
+            for path in paths:
                 unread.discard(path.name)
                 try:
                     part = _part(mapping, one, source, path, Path(scratch))
@@ -118,10 +118,10 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
 
 def _sources(mapping: MapFile, source: Path) -> list[tuple[TableMap, list[Path]]]:
     """Each table's files. A single file that no pattern names was meant all the same: by all."""
-    found = [(one, list(matching(source, one.files, one.besides))) for one in mapping.tables]
-    if source.is_file() and not any(paths for _, paths in found):
-        return [(one, [source]) for one, _ in found]
-    return [(one, paths) for one, paths in found if paths or not source.is_file()]
+    paths_of = [(one, list(matching(source, one.files, one.besides))) for one in mapping.tables]
+    if source.is_file() and not any(paths for _, paths in paths_of):
+        return [(one, [source]) for one, _ in paths_of]
+    return [(one, paths) for one, paths in paths_of if paths or not source.is_file()]
 
 
 def _joined(name: str, parts: Sequence[pd.DataFrame], notes: list[str]) -> pd.DataFrame:
@@ -136,9 +136,9 @@ def _joined(name: str, parts: Sequence[pd.DataFrame], notes: list[str]) -> pd.Da
     if key[0] not in whole.columns:
         says = pd.util.hash_pandas_object(whole.astype("str"), index=False)
         nth = says.groupby(says).cumcount()
-        made = says.map("{:016x}".format) + ("-" + nth.astype("str")).where(nth > 0, "")
+        ids = says.map("{:016x}".format) + ("-" + nth.astype("str")).where(nth > 0, "")
         notes.append(f"{name}: no {key[0]} in the source; each is made of what its row says")
-        return whole.assign(**{key[0]: made})
+        return whole.assign(**{key[0]: ids})
     keys = [*key, *(["recorded_at"] if "recorded_at" in whole.columns else [])]
     again = whole.duplicated(keys, keep="last")
     if again.any():
@@ -213,7 +213,7 @@ def part_of(
             relation.filter(rule.condition)
             .project(
                 f'{literal(one.name)} AS "table", file, "row", {literal(rule.column)} AS '
-                f'"column", {literal(rule.name)} AS rule, {quoted(FOUND + rule.column)} AS '
+                f'"column", {literal(rule.name)} AS rule, {quoted(TEXT_OF + rule.column)} AS '
                 f'"value", {literal(rule.fix)} AS fix'
             )
             .df()
@@ -234,22 +234,22 @@ def _unread_columns(
 ) -> dict[str, str]:
     """Columns that a row may lack and of which no value is what it takes, with an example: another
     thing under the same name, for which no row is set aside."""
-    asked = [
+    optional = [
         c.name
         for c in contract.columns
         if c.name in have and not c.required and c.dtype in ("timestamp", "float", "integer")
     ]
-    if not asked:
+    if not optional:
         return {}
     parts = []
-    for c in asked:
-        text = quoted(FOUND + c)
+    for c in optional:
+        text = quoted(TEXT_OF + c)
         parts += [f"count({quoted(c)})", f"count(nullif(trim({text}), ''))", f"min({text})"]
-    found = relation.aggregate(", ".join(parts)).fetchall()[0]
-    told = {c: found[3 * n : 3 * n + 3] for n, c in enumerate(asked)}
+    counts = relation.aggregate(", ".join(parts)).fetchall()[0]
+    counts_of = {c: counts[3 * n : 3 * n + 3] for n, c in enumerate(optional)}
     return {
         column: str(example)
-        for column, (read, there, example) in told.items()
+        for column, (read, there, example) in counts_of.items()
         if not read and there >= ENOUGH
     }
 
@@ -299,23 +299,23 @@ def evaluate(
 ) -> tuple[Source, int]:
     """The mapped columns as a source of their own, and how many rows ``where`` leaves out."""
     columns, where, group = bound.columns, bound.where, bound.group
-    kept = f" WHERE coalesce({where}, false)" if where else ""
+    condition = f" WHERE coalesce({where}, false)" if where else ""
     left_out = 0
     if where:
-        counted = box.execute(f"SELECT count(*) FROM {ROWS}{kept}").fetchall()[0][0]  # noqa: S608
+        counted = box.execute(f"SELECT count(*) FROM {ROWS}{condition}").fetchall()[0][0]  # noqa: S608
         left_out = opened.rows - int(counted)
     row = "min(row)" if group else "row"
     listed = ", ".join(f"{e} AS {quoted(name)}" for name, e in columns.items())
     grouped = f" GROUP BY {group}" if group else ""
-    query = f"SELECT {listed}, {row} AS row FROM {ROWS}{kept}{grouped} ORDER BY {row}"  # noqa: S608
+    query = f"SELECT {listed}, {row} AS row FROM {ROWS}{condition}{grouped} ORDER BY {row}"  # noqa: S608
     import duckdb
 
     try:
         box.execute(f"CREATE TABLE mapped AS {query}")
     except duckdb.Error as error:
-        told = next((x for x in str(error).splitlines() if x.strip()), "unknown")
+        reason = next((x for x in str(error).splitlines() if x.strip()), "unknown")
         raise DataError(
-            f"{opened.label}: the mapping of {one.name} cannot be computed: {told}"
+            f"{opened.label}: the mapping of {one.name} cannot be computed: {reason}"
         ) from None
     relation = box.table("mapped")
     kinds = {
@@ -372,11 +372,11 @@ def _bound(box: duckdb.DuckDBPyConnection, choices: Sequence[str], opened: Sourc
         except duckdb.BinderException as error:
             if "not found" in str(error) or "does not have a column" in str(error):
                 continue
-            told = str(error).splitlines()[0]
-            raise DataError(f'{opened.label}: the expression "{choice}": {told}') from None
+            reason = str(error).splitlines()[0]
+            raise DataError(f'{opened.label}: the expression "{choice}": {reason}') from None
         except duckdb.Error as error:
-            told = str(error).splitlines()[0]
-            raise DataError(f'{opened.label}: the expression "{choice}": {told}') from None
+            reason = str(error).splitlines()[0]
+            raise DataError(f'{opened.label}: the expression "{choice}": {reason}') from None
         return f"({choice})"
     return None
 
@@ -393,16 +393,16 @@ def _set_aside_lines(name: str, label: str, aside: pd.DataFrame) -> list[str]:
     """One note for each rule that rows broke."""
     if aside.empty:
         return []
-    said = []
+    lines = []
     for (column, rule, fix), rows in aside.groupby(["column", "rule", "fix"], dropna=False):
         examples = ", ".join(
             f"row {row}: {value!r}" for row, value in rows[["row", "value"]].head(SHOWN).to_numpy()
         )
-        said.append(
+        lines.append(
             f"{name}: {len(rows):,} rows of {label} are set aside: {column}: {rule} ({examples}); "
             f"{fix}"
         )
-    return said
+    return lines
 
 
 def _frame(
@@ -418,8 +418,8 @@ def _frame(
         if spec.dtype == "timestamp":
             values = values.astype("datetime64[us]")
             if zone != "UTC" and "TIME ZONE" not in kind and "TZ" not in kind:
-                found = rows[FOUND + spec.name].fillna("")
-                local = ~found.str.contains(HAS_ZONE, regex=True) & values.notna()
+                texts = rows[TEXT_OF + spec.name].fillna("")
+                local = ~texts.str.contains(HAS_ZONE, regex=True) & values.notna()
                 values = values.mask(local, to_utc(values.where(local), zone).utc)
         elif spec.dtype == "bool":
             values = values.astype("boolean")

@@ -188,14 +188,14 @@ def _table(name: str, part: Any, file: str) -> TableMap:
 def _beside(value: Any, where: str) -> tuple[Beside, ...]:
     out = []
     for name, part in value.items() if isinstance(value, dict) else [("", None)]:
-        given: dict[str, Any] = part if isinstance(part, dict) else {}
-        lacks = [key for key in ("from", "key", "on") if key not in given]
-        wrong = [key for key in given if key not in BESIDE_KEYS]
+        keys: dict[str, Any] = part if isinstance(part, dict) else {}
+        lacks = [key for key in ("from", "key", "on") if key not in keys]
+        wrong = [key for key in keys if key not in BESIDE_KEYS]
         if lacks or wrong:
-            told = f"lacks {', '.join(lacks)}" if lacks else f"has no {', '.join(wrong)}"
-            raise DataError(f"{where}.{name} {told}; it takes {', '.join(BESIDE_KEYS)}")
-        files, key, on, rows = (str(given.get(k, "")) for k in ("from", "key", "on", "rows"))
-        out.append(Beside(name, files, key, on, rows, bool(given.get("list", False))))
+            fault = f"lacks {', '.join(lacks)}" if lacks else f"has no {', '.join(wrong)}"
+            raise DataError(f"{where}.{name} {fault}; it takes {', '.join(BESIDE_KEYS)}")
+        files, key, on, rows = (str(keys.get(k, "")) for k in ("from", "key", "on", "rows"))
+        out.append(Beside(name, files, key, on, rows, bool(keys.get("list", False))))
     return tuple(out)
 
 

@@ -84,8 +84,10 @@ class Section:
     @property
     def times(self) -> list[str]:
         """The source's columns that become times."""
-        made = (theirs for ours, theirs in self.columns.items() if _dtype(self.name, ours) == TIMES)
-        return [theirs for theirs in made if theirs in self.sample.values]
+        time_columns = (
+            theirs for ours, theirs in self.columns.items() if _dtype(self.name, ours) == TIMES
+        )
+        return [theirs for theirs in time_columns if theirs in self.sample.values]
 
     def _hint(self, ours: str) -> str:
         """Which of the unused columns hold what the column needs."""
@@ -138,8 +140,8 @@ def propose(source: Path, name: str | None = None) -> Proposal:
         try:
             imported = read_mapped(parse_mapping(text, "proposal"), source, {})
             rows = {table_name: f.head(ROWS) for table_name, f in imported.tables.items()}
-            told = ("set aside", "come again")
-            left += [n for n in imported.notes if any(words in n for words in told)]
+            phrases = ("set aside", "come again")
+            left += [n for n in imported.notes if any(words in n for words in phrases)]
         except DataError as error:
             left.append(str(error))
     return Proposal(text, tuple(left), rows)
@@ -225,11 +227,15 @@ def _table_of(path: Path, sample: Sample) -> str | None:
             return name
     scored = []
     for name in MEANS:
-        found = meaning(name, list(sample.values), partial(_fits, name, sample=sample))
-        hard = [o for o in table(name).required if o not in found and o not in DEFAULTS]
-        key = [o for o in table(name).key if not (o in found and sample.is_key(found[o]))]
+        theirs_by_ours = meaning(name, list(sample.values), partial(_fits, name, sample=sample))
+        hard = [o for o in table(name).required if o not in theirs_by_ours and o not in DEFAULTS]
+        key = [
+            o
+            for o in table(name).key
+            if not (o in theirs_by_ours and sample.is_key(theirs_by_ours[o]))
+        ]
         near = name.rstrip("s") in stem or (name == "feedback" and "review" in stem)
-        scored.append((len(hard), bool(key), not near, -len(found), name))
+        scored.append((len(hard), bool(key), not near, -len(theirs_by_ours), name))
     hard_missing, no_key, far, _, name = min(scored)
     return name if not hard_missing or not far or (hard_missing == 1 and not no_key) else None
 

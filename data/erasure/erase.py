@@ -25,7 +25,7 @@ from data.store.decision_log import LogState, verify_log
 from data.store.erasures import erasure_of, record_erasure
 from data.store.opening import Store
 
-BEGUN, DONE, INCOMPLETE = "begun", "done", "incomplete"
+BEGUN, COMPLETE, INCOMPLETE = "begun", "done", "incomplete"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def erase(
     left, files, size = scan(workspace, store, traces)
     log = verify_log(store)
     proof = {
-        "state": INCOMPLETE if left else DONE,
+        "state": INCOMPLETE if left else COMPLETE,
         "by": by,
         "places": [asdict(place) for place in planned.places],
         "left": [asdict(place) for place in left],

@@ -21,8 +21,9 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from data.errors import PresageError, SettingsError, StorageFailure
+from data.errors import PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
+from data.turns import OnceATurn
 
 FILE = "store.db"
 BUSY_SECONDS = 30
@@ -123,6 +124,11 @@ class Store:
         watch = self._watch
         return None if watch is None else int(watch.execute("PRAGMA data_version").fetchone()[0])
 
+    @functools.cached_property
+    def changes_this_turn(self) -> OnceATurn[int | None]:
+        """``changes``, looked up once for all that the event loop answers in one turn."""
+        return OnceATurn(self.changes)
+
     def last_event(self) -> int:
         """The number of the event posted last, in microseconds; SQLite only (see ``changes``)."""
         assert self._watch is not None
@@ -187,7 +193,9 @@ def open_url(url: str, folder: Folder | None = None) -> Store:
         engine.dispose()
         reason = str(error.orig).splitlines()[0]
         where = engine.url.render_as_string(hide_password=True)
-        raise PresageError(f"the store {where} cannot be opened: {reason}") from None
+        mend = mend_of(reason)
+        more = "" if mend is None else f"; {mend}"
+        raise PresageError(f"the store {where} cannot be opened: {reason}{more}") from None
     except BaseException:
         engine.dispose()
         raise

@@ -224,7 +224,7 @@ def try_contacts(
     ``before``: by the likelihood of Poisson counts once the level is right."""
     known = ~np.isnan(contacts)
     held = held & known
-    mask = drawn(rows, before & known, settings.most_rows_tried)
+    mask = drawn(rows, before & known, settings.most_rows_of_contacts)
     growth = growing(
         rows.matrix[mask],
         contacts[mask],
@@ -258,10 +258,9 @@ def fit_contacts(
     rounds: int,
     settings: RiskSettings,
     seed: int,
-    most: int,
 ) -> Any:
     """Trees for the log of expected contacts; nobody is thinned by a label, only by a draw."""
-    mask = drawn(rows, allowed & ~np.isnan(contacts), most)
+    mask = drawn(rows, allowed & ~np.isnan(contacts), settings.most_rows_of_contacts)
     return grow(
         rows.matrix[mask],
         contacts[mask],

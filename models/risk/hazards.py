@@ -194,7 +194,7 @@ def fit_hazards(
     """
     rate = float(np.clip(np.average(y, weights=weights), 1e-6, 0.9))
     amounts, now_means = _scaled(matrix, roles.causes, weights)
-    now = np.hstack([np.ones((len(y), 1)), amounts])
+    now = np.hstack([np.ones((len(y), 1), order="F"), amounts])
     ever, ever_means = _scaled(matrix, roles.ever, weights)
     so_far = np.zeros(len(y)) if roles.complaints is None else _amount(matrix, roles.complaints)
     rates, borne, shape = _begin(roles, now_means, ever_means, rate, start)
@@ -221,6 +221,15 @@ def fit_hazards(
     )
 
 
+class _Slopes(NamedTuple):
+    """The gradient, and by row what a unit of now, of ever and of the shape's log moves."""
+
+    gradient: Floats
+    of_now: Floats
+    of_ever: Floats
+    of_shape: Floats
+
+
 class _Likelihood:
     """Of rates of ``now``, weights of ``ever`` and the log of the shape, in this order; times -1,
     with the penalty on all rates but the first."""
@@ -235,21 +244,18 @@ class _Likelihood:
     def highest(self, at: Floats, lowest: Floats, none: Bools) -> Floats:
         """Where it is least, from ``at`` on, never below ``lowest``, those in ``none`` left out."""
         at = np.where(none, 0.0, at)
-        free = np.flatnonzero(~none)
         value = self.value(at)
-        for round_ in range(STEPS):
-            gradient, curvature = self.slopes(at, free)
-            held = (at[free] <= lowest[free] + TINY) & (gradient > 0)
+        for _ in range(STEPS):
+            slopes = self.slopes(at)
+            held = none | ((at <= lowest + TINY) & (slopes.gradient > 0))
             moving = np.flatnonzero(~held)
-            step = np.zeros(len(free))
-            own = curvature[np.ix_(moving, moving)]
-            ridge = 1e-8 * np.trace(own) / max(len(moving), 1)
-            own[np.diag_indices(len(moving))] += ridge
-            step[moving] = -np.linalg.solve(own, gradient[moving])
+            own = self.information(slopes, moving)
+            own[np.diag_indices(len(own))] += 1e-8 * np.trace(own) / max(len(own), 1)
+            step = np.zeros(len(at))
+            step[moving] = -np.linalg.solve(own, slopes.gradient[moving])
             length = 1.0
             while True:
-                tried = at.copy()
-                tried[free] = np.maximum(at[free] + length * step, lowest[free])
+                tried = np.where(none, 0.0, np.maximum(at + length * step, lowest))
                 tried[-1] = min(tried[-1], 3.0)
                 next_value = self.value(tried)
                 if next_value <= value or length < 1e-4:
@@ -261,8 +267,6 @@ class _Likelihood:
             at, value = tried, next_value
             if gained < ENOUGH * self.events:
                 break
-            if round_ % 5 == 4:  # what is still held back then hardly ever returns
-                free = free[~held | (free == len(at) - 1)]
         return at
 
     def value(self, at: Floats) -> float:
@@ -271,28 +275,38 @@ class _Likelihood:
         value = -float((self.weights * (self.y * np.log(some) + (1 - self.y) * log_none)).sum())
         return value + float(self.penalty @ at[: self.now.shape[1]]) + 0.5 * shaped**2
 
-    def slopes(self, at: Floats, free: Ints) -> tuple[Floats, Floats]:
-        """Gradient and expected information of the ``free`` places."""
+    def slopes(self, at: Floats) -> _Slopes:
+        """The gradient at ``at``, and of what each row's part of it is made."""
         s, A, r, _, some, shaped = self._parts(at)
-        rates = self.now.shape[1]
         by_s, by_a = -r / (A + s), r * s / (A * (A + s))
         by_shape = (by_a - np.log1p(s / A)) * np.exp(shaped)
-        design = np.empty((len(s), len(free)))
-        inside = free < rates
-        design[:, inside] = self.now[:, free[inside]] * by_s[:, None]
-        further = (free >= rates) & (free < len(at) - 1)
-        design[:, further] = self.ever[:, free[further] - rates] * by_a[:, None]
-        design[:, free == len(at) - 1] = by_shape[:, None]
         error = -self.weights * ((1 - self.y) - self.y * (1 - some) / some)
-        gradient = design.T @ error
-        gradient[inside] += self.penalty[free[inside]]
-        gradient[free == len(at) - 1] += shaped
-        # a curvature in single precision changes the path of the steps, not where they end
-        halved = design.astype(np.float32)
-        halved *= np.sqrt(self.weights * (1 - some) / some).astype(np.float32)[:, None]
-        information = (halved.T @ halved).astype(np.float64)
-        information[-1, -1] += 1.0
-        return gradient, information
+        gradient = np.concatenate(
+            [
+                self.now.T @ (by_s * error) + self.penalty,
+                self.ever.T @ (by_a * error),
+                [by_shape @ error + shaped],
+            ]
+        )
+        heft = np.sqrt(self.weights * (1 - some) / some)
+        return _Slopes(gradient, by_s * heft, by_a * heft, by_shape * heft)
+
+    def information(self, slopes: _Slopes, places: Ints) -> Floats:
+        """The expected information of ``places``, most of which are held in most steps: it costs
+        rows times their square. In single precision: that changes the path of the steps, not where
+        they end."""
+        rates, last = self.now.shape[1], len(slopes.gradient) - 1
+        design = np.empty((len(self.y), len(places)), dtype=np.float32, order="F")
+        for column, place in enumerate(places.tolist()):
+            if place < rates:
+                design[:, column] = self.now[:, place] * slopes.of_now
+            elif place < last:
+                design[:, column] = self.ever[:, place - rates] * slopes.of_ever
+            else:
+                design[:, column] = slopes.of_shape
+        information = (design.T @ design).astype(np.float64)
+        information[np.diag_indices(len(places))] += places == last
+        return information
 
     def _parts(self, at: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats, float]:
         rates = self.now.shape[1]
@@ -323,7 +337,7 @@ def _begin(
 
 def _scaled(matrix: Matrix, columns: Sequence[int], weights: Floats) -> tuple[Floats, Floats]:
     """Amounts over their means, 0 where all are; and the means."""
-    out = np.empty((len(matrix), len(columns)))
+    out = np.empty((len(matrix), len(columns)), order="F")  # columns are read one by one
     means = np.zeros(len(columns))
     for at, column in enumerate(columns):
         amount = _amount(matrix, column)

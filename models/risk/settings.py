@@ -51,6 +51,9 @@ class RiskSettings:
     """The same for a regression, whose cost grows with the square of its terms."""
     most_rows_of_hazards: int = 100_000
     """The same for the hazards."""
+    most_rows_of_contacts: int = 60_000
+    """The same for how many contacts there will be, tried and kept: they are far more than
+    complaints, so fewer rows tell."""
     most_rows_of_choice: int = 80_000
     """The same for the topic, or channel, of the next complaint."""
     others_of_hazards: float = 30.0

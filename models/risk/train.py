@@ -247,7 +247,7 @@ def _tickets(
     how many trees."""
     rounds = try_contacts(rows, contacts, before, judged, settings, seed)
     known = ~np.isnan(contacts)
-    booster = fit_contacts(rows, known, contacts, rounds, settings, seed, settings.most_rows)
+    booster = fit_contacts(rows, known, contacts, rounds, settings, seed)
     known = drawn(rows, known, settings.most_rows_levelled)
     raw = raw_score(booster, rows.matrix[known], num_threads=settings.num_threads)
     newest = age_weights(rows.as_of[known], settings.level_half_life_days)

@@ -1,7 +1,8 @@
 """How many contacts, per channel, topic and interval, with honest intervals.
 
 ``forecast`` and ``backtest`` are the whole of it; the files below are its steps, in order: ``grid``
-(local time), ``panel`` (long table to matrix), ``prepare`` (closed, zero or gap), ``smooth``,
+(local time), ``panel`` (long table to matrix), ``special_hours`` (closed or opened by a date or a
+holiday), ``prepare`` (closed, zero or gap), ``smooth``,
 ``classical``, ``regression``, ``trees`` and ``profile`` (the members), ``special_days`` and
 ``events`` (the calendar's), ``judge`` (who counts how much), ``tested`` (how far off it was),
 ``intervals``, ``paths`` (what may come together), ``change`` (why a forecast moved), ``audit`` (one

@@ -70,32 +70,25 @@ def ets(line: Line) -> Floats:
     Fitted from its heuristic start: a search of a grid for another one takes five times as long,
     and forecasts are as far off after it.
     """
-    from statsmodels.tsa.holtwinters import ExponentialSmoothing
-
-    model = ExponentialSmoothing(
-        line.values,
-        seasonal="add" if line.season > 1 else None,
-        seasonal_periods=line.season if line.season > 1 else None,
-        initialization_method="heuristic"
-        if len(line.values) >= 10 + 2 * (line.season // 2)
-        else "estimated",
-    )
-    return np.asarray(model.fit(use_brute=False).forecast(line.steps))
+    return _smoothed(line)
 
 
 def ets_trend(line: Line) -> Floats:
     """The same with a damped trend."""
+    return _smoothed(line, trend="add", damped_trend=True)
+
+
+def _smoothed(line: Line, **trend: object) -> Floats:
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
     model = ExponentialSmoothing(
         line.values,
-        trend="add",
-        damped_trend=True,
         seasonal="add" if line.season > 1 else None,
         seasonal_periods=line.season if line.season > 1 else None,
         initialization_method="heuristic"
         if len(line.values) >= 10 + 2 * (line.season // 2)
         else "estimated",
+        **trend,
     )
     return np.asarray(model.fit(use_brute=False).forecast(line.steps))
 

@@ -30,6 +30,7 @@ from models.volume.prepare import (
 from models.volume.profile import bends, slot_shares
 from models.volume.smooth import SmoothSettings, SmoothState, run
 from models.volume.special_days import KINDS, SpecialDays, kinds_of, learn
+from models.volume.special_hours import SpecialHours, opened_counts, special_hours
 
 SMOOTH = {
     "smooth_slow": SmoothSettings(alpha=0.03, gamma=0.1),
@@ -54,7 +55,7 @@ NAMES = (
 @dataclass(frozen=True)
 class Origin:
     """A panel up to one step, brought into the form that members read: without what ``events``
-    made of its counts.
+    made of its counts. ``raw`` are the counts as they were.
     """
 
     panel: Panel
@@ -64,6 +65,7 @@ class Origin:
     share: Floats | None
     bend: Floats | None = None
     events: Effects | None = None
+    raw: Floats | None = None
 
 
 def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
@@ -72,9 +74,9 @@ def origin_of(panel: Panel, horizon: int, context: VolumeContext) -> Origin:
     plain = _ordinary(ready, open_slots, horizon, context)
     effects = _events(plain, context)
     if effects is None:
-        return plain
+        return replace(plain, raw=panel.y)
     bare = _ordinary(without_events(ready, effects), open_slots, horizon, context)
-    return replace(bare, events=effects)
+    return replace(bare, events=effects, raw=panel.y)
 
 
 def _ordinary(ready: Panel, open_slots: Bools, horizon: int, context: VolumeContext) -> Origin:
@@ -163,7 +165,7 @@ def forecasts_at(
     events = events_at(origin, horizon)
     if events is not None:
         out *= events[0]
-    return _closed_to_zero(origin, out, horizon, context)
+    return _by_hours(origin, _closed_to_zero(origin, out, horizon, context), horizon, context)
 
 
 def events_at(origin: Origin, horizon: int) -> tuple[Floats, Floats] | None:
@@ -242,6 +244,23 @@ def _closed_to_zero(origin: Origin, out: Floats, horizon: int, context: VolumeCo
     closed |= closed_by_calendar(panel, future, context, as_of, kinds=("closure",))
     closed |= ended(panel, context)[:, None]
     return np.where(closed[None], 0.0, out)
+
+
+def _by_hours(origin: Origin, out: Floats, horizon: int, context: VolumeContext) -> Floats:
+    """Nothing where special hours close; where they open, what like times had, of all members."""
+    panel, future = origin.panel, origin.panel.future(horizon)
+    special = hours_at(origin, horizon, context)
+    out = np.where(special.closed[None], 0.0, out)
+    if not special.opened.any() or origin.raw is None:
+        return out
+    counts = opened_counts(panel, origin.raw, future, special.opened, context)
+    return np.where(np.isnan(counts)[None], out, counts[None])
+
+
+def hours_at(origin: Origin, horizon: int, context: VolumeContext) -> SpecialHours:
+    """What special hours change in the steps after the origin."""
+    raw = origin.panel if origin.raw is None else replace(origin.panel, y=origin.raw)
+    return special_hours(raw, origin.panel.future(horizon), context)
 
 
 def train_trees(

@@ -26,11 +26,12 @@ from models.volume.context import VolumeContext
 from models.volume.drivers import loads_at
 from models.volume.intervals import PROBABILITIES, Spread, reaching, unit_of
 from models.volume.judge import combine, untried
-from models.volume.members import NAMES, events_at, forecasts_at, origin_of, special_at
+from models.volume.members import NAMES, events_at, forecasts_at, hours_at, origin_of, special_at
 from models.volume.panel import Panel, long_frame, panel_of
 from models.volume.parts import parts_of
 from models.volume.paths import TAILS, Paths, copula, draw, means_of
 from models.volume.prepare import closed_by_calendar, with_wholes
+from models.volume.special_hours import OPENED_DOUBT, SpecialHours
 from models.volume.tested import Tested
 from models.volume.trees import TreeModel, series_codes
 
@@ -194,7 +195,10 @@ class VolumeModel:
         event = np.ones_like(combined) if events is None else events[0]
         if events is not None:
             doubt = events[1] if doubt is None else np.hypot(doubt, events[1])
-        mean = self._coherent(panel, combined, spread, context)
+        hours = hours_at(ready, horizon, context)
+        if hours.opened.any():
+            doubt = np.hypot(0.0 if doubt is None else doubt, OPENED_DOUBT * hours.opened)
+        mean = self._coherent(panel, combined, spread, context, hours)
         return ForecastComponents(
             members, weight, effect, event, combined, mean, spread, doubt, rows, load, paths
         )
@@ -272,7 +276,12 @@ class VolumeModel:
         )
 
     def _coherent(
-        self, panel: Panel, mean: Floats, spread: Spread, context: VolumeContext
+        self,
+        panel: Panel,
+        mean: Floats,
+        spread: Spread,
+        context: VolumeContext,
+        hours: SpecialHours,
     ) -> Floats:
         sums = sums_of(panel.ids, panel.y)
         if not sums:
@@ -281,8 +290,10 @@ class VolumeModel:
         future = panel.future(mean.shape[1])
         as_of = panel.grid.ds(future[:1])[0]
         shut = closed_by_calendar(panel, future, context, as_of, kinds=("closure",))
+        shut |= hours.closed | hours.opened
         if shut.any():  # a total does not know of it, its open parts do not take the others' work
-            variance = np.where(with_wholes(shut, sums), LOOSE * variance, variance)
+            loose = with_wholes(shut, sums) & ~hours.opened
+            variance = np.where(loose, LOOSE * variance, variance)
         return reconcile(mean, variance, sums)
 
 

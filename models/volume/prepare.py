@@ -29,6 +29,7 @@ from models.volume.context import VolumeContext
 from models.volume.panel import Panel
 from models.volume.series import escape
 from models.volume.slots import cube_of
+from models.volume.special_hours import special_hours
 from models.volume.usual import freak_days, without_silence
 
 WEEKS_FOR_CLOSED = 8
@@ -74,8 +75,8 @@ def settled(panel: Panel, context: VolumeContext) -> tuple[Panel, Bools]:
 
 
 def usual_counts(panel: Panel, y: Floats, context: VolumeContext) -> Floats:
-    """The counts that say what is usual: without announced closures, freak days, and the silence
-    before a series began or while it was shut (NaN)."""
+    """The counts that say what is usual: without announced closures, special hours, freak days, and
+    the silence before a series began or while it was shut (NaN)."""
     y = without_closures(panel, y, context)
     if panel.grid.frequency.unit not in ("minute", "day"):
         return y
@@ -103,9 +104,12 @@ def _fill_zeros(y: Floats) -> Floats:
 
 
 def without_closures(panel: Panel, y: Floats, context: VolumeContext) -> Floats:
-    """The counts without those of closures and outages announced by the panel's end (NaN)."""
+    """The counts without those of closures and outages announced by the panel's end, and of special
+    hours (NaN)."""
     as_of = panel.grid.ds(np.array([panel.end + 1]))[0]
     shut = closed_by_calendar(panel, panel.index, context, as_of, kinds=("closure", "outage"))
+    special = special_hours(panel, panel.index, context)
+    shut = shut | special.closed | special.opened
     if not shut.any():
         return y
     return np.where(with_wholes(shut, sums_of(panel.ids, panel.y)), np.nan, y)
@@ -142,6 +146,7 @@ def ended(panel: Panel, context: VolumeContext) -> Bools:
     as_of = panel.grid.ds(np.array([panel.end + 1]))[0]
     kinds = ("closure", "outage")
     shut = closed_by_calendar(panel, panel.index[-steps:], context, as_of, kinds=kinds)
+    shut |= special_hours(panel, panel.index, context).closed[:, -steps:]
     shut = with_wholes(shut, sums_of(panel.ids))
     return np.asarray(quiet & busy & ~shut.any(axis=1))
 

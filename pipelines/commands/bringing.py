@@ -45,8 +45,8 @@ def register(app: typer.Typer) -> None:
                 raise UsageError(f"--option {pair!r} is not NAME=VALUE")
             options[name] = value
         with progress(as_json) as report, writing_if_there(directory, "import"):
-            done = run_import(adapter, source, directory, options=options, progress=report)
-        return Result(done.as_dict(), [*done.lines(), f"Next: presage check {directory}"])
+            imported = run_import(adapter, source, directory, options=options, progress=report)
+        return Result(imported.as_dict(), [*imported.lines(), f"Next: presage check {directory}"])
 
     @verb(app, "map")
     def map_(
@@ -73,20 +73,20 @@ def register(app: typer.Typer) -> None:
             raise UsageError(f"{out} is there already; name another file, or move it away")
         with progress(as_json) as report:
             report(f"reading {source}")
-            found = propose(source, table_name)
+            proposal = propose(source, table_name)
         if out is not None:
-            write_whole(out, found.text.encode())
-        lines = [found.text.rstrip("\n")]
-        for name, rows in found.rows.items():
+            write_whole(out, proposal.text.encode())
+        lines = [proposal.text.rstrip("\n")]
+        for name, rows in proposal.rows.items():
             lines += ["", f"The first rows of {name}:"]
             shown = rows.astype("str").to_numpy().tolist()
             lines += table([str(c) for c in rows.columns], shown)
-        lines += ["", *(f"open: {one}" for one in found.open)] if found.open else []
+        lines += ["", *(f"open: {one}" for one in proposal.open)] if proposal.open else []
         lines += ["", f"Next: presage import {out or 'map.toml'} {source} DIR"]
         data = {
-            "mapping": found.text,
-            "open": list(found.open),
-            "rows": {n: rows.astype("str").to_dict("records") for n, rows in found.rows.items()},
+            "mapping": proposal.text,
+            "open": list(proposal.open),
+            "rows": {n: rows.astype("str").to_dict("records") for n, rows in proposal.rows.items()},
         }
         return Result(data, lines)
 

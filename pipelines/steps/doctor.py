@@ -159,9 +159,11 @@ def _complaint_rule(tickets: pd.DataFrame) -> str:
     topics = [str(topic) for topic in counts.index]
     if not topics:
         return f"{wanted}: [complaint] priorities = [...], csat_at_most = 2, or all = true"
-    said = [t for t in topics if re.search("complain|reklam|beschwer|plainte|queja|klage", t, re.I)]
+    names = [
+        t for t in topics if re.search("complain|reklam|beschwer|plainte|queja|klage", t, re.I)
+    ]
     listed = ", ".join(topics[:8]) + (", ..." if topics[8:] else "")
-    return f'{wanted}, such as [complaint] topics = ["{(said or topics)[0]}"]; topics: {listed}'
+    return f'{wanted}, such as [complaint] topics = ["{(names or topics)[0]}"]; topics: {listed}'
 
 
 def _volume(tables: Tables, moment: datetime) -> list[Need]:
@@ -211,11 +213,11 @@ def _outreach(tables: Tables) -> list[Need]:
         return [Need("outreach", False, "no customers", "customers with consent per channel")]
     columns = ["email_consent", "sms_consent", "phone_consent"]
     frame = tables.frame("customers", columns)
-    said = frame.notna().any(axis=1)
-    has = f"consent of {float(said.mean()):.0%} of customers"
+    stated = frame.notna().any(axis=1)
+    has = f"consent of {float(stated.mean()):.0%} of customers"
     has += f", {len(tables.frame('treatments', ['arm'])):,} treatments"
     missing = "email_consent, sms_consent or phone_consent: unknown counts as refused"
-    return [Need("outreach", bool(said.any()), has, missing)]
+    return [Need("outreach", bool(stated.any()), has, missing)]
 
 
 def _would_add(tables: Tables, workspace: Workspace) -> list[str]:

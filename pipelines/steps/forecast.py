@@ -50,7 +50,7 @@ ACTUAL_DAYS = 28
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """What a planner asks besides: ``why`` a series' number at ``ds`` (default: the next step),
     and ``count`` sample paths, written to ``paths``; ``whole``: write median and intervals in whole
     contacts.
@@ -224,11 +224,11 @@ def forecast_volume(
     horizon: str | None,
     freq: str | None,
     out: Path | None,
-    asked: Asked | None = None,
+    question: Question | None = None,
 ) -> Result:
-    """Forecast every node and write it to ``out``; answer what else was ``asked``."""
-    asked = asked or Asked()
-    needs_working = asked.why is not None or asked.paths is not None
+    """Forecast every node and write it to ``out``; answer ``question`` besides."""
+    question = question or Question()
+    needs_working = question.why is not None or question.paths is not None
     forecast = forecast_of(run, horizon, freq, anew=needs_working)
     with open_store(run.workspace) as store:
         changes = overrides_of(store, in_force_at=SYSTEM.now())
@@ -236,8 +236,8 @@ def forecast_volume(
     if changes:
         frame = frame.assign(overridden=overridden(frame, changes))
     if out is not None:
-        write_frame(in_whole_contacts(frame) if asked.whole else frame, out)
-    extra, lines = _answers(run, forecast, frame, asked)
+        write_frame(in_whole_contacts(frame) if question.whole else frame, out)
+    extra, lines = _answers(run, forecast, frame, question)
     joined = forecast.one_number
     return Result(
         {
@@ -262,17 +262,17 @@ def forecast_volume(
 
 
 def _answers(
-    run: Run, forecast: Forecast, frame: pd.DataFrame, asked: Asked
+    run: Run, forecast: Forecast, frame: pd.DataFrame, question: Question
 ) -> tuple[dict[str, Any], list[str]]:
-    """What was ``asked`` of a forecast, as data and as lines."""
-    if asked.why is None and asked.paths is None:
+    """The answers to ``question``, as data and as lines."""
+    if question.why is None and question.paths is None:
         return {}, forecast_lines(frame, run.workspace, forecast.accuracy)
     working, extra = forecast.working, dict[str, Any]()
     assert working is not None
-    if asked.why is not None:
-        step = frame["ds"].min() if asked.ds is None else pd.Timestamp(asked.ds)
-        parts = audit(working.model, working.history, asked.why, step, working.context)
-        row = frame[(frame["unique_id"] == asked.why) & (frame["ds"] == step)]
+    if question.why is not None:
+        step = frame["ds"].min() if question.ds is None else pd.Timestamp(question.ds)
+        parts = audit(working.model, working.history, question.why, step, working.context)
+        row = frame[(frame["unique_id"] == question.why) & (frame["ds"] == step)]
         if row.empty:
             raise UsageError(
                 f"{step} is after the last step of the forecast, {frame['ds'].max()}; "
@@ -291,19 +291,19 @@ def _answers(
         )
     else:
         lines = forecast_lines(frame, run.workspace, forecast.accuracy)
-    if asked.paths is not None:
+    if question.paths is not None:
         rows = write_paths(
             working.model,
             working.history,
             working.context,
             forecast.steps,
-            asked.count,
+            question.count,
             run.settings.volume.seed,
             frame,
-            asked.paths,
+            question.paths,
         )
-        extra["paths"] = {"out": str(asked.paths), "rows": rows}
-        lines.append(f"{asked.count} paths written to {asked.paths}")
+        extra["paths"] = {"out": str(question.paths), "rows": rows}
+        lines.append(f"{question.count} paths written to {question.paths}")
     return extra, lines
 
 

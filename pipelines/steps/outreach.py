@@ -31,7 +31,7 @@ from pipelines.output import spreadsheet_safe, write_frame
 from pipelines.run import Run
 from pipelines.steps.outreach_page import (
     HEADER,
-    TOLD,
+    MOST_LINES,
     article_lines,
     case_lines,
     first_rows,
@@ -360,17 +360,17 @@ def _write(
         for row in treated[["customer_id", "action", "channel"]].to_dict("records")
     ]
     texts, missing = messages(run.snapshot, run.settings, rows, run.as_of)
-    told = {
+    details = {
         str(row["customer_id"]): None if text is None else asdict(text)
         for row, text in zip(rows, texts, strict=True)
     }
-    write_log(store, run_id, frame, version, told, policy_digest(run.settings.outreach))
+    write_log(store, run_id, frame, version, details, policy_digest(run.settings.outreach))
     if not missing:
         return []
     return [
         f"{len(missing)} of {len(rows)} contacts have no text, for a variable is not known; "
         "whoever carries them out writes it:",
-        *(f"  {line}" for line in missing[:TOLD]),
+        *(f"  {line}" for line in missing[:MOST_LINES]),
     ]
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".png", ".svg", ".html")
 FIRST = 10
-TOLD = 3
+MOST_LINES = 3
 """Lines of each other kind that a person reads; files hold all."""
 HEADER = ("customer", "what", "by", "why", "worth", "how sure")
 
@@ -68,15 +68,15 @@ def first_rows(
 def reasons_of(scores: pd.DataFrame, ids: list[str]) -> dict[str, str]:
     """The first reason of each of these customers, else their topic, else ""."""
     wanted = scores[scores["customer_id"].astype(str).isin(ids)]
-    found = dict.fromkeys(ids, "")
+    reason_by_id = dict.fromkeys(ids, "")
     for row in wanted.to_dict("records"):
         reasons = row.get("reasons")
         first: Any = reasons[0] if isinstance(reasons, list | np.ndarray) and len(reasons) else None
         text = first.get("text") if isinstance(first, dict) else first
         topic = row.get("topic")
-        told = text if isinstance(text, str) else ("" if pd.isna(topic) else str(topic))
-        found[str(row["customer_id"])] = told
-    return found
+        words = text if isinstance(text, str) else ("" if pd.isna(topic) else str(topic))
+        reason_by_id[str(row["customer_id"])] = words
+    return reason_by_id
 
 
 def worth(value: float, currency: str) -> str:
@@ -150,12 +150,12 @@ def _page(figure: Figure, rows: list[list[str]], lines: list[str]) -> str:
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    told = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Outreach</title>'
         "<style>body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
         "td,th{text-align:left;padding:.2em .8em .2em 0;vertical-align:top}</style>"
-        f"<h1>Outreach</h1><ul>{told}</ul><h2>Value against number contacted</h2>"
+        f"<h1>Outreach</h1><ul>{items}</ul><h2>Value against number contacted</h2>"
         f"{svg[svg.index('<svg') :]}<h2>Whom first</h2><table><tr>{head}</tr>{body}</table></html>"
     )
 
@@ -195,7 +195,7 @@ def article_lines(articles: pd.DataFrame, currency: str) -> list[str]:
             f"{row.at_stake:,.0f} {currency}",
             row.why,
         ]
-        for row in articles.head(TOLD).itertuples()
+        for row in articles.head(MOST_LINES).itertuples()
     ]
     header = ["articles to write or repair", "contacts in 28 days", "without one", "at stake", ""]
     return table(header, rows) if rows else []
@@ -213,6 +213,8 @@ def case_lines(cases: list[Any], known: dict[str, Any], as_of: datetime, days: i
     ]
     lines += [
         f"  {case}: {step} is late, {owner} was to do it by {deadline:%Y-%m-%d %H:%M}"
-        for case, step, owner, deadline in late[:TOLD]
+        for case, step, owner, deadline in late[:MOST_LINES]
     ]
-    return lines + ([f"  and {len(late) - TOLD} more steps are late"] if len(late) > TOLD else [])
+    return lines + (
+        [f"  and {len(late) - MOST_LINES} more steps are late"] if len(late) > MOST_LINES else []
+    )

@@ -32,12 +32,12 @@ TRIALS = 50
 
 def flat(name: str, values: Any) -> dict[str, Any]:
     """A frozen value's fields as ``name.field``, those of values inside too."""
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for each in fields(values):
         value = getattr(values, each.name)
         inside = f"{name}.{each.name}"
-        found |= flat(inside, value) if is_dataclass(value) else {inside: value}
-    return found
+        flattened |= flat(inside, value) if is_dataclass(value) else {inside: value}
+    return flattened
 
 
 @lru_cache(maxsize=1)

@@ -144,8 +144,8 @@ def scored(run: Run, predictor: Predictor, reasons_for: int) -> tuple[pd.DataFra
     spine = profiled(every, run.snapshot)
     left_out = len(every) - len(spine)
     if spine.empty:
-        told = f"; {left_out} asked not to be profiled" if left_out else ""
-        raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}{told}")
+        remark = f"; {left_out} asked not to be profiled" if left_out else ""
+        raise NotEnoughHistory(f"no customer is signed up and not closed as of {run.as_of}{remark}")
     run.report(f"scoring {len(spine)} customers")
     frame = predictor.score(
         spine,

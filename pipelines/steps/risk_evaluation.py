@@ -132,5 +132,5 @@ def said_before(
     if not wanted:
         return {}
     features = compute(earlier.view, judged[["customer_id", "as_of"]], earlier.reads(tables))
-    told = earlier.model.predict(features, choices=False, num_threads=2)
-    return {h: np.asarray(told[f"risk_{h}d"], dtype=np.float64) for h in wanted}
+    predictions = earlier.model.predict(features, choices=False, num_threads=2)
+    return {h: np.asarray(predictions[f"risk_{h}d"], dtype=np.float64) for h in wanted}

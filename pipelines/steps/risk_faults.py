@@ -44,13 +44,13 @@ def faults(
     """
     risk = predictions[f"risk_{horizon}d"].to_numpy()
     alarms = () if promotion.accept_changes else model.alarms
-    found = ranking(y, risk, groups, alarms)
-    found += broken_groups(y, risk, dict(groups_of(features)), before.get(horizon), groups)
+    all_faults = ranking(y, risk, groups, alarms)
+    all_faults += broken_groups(y, risk, dict(groups_of(features)), before.get(horizon), groups)
     one = features.head(1)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")
         own = Cost(_seconds(model, one), _size(Path(folder) / "model"))
-    return [*found, *cost(own, _champion(opened, one), opened.settings.risk.answer_ms / 1000)]
+    return [*all_faults, *cost(own, _champion(opened, one), opened.settings.risk.answer_ms / 1000)]
 
 
 def _seconds(model: RiskModel, one: pd.DataFrame) -> float:

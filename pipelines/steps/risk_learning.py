@@ -160,30 +160,30 @@ def _untreated_if_possible(
     """The rows to learn from, with what ``_longest_possible`` makes of them: those left alone by
     outreach, unless they are so few that a horizon would be lost."""
     refusal: NotEnoughHistory | None = None
-    found = None
+    untreated = None
     if WEIGHT not in rows.labels:
         return rows, _longest_possible(rows, read, settings, view, report)
     left = int(rows.labels[WEIGHT].ne(1.0).sum())
     try:
-        found = _longest_possible(rows, read, settings, view, report)
+        untreated = _longest_possible(rows, read, settings, view, report)
     except NotEnoughHistory as error:
         refusal = error
-    if found is not None and found[0] == HORIZONS:
+    if untreated is not None and untreated[0] == HORIZONS:
         lost = int((rows.labels[f"label_{HORIZONS[0]}d"].isna()).sum())
         say(
             f"risk is that of customers left alone: {lost} of {len(rows.labels)} rows under a "
             f"contact (or not over yet) teach nothing, {left} that chance left alone stand for them"
         )
-        return rows, found
+        return rows, untreated
     every = as_treated(rows, read.labels, HORIZONS, settings)
     try:
         treated = _longest_possible(every, read, settings, view, report)
     except NotEnoughHistory:
-        if found is None:
+        if untreated is None:
             raise
-        return rows, found
-    if found is not None and len(treated[0]) <= len(found[0]):
-        return rows, found
+        return rows, untreated
+    if untreated is not None and len(treated[0]) <= len(untreated[0]):
+        return rows, untreated
     say(
         "WARNING: outreach left too few customers alone to learn their risk from "
         f"({refusal or 'a horizon would be lost'}); it is learned from all, and will fall where "

@@ -263,8 +263,8 @@ def _judge_and_register(
 
 def _interval(metrics: Mapping[str, float | Interval], name: str) -> Interval | None:
     """The interval of a figure; None where there are too few complaints for one."""
-    found = metrics.get(name)
-    return found if isinstance(found, Interval) else None
+    metric = metrics.get(name)
+    return metric if isinstance(metric, Interval) else None
 
 
 def _held(y: Floats, risk: Floats) -> float:

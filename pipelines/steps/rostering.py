@@ -33,42 +33,42 @@ def roster_agents(run: Run, frame: pd.DataFrame, model_version: str, out: Path |
         )
     agents = as_of_view(run.snapshot, "agents", run.as_of)
     before = newest(run.state_dir, "roster")
-    made = roster(
+    rostered = roster(
         frame,
         agents,
         run.settings,
         before=None if before is None else before.frame,
         report=run.report,
     )
-    now, told = SYSTEM.now(), _told(made)
+    now, summary = SYSTEM.now(), _summary(rostered)
     if run.publishes("staffing"):
         still_ours()
         about: Mapping[str, Any] = {"as_of": run.as_of, "now": now, "model_version": model_version}
-        publish(run.state_dir, "roster_people", made.people, **about)
-        publish(run.state_dir, "roster", made.shifts, weeks=told["weeks"], **about)
+        publish(run.state_dir, "roster_people", rostered.people, **about)
+        publish(run.state_dir, "roster", rostered.shifts, weeks=summary["weeks"], **about)
     files: list[Path] = []
     if out is not None:
         zone = run.settings.company.time_zone
-        files = write_roster(made.shifts, made.people, out, zone, now)
+        files = write_roster(rostered.shifts, rostered.people, out, zone, now)
     return Result(
-        {**told, "files": [str(path) for path in files]},
+        {**summary, "files": [str(path) for path in files]},
         [
-            *_weeks(made, told, run.settings.company.currency),
-            *made.notes,
-            *_short(made),
+            *_weeks(rostered, summary, run.settings.company.currency),
+            *rostered.notes,
+            *_short(rostered),
             *(f"written to {path}" for path in files),
         ],
     )
 
 
-def _told(made: Roster) -> dict[str, Any]:
-    short = made.people.loc[made.people["gap"] < 0]
+def _summary(rostered: Roster) -> dict[str, Any]:
+    short = rostered.people.loc[rostered.people["gap"] < 0]
     hours = (short["ends_at"] - short["starts_at"]).dt.total_seconds() / 3600
     return {
-        "agents": int(made.shifts["agent_id"].nunique()),
-        "shifts": len(made.shifts),
-        "paid_hours": float(made.shifts["paid_hours"].sum()),
-        "cost": float(made.shifts["cost"].sum()),
+        "agents": int(rostered.shifts["agent_id"].nunique()),
+        "shifts": len(rostered.shifts),
+        "paid_hours": float(rostered.shifts["paid_hours"].sum()),
+        "cost": float(rostered.shifts["cost"].sum()),
         "missing_hours": float((-short["gap"] * hours).sum()),
         "weeks": [
             {
@@ -79,14 +79,14 @@ def _told(made: Roster) -> dict[str, Any]:
                 "seconds": round(week.seconds, 1),
                 "ended_by_clock": week.by_clock,
             }
-            for week in made.weeks
+            for week in rostered.weeks
         ],
-        "short": [asdict(one) for one in made.short],
-        "notes": list(made.notes),
+        "short": [asdict(one) for one in rostered.short],
+        "notes": list(rostered.notes),
     }
 
 
-def _weeks(made: Roster, told: Mapping[str, Any], currency: str) -> list[str]:
+def _weeks(rostered: Roster, summary: Mapping[str, Any], currency: str) -> list[str]:
     """Each week's shifts, hours, cost and how near it is to the best there can be."""
     rows = [
         [
@@ -96,18 +96,19 @@ def _weeks(made: Roster, told: Mapping[str, Any], currency: str) -> list[str]:
             f"{week.gap:.1%}",
             f"{week.seconds:.0f} s{', ended by the clock' if week.by_clock else ''}",
         ]
-        for week in made.weeks
+        for week in rostered.weeks
     ]
     header = ["roster from", f"cost with gaps and wishes ({currency})", "at least", "gap", "took"]
     return [
         *table(header, rows),
-        f"{told['agents']} agents, {told['shifts']} shifts, {told['paid_hours']:,.1f} paid hours, "
-        f"{told['cost']:,.0f} {currency}; {told['missing_hours']:,.1f} hours of people missing",
+        f"{summary['agents']} agents, {summary['shifts']} shifts, "
+        f"{summary['paid_hours']:,.1f} paid hours, {summary['cost']:,.0f} {currency}; "
+        f"{summary['missing_hours']:,.1f} hours of people missing",
     ]
 
 
-def _short(made: Roster) -> list[str]:
-    lines = [f"  MISSING: {one}" for one in made.short[:MOST_SHORT]]
-    if len(made.short) > MOST_SHORT:
-        lines.append(f"  and {len(made.short) - MOST_SHORT} times more")
+def _short(rostered: Roster) -> list[str]:
+    lines = [f"  MISSING: {one}" for one in rostered.short[:MOST_SHORT]]
+    if len(rostered.short) > MOST_SHORT:
+        lines.append(f"  and {len(rostered.short) - MOST_SHORT} times more")
     return lines

@@ -85,7 +85,7 @@ def staff_channels(
     basis, frame = replace(basis, pace=plan.pace), plan.frame
     if run.publishes("staffing"):
         still_ours()
-        told: dict[str, Any] = {
+        details: dict[str, Any] = {
             "basis": basis.document(),
             "overrides": [one.seq for one in changes],
             "kept": dict(plan.kept),
@@ -93,7 +93,7 @@ def staff_channels(
             "runs": plan.runs,
         }
         with open_store(opened) as store:
-            put_in_force(store, run.state_dir, frame, as_of, now, model_version, told)
+            put_in_force(store, run.state_dir, frame, as_of, now, model_version, details)
     if out is not None:
         check_out(out)
         about = {"as_of": as_of.isoformat(), "model_version": model_version}
@@ -129,8 +129,8 @@ def staff_channels(
 
 def accuracy_of(run: Run) -> pd.DataFrame | None:
     """How far off the channels' forecasts were in trials, as published; None if nothing was."""
-    found = newest(run.state_dir, "accuracy")
-    return None if found is None else channels_of(found.frame)
+    publication = newest(run.state_dir, "accuracy")
+    return None if publication is None else channels_of(publication.frame)
 
 
 def blended(
@@ -157,16 +157,16 @@ def hours_of_nobody(settings: Settings, forecast: pd.DataFrame) -> list[str]:
 
 def in_line(waiting: Mapping[str, float]) -> list[str]:
     """Who waits already, as a line."""
-    told = ", ".join(f"{count:.0f} {name}" for name, count in waiting.items() if count)
-    return [f"in line at the start: {told}"] if told else []
+    listed = ", ".join(f"{count:.0f} {name}" for name, count in waiting.items() if count)
+    return [f"in line at the start: {listed}"] if listed else []
 
 
 def judged(plan: Passed) -> list[str]:
     """What the simulator said of the plan."""
     if not plan.kept:
         return []
-    told = ", ".join(f"{name} {share:.0%}" for name, share in sorted(plan.kept.items()))
-    lines = [f"played contact by contact, days kept: {told}"]
+    listed = ", ".join(f"{name} {share:.0%}" for name, share in sorted(plan.kept.items()))
+    lines = [f"played contact by contact, days kept: {listed}"]
     for one in plan.failing[:MOST_FAILING]:
         lines.append(f"  NOT KEPT: {one}")
     if len(plan.failing) > MOST_FAILING:

@@ -69,16 +69,16 @@ def guarded(run: Run, findings: Sequence[Finding]) -> GoneBack | None:
         return None
     if not run.settings.risk.automatic_rollback:
         return GoneBack(
-            _said("notice", "the model at work broke; [risk] automatic_rollback is off")
+            _finding("notice", "the model at work broke; [risk] automatic_rollback is off")
         )
     before = former(run.state_dir, KIND, _moves(run))
     if before is None:
         alone = "the model at work broke; there is no champion before it"
-        return GoneBack(_said("notice", alone))
+        return GoneBack(_finding("notice", alone))
     verdict = _judged(run, at_work, before, broken)
     if not verdict.back:
         why = f"not gone back to version {before.version}: {verdict.why}"
-        return GoneBack(_said("notice", why, "Train anew."))
+        return GoneBack(_finding("notice", why, "Train anew."))
     still_ours()
     return _go_back(run, at_work, verdict)
 
@@ -97,13 +97,15 @@ def _judged(run: Run, at_work: Champion, before: Champion, broken: Sequence[Find
     if horizon not in models[1].model.horizons:
         return Verdict(False, f"{lines[0]}; the champion before has no {horizon} days")
     moments = live_moments(horizon, at_work.as_of, run.settings, run.as_of)
-    came, told = live_rows(models, horizon, moments, run.snapshot, run.settings, run.as_of)
+    outcomes, predictions = live_rows(
+        models, horizon, moments, run.snapshot, run.settings, run.as_of
+    )
     return judge_calibration(
         lines,
-        came[f"label_{horizon}d"].to_numpy(np.float64),
-        told[0],
-        told[1],
-        came["customer_id"].to_numpy(),
+        outcomes[f"label_{horizon}d"].to_numpy(np.float64),
+        predictions[0],
+        predictions[1],
+        outcomes["customer_id"].to_numpy(),
         run.settings.risk.seed,
     )
 
@@ -123,10 +125,10 @@ def _go_back(run: Run, at_work: Champion, verdict: Verdict) -> GoneBack:
     text = f"went back from version {at_work.version} to {to.version}: {why}"
     say(text)
     act = "See `presage models DIR show`; train anew, and promote what the gate lets pass."
-    return GoneBack(_said("alarm", text, act), to)
+    return GoneBack(_finding("alarm", text, act), to)
 
 
-def _said(status: Any, text: str, act: str = "") -> Finding:
+def _finding(status: Any, text: str, act: str = "") -> Finding:
     return Finding("predictions", "rollback", status, text, act)
 
 

@@ -39,18 +39,18 @@ def check_waiting(waiting: Mapping[str, float], forecast: pd.DataFrame, settings
             )
 
 
-def read_waiting(given: Sequence[str]) -> dict[str, float]:
+def read_waiting(texts: Sequence[str]) -> dict[str, float]:
     """Contacts in line by channel, of ``email=239`` or of a table ``channel, waiting`` (.csv or
     .parquet). UsageError for anything else.
 
     >>> read_waiting(["email=239", "social=4"])
     {'email': 239.0, 'social': 4.0}
     """
-    found: dict[str, float] = {}
-    for text in given:
+    contacts: dict[str, float] = {}
+    for text in texts:
         name, equals, number = text.partition("=")
         if not equals:
-            found |= _waiting_table(Path(text))
+            contacts |= _waiting_table(Path(text))
             continue
         try:
             count = float(number)
@@ -58,8 +58,8 @@ def read_waiting(given: Sequence[str]) -> dict[str, float]:
             count = -1.0
         if not name.strip() or not 0 <= count < float("inf"):
             raise UsageError(f"--waiting {text!r} is not CHANNEL=CONTACTS, such as email=239")
-        found[name.strip()] = count
-    return found
+        contacts[name.strip()] = count
+    return contacts
 
 
 def _waiting_table(path: Path) -> dict[str, float]:

@@ -107,7 +107,9 @@ class Door:
     """Files that are arriving, or being read."""
     upload_bytes: int = 64 * 2**20
     observe: Callable[[str, int, float], None] = lambda path, status, seconds: None
-    told: Callable[[str, str, Sequence[str], str], None] = lambda key, call, about, request: None
+    log_about: Callable[[str, str, Sequence[str], str], None] = lambda key, call, about, request: (
+        None
+    )
     """Called with key, path, customers and request id, before they are told about."""
 
 
@@ -264,20 +266,20 @@ def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awa
         body = decode(route, raw)
         if key is not None and not 1 <= len(key) <= 200:
             raise Problem(400, "idempotency-key", "Idempotency-Key has 1 to 200 characters")
-        asked, media = parameters(route, request), accepted_media(route, request)
-        call = Call(asked, body, actor, media, scopes, key, raw if headers else b"", headers)
+        values, media = parameters(route, request), accepted_media(route, request)
+        call = Call(values, body, actor, media, scopes, key, raw if headers else b"", headers)
         if route.about is not None:
-            door.told(actor, route.path, route.about(call), REQUEST_ID.get())
+            door.log_about(actor, route.path, route.about(call), REQUEST_ID.get())
         if route.quick is not None and (answer := route.quick(service, call)) is not None:
-            done = response(answer)
+            reply = response(answer)
         else:
             with door.crowd.entered(), door.line.entered() if in_turn else nullcontext():
                 target = request.url.path + f"?{request.url.query}" * bool(request.url.query)
                 if route.takes:  # the same bytes of another kind are another request
                     target += f" {request.headers.get('content-type', '')}"
                 work = partial(_handled, route, service, call, door.replies, raw, target)
-                done = await to_thread.run_sync(work, limiter=_in_turn() if in_turn else None)
-        return tagged(done, request) if route.tagged else done
+                reply = await to_thread.run_sync(work, limiter=_in_turn() if in_turn else None)
+        return tagged(reply, request) if route.tagged else reply
 
     return endpoint
 

@@ -51,6 +51,11 @@ GUARDS = {
 }
 
 
+STANDING = 3
+"""So many requests that are answered in turn may be inside for long: under a load that stays, each
+waits little more than it takes, instead of all of them a second."""
+
+
 Known = tuple[str, frozenset[str]]
 
 
@@ -80,7 +85,7 @@ class StoreKeys:
 
     def remembered(self, secret: str) -> Known | None:
         """The same without asking the store, while no key has changed in it."""
-        changes = self.store.changes()
+        changes = self.store.changes_this_turn()
         if changes is None:
             return None
         if changes != self._changes:
@@ -145,10 +150,10 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
         StoreReplies(store, clock),
         limit,
         crowd,
-        Crowd(api.in_turn),
+        Crowd(api.in_turn, standing=STANDING),
         upload_bytes=api.job_mib << 20,
         observe=observe,
-        told=desk.note_asked,
+        log_about=desk.note_asked,
     )
     desk.jobs.busy = lambda: crowd.inside > 0
     return application(CALLS, desk, door, pages()), desk
@@ -167,10 +172,10 @@ def openapi() -> bytes:
 
 def pages() -> list[Page]:
     """The OpenAPI file, the pages of planners and developers: open to all, they hold no data."""
-    told = openapi()
+    document = openapi()
 
     async def specification(request: Request) -> Response:
-        return Response(told, media_type="application/json")
+        return Response(document, media_type="application/json")
 
     async def front(request: Request) -> Response:
         return Response(status_code=307, headers={"Location": "/planner"})
@@ -197,15 +202,15 @@ def pages() -> list[Page]:
 def page_files() -> dict[str, tuple[bytes, str]]:
     """What the planners' page and the documentation are made of, by path: content and media type;
     the page's words too."""
-    found = {at: (path.read_bytes(), MEDIA_TYPES[path.suffix]) for at, path in DOCS_FILES.items()}
+    files = {at: (path.read_bytes(), MEDIA_TYPES[path.suffix]) for at, path in DOCS_FILES.items()}
     for path in sorted(PLANNER.iterdir()):
         if path.suffix in MEDIA_TYPES:
             at = "/planner" if path.name == "page.html" else f"/planner/{path.name}"
-            found[at] = (path.read_bytes(), MEDIA_TYPES[path.suffix])
+            files[at] = (path.read_bytes(), MEDIA_TYPES[path.suffix])
     for language in languages():
         words = msgspec.json.encode(page_words(language))
-        found[f"/planner/words/{language}.json"] = (words, "application/json")
-    return found
+        files[f"/planner/words/{language}.json"] = (words, "application/json")
+    return files
 
 
 def _file(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:

@@ -86,7 +86,6 @@ SEGMENT = Parameter("segment", "only customers of this segment")
 LIKELY_TOPIC = Parameter("topic", "only those whose likeliest topic is this one")
 LEAST = Parameter("min_probability", "only those whose risk is at least this", kind="number")
 SERIES = Parameter("unique_id", "one series, such as total or channel=email")
-OBJECT = {"type": "object"}
 TEXT = {"type": "string"}
 
 PAGE_PROBLEMS = (400, 404, 406, 409)
@@ -117,9 +116,9 @@ SENT = {"type": "object", "title": "SentDelivery", "description": "as the sender
 
 
 def _hook(name: str, handler: Handler, summary: str, *headers: tuple[str, str]) -> Route:
-    told = tuple(Parameter(header, text, place="header", required=True) for header, text in headers)
+    args = tuple(Parameter(header, text, place="header", required=True) for header, text in headers)
     return Route("POST", f"/v1/hooks/{name}", handler, summary, None, Delivered, "events",
-                 body=SENT, parameters=told, around=events.taken_in, signed=signed_by(name))
+                 body=SENT, parameters=args, around=events.taken_in, signed=signed_by(name))
 
 
 CHANGE = {"unique_id": "channel=email", "starts_at": "2026-03-02T00:00:00Z",

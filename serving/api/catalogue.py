@@ -103,13 +103,13 @@ KINDS = {
 
 def page_of(kind: str) -> str | None:
     """The page of a kind, as HTML; None for one that there is not."""
-    told = KINDS.get(kind)
-    if told is None:
+    entry = KINDS.get(kind)
+    if entry is None:
         return None
     return _page(
         f"{kind} · problem",
-        f"<h1>{escape(kind)}</h1><p><strong>{told.status} {escape(TITLES[told.status])}</strong>"
-        f"</p><p>{escape(told.means)}</p><p>Try again: {escape(told.again)}.</p>"
+        f"<h1>{escape(kind)}</h1><p><strong>{entry.status} {escape(TITLES[entry.status])}</strong>"
+        f"</p><p>{escape(entry.means)}</p><p>Try again: {escape(entry.again)}.</p>"
         '<p><a href="/problems">All problems</a> · <a href="/docs">The API</a></p>',
     )
 
@@ -117,9 +117,9 @@ def page_of(kind: str) -> str | None:
 def list_page() -> str:
     """The page of all kinds, as HTML."""
     rows = "".join(
-        f'<tr><td><a href="/problems/{kind}">{kind}</a></td><td>{told.status}</td>'
-        f"<td>{escape(told.means)}</td><td>{escape(told.again)}</td></tr>"
-        for kind, told in sorted(KINDS.items())
+        f'<tr><td><a href="/problems/{kind}">{kind}</a></td><td>{entry.status}</td>'
+        f"<td>{escape(entry.means)}</td><td>{escape(entry.again)}</td></tr>"
+        for kind, entry in sorted(KINDS.items())
     )
     head = "<tr><th>kind</th><th>status</th><th>means</th><th>try again</th></tr>"
     return _page("Problems", f"<h1>Problems</h1><table>{head}{rows}</table>")

@@ -88,13 +88,13 @@ def parameters(route: Route, request: Request) -> dict[str, str]:
         raise Problem(
             400, "parameter", f"unknown parameter {', '.join(sorted(extra))}; there is {offered}"
         )
-    found = {**request.query_params, **request.path_params}
+    values = {**request.query_params, **request.path_params}
     for parameter in route.parameters:
         if parameter.place == "header":
             continue
-        if parameter.required and not found.get(parameter.name):
+        if parameter.required and not values.get(parameter.name):
             raise Problem(400, "parameter", f"the parameter {parameter.name} is missing")
-    return found
+    return values
 
 
 def accepted_media(route: Route, request: Request) -> str:
@@ -138,8 +138,8 @@ def tagged(answer: Response, request: Request) -> Response:
     answer.headers["ETag"] = tag = etag_of(bytes(answer.body))
     known = [part.strip() for part in request.headers.get("if-none-match", "").split(",")]
     if request.method in ("GET", "HEAD") and (tag in known or "*" in known):
-        kept = {k: v for k, v in answer.headers.items() if not k.startswith("content-")}
-        return Response(status_code=304, headers=kept)
+        headers = {k: v for k, v in answer.headers.items() if not k.startswith("content-")}
+        return Response(status_code=304, headers=headers)
     return answer
 
 

@@ -40,13 +40,13 @@ class Flat:
             self.components[name] = {}  # a component may refer to itself
             self.components[name] = self._body(self._known[name], name)
 
-    def schema(self, told: Schema, name: str) -> Schema:
-        """The schema to stand where ``told`` stood; ``name``: of what has no name yet."""
-        kinds, nullable = _alternatives(told)
+    def schema(self, whole: Schema, name: str) -> Schema:
+        """The schema to stand where ``whole`` stood; ``name``: of what has no name yet."""
+        kinds, nullable = _alternatives(whole)
         if len(kinds) > 1:
-            return self._one_of(kinds, nullable, told)
+            return self._one_of(kinds, nullable, whole)
         (one,) = kinds or [{}]
-        one = {**{k: v for k, v in told.items() if k not in ("anyOf", "oneOf", "type")}, **one}
+        one = {**{k: v for k, v in whole.items() if k not in ("anyOf", "oneOf", "type")}, **one}
         if "$ref" in one:
             target = one["$ref"].removeprefix(PLACE)
             return {"$ref": PLACE + (self._or_null(target) if nullable else target)}
@@ -58,10 +58,10 @@ class Flat:
         out = self._body(one, name)
         return {**out, "nullable": True} if nullable else out
 
-    def _one_of(self, kinds: list[Schema], nullable: bool, told: Schema) -> Schema:
+    def _one_of(self, kinds: list[Schema], nullable: bool, schema: Schema) -> Schema:
         if {kind.get("type") for kind in kinds} == {"string", "integer"}:
             # ids may be sent as whole numbers too; as texts they always come
-            text = {k: v for k, v in told.items() if k not in ("anyOf", "type", "title")}
+            text = {k: v for k, v in schema.items() if k not in ("anyOf", "type", "title")}
             return {"type": "string", **text, **({"nullable": True} if nullable else {})}
         return self._value()
 
@@ -88,8 +88,8 @@ class Flat:
         self.components[chosen] = body
         return chosen
 
-    def _body(self, told: Schema, name: str) -> Schema:
-        out = {key: value for key, value in told.items() if key not in DROPPED}
+    def _body(self, schema: Schema, name: str) -> Schema:
+        out = {key: value for key, value in schema.items() if key not in DROPPED}
         if "description" in out:
             out["description"] = " ".join(out["description"].split())
         for limit in ("minimum", "maximum"):
@@ -118,15 +118,15 @@ class Flat:
         return out
 
 
-def _alternatives(told: Schema) -> tuple[list[Schema], bool]:
+def _alternatives(schema: Schema) -> tuple[list[Schema], bool]:
     """The types that a schema allows, and whether null is one of them."""
-    if isinstance(told.get("type"), list):
-        parts = [{"type": kind} for kind in told["type"]]
-    elif "anyOf" in told or "oneOf" in told:
-        parts = list(told.get("anyOf") or told["oneOf"])
+    if isinstance(schema.get("type"), list):
+        parts = [{"type": kind} for kind in schema["type"]]
+    elif "anyOf" in schema or "oneOf" in schema:
+        parts = list(schema.get("anyOf") or schema["oneOf"])
     else:
-        parts = [{"type": told["type"]}] if "type" in told else []
-        return parts, bool(told.get("nullable"))
+        parts = [{"type": schema["type"]}] if "type" in schema else []
+        return parts, bool(schema.get("nullable"))
     kinds = [part for part in parts if part.get("type") != "null"]
     return kinds, len(kinds) < len(parts)
 

@@ -55,15 +55,15 @@ class Sender:
         """Whether the signature is by that secret over this body, and its moment if it has one."""
         moment = headers.get(self.moment, "") if self.moment else ""
         wanted = self.digest(secret, moment.encode("latin-1", "replace") + body)
-        given = headers.get(self.signature, "")
-        return hmac.compare_digest(wanted.encode(), given.strip().encode())
+        signature = headers.get(self.signature, "")
+        return hmac.compare_digest(wanted.encode(), signature.strip().encode())
 
     def delivery_id(self, headers: Headers, body: bytes) -> str:
         """The sender's own id of this delivery, the same at every attempt; else the body's hash."""
-        found = headers.get(self.identity, "") if self.identity else ""
-        if not found and self.field:
-            found = _field(body, self.field)
-        return found if 1 <= len(found) <= LONGEST_ID else hashlib.sha256(body).hexdigest()
+        identity = headers.get(self.identity, "") if self.identity else ""
+        if not identity and self.field:
+            identity = _field(body, self.field)
+        return identity if 1 <= len(identity) <= LONGEST_ID else hashlib.sha256(body).hexdigest()
 
 
 def _sha256(secret: bytes, signed: bytes) -> str:
@@ -76,8 +76,8 @@ def _sha1(secret: bytes, signed: bytes) -> str:
 
 def _field(body: bytes, name: str) -> str:
     try:
-        found = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get(name)
-        return "" if found is None else str(msgspec.json.decode(found, type=str | int))
+        value = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get(name)
+        return "" if value is None else str(msgspec.json.decode(value, type=str | int))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
 
@@ -131,8 +131,8 @@ def signed_by(name: str) -> Signed:
 
 
 def _secrets(folder: Folder, name: str) -> list[bytes]:
-    found = (read_secret(folder, one) for one in secret_names(name))
-    return [secret.encode() for secret in found if secret]
+    secrets = (read_secret(folder, one) for one in secret_names(name))
+    return [secret.encode() for secret in secrets if secret]
 
 
 def _not_stale(text: str, header: str, now: datetime) -> None:

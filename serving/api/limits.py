@@ -70,13 +70,38 @@ class RateLimit:
         return Allowed(int(self._burst), window, int(level), wait, full)
 
 
+PATIENCE_SECONDS = 0.3
+"""So long a crowd may be large before it is taken for one that stays."""
+
+
 class Crowd:
     """At most ``most`` requests at work or waiting for a thread; one more is refused at once, for
     it could not be answered in time.
+
+    With ``standing``, a crowd that has been so large for ``PATIENCE_SECONDS`` is no burst that
+    passes: no more than ``standing`` are let in until it is smaller and nobody was refused for as
+    long, so that whoever is inside waits a short time.
+
+    >>> moment = [0.0]
+    >>> crowd = Crowd(most=3, standing=1, now=lambda: moment[0])
+    >>> with crowd.entered(), crowd.entered():
+    ...     moment[0] = 1.0
+    ...     with crowd.entered():
+    ...         pass
+    Traceback (most recent call last):
+    serving.api.problem.Problem: 2 requests are being answered; ask again in a moment
     """
 
-    def __init__(self, most: int = 32) -> None:
-        self._most = most
+    def __init__(
+        self,
+        most: int = 32,
+        standing: int | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._most, self._standing = most, standing
+        self._now = now
+        self._calm_at = now()
+        self._refused_at = -math.inf
         self._inside = 0
         self._lock = threading.Lock()
 
@@ -89,8 +114,10 @@ class Crowd:
     def entered(self) -> Iterator[None]:
         """Inside for the block; Problem 503 with Retry-After where it is full."""
         with self._lock:
-            if self._inside >= self._most:
-                detail = f"{self._most} requests are being answered; ask again in a moment"
+            self._look()
+            if self._inside >= self._room():
+                self._refused_at = self._now()
+                detail = f"{self._inside} requests are being answered; ask again in a moment"
                 raise Problem(503, "busy", detail, headers={"Retry-After": "1"})
             self._inside += 1
         try:
@@ -98,3 +125,15 @@ class Crowd:
         finally:
             with self._lock:
                 self._inside -= 1
+                self._look()
+
+    def _look(self) -> None:
+        now = self._now()
+        small = self._standing is None or self._inside < self._standing
+        if small and now - self._refused_at >= PATIENCE_SECONDS:
+            self._calm_at = now
+
+    def _room(self) -> int:
+        if self._standing is None or self._now() - self._calm_at < PATIENCE_SECONDS:
+            return self._most
+        return self._standing

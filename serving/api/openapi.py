@@ -92,12 +92,12 @@ def _operation(route: Route, schema: Any) -> dict[str, Any]:
         content["text/calendar"] = {"schema": {"type": "string"}}
     for media in route.files:
         content[media] = _file(media)
-    done: dict[str, Any] = {"description": "Done", **({"content": content} if content else {})}
-    responses: dict[str, Any] = {str(route.status): done}
+    success: dict[str, Any] = {"description": "Done", **({"content": content} if content else {})}
+    responses: dict[str, Any] = {str(route.status): success}
     if route.location:
-        done["headers"] = {"Location": {"schema": {"type": "string"}}}
+        success["headers"] = {"Location": {"schema": {"type": "string"}}}
     if route.tagged:
-        done.setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}}
+        success.setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}}
         if route.method == "GET":
             responses["304"] = {"description": "The same as you have it"}
     responses |= {str(status): _problem(status) for status in sorted(statuses_of(route))}
@@ -149,14 +149,14 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         schema["format"] = parameter.format
     if parameter.choices:
         schema["enum"] = list(parameter.choices)
-    told: dict[str, Any] = {
+    item: dict[str, Any] = {
         "name": parameter.name,
         "in": parameter.place,
         "required": parameter.required or parameter.place == "path",
         "description": parameter.description,
         "schema": schema,
     }
-    return told if parameter.example is None else {**told, "example": parameter.example}
+    return item if parameter.example is None else {**item, "example": parameter.example}
 
 
 def _problem(status: int) -> dict[str, Any]:

@@ -13,8 +13,8 @@ def told_row(name: str, title: str, **more: Any) -> dict[str, Any]:
     """A row of a table as the view of one customer has it: all columns but those that go without
     saying, each null where it is not known; ``more`` properties beside them."""
     columns = row_schema(name)["properties"]
-    told = {key: _plain(schema) for key, schema in columns.items() if key not in HIDDEN}
-    return {"title": title, "type": "object", "properties": {**told, **more}}
+    properties = {key: _plain(schema) for key, schema in columns.items() if key not in HIDDEN}
+    return {"title": title, "type": "object", "properties": {**properties, **more}}
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

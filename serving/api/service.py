@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +28,11 @@ WORKSPACE = "PRESAGE_WORKSPACE"
 CLOCK = "PRESAGE_CLOCK"
 
 log = logging.getLogger("presage.api")
+
+SWITCH_SECONDS = 0.0005
+"""So long a thread goes on while another waits. Answers from memory are given by one thread, which
+waits its turn each time that it has looked for what has come in: at the usual 5 ms one that scores
+or writes holds it up again and again."""
 
 
 @lru_cache(maxsize=1)
@@ -86,6 +92,7 @@ class Presage:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 10, 10)
+        sys.setswitchinterval(SWITCH_SECONDS)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:

@@ -91,12 +91,12 @@ def of_name(frame: pd.DataFrame, name: str, call: Call) -> pd.DataFrame:
     wanted = call.parameters.get(name)
     if not wanted:
         return frame
-    found = frame[frame[name] == wanted]
-    if found.empty:
+    rows = frame[frame[name] == wanted]
+    if rows.empty:
         known = sorted(map(str, frame[name].unique()))
-        told = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
-        raise Problem(404, f"no-such-{name.replace('_', '-')}", told)
-    return found
+        detail = f"there is no {name} {wanted!r}.{did_you_mean(wanted, known)}"
+        raise Problem(404, f"no-such-{name.replace('_', '-')}", detail)
+    return rows
 
 
 def cursor_at(published: Published, row: int) -> str:

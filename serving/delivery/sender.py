@@ -69,7 +69,7 @@ class Sender:
         self._limits = limits_of(delivery)
 
     def send_due(
-        self, stopped: threading.Event, tell: Callable[[Counter[str]], None] = lambda done: None
+        self, stopped: threading.Event, tell: Callable[[Counter[str]], None] = lambda outcomes: None
     ) -> Counter[str]:
         """Everything that is due now; counts of ``sent, failed, dead, deferred, refused,
         expired``.
@@ -77,7 +77,7 @@ class Sender:
         Ends early once ``stopped`` is set, when what is under way has ended, or when the endpoint
         is disabled. ``tell`` hears the counts so far.
         """
-        done: Counter[str] = Counter()
+        outcomes: Counter[str] = Counter()
         halt = threading.Event()
 
         def work() -> None:
@@ -86,10 +86,10 @@ class Sender:
                 while not (stopped.is_set() or halt.is_set()):
                     if self._disabled():
                         return
-                    if not self._step(poster, done):
+                    if not self._step(poster, outcomes):
                         return
                     with self._lock:
-                        tell(done)
+                        tell(outcomes)
             except BaseException:
                 halt.set()  # the others end too, and the error is raised below
                 raise
@@ -99,13 +99,13 @@ class Sender:
         with ThreadPoolExecutor(self._delivery.at_once, "sender") as pool:
             for each in [pool.submit(work) for _ in range(self._delivery.at_once)]:
                 each.result()
-        return done
+        return outcomes
 
-    def _step(self, poster: Poster, done: Counter[str]) -> bool:
+    def _step(self, poster: Poster, outcomes: Counter[str]) -> bool:
         """One claim and what follows from it; False where nothing was due."""
         lease = self._delivery.timeout_seconds + MARGIN_SECONDS
         with self._lock:  # threads queue here, not at the database's lock
-            found: Claim = claim(
+            claimed: Claim = claim(
                 self._store,
                 self._judge,
                 render,
@@ -115,27 +115,27 @@ class Sender:
                 now_of=self._clock.now,
             )
         with self._lock:
-            done.update(
-                deferred=found.deferred,
-                refused=found.refused,
-                dead=found.dead,
-                expired=found.expired,
+            outcomes.update(
+                deferred=claimed.deferred,
+                refused=claimed.refused,
+                dead=claimed.dead,
+                expired=claimed.expired,
             )
-        if found.message is None:
-            return found.looked_at > 0
+        if claimed.message is None:
+            return claimed.looked_at > 0
         # a sender that was paused past its lease finds no time left, and sends nothing
         now = self._clock.now()
-        left = (found.message.next_attempt_at - now).total_seconds() - MARGIN_SECONDS / 2
-        attempt = poster.post(found.message, now, time.monotonic() + left)
-        self._record(found.message, attempt, done)
+        left = (claimed.message.next_attempt_at - now).total_seconds() - MARGIN_SECONDS / 2
+        attempt = poster.post(claimed.message, now, time.monotonic() + left)
+        self._record(claimed.message, attempt, outcomes)
         return True
 
-    def _record(self, message: Message, attempt: Attempt, done: Counter[str]) -> None:
+    def _record(self, message: Message, attempt: Attempt, outcomes: Counter[str]) -> None:
         now = self._clock.now()
         if attempt.delivered:
             with self._lock:
                 record_delivery(self._store, message, now)
-                done["sent"] += 1
+                outcomes["sent"] += 1
             return
         with self._lock:
             if attempt.gone:
@@ -144,7 +144,7 @@ class Sender:
             waits = record_failure(
                 self._store, message, attempt.note, now + wait, self._limits, now
             )
-            done["failed" if waits else "dead"] += 1
+            outcomes["failed" if waits else "dead"] += 1
         log.info("message %s: %s", message.decision_id, attempt.note)
 
     def _wait(self, attempts: int, attempt: Attempt) -> float:

@@ -90,8 +90,8 @@ class Poster:
         except httpcore.TimeoutException:
             return Attempt(False, f"no answer within {self._delivery.timeout_seconds:g} s")
         except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
-            said = str(error) or type(error).__name__
-            return Attempt(False, f"the connection failed: {said}")
+            reason = str(error) or type(error).__name__
+            return Attempt(False, f"the connection failed: {reason}")
 
 
 @functools.cache

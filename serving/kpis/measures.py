@@ -20,13 +20,13 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools, Floats
-from data.settings import DAYS, ServiceLevel, Settings, opening_intervals
+from data.settings import ServiceLevel, Settings, opening_intervals
 from data.settings_kpis import KPIS
 from data.tables import Tables
 from features.asof import as_of_view
 from features.calendar import local_times, utc_times
 from features.complaint import is_complaint
-from serving.staffing.hours import open_seconds
+from features.opening import hours_of, hours_on, open_seconds
 
 BLOCKS = {
     "contacts": "access",
@@ -250,10 +250,10 @@ def _opening_clock(
     opened: pd.Series, as_of: datetime, settings: Settings, channel: str
 ) -> Callable[[pd.Series], Floats]:
     """Open seconds of the channel since the first ticket, as a function of the moment."""
-    hours = settings.opening_hours.get(channel)
     first = pd.Timestamp(opened.min()).floor("D") if len(opened) else pd.Timestamp(as_of)
     starts = np.arange(first, pd.Timestamp(as_of) + pd.Timedelta(hours=1), 300_000_000,
                        dtype="datetime64[us]")  # fmt: skip
+    hours = hours_of(settings, channel, starts)
     spent = open_seconds(starts, 300, hours, settings.company.time_zone)
     total = np.concatenate([[0.0], np.cumsum(spent)])
     edges = np.append(starts, starts[-1] + np.timedelta64(300, "s")).astype(np.int64)
@@ -267,16 +267,17 @@ def _opening_clock(
 
 def _is_open(moments: pd.Series, settings: Settings, channel: str) -> Floats:
     """1 where the channel is open at the moment, else 0."""
-    hours = settings.opening_hours.get(channel)
-    if hours is None:
-        return np.ones(len(moments))
     moment = moments.to_numpy("datetime64[us]")
+    hours = hours_of(settings, channel, np.sort(moment))
+    if hours is None or not len(moment):
+        return np.ones(len(moment))
     local = pd.DatetimeIndex(local_times(moment, settings.company.time_zone))
     minute = local.hour * 60 + local.minute
+    days, of_day = np.unique(local.to_numpy("datetime64[D]"), return_inverse=True)
     is_open = np.zeros(len(local), bool)
-    for at, name in enumerate(DAYS):
-        for opens, closes in opening_intervals(hours.get(name, "closed")):
-            is_open |= (local.day_of_week == at) & (minute >= opens) & (minute < closes)
+    for at, day in enumerate(days):
+        for opens, closes in opening_intervals(hours_on(hours, day)):
+            is_open |= (of_day == at) & (minute >= opens) & (minute < closes)
     return is_open.astype(float)
 
 

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from data.settings import ServiceLevel, Settings
+from features.opening import hours_of, open_seconds
 from models.queueing import queue_measures
-from serving.staffing.hours import open_seconds
 
 PARTS = ("volume", "handle_time", "staffing", "mix", "rest")
 INPUTS = ("contacts", "handle", "agents")
@@ -118,7 +118,7 @@ def _inputs(
 ) -> dict[str, float] | None:
     """Contacts an open second, mean handling, and agents at work at once (NaN: nobody says)."""
     starts = pd.date_range(begin, end, freq="30min", inclusive="left").to_numpy("datetime64[us]")
-    hours = settings.opening_hours.get(channel)
+    hours = hours_of(settings, channel, starts)
     spent = open_seconds(starts, 1800, hours, settings.company.time_zone)
     if not spent.sum():
         return None

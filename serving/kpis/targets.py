@@ -12,7 +12,7 @@ import pandas as pd
 from data.settings import Settings
 from data.settings_kpis import KpiTarget
 
-MISSED, KEPT, OPEN = "missed", "kept", "within noise"
+MISSED, MET, OPEN = "missed", "kept", "within noise"
 
 
 def targets_of(settings: Settings) -> dict[str, KpiTarget]:
@@ -50,11 +50,11 @@ def verdict(target: KpiTarget, figure: Mapping[str, Any] | pd.Series) -> str:
     known = [end for end in ends if end == end] or [float(figure["value"])]
     holds = [target.holds(end) for end in known]
     if len(known) == 2 and all(holds):
-        return KEPT
+        return MET
     if len(known) == 2 and not any(holds):
         return MISSED
     if len(known) == 1:
-        return KEPT if target.holds(float(figure["value"])) else MISSED
+        return MET if target.holds(float(figure["value"])) else MISSED
     return OPEN
 
 

@@ -59,7 +59,7 @@ def moved_columns(
     inside = (back > 0) & (back < 7 * (lived + 1))
     day = np.floor(back[inside]).astype(int)
     rows = frame[inside]
-    found = []
+    findings = []
     for column in rows.columns:
         if column in PASSED_OVER or column.endswith(("_id", "_at")):
             continue
@@ -72,14 +72,14 @@ def moved_columns(
         else:
             text = _category(values, day, lived)
         if text is not None:
-            found.append(_finding(f"{name}.{column}", text, as_of))
+            findings.append(_finding(f"{name}.{column}", text, as_of))
     local = pd.to_datetime(local_times(births[inside].to_numpy("datetime64[us]"), time_zone))
     begins = local.hour // HOURS * HOURS
     parts = pd.Series([f"{hour:02d}:00 to {hour + HOURS:02d}:00" for hour in begins])
     text = _category(parts, day, lived)
     if text is not None:
-        found.append(_finding(f"{name} hours of the day", text, as_of))
-    return found
+        findings.append(_finding(f"{name} hours of the day", text, as_of))
+    return findings
 
 
 def _finding(what: str, text: str, as_of: datetime) -> Finding:

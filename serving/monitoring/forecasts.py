@@ -37,10 +37,12 @@ def issued_errors(
     parts = []
     for back in range(WEEKS, 0, -1):
         begin = as_of - timedelta(weeks=back)
-        found = read_forecast(store, begin)
-        if found is None or found[0].as_of < begin - timedelta(weeks=1):
+        vintage = read_forecast(store, begin)
+        if vintage is None or vintage[0].as_of < begin - timedelta(weeks=1):
             continue
-        frame = found[1][(found[1]["ds"] >= begin) & (found[1]["ds"] < begin + timedelta(weeks=1))]
+        frame = vintage[1][
+            (vintage[1]["ds"] >= begin) & (vintage[1]["ds"] < begin + timedelta(weeks=1))
+        ]
         parts.append(frame.merge(actuals, on=["unique_id", "ds"], how="inner"))
     if not parts:
         return pd.DataFrame()

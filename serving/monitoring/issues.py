@@ -227,7 +227,7 @@ def _surprising(contacts: pd.DataFrame, as_of: datetime, hours: float, lived: in
             chance = np.minimum(_chances(counts, factors[span]) * len(spans), 1.0)
             where[at] = np.where(chance < least[at], span, where[at])
             least[at] = np.minimum(chance, least[at])
-    found = []
+    surprising = []
     for group in (slice(0, 1), slice(1, None)):  # topics, and their parts
         chances, at_hours = (
             np.concatenate(each[group] or [np.empty(0)]) for each in (least, where)
@@ -235,8 +235,8 @@ def _surprising(contacts: pd.DataFrame, as_of: datetime, hours: float, lived: in
         names = [name for _, _, of in groups[group] for name in of]
         for sure in np.flatnonzero(_held_to(chances, FALSE / 2)):
             span = float(at_hours[sure])
-            found.append(Count(names[sure], span, float(chances[sure]), factors[span]))
-    return found
+            surprising.append(Count(names[sure], span, float(chances[sure]), factors[span]))
+    return surprising
 
 
 def _chances(counts: Floats, factor: float) -> Floats:
@@ -271,7 +271,7 @@ def _drivers(now: pd.DataFrame, before: pd.DataFrame) -> list[Driver]:
     """What those who ask have in common beyond what is usual for the topic, the surest first."""
     from scipy import stats
 
-    found = []
+    drivers = []
     for name in MARKS:
         if name not in now or not now[name].notna().any():
             continue
@@ -283,8 +283,8 @@ def _drivers(now: pd.DataFrame, before: pd.DataFrame) -> list[Driver]:
             chance = float(stats.binom.sf(count - 1, len(known), min(share, 1.0)))
             part = count / len(known)
             if chance < SURE and part > share:
-                found.append(Driver(name, str(value), part, share, chance))
-    return sorted(found, key=lambda driver: driver.chance)[:DRIVERS]
+                drivers.append(Driver(name, str(value), part, share, chance))
+    return sorted(drivers, key=lambda driver: driver.chance)[:DRIVERS]
 
 
 def _since(opened: pd.Series, expected: float, hours: float, as_of: datetime) -> datetime:

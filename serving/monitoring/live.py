@@ -45,8 +45,8 @@ def logged(nights: Sequence[Night], version: str, horizon: int) -> pd.DataFrame:
     """What came of a version's scores of one horizon, of nights that are a week apart; empty where
     no window is over."""
     over = [n for n in nights if n.model_version == version and n.joined(horizon)]
-    found = [night.outcomes(horizon) for night in apart(over, MOMENTS)]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    parts = [night.outcomes(horizon) for night in apart(over, MOMENTS)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def live_findings(
@@ -83,8 +83,8 @@ def former_findings(nights: Sequence[Night], at_work: str, horizon: int) -> list
     for version in versions[:FORMER]:
         rows = logged(nights, version, horizon)
         if len(rows):
-            found = judged_rows(horizon, rows)
-            text = f"{version}, no longer at work, {found.text}"
+            finding = judged_rows(horizon, rows)
+            text = f"{version}, no longer at work, {finding.text}"
             findings.append(Finding("predictions", f"former {version}", "ok", text))
     return findings
 
@@ -125,7 +125,7 @@ def live_rows(
     spine = profiled(spine, tables)
     if spine.empty:
         return pd.DataFrame({"customer_id": [], f"label_{horizon}d": []}), []
-    came = labels(
+    outcomes = labels(
         spine,
         tables,
         horizons=[horizon],
@@ -133,12 +133,12 @@ def live_rows(
         known_as_of=as_of,
         complaint=settings.complaint,
     )
-    told = []
+    predictions = []
     for predictor in predictors:
         features = compute(predictor.view, spine, predictor.reads(tables))
         risks = predictor.model.predict(features, choices=False, num_threads=2)
-        told.append(risks[f"risk_{horizon}d"].to_numpy(np.float64))
-    return came, told
+        predictions.append(risks[f"risk_{horizon}d"].to_numpy(np.float64))
+    return outcomes, predictions
 
 
 def _scored_again(
@@ -149,15 +149,15 @@ def _scored_again(
     settings: Settings,
     as_of: datetime,
 ) -> Finding:
-    came, told = live_rows([predictor], horizon, moments, tables, settings, as_of)
-    if came.empty:
+    outcomes, predictions = live_rows([predictor], horizon, moments, tables, settings, as_of)
+    if outcomes.empty:
         text = f"{horizon} days: no customer to judge by"
         return Finding("predictions", f"risk {horizon} d", "too early", text)
     return judged(
         horizon,
-        came[f"label_{horizon}d"].to_numpy(np.float64),
-        told[0],
-        came["customer_id"].to_numpy(),
+        outcomes[f"label_{horizon}d"].to_numpy(np.float64),
+        predictions[0],
+        outcomes["customer_id"].to_numpy(),
         min(moments),
     )
 

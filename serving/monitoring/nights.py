@@ -22,7 +22,7 @@ NIGHT = "night"
 LEASES = ("writing", "training")
 USUAL = 3
 """So many ended runs of a step have to be known before its usual time is."""
-ASKED = ("UsageError", "NotEnoughHistory", "Conflict", "KeyboardInterrupt", "SystemExit")
+EXPECTED = ("UsageError", "NotEnoughHistory", "Conflict", "KeyboardInterrupt", "SystemExit")
 """Ends of runs that are no failure: the person, or the history, was not ready."""
 
 
@@ -106,7 +106,7 @@ def _usual_seconds(at: StepTime, runs: Runs) -> float | None:
 
 
 def _ended(run: OneRun) -> list[Finding]:
-    if not run.error or run.error in ASKED:
+    if not run.error or run.error in EXPECTED:
         return []
     where = f" at {run.steps[-1].name}" if run.steps else ""
     return [

@@ -40,11 +40,11 @@ def service_findings(
             f"{row['local_week']}"
         )
         if row["kpi"] == "answered_in_time":
-            found = explained(tickets, settings, pd.Timestamp(week).to_pydatetime(), row["channel"])
-            if found is not None:
-                parts = ", ".join(f"{WORDS[name]} {100 * found[name]:+.1f}" for name in PARTS)
+            shift = explained(tickets, settings, pd.Timestamp(week).to_pydatetime(), row["channel"])
+            if shift is not None:
+                parts = ", ".join(f"{WORDS[name]} {100 * shift[name]:+.1f}" for name in PARTS)
                 text += (
-                    f"; against the four weeks before {100 * found['change']:+.1f} points: {parts}"
+                    f"; against the four weeks before {100 * shift['change']:+.1f} points: {parts}"
                 )
         findings.append(
             Finding(

@@ -72,7 +72,7 @@ def night_pairs(
 
 
 def shadow_findings(
-    newest: pd.DataFrame, came: pd.DataFrame, challenger: str, horizon: int, seed: int = 0
+    newest: pd.DataFrame, outcomes: pd.DataFrame, challenger: str, horizon: int, seed: int = 0
 ) -> list[Finding]:
     """What the monitor says of a challenger: how it differs on the newest night, and who was right
     on those with outcomes (``night_pairs``)."""
@@ -88,12 +88,12 @@ def shadow_findings(
         f"{len(newest)} customers, the champion {own.sum():.0f}; of the {called} it would call "
         f"first {same:.0%} are the champion's"
     )
-    complaints = int(came["outcome"].sum())
+    complaints = int(outcomes["outcome"].sum())
     if complaints < FEWEST:
         text += f"; {complaints} complaints came so far, too few to judge by"
         return [Finding("predictions", what, "ok", text)]
     try:
-        figures = compared(came, ("log loss",), seed)["log loss"]
+        figures = compared(outcomes, ("log loss",), seed)["log loss"]
     except DataError as error:
         return [Finding("predictions", what, "ok", f"{text}; not judged: {error}")]
     champion, own_loss, loss = figures
@@ -115,13 +115,18 @@ def compared(
     95 % interval over resampled customers. DataError where a figure is undefined on these rows."""
     y, weight = (pairs[name].to_numpy(np.float64) for name in ("outcome", "weight"))
     groups = pairs["pseudonym"].to_numpy()
-    told = [(pairs[name].to_numpy(np.float64), weight) for name in ("champion", "challenger")]
+    predictions = [
+        (pairs[name].to_numpy(np.float64), weight) for name in ("champion", "challenger")
+    ]
     figures = {}
     for name in names:
         metric = with_weights(FIGURES[name])
         one, other = (
-            bootstrap(metric, y, each, groups=groups, seed=seed, resamples=200) for each in told
+            bootstrap(metric, y, each, groups=groups, seed=seed, resamples=200)
+            for each in predictions
         )
-        difference = paired_bootstrap(metric, y, told[1], told[0], groups, seed, resamples=200)
+        difference = paired_bootstrap(
+            metric, y, predictions[1], predictions[0], groups, seed, resamples=200
+        )
         figures[name] = one, other, difference
     return figures

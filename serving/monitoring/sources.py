@@ -98,20 +98,20 @@ def _of_table(
             findings.append(_level("complaints", weeks[0], weeks[1:], as_of))
     new, old = back == 0, (back >= 1) & (back <= lived)
     for column in columns:
-        found = _silent(name, column, frame[column].notna().to_numpy(), new, old, as_of)
-        if found is not None:
-            findings.append(found)
-    said = {finding.what for finding in findings[2:]}
+        silence = _silent(name, column, frame[column].notna().to_numpy(), new, old, as_of)
+        if silence is not None:
+            findings.append(silence)
+    named = {finding.what for finding in findings[2:]}
     moved = moved_columns(
         name, frame.drop(columns=list(contract.key)), births, lived, as_of, time_zone
     )
-    findings += [one for one in moved if one.what.removesuffix(" moved") not in said]
+    findings += [one for one in moved if one.what.removesuffix(" moved") not in named]
     if everybody is not None and "customer_id" in frame:
-        given = frame["customer_id"].notna().to_numpy()
+        has_customer = frame["customer_id"].notna().to_numpy()
         meets = frame["customer_id"].isin(everybody).to_numpy()
-        found = _unmet(name, meets, given & new, given & old, as_of)
-        if found is not None:
-            findings.append(found)
+        silence = _unmet(name, meets, has_customer & new, has_customer & old, as_of)
+        if silence is not None:
+            findings.append(silence)
     return findings
 
 

@@ -23,7 +23,7 @@ from models.metrics import log_loss, paired_bootstrap
 from serving.monitoring.finding import Finding, Status
 from serving.predictor import Predictor
 
-ASKED = 200
+MOST_CUSTOMERS = 200
 """Customers whose answers are looked at."""
 
 
@@ -32,7 +32,7 @@ class Answers:
     """What a model answered of so many customers: how many answers were no probabilities, and the
     CPU seconds of one with its reasons. ``error``: why it gave none."""
 
-    asked: int
+    count: int
     wrong: int = 0
     seconds: float = 0.0
     error: str = ""
@@ -42,7 +42,7 @@ class Answers:
         if self.error:
             return f"the model gives no answers: {self.error}"
         if self.wrong:
-            return f"{self.wrong} of {self.asked} answers are no probabilities"
+            return f"{self.wrong} of {self.count} answers are no probabilities"
         if self.seconds > most_seconds:
             return (
                 f"one answer takes {1000 * self.seconds:.0f} ms, at most "
@@ -53,30 +53,32 @@ class Answers:
 
 def answers_of(predictor: Predictor, spine: pd.DataFrame, tables: Tables) -> Answers:
     """Ask a model about the first customers of a spine."""
-    asked = spine.head(ASKED)
-    if asked.empty:
+    customers = spine.head(MOST_CUSTOMERS)
+    if customers.empty:
         return Answers(0)
     try:
-        features = compute(predictor.view, asked, predictor.reads(tables))
-        told = predictor.model.predict(features)
+        features = compute(predictor.view, customers, predictor.reads(tables))
+        predictions = predictor.model.predict(features)
         one = features.head(1)
         seconds = seconds_of(lambda: (predictor.model.predict(one), predictor.model.reasons(one)))
     except (DataError, ValueError, KeyError, FloatingPointError) as error:
-        return Answers(len(asked), error=str(error))
-    risks = told[[name for name in told if str(name).startswith("risk_")]].to_numpy(np.float64)
+        return Answers(len(customers), error=str(error))
+    risks = predictions[[name for name in predictions if str(name).startswith("risk_")]].to_numpy(
+        np.float64
+    )
     right = np.isfinite(risks) & (risks >= 0) & (risks <= 1)
-    return Answers(len(asked), int((~right.all(axis=1)).sum()), seconds)
+    return Answers(len(customers), int((~right.all(axis=1)).sum()), seconds)
 
 
 def answers_finding(answers: Answers, most_seconds: float) -> Finding:
     """The answers as a line of the monitor."""
     fault = answers.fault(most_seconds)
     text = fault or (
-        f"{answers.asked} answers are probabilities, one takes {1000 * answers.seconds:.1f} ms"
+        f"{answers.count} answers are probabilities, one takes {1000 * answers.seconds:.1f} ms"
     )
     act = "Go back (`presage models DIR rollback`), or train anew." if fault else ""
     value = 1000 * answers.seconds
-    status: Status = "alarm" if fault else "ok" if answers.asked else "too early"
+    status: Status = "alarm" if fault else "ok" if answers.count else "too early"
     return Finding(
         "predictions", "answers", status, text, act, value=value, limit=1000 * most_seconds
     )

@@ -72,7 +72,7 @@ def watermark(source: str, births: pd.Series, as_of: datetime) -> Watermark | No
 
 def watermarks(tables: Tables, as_of: datetime) -> list[Watermark]:
     """Of every watched table that has rows by ``as_of``, in the contract's order."""
-    found = []
+    marks = []
     for name in WATCHED:
         if not tables.has(name):
             continue
@@ -82,8 +82,8 @@ def watermarks(tables: Tables, as_of: datetime) -> list[Watermark]:
         births = frame[contract.birth] if contract.birth else birth_times(name, frame)
         mark = watermark(name, pd.Series(births), as_of)
         if mark is not None:
-            found.append(mark)
-    return found
+            marks.append(mark)
+    return marks
 
 
 def in_words(marks: Iterable[Watermark], as_of: datetime, time_zone: str = "UTC") -> str:

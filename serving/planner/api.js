@@ -7,12 +7,12 @@ export const key = {
   forget: () => sessionStorage.removeItem(KEY),
 };
 
-async function request(path, options = {}, tries = 3) {
+async function request(path, options = {}, tries = 5) {
   const headers = { Authorization: `Bearer ${key.read()}`, Accept: "*/*", ...options.headers };
   const answer = await fetch(path, { ...options, headers, cache: "no-store" });
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => ({}));
-  if (body.type === "/problems/busy" && tries && !options.method) {  // refused unread: ask again
+  if (body.type === "/problems/busy" && tries) {  // refused unread, so whatever it was: ask again
     const seconds = Number(answer.headers.get("Retry-After")) || 1;
     await new Promise((later) => setTimeout(later, 1000 * seconds));
     return request(path, options, tries - 1);

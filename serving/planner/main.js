@@ -7,7 +7,7 @@ import { drawFigures } from "./figures.js";
 import { drawHeat, select } from "./heat.js";
 import { drawOverrides, fillForm, keep, preview, seeOverrides } from "./overrides.js";
 import { drawPast } from "./past.js";
-import { drawDownloads, drawVersions } from "./plans.js";
+import { drawDownloads, drawVersions, fillAgents } from "./plans.js";
 import { drawService, loadNews } from "./service.js";
 import { dayNames, load, readUrl, state, view, writeUrl } from "./state.js";
 import { addDays, dayName, moment } from "./time.js";
@@ -62,7 +62,8 @@ async function rest() {
   drawOverrides(shown, refresh);
   fillForm();
   drawWhatIf(refresh);
-  await Promise.all([drawCharts(pick), drawWhy(), drawPast(), drawVersions(refresh), state.news ? null : drawNews()]);
+  await Promise.all([drawCharts(pick), drawWhy(), drawPast(), drawVersions(refresh), fillAgents(),
+    state.news ? null : drawNews()]);
   guarded(drawScenarios)();  // each is planned beside the plan in force; nobody waits for that
   document.body.dataset.complete = "yes";
 }

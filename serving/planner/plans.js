@@ -1,7 +1,7 @@
 // The plan as a file, as the filters stand; its versions, locked or rolled back to.
-import { download, get, post } from "./api.js";
-import { $, el, guarded, table } from "./dom.js";
-import { query, state, view, weekOf } from "./state.js";
+import { all, download, get, post } from "./api.js";
+import { $, el, fill, guarded, table } from "./dom.js";
+import { query, state, view, weekOf, writeUrl } from "./state.js";
 import { moment } from "./time.js";
 import { t } from "./words.js";
 
@@ -16,13 +16,26 @@ export function drawDownloads() {
     const span = week.checked ? `&${query(weekOf(view.day))}` : "";
     return download(`/v1/staffing/file?layout=${layout}${channel}${span}`, LAYOUTS[layout]);
   }) }, names()[layout]);
-  const shifts = (format) => el("button", { type: "button", id: `roster-${format}`, onclick: guarded(() =>
-    download(`/v1/staffing/roster?format=${format}${week.checked ? `&${query(weekOf(view.day))}` : ""}`, ROSTER[format]),
-  ) }, format === "ics" ? t("Roster as a calendar (ICS)") : t("Roster (CSV)"));
+  const shifts = (format) => el("button", { type: "button", id: `roster-${format}`, onclick: guarded(() => {
+    const agent = view.agent ? `&agent_id=${encodeURIComponent(view.agent)}` : "";
+    const span = week.checked ? `&${query(weekOf(view.day))}` : "";
+    return download(`/v1/staffing/roster?format=${format}${agent}${span}`, ROSTER[format]);
+  }) }, format === "ics" ? t("Roster as a calendar (ICS)") : t("Roster (CSV)"));
+  const agent = el("select", { id: "agent", onchange: () => { view.agent = agent.value; writeUrl(); } });
   $("downloads").replaceChildren(...Object.keys(LAYOUTS).map(file),
-    ...(state.planning.roster ? Object.keys(ROSTER).map(shifts) : []),
+    ...(state.planning.roster ? [...Object.keys(ROSTER).map(shifts),
+      el("label", {}, `${t("Roster of")} `, agent)] : []),
     el("label", {}, week, ` ${t("this week only")}`),
     el("button", { type: "button", id: "print", onclick: () => print() }, t("Print")));
+}
+
+// Whose shifts the roster's files hold: one agent's, or all.
+export async function fillAgents() {
+  if (!state.planning.roster) return;
+  const names = [...new Set((await all("/v1/staffing/roster")).map((row) => row.agent_id))].sort();
+  if (!names.includes(view.agent)) view.agent = "";
+  fill($("agent"), [["", t("all agents")], ...names.map((one) => [one, one])]);
+  $("agent").value = view.agent;
 }
 
 export async function drawVersions(again) {

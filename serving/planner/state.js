@@ -4,7 +4,8 @@ import { addDays, local, monday, setZone } from "./time.js";
 
 export const state = { planning: null, news: null, days: [], rows: new Map(), range: new Map(),
   forecasts: new Map(), actuals: new Map(), gaps: new Map() };
-export const view = { channel: "", day: "", slot: "", show: "people", span: "day", lang: "" };
+export const view = { channel: "", day: "", slot: "", show: "people", span: "day", agent: "",
+  lang: "" };
 
 export function readUrl() {
   const asked = new URLSearchParams(location.search);

@@ -66,7 +66,7 @@ def by_day(plan: Published, settings: Settings) -> pd.DataFrame:
     known = named["service_level"].notna() & (named["volume"] > 0)
     named["offered"] = named["volume"].where(known, 0.0)
     named["in_time"] = (named["service_level"] * named["volume"]).where(known, 0.0)
-    found = named.groupby(["day", "channel"], sort=True, as_index=False).agg(
+    days = named.groupby(["day", "channel"], sort=True, as_index=False).agg(
         starts_at=("starts_at", "min"),
         ends_at=("ends_at", "max"),
         volume=("volume", "sum"),
@@ -81,20 +81,20 @@ def by_day(plan: Published, settings: Settings) -> pd.DataFrame:
         backlog=("backlog", "last"),
         kind=("kind", "first"),
     )
-    levels = [settings.service_levels.get(str(channel)) for channel in found["channel"]]
-    found["cost"] = found["hours_gross"] * settings.staffing.hourly_cost
-    found["service_level"] = found["in_time"] / found["offered"].where(found["offered"] > 0)
-    found["share"] = [level.share if level else np.nan for level in levels]
-    found["confidence_promised"] = [level.confidence if level else np.nan for level in levels]
-    found["backlog"] = found["backlog"].where(found["kind"] == "backlog")
-    judged = (found["volume"] > 0) & found["confidence"].notna()
-    out_of_reach = judged & (found["reachable"] < found["share"] - TOLERANCE)
+    levels = [settings.service_levels.get(str(channel)) for channel in days["channel"]]
+    days["cost"] = days["hours_gross"] * settings.staffing.hourly_cost
+    days["service_level"] = days["in_time"] / days["offered"].where(days["offered"] > 0)
+    days["share"] = [level.share if level else np.nan for level in levels]
+    days["confidence_promised"] = [level.confidence if level else np.nan for level in levels]
+    days["backlog"] = days["backlog"].where(days["kind"] == "backlog")
+    judged = (days["volume"] > 0) & days["confidence"].notna()
+    out_of_reach = judged & (days["reachable"] < days["share"] - TOLERANCE)
     runs = plan.about.get("runs")
-    promised = found["confidence_promised"]
+    promised = days["confidence_promised"]
     allowed = promised.map(lambda one: by_chance(one, runs)) if runs else TOLERANCE
-    at_risk = judged & (found["confidence"] < promised - allowed)
-    found["state"] = np.select([out_of_reach, at_risk], [OUT_OF_REACH, AT_RISK], SURE)
-    return found[list(COLUMNS)]
+    at_risk = judged & (days["confidence"] < promised - allowed)
+    days["state"] = np.select([out_of_reach, at_risk], [OUT_OF_REACH, AT_RISK], SURE)
+    return days[list(COLUMNS)]
 
 
 def totals(frame: pd.DataFrame, settings: Settings) -> dict[str, float]:

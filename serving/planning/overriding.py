@@ -16,6 +16,7 @@ import pandas as pd
 
 from data.errors import UsageError, did_you_mean
 from data.store import Override, overrides_of, read_forecast
+from features.opening import hours_of, open_seconds
 from serving.desk import Desk
 from serving.overrides import overridden, value_added
 from serving.planning.days import totals
@@ -23,7 +24,6 @@ from serving.planning.in_force import plan_in_force, settings_in_force, standing
 from serving.planning.replanning import replanned
 from serving.planning.spans import company_time, local_days_of, overlapping
 from serving.planning.versions import locked
-from serving.staffing.hours import open_seconds
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,11 @@ def _closed(desk: Desk, one: Override) -> str | None:
         return None
     channel = unquote(one.unique_id.split("/")[0].removeprefix("channel="))
     settings = desk.workspace.settings
-    hours = settings.opening_hours.get(channel)
-    if hours is None:
-        return None
     length = (one.ends_at - one.starts_at).total_seconds()
     starts = np.array([one.starts_at], "datetime64[us]")
+    hours = hours_of(settings, channel, np.array([one.starts_at, one.ends_at], "datetime64[us]"))
+    if hours is None:
+        return None
     if open_seconds(starts, length, hours, settings.company.time_zone).sum() > 0:
         return None
     level = settings.service_levels.get(channel)

@@ -6,7 +6,7 @@ Nothing is forecast anew: ``serving.staffing.basis.replan`` plans from what was 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -46,10 +46,6 @@ class Standing:
             begin=begin,
             end=end,
         )
-
-    def with_overrides(self, overrides: Sequence[Override]) -> Standing:
-        """The same with other overrides in force."""
-        return replace(self, overrides=tuple(overrides))
 
 
 def replanned(

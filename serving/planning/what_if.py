@@ -123,12 +123,12 @@ def compare(
     assumed = changes if instead else combined(standing, changes)
     runs = plan_in_force(desk).about.get("runs")
     span = (published_digest(desk), first, last)
-    told = desk.plans.recall(("totals", *span), partial(_sums, before, settings, runs))
+    totals = desk.plans.recall(("totals", *span), partial(_sums, before, settings, runs))
     if assumed == standing:
-        return Compared(before, before, settings, told, runs)
+        return Compared(before, before, settings, totals, runs)
     key = ("what if", *span, repr(assumed))
     after = desk.plans.recall(key, partial(_planned, desk, assumed, first, last))
-    return Compared(before, after, assumed.settings(desk.workspace.settings), told, runs)
+    return Compared(before, after, assumed.settings(desk.workspace.settings), totals, runs)
 
 
 def published_digest(desk: Desk) -> str:

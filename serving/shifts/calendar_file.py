@@ -40,11 +40,11 @@ def calendar_file(shifts: pd.DataFrame, published_at: datetime, *, name: str = "
         event.add("dtend", _local(row.ends_at, zone))
         channels = str(row.skills).replace("+", ", ")
         event.add("summary", f"{row.agent_id}: {channels}")
-        told = f"Paid hours: {row.paid_hours:g}."
+        description = f"Paid hours: {row.paid_hours:g}."
         if not pd.isna(row.break_starts_at):
             begin, end = (_local(one, zone) for one in (row.break_starts_at, row.break_ends_at))
-            told = f"Break: {begin:%H:%M} to {end:%H:%M}. {told}"
-        event.add("description", told)
+            description = f"Break: {begin:%H:%M} to {end:%H:%M}. {description}"
+        event.add("description", description)
         event.add("transp", "OPAQUE")
         calendar.add_component(event)
     if len(shifts):

@@ -107,7 +107,7 @@ def _columns(
     used = Counter(
         (problem.groups[g].rules, week or ()) for (g, _), week in zip(places, there, strict=True)
     )
-    found = {
+    by_rules = {
         (rules, week): Column(
             rules,
             week,
@@ -123,8 +123,8 @@ def _columns(
         column = master.columns[i]
         if column.rules in wanted and looked[column.rules] < MOST_WEEKS:
             looked[column.rules] += 1
-            found.setdefault((column.rules, column.week), column)
-    return list(found.values()), [used[key] for key in found]
+            by_rules.setdefault((column.rules, column.week), column)
+    return list(by_rules.values()), [used[key] for key in by_rules]
 
 
 def _agents(

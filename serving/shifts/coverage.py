@@ -25,18 +25,18 @@ def coverage_of(draft: Draft, frame: pd.DataFrame, absence: float) -> pd.DataFra
     inside = (at >= 0) & (at < need.own_slots)
     for i in np.flatnonzero(inside).tolist():
         rostered[i] = served[channel[i], at[i] : until[i]].min(initial=10**9)
-    told = frame[["channel", "starts_at", "ends_at"]].assign(rostered=rostered)
-    return with_gap(told[inside], frame[inside], absence)
+    coverage = frame[["channel", "starts_at", "ends_at"]].assign(rostered=rostered)
+    return with_gap(coverage[inside], frame[inside], absence)
 
 
 def with_gap(rostered: pd.DataFrame, frame: pd.DataFrame, absence: float) -> pd.DataFrame:
     """A roster's people beside those that the plan ``frame`` needs now."""
     needed = frame[["channel", "starts_at"]].assign(needed=people_needed(frame, absence))
-    told = rostered.drop(columns=["needed", "gap"], errors="ignore").merge(
+    coverage = rostered.drop(columns=["needed", "gap"], errors="ignore").merge(
         needed, on=["channel", "starts_at"], how="inner"
     )
-    told["gap"] = told["rostered"] - told["needed"]
-    return told[list(GAP_COLUMNS)].sort_values(["channel", "starts_at"], ignore_index=True)
+    coverage["gap"] = coverage["rostered"] - coverage["needed"]
+    return coverage[list(GAP_COLUMNS)].sort_values(["channel", "starts_at"], ignore_index=True)
 
 
 def served_by(supply: Ints, people: Ints, skills: tuple[tuple[int, ...], ...]) -> Ints:
@@ -52,7 +52,7 @@ def served_by(supply: Ints, people: Ints, skills: tuple[tuple[int, ...], ...]) -
     row = [0] * groups + [1 + k for k, _ in able] + [1 + groups + c for c in range(channels)]
     column = [1 + k for k in range(groups)] + [1 + groups + c for _, c in able]
     column += [sink] * channels
-    found = np.zeros((channels, slots), np.int64)
+    served = np.zeros((channels, slots), np.int64)
     for t in range(slots):
         there = supply[:, t]
         if not there.any():
@@ -60,23 +60,23 @@ def served_by(supply: Ints, people: Ints, skills: tuple[tuple[int, ...], ...]) -
         limits = [*there, *(int(there[k]) for k, _ in able), *people[:, t]]
         graph = csr_array((np.array(limits, np.int32), (row, column)), shape=(sink + 1, sink + 1))
         flow = maximum_flow(graph, 0, sink).flow.toarray()
-        found[:, t] = flow[1 + groups : sink, sink]
+        served[:, t] = flow[1 + groups : sink, sink]
         for k, every in enumerate(skills):
-            found[every[0], t] += there[k] - flow[0, 1 + k]
-    return found
+            served[every[0], t] += there[k] - flow[0, 1 + k]
+    return served
 
 
 def presence(shifts: pd.DataFrame, need: Need) -> dict[tuple[str, ...], Floats]:
     """People of shifts that began before, by skills, on the slots of ``need``."""
-    found: dict[tuple[str, ...], Floats] = {}
+    by_skills: dict[tuple[str, ...], Floats] = {}
     starts = need.begin + np.arange(need.slots) * need.slot_minutes * MINUTE
     ends = starts + need.slot_minutes * MINUTE
     if shifts.empty:
-        return found
+        return by_skills
     for row in shifts[shifts["ends_at"] > need.begin].itertuples():
         there = (starts >= row.starts_at) & (ends <= row.ends_at)
         if not pd.isna(row.break_starts_at):
             there &= (ends <= row.break_starts_at) | (starts >= row.break_ends_at)
         key = tuple(str(row.skills).split("+"))
-        found[key] = found.get(key, np.zeros(need.slots)) + there
-    return found
+        by_skills[key] = by_skills.get(key, np.zeros(need.slots)) + there
+    return by_skills

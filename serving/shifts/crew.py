@@ -82,7 +82,7 @@ def crew_of(
             "agent_id, hired_at and skills, or leave --shifts out"
         )
     notes: list[str] = []
-    found: list[Agent] = []
+    members: list[Agent] = []
     unknown: dict[str, list[str]] = defaultdict(list)
     unskilled: list[str] = []
     no_cost: list[str] = []
@@ -98,7 +98,7 @@ def crew_of(
             continue
         if pd.isna(row.get("hourly_cost")):
             no_cost.append(name)
-        found.append(_agent(name, known, row, settings))
+        members.append(_agent(name, known, row, settings))
     for skill, names in sorted(unknown.items()):
         notes.append(
             f"skill {skill!r} of {_listed(names)} is no channel of the plan: it is left out."
@@ -112,12 +112,12 @@ def crew_of(
             f"{_listed(no_cost)} have no hourly_cost: an hour counts as [staffing] hourly_cost, "
             f"{cost:g} {settings.company.currency}"
         )
-    if not found:
+    if not members:
         raise DataError(
             f"none of {len(here)} agents has a skill that the plan needs ({', '.join(channels)}). "
             + " ".join(notes)
         )
-    return Crew(tuple(found), tuple(notes))
+    return Crew(tuple(members), tuple(notes))
 
 
 def _agent(
@@ -135,11 +135,11 @@ def _agent(
         )
     contract: Contract = settings.contracts[called] if called else settings.shifts
     hours = row.get("hours_per_week")
-    told = None if hours is None or pd.isna(hours) else float(hours)
-    usual = FULL_WEEK if told is None else told
+    stated = None if hours is None or pd.isna(hours) else float(hours)
+    usual = FULL_WEEK if stated is None else stated
     high = usual if contract.max_week_hours is None else contract.max_week_hours
-    if told is not None:
-        high = min(high, told)
+    if stated is not None:
+        high = min(high, stated)
     low = LEAST_SHARE * high if contract.min_week_hours is None else contract.min_week_hours
     if low > high:
         raise DataError(

@@ -49,12 +49,12 @@ def write_roster(
     layout = out.suffix.removeprefix(".")
     if layout not in ("csv", "xlsx", "parquet"):
         raise UsageError(f"{out.name}: a roster is written as .csv, .xlsx or .parquet")
-    made = []
+    paths = []
     for one in (layout, "ics"):
         path = out.with_name(f"{out.stem}-shifts.{one}")
         path.write_bytes(roster_file(shifts, people, one, zone, published_at))
-        made.append(path)
-    return made
+        paths.append(path)
+    return paths
 
 
 def _workbook(sheets: dict[str, pd.DataFrame], zone: str) -> bytes:

@@ -38,8 +38,8 @@ def spans_of(texts: Sequence[str], days: Times, zone: str) -> Times:
             if wanted is None or wanted in (str(day), WEEKDAYS[(int(day.astype(int)) + 3) % 7]):
                 midnight = day.astype("datetime64[m]")
                 wall += [midnight + np.timedelta64(minute, "m") for minute in (begin, end)]
-    found = utc_times(np.array(wall, "datetime64[us]"), zone).reshape(-1, 2)
-    return found[found[:, 1] > found[:, 0]]
+    spans = utc_times(np.array(wall, "datetime64[us]"), zone).reshape(-1, 2)
+    return spans[spans[:, 1] > spans[:, 0]]
 
 
 def _read(text: str) -> tuple[str | None, int, int]:

@@ -92,15 +92,15 @@ def problem_of(
     the rules that forbid it. ``standing``: people there already, by skills."""
     known = {name: i for i, name in enumerate(need.channels)}
     rules: dict[tuple[object, ...], int] = {}
-    made: list[WeekRules] = []
+    all_rules: list[WeekRules] = []
     skill_of, families = [], []
     skills: dict[tuple[int, ...], int] = {}
     family: dict[tuple[object, ...], int] = {}
     members: dict[tuple[object, ...], list[Agent]] = {}
     for agent in agents:
         if agent.rules not in rules:
-            rules[agent.rules] = len(made)
-            made.append(week_rules(need, agent))
+            rules[agent.rules] = len(all_rules)
+            all_rules.append(week_rules(need, agent))
             able = tuple(sorted(known[name] for name in agent.skills))
             skill_of.append(skills.setdefault(able, len(skills)))
             families.append(family.setdefault(agent.rules[:3], len(family)))
@@ -110,10 +110,10 @@ def problem_of(
     for alike_agents in members.values():
         one = alike_agents[0]
         at = rules[one.rules]
-        least, most = _units(one, made[at])
+        least, most = _units(one, all_rules[at])
         worth = max(one.cost, LEAST_WORTH * settings.shortfall_cost)
         group = Group(tuple(alike_agents), at, least, most, worth)
-        _check_hours(need, one, made[at], group)
+        _check_hours(need, one, all_rules[at], group)
         groups.append(group)
     there = np.zeros((len(skills), need.slots))
     for names, people in (standing or {}).items():
@@ -123,7 +123,7 @@ def problem_of(
     return Problem(
         need,
         tuple(groups),
-        tuple(made),
+        tuple(all_rules),
         tuple(skill_of),
         tuple(families),
         tuple(skills),
@@ -166,8 +166,8 @@ def _units(agent: Agent, rules: WeekRules) -> tuple[int, int]:
 
 def _reached(rules: WeekRules, most: int) -> float:
     """The most units up to ``most`` that some week has."""
-    found = WeekSearch(rules, np.zeros(_last_slot(rules)), 0.0, most).best
-    return float(np.flatnonzero(np.isfinite(found))[-1])
+    value = WeekSearch(rules, np.zeros(_last_slot(rules)), 0.0, most).best
+    return float(np.flatnonzero(np.isfinite(value))[-1])
 
 
 def _last_slot(rules: WeekRules) -> int:

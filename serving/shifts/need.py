@@ -87,9 +87,9 @@ def days_to_roster(
     at, named = 0, week_start == "plan"
     if not named:
         wanted = WEEKDAYS.index(week_start)
-        found = [i for i, day in enumerate(whole) if (day.astype(np.int64) + 3) % 7 == wanted]
-        at = next((i for i in found if i + 7 <= len(whole)), 0)
-        named = at in found
+        first_days = [i for i, day in enumerate(whole) if (day.astype(np.int64) + 3) % 7 == wanted]
+        at = next((i for i in first_days if i + 7 <= len(whole)), 0)
+        named = at in first_days
     days = whole[at : at + 7 * weeks]
     return [tuple(days[i : i + 7]) for i in range(0, len(days), 7)], named
 

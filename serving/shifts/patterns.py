@@ -48,14 +48,14 @@ def slot_minutes_for(
     contracts: list[tuple[Contract, str]], days: Times, begin: np.datetime64, interval: int
 ) -> int:
     """The longest slot, in minutes, into which intervals, starts, shifts and breaks all divide."""
-    found = interval
+    minutes = interval
     for contract, zone in contracts:
         off = (starts_of(contract, days, zone) - begin) / MINUTE
-        for one in np.unique(np.asarray(off, np.int64) % found):
-            found = gcd(found, int(one))
+        for one in np.unique(np.asarray(off, np.int64) % minutes):
+            minutes = gcd(minutes, int(one))
         for hours in contract.shift_hours:
-            found = gcd(found, round(hours * 60), contract.break_of(hours))
-    return found
+            minutes = gcd(minutes, round(hours * 60), contract.break_of(hours))
+    return minutes
 
 
 def day_shifts(
@@ -79,7 +79,7 @@ def day_shifts(
     """
     slot = need.slot_minutes
     shut = np.concatenate([[0], np.cumsum(~opened)])
-    found = []
+    shifts = []
     starts = starts_of(contract, np.array(need.days, "datetime64[D]"), zone)
     for row in starts:
         every = np.unique(row)
@@ -112,5 +112,5 @@ def day_shifts(
             parts.append([start, end, paid, wished, rests, start + margin, end - margin - rest])
         columns = [np.concatenate(one) for one in zip(*parts, strict=True)]
         order = np.lexsort((columns[0], columns[1]))
-        found.append(DayShifts(*(one[order] for one in columns)))
-    return found
+        shifts.append(DayShifts(*(one[order] for one in columns)))
+    return shifts

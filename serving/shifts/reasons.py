@@ -57,7 +57,7 @@ def shortfalls(draft: Draft, zone: str) -> list[Short]:
 
     need = draft.problem.need
     gap = need.people - served_by(draft.supply, need.people, draft.problem.skills)
-    found = []
+    places = []
     for c, channel in enumerate(need.channels):
         lacking = np.flatnonzero(gap[c] > 0)
         for run in np.split(lacking, np.flatnonzero(np.diff(lacking) > 1) + 1):
@@ -67,7 +67,7 @@ def shortfalls(draft: Draft, zone: str) -> list[Short]:
             begin, end = need.time_of(int(run[0])), need.time_of(int(run[-1]) + 1)
             a, b = (pd.Timestamp(one) for one in local_times(np.array([begin, end]), zone))
             rules, able, there = _hindrances(draft, c, worst)
-            found.append(
+            places.append(
                 Short(
                     channel,
                     str(begin),
@@ -79,7 +79,7 @@ def shortfalls(draft: Draft, zone: str) -> list[Short]:
                     rules,
                 )
             )
-    return sorted(found, key=lambda one: (-one.missing, one.starts_at, one.channel))
+    return sorted(places, key=lambda one: (-one.missing, one.starts_at, one.channel))
 
 
 def _hindrances(draft: Draft, channel: int, slot: int) -> tuple[dict[str, int], int, int]:

@@ -112,23 +112,23 @@ def roster(
         )
     crew = crew_of(agents, channels, settings)
     rows: list[pd.DataFrame] = []
-    done, people, short = [], [], []
+    solutions, people, short = [], [], []
     earlier = _rows_before(before, weeks[0], zone)
     for days in weeks:
         need = _need(frame, crew, channels, days, settings)
         gone = pd.concat([earlier, *rows])
         ends = gone.groupby("agent_id")["ends_at"].max().to_dict()
         problem = problem_of(need, _rested(crew, ends), shifts_settings, presence(gone, need))
-        draft, told = _week(problem, settings, report)
+        draft, solution = _week(problem, settings, report)
         part = _rows(draft)
-        done.append(told)
+        solutions.append(solution)
         people.append(coverage_of(draft, frame, shifts_settings.absence))
         short += shortfalls(draft, zone)
         rows.append(part)
     return Roster(
         pd.concat(rows, ignore_index=True),
         pd.concat(people, ignore_index=True),
-        tuple(done),
+        tuple(solutions),
         tuple(short),
         (*notes, *crew.notes),
     )
@@ -145,13 +145,13 @@ def _rows_before(
 
 
 def _rested(crew: Crew, ends: Mapping[str, pd.Timestamp]) -> tuple[Agent, ...]:
-    found = []
+    agents = []
     for agent in crew.agents:
         end = ends.get(agent.agent_id)
         rest = round(agent.contract.rest_hours * 60) * MINUTE
         before = None if end is None else np.datetime64(end, "us") + rest
-        found.append(replace(agent, not_before=before))
-    return tuple(found)
+        agents.append(replace(agent, not_before=before))
+    return tuple(agents)
 
 
 def _need(
@@ -244,7 +244,7 @@ def _rows(draft: Draft) -> pd.DataFrame:
                         agent.zone,
                     )
                 )
-    made = pd.DataFrame(rows, columns=list(SHIFT_COLUMNS))
+    shifts = pd.DataFrame(rows, columns=list(SHIFT_COLUMNS))
     for name in SHIFT_COLUMNS[2:6]:
-        made[name] = made[name].astype("datetime64[us]")
-    return made.sort_values(["agent_id", "starts_at"], ignore_index=True)
+        shifts[name] = shifts[name].astype("datetime64[us]")
+    return shifts.sort_values(["agent_id", "starts_at"], ignore_index=True)

@@ -101,15 +101,15 @@ class WeekSearch:
     def _predecessors(self) -> list[Ints]:
         """For each day's shifts, how many of the day before (by end) leave enough rest."""
         days, rest = self.rules.days, self.rules.rest_slots
-        found = [np.zeros(len(day), np.int64) for day in days[:1]]
+        places = [np.zeros(len(day), np.int64) for day in days[:1]]
         for before, day in pairwise(days):
-            found.append(np.searchsorted(before.end + rest, day.start, side="right"))
-        return found
+            places.append(np.searchsorted(before.end + rest, day.start, side="right"))
+        return places
 
     def week(self, units: int) -> Week:
         """The best week of exactly so many units of paid time."""
         n, h = int(self._all[:, units].argmax()), units
-        found: list[Shift] = []
+        shifts: list[Shift] = []
         most = None  # shifts of this day that leave rest enough before the one chosen after it
         for d in reversed(range(len(self.rules.days))):
             on = self._on[d][:most, n, h]
@@ -118,7 +118,7 @@ class WeekSearch:
                 most = None
                 continue
             day = self.rules.days[d]
-            found.append(
+            shifts.append(
                 Shift(
                     d,
                     int(day.start[chosen]),
@@ -131,7 +131,7 @@ class WeekSearch:
             )
             n, h = n - 1, h - int(self.units[d][chosen])
             most = int(self._before[d][chosen])
-        return tuple(reversed(found))
+        return tuple(reversed(shifts))
 
 
 def _most(on: Floats) -> Floats:
@@ -140,7 +140,7 @@ def _most(on: Floats) -> Floats:
 
 def _best_break(day: DayShifts, worth: Floats) -> Ints:
     """The first slot of each shift's cheapest break; its start where it has none."""
-    found = day.start.copy()
+    starts = day.start.copy()
     for rest, width in sorted(
         set(zip(day.rest.tolist(), (day.high - day.low).tolist(), strict=True))
     ):
@@ -149,8 +149,8 @@ def _best_break(day: DayShifts, worth: Floats) -> Ints:
         these = (day.rest == rest) & (day.high - day.low == width)
         cost = worth[rest:] - worth[:-rest]
         at = day.low[these, None] + np.arange(width + 1)
-        found[these] = day.low[these] + cost[at].argmin(axis=1)
-    return found
+        starts[these] = day.low[these] + cost[at].argmin(axis=1)
+    return starts
 
 
 def worked(week: Sequence[Shift], slots: int) -> Bools:

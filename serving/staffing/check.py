@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from data.arrays import Floats, Ints
 from data.errors import DataError
 from data.settings import ServiceLevel, Settings
+from features.opening import local_days
 from models.queueing import BacklogGrid, Served, due_seconds, simulate_queue, simulate_shared
-from serving.staffing.hours import local_days
 from serving.staffing.workload import Workload, scenarios
 
 HANDLE_SPREAD = 0.8

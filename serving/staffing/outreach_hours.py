@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data.settings import Settings
-from serving.staffing.hours import local_days
+from features.opening import local_days
 
 
 def with_outreach(frame: pd.DataFrame, settings: Settings, hours: float) -> pd.DataFrame:

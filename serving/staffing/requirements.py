@@ -20,9 +20,9 @@ from data.arrays import Floats, Ints
 from data.errors import DataError, did_you_mean
 from data.settings import ServiceLevel, Settings
 from features.calendar import local_times
+from features.opening import hours_of, local_days, open_seconds
 from serving.staffing.blending import Answer, PoolWork, agents_of, answers
 from serving.staffing.changes import Changes
-from serving.staffing.hours import hours_of, local_days, open_seconds
 from serving.staffing.outreach_hours import with_outreach
 from serving.staffing.pools import Pool, pools_of
 from serving.staffing.realtime import Line

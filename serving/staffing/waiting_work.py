@@ -22,7 +22,13 @@ PARTS_OF_TARGET = 3
 SHORTEST = 300.0
 SHORT_SECONDS = 2.5 * 3600.0
 SCENARIOS_SOUGHT_WITH = 80
-"""Of all scenarios these are enough to find agents; what they have of them is told by all."""
+"""Of all scenarios these are enough to find agents; what they have of them is told by all, and
+judged by the others (``gate``)."""
+
+
+def found_with(count: int) -> slice:
+    """Which of so many scenarios agents are found with."""
+    return slice(None, None, max(count // SCENARIOS_SOUGHT_WITH, 1))
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Waiting:
         """Agents of each interval, at least ``minimum``; ``taken`` (scenarios x intervals): agents
         that more urgent work takes."""
         parts = self._parts()
-        every = slice(None, None, max(len(self.counts) // SCENARIOS_SOUGHT_WITH, 1))
+        every = found_with(len(self.counts))
         fine = _cut(self, parts, every)
         shares = None if taken is None else np.repeat(taken[every], parts, axis=1)
         levels = smallest_levels(

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from data.arrays import Floats
 from data.errors import DataError
-from serving.staffing.hours import local_days
+from features.opening import local_days
 
 LEVEL, DAILY = 0.3, 0.3
 TELLING = 3.0

@@ -17,9 +17,9 @@ from data.settings import Company as CompanySettings
 from data.settings import Staffing as StaffingSettings
 from data.simulate import Company
 from data.simulate.timeline import OPENING_HOURS, TIME_ZONE
+from features.opening import local_days, open_seconds
 from models.queueing import BacklogGrid, due_seconds
 from serving.staffing import handle_seconds_by_channel, plan
-from serving.staffing.hours import local_days, open_seconds
 
 DAYS, FUTURES, TRIALS = 5, 12, 4
 LEVELS = {

@@ -70,7 +70,7 @@ def test_customers_and_others_are_the_forecast_at_every_node(
     np.testing.assert_allclose(made.customers + made.others, made.total, **close)
     written = np.array(expected).sum() * made.customer_scale * 28 / 30
     np.testing.assert_allclose(written, made.customers, **close)
-    part = made.of_customers(wide["total"]).sum()
+    part = (wide["total"] * made.customers_share).sum()
     np.testing.assert_allclose(part, made.customers, **close)
     assert made.customers >= 0
     assert made.others >= -1e-6 * made.total

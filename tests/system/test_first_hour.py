@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from serving.audit import asked
+from serving.audit import requests_logged
 from serving.prediction_log import predictions
 
 from .conftest import DEADLINE_SECONDS, PRESAGE, free_port, interrupt, wait_for
@@ -125,7 +125,7 @@ def test_the_first_hour(folder: Path, page: str, monkeypatch: pytest.MonkeyPatch
 
 
 def calls_of(state: Path, key: str) -> list[dict[str, Any]]:
-    return [line for line in asked(state) if line["key"] == key]
+    return [line for line in requests_logged(state) if line["key"] == key]
 
 
 def what_was_asked_and_told_can_be_found(folder: Path, names: dict[str, Any]) -> None:

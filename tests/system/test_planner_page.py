@@ -50,7 +50,6 @@ def ada(service: Service) -> str:
 
 
 SHIFT = {
-    "agent_id": "kari",
     "break_starts_at": pd.NaT,
     "break_ends_at": pd.NaT,
     "paid_hours": 8.0,
@@ -78,7 +77,8 @@ def rostered(service: Service) -> str:
     times = {"day": str(begins.date()), "starts_at": begins, "ends_at": begins + pd.Timedelta("8h")}
     when: dict[str, Any] = {"as_of": plan.as_of, "now": plan.as_of}
     publish(workspace.state_dir, "roster_people", people, **when)
-    publish(workspace.state_dir, "roster", pd.DataFrame([{**SHIFT, **times}]), weeks=[], **when)
+    shifts = [{"agent_id": agent, **SHIFT, **times} for agent in ("kari", "ola")]
+    publish(workspace.state_dir, "roster", pd.DataFrame(shifts), weeks=[], **when)
     return lacking
 
 
@@ -338,11 +338,18 @@ def test_the_week_shows_whom_the_roster_lacks(
         assert (needed, there, -missing) in told and cell.inner_text() == f"−{missing}"
     with page.expect_download() as download:
         page.click("#roster-ics")
-    assert download.value.path().read_text().count("BEGIN:VEVENT") == 1
+    assert download.value.path().read_text().count("BEGIN:VEVENT") == 2
     assert download.value.suggested_filename == "roster.ics"
     with page.expect_download() as download:
         page.click("#roster-csv")
-    assert download.value.path().read_text().splitlines()[1].startswith("kari,")
+    agents = [line.split(",")[0] for line in download.value.path().read_text().splitlines()[1:]]
+    assert agents == ["kari", "ola"]
+    page.select_option("#agent", "ola")
+    assert "agent=ola" in page.url, "filters stand in the URL"
+    with page.expect_download() as download:
+        page.click("#roster-csv")
+    agents = [line.split(",")[0] for line in download.value.path().read_text().splitlines()[1:]]
+    assert agents == ["ola"], "the file honours the agent"
     assert not page.faults
 
 

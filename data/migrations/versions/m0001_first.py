@@ -218,17 +218,17 @@ def upgrade() -> None:
 
 def _append_only(table: str) -> None:
     """Have the database itself refuse to change or delete what was logged."""
-    told = f"{table} is append only"
+    refusal = f"{table} is append only"
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{told}'); END"
+                f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
             )
         return
     op.execute(
         f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{told}'; END $$"
+        f"$$ BEGIN RAISE EXCEPTION '{refusal}'; END $$"
     )
     op.execute(
         f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "

@@ -23,8 +23,8 @@ def report_step(desk: Desk, call: Call) -> Answer:
         raise Problem(404, "no-such-case", f"there is no case {case_id!r}")
     at = naive(report.at, "at")
     if at > now:
-        told = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
-        raise Problem(422, "body", told, errors=[{"at": "$.at", "message": told}])
+        detail = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
+        raise Problem(422, "body", detail, errors=[{"at": "$.at", "message": detail}])
     try:
         case = record_step(desk.store, case_id, report.step, at, report.by, now)
     except (UsageError, Conflict) as error:

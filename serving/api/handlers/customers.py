@@ -65,18 +65,18 @@ def rank_customers(desk: Desk, call: Call) -> Answer:
 
 def _wanted(call: Call, horizons: list[int], ranking: Ranking) -> Wanted:
     """What the parameters ask for; Problem for what there is not."""
-    given = call.parameters
-    order, text = given.get("order") or "risk", given.get("horizon")
+    values = call.parameters
+    order, text = values.get("order") or "risk", values.get("horizon")
     if order not in ORDERS:
         _refuse(f"order={order!r}: there are {', '.join(ORDERS)}.{did_you_mean(order, ORDERS)}")
     horizon = horizons[len(horizons) // 2] if not text else whole(text, 10_000)
     if horizon not in horizons:
         _refuse(f"horizon={text!r}: the published scores have {', '.join(map(str, horizons))} days")
     for name, known in (("segment", ranking.segments), ("topic", ranking.topics)):
-        if (asked := given.get(name)) and asked not in known:
-            told = did_you_mean(asked, [str(one) for one in known])
-            raise Problem(404, f"no-such-{name}", f"nobody scored has {name} {asked!r}.{told}")
-    least = given.get("min_probability")
+        if (value := values.get(name)) and value not in known:
+            hint = did_you_mean(value, [str(one) for one in known])
+            raise Problem(404, f"no-such-{name}", f"nobody scored has {name} {value!r}.{hint}")
+    least = values.get("min_probability")
     try:
         probability = float(least) if least else 0.0
     except ValueError:
@@ -84,7 +84,7 @@ def _wanted(call: Call, horizons: list[int], ranking: Ranking) -> Wanted:
     if not 0 <= probability <= 1:
         _refuse(f"min_probability={least!r}: give a number from 0 to 1")
     return Wanted(
-        int(horizon or 0), order, given.get("segment") or None, given.get("topic") or None,
+        int(horizon or 0), order, values.get("segment") or None, values.get("topic") or None,
         probability,
     )  # fmt: skip
 
@@ -101,8 +101,8 @@ def known_tables(desk: Desk, customer_id: str) -> Tables:
     """The customer's rows, posted ones too; 404 where there is no such customer."""
     tables = desk.live.rows_of([customer_id])
     if not is_known(tables, customer_id, desk.now()):
-        told = f"there is no customer {customer_id!r}; post them to /v1/events first"
-        raise Problem(404, "no-such-customer", told)
+        detail = f"there is no customer {customer_id!r}; post them to /v1/events first"
+        raise Problem(404, "no-such-customer", detail)
     return tables
 
 
@@ -137,14 +137,14 @@ def _prediction(desk: Desk, customer_id: str) -> dict[str, Any] | None:
 
 def _past_risks(desk: Desk, customer_id: str) -> list[dict[str, Any]]:
     """The customer's risk in each of the scores still kept, the oldest first."""
-    told = []
+    items = []
     state_dir = desk.workspace.state_dir
     for frame in earlier(state_dir, "scores", "customer_id", customer_id, _of_past):
         row = frame.iloc[0]
         risks = {c[5:-1]: float(row[c]) for c in frame.columns if c.startswith("risk_")}
         as_of = pd.Timestamp(row["as_of"]).isoformat() + "Z"
-        told.append({"as_of": as_of, "risk": risks, "model_version": str(row["model_version"])})
-    return told
+        items.append({"as_of": as_of, "risk": risks, "model_version": str(row["model_version"])})
+    return items
 
 
 def _of_past(column: str) -> bool:

@@ -21,8 +21,8 @@ from serving.desk import Desk
 def post_events(desk: Desk, call: Call) -> Answer:
     """Check every row, keep them, and say how many of each table were new."""
     if not isinstance(call.body, dict) or not call.body:
-        told = 'the body is an object of tables, such as {"tickets": [{...}]}'
-        raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
+        detail = 'the body is an object of tables, such as {"tickets": [{...}]}'
+        raise Problem(422, "body", detail, errors=[{"at": "$", "message": detail}])
     now = desk.now()
     body, places, left_out = _without_erased(desk, call.body)
     attributes = desk.workspace.settings.data.attributes
@@ -32,23 +32,23 @@ def post_events(desk: Desk, call: Call) -> Answer:
         known.update(desk.live.newest_rows(name, rows))
         return list(completed_rows(desk.store, name, rows, known))
 
-    found = faults(body, now=now, attributes=attributes, numeric=_numeric(desk), complete=complete)
-    found = [
+    broken = faults(body, now=now, attributes=attributes, numeric=_numeric(desk), complete=complete)
+    broken = [
         replace(f, row=places[f.table][f.row - 1]) if f.row and f.table in places else f
-        for f in found
+        for f in broken
     ]
-    if found:
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        where = f"{found[0].table} row {found[0].row}: " if found[0].row else ""
-        told = f"{where}{found[0].message}{more}. Nothing was kept"
-        raise Problem(422, "rows", told, errors=[_place(fault) for fault in found])
-    done = append_events(desk.store, body, now, known)
+    if broken:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        where = f"{broken[0].table} row {broken[0].row}: " if broken[0].row else ""
+        detail = f"{where}{broken[0].message}{more}. Nothing was kept"
+        raise Problem(422, "rows", detail, errors=[_place(fault) for fault in broken])
+    posted = append_events(desk.store, body, now, known)
     counts = {
-        "accepted": {name: done.accepted_by.get(name, 0) for name in call.body},
-        "duplicates": {name: done.repeated_by.get(name, 0) for name in call.body},
+        "accepted": {name: posted.accepted_by.get(name, 0) for name in call.body},
+        "duplicates": {name: posted.repeated_by.get(name, 0) for name in call.body},
         "recorded_at": now.isoformat() + "Z",
     }
-    erased = left_out + Counter(done.erased_by)
+    erased = left_out + Counter(posted.erased_by)
     return Answer({**counts, "erased": dict(erased)} if erased else counts)
 
 
@@ -57,15 +57,15 @@ def _without_erased(
 ) -> tuple[dict[str, Any], dict[str, list[int]], Counter[str]]:
     """The rows that name nobody who was erased, the numbers they were posted under, and how many
     others there are, by table."""
-    kept, places, left_out = dict(body), dict[str, list[int]](), Counter[str]()
+    remaining, places, left_out = dict(body), dict[str, list[int]](), Counter[str]()
     gone = erased_of(desk.store)
     for name, rows in body.items() if gone else ():
         if isinstance(rows, list):
             named = [isinstance(row, dict) and gone.names(row) for row in rows]
-            kept[name] = [row for row, out in zip(rows, named, strict=True) if not out]
+            remaining[name] = [row for row, out in zip(rows, named, strict=True) if not out]
             places[name] = [number for number, out in enumerate(named, 1) if not out]
             left_out[name] = sum(named)
-    return kept, places, +left_out
+    return remaining, places, +left_out
 
 
 def taken_in(desk: Desk) -> AbstractContextManager[None]:

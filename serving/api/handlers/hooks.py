@@ -31,7 +31,9 @@ def take_shopify(desk: Desk, call: Call) -> Answer:
     rows = _rows(desk, "shopify", call.headers.get(TOPIC, ""), call.raw)
     digest = hashlib.sha256(call.raw).hexdigest()
     if rows.tables and not first_time(desk.store, f"body:{call.actor}", digest, desk.now()):
-        return _answer(desk, rows, {}, {name: len(found) for name, found in rows.tables.items()})
+        return _answer(
+            desk, rows, {}, {name: len(of_table) for name, of_table in rows.tables.items()}
+        )
     return _taken(desk, call, rows)
 
 
@@ -42,16 +44,16 @@ def take_segment(desk: Desk, call: Call) -> Answer:
 
 def _rows(desk: Desk, sender: str, topic: str, raw: bytes) -> Rows:
     try:
-        found = rows_of(unpacked(sender, topic, raw), desk.workspace.settings.import_)
+        mapped = rows_of(unpacked(sender, topic, raw), desk.workspace.settings.import_)
     except UnknownTopic as error:
         raise Problem(422, "hook-topic", str(error)) from None
     except NothingMapped as error:
         raise Problem(422, "hook-body", str(error)) from None
-    if found.faults:
-        places = [{"at": f"$.{at}", "message": message} for at, message in found.faults]
-        detail = f"{found.faults[0][0]}: {found.faults[0][1]}. Nothing was kept"
+    if mapped.faults:
+        places = [{"at": f"$.{at}", "message": message} for at, message in mapped.faults]
+        detail = f"{mapped.faults[0][0]}: {mapped.faults[0][1]}. Nothing was kept"
         raise Problem(422, "hook-body", detail, errors=places)
-    return found
+    return mapped
 
 
 def _taken(desk: Desk, call: Call, rows: Rows) -> Answer:
@@ -64,5 +66,7 @@ def _taken(desk: Desk, call: Call, rows: Rows) -> Answer:
 def _answer(
     desk: Desk, rows: Rows, accepted: Mapping[str, int], duplicates: Mapping[str, int]
 ) -> Answer:
-    told: dict[str, Any] = {"accepted": dict(accepted), "duplicates": dict(duplicates)}
-    return Answer({**told, "recorded_at": desk.now().isoformat() + "Z", "left_out": rows.left_out})
+    counts: dict[str, Any] = {"accepted": dict(accepted), "duplicates": dict(duplicates)}
+    return Answer(
+        {**counts, "recorded_at": desk.now().isoformat() + "Z", "left_out": rows.left_out}
+    )

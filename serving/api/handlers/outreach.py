@@ -55,24 +55,24 @@ def report_outcome(desk: Desk, call: Call) -> Answer:
 
 def change_consent(desk: Desk, call: Call) -> Answer:
     """Opt in or out; holds from the answer on: what is being sent is waited for."""
-    customer_id, said = call.parameters["id"], call.body
+    customer_id, consent = call.parameters["id"], call.body
     words = {
         channel: granted
         for channel, granted in (
-            ("email", said.email_consent),
-            ("sms", said.sms_consent),
-            ("phone", said.phone_consent),
+            ("email", consent.email_consent),
+            ("sms", consent.sms_consent),
+            ("phone", consent.phone_consent),
         )
         if granted is not UNSET
     }
-    if said.do_not_contact is not UNSET:
-        words[CONTACT] = not said.do_not_contact
+    if consent.do_not_contact is not UNSET:
+        words[CONTACT] = not consent.do_not_contact
     if not words:
-        told = "name at least one of email_consent, sms_consent, phone_consent, do_not_contact"
-        raise Problem(422, "body", told, errors=[{"at": "$", "message": told}])
+        detail = "name at least one of email_consent, sms_consent, phone_consent, do_not_contact"
+        raise Problem(422, "body", detail, errors=[{"at": "$", "message": detail}])
     if erased_of(desk.store).names({"customer_id": customer_id}):
-        told = "that customer was erased: nothing is held of them, and nothing is sent"
-        raise Problem(404, "erased", told)
+        detail = "that customer was erased: nothing is held of them, and nothing is sent"
+        raise Problem(404, "erased", detail)
     # who refuses is heard at once, and held to when they turn up; a grant needs somebody
     granting = any(words.values())
     tables = known_tables(desk, customer_id) if granting else desk.live.rows_of([customer_id])

@@ -44,7 +44,7 @@ def add_override(desk: Desk, call: Call) -> Answer:
     """Keep a planner's change; forecast and plan show it from now on."""
     draft = _draft(desk, call)
     others = overrides_of(desk.store, in_force_at=desk.now())
-    kept = save_override(
+    override = save_override(
         desk.store,
         unique_id=draft.unique_id,
         starts_at=draft.starts_at,
@@ -56,7 +56,7 @@ def add_override(desk: Desk, call: Call) -> Answer:
         now=draft.created_at,
         expires_at=draft.expires_at,
     )
-    return Answer(_item_of(desk, kept, others))
+    return Answer(_item_of(desk, override, others))
 
 
 def withdraw(desk: Desk, call: Call) -> Answer:
@@ -82,43 +82,43 @@ def see_overrides(desk: Desk, call: Call) -> Answer:
         item["result"] = result = result_of(desk, one, every)
         items.append(item)
         if result is not None:
-            told = authors.setdefault(
+            sums = authors.setdefault(
                 one.author, {"author": one.author, "overrides": 0, **dict.fromkeys(result, 0.0)}
             )
-            told["overrides"] += 1
+            sums["overrides"] += 1
             for name, value in result.items():
-                told[name] += value
+                sums[name] += value
     return Answer({"items": items, "authors": list(authors.values())})
 
 
 def _draft(desk: Desk, call: Call) -> Override:
-    asked: NewOverride = call.body
-    if asked.author is not None and asked.author != call.actor:
+    new: NewOverride = call.body
+    if new.author is not None and new.author != call.actor:
         raise UsageError(
-            f"author is {asked.author!r}, but the key is {call.actor!r}; the author is the key's "
+            f"author is {new.author!r}, but the key is {call.actor!r}; the author is the key's "
             "name: make a key for each planner, or leave author out"
         )
     return draft_of(
         desk,
-        unique_id=asked.unique_id,
-        starts_at=asked.starts_at,
-        ends_at=asked.ends_at,
-        factor=asked.factor,
-        value=asked.value,
+        unique_id=new.unique_id,
+        starts_at=new.starts_at,
+        ends_at=new.ends_at,
+        factor=new.factor,
+        value=new.value,
         author=call.actor,
-        reason=asked.reason,
-        expires_at=asked.expires_at,
+        reason=new.reason,
+        expires_at=new.expires_at,
     )
 
 
 def _item_of(desk: Desk, one: Override, others: list[Override] | None = None) -> dict[str, Any]:
-    told: dict[str, Any] = asdict(one)
-    told["override_id"] = str(told.pop("seq"))
-    told |= {name: told[name] and told[name].isoformat() + "Z" for name in TIMES}
-    told["state"] = state_of(one, desk.now())
+    item: dict[str, Any] = asdict(one)
+    item["override_id"] = str(item.pop("seq"))
+    item |= {name: item[name] and item[name].isoformat() + "Z" for name in TIMES}
+    item["state"] = state_of(one, desk.now())
     if others is not None:
-        told["effect"] = asdict(effect_of(desk.published("forecast").frame, one, others))
+        item["effect"] = asdict(effect_of(desk.published("forecast").frame, one, others))
         met = overlapping(one.unique_id, one.starts_at, one.ends_at, others)
-        told["overlaps"] = [str(other.seq) for other in met]
-        told["notes"] = notes_of(desk, one, others)
-    return told
+        item["overlaps"] = [str(other.seq) for other in met]
+        item["notes"] = notes_of(desk, one, others)
+    return item

@@ -36,8 +36,8 @@ def see_forecasts(desk: Desk, call: Call) -> Answer:
     issued = parse_moment(call, "issued_at")
     published = desk.published("forecast") if issued is None else _vintage(desk, call)
     changes = overrides_of(desk.store, in_force_at=issued or desk.now())
-    told = overridden(published.frame, changes) if changes else np.nan
-    frame = published.frame.assign(overridden=told)
+    changed = overridden(published.frame, changes) if changes else np.nan
+    frame = published.frame.assign(overridden=changed)
     return rows_of(Published(frame, published.about), "unique_id", "ds", call)
 
 
@@ -54,8 +54,8 @@ def explain_forecast(desk: Desk, call: Call) -> Answer:
     rows = [one[(one["unique_id"] == name) & (one["ds"] == ds)] for one in frames]
     if rows[0].empty or rows[1].empty:
         ids = sorted(map(str, published.frame["unique_id"].unique()))
-        told = did_you_mean(name, ids) if name not in ids else " Take ds from /v1/forecasts."
-        raise Problem(404, "no-such-number", f"there is no forecast of {name!r} at {ds}.{told}")
+        hint = did_you_mean(name, ids) if name not in ids else " Take ds from /v1/forecasts."
+        raise Problem(404, "no-such-number", f"there is no forecast of {name!r} at {ds}.{hint}")
     number, parts = rows[0].iloc[0], rows[1].iloc[0]
     alone = float(parts["combined"]) + float(parts["reconciled"])
     return Answer(
@@ -78,23 +78,23 @@ def _change(desk: Desk, name: str, ds: datetime, as_of: datetime) -> dict[str, A
     """
     if pointer(desk.workspace.state_dir, "change") is None:
         return None
-    told = desk.published("change")
-    rows = told.frame[(told.frame["unique_id"] == name) & (told.frame["ds"] == ds)]
-    if told.as_of != as_of or rows.empty:
+    change = desk.published("change")
+    rows = change.frame[(change.frame["unique_id"] == name) & (change.frame["ds"] == ds)]
+    if change.as_of != as_of or rows.empty:
         return None
     parts = rows.iloc[0].drop(["unique_id", "ds"])
-    return {"since": told.about["since"] + "Z", **{key: float(parts[key]) for key in parts.index}}
+    return {"since": change.about["since"] + "Z", **{key: float(parts[key]) for key in parts.index}}
 
 
 def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[str, Any] | None:
-    found = read_forecast(desk.store, issued_by)
-    if found is None:
+    vintage = read_forecast(desk.store, issued_by)
+    if vintage is None:
         return None
-    rows = found[1][(found[1]["unique_id"] == name) & (found[1]["ds"] == ds)]
+    rows = vintage[1][(vintage[1]["unique_id"] == name) & (vintage[1]["ds"] == ds)]
     if rows.empty:
         return None
-    told = {"presage": float(rows["presage"].iloc[0])}
-    return {**told, "issued_at": found[0].issued_at.isoformat() + "Z"}
+    item = {"presage": float(rows["presage"].iloc[0])}
+    return {**item, "issued_at": vintage[0].issued_at.isoformat() + "Z"}
 
 
 def see_accuracy(desk: Desk, call: Call) -> Answer:
@@ -212,10 +212,10 @@ def _when(desk: Desk, kind: Kind, moment: str = "published_at") -> str | None:
 def _vintage(desk: Desk, call: Call) -> Published:
     """The forecast that was the newest at ``issued_at``, as it was issued."""
     issued = parse_moment(call, "issued_at")
-    found = read_forecast(desk.store, issued)
-    if found is None:
+    vintage = read_forecast(desk.store, issued)
+    if vintage is None:
         raise Problem(404, "no-such-vintage", f"no forecast had been issued by {issued}")
-    publication, frame = found
+    publication, frame = vintage
     about = {
         "as_of": publication.as_of.isoformat(),
         "published_at": publication.issued_at.isoformat(),

@@ -33,21 +33,21 @@ from serving.staffing.changes import EVERY, PROMISES, Changes, Span
 
 def ask_what_if(desk: Desk, call: Call) -> Answer:
     """The plan under other assumptions beside the one in force; nothing is kept."""
-    asked: WhatIf = call.body
+    question: WhatIf = call.body
     began = time.perf_counter()
-    starts, ends = _span(desk, asked)
-    compared = compare(desk, _assumptions(desk, asked.assumed), starts, ends)
+    starts, ends = _span(desk, question)
+    compared = compare(desk, _assumptions(desk, question.assumed), starts, ends)
     seconds = time.perf_counter() - began
     first, last = span_of(desk, starts, ends)
-    told = compared.sums(asked.hourly_cost)
+    sums_of = compared.sums(question.hourly_cost)
     return Answer(
         {
             "starts_at": first.isoformat() + "Z",
             "ends_at": last.isoformat() + "Z",
-            **{name: finite(sums) for name, sums in told.items()},
+            **{name: finite(sums) for name, sums in sums_of.items()},
             "items": records(compared.rows()),
             "seconds": seconds,
-            "sensitivity": tornado(desk, starts, ends) if asked.sensitivity else [],
+            "sensitivity": tornado(desk, starts, ends) if question.sensitivity else [],
         }
     )
 
@@ -61,11 +61,11 @@ def see_range(desk: Desk, call: Call) -> Answer:
 
 def add_scenario(desk: Desk, call: Call) -> Answer:
     """Keep assumptions under a name, as a draft; its plan is shown beside the one in force."""
-    asked: NewScenario = call.body
-    name, reason = _given(asked.name, "name"), _given(asked.reason, "reason")
-    assumed = _assumptions(desk, asked.assumed)
+    new: NewScenario = call.body
+    name, reason = _not_blank(new.name, "name"), _not_blank(new.reason, "reason")
+    assumed = _assumptions(desk, new.assumed)
     compare(desk, assumed, None, None)  # what cannot be planned is refused now
-    kept = save_scenario(
+    scenario = save_scenario(
         desk.store,
         name=name,
         author=call.actor,
@@ -73,7 +73,7 @@ def add_scenario(desk: Desk, call: Call) -> Answer:
         payload=as_json(assumed),
         now=desk.now(),
     )
-    return Answer(_scenario(desk, kept))
+    return Answer(_scenario(desk, scenario))
 
 
 def see_scenarios(desk: Desk, call: Call) -> Answer:
@@ -83,13 +83,13 @@ def see_scenarios(desk: Desk, call: Call) -> Answer:
 
 def publish_plan(desk: Desk, call: Call) -> Answer:
     """Make a scenario the plan: the whole horizon is planned under its assumptions."""
-    found = [
+    scenarios = [
         one for one in scenarios_of(desk.store) if call.parameters["id"] in (str(one.seq), one.name)
     ]
-    if not found:
+    if not scenarios:
         detail = f"there is no scenario {call.parameters['id']!r}; /v1/scenarios lists them"
         raise Problem(404, "no-such-scenario", detail)
-    publish_scenario(desk, found[0], call.actor)
+    publish_scenario(desk, scenarios[0], call.actor)
     return see_versions(desk, call)
 
 
@@ -144,24 +144,26 @@ def lock_told(desk: Desk) -> dict[str, Any] | None:
 
 
 def _reason(call: Call) -> str:
-    asked: Because = call.body
-    return _given(asked.reason, "reason")
+    because: Because = call.body
+    return _not_blank(because.reason, "reason")
 
 
-def _given(text: str, name: str) -> str:
+def _not_blank(text: str, name: str) -> str:
     if not text.strip():
         raise UsageError(f"{name} is blank; say it, for whoever reads the plan later")
     return text.strip()
 
 
-def _span(desk: Desk, asked: WhatIf) -> tuple[datetime | None, datetime | None]:
+def _span(desk: Desk, question: WhatIf) -> tuple[datetime | None, datetime | None]:
     zone = desk.workspace.settings.company.time_zone
-    starts = None if asked.starts_at is None else company_time(asked.starts_at, "starts_at", zone)
-    ends = None if asked.ends_at is None else company_time(asked.ends_at, "ends_at", zone)
+    starts = (
+        None if question.starts_at is None else company_time(question.starts_at, "starts_at", zone)
+    )
+    ends = None if question.ends_at is None else company_time(question.ends_at, "ends_at", zone)
     return starts, ends
 
 
-def _assumptions(desk: Desk, asked: Assumed) -> Changes:
+def _assumptions(desk: Desk, assumed: Assumed) -> Changes:
     """What was asked as changes of the plan; UsageError names what cannot be."""
     zone = desk.workspace.settings.company.time_zone
 
@@ -172,26 +174,26 @@ def _assumptions(desk: Desk, asked: Assumed) -> Changes:
     promises = {
         name: {
             channel: value
-            for channel, promise in asked.service_levels.items()
+            for channel, promise in assumed.service_levels.items()
             if (value := getattr(promise, name)) is not None
         }
         for name in PROMISES
     }
-    volume, prevented = _by_channel(asked.volume), _by_channel(asked.prevented)
+    volume, prevented = _by_channel(assumed.volume), _by_channel(assumed.prevented)
     for channel, share in prevented.items():
         if not 0 <= share <= 1:
             raise UsageError(f"prevented is {share:g}, but a share lies between 0 and 1")
         volume[channel] = volume.get(channel, volume.get(EVERY, 1.0)) * (1 - share)
-    campaigns = [(one, span(one)) for one in asked.campaigns]
+    campaigns = [(one, span(one)) for one in assumed.campaigns]
     changes = Changes(
         volume={} if volume == {EVERY: 1.0} else volume,
-        handle={} if asked.handle_time == 1 else _by_channel(asked.handle_time),
-        shrinkage=asked.shrinkage,
-        max_occupancy=asked.max_occupancy,
-        closed=tuple(span(one) for one in asked.closed),
+        handle={} if assumed.handle_time == 1 else _by_channel(assumed.handle_time),
+        shrinkage=assumed.shrinkage,
+        max_occupancy=assumed.max_occupancy,
+        closed=tuple(span(one) for one in assumed.closed),
         campaigns=tuple(span(one, _campaign(desk, one, at)) for one, at in campaigns),
-        outreach_hours=asked.outreach_hours,
-        at_most=asked.at_most,
+        outreach_hours=assumed.outreach_hours,
+        at_most=assumed.at_most,
         **promises,
     )
     for channel, factor in changes.handle.items():
@@ -205,8 +207,8 @@ def _assumptions(desk: Desk, asked: Assumed) -> Changes:
     return changes
 
 
-def _by_channel(told: float | dict[str, float]) -> dict[str, float]:
-    return dict(told) if isinstance(told, dict) else {EVERY: told}
+def _by_channel(factors: float | dict[str, float]) -> dict[str, float]:
+    return dict(factors) if isinstance(factors, dict) else {EVERY: factors}
 
 
 def _campaign(desk: Desk, one: CampaignSpan, at: Span) -> float:
@@ -223,7 +225,7 @@ def _campaign(desk: Desk, one: CampaignSpan, at: Span) -> float:
 
 
 def _scenario(desk: Desk, one: Scenario) -> dict[str, Any]:
-    told = {
+    item = {
         "scenario_id": str(one.seq),
         "name": one.name,
         "author": one.author,
@@ -236,9 +238,9 @@ def _scenario(desk: Desk, one: Scenario) -> dict[str, Any]:
     try:
         compared = compare(desk, of_json(one.payload), None, None, instead=True)
     except (UsageError, DataError, NotEnoughHistory):  # the plan no longer reaches what it assumes
-        return told
+        return item
     sums = compared.sums()
-    return {**told, "before": finite(sums["before"]), "after": finite(sums["after"])}
+    return {**item, "before": finite(sums["before"]), "after": finite(sums["after"])}
 
 
 def _state(desk: Desk, one: Scenario) -> str:

@@ -23,8 +23,8 @@ def see_roster(desk: Desk, call: Call) -> Answer:
     published = _published(desk)
     layout = call.parameters.get("format") or LAYOUTS[call.accept]
     if layout not in FORMATS:
-        told = f"there are {', '.join(FORMATS)}.{did_you_mean(layout, FORMATS)}"
-        raise Problem(400, "parameter", f"format={layout!r}: {told}")
+        hint = f"there are {', '.join(FORMATS)}.{did_you_mean(layout, FORMATS)}"
+        raise Problem(400, "parameter", f"format={layout!r}: {hint}")
     stale = has_moved(desk)
     if layout == "json":
         answer = rows_of(published, "agent_id", "starts_at", call)
@@ -53,6 +53,6 @@ def see_gap(desk: Desk, call: Call) -> Answer:
 
 def _published(desk: Desk) -> Published:
     if pointer(desk.workspace.state_dir, "roster") is None:
-        told = f"no roster is published; run `{VERBS['roster']}` to make one of the agents table"
-        raise Problem(404, "no-roster", told)
+        detail = f"no roster is published; run `{VERBS['roster']}` to make one of the agents table"
+        raise Problem(404, "no-roster", detail)
     return desk.published("roster")

@@ -15,7 +15,6 @@ from data.errors import DamagedFile
 from data.store import (
     Store,
     append_decisions,
-    append_note,
     forget_decisions,
     messages_of,
     notes_of,
@@ -24,7 +23,7 @@ from data.store import (
     renew_head,
     verify_log,
 )
-from data.store.decision_log import START, UNSIGNED, payload_hash
+from data.store.decision_log import START, UNSIGNED, Entry, append_entries, payload_hash
 from data.workspace import init
 
 T = datetime(2026, 3, 1, 12)
@@ -187,8 +186,10 @@ def test_a_text_put_under_another_customer_is_found(store: Store) -> None:
 def test_notes_stand_in_the_log_and_cannot_be_changed(store: Store) -> None:
     decide(store, "r1", range(2))
     note = {"campaign": "late orders", "because": "it harms"}
-    assert append_note(store, "campaign", note, T + timedelta(hours=1)) == 3
-    assert [told for _, _, told in notes_of(store, "campaign")] == [note]
+    with store.writing() as connection:
+        entry = Entry("campaign", json.dumps(note))
+        assert append_entries(store, connection, [entry], T + timedelta(hours=1)) == [3]
+    assert [content for _, _, content in notes_of(store, "campaign")] == [note]
     with store.writing() as connection:
         connection.execute(sa.text("DROP TRIGGER decisions_no_update"))
         connection.execute(sa.text("UPDATE decisions SET note = '{}' WHERE seq = 3"))

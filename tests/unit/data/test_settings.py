@@ -182,6 +182,7 @@ def test_every_field_is_documented_in_the_commented_file() -> None:
         ("[risk]\ntrees = -5\n", "line 2: [risk] trees is -5, but must be above 0"),
         ("[data]\ncomplete_to = 5\n", "complete_to is 5, but must be a time"),
         ('[data]\ncomplete_to = "soon"\n', "complete_to is 'soon', but must be a time"),
+        ("[data]\ncomplete_to = 9999-12-31T23:59:59-05:00\n", "but must be a time"),
         ("[complaint]\ncsat_at_most = 9\n", "csat goes from 1 to 5"),
         (
             "[service_levels.forum]\nshare = 0.5\n",

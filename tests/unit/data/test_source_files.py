@@ -8,12 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from data.check import check
+from data.settings_import import Import
 from data.snapshot import take
+from data.source_files import open_source
 from data.violations import Report
 from data.workspace import Workspace, init, set_setting
 from pipelines.reports import check_result
@@ -148,6 +151,20 @@ def test_lines_that_are_no_rows_are_set_aside_by_number(workspace: Workspace) ->
     assert len(tickets(workspace, "ticket_id")) == 2
     held = pd.read_parquet(workspace.state_dir / "quarantine" / "tickets.parquet")
     assert held["row"].tolist() == [4, 5, 6]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+@pytest.mark.parametrize(
+    "header",
+    [b'ticket_id,"opened"_at,note', b'"ticket"_"id",opened_at,note', b"ticket_id,opened_at,note"],
+)
+def test_a_header_with_stray_quotes_costs_no_row(tmp_path: Path, header: bytes, end: bytes) -> None:
+    rows = b"1,2026-01-01,a\n2,2026-01-02,b" + end + b"3,2026-01-03,c\n"
+    (tmp_path / "t.csv").write_bytes(header + b"\n" + rows)
+    with duckdb.connect() as con:
+        source = open_source(con, tmp_path / "t.csv", "t.csv", Import(), tmp_path)
+        read = source.relation.fetchall()
+    assert [row[0] for row in read] == ["1", "2", "3"] and not source.broken
 
 
 def test_times_that_cannot_be_meant_are_refused_by_row(workspace: Workspace) -> None:

@@ -112,7 +112,6 @@ def test_a_manifest_that_was_touched_is_found(folder):
     for change in (
         {"kind": "volume"},
         {"fingerprint": "0" * 64},
-        {"format": 99},
         {"files": {**written["files"], "../../etc.txt": "0" * 64}},
         {"files": {k: v for k, v in written["files"].items() if k != "calibration.json"}},
         {"files": ["risk.txt"]},
@@ -120,6 +119,9 @@ def test_a_manifest_that_was_touched_is_found(folder):
         path.write_text(json.dumps(written | change))
         with pytest.raises(DamagedFile):
             verify(folder)
+    path.write_text(json.dumps(written | {"format": 99}))
+    with pytest.raises(DamagedFile, match="format 99, this release reads 1; retrain"):
+        verify(folder)
     path.write_text("{")
     with pytest.raises(DamagedFile, match="is not a bundle's manifest"):
         verify(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -137,6 +138,17 @@ def test_a_damaged_product_is_built_again(
     assert built == ["scores"]
     assert "it is built again" in capsys.readouterr().err
     assert newest(state, "scores") is not None
+
+
+def test_a_product_of_a_newer_release_is_built_again(company: Path, built: list[str]) -> None:
+    do("score", company)
+    built.clear()
+    file = Workspace.open(company).state_dir / "published" / "scores.json"
+    about = json.loads(file.read_text())
+    file.write_text(json.dumps({"format": 9, **about, "key": "0" * 32, "of_a_later_release": {}}))
+    do("score", company)
+    assert built == ["scores"]
+    assert "of_a_later_release" not in json.loads(file.read_text())
 
 
 COUNTING = """

@@ -116,6 +116,44 @@ def test_pages_are_joined() -> None:
     assert sent[1].url.endswith("/v1/forecasts?unique_id=total&after=c.1")
 
 
+HEAD = {"as_of": "2026-03-02T00:00:00Z", "published_at": "2026-03-02T00:00:00Z", "next": None}
+SPAN = {"starts_at": "2026-03-02T07:00:00Z", "ends_at": "2026-03-02T15:00:00Z"}
+SHIFT = {
+    "agent_id": "kari", "day": "2026-03-02", **SPAN, "paid_hours": 7.5, "cost": 225.0,
+    "break_starts_at": "2026-03-02T11:00:00Z", "break_ends_at": None, "skills": "email+phone",
+    "time_zone": "Europe/Oslo",
+}  # fmt: skip
+ROSTER = Reply(200, {}, json.dumps({"items": [SHIFT], **HEAD, "stale": True, "weeks": []}).encode())
+GAP_ROW = {"channel": "phone", **SPAN, "needed": 3, "rostered": 2, "gap": -1}
+GAP = Reply(200, {}, json.dumps({"items": [GAP_ROW], **HEAD}).encode())
+
+
+def test_shifts_and_missing_people_are_typed() -> None:
+    client, sent, _ = client_of([ROSTER, GAP, problem(404, "no-roster")])
+    (shift,) = client.roster(agent_id="kari", **{"from": datetime(2026, 3, 2, tzinfo=UTC)})
+    assert shift.ends_at - shift.starts_at == timedelta(hours=8) and shift.break_ends_at is None
+    (row,) = client.gap(channel="phone")
+    assert (row.needed, row.rostered, row.gap) == (3, 2, -1)
+    asked = "/v1/staffing/roster?agent_id=kari&from=2026-03-02T00%3A00%3A00%2B00%3A00"
+    assert sent[0].url.endswith(asked) and sent[1].url.endswith("/v1/staffing/gap?channel=phone")
+    with pytest.raises(NotThere, match="look there"):
+        next(client.roster())
+
+
+def test_the_async_client_awaits_shifts_and_missing_people() -> None:
+    answers = [ROSTER, GAP]
+
+    async def send(request: Request) -> Reply:
+        return answers.pop(0)
+
+    async def ask() -> tuple[list[str], list[float]]:
+        async with AsyncClient("http://x", "key", send=send) as client:
+            shifts = [row.agent_id async for row in client.roster()]
+            return shifts, [row.gap async for row in client.gap()]
+
+    assert asyncio.run(ask()) == (["kari"], [-1.0])
+
+
 def test_the_async_client_does_the_same() -> None:
     answers: Answers = [problem(503, "busy", **{"retry-after": "2"}), EMPTY]
     waits: list[float] = []

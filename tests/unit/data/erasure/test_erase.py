@@ -46,7 +46,7 @@ from data.store import (
 )
 from data.store.consent import words_in
 from data.workspace import Workspace, erased_rows, write_tables
-from serving.audit import AuditLog, asked
+from serving.audit import AuditLog, requests_logged
 from serving.prediction_log import PredictionLog, keep_published, predictions
 
 
@@ -104,7 +104,7 @@ def test_logs_of_predictions_and_of_requests_forget_them_too(workspace: Workspac
     assert done.complete
     left = {pseudonym(secret, OTHER)}
     assert set(predictions(workspace.state_dir)["pseudonym"].dropna()) == left
-    assert {one for line in asked(workspace.state_dir) for one in line["about"]} == left
+    assert {one for line in requests_logged(workspace.state_dir) for one in line["about"]} == left
 
 
 def test_others_keep_their_rows(workspace: Workspace) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from openapi_spec_validator import validate
 from starlette.testclient import TestClient
@@ -20,7 +22,8 @@ from serving.api.assembly import StoreKeys, StoreReplies, openapi
 from serving.api.calls import CALLS
 from serving.api.catalogue import KINDS
 from serving.api.limits import Crowd, RateLimit
-from serving.audit import asked
+from serving.api.problem import Problem
+from serving.audit import requests_logged
 from serving.desk import Desk
 
 from .conftest import NOW, Ask
@@ -199,7 +202,7 @@ def test_who_asked_for_whom_is_kept_under_pseudonyms(
     ask("GET", "/v1/planning")
     assert desk.audit is not None
     desk.audit.close()
-    view, predicted = asked(desk.workspace.state_dir)
+    view, predicted = requests_logged(desk.workspace.state_dir)
     assert (view["key"], view["call"]) == ("everything", "/v1/customers/{id}")
     assert view["request_id"] == "r-1"
     assert predicted["about"][0] == view["about"][0] and len(predicted["about"]) == 2
@@ -405,6 +408,33 @@ def test_a_long_line_refuses_what_is_answered_in_turn_and_nothing_else(
         posted = {"customers": [{"customer_id": "new", "signed_up_at": "2026-01-01"}]}
         assert client.post("/v1/events", headers=headers, json=posted).status_code == 200
     assert client.get("/v1/planning", headers=headers).status_code == 200
+
+
+def test_a_crowd_that_stays_lets_fewer_in_and_a_burst_passes() -> None:
+    moment = [0.0]
+    line = Crowd(most=6, standing=2, now=lambda: moment[0])
+
+    def refused() -> bool:
+        with suppress(Problem), line.entered():
+            return False
+        return True
+
+    with ExitStack() as burst:
+        for _ in range(6):
+            burst.enter_context(line.entered())
+        assert refused()
+    moment[0] = 10.0
+    with line.entered():
+        with line.entered():
+            moment[0] = 11.0
+            assert refused()
+        for moment[0] in np.arange(11.1, 13, 0.1).tolist():  # a place is free, and taken at once
+            with line.entered():
+                assert refused()
+        moment[0] = 14.0
+        with ExitStack() as after:  # nobody was refused for a while: it may be a burst again
+            for _ in range(5):
+                after.enter_context(line.entered())
 
 
 def test_every_answer_has_a_request_id(ask: Ask) -> None:

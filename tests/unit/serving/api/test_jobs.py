@@ -19,7 +19,7 @@ from data.clock import Clock
 from data.store import append_events, create_key
 from data.workspace import Workspace, set_setting
 from serving.api.assembly import assemble
-from serving.audit import asked
+from serving.audit import requests_logged
 from serving.desk import Desk
 from serving.jobs.job import read_job
 from serving.published import pointer
@@ -304,7 +304,11 @@ def test_who_was_asked_for_is_in_the_audit_log(service: Service) -> None:
     desk: Desk = service.desk
     assert desk.audit is not None
     desk.audit._log.flush()
-    lines = [one for one in asked(desk.workspace.state_dir) if one["request_id"] == job["job_id"]]
+    lines = [
+        one
+        for one in requests_logged(desk.workspace.state_dir)
+        if one["request_id"] == job["job_id"]
+    ]
     assert [(one["key"], one["call"], len(one["about"])) for one in lines] == [
         ("crm", "/v1/jobs", 1)
     ]

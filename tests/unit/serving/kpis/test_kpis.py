@@ -158,6 +158,14 @@ def test_opening_hours_are_the_clock_where_the_channel_says_so() -> None:
     assert found["waited_open"].tolist() == [3600.0, 7.5 * 3600.0]
     assert found["in_time"].tolist() == [1.0, 0.0]  # two open hours are promised
     assert found["arrived_open"].tolist() == [1.0, 0.0]
+    hours = {
+        **settings.opening_hours["social"],
+        "2026-03-02": "closed",
+        "2026-03-03": "09:00-11:00",
+    }
+    special = judged_tickets(tables, replace(settings, opening_hours={"social": hours}), AS_OF)
+    assert special["arrived_open"].tolist() == [0.0, 0.0], "closed on that date"
+    assert special["waited_open"].tolist() == [0.5 * 3600.0, 2 * 3600.0]
 
 
 def test_weeks_begin_on_local_mondays_over_a_change_of_the_clock() -> None:

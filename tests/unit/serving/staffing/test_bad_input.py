@@ -13,9 +13,9 @@ import pytest
 from data.errors import DataError, SettingsError, UsageError
 from data.settings import Company, ServiceLevel, Settings, load_settings
 from data.settings import Staffing as StaffingSettings
+from features.opening import hours_of, open_seconds
 from pipelines.steps.waiting import check_waiting, read_waiting
 from serving.staffing import plan
-from serving.staffing.hours import hours_of, open_seconds
 
 Forecast = Callable[..., pd.DataFrame]
 

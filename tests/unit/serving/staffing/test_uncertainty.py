@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from data.settings import Settings
+from serving.staffing import Basis, gate, passed_plan
+from serving.staffing.check import Played, play
 from serving.staffing.workload import scenarios, workloads
 
 Forecast = Callable[..., pd.DataFrame]
@@ -77,3 +81,24 @@ def test_finer_forecasts_are_added_up(forecast: Forecast) -> None:
     assert load.step_seconds == 3600 and load.volume.tolist() == [12.0] * 6
     paths = np.arange(48.0).reshape(2, 24)
     assert scenarios(load, "UTC", 0, 1, paths)[0].tolist() == [6.0, 22.0, 38.0, 54.0, 70.0, 86.0]
+
+
+def test_a_plan_is_judged_by_scenarios_that_it_was_not_found_with(
+    forecast: Forecast, office: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 200 every other one finds agents; the others judge, from the quietest to the busiest."""
+    paths = np.zeros((200, 24))
+    paths[:, 9] = np.arange(200) % 10  # found with: 0, 2, .. 8 contacts; left: 1, 3, .. 9
+    judged: list[np.ndarray] = []
+
+    def played(rows: pd.DataFrame, **words: Any) -> dict[str, Played]:
+        judged.append(words["counts"]["email"])
+        return play(rows, **words)
+
+    monkeypatch.setattr(gate, "play", played)
+    basis = Basis(forecast({"email": 0.2}, hours=24), {"email": paths})
+    found = passed_plan(basis, settings=office, rounds=1)
+    (counts,) = judged
+    sizes = counts.sum(axis=1)
+    assert found.runs == len(counts) == 100
+    assert set(sizes) == {1.0, 3.0, 5.0, 7.0, 9.0} and (np.diff(sizes) >= 0).all()

@@ -8,7 +8,7 @@ import pytest
 
 from data.errors import DataError
 from data.settings import DAYS
-from serving.staffing.hours import local_days, open_seconds
+from features.opening import local_days, open_seconds
 
 ALL_WEEK = dict.fromkeys(DAYS, "00:00-24:00")
 

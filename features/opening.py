@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -64,12 +64,27 @@ def hours_of(
     """A channel's opening hours for the days of ``starts``: ``holidays`` of the company's countries
     as dates, for ``open_seconds``; None: always open."""
     hours = settings.opening_hours.get(channel)
-    if hours is None or HOLIDAYS not in hours or not len(starts):
+    if hours is None or not len(starts):
         return hours
-    days = local_times(starts[[0, -1]], settings.company.time_zone).astype("datetime64[D]")
+    company = settings.company
+    days = local_times(starts[[0, -1]], company.time_zone).astype("datetime64[D]")
     margin = np.timedelta64(1, "D")
-    holidays = holiday_names(settings.company.country, days[0] - margin, days[1] + margin)
-    return {str(day): hours[HOLIDAYS] for day in holidays} | dict(hours)
+    return with_holidays(hours, company.country, days[0] - margin, days[1] + margin)
+
+
+def with_holidays(
+    hours: Mapping[str, str], country: Sequence[str], first: np.datetime64, last: np.datetime64
+) -> Mapping[str, str]:
+    """The same hours with what they say of ``holidays`` as dates, from ``first`` to ``last``."""
+    if HOLIDAYS not in hours:
+        return hours
+    return {str(day): hours[HOLIDAYS] for day in holiday_names(country, first, last)} | dict(hours)
+
+
+def hours_on(hours: Mapping[str, str], day: np.datetime64) -> str:
+    """What ``hours`` with dates say of a local date."""
+    weekday = DAYS[(int(day.astype("datetime64[D]").astype(np.int64)) + 3) % 7]
+    return hours.get(str(day), hours.get(weekday, "closed"))
 
 
 def local_days(starts: ArrayLike, time_zone: str) -> NDArray[np.int64]:
@@ -89,8 +104,7 @@ def _spans(
     for day in range(int(low) - 1, int(high) + 2):
         date = np.datetime64(day, "D")
         midnight = date.astype("datetime64[m]")
-        text = hours.get(str(date), hours.get(DAYS[(day + 3) % 7], "closed"))
-        for opens, closes in opening_intervals(text):
+        for opens, closes in opening_intervals(hours_on(hours, date)):
             wall += [midnight + np.timedelta64(minute, "m") for minute in (opens, closes)]
     utc = utc_times(np.array(wall, "datetime64[us]"), time_zone).astype(np.int64)
     return [(int(a), int(b)) for a, b in zip(utc[::2], utc[1::2], strict=True) if b > a]
