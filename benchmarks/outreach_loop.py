@@ -242,10 +242,12 @@ def volume_months(seed: int, months: int = 12) -> Volume:
     return Volume(actual, planned, as_before, alone, line, by_month)
 
 
-def _risk(customers: int, seeds: int, most_weight: float) -> None:
+def _risk(customers: int, seeds: int, most_weight: float, jobs: int) -> None:
     rows, means = [], {}
     for knows, name in ((True, "treated known"), (False, "naive")):
-        worlds = [_last_months(risk_months(customers, s, knows, most_weight)) for s in range(seeds)]
+        asked = [(customers, seed, knows, most_weight) for seed in range(seeds)]
+        with multiprocessing.Pool(jobs) as pool:
+            worlds = [_last_months(months) for months in pool.starmap(risk_months, asked)]
         for figure in ("ap", "ece", "level"):
             means[name, figure] = _mean([world[figure] for world in worlds])
     for figure, word in (("ap", "average precision against the first model's"),
@@ -285,10 +287,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--only", choices=("risk", "volume"))
     parser.add_argument("--most-weight", type=float, default=RiskSettings().most_weight)
-    parser.add_argument("--jobs", type=int, default=1, help="processes of the volume's seeds")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that play the seeds")
     options = parser.parse_args()
     if options.only != "volume":
-        _risk(options.customers, options.seeds, options.most_weight)
+        _risk(options.customers, options.seeds, options.most_weight, options.jobs)
     if options.only != "risk":
         with multiprocessing.Pool(options.jobs) as pool:
             _volume(pool.map(volume_months, range(options.seeds)))

@@ -121,7 +121,6 @@ NOT_YET = (
     "pipelines/steps/staffing.py",
     "serving/desk.py",
     "serving/live.py",
-    "serving/outreach/",
     "serving/predictor.py",
     "serving/staffing/",
     "serving/together.py",

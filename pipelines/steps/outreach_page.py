@@ -171,10 +171,10 @@ def worth_lines(frame: pd.DataFrame, currency: str) -> list[str]:
         lines.append(f"expected worth: {total}, of {(~drawn).sum()} contacts chosen by value")
     if drawn.any():
         known = treated[drawn & treated["value"].notna().to_numpy(bool)]
-        told = f"; {len(known)} of them are expected to bring {_total(known, currency)}"
+        measured = f"; {len(known)} of them are expected to bring {_total(known, currency)}"
         lines.append(
             f"{drawn.sum()} contacts are drawn at random to learn"
-            + (told if len(known) else ": no effect of theirs was measured, nothing is claimed")
+            + (measured if len(known) else ": no effect of theirs was measured, nothing is claimed")
         )
     return lines
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from data.errors import Conflict, UsageError
 from data.store import Store, append_decisions, decisions_of_runs
-from serving.outreach.protocol import Case, done, replayed, states
+from serving.outreach.protocol import Case, replayed, states, with_step
 
 RUN = "case-"
 """What the ids of their log entries begin with."""
@@ -39,12 +39,12 @@ def open_cases(store: Store, cases: Sequence[Case], now: datetime) -> int:
 def record_step(
     store: Store, case_id: str, step: str, at: datetime, by: str, now: datetime
 ) -> Case:
-    """Log that a step was done; the case after it. UsageError as in ``protocol.done``, and for a
-    case that is not there."""
+    """Log that a step was done; the case after it. UsageError as in ``protocol.with_step``,
+    and for a case that is not there."""
     before = next((case for case in cases_of(store) if case.case_id == case_id), None)
     if before is None:
         raise UsageError(f"there is no case {case_id!r}; `presage outreach --commit` opens them")
-    after = done(before, step, at, by)
+    after = with_step(before, step, at, by)
     entry = {**_entry(before, step), "at": at.isoformat(), "by": by}
     append_decisions(store, f"{RUN}{case_id}-{step}", [entry], now)
     return after

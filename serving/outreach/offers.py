@@ -112,7 +112,7 @@ def offers_of(
         each = uplift[at][:, :, None]
         value: Floats = each * avoided[:, None, None] - cost
         # whoever is brought to complain is not paid for by the inquiries that this saves
-        return np.where(each < 0, np.minimum(value, 0.0), value)
+        return np.minimum(value, 0.0, out=value, where=np.broadcast_to(each < 0, value.shape))
 
     value, high = worth(effects.uplift), worth(effects.high)
     # what may still pay is explored on: a thin estimate below zero is no proof of harm

@@ -6,10 +6,10 @@ done in order; a step done late stays late. The state is what the log of done st
 feedback: nothing else is kept, so it can be read and checked again at any time.
 
 >>> case = open_case("f1", "c1", datetime(2026, 3, 2, 9), public=True)
->>> case = done(case, "acknowledge", datetime(2026, 3, 2, 9, 30), by="Kari")
+>>> case = with_step(case, "acknowledge", datetime(2026, 3, 2, 9, 30), by="Kari")
 >>> [(s.step, s.owner, s.state) for s in states(case, datetime(2026, 3, 2, 12))][:3]
 [('acknowledge', 'Kari', 'done'), ('own', 'team lead', 'late'), ('solve', 'owner', 'waiting')]
->>> done(case, "solve", datetime(2026, 3, 2, 12), by="Kari")
+>>> with_step(case, "solve", datetime(2026, 3, 2, 12), by="Kari")
 Traceback (most recent call last):
 ...
 data.errors.UsageError: case f1: own comes before solve; do that first
@@ -64,7 +64,7 @@ class Case:
     customer_id: str | None
     opened_at: datetime
     public: bool
-    done: tuple[tuple[str, datetime, str], ...] = ()
+    steps: tuple[tuple[str, datetime, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def open_case(
     return Case(case_id, customer_id, opened_at, public)
 
 
-def done(case: Case, step: str, at: datetime, by: str) -> Case:
+def with_step(case: Case, step: str, at: datetime, by: str) -> Case:
     """The case after a step; UsageError for an unknown step, one out of order or done before, a
     time before the step before it, or nobody named."""
     if step not in NAMES:
@@ -96,40 +96,40 @@ def done(case: Case, step: str, at: datetime, by: str) -> Case:
         )
     if not by.strip():
         raise UsageError(f"case {case.case_id}: say who did {step}")
-    if NAMES.index(step) < len(case.done):
-        _, when, who = case.done[NAMES.index(step)]
+    if NAMES.index(step) < len(case.steps):
+        _, when, who = case.steps[NAMES.index(step)]
         raise UsageError(f"case {case.case_id}: {step} was done on {when:%Y-%m-%d %H:%M} by {who}")
-    if NAMES.index(step) > len(case.done):
+    if NAMES.index(step) > len(case.steps):
         raise UsageError(
-            f"case {case.case_id}: {NAMES[len(case.done)]} comes before {step}; do that first"
+            f"case {case.case_id}: {NAMES[len(case.steps)]} comes before {step}; do that first"
         )
-    before = case.done[-1][1] if case.done else case.opened_at
+    before = case.steps[-1][1] if case.steps else case.opened_at
     if at < before:
         raise UsageError(
             f"case {case.case_id}: {step} at {at:%Y-%m-%d %H:%M} lies before "
             f"{before:%Y-%m-%d %H:%M}"
         )
-    return replace(case, done=(*case.done, (step, at, by)))
+    return replace(case, steps=(*case.steps, (step, at, by)))
 
 
 def states(case: Case, now: datetime) -> list[StepState]:
     """Every step with owner, deadline and state at ``now``."""
-    taken_by = next((by for step, _, by in case.done if step == "own"), None)
+    taken_by = next((by for step, _, by in case.steps if step == "own"), None)
     out = []
     for at, step in enumerate(STEPS):
         start: datetime | None = case.opened_at
         if step.after_step:
-            start = case.done[at - 1][1] if len(case.done) >= at else None
+            start = case.steps[at - 1][1] if len(case.steps) >= at else None
         hours = step.public_hours if case.public else step.hours
         deadline = None if start is None else start + timedelta(hours=hours)
-        if at < len(case.done):
-            _, when, by = case.done[at]
+        if at < len(case.steps):
+            _, when, by = case.steps[at]
             late = deadline is not None and when > deadline
             out.append(StepState(step.name, by, deadline, when, "done late" if late else "done"))
             continue
         owner = taken_by if step.owner == "owner" and taken_by else step.owner
         late = deadline is not None and now > deadline
-        state = "late" if late else ("due" if at == len(case.done) else "waiting")
+        state = "late" if late else ("due" if at == len(case.steps) else "waiting")
         out.append(StepState(step.name, owner, deadline, None, state))
     return out
 
@@ -173,5 +173,5 @@ def replayed(entries: Sequence[Mapping[str, Any]]) -> list[Case]:
             opened = open_case(case_id, entry["customer_id"], at, entry["public"])
             cases.setdefault(case_id, opened)
         elif case_id in cases:
-            cases[case_id] = done(cases[case_id], entry["step"], at, entry["by"])
+            cases[case_id] = with_step(cases[case_id], entry["step"], at, entry["by"])
     return list(cases.values())

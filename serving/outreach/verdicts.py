@@ -1,7 +1,7 @@
 """What may be claimed of each action on any day, when the rest will be known, and what stops.
 
 Claims stand on always-valid intervals (models/uplift): whoever looks every morning is told no more
-lies than who looks once. What is not known yet has a date: by then an effect of ``ASKED`` of the
+lies than who looks once. What is not known yet has a date: by then an effect of ``TARGET`` of the
 complaints will be found, at the rate of decisions of the last four weeks. An action that harms
 **stops itself**: nobody is contacted by it any more, to learn neither, and the decision log says
 why. One whose effect was seen to differ between customers goes on for those whom it helps.
@@ -33,7 +33,7 @@ from models.uplift.relative import MIN_ROWS
 from serving.outreach.actions import ACTIONS
 from serving.records import finite, records
 
-ASKED = 0.2
+TARGET = 0.2
 """The effect that a date is told for: a fifth of the complaints."""
 RATE_DAYS = 28
 LITTLE = "too few contacts have been tried and 30 days old to claim anything"
@@ -44,7 +44,7 @@ STOPPED = "outreach-stopped"
 @dataclass(frozen=True)
 class Verdict:
     """One action as known today. ``smallest``: the least effect that would be found four times in
-    five, ``known_on``: by when one of ``ASKED`` would be (None: not in ten years); ``stops``: why
+    five, ``known_on``: by when one of ``TARGET`` would be (None: not in ten years); ``stops``: why
     nobody is contacted by it any more, or None."""
 
     measured: Measured
@@ -56,7 +56,7 @@ class Verdict:
 def verdicts(past: Trial | None, as_of: datetime, helping: Collection[str] = ()) -> list[Verdict]:
     """A verdict on every action that was tried ``MIN_ROWS`` times in each arm; ``helping``: those
     whose effect differs between customers, and helps some."""
-    found = []
+    items: list[Verdict] = []
     for name in () if past is None else past.actions:
         assert past is not None
         if not has_both(past, name):
@@ -65,17 +65,17 @@ def verdicts(past: Trial | None, as_of: datetime, helping: Collection[str] = ())
         if min(one.contacted, one.left_alone) < MIN_ROWS or one.se <= 0:
             continue
         rows = one.contacted + one.left_alone
-        asked = ASKED * one.rate_left_alone
-        found.append(
+        size = TARGET * one.rate_left_alone
+        items.append(
             Verdict(
                 one,
                 minimum_detectable(one.se, rows),
-                known_on(one.se, decisions=rows, per_day=_per_day(past, name, as_of), effect=asked,
-                         as_of=as_of) if asked > 0 else None,
+                known_on(one.se, decisions=rows, per_day=_per_day(past, name, as_of), effect=size,
+                         as_of=as_of) if size > 0 else None,
                 None if name in helping else stop([one]),
             )
         )  # fmt: skip
-    return found
+    return items
 
 
 def breakdowns(past: Trial | None) -> dict[str, list[dict[str, Any]]]:
@@ -89,12 +89,12 @@ def breakdowns(past: Trial | None) -> dict[str, list[dict[str, Any]]]:
     return {by: [finite(row) for row in records(one)] for by, one in tables.items() if len(one)}
 
 
-def verdict_lines(found: Sequence[Verdict], expected: str | None) -> list[str]:
+def verdict_lines(items: Sequence[Verdict], expected: str | None) -> list[str]:
     """The verdicts in words; without any ``expected``, what exploring is going to tell."""
-    if not found:
+    if not items:
         return [] if expected is None else [expected]
     lines = []
-    for each in found:
+    for each in items:
         one = each.measured
         base = one.rate_left_alone or np.nan
         known = np.isfinite(one.always_low)
@@ -109,7 +109,7 @@ def verdict_lines(found: Sequence[Verdict], expected: str | None) -> list[str]:
             f"changed complaints by {one.relative:+.0%} ({sure}): "
         )
         if one.verdict == "not known":
-            line += f"not known yet; an effect of {ASKED:.0%} will be found {_by(each.known_on)}, "
+            line += f"not known yet; an effect of {TARGET:.0%} will be found {_by(each.known_on)}, "
             line += f"one of {each.smallest / base:.0%} would be now"
         else:
             line += one.verdict + (
@@ -128,24 +128,24 @@ def expected_line(rate: float, contacted: float, left_alone: float, as_of: datet
         return f"{LITTLE}, and nobody is drawn to learn: raise [outreach] explore_share"
     one_day = planned_se(rate, contacted, left_alone)
     rows = contacted + left_alone
-    when = known_on(one_day, decisions=rows, per_day=rows, effect=ASKED * rate, as_of=as_of)
+    when = known_on(one_day, decisions=rows, per_day=rows, effect=TARGET * rate, as_of=as_of)
     smallest = minimum_detectable(one_day / RATE_DAYS**0.5, rows * RATE_DAYS) / rate
     return (
-        f"{LITTLE}. At {contacted:.0f} drawn a day an effect of {ASKED:.0%} of the complaints will "
-        f"be found {_by(when)}, and one of {min(smallest, 1):.0%} in four weeks; what came of a "
-        "contact is counted 30 days after it"
+        f"{LITTLE}. At {contacted:.0f} drawn a day an effect of {TARGET:.0%} of the complaints "
+        f"will be found {_by(when)}, and one of {min(smallest, 1):.0%} in four weeks; what came of "
+        "a contact is counted 30 days after it"
     )
 
 
-def note_stops(store: Store, found: Sequence[Verdict], now: datetime) -> list[str]:
+def note_stops(store: Store, items: Sequence[Verdict], now: datetime) -> list[str]:
     """Write into the decision log which actions have stopped and why, each once; the new ones.
     What waits to be handed out or sent by one that has stopped is refused."""
-    told = {note["action"] for _, _, note in notes_of(store, STOPPED)}
-    new = [each for each in found if each.stops and each.measured.action not in told]
+    in_log = {note["action"] for _, _, note in notes_of(store, STOPPED)}
+    new = [each for each in items if each.stops and each.measured.action not in in_log]
     for each in new:
         note = {"action": each.measured.action, "because": each.stops}
         append_note(store, STOPPED, note, now)
-    for each in found:
+    for each in items:
         for action in ACTIONS if each.stops else ():
             if each.measured.action in (action.name, *action.also):
                 refuse_waiting(store, action.name, "the action has stopped: it harms", now)

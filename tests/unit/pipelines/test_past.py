@@ -16,7 +16,7 @@ import pytest
 import presage as ps
 from data.clock import Clock
 from data.errors import Conflict, NotEnoughHistory, UsageError
-from data.store import decisions_of, open_store, registry_history, verify_log
+from data.store import decisions_of, notes_of, open_store, registry_history, verify_log
 from data.workspace import Workspace, init, set_setting, write_tables
 from models.champion import challenger, champion
 from models.metrics import log_loss
@@ -25,6 +25,7 @@ from pipelines.flows import run_plainly
 from pipelines.registry_verbs import act
 from pipelines.run import open_run
 from serving.live import Live
+from serving.outreach.verdicts import STOPPED
 from serving.prediction_log import predictions
 from serving.published import newest, pointer
 
@@ -347,3 +348,26 @@ def test_two_commits_of_one_day_share_its_capacity(company: Path, tmp_path: Path
     assert selected(next_day) == 4
     with pytest.raises(UsageError, match=r"--plot x.pdf: end the name in one of .png, .svg, .html"):
         do("outreach", company, plot=Path("x.pdf"))
+
+
+def test_an_action_that_harms_stops_and_is_told_so(company: Path) -> None:
+    """A campaign that went nearly only to those who then complained, drawn as by a coin."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(40):
+        for day in range(5, 45, 5):
+            contacted = rng.random() < (0.75 if i % 3 == 0 else 0.15)
+            row = {"treatment_id": f"{i}-{day}", "customer_id": f"c{i}", "campaign": "spring",
+                   "treated_at": START + timedelta(days=day), "propensity": 0.5}  # fmt: skip
+            rows.append(row | ({"arm": "treat", "action": "check_in"} if contacted
+                               else {"arm": "none", "action": None}))  # fmt: skip
+    pd.DataFrame(rows).to_parquet(company / "tables" / "treatments.parquet")
+    told = do("outreach", company, commit=True)
+    (verdict,) = [line for line in told.lines if line.startswith("past contacts (check_in")]
+    assert "harms, and has stopped: nobody is contacted by it" in verdict
+    assert told.data["measured"]["action"][0]["verdict"] == "harms"
+    with open_store(Workspace.open(company)) as store:
+        ((_, _, note),) = notes_of(store, STOPPED)
+        actions = {d["action"] for d in decisions_of(store) if d["arm"] == "treat"}
+    assert note["action"] == "check_in" and "it harms" in note["because"]
+    assert actions and "check_in" not in actions
