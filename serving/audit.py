@@ -9,7 +9,7 @@ pseudonyms.
 ...     audit = AuditLog(Path(folder), b"salt", keep_days=30)
 ...     audit.add("crm", "/v1/predictions", ["a"], "r1", datetime(2026, 3, 2))
 ...     audit.close()
-...     told = asked(Path(folder))
+...     told = requests_logged(Path(folder))
 >>> told[0]["key"], told[0]["about"] == [pseudonym(b"salt", "a")]
 ('crm', True)
 """

@@ -83,7 +83,9 @@ def _change(desk: Desk, name: str, ds: datetime, as_of: datetime) -> dict[str, A
     if change.as_of != as_of or rows.empty:
         return None
     parts = rows.iloc[0].drop(["unique_id", "ds"])
-    return {"since": change.about["since"] + "Z", **{key: float(parts[key]) for key in parts.index}}
+    moved = {str(name): float(part) for name, part in parts.items()}
+    # a forecast that was published before outreach was told apart has none of it
+    return {"since": change.about["since"] + "Z", "outreach": 0.0, **moved}
 
 
 def _before(desk: Desk, name: str, ds: datetime, issued_by: datetime) -> dict[str, Any] | None:

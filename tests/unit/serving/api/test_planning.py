@@ -152,7 +152,8 @@ def test_a_number_is_taken_apart(ask: Ask, desk_and_client: tuple[Desk, TestClie
     moved = {"unique_id": "total", "ds": [datetime(2026, 3, 2, 5)], **parts}
     since = "2026-03-01T00:00:00"
     publish(desk.workspace.state_dir, "change", pd.DataFrame(moved), since=since, **about)
-    assert ask("GET", path).json()["change"] == {"since": since + "Z", **parts}
+    change = {"since": since + "Z", "outreach": 0.0, **parts}  # none was told apart then
+    assert ask("GET", path).json()["change"] == change
     assert ask("GET", path.replace("total", "totl")).status_code == 404
     assert ask("GET", path.replace("T05", "T06")).status_code == 404
     assert ask("GET", "/v1/forecasts/explain?unique_id=total").status_code == 400
