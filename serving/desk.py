@@ -69,7 +69,7 @@ class Desk:
             drop_old(workspace.state_dir / folder, clock.now(), days)
         log = PredictionLog(workspace.state_dir, secret, keep_days)
         audit = AuditLog(workspace.state_dir, secret, workspace.settings.api.audit_days)
-        live = Live(workspace, store, clock, kept=log)
+        live = Live(workspace, store, clock, log=log)
         jobs = Runner(
             workspace.state_dir / JOBS,
             workspace.state_dir / "published",
@@ -84,8 +84,8 @@ class Desk:
     def close(self) -> None:
         """Write what is to be kept, and let the store go."""
         self.jobs.close()
-        if self.live.kept is not None:
-            self.live.kept.close()
+        if self.live.log is not None:
+            self.live.log.close()
         if self.audit is not None:
             self.audit.close()
         self.store.close()

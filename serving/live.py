@@ -63,8 +63,8 @@ class Live:
     store: Store
     clock: Clock
     published: dict[Kind, Published] = field(default_factory=dict)
-    kept: PredictionLog | None = None
-    """Where what is predicted is kept."""
+    log: PredictionLog | None = None
+    """Where predictions are written down."""
     posting: int = 0
     """Posts that are being kept; each is taken in before it is answered."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -130,8 +130,8 @@ class Live:
         superseded = about.get("model_version") != predictor.model_version and (
             at_work is None or at_work.promoted_at > datetime.fromisoformat(about["published_at"])
         )
-        told = unexplained(published)
-        return Night(published, rows, predictor, snapshot, at_work, superseded, unexplained=told)
+        without = unexplained(published)
+        return Night(published, rows, predictor, snapshot, at_work, superseded, unexplained=without)
 
     def _forget_rows(self) -> None:
         self._own = self._tables = None
@@ -418,10 +418,10 @@ class Live:
         )
         # the customers' tickets and the forecast tell one total, here too
         frame["expected_tickets_30d"] *= float(night.published.about.get("scale", 1.0))
-        found = {row["customer_id"]: row for row in frame.to_dict("records")}
-        if self.kept is not None:
-            self.kept.add(found.values(), self.clock.now())
-        return found
+        scores = {row["customer_id"]: row for row in frame.to_dict("records")}
+        if self.log is not None:
+            self.log.add(scores.values(), self.clock.now())
+        return scores
 
     def _history_for(
         self, customer_ids: list[str], moment: datetime, night: Night
@@ -433,12 +433,12 @@ class Live:
         if predictor.reads_own_rows and not merged:
             return predictor.history(self.rows_of(customer_ids)), None
         if predictor.groups_add_up and not merged:
-            asked = frozenset(customer_ids)
+            whose = frozenset(customer_ids)
             with self._lock:
                 self.take_in()
-                found = self._moved.brought_up(self._rows(), predictor, asked, set(self._news))
-            if found is not None:
-                groups, history = found
+                sums = self._moved.brought_up(self._rows(), predictor, whose, set(self._news))
+            if sums is not None:
+                groups, history = sums
                 return history, groups.at(microseconds(moment))
         with self._lock:
             tables = self.tables()

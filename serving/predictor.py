@@ -150,37 +150,37 @@ class Predictor:
         wanted = self.check_horizons(horizons)
         tables = history if isinstance(history, History) else self.reads(history)
         features = compute(self.view, spine, tables, memory_limit=memory_limit, groups=groups)
-        told = self.model.predict(features, num_threads=num_threads, top=TOP)
+        predictions = self.model.predict(features, num_threads=num_threads, top=TOP)
         middle = self.model.horizons[len(self.model.horizons) // 2]
-        risk = told[f"risk_{middle}d"].to_numpy()
-        told_why = np.arange(len(risk))
+        risk = predictions[f"risk_{middle}d"].to_numpy()
+        explained_rows = np.arange(len(risk))
         if reasons_for is not None and reasons_for < len(risk):
-            told_why = np.sort(np.argsort(-risk, kind="stable")[:reasons_for])
+            explained_rows = np.sort(np.argsort(-risk, kind="stable")[:reasons_for])
         reasons: list[list[dict[str, Any]]] = [[] for _ in range(len(risk))]
         explained, spoken = features, language_of(language)
-        if len(told_why) < len(features):
-            explained = features.iloc[told_why]
+        if len(explained_rows) < len(features):
+            explained = features.iloc[explained_rows]
         if len(explained):
             rows = tables if isinstance(tables, History) else self._rows_behind(tables, explained)
-            found = self.model.reasons(
+            whys = self.model.reasons(
                 explained,
                 num_threads=num_threads,
                 language=spoken,
                 behind=evidence(self.view, explained, rows, spoken, time_zone),
             )
-            for row, why in zip(told_why, found, strict=True):
+            for row, why in zip(explained_rows, whys, strict=True):
                 reasons[row] = why
         frame = pd.DataFrame(
             {
                 "customer_id": features["customer_id"].astype("str"),
                 "as_of": features["as_of"],
-                **{f"risk_{h}d": told[f"risk_{h}d"] for h in wanted},
-                "expected_tickets_30d": told["expected_tickets_30d"],
-                "contact_30d": told["contact_30d"],
-                "topic": pd.Series(told["topic"], dtype="str"),
-                "channel": pd.Series(told["channel"], dtype="str"),
-                "topics": _as_json(told["topics"]),
-                "channels": _as_json(told["channels"]),
+                **{f"risk_{h}d": predictions[f"risk_{h}d"] for h in wanted},
+                "expected_tickets_30d": predictions["expected_tickets_30d"],
+                "contact_30d": predictions["contact_30d"],
+                "topic": pd.Series(predictions["topic"], dtype="str"),
+                "channel": pd.Series(predictions["channel"], dtype="str"),
+                "topics": _as_json(predictions["topics"]),
+                "channels": _as_json(predictions["channels"]),
                 "reasons": [json.dumps(why, ensure_ascii=False) for why in reasons],
                 "model_version": self.model_version,
                 REPEAT: self.model.repeat_contact(features),

@@ -21,32 +21,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 
 LARGEST = 200
 """So many names are put into one batch, unless one request alone has more."""
 
 
 @dataclass
-class _Request(Generic[Found]):
+class _Request(Generic[Answer]):
     names: Sequence[str]
-    answer: Mapping[str, Found] | None = None
+    answer: Mapping[str, Answer] | None = None
     error: BaseException | None = None
 
 
 @dataclass
-class Together(Generic[Found]):
+class Together(Generic[Answer]):
     """``work`` gives an answer to each of a list of names; it is never run twice at once."""
 
-    work: Callable[[list[str]], Mapping[str, Found]]
+    work: Callable[[list[str]], Mapping[str, Answer]]
     _turn: threading.Lock = field(default_factory=threading.Lock)
-    _waiting: list[_Request[Found]] = field(default_factory=list)
+    _waiting: list[_Request[Answer]] = field(default_factory=list)
     _queue: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, names: Sequence[str]) -> dict[str, Found]:
+    def ask(self, names: Sequence[str]) -> dict[str, Answer]:
         """The answers to these names, worked out after this call began; raises what ``work`` raised
         for these names."""
-        mine: _Request[Found] = _Request(names)
+        mine: _Request[Answer] = _Request(names)
         with self._queue:
             self._waiting.append(mine)
         with self._turn:
@@ -57,7 +57,7 @@ class Together(Generic[Found]):
         assert mine.answer is not None
         return {name: mine.answer[name] for name in names}
 
-    def _batch(self) -> list[_Request[Found]]:
+    def _batch(self) -> list[_Request[Answer]]:
         """The requests that have waited longest."""
         with self._queue:
             size, count = 0, 0
@@ -69,7 +69,7 @@ class Together(Generic[Found]):
             batch, self._waiting = self._waiting[:count], self._waiting[count:]
         return batch
 
-    def _answer(self, batch: Sequence[_Request[Found]]) -> None:
+    def _answer(self, batch: Sequence[_Request[Answer]]) -> None:
         names = list(dict.fromkeys(name for request in batch for name in request.names))
         try:
             answer = self.work(names)

@@ -236,12 +236,12 @@ def test_who_got_no_reasons_at_night_gets_them_when_asked_about(live: Live) -> N
 
 
 def test_what_is_predicted_anew_is_kept(live: Live, tmp_path: Path) -> None:
-    live.kept = PredictionLog(tmp_path, b"salt", 30)
+    live.log = PredictionLog(tmp_path, b"salt", 30)
     one, other = list(live.night().rows)[:2]
     post_ticket(live, one)
     fresh, _ = live.predict([one, other])
     live.predict([one])  # the same prediction again
-    live.kept.close()
+    live.log.close()
     told = predictions(tmp_path)  # the other's was kept when it was published
     assert told["pseudonym"].tolist() == [pseudonym(b"salt", one)]
     assert told["risk_30d"].tolist() == [fresh["risk"]["30"]]
