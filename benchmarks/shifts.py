@@ -1,19 +1,22 @@
 """Rosters of 100 agents over a week: time, cost, gap to the bound, missing hours.
 
-    .venv/bin/python -m benchmarks.shifts
+    .venv/bin/python -m benchmarks.shifts [--gap 0.03] [--limit 600] [--loads 1.0 1.3]
 
 Three channels by the half hour, 33 sets of rules (skills, days off, wishes); at `load` 1.3 there
-are too few agents. `greedy`: each agent in turn takes the week that is best beside those before.
+are too few agents. The search ends within `gap` of the bound, or by the clock at `limit` seconds:
+beside other programs CPU seconds say how long it takes. `first`: each agent in turn takes the week
+that is best beside the others.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 
 import numpy as np
 import pandas as pd
 
-from data.settings import DAYS, Company, Settings
+from data.settings import DAYS, Company, Settings, Shifts
 from serving.shifts.roster import roster
 
 ZONE = "Europe/Oslo"
@@ -79,18 +82,26 @@ def company(
 
 def main() -> None:
     """Print the table."""
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--gap", type=float, default=Shifts().gap)
+    asked.add_argument("--limit", type=float, default=Shifts().time_limit_seconds)
+    asked.add_argument("--loads", type=float, nargs="+", default=[1.0, 1.3])
+    words = asked.parse_args()
+    rules = Shifts(gap=words.gap, time_limit_seconds=words.limit)
+    known = Settings(company=Company(time_zone=ZONE), shifts=rules)
     print("load seconds cpu_seconds cost bound gap missing_hours first_roster")
-    for load in (1.0, 1.3):
+    for load in words.loads:
         frame, agents = company(load=load)
         said: list[str] = []
         clock, cpu = time.perf_counter(), time.process_time()
-        made = roster(frame, agents, Settings(company=Company(time_zone=ZONE)), report=said.append)
+        made = roster(frame, agents, known, report=said.append)
         (week,) = made.weeks
         short = -made.people.loc[made.people["gap"] < 0, "gap"].sum() / 2
         first = said[0].rpartition(" ")[2]
         print(
             f"{load:.1f} {time.perf_counter() - clock:.0f} {time.process_time() - cpu:.0f} "
-            f"{week.cost:,.0f} {week.bound:,.0f} {week.gap:.2%} {short:.1f} {first}"
+            f"{week.cost:,.0f} {week.bound:,.0f} {week.gap:.2%} {short:.1f} {first}",
+            flush=True,
         )
 
 

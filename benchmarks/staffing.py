@@ -1,6 +1,7 @@
 """Staffing: what plans promise, what callers get on demand no planner saw, and what it costs.
 
     .venv/bin/python -m benchmarks.staffing            # grids, makes, Erlang C, the mean
+    .venv/bin/python -m benchmarks.staffing busy ours  # of that make, ours alone
     .venv/bin/python -m benchmarks.staffing short      # short backlog targets against a search
     .venv/bin/python -m benchmarks.staffing speed      # a week at 15 minutes, 6 channels, two pools
 
@@ -156,9 +157,10 @@ def by_erlang_c(
 
 
 def main(runs: int = RUNS, days: int = 7) -> None:
-    """Print the first table."""
+    """Print the first table, or the rows that are asked for."""
     print("make grid plan hours claimed kept weeks kept_by_channel")
-    for name, make in MAKES.items():
+    asked = [name for name in sys.argv[1:] if name in MAKES] or list(MAKES)
+    for name, make in ((name, MAKES[name]) for name in asked):
         forecast, paths = futures(make, days, seed=1)
         _, unseen = futures(make, days, seed=2)
         for minutes in (60, 30, 15) if name == "usual" else (30,):
@@ -168,6 +170,8 @@ def main(runs: int = RUNS, days: int = 7) -> None:
             ours = passed_plan(basis, settings=known).frame
             shares = kept_of(ours, counts, known, runs)
             _tell(name, minutes, "ours", ours, shares)
+            if "ours" in sys.argv:
+                continue
             mean = {one: paths[one].mean(axis=0, keepdims=True) for one in paths}
             flat = {one: np.repeat(np.rint(m), 2, axis=0) for one, m in mean.items()}
             plain = plan(forecast, settings=known, paths=flat, pools=make.pools)
@@ -181,8 +185,13 @@ def main(runs: int = RUNS, days: int = 7) -> None:
 
 
 def _tell(name: str, minutes: int, kind: str, frame: pd.DataFrame, shares: pd.DataFrame) -> None:
-    claimed = frame[frame["confidence"].notna() & (frame["reachable"] >= 0.8)]["confidence"].mean()
-    by_channel = " ".join(f"{channel}={row['kept']:.2f}" for channel, row in shares.iterrows())
+    can = frame[frame["confidence"].notna() & (frame["reachable"] >= 0.8)]
+    said = can.groupby("channel")["confidence"].mean()
+    claimed = said.mean()
+    by_channel = " ".join(
+        f"{channel}={row['kept']:.2f}({said.get(channel, np.nan):.2f})"
+        for channel, row in shares.iterrows()
+    )
     print(
         f"{name} {minutes} {kind} {hours_of(frame):.0f} {claimed:.2f} "
         f"{shares['kept'].mean():.2f} {shares['weeks'].mean():.2f} {by_channel}",

@@ -71,6 +71,31 @@ class Problem:
         flat = np.zeros((len(self.skills), self.need.slots))
         return [np.flatnonzero(np.isfinite(one.best)) for one in self.searches(flat)]
 
+    @property
+    def usual_price(self) -> float:
+        """What a slot of an agent costs, on the mean of the groups."""
+        hour = np.mean([group.hour_cost for group in self.groups])
+        return float(hour * self.need.slot_minutes / 60)
+
+    def worth(self, prices: Floats) -> float:
+        """What the need is worth at these prices of people (skills x slots): the most that
+        feasible duals say."""
+        channel = np.full(self.need.people.shape, self.short_cost)
+        for k, channels in enumerate(self.skills):
+            for c in channels:
+                channel[c] = np.minimum(channel[c], prices[k])
+        return float((channel * self.need.people).sum() - (prices * self.standing).sum())
+
+    def best_hours(self, searches: list[WeekSearch]) -> list[tuple[int, float]]:
+        """Of each group the units of paid time whose best week earns most, and what it earns."""
+        best = []
+        for group in self.groups:
+            hours = np.array(self.hours_of(group))
+            gains = searches[group.rules].best[hours] - self.rate(group) * hours
+            place = int(gains.argmax())
+            best.append((int(hours[place]), float(gains[place])))
+        return best
+
     def searches(self, prices: Floats) -> list[WeekSearch]:
         """The best weeks of every set of rules at ``prices`` (skills x slots)."""
         most = [0] * len(self.rules)

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from data.arrays import Bools, Floats
+from serving.shifts.ascent import Ascent
 from serving.shifts.groups import Problem
+from serving.shifts.response import Draft
 from serving.shifts.weeks import Week, WeekRules, worked
 
 SMOOTHING = 0.6
@@ -42,12 +44,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Duals:
-    """What the programme says of a slot (``prices``, skills x slots), of weeks of so many units
-    (``hours``, by rules and units), and what the need is worth in all."""
+    """What the programme says of a slot (``prices``, skills x slots), and of weeks of so many
+    units (``hours``, by rules and units)."""
 
     prices: Floats
     hours: Mapping[tuple[int, int], float]
-    worth: float
 
 
 @dataclass
@@ -66,13 +67,15 @@ class Master:
         from ortools.linear_solver import pywraplp
 
         self._solver: Any = pywraplp.Solver.CreateSolver("GLOP")
+        # solved again and again with some columns more: each time from where it stood
+        self._solver.SetSolverSpecificParametersAsString("use_preprocessing: false")
         self._infinity = self._solver.infinity()
         need, problem = self.problem.need, self.problem
         self._known: set[tuple[int, Week]] = set()
         self._variables: list[Any] = []
         self._cover: dict[tuple[int, int], Any] = {}
         self._supply: dict[tuple[int, int], Any] = {}
-        self._hours: dict[tuple[int, int], Any] = {}
+        self.hours: dict[tuple[int, int], Any] = {}
         self._objective = self._solver.Objective()
         self._objective.SetMinimization()
         for c, t in np.argwhere(need.people > 0).tolist():
@@ -92,11 +95,11 @@ class Master:
             everybody = self._solver.Constraint(group.size, group.size)
             for units in problem.hours_of(group):
                 key = (group.rules, units)
-                if key not in self._hours:
-                    self._hours[key] = self._solver.Constraint(0, 0)
+                if key not in self.hours:
+                    self.hours[key] = self._solver.Constraint(0, 0)
                 agents = self._variable(problem.rate(group) * units)
                 everybody.SetCoefficient(agents, 1)
-                self._hours[key].SetCoefficient(agents, -1)
+                self.hours[key].SetCoefficient(agents, -1)
         self._allowed = [_allowed(rules) for rules in problem.rules]
 
     @cached_property
@@ -116,12 +119,12 @@ class Master:
         self._known.add((rules, week))
         problem = self.problem
         units = sum(shift.paid for shift in week) // problem.rules[rules].unit if week else 0
-        if (rules, units) not in self._hours:
+        if (rules, units) not in self.hours:
             return False
         cost = sum(shift.wished for shift in week) * problem.wish_cost
         there = worked(week, problem.need.slots)
         variable = self._variable(cost)
-        self._hours[rules, units].SetCoefficient(variable, 1)
+        self.hours[rules, units].SetCoefficient(variable, 1)
         for t in np.flatnonzero(there).tolist():
             row = self._supply.get((problem.skill_of[rules], t))
             if row is not None:
@@ -149,36 +152,25 @@ class Master:
         prices = np.zeros((len(problem.skills), need.slots))
         for (k, t), row in self._supply.items():
             prices[k, t] = max(row.dual_value(), 0.0)
-        hours = {key: row.dual_value() for key, row in self._hours.items()}
+        hours = {key: row.dual_value() for key, row in self.hours.items()}
         self.amounts = np.array([one.solution_value() for one in self._variables])
         self.reduced = np.array([one.reduced_cost() for one in self._variables])
-        return Duals(prices, hours, self.worth(prices))
-
-    def worth(self, prices: Floats) -> float:
-        """What the need is worth at these prices of people: the most that feasible duals say."""
-        problem, need = self.problem, self.problem.need
-        channel = np.full(need.people.shape, problem.short_cost)
-        for k, channels in enumerate(problem.skills):
-            for c in channels:
-                channel[c] = np.minimum(channel[c], prices[k])
-        return float((channel * need.people).sum() - (prices * problem.standing).sum())
+        return Duals(prices, hours)
 
     def price(self, at: Duals, duals: Duals) -> int:
         """Search at the prices of ``at``, sharpen the bound, add weeks that ``duals`` pay; how
         many."""
         searches = self.problem.searches(at.prices)
         wanted: list[set[int]] = [set() for _ in searches]
-        bound = at.worth
-        for group in self.problem.groups:
-            hours = np.array(self.problem.hours_of(group))
-            gains = searches[group.rules].best[hours] - self.problem.rate(group) * hours
-            best = int(gains.argmax())
-            bound -= group.size * float(gains[best])
-            wanted[group.rules].add(int(hours[best]))
+        bound = self.problem.worth(at.prices)
+        groups = self.problem.groups
+        for group, (hours, gain) in zip(groups, self.problem.best_hours(searches), strict=True):
+            bound -= group.size * gain
+            wanted[group.rules].add(hours)
         self.bound = max(self.bound, bound)
         added = 0
         for rules, search in enumerate(searches):
-            known = [units for of, units in self._hours if of == rules]
+            known = [units for of, units in self.hours if of == rules]
             pays = {units: search.best[units] + duals.hours[rules, units] for units in known}
             most = [units for _, units in sorted((-worth, units) for units, worth in pays.items())]
             for units in dict.fromkeys([*most[:MOST_AT_ONCE], *sorted(wanted[rules])]):
@@ -209,18 +201,26 @@ def _under(allowed: Mapping[tuple[int, int, int], float], week: Week) -> Week | 
 def solved(
     problem: Problem,
     gap: float,
-    best_yet: float,
+    ascent: Ascent,
+    draft: Draft,
     seconds_left: Callable[[], float],
     report: Callable[[str], None],
 ) -> Master:
-    """The programme with weeks enough that it, or a roster that costs ``best_yet``, is within
-    ``gap`` of the bound; or time is out."""
+    """The programme with weeks enough that it, or the roster of ``draft``, is within ``gap`` of the
+    bound; or time is out. It begins with the weeks of ``ascent`` and ``draft``."""
     master = Master(problem)
-    best = _first(master)
+    cost = draft.cost
+    best, master.bound = Duals(ascent.prices, {}), ascent.bound
+    _first(master, ascent.prices)
+    for rules, week in ascent.weeks:
+        master.add(rules, week)
+    for group, weeks in zip(problem.groups, draft.weeks, strict=True):
+        for of_agent in weeks:
+            master.add(group.rules, of_agent or ())
     for _ in range(MOST_ROUNDS):
         duals = master.solve()
         mixed = SMOOTHING * best.prices + (1 - SMOOTHING) * duals.prices
-        at = Duals(mixed, duals.hours, master.worth(mixed))
+        at = Duals(mixed, duals.hours)
         before = master.bound
         added = master.price(at, duals)
         if master.bound > before:
@@ -229,7 +229,7 @@ def solved(
             added, best = master.price(duals, duals), duals
         away = (master.value - master.bound) / max(master.value, 1e-9)
         report(f"{len(master.columns)} weeks, at least {master.bound:,.0f}")
-        if not added or away < gap / 2 or best_yet - master.bound <= gap * best_yet:
+        if not added or away < gap / 2 or cost - master.bound <= gap * cost:
             break
         if seconds_left() < 0:
             master.by_clock = True
@@ -238,18 +238,9 @@ def solved(
     return master
 
 
-def _first(master: Master) -> Duals:
-    """A week of every number of hours at prices that follow the need, so that there is a solution;
-    the prices."""
-    problem = master.problem
-    usual = np.mean([group.hour_cost for group in problem.groups]) * problem.need.slot_minutes / 60
-    prices = np.zeros((len(problem.skills), problem.need.slots))
-    for k, channels in enumerate(problem.skills):
-        wanted = problem.need.people[list(channels)].sum(axis=0)
-        prices[k] = usual * (0.5 + wanted / max(wanted.max(), 1)) * (wanted > 0)
-    searches = problem.searches(prices)
-    for rules, search in enumerate(searches):
-        for of, units in list(master._hours):
+def _first(master: Master, prices: Floats) -> None:
+    """A week of every number of hours, so that there is a solution."""
+    for rules, search in enumerate(master.problem.searches(prices)):
+        for of, units in list(master.hours):
             if of == rules:
                 master.add(rules, search.week(units))
-    return Duals(prices, {}, master.worth(prices))

@@ -1,4 +1,5 @@
 """Each agent's best week beside everybody else's, again and again until nobody's can be better.
+Then some give up theirs and take others, as long as that pays.
 
 Beside the others' weeks, one more person in a slot either fills a gap or does not, so the dynamic
 programme of ``weeks`` finds an agent's best week exactly. The cost falls with every step.
@@ -18,6 +19,8 @@ from serving.shifts.weeks import Week, WeekSearch, worked
 
 BETTER = 1e-6
 MOST_PASSES = 20
+FEW, MANY = 3, 15
+"""Agents who give up their weeks at once: at least, and fewer than."""
 
 
 @dataclass
@@ -95,6 +98,22 @@ class Draft:
                 break
         return True
 
-    def copy(self) -> Draft:
-        """The same roster, to be changed."""
-        return Draft(self.problem, [list(one) for one in self.weeks])
+    def retake(self, rng: np.random.Generator) -> bool:
+        """Some agents give up their weeks and take the best ones in turn, twice (ruin and recreate,
+        Schrimpf and others 2000); what came of it stays unless it is dearer. True: it is cheaper.
+        """
+        agents = [(g, m) for g, weeks in enumerate(self.weeks) for m in range(len(weeks))]
+        few = min(int(rng.integers(FEW, MANY)), len(agents))
+        some = [agents[i] for i in rng.choice(len(agents), few, replace=False).tolist()]
+        cost, before = self.cost, [self.weeks[g][m] for g, m in some]
+        for g, m in some:
+            self.put(g, m, None)
+        for g, m in some:
+            self.respond(g, m)
+        for i in rng.permutation(few).tolist():
+            self.respond(*some[i])
+        gained = cost - self.cost
+        if gained < -BETTER:
+            for (g, m), week in zip(some, before, strict=True):
+                self.put(g, m, week)
+        return gained > BETTER

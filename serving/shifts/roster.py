@@ -1,9 +1,9 @@
 """A roster: who works when, how near it is to the best there can be, and whom it lacks.
 
-Three steps a week. A linear programme over whole weeks of work, which bounds every roster from
-below (``master``); its answer in whole people, and each agent's best week beside the others'
-(``response``); and some agents at a time by CP-SAT (``choice``), until the gap is small or the
-effort is spent.
+A week at a time. Each agent's best week beside the others' (``response``); prices of people that
+bound every roster from below (``ascent``); some agents give up their weeks and take others, as long
+as that pays. Where the gap is not small then: a linear programme over whole weeks of work sharpens
+the bound (``master``), and some agents at a time choose among its weeks by CP-SAT (``choice``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pandas as pd
 from data.errors import DataError
 from data.settings import Settings
 from features.calendar import utc_times
+from serving.shifts.ascent import ascend
 from serving.shifts.choice import choose_weeks
 from serving.shifts.coverage import coverage_of, presence
 from serving.shifts.crew import Agent, Crew, crew_of
@@ -31,7 +32,12 @@ from serving.shifts.response import Draft
 
 EFFORT = 0.3
 AT_ONCE = 20
-TRIES = 12
+TRIES, CHOSEN_IN_VAIN = 12, 4
+FEW_GAINS = 0.05
+"""A round, as many tries as agents, is in vain where no more of them than this share gain."""
+IN_VAIN = 2
+FOR_CHOICE = 0.15
+"""Of the time limit: what is left for single agents when the clock ends the linear programme."""
 SHIFT_COLUMNS = (
     "agent_id",
     "day",
@@ -185,39 +191,57 @@ def _week(
 
     rng = np.random.default_rng(shifts.seed)
     draft = Draft(problem, [[None] * group.size for group in problem.groups])
-    in_time = draft.settle(rng, lambda: 1.0)  # everybody has a week, whatever the clock says
+    draft.settle(rng, lambda: 1.0)  # everybody has a week, whatever the clock says
     report(f"roster of {first}: best yet {draft.cost:,.0f}")
-    master = solved(
-        problem,
-        shifts.gap,
-        draft.cost,
-        lambda: left() - 0.15 * shifts.time_limit_seconds,
-        lambda text: report(f"roster of {first}: {text}"),
-    )
-    near = dealt(problem, master.columns, np.floor(master.amounts + 0.5).astype(int).tolist())
-    in_time &= near.settle(rng, lambda: 1.0)
-    if near.cost < draft.cost:
-        draft = near
-    places = [(g, m) for g, weeks in enumerate(draft.weeks) for m in range(len(weeks))]
-    by_clock = master.by_clock
-    for attempt in range(TRIES):
-        gap = (draft.cost - master.bound) / max(draft.cost, 1e-9)
+    ascent = ascend(problem, draft.cost, shifts.gap, left)
+    bound = ascent.bound
+
+    def near() -> bool:
+        gap = (draft.cost - bound) / max(draft.cost, 1e-9)
         report(
-            f"roster of {first}: best yet {draft.cost:,.0f}, at least {master.bound:,.0f}, "
-            f"gap {gap:.1%}"
+            f"roster of {first}: best yet {draft.cost:,.0f}, at least {bound:,.0f}, gap {gap:.1%}"
         )
-        if gap <= shifts.gap:
-            break
-        if left() < 0:
-            by_clock = True
-            break
-        few = min(AT_ONCE, len(places))
-        some = [places[i] for i in rng.choice(len(places), few, replace=False).tolist()]
-        by_clock |= choose_weeks(
-            draft, master, some, effort=EFFORT, seconds=left(), seed=shifts.seed + attempt
+        return gap <= shifts.gap
+
+    places = [(g, m) for g, weeks in enumerate(draft.weeks) for m in range(len(weeks))]
+    idle = 0
+    while not near() and idle < IN_VAIN and left() > 0:
+        gains = [draft.retake(rng) for _ in range(len(places)) if left() > 0]
+        idle = 0 if sum(gains) > FEW_GAINS * len(places) else idle + 1
+    by_clock = left() <= 0
+    if not near() and not by_clock:
+        master = solved(
+            problem,
+            shifts.gap,
+            ascent,
+            draft,
+            lambda: left() - FOR_CHOICE * shifts.time_limit_seconds,
+            lambda text: report(f"roster of {first}: {text}"),
         )
+        by_clock, bound = master.by_clock, master.bound
+        amounts = np.floor(master.amounts + 0.5).astype(int).tolist()
+        other = dealt(problem, master.columns, amounts)
+        by_clock |= not other.settle(rng, lambda: 1.0)
+        for _ in places:
+            other.retake(rng)
+        if other.cost < draft.cost:
+            draft = other
+        in_vain = 0
+        for attempt in range(TRIES):
+            if near() or in_vain == CHOSEN_IN_VAIN:
+                break
+            if left() < 0:
+                by_clock = True
+                break
+            cost = draft.cost
+            few = min(AT_ONCE, len(places))
+            some = [places[i] for i in rng.choice(len(places), few, replace=False).tolist()]
+            by_clock |= choose_weeks(
+                draft, master, some, effort=EFFORT, seconds=left(), seed=shifts.seed + attempt
+            )
+            in_vain = 0 if draft.cost < cost else in_vain + 1
     seconds = time.monotonic() - begun
-    return draft, WeekDone(first, draft.cost, min(master.bound, draft.cost), seconds, by_clock)
+    return draft, WeekDone(first, draft.cost, min(bound, draft.cost), seconds, by_clock)
 
 
 def _rows(draft: Draft) -> pd.DataFrame:

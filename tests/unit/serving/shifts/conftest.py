@@ -67,6 +67,7 @@ def oslo() -> Callable[..., Settings]:
             "start_every_minutes": 60,
             "break_minutes": 60,
             "gap": 0.05,
+            "time_limit_seconds": 3600.0,
             **shifts,
         }
         return Settings(company=Company(time_zone="Europe/Oslo"), shifts=Shifts(**told))

@@ -85,7 +85,7 @@ def test_a_short_wish_is_kept_where_it_costs_nothing(week: Make, agents: Make, o
     wishing = pd.concat(
         [agents(3, ["phone"], "w", wishes_off=["sat", "sun"]), agents(3, ["phone"], "x")]
     )
-    made = roster(week({"phone": 1}), wishing, oslo())
+    made = roster(week({"phone": 1}), wishing, oslo(gap=0.005))
     worked = made.shifts[made.shifts["starts_at"].dt.day_of_week > 4]
     assert len(worked) and worked["agent_id"].str.startswith("x").all()
 
