@@ -1,6 +1,6 @@
 """Random companies, several runs of outreach a day: is a rule ever broken?
 
-    .venv/bin/python -m benchmarks.outreach_worlds [--worlds 10000]
+    .venv/bin/python -m benchmarks.outreach_worlds [--worlds 10000] [--first 0]
 
 Each world draws customers, their consent, time zones, past contacts and effects (some never
 measured), a policy and agents' hours, and then runs the plan one to four times a day for two days,
@@ -199,15 +199,16 @@ def _of_day(spent: list[tuple[str, str, bool]], policy: Outreach, hours: float |
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="the first one's number")
     options = parser.parse_args()
     from scipy.stats import binom
 
     arms: Counter[str] = Counter()
     broken: Counter[str] = Counter()
-    for seed in range(options.worlds):
-        broken.update(broken_rules(seed, arms))
-        if (seed + 1) % EVERY == 0 or seed + 1 == options.worlds:
-            print(f"{seed + 1} worlds: {dict(arms)}, broke a rule: {broken.total()}", flush=True)
+    for count in range(1, options.worlds + 1):
+        broken.update(broken_rules(options.first + count - 1, arms))
+        if count % EVERY == 0 or count == options.worlds:
+            print(f"{count} worlds: {dict(arms)}, broke a rule: {broken.total()}", flush=True)
     show(["rule", "contacts that broke it"], [[rule, str(broken[rule])] for rule in RULES])
     ids = [f"c{i:06d}" for i in range(1_000_000)]
     share = held_out(b"one salt", ids, 0.1).mean()
