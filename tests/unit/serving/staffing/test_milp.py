@@ -18,7 +18,7 @@ def test_the_programme_finds_what_trying_everything_finds() -> None:
     counts = rng.poisson([4.0, 9.0, 2.0], (12, 3)).astype(float)
     good, offered = answered(counts, 1800.0, PHONE, 300.0, 6), counts.sum(axis=1)
     least = np.array([1, 2, 1])
-    found = solve(good, offered, least, least, share=0.8, confidence=0.75, seconds=20.0)
+    found = solve(good, offered, least, least, share=0.8, confidence=0.75, seconds=60.0)
 
     def is_kept(agents: tuple[int, ...]) -> bool:
         in_time = good[:, range(3), agents].sum(axis=1)
@@ -30,7 +30,7 @@ def test_the_programme_finds_what_trying_everything_finds() -> None:
 
 
 def test_a_day_takes_hardly_more_hours_than_the_programme_at_equal_kept_share() -> None:
-    table = compared(MAKES["usual"], 2.0, (0.6, 0.8, 0.95, 0.99), days=1, minutes=60, runs=100)
+    table = compared(MAKES["usual"], 30.0, (0.6, 0.8, 0.95, 0.99), days=1, minutes=60, runs=100)
     ours, others = table.iloc[0], table.iloc[1:]
     assert 0.8 < ours["kept"] < 1
     assert others["kept"].is_monotonic_increasing and others["hours"].is_monotonic_increasing
