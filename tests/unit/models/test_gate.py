@@ -114,7 +114,9 @@ def test_every_horizon_is_judged_and_what_keeps_back_refuses(world):
     assert wrong.numbers["7_days_observed_over_predicted"] == 1.62
     flat, flatter = Interval(0.77, 0.64, 0.9), Interval(0.6, 0.5, 0.7)
     assert joined(good, {"30 days": Horizon(p, None, evaluation, flat, fine)}).passed
-    assert not joined(good, {"30 days": Horizon(p, None, evaluation, flatter, fine)}).passed
+    steep = Interval(1.44, 1.24, 1.68)
+    for slope in (flatter, steep):
+        assert not joined(good, {"30 days": Horizon(p, None, evaluation, slope, fine)}).passed
     shuffled = np.random.default_rng(0).permutation(p)
     worse = joined(good, {"7 days": Horizon(shuffled, p, evaluation)})
     assert any("worse than the model at work" in line for line in worse.refusals)
