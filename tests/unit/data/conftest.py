@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -50,6 +51,6 @@ def postgres() -> Iterator[str]:
         engine.dispose()
         yield str(folder)
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # by SIGTERM it waits until every client has gone
         server.wait()
         shutil.rmtree(folder, ignore_errors=True)
