@@ -273,15 +273,18 @@ def _rows(
 def _has_whole_header(path: Path, laid: Layout) -> bool:
     """Whether the header's quotes stand around whole names."""
     with opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        reader = csv.reader(text, delimiter=laid.delimiter, strict=True)
         try:
-            while reader.line_num <= laid.above:
-                next(reader)
-        except StopIteration:
-            return True
+            next(_reader(text, laid), None)
         except csv.Error:
             return False
     return True
+
+
+def _reader(text: IO[str], laid: Layout) -> Any:
+    """A reader that begins at the header: what stands above is no CSV, and may open a quote."""
+    for _ in range(laid.above):
+        next(text, "")
+    return csv.reader(text, delimiter=laid.delimiter, strict=True)
 
 
 def _options(path: Path, names: Sequence[str], delimiter: str, packing: str, above: int) -> str:
@@ -300,21 +303,21 @@ def _line_by_line(path: Path, laid: Layout, names: Sequence[str], out: Any) -> t
     longest = csv.field_size_limit(LONGEST_LINE)
     try:
         with opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-            reader = csv.reader(text, delimiter=laid.delimiter, strict=True)
+            reader = _reader(text, laid)
             out.writerow(names)  # not as the file has it, which may be no row of that width
             header = False
             while True:
-                line = reader.line_num
+                line = laid.above + reader.line_num
                 try:
                     row = next(reader)
                 except StopIteration:
                     return tuple(broken)
                 except csv.Error as error:
-                    if header:
-                        broken.append((max(line + 1, 1), "", str(error)))
-                    header = header or line >= laid.above
+                    if header or laid.above + reader.line_num > line + 1:  # it took rows along
+                        broken.append((line + 1, "", str(error)))
+                    header = True
                     continue
-                if line < laid.above or not row:
+                if not row:
                     continue
                 if not header:
                     header = True

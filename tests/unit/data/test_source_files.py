@@ -167,6 +167,15 @@ def test_a_header_with_stray_quotes_costs_no_row(tmp_path: Path, header: bytes, 
     assert [row[0] for row in read] == ["1", "2", "3"] and not source.broken
 
 
+def test_a_header_whose_quote_never_ends_is_named_with_what_it_took(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b'"ticket_id,opened_at\n1,2026-01-01\n2,2026-01-02\n')
+    with duckdb.connect() as con:
+        source = open_source(con, tmp_path / "t.csv", "t.csv", Import(), tmp_path)
+        assert not source.relation.fetchall()
+    ((line, _, why),) = source.broken
+    assert line == 1 and "end of data" in why
+
+
 def test_times_that_cannot_be_meant_are_refused_by_row(workspace: Workspace) -> None:
     values = ["2026-01-01", "0001-01-01T00:00:00", "1900-01-01", "9999-12-31", "25-07-01"]
     values += ["03/04/2026", "2026-02-01 09:00 BST", "2026-02-30", "2015-02-24 11:35:52 -0800"]
