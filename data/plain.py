@@ -117,8 +117,8 @@ def plain_sql(column: Column) -> str:
 def plain_series(values: pd.Series, spec: Column) -> pd.Series | None:
     """A frame's column of plain texts as its type; None where a value needs care, or is null.
 
-    >>> told = pd.Series(["2026-03-01T12:00:00Z"])
-    >>> str(plain_series(told, Column("opened_at", "timestamp"))[0])
+    >>> times = pd.Series(["2026-03-01T12:00:00Z"])
+    >>> str(plain_series(times, Column("opened_at", "timestamp"))[0])
     '2026-03-01 12:00:00'
     >>> plain_series(pd.Series(["1 March"]), Column("opened_at", "timestamp")) is None
     True

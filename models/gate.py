@@ -77,6 +77,7 @@ class Rules:
     confidence: float = 0.9
     """That the candidate beats a baseline: one-sided, or shared by a floor's two gains."""
     slope: tuple[float, float] | None = None
+    """Of the calibration, at the middle horizon; at the others ``slope_elsewhere``."""
     slope_elsewhere: tuple[float, float] | None = None
     level: tuple[float, float] | None = None
     """Observed over predicted."""

@@ -133,9 +133,8 @@ def decide(
         if written:
             frame = as_planned(written)
             say(f"the decisions as of {as_of} were written before; these are they")
-            known = (
-                [] if past is None else past.actions
-            )  # whether effects differ is not asked again
+            # whether effects differ is not asked again
+            known = [] if past is None else past.actions
             claims = verdict_lines(verdicts(past, as_of, known), None)
             if plot is not None:
                 grounds = _grounds(run, store, scores, effects, past, money)
