@@ -107,6 +107,7 @@ from data.store.messages import (
 )
 from data.store.opening import (
     Store,
+    Unit,
     has_store,
     open_url,
     without_waiting,
@@ -181,6 +182,7 @@ __all__ = [
     "Scenario",
     "SetAside",
     "Store",
+    "Unit",
     "Verdict",
     "Word",
     "actions_of",

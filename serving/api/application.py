@@ -244,7 +244,7 @@ async def _not_here(request: Request, error: Exception) -> Response:
 
 def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awaitable[Response]]:
     # who waits for a score or posts is served together; health and webhooks do not wait for others
-    in_turn = route.scope is not None and route.quick is None and route.around is None
+    in_turn = route.scope is not None and route.quick is None and route.through is None
 
     async def endpoint(request: Request) -> Response:
         if route.instant:
@@ -315,14 +315,16 @@ def _handled(
     route: Route, service: Any, call: Call, replies: Replies, raw: bytes, path: str
 ) -> Response:
     """The handler's answer, once by Idempotency-Key where there is one."""
-    with route.around(service) if route.around else nullcontext():
+
+    def work() -> Response:
         if call.idempotency_key is None:
-            answer = response(route.handler(service, call))
-        else:
-            answer = _once(route, service, call, replies, raw, path)
-        if route.location:
-            answer.headers["Location"] = route.location.format(**json.loads(bytes(answer.body)))
-        return answer
+            return response(route.handler(service, call))
+        return _once(route, service, call, replies, raw, path)
+
+    answer = work() if route.through is None else route.through(service, work)
+    if route.location:
+        answer.headers["Location"] = route.location.format(**json.loads(bytes(answer.body)))
+    return answer
 
 
 def _once(
