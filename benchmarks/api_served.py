@@ -143,12 +143,12 @@ def _resident(pid: int) -> int:
 
 def load(
     url: str, key: str, requests: list[dict[str, Any]], rate: float, seconds: float,
-    connections: int = 16, keep: bool = False,
+    connections: int = 16,
 ) -> dict[str, Any]:  # fmt: skip
     """A load from a second process."""
     spec = {
         "url": url, "key": key, "requests": requests, "rate": rate, "seconds": seconds,
-        "connections": connections, "keep": keep,
+        "connections": connections,
     }  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.api_load"]
     done = subprocess.run(command, input=json.dumps(spec).encode(), check=True, capture_output=True)

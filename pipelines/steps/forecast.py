@@ -314,7 +314,7 @@ def model_for(
     learned now from ``history`` for this step."""
     at_work = None if run.retrain else run.champion("volume")
     if at_work is not None:
-        model = load_volume(at_work.folder)
+        model = load_volume(at_work.folder, at_work.fingerprint)
         if model.freq == freq:
             return model, at_work.model_version
     if run.retrain:
