@@ -13,7 +13,7 @@ its customer predicted. Overload: ten times what it can; slow: 200 clients that 
 request; memory: {post, predict}, again and again; swaps: another model version under load; twice:
 two equal requests at once; killed: kill -9 while rows are posted (benchmarks/api_faults.py); jobs:
 live beside a bulk job, and one that is killed (benchmarks/api_jobs.py); offered: mutated models
-(benchmarks/api_models.py).
+(benchmarks/api_models.py); planted: secrets and personal strings (benchmarks/api_planted.py).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from typing import Any
 from benchmarks.api_faults import killed, twice
 from benchmarks.api_jobs import jobs
 from benchmarks.api_models import offered
+from benchmarks.api_planted import planted
 from benchmarks.api_served import Line, Served, free_port, load, ms, process
 from benchmarks.running import show
 
@@ -207,7 +208,8 @@ def soak(served: Served, seconds: float) -> list[Line]:
 PARTS = {
     one.__name__: one
     for one in (
-        reads, many, view, events, memory, overload, slow, swaps, soak, twice, killed, jobs, offered
+        reads, many, view, events, memory, overload, slow, swaps, soak, twice, killed, jobs,
+        offered, planted,
     )
 }  # fmt: skip
 

@@ -226,7 +226,7 @@ class Watch:
             log.exception("unexpected error at %s", _route(scope))
             if not status:
                 detail = "an unexpected error; the service's log has it. Nothing of it was kept"
-                problem = Problem(500, "unexpected", detail).response(scope["path"])
+                problem = Problem(500, "unexpected", detail).response(_instance(scope))
                 await problem(scope, receive, noted)
         if path := _route(scope):
             self.observe(path, status, time.perf_counter() - began)
@@ -248,15 +248,21 @@ def _route(scope: Any) -> str | None:
     return None if route is None else str(route.path_format)
 
 
+def _instance(scope: Any) -> str:
+    """The path that was asked for, ids left out: proxies and clients write errors into logs."""
+    path = _route(scope) or scope["path"]
+    return re.sub(r"{(\w+)}", r":\1", path)
+
+
 # these are coroutines: a plain function would wait for a thread, most of all under overload
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return error.response(request.url.path)
+    return error.response(_instance(request.scope))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, PresageError)
-    return _problem_of(error).response(request.url.path)
+    return _problem_of(error).response(_instance(request.scope))
 
 
 async def _not_here(request: Request, error: Exception) -> Response:

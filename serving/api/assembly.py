@@ -119,7 +119,7 @@ class StoreReplies:
         """
         with self.lock:
             if (actor, key) in self.running:
-                detail = f"the request of Idempotency-Key {key!r} is running; ask again for it"
+                detail = "the request of this Idempotency-Key is running; ask again for it"
                 raise Problem(409, "running", detail, headers={"Retry-After": "1"})
             self.running.add((actor, key))
 

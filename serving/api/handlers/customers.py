@@ -102,7 +102,7 @@ def known_tables(desk: Desk, customer_id: str) -> Tables:
     """The customer's rows, posted ones too; 404 where there is no such customer."""
     tables = ReadOnce(OfCustomers(desk.live.rows_of([customer_id]), frozenset({customer_id})))
     if not is_known(tables, desk.now()):
-        detail = f"there is no customer {customer_id!r}; post them to /v1/events first"
+        detail = "there is no such customer; post them to /v1/events first"
         raise Problem(404, "no-such-customer", detail)
     return tables
 
