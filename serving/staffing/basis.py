@@ -25,7 +25,7 @@ from data.store.overrides import Override
 from serving.overrides import planned
 from serving.published import newest, pointer
 from serving.staffing.changes import Changes
-from serving.staffing.gate import Passed, passed
+from serving.staffing.gate import PlayedPlan, raise_to_pass
 from serving.staffing.requirements import SCENARIOS, Memo, scenario_plan
 
 FEWEST_PATHS = 20
@@ -139,7 +139,7 @@ def passed_plan(
     changes: Changes | None = None,
     overrides: Sequence[Override] = (),
     rounds: int | None = None,
-) -> Passed:
+) -> PlayedPlan:
     """``replan``, raised until the simulator passes it: what is published."""
     inputs = _inside(basis, settings, changes, overrides, None, None, None)
     promised = (changes or Changes()).settings(settings)
@@ -147,7 +147,7 @@ def passed_plan(
     def make(pace: Mapping[str, float]) -> tuple[pd.DataFrame, Mapping[str, Floats]]:
         return scenario_plan(**(inputs | {"pace": pace}))
 
-    return passed(
+    return raise_to_pass(
         make,
         promised,
         waiting=inputs["waiting"],

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ import pandas as pd
 from data.arrays import Floats
 from data.settings import Settings
 from features.opening import local_days
-from serving.staffing.check import Played, play
+from serving.staffing.check import PlayedChannel, play
 from serving.staffing.waiting_work import found_with
 
 ROUNDS = 5
@@ -39,26 +40,36 @@ class Failing:
 
     channel: str
     day: str
-    kept: float
+    share: float
     promised: float
     worst_at: str
 
     def __str__(self) -> str:
         return (
-            f"{self.channel} on {self.day}: kept in {self.kept:.0%} of runs, promised "
+            f"{self.channel} on {self.day}: kept in {self.share:.0%} of runs, promised "
             f"{self.promised:.0%}; worst from {self.worst_at} UTC"
         )
 
+    def document(self) -> dict[str, Any]:
+        """As it is published with a plan."""
+        return {
+            "channel": self.channel,
+            "day": self.day,
+            "kept": self.share,
+            "promised": self.promised,
+            "worst_at": self.worst_at,
+        }
+
 
 @dataclass(frozen=True)
-class Passed:
-    """A plan as played. ``pace`` by channel is what it was planned with, ``kept`` the share of days
-    kept over all ``runs``, ``failing`` the days that any number of agents could keep and this does
-    not, the worst first."""
+class PlayedPlan:
+    """A plan as played. ``pace`` by channel is what it was planned with, ``days_kept`` the share
+    of them over all ``runs``, ``failing`` the days that any number of agents could keep and this
+    does not, the worst first."""
 
     frame: pd.DataFrame
     pace: Mapping[str, float]
-    kept: Mapping[str, float]
+    days_kept: Mapping[str, float]
     failing: tuple[Failing, ...] = field(default=())
     runs: int = 0
 
@@ -66,7 +77,7 @@ class Passed:
 Make = Callable[[Mapping[str, float]], tuple[pd.DataFrame, Mapping[str, Floats]]]
 
 
-def passed(
+def raise_to_pass(
     make: Make,
     settings: Settings,
     *,
@@ -74,7 +85,7 @@ def passed(
     pace: Mapping[str, float] | None = None,
     rounds: int = ROUNDS,
     seed: int = 11,
-) -> Passed:
+) -> PlayedPlan:
     """The plan that ``make(pace)`` gives once the simulator agrees with it.
 
     ``make`` gives a plan and its scenarios (scenarios x intervals, by channel). Of all plans played
@@ -83,16 +94,16 @@ def passed(
     now = dict(pace or {})
     low: dict[str, float] = {}
     high: dict[str, float] = {}
-    best: tuple[tuple[float, float], Passed] | None = None
+    best: tuple[tuple[float, float], PlayedPlan] | None = None
     before: dict[str, float] = {}
-    memory: dict[str, tuple[bytes, dict[str, Played]]] = {}
+    memory: dict[str, tuple[bytes, dict[str, PlayedChannel]]] = {}
     for _ in range(max(rounds, 1)):
         frame, counts = make(now)
         if frame.empty:
-            return Passed(frame, now, {})
+            return PlayedPlan(frame, now, {})
         judges = _judges(counts)
         runs = len(next(iter(judges.values())))
-        played: dict[str, Played] = {}
+        played: dict[str, PlayedChannel] = {}
         for pool, rows in frame.groupby(frame["pool"].astype(str), sort=True):
             agents = rows[["agents_net", "pool_agents"]].to_numpy(np.int64).tobytes()
             if memory.get(str(pool), (b"",))[0] != agents:
@@ -112,7 +123,7 @@ def passed(
         standing = (round(short, 4), hours)
         if best is None or standing < best[0]:
             failing = _failing(with_played, day, played)
-            plan = Passed(with_played, dict(now), shares, failing, runs)
+            plan = PlayedPlan(with_played, dict(now), shares, failing, runs)
             best = standing, plan
         again = False
         paid = (frame["agents_net"] * frame["open_seconds"]).groupby(frame["channel"]).sum()
@@ -172,14 +183,16 @@ def _judges(counts: Mapping[str, Floats]) -> dict[str, Floats]:
     return {name: one[order[steps] % len(one)] for name, one in counts.items()}
 
 
-def _share_kept(played: Played, frame: pd.DataFrame, day: pd.Series, channel: str) -> float:
+def _share_kept(played: PlayedChannel, frame: pd.DataFrame, day: pd.Series, channel: str) -> float:
     """Share of days kept, of those that could be; 1 where there is none."""
     can = _keepable(frame, day, channel, played)
     some = (played.offered > 0) & can[None, :]
     return float(played.days_kept[some].mean()) if some.any() else 1.0
 
 
-def _keepable(frame: pd.DataFrame, day: pd.Series, channel: str, played: Played) -> np.ndarray:
+def _keepable(
+    frame: pd.DataFrame, day: pd.Series, channel: str, played: PlayedChannel
+) -> np.ndarray:
     """Whether any staffing could keep each of the days played: the last, whose contacts are due
     after the plan, and those whose hours do not allow it, are nobody's fault."""
     rows = frame["channel"] == channel
@@ -187,7 +200,9 @@ def _keepable(frame: pd.DataFrame, day: pd.Series, channel: str, played: Played)
     return np.asarray(reach.fillna(1.0).to_numpy() >= played.level.share)
 
 
-def _with_played(frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Played]) -> pd.DataFrame:
+def _with_played(
+    frame: pd.DataFrame, day: pd.Series, played: Mapping[str, PlayedChannel]
+) -> pd.DataFrame:
     """The plan with the confidence that was played, day by day."""
     confidence = frame["confidence"].copy()
     for name, one in played.items():
@@ -204,7 +219,7 @@ def by_chance(wanted: float, runs: int) -> float:
 
 
 def _failing(
-    frame: pd.DataFrame, day: pd.Series, played: Mapping[str, Played]
+    frame: pd.DataFrame, day: pd.Series, played: Mapping[str, PlayedChannel]
 ) -> tuple[Failing, ...]:
     days_short = []
     for name, one in played.items():
@@ -217,4 +232,4 @@ def _failing(
             date = str(np.datetime64(int(one.days[place]), "D"))
             at = f"{worst:%Y-%m-%d %H:%M}"
             days_short.append(Failing(name, date, float(share[place]), wanted, at))
-    return tuple(sorted(days_short, key=lambda one: one.kept - one.promised))
+    return tuple(sorted(days_short, key=lambda one: one.share - one.promised))

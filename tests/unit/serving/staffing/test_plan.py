@@ -170,7 +170,7 @@ def test_a_played_queue_confirms_the_plan_and_a_thinner_one_fails(
     assert (played["service_level"] >= played["share"]).all()
     assert (played["service_level_low"] < played["service_level"]).all()
     assert (played["days_reached"] >= 0.8).all()
-    assert all(share > 0.87 for share in passed.kept.values()) and not passed.failing
+    assert all(share > 0.87 for share in passed.days_kept.values()) and not passed.failing
     thin = found.assign(agents_net=np.maximum((found["agents_net"] * 0.85).astype(int), 1))
     thin.loc[found["agents_net"] == 0, "agents_net"] = 0
     worse = check_plan(thin, settings=settings, runs=20).set_index("channel")
