@@ -193,6 +193,31 @@ def scenario_plan(
     return with_outreach(frame, settings, hours or 0.0), drawn
 
 
+def scenario_counts(
+    forecast: pd.DataFrame,
+    *,
+    settings: Settings,
+    paths: Mapping[str, Floats],
+    seed: int,
+    changes: Changes | None = None,
+) -> dict[str, Floats]:
+    """Scenarios (scenarios x intervals) by channel as ``scenario_plan`` has them, and no plan of
+    them: others, for other ``paths`` or, where a channel has none, another ``seed``."""
+    assumed = changes or Changes()
+    zone = settings.company.time_zone
+    count = min((len(one) for one in paths.values()), default=SCENARIOS)
+    return {
+        channel: scenarios(
+            load.times(assumed.contacts(channel, load.starts)),
+            zone,
+            count,
+            seed,
+            checked_paths(paths, channel),
+        )
+        for channel, load in workloads(forecast, settings.staffing.interval_minutes).items()
+    }
+
+
 @dataclass(frozen=True)
 class _Channel:
     load: Workload
