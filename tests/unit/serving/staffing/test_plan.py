@@ -182,3 +182,25 @@ def test_given_arrivals_are_played(forecast: Forecast, office: Settings) -> None
     at = pd.date_range("2026-03-02 08:00", periods=6, freq="30min").to_numpy("datetime64[us]")
     played = check_plan(found, settings=office, arrivals={"phone": at}, runs=3)
     assert played["contacts"].item() == 6 and played["service_level"].item() == 1.0
+
+
+def test_one_more_hour_is_worth_most_where_people_are_fewest(
+    forecast: Forecast, office: Settings
+) -> None:
+    frame = forecast({"phone": 20.0, "email": 20.0})
+
+    def gain(sure: float, **most: int) -> pd.DataFrame:
+        levels = {
+            name: replace(level, confidence=sure) for name, level in office.service_levels.items()
+        }
+        known = replace(office, service_levels=levels)
+        found = plan(frame, settings=known, scenario_count=60, at_most=most)
+        assert found.loc[found["open_seconds"] == 0, "gain_per_hour"].isna().all()
+        return found[found["open_seconds"] > 0].pivot_table(
+            index="starts_at", columns="channel", values="gain_per_hour"
+        )
+
+    few, many = gain(0.5), gain(0.99)
+    assert (few >= 0).all(axis=None) and (few.mean() > many.mean()).all()
+    # one agent handles twelve calls of 300 s an hour, and no hour brings more in time
+    assert gain(0.9, phone=1)["phone"].between(2, 12).all()
