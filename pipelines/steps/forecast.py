@@ -42,8 +42,9 @@ from serving.overrides import overridden
 from serving.published import newest, publish
 from serving.staffing.basis import path_table
 
-PATHS = 200
-"""Sample paths of each channel that are published with a forecast: a plan's scenarios."""
+PATHS = 400
+"""Sample paths of each channel that are published with a forecast: a plan's scenarios, and as many
+others by which the plan is judged."""
 
 ACTUAL_DAYS = 28
 """Days of counts that are published beside a forecast, for the page."""
