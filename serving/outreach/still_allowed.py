@@ -1,9 +1,9 @@
 """May this decision still be sent now? Asked again in the transaction that marks its message.
 
 Days may lie between a decision and its sending, and between two attempts. So every rule of
-eligibility.py is asked once more, with the hold-out and the day's limits: an opt-out that was
-committed before is seen, and one that comes later finds the message marked. What asks for whole
-tables is looked up shortly before (``standing_of``).
+eligibility.py is asked once more, with the hold-out, the day's limits, and which actions have
+stopped by the log: an opt-out that was committed before is seen, and one that comes later finds the
+message marked. What asks for whole tables is looked up shortly before (``standing_of``).
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from serving.outreach.draws import held_out
 from serving.outreach.eligibility import QUARTER, QUIET_ALL_DAY, Facts, eligibility
 from serving.outreach.people import People
 from serving.outreach.quiet import AHEAD, local_day
+from serving.outreach.stops import WORDS as HAS_STOPPED
+from serving.outreach.stops import stopped_in
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,14 @@ class Gate:
         facts = self._facts(connection, messages, now)
         rules = eligibility(facts, policy, now, zone)
         held = held_out(self.salt, [m.customer_id for m in messages], policy.holdout_share)
+        stopped = stopped_in(connection)
         day, tomorrow = local_day(now, zone)
         full = {c: _full(connection, policy, c, day) for c in {m.channel for m in messages}}
         verdicts = []
         for row, message in enumerate(messages):
             arm = message.decision.get("arm", "treat")
             reason = f"decided as {arm}: nobody acts on it" if arm != "treat" else ""
+            reason = reason or (HAS_STOPPED if message.action in stopped else "")
             reason = reason or rules.through(row, message.channel)
             reason = reason or ("is in the hold-out" if held[row] else "")
             if reason:
