@@ -41,7 +41,7 @@ from pipelines.steps.outreach_page import (
 from serving.delivery.sender import limits_of
 from serving.outreach.actions import ACTIONS
 from serving.outreach.agent_hours import hours_left
-from serving.outreach.candidates import RUN, candidates, run_name, spent_on
+from serving.outreach.candidates import RUN, candidates, named_in_vain, run_name, spent_on
 from serving.outreach.cases import cases_of, open_cases
 from serving.outreach.deflection import articles_to_write
 from serving.outreach.facts import messages
@@ -250,6 +250,7 @@ def _grounds(
     known = verdicts(past, run.as_of, helping)
     stops = actions_called(each.measured.action for each in known if each.stops)
     earlier = stopped_by(store)
+    learned += named_in_vain(people, run.snapshot, run.settings.outreach)
     learned += [
         f"{name} has stopped itself before, as the decision log says: nobody is contacted by it"
         for name in sorted(earlier - stops)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from data.store import (
     Judge,
@@ -19,6 +21,7 @@ from data.store import (
     record_failure,
     replay,
 )
+from data.store.schema import DECISION_TEXTS
 from serving.outreach.stops import STOPPED, WORDS, stopped_by
 
 from .conftest import Company
@@ -48,6 +51,14 @@ def stops(here: Company) -> None:
     assert stopped_by(here.store) == {"check_in"}
 
 
+def promises_the_past(here: Company) -> None:
+    """The text says that the order comes on 1 March, and it is the 2nd."""
+    texts = DECISION_TEXTS.c
+    text = json.dumps({"arm": "treat", "message": {"text": "...", "good_until": "2026-03-01"}})
+    with here.store.writing() as connection:
+        connection.execute(sa.update(DECISION_TEXTS).values(payload=text).where(texts.seq == 1))
+
+
 def is_held_out(here: Company) -> None:
     file = here.workspace.path / "presage.toml"
     file.write_text(file.read_text().replace("holdout_share = 0", "holdout_share = 0.999999"))
@@ -66,6 +77,7 @@ FORBIDS = {
     is_used_up: "the day's 1 contacts are used",
     stops: WORDS,
     is_held_out: "is in the hold-out",
+    promises_the_past: "its text promises a day that has passed",
     becomes_late: "quiet hours where the customer lives",
 }
 
