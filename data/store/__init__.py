@@ -29,6 +29,7 @@ from data.store.consent import (
 from data.store.decision_log import (
     LogState,
     append_note,
+    notes_in,
     notes_of,
     open_store,
     renew_head,
@@ -220,6 +221,7 @@ __all__ = [
     "mark_published",
     "messages_of",
     "next_due",
+    "notes_in",
     "notes_of",
     "open_store",
     "open_url",
