@@ -85,6 +85,7 @@ from data.store.keys import (
 )
 from data.store.leases import (
     check_lease,
+    keeping_leases,
     lease_holder,
     release_lease,
     renew_lease,
@@ -213,6 +214,7 @@ __all__ = [
     "forget_decisions",
     "hand_out",
     "has_store",
+    "keeping_leases",
     "lease_holder",
     "list_keys",
     "newest_run",
