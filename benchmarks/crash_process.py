@@ -20,13 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-COUNT, KILL, FAIL_ONCE, FAIL_ON = range(4)
+COUNT, KILL, FAIL_ONCE, FAIL_ON, READS = range(5)
 SHIM = "presage-crash-shim.so"
 HEAVY = (
     "alembic.command", "duckdb", "lightgbm", "pandas", "pyarrow.compute", "pyarrow.parquet",
     "scipy.optimize", "scipy.stats", "sklearn.linear_model", "pipelines.flows", "models.volume",
     "models.registry", "models.risk.model", "serving.predictor",
 )  # fmt: skip
+SERVE = "serve"
 LONGEST_SECONDS = 120.0
 
 
@@ -78,10 +79,13 @@ def import_all() -> None:
         importlib.import_module(name)
 
 
-def calls_of(verb: Sequence[str], folder: Path) -> tuple[Ended, list[tuple[str, str]]]:
-    """The verb undisturbed: each call on a file below the folder as kind and path."""
+def calls_of(
+    verb: Sequence[str], folder: Path, mode: int = COUNT
+) -> tuple[Ended, list[tuple[str, str]]]:
+    """The verb undisturbed: each call on a file below the folder as kind and path; with ``READS``
+    also the files that are opened to be read."""
     with tempfile.TemporaryFile() as log:
-        ended = run(verb, folder, Fault("", COUNT), 0, log.fileno())
+        ended = run(verb, folder, Fault("", mode), 0, log.fileno())
         log.seek(0)
         lines = log.read().decode().splitlines()
     return ended, [(kind, path) for kind, _, path in (line.partition(" ") for line in lines)]
@@ -134,7 +138,10 @@ def _be_the_verb(
             shim = ctypes.CDLL(os.environ["LD_PRELOAD"])
             place = os.path.realpath(folder).encode()
             shim.crash_arm(place, ctypes.c_long(number), fault.mode, fault.error, ctypes.c_int(log))
-        app(standalone_mode=True)
+        if verb[0] == SERVE:
+            _ask_whether_it_is_ready(folder)
+        else:
+            app(standalone_mode=True)
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
@@ -146,3 +153,21 @@ def _be_the_verb(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _ask_whether_it_is_ready(folder: Path) -> None:
+    """The service's own application, put together and asked once; what is wrong is printed."""
+    from starlette.testclient import TestClient
+
+    from data.errors import PresageError
+    from serving.api.assembly import open_from
+
+    try:
+        application, _ = open_from(str(folder), None)
+        answer = TestClient(application).get("/readyz")
+    except PresageError as error:
+        print(f"presage: {error}")
+        raise SystemExit(error.exit_code) from None
+    if answer.status_code != 200:
+        print(f"presage: {answer.text}")
+        raise SystemExit(1)

@@ -3,7 +3,8 @@
    Loaded before libc (LD_PRELOAD), so that Python, SQLite, Arrow and DuckDB all pass through it.
    crash_arm begins to count. At the call of the wanted number it ends the process by SIGKILL (a
    write after half of its bytes), or has the call fail: once, or from then on whatever needs room.
-   Each counted call is written to a log as "KIND PATH". */
+   Each counted call is written to a log as "KIND PATH"; with READS the files that are opened to be
+   read are, too ("read PATH"). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { COUNT, KILL, FAIL_ONCE, FAIL_ON };
+enum { COUNT, KILL, FAIL_ONCE, FAIL_ON, READS };
 static char root[PATH_MAX];
 static size_t root_length;
 static long calls, wanted;
@@ -126,6 +127,7 @@ int mkdir(const char *p, mode_t m) { PLAIN(of_path(AT_FDCWD, p, "create", 1), RE
     mode_t m = 0; \
     if (flags & (O_CREAT | __O_TMPFILE)) { va_list l; va_start(l, flags); m = va_arg(l, mode_t); \
         va_end(l); } \
+    if (armed && mode == READS && !(flags & O_CREAT)) (void)of_path(at, p, "read", 0); \
     if (flags & O_CREAT) { PLAIN(of_path(at, p, "create", 1), call) } \
     return call;
 
@@ -134,3 +136,11 @@ int open64(const char *p, int flags, ...) { OPENS(open64, AT_FDCWD, REAL(open64)
 int openat(int x, const char *p, int flags, ...) { OPENS(openat, x, REAL(openat)(x, p, flags, m)) }
 int openat64(int x, const char *p, int flags, ...) {
     OPENS(openat64, x, REAL(openat64)(x, p, flags, m)) }
+FILE *fopen(const char *p, const char *how) {
+    if (armed && mode == READS && *how == 'r') (void)of_path(AT_FDCWD, p, "read", 0);
+    return REAL(fopen)(p, how);
+}
+FILE *fopen64(const char *p, const char *how) {
+    if (armed && mode == READS && *how == 'r') (void)of_path(AT_FDCWD, p, "read", 0);
+    return REAL(fopen64)(p, how);
+}
