@@ -85,6 +85,7 @@ from data.store.keys import (
 )
 from data.store.leases import (
     check_lease,
+    keeping_leases,
     lease_holder,
     release_lease,
     renew_lease,
@@ -214,6 +215,7 @@ __all__ = [
     "expired_among",
     "hand_out",
     "has_store",
+    "keeping_leases",
     "lease_holder",
     "list_keys",
     "newest_run",

@@ -48,6 +48,8 @@ class Unit:
 
 _UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
 """The unit that this thread or task is in."""
+_WRITTEN: ContextVar[frozenset[sa.URL]] = ContextVar("written", default=frozenset())
+"""The databases that this thread or task has a write transaction of."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,12 @@ class Store:
             finally:
                 _UNIT.reset(token)
 
+    @property
+    def is_being_written(self) -> bool:
+        """Whether this thread or task is in a write transaction of the database, however it was
+        opened: another one would wait for its end."""
+        return self.engine.url in _WRITTEN.get()
+
     def _unit(self) -> Unit | None:
         unit = _UNIT.get()
         return unit if unit is not None and unit.engine is self.engine else None
@@ -133,7 +141,11 @@ class Store:
             except sa.exc.OperationalError as error:
                 reason = str(error.orig).splitlines()[0]
                 raise StorageFailure(f"the store cannot be written now: {reason}") from None
-            yield connection
+            token = _WRITTEN.set(_WRITTEN.get() | {self.engine.url})
+            try:
+                yield connection
+            finally:
+                _WRITTEN.reset(token)
 
     def changes(self) -> int | None:
         """A number that is another one once somebody has written; None where the database has none

@@ -29,7 +29,7 @@ from serving.monitoring.shadow import SHADOW
 from serving.monitoring.watermarks import in_words, watermarks
 from serving.prediction_log import keep_published
 from serving.predictor import Predictor, check_horizons
-from serving.published import publish
+from serving.published import finish, publish
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     keep_published(run.state_dir, secret, frame, SYSTEM.now(), run.settings.api.prediction_log_days)
     if run.settings.risk.shadow:
         _score_in_shadow(run, secret)
+    finish(run.state_dir, "scores")
     return Scores(frame, predictor.model_version, joined, line, left_out)
 
 
