@@ -76,6 +76,14 @@ def reads(served: Served, seconds: float, rounds: int = 3) -> list[Line]:
     return [*lines, [f"reads: at {ours / 2:.0f}/s", latency, "p99 <= 10 ms"]]
 
 
+def reads_of_many(served: Served, seconds: float) -> list[Line]:
+    """Fifty scored customers in turn, one a request."""
+    ask = [served.predict(one) for one in served.ids[:: max(len(served.ids) // 50, 1)][:50]]
+    figures = load(served.url, served.key, ask, 10.0, seconds)  # each time all of them
+    latency = f"p50 {ms(figures['p50'])}, p99 {ms(figures['p99'])}, {figures['statuses']}"
+    return [["50 customers in turn, 500/s", latency, ""]]
+
+
 def many(served: Served, seconds: float) -> list[Line]:
     """A thousand ids."""
     ids = (served.ids * 1000)[:1000]

@@ -63,11 +63,12 @@ def process(
 class Served:
     """The service on a copy of a workspace."""
 
-    def __init__(self, workspace: Path, stack: ExitStack) -> None:
-        self.stack = stack
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        self.workspace = folder / "company"
-        shutil.copytree(workspace, self.workspace)
+    def __init__(self, workspace: Path, stack: ExitStack, copy: bool = True) -> None:
+        self.stack, self.workspace = stack, workspace
+        if copy:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            self.workspace = folder / "company"
+            shutil.copytree(workspace, self.workspace)
         settings = self.workspace / "presage.toml"
         text = settings.read_text() if settings.exists() else ""
         settings.write_text(text.replace("[api]\n", QUICK) if "[api]\n" in text else text + QUICK)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -48,8 +49,16 @@ class Unit:
 
 _UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
 """The unit that this thread or task is in."""
-_WRITTEN: ContextVar[frozenset[sa.URL]] = ContextVar("written", default=frozenset())
-"""The databases that this thread or task has a write transaction of."""
+
+
+class _Written(threading.local):
+    """The databases that this thread has a write transaction of; not of a context, for a post may
+    begin the transaction in which a thread keeps others too."""
+
+    urls: frozenset[sa.URL] = frozenset()
+
+
+_WRITTEN = _Written()
 
 
 @dataclass(frozen=True)
@@ -122,9 +131,9 @@ class Store:
 
     @property
     def is_being_written(self) -> bool:
-        """Whether this thread or task is in a write transaction of the database, however it was
+        """Whether this thread is in a write transaction of the database, however it was
         opened: another one would wait for its end."""
-        return self.engine.url in _WRITTEN.get()
+        return self.engine.url in _WRITTEN.urls
 
     def _unit(self) -> Unit | None:
         unit = _UNIT.get()
@@ -141,11 +150,12 @@ class Store:
             except sa.exc.OperationalError as error:
                 reason = str(error.orig).splitlines()[0]
                 raise StorageFailure(f"the store cannot be written now: {reason}") from None
-            token = _WRITTEN.set(_WRITTEN.get() | {self.engine.url})
+            before = _WRITTEN.urls
+            _WRITTEN.urls = before | {self.engine.url}
             try:
                 yield connection
             finally:
-                _WRITTEN.reset(token)
+                _WRITTEN.urls = before
 
     def changes(self) -> int | None:
         """A number that is another one once somebody has written; None where the database has none
