@@ -4,7 +4,6 @@ says whether a decision may still leave; the bulk jobs."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,9 +55,12 @@ class Desk:
     live: Live
     gate: Gate
     jobs: Runner
+<<<<<<< HEAD
+    audit: AuditLog
+=======
     posts: Posts
+>>>>>>> main
     plans: Memory = field(default_factory=Memory)
-    audit: AuditLog | None = None
     jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while a job is kept, so that limits on their number hold."""
 
@@ -80,23 +82,21 @@ class Desk:
             workspace.settings.retention.jobs_days,
             SincePosted(live),
             lambda: ((night := live.night()).published, night.rows),
-            lambda key, call, about, job: audit.add(key, call, about, job, clock.now()),
+            lambda *request: audit.add([request], clock.now()),
         )
+<<<<<<< HEAD
+        return cls(workspace, store, clock, live, gate, jobs, audit)
+=======
         return cls(workspace, store, clock, live, gate, jobs, Posts(store, live), audit=audit)
+>>>>>>> main
 
     def close(self) -> None:
         """Write what is to be kept, and let the store go."""
         self.jobs.close()
         if self.live.log is not None:
             self.live.log.close()
-        if self.audit is not None:
-            self.audit.close()
+        self.audit.close()
         self.store.close()
-
-    def note_asked(self, key: str, call: str, about: Sequence[str], request_id: str) -> None:
-        """Note that a key asked about customers."""
-        if self.audit is not None:
-            self.audit.add(key, call, about, request_id, self.now())
 
     def now(self) -> datetime:
         """The time by the desk's clock (naive UTC)."""

@@ -7,7 +7,6 @@ into presage.toml is kept, except ``[data] complete_to``, which belongs to the d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from data.errors import DataError
 from data.files import replacing
 from data.settings import FILE, Settings, load_settings
 from data.tables import normalise
+from data.urls import without_password
 from data.workspace import Workspace, erased_rows, init, set_setting, write_tables
 
 COMPLETE_TO = "data.complete_to"
@@ -93,15 +93,6 @@ def _write_aside(imported: Imported, workspace: Workspace) -> None:
     for name, rows in imported.set_aside.items():
         with replacing(folder / f"import-{name}.parquet") as staged:
             rows.astype("str").to_parquet(staged, index=False)
-
-
-def without_password(url: str) -> str:
-    """A source as it may be shown.
-
-    >>> without_password("postgresql://reader:secret@db/help")
-    'postgresql://reader:***@db/help'
-    """
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 def _with_earlier_sight(imported: Imported, workspace: Workspace) -> dict[str, pd.DataFrame]:
