@@ -144,10 +144,13 @@ def skill_pools(
 def hours_of_nobody(settings: Settings, forecast: pd.DataFrame) -> list[str]:
     """A line for each channel with opening hours that there is not."""
     known = {*channels_forecast(forecast), *settings.service_levels}
+    sections = [(f"opening_hours.{name}", name) for name in settings.opening_hours]
+    for place, site in settings.sites.items():
+        sections += [(f"sites.{place}.opening_hours.{name}", name) for name in site.opening_hours]
     return [
-        f"[opening_hours.{name}] is of a channel {name!r}, which there is not."
+        f"[{section}] is of a channel {name!r}, which there is not."
         f"{did_you_mean(name, sorted(known))}"
-        for name in settings.opening_hours
+        for section, name in sections
         if name not in known
     ]
 

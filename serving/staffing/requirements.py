@@ -247,7 +247,7 @@ def _remembered(
     key: list[object] = [pool, replace(settings.staffing, shrinkage=0.0), settings.company]
     for name, one in channels.items():
         closed = "" if one.closures is None else one.closures.to_csv()
-        hours = tuple((settings.opening_hours.get(name) or {"": ""}).items())
+        hours = str((settings.opening_hours.get(name), sorted(settings.sites.items())))
         counts = hashlib.blake2b(one.counts.tobytes()).digest()
         rest = one.load.volume.tobytes(), one.load.forecast.tobytes()
         key += [name, one.level, one.handle, one.pace_seconds, one.waiting, closed, hours, counts]
@@ -339,9 +339,12 @@ def _blocks(starts: np.ndarray, opened: Sequence[Floats], zone: str, block_minut
 
 
 def _refuse_never_open(channel: str, settings: Settings) -> None:
-    hours = settings.opening_hours.get(channel)
-    if hours is not None and not any(
-        text.strip().lower() not in ("", "closed") for text in hours.values()
+    own = [hours for hours in (settings.opening_hours.get(channel),) if hours is not None]
+    at_sites = [site.opening_hours.get(channel) or {} for site in settings.sites.values()]
+    if own and not any(
+        text.strip().lower() not in ("", "closed")
+        for hours in (*own, *at_sites)
+        for text in hours.values()
     ):
         raise DataError(
             f"channel {channel!r} has contacts but [opening_hours.{channel}] opens on no "
