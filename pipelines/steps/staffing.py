@@ -88,9 +88,7 @@ def staff_channels(
         details: dict[str, Any] = {
             "basis": basis.document(),
             "overrides": [one.seq for one in changes],
-            "kept": dict(plan.days_kept),
-            "failing": [one.document() for one in plan.failing],
-            "runs": plan.runs,
+            **plan.document(),
         }
         with open_store(opened) as store:
             put_in_force(store, run.state_dir, frame, as_of, now, model_version, details)
@@ -106,8 +104,7 @@ def staff_channels(
             "overrides": [one.seq for one in changes],
             "rows": len(frame),
             "channels": sorted(frame["channel"].unique().tolist()),
-            "kept": dict(plan.days_kept),
-            "failing": [one.document() for one in plan.failing],
+            **plan.document(),
             "waiting": line,
             "published": run.publishes("staffing"),
             "out": str(out) if out else None,

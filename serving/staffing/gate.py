@@ -77,6 +77,14 @@ class PlayedPlan:
     failing: tuple[Failing, ...] = field(default=())
     runs: int = 0
 
+    def document(self) -> dict[str, Any]:
+        """What is published of it beside the plan."""
+        return {
+            "kept": dict(self.days_kept),
+            "failing": [one.document() for one in self.failing],
+            "runs": self.runs,
+        }
+
 
 Make = Callable[[Mapping[str, float]], tuple[pd.DataFrame, Mapping[str, Floats]]]
 
