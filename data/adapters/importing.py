@@ -52,11 +52,12 @@ def run_import(
 
         imported = read_database(str(source), chosen.checked(options), Path(workspace_path), say)
     elif isinstance(chosen, MappedAdapter):
-        stated, given = load_settings(Path(workspace_path) / FILE).import_, chosen.checked(options)
+        words = load_settings(Path(workspace_path) / FILE).import_
+        own = chosen.checked(options)
         if is_address(str(source)):
-            pages, cursors, heard = pull(name, str(source), Path(workspace_path), given, say)
+            pages, cursors, heard = pull(name, str(source), Path(workspace_path), own, say)
             at = pages
-        imported = chosen.by_settings(at, given, stated)
+        imported = chosen.by_settings(at, own, words)
         if pages is not None:
             imported = replace(imported, cursors=cursors, notes=(*heard, *imported.notes))
     else:
@@ -102,8 +103,8 @@ def _not_back(imported: Imported, workspace: Workspace) -> Imported:
     new, known = imported.settings.get(COMPLETE_TO), workspace.settings.data.complete_to
     if known is None or not isinstance(new, datetime) or new >= known:
         return imported
-    kept = {name: value for name, value in imported.settings.items() if name != COMPLETE_TO}
-    return replace(imported, settings=kept)
+    others = {name: value for name, value in imported.settings.items() if name != COMPLETE_TO}
+    return replace(imported, settings=others)
 
 
 def _write_aside(imported: Imported, workspace: Workspace) -> None:

@@ -33,6 +33,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from data.adapters.databases import cursors_of
+from data.clock import SYSTEM
 from data.errors import DataError, UsageError
 from data.files import write_whole
 from data.folder import Folder
@@ -92,13 +93,13 @@ def _zendesk_after(feed: Feed, page: Mapping[str, Any], _: Headers) -> After:
 
 
 def _shopify_first(base: str, feed: Feed, cursor: str | None, options: Mapping[str, str]) -> str:
-    asked = {"limit": "250", "order": "updated_at asc"}
+    query = {"limit": "250", "order": "updated_at asc"}
     if feed.name == "orders":
-        asked["status"] = "any"
+        query["status"] = "any"
     if cursor or "since" in options:
-        asked["updated_at_min"] = cursor or options["since"]
+        query["updated_at_min"] = cursor or options["since"]
     version = options.get("api_version", "2025-10")
-    return f"{base}/admin/api/{version}/{feed.name}.json?{urlencode(asked)}"
+    return f"{base}/admin/api/{version}/{feed.name}.json?{urlencode(query)}"
 
 
 def _shopify_after(feed: Feed, page: Mapping[str, Any], headers: Headers) -> After:
@@ -177,11 +178,11 @@ def pull(
     get = _getter(base, api.authorise(secret), say, sleep or time.sleep)
     place = state / "pull" / hashlib.sha256(f"{name}|{base}".encode()).hexdigest()[:12]
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    begun, cursors, notes = cursors_of(state), dict[str, str](), list[str]()
+    before, cursors, notes = cursors_of(state), dict[str, str](), list[str]()
     for feed in api.feeds:
         key = f"{name}.{feed.name}.{place.name}"
         try:
-            reached = _feed(api, feed, base, get, place, begun.get(key), options, say)
+            reached = _feed(api, feed, base, get, place, before.get(key), options, say)
         except Refused as error:
             if feed.required:
                 raise UsageError(str(error)) from None
@@ -238,9 +239,9 @@ def _feed(
         cursor, pages = reached or cursor, pages + 1
         url = (link or api.first(base, feed, cursor, options)) if more else None
         for key in (feed.rows, *feed.beside):
-            found = page.get(key) or []
-            if found:
-                lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
+            listed = page.get(key) or []
+            if listed:
+                lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in listed)
                 write_whole(place / f"{FILES.get(key, key)}-{pages:06}.page", lines.encode())
         rows += len(page[feed.rows])
         at = {"cursor": cursor, "pages": pages, "done": url is None}
@@ -337,10 +338,11 @@ def _refuse(error: urllib.error.HTTPError, base: str) -> None:
 def wait_of(headers: Headers, attempt: int) -> float:
     """Seconds until the next attempt: what ``Retry-After`` says (seconds, or a date), else twice as
     long each time."""
-    said = {key.lower(): value for key, value in headers.items()}.get("retry-after", "")
-    if re.fullmatch(r"\d+(\.\d+)?", said.strip()):
-        return float(said)
-    moment = email.utils.parsedate_tz(said) if said else None
+    stated = {key.lower(): value for key, value in headers.items()}.get("retry-after", "")
+    if re.fullmatch(r"\d+(\.\d+)?", stated.strip()):
+        return float(stated)
+    moment = email.utils.parsedate_tz(stated) if stated else None
     if moment is not None:
-        return max(0.0, email.utils.mktime_tz(moment) - time.time())
+        now = SYSTEM.now().replace(tzinfo=UTC).timestamp()
+        return max(0.0, email.utils.mktime_tz(moment) - now)
     return float(2 ** (attempt - 1))
