@@ -24,6 +24,7 @@ from serving.monitoring.finding import Finding
 from serving.monitoring.nights import leases_held, night_findings
 from serving.outreach.people import People
 from serving.outreach.still_allowed import Gate
+from serving.posts import Posts
 from serving.prediction_log import FOLDER, PredictionLog
 from serving.published import Kind, Published, newest, pointer
 
@@ -46,7 +47,8 @@ VERBS = {
 @dataclass(frozen=True)
 class Desk:
     """One workspace, opened to be asked; ``live`` holds what is asked often in memory,
-    ``plans`` the plans made again since, ``jobs`` works on bulk jobs."""
+    ``posts`` keeps what is
+    posted, ``plans`` the plans made again since, ``jobs`` works on bulk jobs."""
 
     workspace: Workspace
     store: Store
@@ -54,6 +56,7 @@ class Desk:
     live: Live
     gate: Gate
     jobs: Runner
+    posts: Posts
     plans: Memory = field(default_factory=Memory)
     audit: AuditLog | None = None
     jobs_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -79,7 +82,7 @@ class Desk:
             lambda: ((night := live.night()).published, night.rows),
             lambda key, call, about, job: audit.add(key, call, about, job, clock.now()),
         )
-        return cls(workspace, store, clock, live, gate, jobs, audit=audit)
+        return cls(workspace, store, clock, live, gate, jobs, Posts(store, live), audit=audit)
 
     def close(self) -> None:
         """Write what is to be kept, and let the store go."""

@@ -22,7 +22,7 @@ import msgspec
 from data.clock import Clock
 from data.errors import NotEnoughHistory, PresageError
 from data.overlay import WithEvents
-from data.snapshot import Snapshot, open_snapshot, take
+from data.snapshot import Snapshot, snapshot_of, take
 from data.store import Store, event_frames, events_since, readable
 from data.tables import Tables
 from data.turns import OnceATurn
@@ -113,8 +113,7 @@ class Live:
     def _read_night(self) -> Night:
         published = newest(self.workspace.state_dir, "scores")
         assert published is not None
-        place = self.workspace.state_dir / "snapshots" / published.about["snapshot"]
-        snapshot = open_snapshot(place) if place.exists() else take(self.workspace)
+        snapshot = snapshot_of(self.workspace, published.about["snapshot"])
         return self._with_model(published, Scores(published.frame), snapshot, self._night)
 
     def _with_model(

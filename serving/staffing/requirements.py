@@ -49,6 +49,7 @@ COLUMNS = (
     "abandonment",
     "backlog",
     "asa_seconds",
+    "gain_per_hour",
     "kind",
     "pool",
     "pool_agents",
@@ -191,6 +192,31 @@ def scenario_plan(
     hours = assumed.outreach_hours
     hours = settings.outreach.agent_hours_per_day if hours is None else hours
     return with_outreach(frame, settings, hours or 0.0), drawn
+
+
+def scenario_counts(
+    forecast: pd.DataFrame,
+    *,
+    settings: Settings,
+    paths: Mapping[str, Floats],
+    seed: int,
+    changes: Changes | None = None,
+) -> dict[str, Floats]:
+    """Scenarios (scenarios x intervals) by channel as ``scenario_plan`` has them, and no plan of
+    them: others, for other ``paths`` or, where a channel has none, another ``seed``."""
+    assumed = changes or Changes()
+    zone = settings.company.time_zone
+    count = min((len(one) for one in paths.values()), default=SCENARIOS)
+    return {
+        channel: scenarios(
+            load.times(assumed.contacts(channel, load.starts)),
+            zone,
+            count,
+            seed,
+            checked_paths(paths, channel),
+        )
+        for channel, load in workloads(forecast, settings.staffing.interval_minutes).items()
+    }
 
 
 @dataclass(frozen=True)
@@ -352,6 +378,7 @@ def _frame(
             "abandonment": answer.abandonment,
             "backlog": answer.backlog,
             "asa_seconds": answer.asa_seconds,
+            "gain_per_hour": answer.gain_per_hour,
             "kind": channel.level.kind,
             "pool": pool,
             "pool_agents": np.where(opened > 0, answer.pool_agents, 0),
