@@ -25,7 +25,7 @@ from pathlib import Path
 
 from data.clock import SYSTEM
 from data.errors import Conflict
-from data.files import fenced, take_lock
+from data.files import fenced, remove_abandoned, take_lock
 from data.folder import STATE
 from data.store import (
     Store,
@@ -81,6 +81,9 @@ def writing(
         store = stack.enter_context(open_store(workspace))
         token = stack.enter_context(_taken(store, workspace, name, holder, patience))
         stack.enter_context(_renewed(store, name, token))
+        state = workspace.state_dir
+        for parent in (state, *state.glob("*/"), *state.glob("predictions/*/")):
+            remove_abandoned(parent)  # what a killed run was filling
         record = RunRecord(workspace.state_dir, verb, name, token, holder, SYSTEM.now)
         stack.enter_context(record)
         lease = _held[held] = Lease(store, name, token, record)
