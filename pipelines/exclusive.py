@@ -106,6 +106,26 @@ def writing_if_there(folder: Path, verb: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def only_one(workspace: Workspace, verb: str) -> Iterator[None]:
+    """The only process of this verb on the workspace for the block: two would run every schedule
+    twice. Conflict, naming the other, where there is one; the kernel frees a killed one's place."""
+    workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
+    place = workspace.state_dir / f"{verb}.lock"
+    with contextlib.ExitStack() as stack:
+        lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        stack.callback(os.close, lock)
+        if take_lock(lock) is False:
+            other = os.pread(lock, 200, 0).decode(errors="replace") or "another process"
+            raise Conflict(
+                f"{other} runs presage {verb} for {workspace.path} already: use that one, or end "
+                "it by Ctrl-C where it runs"
+            )
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+
+
+@contextlib.contextmanager
 def _still_ours_while(folder: Path) -> Iterator[None]:
     """No other run takes a lease of this process on the workspace while the block lasts; Conflict
     where one did."""
