@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DamagedFile
-from data.files import sha256_of, staging_folder, sync, write_whole
+from data.files import put_in_place, sha256_of, staging_folder, sync, write_whole
 
 
 def put(home: Path, name: str, suffix: str, write: Callable[[Path], object]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def put(home: Path, name: str, suffix: str, write: Callable[[Path], object]) -> 
         sync(staged)
         digest = sha256_of(staged)
         place = home / f"{name}-{digest[:8]}{suffix}"
-        staged.replace(place)
+        put_in_place(staged, place)
         sync(home)
     return {"file": place.name, "sha256": digest}
 

@@ -408,7 +408,7 @@ def _identity(
         if name in posted:
             digest.update(posted[name].to_json(orient="split").encode())
         if name == "volumes" and (name in posted or workspace.sources(name)):
-            digest.update(f"|{workspace.settings.company.time_zone}".encode())  # days end by it
+            digest.update(f"|{workspace.settings.clocks}".encode())  # days end by them
     return digest.hexdigest()[:32]
 
 

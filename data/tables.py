@@ -223,6 +223,9 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
     else:
         out[ROW] = np.arange(len(frame), dtype="int64")
     result = pd.DataFrame(out, index=index)
+    for spec in contract.columns:
+        if spec.otherwise:
+            result[spec.name] = result[spec.name].fillna(result[spec.otherwise])
     births = birth_times(name, result)
     result["recorded_at"] = result["recorded_at"].fillna(births)
     result["deleted"] = result["deleted"].fillna(False)

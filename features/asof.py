@@ -173,13 +173,15 @@ def as_of_view(
     frame = tables.frame(name, sorted(needed))
     spells = spans(frame, name, None if births is None else births(frame))
     now = spells.rows[(spells.start <= moment) & (moment < spells.end)]
-    view = frame.iloc[now]
+    now = now[np.argsort(frame[ROW].to_numpy(dtype=np.int64)[now], kind="stable")]
+    if len(now) < len(frame) or (now[1:] < now[:-1]).any():  # else all rows stand as they should
+        frame = frame.iloc[now]
     if name == "order_items":
         orders = as_of_view(tables, "orders", as_of, ["order_id"])
-        view = view[view["order_id"].isin(orders["order_id"])]
-    view = view.sort_values(ROW, kind="stable").reset_index(drop=True)
+        frame = frame[frame["order_id"].isin(orders["order_id"])]
+    view = frame.reset_index(drop=True)
     unknown = {f: times_of(view[f]) >= moment for f in {v for v in known_at.values() if v}}
-    out = view[wanted].copy()
+    out = view[wanted]
     for column, fact in known_at.items():
         if fact and unknown[fact].any():
             out[column] = out[column].mask(unknown[fact])

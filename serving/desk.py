@@ -23,6 +23,7 @@ from serving.monitoring.finding import Finding
 from serving.monitoring.nights import leases_held, night_findings
 from serving.outreach.people import People
 from serving.outreach.still_allowed import Gate
+from serving.posts import Posts
 from serving.prediction_log import FOLDER, PredictionLog
 from serving.published import Kind, Published, newest, pointer
 
@@ -45,7 +46,8 @@ VERBS = {
 @dataclass(frozen=True)
 class Desk:
     """One workspace, opened to be asked; ``live`` holds what is asked often in memory,
-    ``plans`` the plans made again since, ``jobs`` works on bulk jobs."""
+    ``posts`` keeps what is
+    posted, ``plans`` the plans made again since, ``jobs`` works on bulk jobs."""
 
     workspace: Workspace
     store: Store
@@ -53,6 +55,7 @@ class Desk:
     live: Live
     gate: Gate
     jobs: Runner
+    posts: Posts
     audit: AuditLog
     plans: Memory = field(default_factory=Memory)
     jobs_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -78,7 +81,7 @@ class Desk:
             lambda: ((night := live.night()).published, night.rows),
             lambda *request: audit.add([request], clock.now()),
         )
-        return cls(workspace, store, clock, live, gate, jobs, audit)
+        return cls(workspace, store, clock, live, gate, jobs, Posts(store, live), audit)
 
     def close(self) -> None:
         """Write what is to be kept, and let the store go."""

@@ -74,6 +74,14 @@ def publish(
     return home / entry["file"]
 
 
+def finish(state_dir: Path, kind: Kind) -> None:
+    """Note that all that goes with the newest result of that kind was done too: what it was joined
+    with, its vintage, its place in the log. A run that was killed before does it again."""
+    about = pointer(state_dir, kind)
+    assert about is not None
+    point(_home(state_dir), kind, {**about, "finished": True})
+
+
 def pointer(state_dir: Path, kind: Kind) -> dict[str, Any] | None:
     """What is said of the newest result of that kind, without reading its table; None if none."""
     try:

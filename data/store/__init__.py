@@ -29,6 +29,7 @@ from data.store.consent import (
 from data.store.decision_log import (
     LogState,
     append_note,
+    notes_in,
     notes_of,
     open_store,
     renew_head,
@@ -84,6 +85,7 @@ from data.store.keys import (
 )
 from data.store.leases import (
     check_lease,
+    keeping_leases,
     lease_holder,
     release_lease,
     renew_lease,
@@ -106,6 +108,7 @@ from data.store.messages import (
 )
 from data.store.opening import (
     Store,
+    Unit,
     has_store,
     open_url,
     without_waiting,
@@ -180,6 +183,7 @@ __all__ = [
     "Scenario",
     "SetAside",
     "Store",
+    "Unit",
     "Verdict",
     "Word",
     "actions_of",
@@ -211,6 +215,7 @@ __all__ = [
     "expired_among",
     "hand_out",
     "has_store",
+    "keeping_leases",
     "lease_holder",
     "list_keys",
     "newest_run",
@@ -218,6 +223,7 @@ __all__ = [
     "mark_published",
     "messages_of",
     "next_due",
+    "notes_in",
     "notes_of",
     "open_store",
     "open_url",

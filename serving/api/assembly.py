@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Page
@@ -21,7 +20,7 @@ from data.clock import SYSTEM, Clock
 from data.languages.catalogue import languages, page_words
 from data.store import OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
-from serving.api.application import Door, application
+from serving.api.application import Door, WholeSegments, application
 from serving.api.calls import CALLS
 from serving.api.catalogue import list_page, page_of
 from serving.api.limits import Crowd, RateLimit
@@ -120,7 +119,7 @@ class StoreReplies:
         """
         with self.lock:
             if (actor, key) in self.running:
-                detail = f"the request of Idempotency-Key {key!r} is running; ask again for it"
+                detail = "the request of this Idempotency-Key is running; ask again for it"
                 raise Problem(409, "running", detail, headers={"Retry-After": "1"})
             self.running.add((actor, key))
 
@@ -138,7 +137,7 @@ class StoreReplies:
         return status, text.encode(), before
 
 
-def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
+def assemble(workspace: Workspace, clock: Clock) -> tuple[WholeSegments, Desk]:
     """The ASGI application of a workspace, and the desk that it asks."""
     store = open_store(workspace)
     desk = Desk.of(workspace, store, clock)
@@ -159,7 +158,7 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
     return application(CALLS, desk, door, pages()), desk
 
 
-def open_from(folder: str, start: str | None) -> tuple[Starlette, Desk]:
+def open_from(folder: str, start: str | None) -> tuple[WholeSegments, Desk]:
     """``assemble`` from text: the workspace's folder, and the clock's start or None."""
     clock = Clock(datetime.fromisoformat(start)) if start else Clock()
     return assemble(Workspace.open(Path(folder)), clock)

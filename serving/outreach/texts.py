@@ -51,11 +51,13 @@ GSM_TWICE = frozenset("^{}\\[~]|€\f")
 
 @dataclass(frozen=True)
 class Message:
-    """A rendered text; ``subject`` for e-mail only, ``language`` the one it is written in."""
+    """A rendered text; ``subject`` for e-mail only, ``language`` the one it is written in.
+    ``good_until``: the first day that it promises (ISO 8601), after which it may not be sent."""
 
     text: str
     subject: str | None
     language: str
+    good_until: str | None = None
 
 
 def render(
@@ -98,7 +100,15 @@ def render(
                 f"{where}: its subject has {len(subject)} characters, more than {SUBJECT_LENGTH}"
             )
     _check_length(text, channel, where)
-    return Message(text, subject, spoken)
+    named = {
+        name
+        for part in (template, texts["subject"] if subject else "")
+        for _, name, _, _ in Formatter().parse(part)
+    }
+    promised = [
+        value.isoformat() for name in named if isinstance(value := values.get(name or ""), date)
+    ]
+    return Message(text, subject, spoken, min(promised, default=None))
 
 
 def sms_parts(text: str) -> int:

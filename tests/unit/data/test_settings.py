@@ -135,9 +135,9 @@ def test_the_commented_file_changes_nothing_and_with_its_comments_removed_neithe
     for line in text.splitlines():
         value = re.fullmatch(r"# (\w+ = .+)", line)
         lines.append(value[1] if value else line)
-    # the examples of opening hours, pools and contracts are no defaults: no header, no section
+    # the examples of hours, sites, pools and contracts are no defaults: no header, no section
     text = "\n".join(lines)
-    for example in ("# Opening hours", "# Pools", "# Contracts"):
+    for example in ("# Opening hours", "# Sites", "# Pools", "# Contracts"):
         head, _, tail = text.partition(example)
         text = head + tail[tail.index("\n\n") :]
     assert load_from(text) == Settings()

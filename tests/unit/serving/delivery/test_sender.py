@@ -93,9 +93,9 @@ def test_a_message_is_dead_after_its_attempts_and_can_be_replayed(
     assert dead.attempts == len(receiver.requests) == 3
     assert dead.note == "gave up after 3 attempts: HTTP 500"
     receiver.answers = [(204, {})]
-    assert replay(here.store, ["r-a"], here.clock.now()) == 1
-    assert send(here)["sent"] == 1
-    assert replay(here.store, ["r-a"], here.clock.now()) == 1  # also what was delivered
+    ((_, verdict),) = replay(here.store, here.gate(), ["r-a"], here.clock.now())
+    assert verdict.allowed and send(here)["sent"] == 1
+    replay(here.store, here.gate(), ["r-a"], here.clock.now())  # also what was delivered
     assert send(here)["sent"] == 1
     assert len({(h["webhook-id"], body) for _, h, body in receiver.requests}) == 1
 
@@ -251,7 +251,7 @@ def test_a_sender_expires_what_is_too_old_and_a_replay_starts_anew(company: Make
     options = {"holder": "t", "lease": timedelta(seconds=10), "limits": limits}
     found = claim(here.store, here.gate(), render, now_of=here.clock.now, **options)  # type: ignore[arg-type]
     assert (found.message, found.expired, found.looked_at) == (None, 1, 1)
-    replay(here.store, ["r-a"], here.clock.now())
+    replay(here.store, here.gate(), ["r-a"], here.clock.now())
     again = claim(here.store, here.gate(), render, now_of=here.clock.now, **options)  # type: ignore[arg-type]
     assert again.message is not None
     assert verify_log(here.store).entries == 2
