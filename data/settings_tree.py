@@ -20,11 +20,7 @@ from typing import Literal
 from data.endpoint import check_endpoint
 from data.errors import SettingsError, did_you_mean
 from data.setting_checks import above_zero as _above_zero
-<<<<<<< HEAD
 from data.setting_checks import at_most as _at_most
-from data.setting_checks import minute_of_day, setting
-=======
->>>>>>> main
 from data.setting_checks import not_negative as _not_negative
 from data.setting_checks import setting
 from data.setting_checks import share as _share

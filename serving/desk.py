@@ -55,11 +55,8 @@ class Desk:
     live: Live
     gate: Gate
     jobs: Runner
-<<<<<<< HEAD
-    audit: AuditLog
-=======
     posts: Posts
->>>>>>> main
+    audit: AuditLog
     plans: Memory = field(default_factory=Memory)
     jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while a job is kept, so that limits on their number hold."""
@@ -84,11 +81,7 @@ class Desk:
             lambda: ((night := live.night()).published, night.rows),
             lambda *request: audit.add([request], clock.now()),
         )
-<<<<<<< HEAD
-        return cls(workspace, store, clock, live, gate, jobs, audit)
-=======
-        return cls(workspace, store, clock, live, gate, jobs, Posts(store, live), audit=audit)
->>>>>>> main
+        return cls(workspace, store, clock, live, gate, jobs, Posts(store, live), audit)
 
     def close(self) -> None:
         """Write what is to be kept, and let the store go."""

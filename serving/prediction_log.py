@@ -23,13 +23,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-<<<<<<< HEAD
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-=======
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
->>>>>>> main
 from pathlib import Path
 from typing import Any
 
