@@ -6,30 +6,42 @@ Two processes ask for the right to write into one workspace at the same moment, 
 one who has it notes so, works for a moment, asks whether it still has it, and notes its end. A
 double run is a beginning between another's beginning and end. Before some races a holder on another
 machine took the lease and let it run out: it is taken over once, by a newer token, and the holder
-that comes back must find that out before it writes.
+that comes back must find that out before it writes: it is asked whether its token holds, and has a
+file published by its token, which must stay that of the newer run.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import random
 import tempfile
 import time
 from datetime import timedelta
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from benchmarks.running import show
 from data.clock import SYSTEM
 from data.errors import Conflict
-from data.store import check_lease, lease_holder, open_store, take_lease
+from data.files import fenced, write_whole
+from data.store import (
+    Store,
+    check_lease,
+    keeping_leases,
+    lease_holder,
+    open_store,
+    take_lease,
+)
 from data.workspace import Workspace, init
 from pipelines.exclusive import WRITING, still_ours, writing
 
 ELSEWHERE = "presage score (process 1 on elsewhere)"
 LIFETIME = timedelta(seconds=30)
+PRODUCT = "product"
 
 
 def note(journal: Path, what: str, token: int) -> None:
@@ -49,6 +61,7 @@ def scheduler(folder: Path, journal: Path, rounds: int, together: Barrier, seed:
             note(journal, "begin", lease.token)
             time.sleep(draw.uniform(0, 0.004))
             still_ours()
+            write_whole(folder / PRODUCT, str(lease.token).encode())
             note(journal, "end", lease.token)
 
 
@@ -86,7 +99,7 @@ def play(races: int, expired: int, seed: int = 5) -> list[list[str]]:
         for one in both:
             one.start()
         chosen = set(random.Random(seed).sample(range(races), expired))
-        stale = 0
+        stale = published = 0
         for race in range(races):
             token = 0
             if race in chosen:
@@ -100,6 +113,7 @@ def play(races: int, expired: int, seed: int = 5) -> list[list[str]]:
                         stale += 1
                     except Conflict:
                         pass
+                    published += _publishes(store, workspace.path, token)
         for one in both:
             one.join(60)
         runs, double, falling = overlaps(journal.read_text().splitlines())
@@ -109,8 +123,17 @@ def play(races: int, expired: int, seed: int = 5) -> list[list[str]]:
         ["double runs", "0", str(double)],
         ["tokens that did not rise", "0", str(falling)],
         [f"stale writers let in, of {expired} leases that ran out", "0", str(stale)],
+        [f"files that they replaced, of {expired}", "0", str(published)],
         ["processes that failed", "0", str(failed)],
     ]
+
+
+def _publishes(store: Store, folder: Path, token: int) -> bool:
+    """Whether a run of that token replaces the product of a newer one."""
+    before = (folder / PRODUCT).read_bytes()
+    with contextlib.suppress(Conflict), fenced(partial(keeping_leases, store, {WRITING: token})):
+        write_whole(folder / PRODUCT, b"stale")
+    return (folder / PRODUCT).read_bytes() != before
 
 
 def _run_out(workspace: Workspace) -> int:

@@ -22,7 +22,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from data.errors import at_file
@@ -30,6 +30,8 @@ from data.errors import at_file
 STAGING = ".staging-"
 TICK_NS, RACE_NS = 20_000_000, 2_000_000_000
 """Two writes within a tick of the clock can look alike, on this machine and on a file server."""
+Fence = Callable[[], contextlib.AbstractContextManager[None]]
+_fences: list[Fence] = []
 UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 """What a file system answers that knows no locks; nothing is swept there."""
 
@@ -107,10 +109,30 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, mode: int | None = 0o644) -> Iterator[Path]:
+def fenced(fence: Fence) -> Iterator[None]:
+    """Within the block every rename of this process that puts a file or folder in its place happens
+    inside ``fence()``, which raises where this process may not write any more."""
+    _fences.append(fence)
+    try:
+        yield
+    finally:
+        _fences.remove(fence)
+
+
+def put_in_place(staged: Path, place: Path, is_fenced: bool = True) -> None:
+    """Rename what was staged into its place, if this process may (``fenced``)."""
+    with contextlib.ExitStack() as stack:
+        for fence in _fences if is_fenced else ():
+            stack.enter_context(fence())
+        staged.replace(place)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int | None = 0o644, is_fenced: bool = True) -> Iterator[Path]:
     """A staged file to write; when the block ends well it takes the place of ``path``, durably.
 
-    ``mode``: its permissions; None for what the umask leaves.
+    ``mode``: its permissions; None for what the umask leaves. ``is_fenced``: False for notes that
+    any process may write.
     """
     with staging_folder(path, 0o700) as folder:
         staged = folder / path.name
@@ -118,13 +140,13 @@ def replacing(path: Path, mode: int | None = 0o644) -> Iterator[Path]:
         if mode is not None:
             staged.chmod(mode)
         sync(staged)
-        staged.replace(path)
+        put_in_place(staged, path, is_fenced)
         sync(path.parent)
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write_whole(path: Path, content: bytes, mode: int = 0o644, is_fenced: bool = True) -> None:
     """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
-    with replacing(path, mode) as staged:
+    with replacing(path, mode, is_fenced) as staged:
         staged.touch(mode)
         staged.write_bytes(content)
 
@@ -151,7 +173,7 @@ def publish(staged: Path, place: Path) -> bool:
     for path in (*staged.rglob("*"), staged):
         sync(path)
     try:
-        staged.rename(place)
+        put_in_place(staged, place)
     except OSError:
         if place.is_dir():
             return False

@@ -5,7 +5,8 @@ registers what it learned: a night is scored and a model rolled back meanwhile.
 
 A second run waits and says for whom. The lease is renewed while its holder lives; where the holder
 was killed on this machine, a lock that the kernel let go of says so at once, elsewhere the lease
-runs out. A holder that was paused for longer finds its token outdated before it publishes.
+runs out. A holder that was paused for longer finds its token outdated before it publishes:
+every rename that puts a file in its place happens in a transaction that holds the tokens.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from data.clock import SYSTEM
 from data.errors import Conflict
-from data.files import take_lock
+from data.files import fenced, remove_abandoned, take_lock
 from data.folder import STATE
 from data.store import (
     Store,
     check_lease,
+    keeping_leases,
     lease_holder,
     open_store,
     release_lease,
@@ -78,10 +81,16 @@ def writing(
         store = stack.enter_context(open_store(workspace))
         token = stack.enter_context(_taken(store, workspace, name, holder, patience))
         stack.enter_context(_renewed(store, name, token))
+        state = workspace.state_dir
+        for parent in (state, *state.glob("*/"), *state.glob("predictions/*/")):
+            remove_abandoned(parent)  # what a killed run was filling
         record = RunRecord(workspace.state_dir, verb, name, token, holder, SYSTEM.now)
         stack.enter_context(record)
         lease = _held[held] = Lease(store, name, token, record)
         try:
+            # one fence a workspace: it asks for all its leases in one transaction
+            if not any(other[0] == held[0] for other in _held if other != held):
+                stack.enter_context(fenced(partial(_still_ours_while, held[0])))
             yield lease
         finally:
             del _held[held]
@@ -93,6 +102,36 @@ def writing_if_there(folder: Path, verb: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if (folder / STATE).is_dir():
             stack.enter_context(writing(Workspace.open(folder), verb))
+        yield
+
+
+@contextlib.contextmanager
+def only_one(workspace: Workspace, verb: str) -> Iterator[None]:
+    """The only process of this verb on the workspace for the block: two would run every schedule
+    twice. Conflict, naming the other, where there is one; the kernel frees a killed one's place."""
+    workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
+    place = workspace.state_dir / f"{verb}.lock"
+    with contextlib.ExitStack() as stack:
+        lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        stack.callback(os.close, lock)
+        if take_lock(lock) is False:
+            other = os.pread(lock, 200, 0).decode(errors="replace") or "another process"
+            raise Conflict(
+                f"{other} runs presage {verb} for {workspace.path} already: use that one, or end "
+                "it by Ctrl-C where it runs"
+            )
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+
+
+@contextlib.contextmanager
+def _still_ours_while(folder: Path) -> Iterator[None]:
+    """No other run takes a lease of this process on the workspace while the block lasts; Conflict
+    where one did."""
+    leases = [lease for (path, _), lease in _held.items() if path == folder]
+    tokens = {lease.name: lease.token for lease in leases}
+    with keeping_leases(leases[0].store, tokens) if leases else contextlib.nullcontext():
         yield
 
 

@@ -25,6 +25,8 @@ from models.champion import MOVES, Champion, champion, champion_at
 from pipelines.console import Progress, say
 from serving.published import Kind, Published, newest, pointer
 
+FINISHED: tuple[Kind, ...] = ("scores", "forecast")
+"""What is joined, logged or kept as a vintage after it was published."""
 ROOMS = ("data", "features", "models", "serving", "pipelines")
 
 
@@ -83,10 +85,13 @@ class Run:
         return hashlib.sha256(json.dumps(of).encode()).hexdigest()[:32]
 
     def current(self, kind: Kind, key: str) -> Published | None:
-        """The published product of this key, verified; None where it has to be built."""
+        """The published product of this key, verified; None where it has to be built: what goes
+        with it may not have been done (``serving.published.finish``)."""
         try:
             about = pointer(self.state_dir, kind)
             same = about is not None and about.get("key") == key
+            if about is not None and kind in FINISHED and not about.get("finished"):
+                same = False
             return newest(self.state_dir, kind) if same else None
         except DamagedFile as damaged:
             say(f"{damaged}: it is built again")

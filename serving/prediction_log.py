@@ -21,21 +21,23 @@ already.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from data.artifacts import put
+from data.files import replacing
 from data.pseudonyms import pseudonym
 from serving.day_log import DayLog, day_folder, days, drop_old, lines_of
 
 FOLDER = "predictions"
 JOINED, LATE_JOINED = "outcomes", "late"
 """What the names of files of outcomes begin with (serving/prediction_outcomes.py)."""
+DAY = timedelta(days=1)
 LOGGED = ("as_of", "model_version", "expected_tickets_30d", "contact_30d", "repeat_contact_14d")
 
 
@@ -56,23 +58,23 @@ def keep_published(
     logged = scores[names].assign(
         at=now, source=source, pseudonym=[pseudonym(salt, i) for i in scores["customer_id"]]
     )
-    home = day_folder(state_dir / FOLDER, now)
-    put(home, source, ".parquet", lambda path: logged.to_parquet(path, index=False))
+    content = pd.util.hash_pandas_object(logged.drop(columns="at"), index=False).to_numpy()
+    name = f"{source}-{hashlib.sha256(content.tobytes()).hexdigest()[:16]}.parquet"
+    recent = (day_folder(state_dir / FOLDER, now - ago) for ago in (timedelta(0), DAY))
+    if any((day / name).exists() for day in recent):
+        return  # a run that was killed scored the same again
+    with replacing(day_folder(state_dir / FOLDER, now) / name) as staged:
+        logged.to_parquet(staged, index=False)
 
 
-class PredictionLog:
-    """What a running service predicts."""
+class PredictionLog(DayLog):
+    """What a running service predicts: rows of scores, with their customer_id."""
 
     def __init__(self, state_dir: Path, salt: bytes, keep_days: int) -> None:
-        home = state_dir / FOLDER
+        super().__init__(state_dir / FOLDER, "answered", keep_days=keep_days, line=self._answer)
         self._salt = salt
-        self._log = DayLog(home, "answered", keep_days=keep_days, line=self._line)
 
-    def add(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> None:
-        """Keep rows of scores, with their customer_id."""
-        self._log.add(rows, now)
-
-    def _line(self, now: datetime, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _answer(self, now: datetime, row: Mapping[str, Any]) -> dict[str, Any]:
         line = {
             "source": "answered",
             "pseudonym": pseudonym(self._salt, row["customer_id"]),
@@ -82,10 +84,6 @@ class PredictionLog:
             if name != "as_of" and (name in LOGGED or name.startswith("risk_")):
                 line[name] = None if pd.isna(value) else value
         return line
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._log.close()
 
 
 def predictions(state_dir: Path, since: datetime | None = None) -> pd.DataFrame:

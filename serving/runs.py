@@ -134,7 +134,7 @@ class RunRecord:
         text = json.dumps(asdict(runs), default=lambda moment: moment.isoformat(), indent=1)
         # a disk that is full ends the work itself, not the note about it
         with contextlib.suppress(OSError):
-            write_whole(self._path, text.encode())
+            write_whole(self._path, text.encode(), is_fenced=False)
 
 
 def runs_in(state_dir: Path) -> list[Runs]:

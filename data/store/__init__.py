@@ -39,7 +39,6 @@ from data.store.decisions import (
     actions_of,
     append_decisions,
     decisions_of,
-    forget_decisions,
     outcome_counts,
     outcomes_of,
     record_outcome,
@@ -86,6 +85,7 @@ from data.store.keys import (
 )
 from data.store.leases import (
     check_lease,
+    keeping_leases,
     lease_holder,
     release_lease,
     renew_lease,
@@ -108,6 +108,7 @@ from data.store.messages import (
 )
 from data.store.opening import (
     Store,
+    Unit,
     has_store,
     open_url,
     without_waiting,
@@ -182,6 +183,7 @@ __all__ = [
     "Scenario",
     "SetAside",
     "Store",
+    "Unit",
     "Verdict",
     "Word",
     "actions_of",
@@ -211,9 +213,9 @@ __all__ = [
     "events_since",
     "expire_decisions",
     "expired_among",
-    "forget_decisions",
     "hand_out",
     "has_store",
+    "keeping_leases",
     "lease_holder",
     "list_keys",
     "newest_run",

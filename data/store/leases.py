@@ -6,7 +6,9 @@ outdated and is refused, however sure it is. A lease that ran out is free.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -55,6 +57,18 @@ def check_lease(store: Store, name: str, token: int) -> None:
     """Conflict if ``token`` is no longer the newest: its holder must not write any more."""
     with store.reading() as connection:
         _check(connection, name, token)
+
+
+@contextlib.contextmanager
+def keeping_leases(store: Store, tokens: Mapping[str, int]) -> Iterator[None]:
+    """A block in which nobody can take these leases (name to token); Conflict before it begins if
+    one of them was lost. Nobody else writes to the store meanwhile: keep it as short as a rename.
+    """
+    mine = store.reading if store.is_being_written else store.writing
+    with mine() as connection:
+        for name, token in tokens.items():
+            _check(connection, name, token)
+        yield
 
 
 def release_lease(store: Store, name: str, token: int) -> None:

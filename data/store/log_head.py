@@ -112,7 +112,7 @@ def head_in_file(store: Store) -> Head | None:
 
 
 def write_head(file: Path, head: Head) -> None:
-    write_whole(file, (json.dumps(asdict(head)) + "\n").encode(), mode=0o600)
+    write_whole(file, (json.dumps(asdict(head)) + "\n").encode(), mode=0o600, is_fenced=False)
 
 
 def _parsed(text: str, where: str) -> Head:

@@ -20,6 +20,9 @@ from data.errors import DamagedFile
 from data.store.opening import Store
 from data.store.schema import PUBLICATIONS, REGISTRY_HISTORY
 
+MOST_OF_A_RUN = 10
+"""Vintages of one run that are looked through for one that is issued again."""
+
 
 @dataclass(frozen=True)
 class Publication:
@@ -44,7 +47,12 @@ def publish_frame(
     model_version: str,
     meta: Mapping[str, Any] | None = None,
 ) -> int:
-    """Keep a frame as issued under a kind such as ``forecast``; its sequence number."""
+    """Keep a frame as issued under a kind such as ``forecast``; its sequence number.
+
+    The same frame again is no other vintage: where the newest was issued with the same meta and
+    bytes, or an earlier one of the run that issued the newest (``meta["key"]``), its number is
+    given. A run that was killed does its work again.
+    """
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, compression="zstd")
     content = buffer.getvalue()
@@ -59,10 +67,32 @@ def publish_frame(
         "content": content,
     }
     with store.writing() as connection:
+        there = _issued_before(connection, values)
+        if there is not None:
+            return there
         insertion = connection.execute(
             sa.insert(PUBLICATIONS).returning(PUBLICATIONS.c.seq), values
         )
         return int(insertion.scalar_one())
+
+
+def _issued_before(connection: sa.Connection, values: Mapping[str, Any]) -> int | None:
+    """The number of what is issued again; None for a new one."""
+    own = PUBLICATIONS.c
+    newest = (
+        sa.select(own.seq, own.as_of, own.model_version, own.sha256, own.meta)
+        .where(own.kind == values["kind"])
+        .order_by(own.seq.desc())
+        .limit(MOST_OF_A_RUN)
+    )
+    key = values["meta"].get("key")
+    for row in connection.execute(newest):
+        same = ("as_of", "model_version", "sha256", "meta")
+        if all(getattr(row, name) == values[name] for name in same):
+            return int(row.seq)
+        if key is None or row.meta.get("key") != key:
+            return None
+    return None
 
 
 def publications(

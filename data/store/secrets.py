@@ -42,7 +42,7 @@ def put_secret(workspace: Folder, name: str, value: str | None) -> None:
     secrets = {k: v for k, v in {**_all(workspace), name: value}.items() if v is not None}
     lines = [f"{k} = {v}\n" for k, v in sorted(secrets.items())]
     workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
-    write_whole(workspace.state_dir / FILE, "".join(lines).encode(), mode=0o600)
+    write_whole(workspace.state_dir / FILE, "".join(lines).encode(), mode=0o600, is_fenced=False)
 
 
 def _all(workspace: Folder) -> dict[str, str]:

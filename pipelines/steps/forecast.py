@@ -39,11 +39,12 @@ from pipelines.steps.volume import (
     series_of,
 )
 from serving.overrides import overridden
-from serving.published import newest, publish
+from serving.published import finish, newest, publish
 from serving.staffing.basis import path_table
 
-PATHS = 200
-"""Sample paths of each channel that are published with a forecast: a plan's scenarios."""
+PATHS = 400
+"""Sample paths of each channel that are published with a forecast: a plan's scenarios, and as many
+others by which the plan is judged."""
 
 ACTUAL_DAYS = 28
 """Days of counts that are published beside a forecast, for the page."""
@@ -180,7 +181,7 @@ def _built(run: Run, steps: int, freq: str, key: str, outreach: Outreach | None)
                 as_of=run.as_of,
                 issued_at=now,
                 model_version=model_version,
-                meta={"freq": freq, "scale": 1.0},
+                meta={"freq": freq, "scale": 1.0, "key": key},
             )
         joined, line = join_published(run.workspace, run.snapshot, run.as_of)
         if joined is not None:
@@ -196,6 +197,7 @@ def _built(run: Run, steps: int, freq: str, key: str, outreach: Outreach | None)
     change = what_changed(model, history_at, context, run.as_of, alone, frame, scale, earlier)
     if published:
         publish(run.state_dir, "change", change, since=earlier.as_of.isoformat(), **about)
+        finish(run.state_dir, "forecast")
     working = Working(model, history, context, earlier, change)
     return Forecast(frame, tested, model_version, steps, joined, line, working, paths, outreach)
 
@@ -314,7 +316,7 @@ def model_for(
     learned now from ``history`` for this step."""
     at_work = None if run.retrain else run.champion("volume")
     if at_work is not None:
-        model = load_volume(at_work.folder)
+        model = load_volume(at_work.folder, at_work.fingerprint)
         if model.freq == freq:
             return model, at_work.model_version
     if run.retrain:

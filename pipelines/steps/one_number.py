@@ -56,6 +56,7 @@ def join_published(
     with open_store(workspace) as store:
         version = forecast.about["model_version"]
         meta = {"freq": forecast.about.get("freq"), "scale": number.forecast_scale}
+        meta["key"] = forecast.about.get("key")
         save_forecast(store, frame, as_of=as_of, issued_at=now, model_version=version, meta=meta)
     return number, in_words(number)
 

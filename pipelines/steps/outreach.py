@@ -152,12 +152,13 @@ def decide(
             if commit:
                 report("writing the decisions")
                 still_ours()
+                # decisions last: a run that finds them takes all for done
+                open_cases(store, cases, SYSTEM.now())
+                note_stops(store, grounds.verdicts, SYSTEM.now())
                 try:
                     notes += _write(run, store, run_id, frame, scores, model_version)
                 except Conflict:
                     return decide(run, scores, model_version, commit, out, plot)
-                open_cases(store, cases, SYSTEM.now())
-                note_stops(store, grounds.verdicts, SYSTEM.now())
         known_cases = {case.case_id: case for case in cases_of(store)}
     articles = articles_to_write(tables, money, as_of)
     if out is not None:

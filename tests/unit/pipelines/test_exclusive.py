@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import resource
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from data import snapshot
 from data.clock import SYSTEM
 from data.errors import Conflict
+from data.files import write_whole
 from data.store import open_store, release_lease, take_lease
 from data.workspace import Workspace, init, write_tables
 from pipelines import exclusive
-from pipelines.exclusive import TRAINING, WRITING, still_ours, writing
+from pipelines.exclusive import TRAINING, WRITING, only_one, still_ours, writing
+from serving.published import publish
 
 PRESAGE = str(Path(sys.executable).with_name("presage"))
 HOLDING = """
@@ -91,8 +96,19 @@ def test_a_run_that_was_killed_holds_nobody_up(workspace: Workspace) -> None:
             assert lease.token == 2
 
 
+def test_a_second_up_is_refused_and_a_killed_one_leaves_the_place(workspace: Workspace) -> None:
+    command = [PRESAGE, "up", str(workspace.path)]
+    with only_one(workspace, "up"):
+        told = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        assert told.returncode == 1
+        assert f"process {os.getpid()} on" in told.stderr and "Ctrl-C" in told.stderr
+    with only_one(workspace, "up"):
+        pass
+
+
 def test_a_run_that_lost_its_lease_must_not_publish(workspace: Workspace) -> None:
     with writing(workspace, "score") as lease:
+        publish_one(workspace.state_dir, "first")
         with writing(workspace, "forecast") as inner:
             assert inner is lease
         still_ours()
@@ -101,7 +117,27 @@ def test_a_run_that_lost_its_lease_must_not_publish(workspace: Workspace) -> Non
         take_lease(lease.store, WRITING, "presage train", timedelta(minutes=1), SYSTEM.now())
         with pytest.raises(Conflict, match="was lost to presage train"):
             still_ours()
+        # whatever it was about to put in its place stays as it is
+        state = workspace.state_dir
+        for place in (lambda: publish_one(state, "stale"), lambda: snapshot.take(workspace)):
+            before = sorted(path for path in state.rglob("*") if path.is_file())
+            with pytest.raises(Conflict, match="was lost to presage train"):
+                place()
+            assert {*state.rglob("*.parquet")} <= {*before}
+        assert json.loads((state / "published" / "monitor.json").read_bytes())["by"] == "first"
     still_ours()
+    publish_one(workspace.state_dir, "again")
+
+
+def publish_one(state: Path, by: str) -> None:
+    moment = datetime(2025, 3, 17)
+    publish(state, "monitor", pd.DataFrame({"a": [1]}), as_of=moment, now=moment, by=by)
+
+
+def test_a_file_is_put_in_its_place_while_the_store_is_written(workspace: Workspace) -> None:
+    with writing(workspace, "score"), open_store(workspace) as store, store.writing():
+        write_whole(workspace.state_dir / "note", b"kept")  # waits for nobody
+    assert (workspace.state_dir / "note").read_bytes() == b"kept"
 
 
 def test_a_lease_is_renewed_while_its_holder_works(

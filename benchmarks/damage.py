@@ -1,0 +1,182 @@
+"""Each file of a workspace's state cut, gone, with a flipped bit, of a newer release: who notices?
+
+    python -m benchmarks.damage [--workspace DIR] [--verbs score,serve] [--each 1] [--minutes 60]
+
+A small company with trained models lives through a night. Before each verb (and before the service
+is asked whether it is ready) it is seen which files below ``.presage`` that verb opens; each is
+damaged in a copy, in each way, and the verb is run. It may refuse (exit 1, an error that names the
+file and what to do), or end as if nothing had been: then all that the workspace holds is compared
+with the undisturbed run's. What differs is silent damage. Files that no verb of the night opens
+are listed by class, and are of no effect there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.crash import NIGHT, before_the_night, command, trained
+from benchmarks.crash_process import READS, SERVE, Ended, calls_of, import_all, run, with_shim
+from benchmarks.crash_state import State, differences, state_of
+from benchmarks.running import show
+
+ENDS = ("refused by name", "as if nothing", "refused without a name", "unexpected", "silent")
+HEX = re.compile(r"[0-9a-f]{8,}")
+STAMP = re.compile(r"\d{8}T\d{6}|\d{4}-\d{2}-\d{2}")
+
+
+def cut(path: Path) -> bool:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return len(content) > 1
+
+
+def gone(path: Path) -> bool:
+    path.unlink()
+    return True
+
+
+def flipped(path: Path) -> bool:
+    """One bit in the middle, of what holds anything."""
+    content = bytearray(path.read_bytes())
+    if content:
+        content[len(content) // 2] ^= 1 << 2
+        path.write_bytes(bytes(content))
+    return bool(content)
+
+
+def newer(path: Path) -> bool:
+    """As a later release may write it: another format number, or revision of the store."""
+    if path.name == "store.db":
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = 'later'")
+        connection.close()
+        return True
+    if path.suffix != ".json":
+        return False
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict) or "format" not in content:
+        return False
+    if not isinstance(content["format"], int):
+        return False
+    path.write_text(json.dumps({**content, "format": content["format"] + 1}))
+    return True
+
+
+WAYS: Mapping[str, Callable[[Path], bool]] = {
+    "cut": cut, "gone": gone, "flipped": flipped, "newer": newer,
+}  # fmt: skip
+
+
+def class_of(path: str) -> str:
+    """The file without hashes, moments and numbers.
+
+    >>> class_of("/.presage/models/risk/1-7bfb4801bc/trees.txt")
+    'models/risk/N-H/trees.txt'
+    """
+    text = STAMP.sub("T", path.removeprefix("/.presage/"))
+    return re.sub(r"(?<![A-Za-z.])\d+(?=[-/.])", "N", HEX.sub("H", text))
+
+
+def arguments(verb: str, folder: Path) -> list[str]:
+    """What is run: a verb of the night, or the question whether the service is ready."""
+    return [SERVE, str(folder)] if verb == SERVE else command(verb, folder)
+
+
+def judged(ended: Ended, code: int, file: Path, folder: Path, after: State | None) -> str:
+    """One of ``ENDS``."""
+    last = (re.findall(r"^presage: .+", ended.said, re.MULTILINE) or [ended.said.strip()])[-1]
+    if "Traceback" in ended.said or "unexpected" in last:
+        return "unexpected"
+    if ended.code == code:
+        return "as if nothing" if not differences(after or {}, state_of(folder)) else "silent"
+    parts = (file.name, file.parent.name, file.stem.split("-")[0])
+    named = any(part in last for part in parts) or "the store" in last
+    mend = re.search(r"\b(run|delete|restore|bring|use|train|renew)\b", last, re.IGNORECASE)
+    return "refused by name" if named and mend else "refused without a name"
+
+
+def sweep(
+    verb: str, before: Path, folder: Path, ways: Sequence[str], each: int, until: float
+) -> tuple[list[tuple[str, str, str, str]], set[str]]:
+    """(class, way, end, what was said) of each damage, and the classes that the verb opens."""
+    whole = folder / "whole"
+    shutil.copytree(before, whole)
+    ended, calls = calls_of(arguments(verb, whole), whole, READS)
+    after = state_of(whole)
+    opened = dict.fromkeys(path for kind, path in calls if kind == "read")
+    there = [p for p in opened if (before / p.lstrip("/")).is_file() and ".presage/" in p]
+    by_class: dict[str, list[str]] = defaultdict(list)
+    for path in there:
+        by_class[class_of(path)].append(path)
+    seen, tried = set(by_class), folder / "tried"
+    rows: list[tuple[str, str, str, str]] = []
+    for number, (name, paths) in enumerate(sorted(by_class.items())):
+        for way in ways:
+            if number % each or time.monotonic() > until:
+                continue
+            shutil.rmtree(tried, ignore_errors=True)
+            shutil.copytree(before, tried)
+            file = tried / random.Random(name).choice(paths).lstrip("/")
+            if WAYS[way](file):
+                again = run(arguments(verb, tried), tried)
+                end = judged(again, ended.code, file, tried, after)
+                rows.append((name, way, end, again.said.strip()[-300:]))
+    return rows, seen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--workspace", type=Path, help="trained; default: one is made")
+    parser.add_argument("--verbs", default=",".join([*NIGHT, SERVE]))
+    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--each", type=int, default=1, help="each so many-th class of files")
+    parser.add_argument("--minutes", type=float, default=1e9)
+    options = parser.parse_args()
+    with_shim("benchmarks.damage", sys.argv[1:])
+    import_all()
+    until = time.monotonic() + 60 * options.minutes
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place).resolve()
+        night = before_the_night(options.workspace or trained(root / "trained"), root / "base")
+        lines, bad, read = [], list[str](), set[str]()
+        for verb in (*NIGHT, SERVE):
+            if verb in options.verbs.split(","):
+                work = root / verb
+                work.mkdir()
+                rows, seen = sweep(verb, night, work, options.ways.split(","), options.each, until)
+                read |= seen
+                shutil.rmtree(work)
+                for way in WAYS:
+                    ends = [end for _, kind, end, _ in rows if kind == way]
+                    if ends:
+                        counts = [str(ends.count(end)) for end in ENDS]
+                        lines.append([verb, way, f"{len(ends)}", *counts])
+                        print(lines[-1], file=sys.stderr, flush=True)
+                bad += [
+                    f"{verb}, {name} {way}: {end}: {said}"
+                    for name, way, end, said in rows
+                    if end in ENDS[2:]
+                ]
+            if verb in NIGHT:
+                run(command(verb, night), night)
+        every = {class_of(f"/{p.relative_to(night)}") for p in (night / ".presage").rglob("*")
+                 if p.is_file()}  # fmt: skip
+    show(["before", "damage", "tried", *ENDS], lines)
+    print("\nOpened by none of these verbs:", ", ".join(sorted(every - read)))
+    for line in bad:
+        print(f"\n{line}")
+
+
+if __name__ == "__main__":
+    main()
