@@ -75,7 +75,7 @@ def ours(of: Trial, cuts: list, folder: Path) -> list[pd.DataFrame]:
     """Our gains of the held-back rows of each split; a split that this code has answered before is
     read back."""
     code = hashlib.sha256()
-    for name in ("trial", "folds", "nuisance", "learners", "shrink", "model"):
+    for name in ("trial", "folds", "nuisance", "linear", "learners", "shrink", "stack", "model"):
         code.update((Path(models.uplift.__path__[0]) / f"{name}.py").read_bytes())
     gains = []
     for at, (learn, judge) in enumerate(cuts):

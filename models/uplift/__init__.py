@@ -33,7 +33,7 @@ where contact helps. Formulas and sources: docs/outreach.md.
 'helps'
 >>> model = fit_uplift(ours)
 >>> model.gains(pd.DataFrame({"late": [0, 1]})).round(2)["check_in"].tolist()
-[-0.05, 0.17]
+[-0.06, 0.17]
 """
 
 from models.uplift.always import always_valid_factor

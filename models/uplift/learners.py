@@ -1,4 +1,4 @@
-"""Whom contact helps: four learners of the effect, each honest about every row.
+"""Whom contact helps: five learners of the effect, each honest about every row.
 
 The rows are cut into folds of customers. For fold k everything is fitted on the other folds, the
 arms' models that a second stage needs included (on the folds other than k and the row's own), so
@@ -11,6 +11,7 @@ what is predicted for fold k owes nothing to it. For new customers the k models 
 - ``dr``: trees on the doubly robust score (Kennedy 2023, "Towards optimal doubly robust
   estimation of heterogeneous causal effects", section 3), rows weighted by e (1 - e), which is what
   a row weighs as evidence.
+- ``linear``: a line through the same score, in plain terms and m0 (linear.py).
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from itertools import combinations
 import numpy as np
 
 from data.arrays import Bools, Floats, Ints
-from models.risk.encode import Matrix
+from models.risk.encode import Encoder, Matrix
+from models.uplift.linear import fit_line
 from models.uplift.nuisance import ArmModels, UpliftTrees, arm_models, boost, raw_predictions, score
 
-LEARNERS = ("proportional", "t", "x", "dr")
+LEARNERS = ("proportional", "t", "x", "dr", "linear")
 Predictor = Callable[[Matrix], Floats]
 
 
@@ -34,11 +36,16 @@ class Rows:
     """What the learners read: n rows of one pair, in the order of their content."""
 
     matrix: Matrix
-    categorical: tuple[int, ...]
+    encoder: Encoder
     y: Floats
     treated: Bools
     odds: Floats
     fold: Ints
+
+    @property
+    def categorical(self) -> tuple[int, ...]:
+        """Columns of the matrix that hold codes."""
+        return self.encoder.categorical
 
     @property
     def weight(self) -> Floats:
@@ -122,6 +129,7 @@ def _second_stages(
         )
         return lambda new: raw_predictions(booster, new, trees)
 
+    line = fit_line(matrix, m0, scores, weight, rows.encoder)
     on_contact = grown(treated, y - m0, weight)
     on_none = grown(~treated, m1 - y, weight)
     share = float(np.average(odds))
@@ -136,4 +144,5 @@ def _second_stages(
         # the weight may be any function of the features; the share treated is Künzel's choice
         "x": lambda new: share * on_none(new) + (1.0 - share) * on_contact(new),
         "dr": grown(np.ones(len(y), dtype=bool), scores, weight),
+        "linear": lambda new: line.predict(new, arms.predict(new)[0]),
     }

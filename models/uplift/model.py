@@ -1,12 +1,11 @@
 """The effect of every action on every customer, as far as the data tell it.
 
-``fit_uplift`` sets each action beside being left alone, cross-fits the learners, shrinks each to
-the average effect by what its held-out predictions were worth, and compares their held-out doubly
+``fit_uplift`` sets each action beside being left alone, cross-fits the learners and stacks three of
+their kinds (stack.py): ``proportional``, the ``mean`` of the trees ``t``, ``x`` and ``dr``, and
+``linear``. The winner of many would be lucky, so none is picked: all weigh by the held-out doubly
 robust loss, mean (score - effect)², which orders learners as their true error does (Kennedy 2023;
-Knaus, Lechner & Strittmatter 2021). The loss is noisy and the winner of many lucky, so ``mean``,
-the mean of ``t``, ``x`` and ``dr``, stays the choice unless another beats it by a standard error of
-their difference. The average effect stands beside as the baseline, and is the answer where the
-choice does not beat it.
+Knaus, Lechner & Strittmatter 2021). The stack is shrunk to the average effect by how sure its slope
+is. The average is the answer where that slope is not above its error.
 
 Effects are in the outcome's units: P(complaint) if contacted minus if not. Negative helps,
 positive harms; ``gains`` turns the sign so that more is better.
@@ -30,11 +29,17 @@ from models.risk.encode import Encoder, learn_encoder
 from models.uplift.folds import content_folds
 from models.uplift.learners import LEARNERS, CrossFit, Rows, cross_fit
 from models.uplift.nuisance import UpliftTrees
-from models.uplift.shrink import Slope, keep_share, pooled, slope_of
+from models.uplift.shrink import Slope, keep_share, pooled, slope_of, sure_share
+from models.uplift.stack import weights_of
 from models.uplift.trial import BETTER, Pair, Trial, pair
 
 AVERAGE = "average"
 MEAN = "mean"
+STACK = "stack"
+_NAMES = (*LEARNERS, MEAN)
+_TREES = [LEARNERS.index(name) for name in ("t", "x", "dr")]
+_KINDS = [_NAMES.index(name) for name in ("proportional", MEAN, "linear")]
+"""The columns that the stack weighs."""
 LEAST_ROWS = 200
 """Fewer decisions in an arm than this, or less than ``LEAST_EVENTS``: only the average is told."""
 LEAST_EVENTS = 20
@@ -66,6 +71,7 @@ class ActionEffect:
     candidates: tuple[Candidate, ...]
     _fitted: CrossFit | None
     _means: Floats
+    _weights: Floats
 
     @property
     def keep(self) -> float:
@@ -89,9 +95,8 @@ class UpliftModel:
             if effect._fitted is None or matrix is None or effect.keep == 0 or not len(features):
                 columns[name] = np.full(len(features), effect.shrunk)
                 continue
-            estimates = _with_mean(effect._fitted.predict(matrix))
-            at = _NAMES.index(effect.chosen)
-            columns[name] = effect.shrunk + effect.keep * (estimates[:, at] - effect._means[at])
+            kinds = _with_mean(effect._fitted.predict(matrix))[:, _KINDS] - effect._means
+            columns[name] = effect.shrunk + effect.keep * (kinds @ effect._weights)
         return pd.DataFrame(columns, index=features.index)
 
     def gains(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -116,9 +121,6 @@ class UpliftModel:
                 for c in effect.candidates
             ]
         )
-
-
-_NAMES = (*LEARNERS, MEAN)
 
 
 def fit_uplift(
@@ -171,6 +173,7 @@ def fit_uplift(
             effect.candidates,
             effect._fitted,
             effect._means,
+            effect._weights,
         )
         for (name, effect), value in zip(estimates.items(), shrunk, strict=True)
     }
@@ -182,8 +185,9 @@ def _fit_action(of: Trial, two: Pair, encoder: Encoder | None, trees: UpliftTree
     names = frame["customer_id"].astype(str).to_numpy(object)
     if encoder is None or of.features is None or not _enough(two):
         average, se = _plain_average(two)
+        none = np.zeros(0)
         return ActionEffect(
-            two.action, len(two.rows), average, se, average, AVERAGE, (), None, np.zeros(0)
+            two.action, len(two.rows), average, se, average, AVERAGE, (), None, none, none
         )
     order, fold = content_folds(names, np.column_stack([two.y, two.treated]), trees.folds)
     inside, odds = _thinned(
@@ -191,7 +195,7 @@ def _fit_action(of: Trial, two: Pair, encoder: Encoder | None, trees: UpliftTree
     )
     rows = Rows(
         encoder.matrix(of.features.iloc[two.rows[inside]]),
-        encoder.categorical,
+        encoder,
         two.y[inside],
         two.treated[inside],
         odds,
@@ -200,30 +204,36 @@ def _fit_action(of: Trial, two: Pair, encoder: Encoder | None, trees: UpliftTree
     fitted = cross_fit(rows, trees)
     customers, weight = two.customers[inside], rows.weight
     held_out = _with_mean(fitted.held_out)
-    means = np.average(held_out, axis=0, weights=weight)
     average, se = _average(fitted.scores, weight, customers)
-    candidates = [Candidate(AVERAGE, 0.0, 0.0, Slope(0.0, np.inf), 0.0)]
-    worse = []
-    for at, name in enumerate(_NAMES):
-        slope = slope_of(fitted.scores, held_out[:, at], fitted.average, weight, customers)
-        keep = float(keep_share(*slope))
-        shrunk = fitted.average + keep * (held_out[:, at] - means[at])
-        worse.append((fitted.scores - shrunk) ** 2 - (fitted.scores - fitted.average) ** 2)
-        candidates.append(Candidate(name, *_average(worse[at], weight, customers), slope, keep))
-    chosen = _choice(worse, weight, customers)
+    above = fitted.scores - fitted.average
+
+    def candidate(name: str, differs: Floats) -> Candidate:
+        slope = slope_of(fitted.scores, differs, fitted.average, weight, customers)
+        keep = float((sure_share if name == STACK else keep_share)(*slope))
+        own = keep * (differs - np.average(differs, weights=weight))
+        return Candidate(
+            name, *_average((above - own) ** 2 - above**2, weight, customers), slope, keep
+        )
+
+    kinds = held_out[:, _KINDS]
+    weights, means = weights_of(kinds, above, weight), np.average(kinds, axis=0, weights=weight)
+    candidates = [
+        Candidate(AVERAGE, 0.0, 0.0, Slope(0.0, np.inf), 0.0),
+        *(candidate(name, held_out[:, at]) for at, name in enumerate(_NAMES)),
+        candidate(STACK, (kinds - means) @ weights),
+    ]
     return ActionEffect(
-        two.action, len(two.rows), average, se, average, chosen, tuple(candidates), fitted, means
+        two.action,
+        len(two.rows),
+        average,
+        se,
+        average,
+        STACK if candidates[-1].loss < 0 else AVERAGE,
+        tuple(candidates),
+        fitted,
+        means,
+        weights,
     )
-
-
-def _choice(worse: Sequence[Floats], weight: Floats, customers: Ints) -> str:
-    """The learner by its rows' losses above the average's; see the module's docstring."""
-    last = len(_NAMES) - 1
-    losses = [float(np.average(one, weights=weight)) for one in worse]
-    best = int(np.argmin(losses))
-    gain, se = _average(worse[best] - worse[last], weight, customers)
-    chosen = best if gain < -se else last
-    return _NAMES[chosen] if losses[chosen] < 0 else AVERAGE
 
 
 def _enough(two: Pair) -> bool:
@@ -272,4 +282,4 @@ def _average(values: Floats, weight: Floats, customers: Ints) -> tuple[float, fl
 
 def _with_mean(columns: Floats) -> Floats:
     """The learners' columns and, as the last, the mean of t, x and dr."""
-    return np.column_stack([columns, columns[:, 1:].mean(axis=1)])
+    return np.column_stack([columns, columns[:, _TREES].mean(axis=1)])

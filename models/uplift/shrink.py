@@ -31,9 +31,16 @@ class Slope(NamedTuple):
 
 def keep_share(slope: float, se: float) -> np.float64:
     """The share of predicted differences to keep, from 0 to 1."""
+    sure = sure_share(slope, se)
+    return np.float64(np.clip(slope * sure, 0.0, 1.0)) if sure > 0 else sure
+
+
+def sure_share(slope: float, se: float) -> np.float64:
+    """The share to keep of predictions that are scaled by their slope already (stack.py): what of
+    it is not noise."""
     if not np.isfinite(slope) or not np.isfinite(se) or slope <= 0:
         return np.float64(0.0)
-    return np.float64(np.clip(slope * max(0.0, 1.0 - (se / slope) ** 2), 0.0, 1.0))
+    return np.float64(max(0.0, 1.0 - (se / slope) ** 2))
 
 
 def slope_of(

@@ -49,8 +49,10 @@ def test_sleeping_dogs_have_negative_gains() -> None:
     assert harmed < -0.08 and helped > 0.08
     assert model.predict(ASKED)["call"].tolist() == [-harmed, -helped]
     table = model.table()
-    assert set(table["learner"]) == {"average", "proportional", "t", "x", "dr", "mean"}
-    assert table.loc[table["learner"] == "mean", "loss"].item() < 0
+    assert set(table["learner"]) == {
+        "average", "proportional", "t", "x", "dr", "linear", "mean", "stack",
+    }  # fmt: skip
+    assert table.loc[table["learner"] == "stack", "loss"].item() < 0
     assert table["chosen"].sum() == 1
 
 
