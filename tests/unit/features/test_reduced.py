@@ -125,7 +125,7 @@ def _given(table: str) -> set[str]:
 
 
 def test_nothing_is_left_of_what_reads_absent_columns_only() -> None:
-    tables = company(orders=("amount",))
+    tables = company(orders=("amount", "refund_amount"))
     absent = absent_columns(tables, Settings().complaint)
     assert ("orders", "amount") in absent
     left = without(list(view_of(company()).features), absent)
