@@ -29,6 +29,8 @@ def company(**gone: tuple[str, ...]) -> MemoryTables:
             "cancelled_at": [pd.NaT, AT - 12 * day, pd.NaT, pd.NaT],
             "returned_at": [pd.NaT, pd.NaT, AT - 5 * day, pd.NaT],
             "refunded_at": [pd.NaT, pd.NaT, AT - 4 * day, pd.NaT],
+            "last_refund_at": [pd.NaT, pd.NaT, AT - 4 * day, pd.NaT],
+            "refund_amount": [None, None, 2.0, None],
             "shipped_at": [AT - 18 * day, pd.NaT, AT - 28 * day, pd.NaT],
             "product_id": ["p", "q", "p", "q"],
             "product_category": ["x", "y", "x", "y"],
@@ -123,7 +125,7 @@ def _given(table: str) -> set[str]:
 
 
 def test_nothing_is_left_of_what_reads_absent_columns_only() -> None:
-    tables = company(orders=("amount",))
+    tables = company(orders=("amount", "refund_amount"))
     absent = absent_columns(tables, Settings().complaint)
     assert ("orders", "amount") in absent
     left = without(list(view_of(company()).features), absent)
