@@ -1,7 +1,7 @@
 """A night killed, or its disk full or broken, at every call on a file: what is left, what follows.
 
     python -m benchmarks.crash [--workspace DIR] [--verbs score,forecast] [--random 200]
-                               [--syncs 1] [--others 1] [--writes 1]
+                               [--minutes 60]
 
 A small company with trained models lives through one night undisturbed, verb by verb; each call on
 a file of the workspace (a write, a sync, a rename, a file made, removed or cut) is counted, whoever
@@ -10,9 +10,9 @@ before that verb is taken, and the verb is killed there (a write after half of i
 the disk full from there on, or is told of one I/O error there. After each: no file that a reader
 takes for whole is torn; the error names path and step; the verb, run again, ends by itself, and all
 that the workspace holds (published results, decisions, outbox, versions, prediction log) equals
-that of the undisturbed run, but for moments of writing. ``--syncs``, ``--others``, ``--writes N``:
-of the syncs and renames, of the files made, removed and cut, of the writes each Nth of its class,
-one at least. ``--random N``: the verbs killed at N random moments besides.
+that of the undisturbed run, but for moments of writing. ``--random N``: killed
+at N random moments besides. ``--minutes``: stop then; points are tried in an order whose every
+beginning has as many of each class of calls, and the table says how many of how many were tried.
 
 A library loaded before libc counts and breaks the calls (``crash_shim.c``): strace counts calls
 thread by thread, and cannot write half a buffer.
@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +38,7 @@ import pandas as pd
 from benchmarks.crash_process import (
     BROKEN,
     FULL,
+    KILL,
     KILLED,
     Ended,
     Fault,
@@ -60,6 +61,7 @@ NIGHT = {
 """The verbs of a night in their order, with their options."""
 CUSTOMERS = 250
 FAULTS = (KILLED, FULL, BROKEN)
+AT_RANDOM = Fault("killed at random", KILL)
 DAY = timedelta(days=1)
 
 
@@ -97,8 +99,9 @@ def command(verb: str, folder: Path) -> list[str]:
     return [verb, str(folder), *NIGHT[verb]]
 
 
-def before_the_night(trained: Path, folder: Path) -> Path:
-    """A copy of a trained workspace that has lived through one night, a day before the last."""
+def before_the_night(trained: Path, folder: Path, verbs: Sequence[str] = tuple(NIGHT)) -> Path:
+    """A copy of a trained workspace that has lived through one night of these verbs, a day before
+    the last."""
     shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("truth"))
     until = Workspace.open(folder).settings.data.complete_to
     assert until is not None
@@ -106,7 +109,7 @@ def before_the_night(trained: Path, folder: Path) -> Path:
     set_setting(folder, "risk.reasons_for", 20)
     _fewer_customers(folder / "tables")
     set_setting(folder, "data.complete_to", until - DAY)
-    for verb in NIGHT:
+    for verb in verbs:
         ended = run(command(verb, folder), folder)
         if ended.code not in (0, 1) or (ended.code and verb != "monitor"):
             raise SystemExit(f"presage {verb} exited {ended.code}:\n{ended.said}")
@@ -128,15 +131,13 @@ def undisturbed(base: Path, root: Path, verbs: Sequence[str]) -> list[Undisturbe
     """The night verb by verb, in the workspace ``root/night``; the last copy of it is the end."""
     night, out = root / "night", []
     shutil.copytree(base, night)
-    for verb in NIGHT:
+    for verb in verbs:
         before = root / f"before-{verb}"
         shutil.copytree(night, before)
         ended, calls = calls_of(command(verb, night), night)
         if ended.code not in (0, 1) or (ended.code and verb != "monitor"):
             raise SystemExit(f"presage {verb} exited {ended.code}:\n{ended.said}")
-        if verb in verbs:
-            after = state_of(night)
-            out.append(Undisturbed(verb, before, ended.code, after, calls, ended.seconds))
+        out.append(Undisturbed(verb, before, ended.code, state_of(night), calls, ended.seconds))
     return out
 
 
@@ -154,18 +155,38 @@ def class_of(kind: str, path: str) -> str:
     return f"{kind} {name}"
 
 
-def chosen(
-    calls: Sequence[tuple[str, str]], of_kind: Mapping[str, int], draw: random.Random
-) -> list[int]:
-    """Numbers of calls (from 1): of each class each Nth, as ``of_kind`` says, one at least."""
-    by_class: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for number, (kind, path) in enumerate(calls, 1):
-        by_class[kind, class_of(kind, path)].append(number)
-    out = []
-    for (kind, _), numbers in by_class.items():
-        every = of_kind.get(kind, of_kind["other"])
-        out += numbers[draw.randrange(min(every, len(numbers))) :: every]
-    return sorted(out)
+@dataclass(frozen=True)
+class Trial:
+    """One breaking: which verb, by what fault, at which call (0: killed after ``seconds``)."""
+
+    of: Undisturbed
+    fault: Fault
+    number: int
+    seconds: float = 0.0
+
+
+def trials(
+    nights: Sequence[Undisturbed], faults: Sequence[Fault], at_random: int, draw: random.Random
+) -> list[Trial]:
+    """Every point of every verb and fault, in an order whose every beginning is spread evenly: one
+    point of each class of calls first, then a second one of each, ..."""
+    ranked: list[tuple[float, Trial]] = []
+    for of in nights:
+        for fault in faults:
+            by_class: dict[str, list[int]] = defaultdict(list)
+            for number, (kind, path) in enumerate(of.calls, 1):
+                by_class[class_of(kind, path)].append(number)
+            for numbers in by_class.values():
+                draw.shuffle(numbers)
+                ranked += [
+                    (rank + draw.random(), Trial(of, fault, number))
+                    for rank, number in enumerate(numbers)
+                ]
+    for rank in range(at_random):
+        of = nights[rank % len(nights)]
+        trial = Trial(of, AT_RANDOM, 0, draw.uniform(0, of.seconds))
+        ranked.append((rank / (3 * len(nights)), trial))
+    return [trial for _, trial in sorted(ranked, key=lambda pair: pair[0])]
 
 
 NAMED = re.compile(r"^presage: .+", re.MULTILINE)
@@ -202,33 +223,18 @@ def judged(ended: Ended, of: Undisturbed, folder: Path, fault: Fault, tally: Tal
         tally.add("staging left", where)
 
 
-def sweep(of: Undisturbed, fault: Fault, points: Iterable[int], root: Path, until: float) -> Tally:
-    """The verb broken at each point."""
-    tally, folder = Tally(points=len(of.calls)), root / "tried"
-    for number in points:
-        if time.monotonic() > until:
-            break
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(of.before, folder)
-        ended = run(command(of.verb, folder), folder, fault, number)
-        kind, path = of.calls[min(number, len(of.calls)) - 1]
-        named = Fault(f"{fault.how} at call {number} ({kind} {path})", fault.mode, fault.error)
-        judged(ended, of, folder, named, tally)
-    return tally
-
-
-def at_random(of: Undisturbed, tries: int, root: Path, draw: random.Random, until: float) -> Tally:
-    """The verb killed at random moments."""
-    tally, folder = Tally(points=tries), root / "tried"
-    for _ in range(tries):
-        if time.monotonic() > until:
-            break
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(of.before, folder)
-        after = draw.uniform(0, of.seconds)
-        ended = run(command(of.verb, folder), folder, kill_after=after)
-        judged(ended, of, folder, Fault(f"killed after {after:.3f} s", KILLED.mode), tally)
-    return tally
+def tried(trial: Trial, root: Path, tally: Tally) -> None:
+    """The verb broken as the trial says, in a copy of the workspace before it."""
+    of, fault, folder = trial.of, trial.fault, root / "tried"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(of.before, folder)
+    if fault is AT_RANDOM:
+        ended = run(command(of.verb, folder), folder, kill_after=trial.seconds)
+        how = f"killed after {trial.seconds:.3f} s"
+    else:
+        ended = run(command(of.verb, folder), folder, fault, trial.number)
+        how = "{} at call {} ({} {})".format(fault.how, trial.number, *of.calls[trial.number - 1])
+    judged(ended, of, folder, Fault(how, fault.mode, fault.error), tally)
 
 
 def line_of(verb: str, how: str, tally: Tally) -> list[str]:
@@ -242,41 +248,45 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, help="trained; default: one is made")
     parser.add_argument("--verbs", default=",".join(NIGHT))
     parser.add_argument("--faults", default="killed,full,broken")
-    for name in ("--syncs", "--others", "--writes"):
-        parser.add_argument(name, type=int, default=1)
     parser.add_argument("--random", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with_shim("benchmarks.crash", sys.argv[1:])
     import_all()
-    of_kind = {"write": options.writes, "sync": options.syncs, "rename": options.syncs}
-    of_kind["other"] = options.others
-    draw, until = random.Random(options.seed), time.monotonic() + 60 * options.minutes
-    verbs = options.verbs.split(",")
-    faults = [f for f, word in zip(FAULTS, ("killed", "full", "broken"), strict=True)
-              if word in options.faults]  # fmt: skip
+    draw, verbs = random.Random(options.seed), options.verbs.split(",")
+    words = ("killed", "full", "broken")
+    faults = [f for f, word in zip(FAULTS, words, strict=True) if word in options.faults]
     with tempfile.TemporaryDirectory() as place:
         root = Path(place).resolve()
-        base = before_the_night(options.workspace or trained(root / "trained"), root / "base")
-        lines, wrong = [], dict[str, str]()
+        source = options.workspace or trained(root / "trained")
+        base = before_the_night(source, root / "base", verbs)
         nights = undisturbed(base, root, verbs)
-        classes = Counter(class_of(kind, path) for of in nights for kind, path in of.calls)
-        for of in nights:
-            points = chosen(of.calls, of_kind, draw)
-            tallies = [(fault.how, sweep(of, fault, points, root, until)) for fault in faults]
-            share = options.random // len(nights)
-            tallies.append(("killed at random", at_random(of, share, root, draw, until)))
-            for how, tally in tallies:
-                lines.append(line_of(of.verb, how, tally))
-                print(lines[-1], file=sys.stderr, flush=True)
-                wrong |= {f"{of.verb} {how}: {w}": e for w, e in tally.examples.items()}
-    print("Calls on files of the workspace, by kind and whose file\n")
-    show(["class", "calls"], [[name, str(n)] for name, n in sorted(classes.items())])
-    print()
-    show(["verb", "fault", "points tried", "ended as if nothing", "refused", "wrong"], lines)
-    for name, example in wrong.items():
-        print(f"\n{name}, for example: {example}")
+        tallies = {
+            (of.verb, fault.how): Tally(options.random // len(nights) if fault is AT_RANDOM
+                                        else len(of.calls))
+            for of in nights for fault in (*faults, AT_RANDOM)
+        }  # fmt: skip
+        until = time.monotonic() + 60 * options.minutes
+        for trial in trials(nights, faults, options.random, draw):
+            if time.monotonic() > until:
+                break
+            tally = tallies[trial.of.verb, trial.fault.how]
+            known = set(tally.wrong)
+            tried(trial, root, tally)
+            for name in set(tally.wrong) - known:
+                print(f"{name}: {tally.examples[name]}", file=sys.stderr, flush=True)
+    kinds, of_kind = Counter[str](), Counter[str]()
+    for of in nights:
+        kinds.update(class_of(kind, path) for kind, path in of.calls)
+        of_kind.update(kind for kind, _ in of.calls)
+    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(of_kind.items()))
+    print(f"{len(kinds)} classes of calls (kind, and whose file); by kind: {listed}\n")
+    header = ["verb", "fault", "points tried", "ended as if nothing", "refused by name", "wrong"]
+    show(header, [line_of(verb, how, tally) for (verb, how), tally in tallies.items()])
+    for (verb, how), tally in tallies.items():
+        for name, example in tally.examples.items():
+            print(f"\n{verb} {how}, {name}, for example: {example}")
 
 
 def trained(folder: Path) -> Path:

@@ -41,7 +41,7 @@ def seen_from_birth(rows: duckdb.DuckDBPyRelation, name: str) -> bool:
     if birth is None:
         return False
     late = rows.filter(f"deleted or recorded_at <> {quoted(birth)} or recorded_at is null")
-    return not late.limit(1).fetchall()
+    return not late.project("1").limit(1).fetchall()
 
 
 def versioned(rows: duckdb.DuckDBPyRelation, name: str) -> bool:

@@ -50,6 +50,7 @@ from data.settings_tree import (
     StoreSettings,
     Volume,
 )
+from data.urls import without_password
 
 __all__ = [
     "DAYS",
@@ -218,7 +219,7 @@ def _section(
                 f"{place_of(path, text, (*names, key))}: [{section}] has no key {key!r}."
                 f"{did_you_mean(key, hints) or ' Known: ' + ', '.join(hints) + '.'}"
             )
-        if names == ("store",) and re.search(r"://[^/@]*:[^/@]+@", str(value)):
+        if names == ("store",) and without_password(str(value)) != str(value):
             raise SettingsError(
                 f"{place_of(path, text, (*names, key))}: [store] url holds a password; secrets "
                 "do not belong in presage.toml. Set PRESAGE_STORE_URL in the environment"
@@ -406,7 +407,6 @@ def _refuse_unknown_variables(environ: Mapping[str, str], hints: Mapping[str, An
 
 def explain(settings: Settings) -> list[SettingRow]:
     """Every setting, its value, and its source: default, presage.toml or environment.
-
     A password in the store's URL (it can come from the environment only) is not shown.
     """
     return [
@@ -416,7 +416,7 @@ def explain(settings: Settings) -> list[SettingRow]:
 
 
 def _shown(value: object) -> object:
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", value) if isinstance(value, str) else value
+    return without_password(value) if isinstance(value, str) else value
 
 
 def _leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, object]]:

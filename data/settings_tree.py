@@ -20,6 +20,7 @@ from typing import Literal
 from data.endpoint import check_endpoint
 from data.errors import SettingsError, did_you_mean
 from data.setting_checks import above_zero as _above_zero
+from data.setting_checks import at_most as _at_most
 from data.setting_checks import not_negative as _not_negative
 from data.setting_checks import setting
 from data.setting_checks import share as _share
@@ -36,6 +37,8 @@ from data.settings_shifts import Contract, Shifts
 from data.settings_staffing import PoolSettings, Staffing
 
 HOUR = 3600.0
+MOST_THREADS = 1024
+"""More would only keep the machine from its work."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,7 @@ class Delivery:
             "at_once",
         ):
             _above_zero(getattr(self, name), name)
+        _at_most(self.at_once, MOST_THREADS, "at_once")
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,7 @@ class Engine:
             )
         _above_zero(self.memory_limit_gb, "memory_limit_gb")
         _not_negative(self.threads, "threads")
+        _at_most(self.threads, MOST_THREADS, "threads")
 
     @property
     def memory_limit_bytes(self) -> int:

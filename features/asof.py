@@ -186,3 +186,31 @@ def as_of_view(
         if fact and unknown[fact].any():
             out[column] = out[column].mask(unknown[fact])
     return out
+
+
+DAY_US = np.int64(86_400_000_000)
+
+
+def view_by_days(
+    tables: Tables, name: str, as_of: datetime, columns: Sequence[str]
+) -> pd.DataFrame:
+    """The table as each of its days was known when it ended: days are counted back from ``as_of``.
+
+    A row born in the last 24 hours is as it is known at ``as_of``, one of the 24 hours before as it
+    was known a day ago, and so on; what came later of it is not there. So days can be compared:
+    what is corrected, merged or recorded late looks as young in the past as it does now. Only for
+    tables with a birth, and columns that are known from it on (DataError otherwise).
+    """
+    contract = table(name)
+    late = [c for c in columns if c in contract.names and contract.column(c).known_at]
+    if contract.birth is None or late:
+        raise DataError(f"{name} has no days: it has no birth, or {late} are known later")
+    moment = microseconds(as_of)
+    needed = {*columns, *contract.key, contract.birth, "recorded_at", "deleted", ROW}
+    frame = tables.frame(name, sorted(needed))
+    spells = spans(frame, name)
+    births = times_of(frame[contract.birth])[spells.rows]
+    ended = moment - np.maximum(moment - births - 1, 0) // DAY_US * DAY_US
+    at_its_end = (births < moment) & (spells.start <= ended) & (ended < spells.end)
+    view = frame.iloc[spells.rows[at_its_end]].sort_values(ROW, kind="stable")
+    return view[list(columns)].reset_index(drop=True)

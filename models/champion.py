@@ -25,11 +25,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from data.artifacts import current, point, stamp
+from data.artifacts import current, point, pointer_path
 from data.errors import DamagedFile
 from models.bundle import Manifest, copy_bundle, trial_load, verify
 from models.sealed import holds
@@ -64,7 +63,6 @@ class Champion:
         return f"{self.kind}-{self.version}-{self.fingerprint[:8]}"
 
 
-@lru_cache(maxsize=64)
 def models_folder(state_dir: Path, kind: str) -> Path:
     """Where the promoted models of a kind lie."""
     return Path(state_dir) / "models" / kind
@@ -111,9 +109,9 @@ def _pointed_at(state_dir: Path, kind: str, name: str) -> Champion | None:
         ) from error
 
 
-def champion_stamp(state_dir: Path, kind: str) -> tuple[int, ...] | None:
-    """Another value once another model is at work; None where there is none."""
-    return stamp(models_folder(state_dir, kind), KIND)
+def champion_file(state_dir: Path, kind: str) -> Path:
+    """The pointer to the model at work, see ``data.artifacts.stamp``."""
+    return pointer_path(models_folder(state_dir, kind), KIND)
 
 
 def materialise(state_dir: Path, kind: str, version: str, source: Path) -> Path:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from data.clock import SYSTEM
 from data.errors import Conflict
-from data.files import fenced, take_lock
+from data.files import fenced, remove_abandoned, take_lock
 from data.folder import STATE
 from data.store import (
     Store,
@@ -81,6 +81,9 @@ def writing(
         store = stack.enter_context(open_store(workspace))
         token = stack.enter_context(_taken(store, workspace, name, holder, patience))
         stack.enter_context(_renewed(store, name, token))
+        state = workspace.state_dir
+        for parent in (state, *state.glob("*/"), *state.glob("predictions/*/")):
+            remove_abandoned(parent)  # what a killed run was filling
         record = RunRecord(workspace.state_dir, verb, name, token, holder, SYSTEM.now)
         stack.enter_context(record)
         lease = _held[held] = Lease(store, name, token, record)
@@ -99,6 +102,26 @@ def writing_if_there(folder: Path, verb: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if (folder / STATE).is_dir():
             stack.enter_context(writing(Workspace.open(folder), verb))
+        yield
+
+
+@contextlib.contextmanager
+def only_one(workspace: Workspace, verb: str) -> Iterator[None]:
+    """The only process of this verb on the workspace for the block: two would run every schedule
+    twice. Conflict, naming the other, where there is one; the kernel frees a killed one's place."""
+    workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
+    place = workspace.state_dir / f"{verb}.lock"
+    with contextlib.ExitStack() as stack:
+        lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        stack.callback(os.close, lock)
+        if take_lock(lock) is False:
+            other = os.pread(lock, 200, 0).decode(errors="replace") or "another process"
+            raise Conflict(
+                f"{other} runs presage {verb} for {workspace.path} already: use that one, or end "
+                "it by Ctrl-C where it runs"
+            )
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
         yield
 
 

@@ -17,6 +17,7 @@ from data.store import list_keys, open_store
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
 from pipelines.delivery import check_delivery
+from pipelines.exclusive import only_one
 from pipelines.flow_server import origins
 from pipelines.processes import (
     PACKAGES,
@@ -93,7 +94,7 @@ def up(
     port, prefect_port, mlflow_port = (
         free_port(host, wanted) for wanted in (port, prefect_port, mlflow_port)
     )
-    with until_signalled() as stopped:
+    with only_one(workspace, "up"), until_signalled() as stopped:
         publish_missing(workspace, None, report)
         processes: list[Process] = []
         report("starting Prefect, MLflow and the API")

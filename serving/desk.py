@@ -4,7 +4,6 @@ says whether a decision may still leave; the bulk jobs."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -57,8 +56,8 @@ class Desk:
     gate: Gate
     jobs: Runner
     posts: Posts
+    audit: AuditLog
     plans: Memory = field(default_factory=Memory)
-    audit: AuditLog | None = None
     jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while a job is kept, so that limits on their number hold."""
 
@@ -80,23 +79,17 @@ class Desk:
             workspace.settings.retention.jobs_days,
             SincePosted(live),
             lambda: ((night := live.night()).published, night.rows),
-            lambda key, call, about, job: audit.add(key, call, about, job, clock.now()),
+            lambda *request: audit.add([request], clock.now()),
         )
-        return cls(workspace, store, clock, live, gate, jobs, Posts(store, live), audit=audit)
+        return cls(workspace, store, clock, live, gate, jobs, Posts(store, live), audit)
 
     def close(self) -> None:
         """Write what is to be kept, and let the store go."""
         self.jobs.close()
         if self.live.log is not None:
             self.live.log.close()
-        if self.audit is not None:
-            self.audit.close()
+        self.audit.close()
         self.store.close()
-
-    def note_asked(self, key: str, call: str, about: Sequence[str], request_id: str) -> None:
-        """Note that a key asked about customers."""
-        if self.audit is not None:
-            self.audit.add(key, call, about, request_id, self.now())
 
     def now(self) -> datetime:
         """The time by the desk's clock (naive UTC)."""

@@ -25,6 +25,7 @@ from alembic.script import ScriptDirectory
 from data.errors import PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
 from data.turns import OnceATurn
+from data.urls import without_password
 
 FILE = "store.db"
 BUSY_SECONDS = 30
@@ -232,7 +233,7 @@ def open_url(url: str, folder: Folder | None = None) -> Store:
     except sa.exc.DBAPIError as error:
         engine.dispose()
         reason = str(error.orig).splitlines()[0]
-        where = engine.url.render_as_string(hide_password=True)
+        where = without_password(engine.url.render_as_string())
         mend = mend_of(reason)
         more = "" if mend is None else f"; {mend}"
         raise PresageError(f"the store {where} cannot be opened: {reason}{more}") from None
@@ -246,7 +247,9 @@ def _engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
-        raise SettingsError(f"[store] url {url!r} is no database URL") from None
+        raise SettingsError(f"[store] url {without_password(url)!r} is no database URL") from None
+    if "@" in (parsed.host or ""):  # whoever fails to reach that host would show its first half
+        raise SettingsError("[store] url has several @; write one in a name or password as %40")
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
         sa.event.listen(engine, "connect", _prepare_sqlite)

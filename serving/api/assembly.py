@@ -18,7 +18,7 @@ from starlette.routing import Route as Page
 
 from data.clock import SYSTEM, Clock
 from data.languages.catalogue import languages, page_words
-from data.store import ApiKey, OtherRequest, Store, answer_once, open_store, verify_key
+from data.store import OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
 from serving.api.application import Door, WholeSegments, application
 from serving.api.calls import CALLS
@@ -65,7 +65,8 @@ class StoreKeys:
 
     store: Store
     clock: Clock = SYSTEM
-    _known: dict[bytes, ApiKey] = field(default_factory=dict)
+    _known: dict[bytes, tuple[Known, datetime | None]] = field(default_factory=dict)
+    """By the key's digest: whose it is, and when it expires."""
     _changes: int | None = None
     _stamp: tuple[Any, ...] = ()
 
@@ -78,9 +79,10 @@ class StoreKeys:
             return None
         if stamp != self._stamp:
             self._known = {}
-        self._known[_digest(secret)] = key
+        known = key.name, frozenset(key.scopes)
+        self._known[_digest(secret)] = known, key.expires_at
         self._changes, self._stamp = changes, stamp
-        return key.name, frozenset(key.scopes)
+        return known
 
     def remembered(self, secret: str) -> Known | None:
         """The same without asking the store, while no key has changed in it."""
@@ -91,10 +93,8 @@ class StoreKeys:
             if self.store.keys_stamp() != self._stamp:
                 return None
             self._changes = changes
-        key = self._known.get(_digest(secret))
-        if key is None or not key.in_force(self.clock.now()):
-            return None
-        return key.name, frozenset(key.scopes)
+        known, expires_at = self._known.get(_digest(secret), (None, None))
+        return None if expires_at is not None and expires_at <= self.clock.now() else known
 
 
 def _digest(secret: str) -> bytes:
@@ -152,7 +152,7 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[WholeSegments, Desk]:
         Crowd(api.in_turn, standing=STANDING),
         upload_bytes=api.job_mib << 20,
         observe=observe,
-        log_about=desk.note_asked,
+        log_about=lambda *request: desk.audit.add([request], clock.now()),
     )
     desk.jobs.busy = lambda: crowd.inside > 0
     return application(CALLS, desk, door, pages()), desk

@@ -3,7 +3,8 @@
 Those who ask in the last ``hours``, half and a quarter of them are counted by topic, and by topic
 and product, carrier, region, platform, version, plan or channel: what concerns a few stands out
 among the few at once, and among all hours later. Each count is compared with those of the same
-hours on the 56 days before, times what this weekday usually brings. The chance of so many is that
+hours on the 56 days before, as it was known then (a topic that is put right later was another one
+at this age, then as now), times what this weekday usually brings. The chance of so many is that
 of a negative binomial with the days' own spread, never less than Poisson's; the least of three
 windows counts three times. Over topics and their parts the false alarms are held to one in five
 hundred (Benjamini & Hochberg 1995). Of what the askers of a topic have in common the driver is the
@@ -20,7 +21,7 @@ import pandas as pd
 
 from data.arrays import Floats
 from data.tables import Tables
-from features.asof import as_of_view
+from features.asof import as_of_view, view_by_days
 from serving.monitoring.finding import Finding
 from serving.outreach.deflection import state_of_articles, why_none_works
 
@@ -131,7 +132,7 @@ def issue_findings(issues: pd.DataFrame) -> list[Finding]:
 def contacts_with_marks(tables: Tables, as_of: datetime) -> pd.DataFrame:
     """The people's tickets of the last weeks with what is known of each: columns of ``TICKETS``,
     and ``product``, ``carrier``, ``region``, ``platform``, ``version``, ``plan`` where known."""
-    frame = as_of_view(tables, "tickets", as_of, TICKETS)
+    frame = view_by_days(tables, "tickets", as_of, TICKETS)
     machine = frame["is_machine"].astype("boolean").fillna(False).to_numpy(bool)
     recent = (frame["opened_at"] >= as_of - timedelta(days=DAYS + 2)).to_numpy(bool)
     frame = frame[~machine & recent].reset_index(drop=True)

@@ -24,7 +24,7 @@ from data.contract import TABLES
 from data.errors import DataError
 from data.settings import Complaint
 from data.tables import MemoryTables
-from features.asof import as_of_view
+from features.asof import as_of_view, view_by_days
 from features.complaint import complaint_predicate
 from features.compute import compute
 from features.history import History
@@ -622,6 +622,25 @@ def test_the_table_as_of_t(seed: int) -> None:
                 want = [row[column] for row in truth]
                 got = [None if pd.isna(v) else v for v in view[column].tolist()]
                 assert got == want, (name, column, t - BASE)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:4])
+def test_each_day_is_as_it_was_known_when_it_ended(seed: int) -> None:
+    for name in {"orders", "tickets", "usage"} & set(history(seed)):
+        birth = TABLES[name].birth
+        assert birth is not None
+        columns = [*TABLES[name].key, birth, "customer_id"]
+        for t in (*AS_OFS, *moments_of(seed)[::40]):
+            want: list[tuple[object, ...]] = []
+            first = tables(seed).frame(name, [birth])[birth].min()
+            for day in range((t - first).days + 2):
+                end = t - day * DAY
+                view = as_of_view(tables(seed), name, end, columns)
+                want += view[view[birth] >= end - DAY].itertuples(index=False, name=None)
+            got = view_by_days(tables(seed), name, t, columns)
+            assert sorted(got.itertuples(index=False, name=None), key=str) == sorted(want, key=str)
+    with pytest.raises(DataError, match="handle_seconds"):
+        view_by_days(tables(seed), "tickets", BASE, ["handle_seconds"])
 
 
 def test_volumes_are_born_when_their_interval_ends() -> None:

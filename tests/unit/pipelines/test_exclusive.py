@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from data.files import write_whole
 from data.store import open_store, release_lease, take_lease
 from data.workspace import Workspace, init, write_tables
 from pipelines import exclusive
-from pipelines.exclusive import TRAINING, WRITING, still_ours, writing
+from pipelines.exclusive import TRAINING, WRITING, only_one, still_ours, writing
 from serving.published import publish
 
 PRESAGE = str(Path(sys.executable).with_name("presage"))
@@ -93,6 +94,16 @@ def test_a_run_that_was_killed_holds_nobody_up(workspace: Workspace) -> None:
         process.wait()
         with writing(workspace, "score", timedelta(0)) as lease:
             assert lease.token == 2
+
+
+def test_a_second_up_is_refused_and_a_killed_one_leaves_the_place(workspace: Workspace) -> None:
+    command = [PRESAGE, "up", str(workspace.path)]
+    with only_one(workspace, "up"):
+        told = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        assert told.returncode == 1
+        assert f"process {os.getpid()} on" in told.stderr and "Ctrl-C" in told.stderr
+    with only_one(workspace, "up"):
+        pass
 
 
 def test_a_run_that_lost_its_lease_must_not_publish(workspace: Workspace) -> None:

@@ -125,3 +125,24 @@ def test_short_histories_say_nothing() -> None:
     assert emerging(MemoryTables({"tickets": late}), AS_OF).empty
     assert emerging(MemoryTables({}), AS_OF).empty
     assert issue_findings(emerging(MemoryTables({}), AS_OF))[0].status == "ok"
+
+
+def test_topics_that_are_put_right_a_day_later_are_no_issue_of_the_topic_before() -> None:
+    """Agents file a part of what comes under "other" first, as ever: today is like any day."""
+    tables = world(4)
+    tickets = tables.frame("tickets").drop(columns=["_row", "recorded_at"], errors="ignore")
+    late = np.random.default_rng(4).random(len(tickets)) < 0.3
+    filed = tickets.assign(recorded_at=tickets["opened_at"])
+    filed.loc[late, "topic"] = "unfiled"
+    right = tickets[late].assign(recorded_at=tickets["opened_at"] + timedelta(hours=30))
+    right = right[right["recorded_at"] < AS_OF]
+    both = pd.concat([filed, right], ignore_index=True)
+    customers = tables.frame("customers")
+    assert len(emerging(MemoryTables({"tickets": both, "customers": customers}), AS_OF)) == 0
+    # and a wave of them is one
+    wave = filed[late].tail(40).assign(
+        opened_at=AS_OF - timedelta(hours=2), recorded_at=AS_OF - timedelta(hours=2),
+        ticket_id=[f"w{n}" for n in range(40)],
+    )  # fmt: skip
+    more = MemoryTables({"tickets": pd.concat([both, wave]), "customers": customers})
+    assert emerging(more, AS_OF)["topic"].tolist() == ["unfiled"]
