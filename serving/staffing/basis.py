@@ -250,12 +250,18 @@ def paths_of(table: pd.DataFrame, forecast: pd.DataFrame) -> dict[str, Floats]:
     names = [name for name in table.columns if name[:1] == "p" and name[1:].isdigit()]
     if len(names) < FEWEST_PATHS:
         return {}
-    now = forecast[["unique_id", "ds", "presage"]].rename(columns={"presage": "now"})
+    present = dict(list(forecast.groupby(forecast["unique_id"].astype(str))[["ds", "presage"]]))
+    counts = table[names].to_numpy(float)
     paths: dict[str, Floats] = {}
-    for unique_id, rows in table.groupby("unique_id", sort=True):
-        both = rows.merge(now, on=["unique_id", "ds"], how="inner").sort_values("ds")
-        mean, then = both["now"].to_numpy(float), both["presage"].to_numpy(float)
-        factor = np.where(then > 0, mean / np.where(then > 0, then, 1.0), 1.0)
-        counts = both[names].to_numpy(float).T
-        paths[unquote(str(unique_id).removeprefix("channel="))] = counts * factor
+    for unique_id, at in table.groupby(table["unique_id"].astype(str), sort=True).indices.items():
+        if unique_id not in present:
+            continue
+        drawn = pd.Series(table["presage"].to_numpy(float)[at], table["ds"].to_numpy()[at])
+        now = present[unique_id].set_index("ds")["presage"].sort_index()
+        place = drawn.index.get_indexer(now.index)
+        then, mean = drawn.to_numpy()[place], now.to_numpy(float)
+        factor = np.where(then > 0, mean / np.where(then > 0, then, 1.0), 1.0)[place >= 0]
+        paths[unquote(unique_id.removeprefix("channel="))] = (
+            counts[at[place[place >= 0]]].T * factor
+        )
     return paths
