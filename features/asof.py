@@ -209,6 +209,6 @@ def view_by_days(
     spells = spans(frame, name)
     births = times_of(frame[contract.birth])[spells.rows]
     ended = moment - np.maximum(moment - births - 1, 0) // DAY_US * DAY_US
-    seen = (births < moment) & (spells.start <= ended) & (ended < spells.end)
-    view = frame.iloc[spells.rows[seen]].sort_values(ROW, kind="stable")
+    there = (births < moment) & (spells.start <= ended) & (ended < spells.end)
+    view = frame.iloc[spells.rows[there]].sort_values(ROW, kind="stable")
     return view[list(columns)].reset_index(drop=True)
