@@ -12,7 +12,8 @@ answers the same bytes, and with the same endpoint mounted in BentoML. Events: a
 its customer predicted. Overload: ten times what it can; slow: 200 clients that never finish their
 request; memory: {post, predict}, again and again; swaps: another model version under load; twice:
 two equal requests at once; killed: kill -9 while rows are posted (benchmarks/api_faults.py); jobs:
-live beside a bulk job, and one that is killed (benchmarks/api_jobs.py).
+live beside a bulk job, and one that is killed (benchmarks/api_jobs.py); offered: mutated models
+(benchmarks/api_models.py); planted: secrets and personal strings (benchmarks/api_planted.py).
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from typing import Any
 
 from benchmarks.api_faults import killed, twice
 from benchmarks.api_jobs import jobs
+from benchmarks.api_models import offered
+from benchmarks.api_planted import planted
 from benchmarks.api_served import Line, Served, free_port, load, ms, process
 from benchmarks.running import show
 
@@ -71,6 +74,14 @@ def reads(served: Served, seconds: float, rounds: int = 3) -> list[Line]:
     ]
     latency = f"p50 {ms(half['p50'])}, p99 {ms(half['p99'])}, {half['statuses']}"
     return [*lines, [f"reads: at {ours / 2:.0f}/s", latency, "p99 <= 10 ms"]]
+
+
+def reads_of_many(served: Served, seconds: float) -> list[Line]:
+    """Fifty scored customers in turn, one a request."""
+    ask = [served.predict(one) for one in served.ids[:: max(len(served.ids) // 50, 1)][:50]]
+    figures = load(served.url, served.key, ask, 10.0, seconds)  # each time all of them
+    latency = f"p50 {ms(figures['p50'])}, p99 {ms(figures['p99'])}, {figures['statuses']}"
+    return [["50 customers in turn, 500/s", latency, ""]]
 
 
 def many(served: Served, seconds: float) -> list[Line]:
@@ -162,8 +173,10 @@ def swaps(served: Served, seconds: float, count: int = 5) -> list[Line]:
     home, version = pointer.parent, champion["version"]
     name = f"{{}}-{champion['fingerprint'][:12]}"
     shutil.copytree(home / name.format(version), home / name.format("990"))
-    ask = [served.predict(*served.ids[-20:])]
-    spec = {"url": served.url, "key": served.key, "requests": ask, "rate": 5.0, "keep": True,
+    ask = [served.predict(*served.ids[-5:])]
+    capacity = load(served.url, served.key, ask, 0, seconds, connections=8)["per_second"]
+    rate = 0.7 * capacity
+    spec = {"url": served.url, "key": served.key, "requests": ask, "rate": rate, "versions": True,
             "seconds": seconds * count, "connections": 8}  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.api_load"]
     running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -185,7 +198,8 @@ def swaps(served: Served, seconds: float, count: int = 5) -> list[Line]:
     counts = (
         f"{failed} failed, {figures['mixed']} mixed of {figures['requests']}; {figures['versions']}"
     )
-    return [[f"{count} model swaps under load", f"{counts}, p99 {ms(figures['p99'])}", "0 and 0"]]
+    load_text = f"{count} model swaps at {rate:.0f}/s, 70 % of what it can"
+    return [[load_text, f"{counts}, p99 {ms(figures['p99'])}", "0 and 0"]]
 
 
 def soak(served: Served, seconds: float) -> list[Line]:
@@ -202,7 +216,8 @@ def soak(served: Served, seconds: float) -> list[Line]:
 PARTS = {
     one.__name__: one
     for one in (
-        reads, many, view, events, memory, overload, slow, swaps, soak, twice, killed, jobs
+        reads, many, view, events, memory, overload, slow, swaps, soak, twice, killed, jobs,
+        offered, planted,
     )
 }  # fmt: skip
 
@@ -230,6 +245,8 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=100, help="of two equal requests: twice")
     parser.add_argument("--rows", type=int, default=200_000, help="of a bulk job: jobs")
     parser.add_argument("--kills", type=int, default=3, help="of the service: killed, jobs")
+    parser.add_argument("--models", type=int, default=100, help="that are mutated: offered")
+    parser.add_argument("--swaps", type=int, default=5, help="of models: swaps")
     chosen = parser.parse_args()
     parts = chosen.only.split(",")
     if wrong := set(parts) - set(PARTS):
@@ -238,6 +255,8 @@ def main() -> None:
         "memory": {"cycles": chosen.cycles},
         "twice": {"tries": chosen.tries},
         "killed": {"kills": chosen.kills},
+        "offered": {"count": chosen.models},
+        "swaps": {"count": chosen.swaps},
         "jobs": {"rows": chosen.rows, "kills": chosen.kills},
     }
     show(["what", "measured", "bar"], measure(chosen.workspace, chosen.seconds, parts, **sizes))

@@ -14,10 +14,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.running import PRESAGE
 
@@ -34,9 +34,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(command: list[str], url: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A service, from when it answers until the block ends."""
-    with tempfile.TemporaryFile() as log:
+def process(
+    command: list[str], url: str, output: IO[bytes] | None = None, **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A service, from when it answers until the block ends; ``output``: what it writes, so far."""
+    with tempfile.TemporaryFile() if output is None else nullcontext(output) as log:
         environment = {**os.environ, **ONE_THREAD, **environ}
         started = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
@@ -61,11 +63,12 @@ def process(command: list[str], url: str, **environ: str) -> Iterator[subprocess
 class Served:
     """The service on a copy of a workspace."""
 
-    def __init__(self, workspace: Path, stack: ExitStack) -> None:
-        self.stack = stack
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        self.workspace = folder / "company"
-        shutil.copytree(workspace, self.workspace)
+    def __init__(self, workspace: Path, stack: ExitStack, copy: bool = True) -> None:
+        self.stack, self.workspace = stack, workspace
+        if copy:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            self.workspace = folder / "company"
+            shutil.copytree(workspace, self.workspace)
         settings = self.workspace / "presage.toml"
         text = settings.read_text() if settings.exists() else ""
         settings.write_text(text.replace("[api]\n", QUICK) if "[api]\n" in text else text + QUICK)
@@ -87,7 +90,8 @@ class Served:
         self.url = f"http://127.0.0.1:{port}"
         clock = (self.as_of + timedelta(hours=8)).isoformat()
         command = [str(PRESAGE), "serve", str(self.workspace), "--port", str(port)]
-        started = process([*command, "--clock", clock], f"{self.url}/readyz")
+        self.log: IO[bytes] = self.stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        started = process([*command, "--clock", clock], f"{self.url}/readyz", self.log)
         self.process = self.stack.enter_context(started)
 
     def kill(self) -> None:
@@ -143,12 +147,12 @@ def _resident(pid: int) -> int:
 
 def load(
     url: str, key: str, requests: list[dict[str, Any]], rate: float, seconds: float,
-    connections: int = 16, keep: bool = False,
+    connections: int = 16,
 ) -> dict[str, Any]:  # fmt: skip
     """A load from a second process."""
     spec = {
         "url": url, "key": key, "requests": requests, "rate": rate, "seconds": seconds,
-        "connections": connections, "keep": keep,
+        "connections": connections,
     }  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.api_load"]
     done = subprocess.run(command, input=json.dumps(spec).encode(), check=True, capture_output=True)

@@ -103,6 +103,8 @@ def before_the_night(trained: Path, folder: Path, verbs: Sequence[str] = tuple(N
     """A copy of a trained workspace that has lived through one night of these verbs, a day before
     the last."""
     shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("truth"))
+    for name in ("published", "predictions"):  # as if no night had been
+        shutil.rmtree(folder / ".presage" / name, ignore_errors=True)
     until = Workspace.open(folder).settings.data.complete_to
     assert until is not None
     set_setting(folder, "volume.horizon_days", 2.0)

@@ -32,6 +32,8 @@ from serving.staffing.check import play
 HOURS = dict.fromkeys(DAYS[:5], "08:00-18:00")
 PROFILE = (0, 0, 0, 0, 0, 0, 1, 3, 9, 11, 12, 11, 9, 10, 9, 8, 7, 6, 4, 3, 2, 1, 1, 0)
 FUTURES, RUNS = 200, 200
+WITH_JUDGES = 2 * FUTURES
+"""A forecast's paths: those that its plan is made from, and those that judge it."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +74,21 @@ def settings(minutes: int, channels: list[str]) -> Settings:
     )
 
 
-def futures(make: Make, days: int, seed: int) -> tuple[pd.DataFrame, dict[str, Floats]]:
-    """A forecast by the hour, and ``FUTURES`` of its futures by channel."""
+def futures(
+    make: Make, days: int, seed: int, many: int = FUTURES
+) -> tuple[pd.DataFrame, dict[str, Floats]]:
+    """A forecast by the hour, and so many of its futures by channel."""
     ds = pd.date_range("2026-03-01 23:00", periods=24 * days, freq="h", unit="us")
     local = ds + pd.Timedelta(hours=1)
     weight = np.array(PROFILE)[local.hour] / sum(PROFILE) * np.where(local.day_of_week > 4, 0.5, 1)
     rng = np.random.default_rng(seed)
     day = np.arange(24 * days) // 24
-    common = make.level * rng.standard_normal((FUTURES, 1))
-    common = common + make.day * rng.standard_normal((FUTURES, days))[:, day]
+    common = make.level * rng.standard_normal((many, 1))
+    common = common + make.day * rng.standard_normal((many, days))[:, day]
     rows, paths = [], {}
     for channel, daily in make.daily.items():
         mean = weight * daily
-        own = make.hour * rng.standard_normal((FUTURES, len(ds)))
+        own = make.hour * rng.standard_normal((many, len(ds)))
         spread = make.level**2 + make.day**2 + make.hour**2
         paths[channel] = rng.poisson(mean * np.exp(common + own - spread / 2)).astype(float)
         low, high = np.quantile(paths[channel], [0.1, 0.9], axis=0)
@@ -161,7 +165,7 @@ def main(runs: int = RUNS, days: int = 7) -> None:
     print("make grid plan hours claimed kept weeks kept_by_channel")
     asked = [name for name in sys.argv[1:] if name in MAKES] or list(MAKES)
     for name, make in ((name, MAKES[name]) for name in asked):
-        forecast, paths = futures(make, days, seed=1)
+        forecast, paths = futures(make, days, 1, WITH_JUDGES)
         _, unseen = futures(make, days, seed=2)
         for minutes in (60, 30, 15) if name == "usual" else (30,):
             known = settings(minutes, list(make.daily))
@@ -228,7 +232,7 @@ def short(runs: int = 60, budget: int = 120, targets: tuple[int, ...] = (15, 30,
     print("target_minutes ours kept searched kept ratio")
     make = Make({"email": 120}, 0.06, 0.08, 0.1)
     for minutes in targets:
-        forecast, paths = futures(make, 3, seed=1)
+        forecast, paths = futures(make, 3, 1, WITH_JUDGES)
         known = settings(30, ["email"])
         level = ServiceLevel(target_seconds=60.0 * minutes, handle_seconds=240.0)
         known = replace(known, service_levels={"email": level})

@@ -26,7 +26,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.staffing import FUTURES, MAKES, RUNS, Make, futures, hours_of, kept_of, on_grid
+from benchmarks.staffing import (
+    FUTURES,
+    MAKES,
+    RUNS,
+    WITH_JUDGES,
+    Make,
+    futures,
+    hours_of,
+    kept_of,
+    on_grid,
+)
 from benchmarks.staffing import settings as company_settings
 from data.arrays import Floats, Ints
 from data.settings import ServiceLevel
@@ -178,12 +188,12 @@ def compared(
     alone = replace(make, daily={CHANNEL: make.daily[CHANNEL]}, pools=())
     known = company_settings(minutes, [CHANNEL])
     level, zone = known.service_levels[CHANNEL], known.company.time_zone
-    forecast, paths = futures(alone, days, seed=1)
+    forecast, paths = futures(alone, days, 1, WITH_JUDGES)
     unseen = on_grid(futures(alone, days, seed=2)[1], minutes, seed=3)
     began = time.perf_counter()
     ours = passed_plan(Basis(forecast, paths), settings=known).frame
     rows = [("ours", level.confidence, ours, time.perf_counter() - began)]
-    counts = on_grid(paths, minutes, seed=4)[CHANNEL]
+    counts = on_grid({CHANNEL: paths[CHANNEL][:FUTURES]}, minutes, seed=4)[CHANNEL]
     least = least_agents(ours, known.staffing.max_occupancy)
     for confidence in confidences:
         began = time.perf_counter()

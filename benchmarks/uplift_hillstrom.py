@@ -30,18 +30,8 @@ import pandas as pd
 
 import models.uplift
 from benchmarks.running import show
-from models.uplift import (
-    NONE,
-    Trial,
-    best_by,
-    compare_policies,
-    fit_uplift,
-    gain_scores,
-    pair,
-    qini,
-    qini_interval,
-    trial,
-)
+from lab.uplift import best_by, compare_policies, gain_scores, qini, qini_interval
+from models.uplift import NONE, Trial, fit_uplift, pair, trial
 
 ARMS = {"Mens E-Mail": "men's", "Womens E-Mail": "women's", "No E-Mail": NONE}
 FEATURES = ["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def put(home: Path, name: str, suffix: str, write: Callable[[Path], object]) -> 
 def point(home: Path, kind: str, about: Mapping[str, Any]) -> None:
     """Make what ``about`` names the current artifact of its kind."""
     text = json.dumps(about, indent=2, default=str) + "\n"
-    write_whole(home / f"{kind}.json", text.encode())
+    write_whole(pointer_path(home, kind), text.encode())
 
 
 def current(home: Path, kind: str) -> dict[str, Any] | None:
@@ -52,7 +51,7 @@ def current(home: Path, kind: str) -> dict[str, Any] | None:
 
     DamagedFile where it is no JSON object.
     """
-    path = home / f"{kind}.json"
+    path = pointer_path(home, kind)
     try:
         pointer = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -64,17 +63,16 @@ def current(home: Path, kind: str) -> dict[str, Any] | None:
     return pointer
 
 
-@lru_cache(maxsize=256)
-def _pointer(home: Path, kind: str) -> Path:
-    """Kept, for every request looks at it, and putting a path together costs more than a look."""
+def pointer_path(home: Path, kind: str) -> Path:
+    """Where the pointer of a kind stands, or will."""
     return home / f"{kind}.json"
 
 
-def stamp(home: Path, kind: str) -> tuple[int, ...] | None:
+def stamp(pointer: Path) -> tuple[int, ...] | None:
     """What tells one pointer of a kind from the next without reading it; None where there is none.
     A pointer is replaced whole, so another one is another file."""
     try:
-        status = _pointer(home, kind).stat()
+        status = pointer.stat()
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size

@@ -6,8 +6,10 @@ in memory; tests hold the two equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from data.contract import Table
 from data.engines import quoted
@@ -24,20 +26,20 @@ def finished(
     contract: Table,
     attributes: Sequence[str],
     orders: duckdb.DuckDBPyRelation | None,
-    time_zone: str,
+    zone_of: Callable[[object], str],
     money: Money,
     currency: str | None,
     dates: Mapping[str, str],
 ) -> duckdb.DuckDBPyRelation:
     """The columns of data/tables.py, in order, with recorded_at and deleted filled.
 
-    ``orders``: from which order_items take their births; ``time_zone``: in which steps of volumes
-    end; ``currency``: the expression of a row's, whose amount ``money`` puts into the main one;
-    ``dates``: the expressions of attributes that are dates.
+    ``orders``: from which order_items take their births; ``zone_of``: a site's zone, in which
+    steps of volumes end; ``currency``: the expression of a row's, whose amount ``money`` puts into
+    the main one; ``dates``: the expressions of attributes that are dates.
     """
     relation, birth = good, quoted(contract.birth) if contract.birth else "born"
     if contract.name == "volumes":
-        relation = _with_ends_of_intervals(con, good, time_zone)
+        relation = _with_ends_of_intervals(con, good, zone_of)
     elif contract.name == "order_items":
         if orders is None:
             relation = good.project(
@@ -55,6 +57,7 @@ def finished(
                 .order("_row")
             )
     kinds = {a: dates.get(a) or _attribute_kind(good, a) for a in attributes}
+    otherwise = {c.name: c.otherwise for c in contract.columns if c.otherwise}
     parts = []
     own = [attribute_name(contract.name, attribute) for attribute in attributes]
     for column in columns_of(contract.name, own):
@@ -62,8 +65,10 @@ def finished(
             parts.append(f"coalesce(recorded_at, {birth}) AS recorded_at")
         elif column == "deleted":
             parts.append("coalesce(deleted, false) AS deleted")
-        elif currency and column == AMOUNTS.get(contract.name):
+        elif currency and column in AMOUNTS.get(contract.name, ()):
             parts.append(f"{money.sql(column, currency)} AS {quoted(column)}")
+        elif column in otherwise:
+            parts.append(f"coalesce({quoted(column)}, {quoted(otherwise[column])}) AS {column}")
         elif column in kinds:
             parts.append(f"{kinds[column]} AS {quoted(column)}")
         else:
@@ -72,16 +77,21 @@ def finished(
 
 
 def _with_ends_of_intervals(
-    con: duckdb.DuckDBPyConnection, good: duckdb.DuckDBPyRelation, time_zone: str
+    con: duckdb.DuckDBPyConnection,
+    good: duckdb.DuckDBPyRelation,
+    zone_of: Callable[[object], str],
 ) -> duckdb.DuckDBPyRelation:
     """``born``, when the next step begins; a row per series and step fits in memory."""
     import pyarrow as pa
 
-    steps = good.project("unique_id, ds").distinct().to_arrow_table().to_pandas()
+    steps = good.aggregate("unique_id, ds, any_value(site) AS site", "unique_id, ds")
+    steps = steps.to_arrow_table().to_pandas()
+    zones = steps["site"].map(zone_of)
+    born = [birth_times("volumes", rows, str(zone)) for zone, rows in steps.groupby(zones)]
     ends = {
         "series": steps["unique_id"],
         "start": steps["ds"],
-        "born": birth_times("volumes", steps, time_zone),
+        "born": pd.concat(born).reindex(steps.index) if born else steps["ds"],
     }
     con.register("ends_of_intervals", pa.table({k: pa.array(v) for k, v in ends.items()}))
     return (

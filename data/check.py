@@ -35,7 +35,7 @@ from data.engines import duckdb_connection, quoted
 from data.errors import DataError, did_you_mean
 from data.folder import Folder
 from data.money import Money, amounts_by_currency, currency_sql, money_of
-from data.notices import Notice, mixed_offsets, of_money, of_rows, unknown_attributes, unread_dates
+from data.notices import Notice, mixed_offsets, of_table, unknown_attributes
 from data.quarantine import forget_quarantine, write_quarantine
 from data.references import derived_sign_ups, unknown_references
 from data.source_files import Source, open_source
@@ -270,11 +270,7 @@ def _cleaned(
     counts_of = amounts_by_currency(good, contract, settings)
     money = orders.money if orders and name == "order_items" else money_of(settings, counts_of)
     dates = date_attributes(name, settings.data.attributes, attributes, reading)
-    cautions = [
-        *of_rows(good, again, contract),
-        *of_money(contract, settings, money, counts_of),
-        *unread_dates(good, dates),
-    ]
+    cautions = of_table(good, again, contract, settings, money, counts_of, dates)
     whole = [_violation_of(name, contract, one) for one in cautions]
     notes += whole
     counts |= {(name, v.column or "", v.rule): 1 for v in whole}
@@ -287,7 +283,7 @@ def _cleaned(
             contract,
             attributes,
             orders.relation if orders else None,
-            settings.company.time_zone,
+            settings.zone_of,
             money,
             currency_sql(contract, settings),
             dates,

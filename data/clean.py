@@ -108,9 +108,11 @@ def typed(
         if spec.name in source.types:
             kind = source.types[spec.name]
             care = typed_value(spec, kind, reading, shapes)
+            is_plain = spec.name in plain  # no plain text is empty
+            text = quoted(spec.name) if is_plain else text_sql(spec.name, kind)
             parts += [
-                f"{plain_sql(spec) if spec.name in plain else care} AS {quoted(spec.name)}",
-                f"{text_sql(spec.name, kind)} AS {quoted(TEXT_OF + spec.name)}",
+                f"{plain_sql(spec) if is_plain else care} AS {quoted(spec.name)}",
+                f"{text} AS {quoted(TEXT_OF + spec.name)}",
             ]
         else:
             parts += [
@@ -255,7 +257,8 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
     if missing is not None:
         nothing += f" OR {missing}"
     if spec.name in contract.key:
-        header = f"trim({text}, {literal(BLANKS)}) = {literal(spec.name)}"
+        written = text if plain else f"trim({text}, {literal(BLANKS)})"
+        header = f"{written} = {literal(spec.name)}"
         fix = "a header stands among the rows, as where parts were put together: take it out"
         column_rules.append(Rule(spec.name, "header", header, fix))
     if spec.required:
@@ -292,7 +295,8 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
         fix += ", or hours as 00:05:12"
     if spec.dtype in ("float", "integer"):
         fix += "; [import] numbers says how amounts with separators or currency signs are written"
-    column_rules.append(Rule(spec.name, "type", unread, fix))
+    if not (plain and spec.dtype == "string"):  # there the text is the value
+        column_rules.append(Rule(spec.name, "type", unread, fix))
     if missing is not None and not spec.required:
         column_rules.append(
             Rule(spec.name, "no value", missing, "it is read as missing", "warning")

@@ -31,7 +31,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type, whether it must be there, and from when its value is known."""
+    """One column: its type, whether it must be there, and from when its value is known.
+
+    ``otherwise``: the column whose value holds where this one is null.
+    """
 
     name: str
     dtype: DType
@@ -41,6 +44,7 @@ class Column:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     note: str = ""
+    otherwise: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,15 @@ ORDERS = _table(
     _later("delivered_at"),
     _later("cancelled_at"),
     _later("returned_at"),
-    _later("refunded_at"),
+    _later("refunded_at", "money was first given back"),
+    Column(
+        "last_refund_at",
+        "timestamp",
+        known_at="last_refund_at",
+        note="money was last given back; default: refunded_at",
+        otherwise="refunded_at",
+    ),
+    _number("refund_amount", 0, "all given back, known at last_refund_at", "last_refund_at"),
 )
 
 ORDER_ITEMS = _table(
@@ -223,6 +235,7 @@ TICKETS = _table(
     _flag("public"),
     _flag("is_machine", note="spam, automations: not volume"),
     _id("issue_id", note="contacts of one issue over channels"),
+    _text("site", note="where it is worked on: NAME of [sites.NAME]"),
     _later("first_response_at"),
     _later("resolved_at"),
     _later("reopened_at"),
@@ -306,6 +319,7 @@ VOLUMES = _table(
     _id("unique_id", required=True),
     Column("ds", "timestamp", required=True, note="the interval's start"),
     Column("y", "float", required=True, minimum=0, note="the interval's count"),
+    _text("site", note="NAME of [sites.NAME], in whose zone its days end"),
     note="born when the next step begins, in local time; for those without a ticket log",
 )
 
@@ -331,6 +345,7 @@ AGENTS = _table(
     _number("hours_per_week", 0),
     _number("hourly_cost", 0),
     _text("time_zone", note="IANA"),
+    _text("site", note="NAME of [sites.NAME]: its zone where time_zone is null"),
     _text("contract", note="whose rules hold: NAME of [contracts.NAME]; null: [shifts]"),
     Column("unavailable", "strings", note="times without work: mon, 2026-12-24, mon 08:00-12:00"),
     Column("wishes_off", "strings", note="times they would rather not work, written alike"),

@@ -68,7 +68,7 @@ class Folder:
             if path.is_file() and kind_of(path) and stem_of(path) == name:
                 single.append(path)
                 forms.append(path.name)
-            elif path.is_dir() and path.name.lower() == name:
+            elif _is_folder_of(path, name):
                 inside = [p for p in _files_below(path) if kind_of(p)]
                 parts += sorted(inside, key=lambda p: natural(p.relative_to(self.tables_dir)))
                 forms += [f"{path.name}/"] if inside else []
@@ -87,7 +87,7 @@ class Folder:
         for path in sorted(self.tables_dir.iterdir()):
             if path.name.startswith("."):
                 continue
-            own = path.is_dir() and path.name.lower() in TABLES
+            own = any(_is_folder_of(path, name) for name in TABLES)
             if own:
                 inside = _files_below(path)
                 lines += [self._unread(p) for p in inside if not kind_of(p)]
@@ -105,6 +105,12 @@ class Folder:
             f"tables/{path.relative_to(self.tables_dir)} is not read: it is none of "
             f"{', '.join(KINDS)} (csv, tsv and json also packed as .gz or .zst)"
         )
+
+
+def _is_folder_of(path: Path, name: str) -> bool:
+    """Whether it holds a table's parts: ``tickets/``, or ``tickets.parquet/``, as Spark writes."""
+    called = path.name.lower() == name or (kind_of(path) != "" and stem_of(path) == name)
+    return called and path.is_dir()
 
 
 def _files_below(folder: Path) -> list[Path]:

@@ -17,14 +17,19 @@ was corrected, or deleted, does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from data.contract import table
 from data.engines import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy.typing as npt
 
 QUARTER = "interval 15 minutes"
 
@@ -36,7 +41,7 @@ def seen_from_birth(rows: duckdb.DuckDBPyRelation, name: str) -> bool:
     if birth is None:
         return False
     late = rows.filter(f"deleted or recorded_at <> {quoted(birth)} or recorded_at is null")
-    return not late.limit(1).fetchall()
+    return not late.project("1").limit(1).fetchall()
 
 
 def versioned(rows: duckdb.DuckDBPyRelation, name: str) -> bool:
@@ -94,3 +99,28 @@ def _summed(
     content = ", ".join([literal(word), *values])
     hashed = rows.project(f"{moment} as moment, hash({content})::hugeint as hashed")
     return hashed.aggregate("moment, sum(hashed) as digest", "moment")
+
+
+def write_digests(file: Path, digests: Sequence[tuple[str, datetime, str]]) -> None:
+    """Write (table, moment, digest in decimal digits) as Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"table": pa.string(), "moment": pa.timestamp("us"), "digest": pa.string()}
+    columns = zip(*digests, strict=True) if digests else ((), (), ())
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds.values(), strict=True)]
+    pq.write_table(pa.table(dict(zip(kinds, arrays, strict=True))), file)
+
+
+def read_digests(file: Path) -> dict[str, tuple[npt.NDArray[np.datetime64], list[int]]]:
+    """By table the moments, in the order written, and what came to be known before each."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(file)
+    names, moments = rows["table"].to_numpy(), rows["moment"].to_numpy()
+    digests = list(map(int, rows["digest"].to_pylist()))
+    out = {}
+    for name in dict.fromkeys(names.tolist()):
+        at = np.flatnonzero(names == name)
+        out[name] = (moments[at], digests[at[0] : at[-1] + 1])
+    return out

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from data.settings import Settings
 
-AMOUNTS: Mapping[str, str] = MappingProxyType(
-    {"orders": "amount", "order_items": "amount", "customers": "value"}
+AMOUNTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"orders": ("amount", "refund_amount"), "order_items": ("amount",), "customers": ("value",)}
 )
-"""The column of each table that holds money."""
+"""The columns of each table that hold money, the one that tells its currency first."""
 SIGNS = {"€": "EUR", "£": "GBP", "zł": "PLN", "Kč": "CZK", "₹": "INR", "₩": "KRW", "₺": "TRY",
          "₽": "RUB", "₴": "UAH", "₪": "ILS", "Fr": "CHF", "Fr.": "CHF"}  # fmt: skip
 SHARED_SIGNS = {
@@ -113,7 +113,10 @@ def in_one_currency(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFram
         "convert them first",
         stacklevel=3,
     )
-    out["orders"] = orders.assign(amount=money.in_main(amounts, named))
+    there = [column for column in AMOUNTS["orders"] if column in orders.columns]
+    out["orders"] = orders.assign(
+        **{column: money.in_main(numbers(orders[column]), named) for column in there}
+    )
     items = out.get("order_items")
     if items is not None and "amount" in items.columns:
         of_order = pd.Series(named.to_numpy(), index=orders["order_id"].astype("str")).dropna()
@@ -128,14 +131,13 @@ def in_one_currency(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFram
 def currency_sql(contract: Table, settings: Settings) -> str | None:
     """The expression of the currency that a row's amount is in, null where nothing says; over the
     columns of data/clean.py. None for a table without amounts."""
-    column = AMOUNTS.get(contract.name)
-    if column is None:
+    if contract.name not in AMOUNTS:
         return None
     parts = []
     if "currency" in contract.names:
         parts.append("nullif(upper(trim(currency)), '')")
     if settings.import_.numbers:  # else an amount with a sign is refused by row
-        text = quoted(f"found:{column}")
+        text = quoted(f"found:{AMOUNTS[contract.name][0]}")
         sign = f"regexp_extract({text}, {literal(CURRENCY)})"
         codes = {**{sign: _shared(sign, settings) for sign in SHARED_SIGNS}, **SIGNS}
         whens = " ".join(f"WHEN {literal(k)} THEN {literal(v)}" for k, v in codes.items())
@@ -159,7 +161,7 @@ def amounts_by_currency(
     if currency is None or contract.name == "order_items":
         return []
     return (
-        good.filter(f"{quoted(AMOUNTS[contract.name])} IS NOT NULL")
+        good.filter(f"{quoted(AMOUNTS[contract.name][0])} IS NOT NULL")
         .aggregate(f"{currency} AS c, count(*) AS n", currency)
         .order("n DESC, c")
         .fetchall()

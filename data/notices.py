@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from data.contract import Table
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 SPELLED = ("channel", "topic")
 MOST_SPELLINGS = 5
 MOST_CURRENCIES = 8
+WITH_AGE = ("orders", "usage", "tickets", "volumes")
+FAR_DAYS, FEW_SHARE = 1500, 0.01
+"""How long nothing happened, in days, and how few rows came before, that these are none of it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def unknown_attributes(
             )
 
 
-def unread_dates(good: duckdb.DuckDBPyRelation, dates: Mapping[str, str]) -> Iterator[Notice]:
+def _unread_dates(good: duckdb.DuckDBPyRelation, dates: Mapping[str, str]) -> Iterator[Notice]:
     """Values of attributes that are said to be dates, and are none."""
     for column, date in dates.items():
         name = quoted(column)
@@ -95,46 +99,95 @@ def unread_dates(good: duckdb.DuckDBPyRelation, dates: Mapping[str, str]) -> Ite
             )
 
 
-def of_rows(
+def of_table(
+    good: duckdb.DuckDBPyRelation,
+    again: duckdb.DuckDBPyRelation | None,
+    contract: Table,
+    settings: Settings,
+    money: Money,
+    counts: Sequence[tuple[str | None, int]],
+    dates: Mapping[str, str],
+) -> Iterator[Notice]:
+    """What a table's good rows show together; ``again``: those whose key comes more than once,
+    ``counts``: how many amounts are in each currency, ``dates``: attributes that are dates."""
+    yield from _of_rows(good, again, contract)
+    yield from _of_money(contract, settings, money, counts)
+    yield from _of_sites(good, contract, settings)
+    yield from _unread_dates(good, dates)
+
+
+def _of_rows(
     good: duckdb.DuckDBPyRelation, again: duckdb.DuckDBPyRelation | None, contract: Table
 ) -> Iterator[Notice]:
-    """What a table's good rows show together; ``again``: those whose key comes more than once."""
     names = set(contract.names)
-    if again is not None and contract.birth and "customer_id" in names:
+    if again is not None and contract.birth and contract.birth not in contract.key:
         yield from _keys_again(again, contract)
+    yield from _far_from_others(good, contract)
     for column in SPELLED:
         if column in names:
             yield from _spellings(good, column)
 
 
 def _keys_again(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Notice]:
-    """Keys with several births and several customers: other things under a number used again."""
-    key = quoted(contract.key[0])
-    if contract.key == ("customer_id",):
-        return
+    """Keys with several births: other things under a number used again. A row that is stated to be
+    a version (``recorded_at``), or is the same customer's, may have moved its birth."""
+    key, birth = quoted(contract.key[0]), quoted(contract.birth or "")
+    owned = "customer_id" in contract.names and contract.key != ("customer_id",)
+    owner = "count(DISTINCT coalesce(customer_id, ''))" if owned else "0"
+    nobody = " AND customer_id IS NULL" if owned else ""
     again = (
         good.filter(f"{key} IS NOT NULL")
         .aggregate(
-            f"{key} AS k, count(DISTINCT {quoted(contract.birth or '')}) AS births, "
-            "count(DISTINCT customer_id) AS customers",
+            f"{key} AS k, count(DISTINCT {birth}) AS births, {owner} AS customers, "
+            f"count(DISTINCT {birth}) FILTER (recorded_at IS NULL{nobody}) AS unstated",
             key,
         )
-        .filter("births > 1 AND customers > 1")
-        .aggregate("count(*), min(k), sum(births - 1)")
+        .filter("(births > 1 AND customers > 1) OR unstated > 1")
+        .aggregate("count(*), min(k), sum(births - 1), bool_or(customers > 1)")
     )
-    count, example, lost = again.fetchall()[0]
+    count, example, lost, others = again.fetchall()[0]
     if count:
         yield Notice(
             contract.key[0],
             "number used again",
             example,
-            f"{count} keys come again with another customer and another {contract.birth}; rows "
-            f"with one key are versions of one, so {lost} earlier rows count no more from then on. "
-            "If they are others, put something before the number (2024/T-1)",
+            f"{count} keys come again with {'another customer and ' * bool(others)}another "
+            f"{contract.birth}; rows with one key are versions of one, so {lost} earlier rows "
+            "count no more from then on. If they are others, put something before the number "
+            "(2024/T-1)",
         )
 
 
-def of_money(
+def _far_from_others(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Notice]:
+    """A few births long before all others, with nothing in between, as where a system's first day
+    (1904-01-01) stands for no date."""
+    born = contract.birth or ("ds" if contract.name == "volumes" else None)
+    if born is None or contract.name not in WITH_AGE:
+        return
+    births = (
+        good.aggregate(f"date_trunc('month', {quoted(born)}) AS month, count(*) AS n", "month")
+        .order("month")
+        .fetchall()
+    )
+    months = [(row[0], int(row[1])) for row in births if row[0] is not None]
+    total, before = sum(n for _, n in months), 0
+    for (earlier, n), (later, _) in pairwise(months):
+        before += n
+        if before > max(1, FEW_SHARE * total):
+            return
+        if (later - earlier).days > FAR_DAYS:
+            yield Notice(
+                born,
+                "long before the others",
+                f"{earlier:%Y-%m}",
+                f"{before} rows of {total} lie before an empty stretch of "
+                f"{(later - earlier).days // 365} years, which ends in {later:%Y-%m}: where that "
+                "is a system's first day for no date, leave it empty; a forecast begins after it",
+            )
+            return
+
+
+def _of_money(
     contract: Table, settings: Settings, money: Money, counts: Sequence[tuple[str | None, int]]
 ) -> Iterator[Notice]:
     """Amounts of several currencies, which cannot be added; and of one that nobody stated."""
@@ -143,7 +196,7 @@ def of_money(
     named: dict[str, int] = {}
     for name, count in counts:
         named[name or money.main] = named.get(name or money.main, 0) + count
-    column = "currency" if "currency" in contract.names else AMOUNTS[contract.name]
+    column = "currency" if "currency" in contract.names else AMOUNTS[contract.name][0]
     others = {name: count for name, count in named.items() if name != money.main}
     unknown = [name for name in others if name not in money.factors]
     origin = "[company] currency" if is_stated(settings) else "the commonest, as none is set"
@@ -170,6 +223,24 @@ def of_money(
             f"amounts are in {money.main}, and costs in the settings are shown in "
             f'{settings.company.currency}: set [company] currency = "{money.main}"',
         )
+
+
+def _of_sites(
+    good: duckdb.DuckDBPyRelation, contract: Table, settings: Settings
+) -> Iterator[Notice]:
+    """Sites of a table that presage.toml does not know, where it knows any."""
+    if not settings.sites or "site" not in contract.names:
+        return
+    named = good.filter("site IS NOT NULL").aggregate("site, count(*)", "site").order("site")
+    for site, count in named.fetchall():
+        if site not in settings.sites:
+            yield Notice(
+                "site",
+                "unknown site",
+                site,
+                f"{count} rows name it, and no [sites.{site}] says what clock it has: the "
+                f"company's is taken.{did_you_mean(site, settings.sites)}",
+            )
 
 
 def _spellings(good: duckdb.DuckDBPyRelation, column: str) -> Iterator[Notice]:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from data.contract import TABLES, table
 from data.errors import DataError
-from data.money import Money
+from data.money import AMOUNTS, Money
 from data.tables import ROW, Tables, attributes_of, normalise, order_births
 from data.times import read_times
 
@@ -97,8 +97,9 @@ class WithEvents:
             amounts = self.money.in_main(items["amount"], currencies)
             self._events["order_items"] = items.assign(amount=amounts)
         if orders is not None:
-            amounts = self.money.in_main(orders["amount"], orders["currency"])
-            self._events["orders"] = orders.assign(amount=amounts)
+            named = orders["currency"]
+            amounts = {c: self.money.in_main(orders[c], named) for c in AMOUNTS["orders"]}
+            self._events["orders"] = orders.assign(**amounts)
 
     def _born_with_order(self, items: pd.DataFrame) -> pd.DataFrame:
         """The base's items; those whose order only came since are known from its birth on, and in

@@ -97,11 +97,11 @@ def is_plain(column: Column, reading: Import) -> str | None:
     if is_id(column):
         if reading.ids:
             return None
-        longest = max(map(len, NO_ID))
-        return (
-            f"regexp_full_match({text}, {literal(ID)}) AND "
-            f"(length({text}) > {longest} OR NOT {one_of(f'lower({text})', NO_ID)})"
-        )
+        firsts = sorted({word[0] for word in NO_ID} & set("abcdefghijklmnopqrstuvwxyz"))
+        maybe = f"length({text}) <= {max(map(len, NO_ID))} AND lower(left({text}, 1)) IN "
+        maybe += f"({', '.join(map(literal, firsts))})"
+        word = f"CASE WHEN {maybe} THEN {one_of(f'lower({text})', NO_ID)} ELSE false END"
+        return f"regexp_full_match({text}, {literal(ID)}) AND NOT {word}"
     renamed = {"channel": reading.channels, "topic": reading.topics}.get(column.name)
     return None if renamed else f"{text} <> '' AND NOT {one_of(text, NO_WORD)}"
 

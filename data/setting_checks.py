@@ -34,6 +34,12 @@ def not_negative(value: float | None, name: str) -> None:
         raise SettingsError(f"{name} is {value}, but must not be negative")
 
 
+def at_most(value: float, most: float, name: str) -> None:
+    """SettingsError where the value is above ``most``."""
+    if value > most:
+        raise SettingsError(f"{name} is {value}, but may be {most} at most")
+
+
 def share(value: float, name: str, *, zero: bool = True, one: bool = True) -> None:
     """SettingsError unless the value lies between 0 and 1; ``zero`` and ``one``: ends included."""
     low = value >= 0 if zero else value > 0

@@ -32,6 +32,7 @@ from data.errors import SettingsError, did_you_mean, in_toml
 from data.setting_checks import minute_of_day
 from data.settings_api import Api
 from data.settings_company import Company, Data, check_time_zone
+from data.settings_hours import DAYS, HOLIDAYS, Site, check_hours, opening_intervals
 from data.settings_import import Import
 from data.settings_kpis import KpiTarget
 from data.settings_outreach import Outreach
@@ -40,9 +41,7 @@ from data.settings_shifts import Contract, Shifts
 from data.settings_staffing import PoolSettings, Staffing
 from data.settings_text import commented_toml, place_of
 from data.settings_tree import (
-    DAYS,
     DEFAULT_SERVICE_LEVELS,
-    HOLIDAYS,
     Complaint,
     Delivery,
     Engine,
@@ -50,9 +49,8 @@ from data.settings_tree import (
     Settings,
     StoreSettings,
     Volume,
-    check_day,
-    opening_intervals,
 )
+from data.urls import without_password
 
 __all__ = [
     "DAYS",
@@ -73,6 +71,7 @@ __all__ = [
     "SettingRow",
     "Settings",
     "Shifts",
+    "Site",
     "Staffing",
     "StoreSettings",
     "Volume",
@@ -98,6 +97,7 @@ SECRET = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credent
 NAMED = {
     "service_levels": "service levels are sections, one a channel: [{}] target_seconds = ...",
     "kpi_targets": 'targets are sections that name a figure: [{}] kpi = "csat", at_least = 4.2',
+    "sites": 'sites are sections, one a site: [{}] time_zone = "Asia/Manila"',
     "pools": 'pools are sections, one a pool: [{}] channels = ["phone", "email"]',
     "contracts": "contracts are sections, one a contract: [{}] shift_hours = [6.0]",
 }
@@ -157,6 +157,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
             settings_of[name] = _opening_hours(content, path, text, sources)
         elif name == "kpi_targets":
             settings_of[name] = _named(name, content, lambda _: KpiTarget(), path, text, sources)
+        elif name == "sites":
+            settings_of[name] = _named(name, content, lambda _: Site(), path, text, sources)
         elif name == "pools":
             settings_of[name] = _pools(content, path, text, sources)
         elif name == "contracts":
@@ -167,8 +169,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
                 hints[name](), content, (name,), path, text, sources, environ=_environ(environ)
             )
     _refuse_unknown_variables(_environ(environ), hints)
+    own = _text_of(path.parent / OWN_FEATURES)
     try:
-        own = _text_of(path.parent / OWN_FEATURES)
         return Settings(**settings_of, sources=MappingProxyType(sources), own_features=own)
     except SettingsError as error:
         section = re.match(r"\[([\w.]+)\]", str(error))
@@ -217,7 +219,7 @@ def _section(
                 f"{place_of(path, text, (*names, key))}: [{section}] has no key {key!r}."
                 f"{did_you_mean(key, hints) or ' Known: ' + ', '.join(hints) + '.'}"
             )
-        if names == ("store",) and re.search(r"://[^/@]*:[^/@]+@", str(value)):
+        if names == ("store",) and without_password(str(value)) != str(value):
             raise SettingsError(
                 f"{place_of(path, text, (*names, key))}: [store] url holds a password; secrets "
                 "do not belong in presage.toml. Set PRESAGE_STORE_URL in the environment"
@@ -306,16 +308,12 @@ def _opening_hours(
             )
         for day, value in days.items():
             where = place_of(path, text, (*names, day))
-            try:
-                check_day(day)
-            except SettingsError as error:
-                raise SettingsError(f"{where}: {error}") from None
             if not isinstance(value, str):
                 raise SettingsError(f'{where}: {day} is {value!r}, but must be "08:00-18:00"')
             try:
-                opening_intervals(value)
+                check_hours({day: value}, f"[opening_hours.{channel}]")
             except SettingsError as error:
-                raise SettingsError(f"{where}: [opening_hours.{channel}] {day}: {error}") from None
+                raise SettingsError(f"{where}: {error}") from None
             sources[f"opening_hours.{channel}.{day}"] = FILE
         hours[channel] = MappingProxyType(dict(days))
     return MappingProxyType(hours)
@@ -409,7 +407,6 @@ def _refuse_unknown_variables(environ: Mapping[str, str], hints: Mapping[str, An
 
 def explain(settings: Settings) -> list[SettingRow]:
     """Every setting, its value, and its source: default, presage.toml or environment.
-
     A password in the store's URL (it can come from the environment only) is not shown.
     """
     return [
@@ -419,7 +416,7 @@ def explain(settings: Settings) -> list[SettingRow]:
 
 
 def _shown(value: object) -> object:
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", value) if isinstance(value, str) else value
+    return without_password(value) if isinstance(value, str) else value
 
 
 def _leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, object]]:

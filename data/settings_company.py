@@ -37,28 +37,34 @@ class Company:
 
     def __post_init__(self) -> None:
         check_time_zone(self.time_zone)
-        if self.country:
-            from babel import Locale
-
-            known = {
-                code: str(text)
-                for code, text in Locale("en").territories.items()
-                if re.fullmatch("[A-Z]{2}", code) and code not in NOT_COUNTRIES
-            }
-            for whole in self.country:
-                code, dash, part = whole.partition("-")
-                if dash and code in known:
-                    check_subdivision(code, part)
-                elif code not in known or dash:
-                    by_name = {text.lower(): c for c, text in known.items()}
-                    near = by_name.get(code.lower()) or code.upper() * (code.upper() in known)
-                    hint = f' Did you mean "{near}"?' if near else ""
-                    raise SettingsError(
-                        f"country {whole!r} is no ISO 3166 code of two capital letters.{hint}"
-                    )
+        check_country(self.country)
         if not re.fullmatch("[A-Z]{3}", self.currency):
             raise SettingsError(
                 f"currency {self.currency!r} is no ISO 4217 code of three capital letters"
+            )
+
+
+def check_country(countries: tuple[str, ...]) -> None:
+    """SettingsError with the nearest code for one that no public holidays could be of."""
+    if not countries:
+        return
+    from babel import Locale
+
+    known = {
+        code: str(text)
+        for code, text in Locale("en").territories.items()
+        if re.fullmatch("[A-Z]{2}", code) and code not in NOT_COUNTRIES
+    }
+    for whole in countries:
+        code, dash, part = whole.partition("-")
+        if dash and code in known:
+            check_subdivision(code, part)
+        elif code not in known or dash:
+            by_name = {text.lower(): c for c, text in known.items()}
+            near = by_name.get(code.lower()) or code.upper() * (code.upper() in known)
+            hint = f' Did you mean "{near}"?' if near else ""
+            raise SettingsError(
+                f"country {whole!r} is no ISO 3166 code of two capital letters.{hint}"
             )
 
 

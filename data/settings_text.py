@@ -23,8 +23,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from data.settings_hours import DAYS
 from data.settings_kpis import KpiTarget
-from data.settings_tree import DAYS, DEFAULT_SERVICE_LEVELS, Settings
+from data.settings_tree import DEFAULT_SERVICE_LEVELS, Settings
 
 
 def place_of(path: Path, text: str, names: tuple[str, ...]) -> str:
@@ -72,6 +73,10 @@ def commented_toml() -> str:
         elif f.name == "kpi_targets":
             lines += [f"# {(KpiTarget.__doc__ or '').splitlines()[0]}", "# [kpi_targets.satisfied]"]
             lines += ['#   kpi = "csat"', "#   at_least = 4.2", "#   valid_from = 2026-01-01", ""]
+        elif f.name == "sites":
+            lines += [f"# Sites: {f.metadata['comment']}", "# [sites.manila]"]
+            lines += ['# time_zone = "Asia/Manila"', '# country = "PH"']
+            lines += ['# opening_hours.phone = {mon = "07:00-16:00", tue = "07:00-16:00"}', ""]
         elif f.name == "pools":
             lines += [f"# Pools: {f.metadata['comment']}", "# [pools.office]"]
             lines += ['# channels = ["phone", "email"]', "# at_most = 12", ""]

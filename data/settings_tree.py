@@ -8,26 +8,25 @@ from them. Values check themselves when they are made, so a tree that exists is 
 Traceback (most recent call last):
 ...
 data.errors.SettingsError: target_seconds is -1, but must be above 0
->>> opening_intervals("08:00-12:00, 13:00-24:00")
-((480, 720), (780, 1440))
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
 from data.endpoint import check_endpoint
 from data.errors import SettingsError, did_you_mean
 from data.setting_checks import above_zero as _above_zero
-from data.setting_checks import minute_of_day, setting
+from data.setting_checks import at_most as _at_most
 from data.setting_checks import not_negative as _not_negative
+from data.setting_checks import setting
 from data.setting_checks import share as _share
 from data.settings_api import Api
 from data.settings_company import Company, Data
+from data.settings_hours import Site, check_hours
 from data.settings_import import Import
 from data.settings_kpis import Kpis, KpiTarget
 from data.settings_nights import Nights
@@ -37,9 +36,9 @@ from data.settings_risk import Risk
 from data.settings_shifts import Contract, Shifts
 from data.settings_staffing import PoolSettings, Staffing
 
-HOLIDAYS = "holidays"
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOUR = 3600.0
+MOST_THREADS = 1024
+"""More would only keep the machine from its work."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,7 @@ class Delivery:
             "at_once",
         ):
             _above_zero(getattr(self, name), name)
+        _at_most(self.at_once, MOST_THREADS, "at_once")
 
 
 @dataclass(frozen=True)
@@ -201,6 +201,7 @@ class Engine:
             )
         _above_zero(self.memory_limit_gb, "memory_limit_gb")
         _not_negative(self.threads, "threads")
+        _at_most(self.threads, MOST_THREADS, "threads")
 
     @property
     def memory_limit_bytes(self) -> int:
@@ -233,6 +234,10 @@ class Settings:
             "comment": "per channel; a day left out is closed, a channel left out always open; "
             "holidays (of [company] country) and dates go before weekdays"
         },
+    )
+    sites: Mapping[str, Site] = field(
+        default_factory=lambda: MappingProxyType({}),
+        metadata={"comment": "per site, its clock and hours; agents, tickets and volumes name it"},
     )
     pools: Mapping[str, PoolSettings] = field(
         default_factory=lambda: MappingProxyType({}),
@@ -275,51 +280,15 @@ class Settings:
         if self.delivery.endpoint:
             check_endpoint(self.delivery.endpoint, allow_inside=self.delivery.allow_inside)
         for channel, days in self.opening_hours.items():
-            for day, text in days.items():
-                try:
-                    check_day(day)
-                    opening_intervals(text)
-                except SettingsError as error:
-                    raise SettingsError(f"[opening_hours.{channel}] {day}: {error}") from None
+            check_hours(days, f"[opening_hours.{channel}]")
 
+    @property
+    def clocks(self) -> tuple[str, ...]:
+        """The company's zone, and each site's with its name before it."""
+        sites = sorted(self.sites.items())
+        return (self.company.time_zone, *(f"{name}={site.time_zone}" for name, site in sites))
 
-def check_day(day: str) -> None:
-    """SettingsError unless ``day`` is a weekday, ``holidays``, or a date (2026-12-24).
-
-    >>> check_day("2026-12-24")
-    """
-    try:
-        if day in DAYS or day == HOLIDAYS or str(date.fromisoformat(day)) == day:
-            return
-    except ValueError:
-        pass
-    known = (*DAYS, HOLIDAYS)
-    raise SettingsError(
-        f"{day!r} is no day; they are {', '.join(known)}, or a date such as 2026-12-24."
-        f"{did_you_mean(day, known)}"
-    )
-
-
-def opening_intervals(text: str) -> tuple[tuple[int, int], ...]:
-    """``"08:00-12:00, 13:00-18:00"`` → minutes of the local day; empty or "closed": none.
-
-    SettingsError for hours that end before they begin, or that overlap.
-    """
-    if text.strip().lower() in ("", "closed"):
-        return ()
-    intervals: list[tuple[int, int]] = []
-    for part in text.split(","):
-        ends = part.split("-")
-        if len(ends) != 2:
-            raise SettingsError(f'{part.strip()!r} is no span of hours such as "08:00-18:00"')
-        begin, end = (minute_of_day(piece) for piece in ends)
-        if end <= begin:
-            raise SettingsError(
-                f"opening hours {part.strip()!r} end before they begin; hours past midnight "
-                f'belong to the next day: "{ends[0].strip()}-24:00" on this day and '
-                f'"00:00-{ends[1].strip()}" on the next'
-            )
-        if intervals and begin < intervals[-1][1]:
-            raise SettingsError(f"opening hours {text!r} overlap; give them in order")
-        intervals.append((begin, end))
-    return tuple(intervals)
+    def zone_of(self, site: object) -> str:
+        """The IANA zone of a site; the company's where there is no such site, or none is named."""
+        stated = self.sites.get(site) if isinstance(site, str) else None
+        return (stated.time_zone if stated else "") or self.company.time_zone

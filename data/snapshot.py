@@ -42,17 +42,25 @@ from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
 from data.identities import closed, with_identities
-from data.known import known, seen_from_birth, versioned
+from data.known import known, read_digests, seen_from_birth, versioned, write_digests
 from data.money import Money, is_stated
 from data.source_files import Source
-from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty, normalise
+from data.tables import MemoryTables, Tables, attribute_name, columns_of, empty, frame_of, normalise
 
 if TYPE_CHECKING:
     import duckdb
 
     from data.store import Erased
 
-__all__ = ["MemoryTables", "Snapshot", "Tables", "normalise", "open_snapshot", "take"]
+__all__ = [
+    "MemoryTables",
+    "Snapshot",
+    "Tables",
+    "normalise",
+    "open_snapshot",
+    "snapshot_of",
+    "take",
+]
 
 FORMAT = 6
 KNOWN = "known.parquet"
@@ -149,22 +157,13 @@ class Snapshot:
     @cached_property
     def _known(self) -> dict[str, tuple[Any, list[int]]]:
         """By table the moments, ascending, and what came to be known before each."""
-        import pyarrow.parquet as pq
-
         file = self.path / KNOWN
         if not file.is_file() or sha256_of(file) != self.manifest["known"]:
             raise DamagedFile(
                 f"{file} is not as it was written. Delete the folder {self.path.name} in "
                 ".presage/snapshots: the next run makes it anew"
             )
-        rows = pq.read_table(file)
-        names, moments = rows["table"].to_numpy(), rows["moment"].to_numpy()
-        digests = list(map(int, rows["digest"].to_pylist()))
-        out = {}
-        for name in dict.fromkeys(names.tolist()):
-            at = np.flatnonzero(names == name)
-            out[name] = (moments[at], digests[at[0] : at[-1] + 1])
-        return out
+        return read_digests(file)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         import pyarrow.parquet as pq
@@ -184,20 +183,6 @@ class Snapshot:
             absent = empty(name, self.attributes)[[c for c in wanted if c not in written]]
             frame = frame.join(absent.reindex(frame.index))
         return frame[wanted]
-
-
-def frame_of(arrow: Any, name: str) -> pd.DataFrame:
-    """The normalised frame of an Arrow table of rows of the table ``name``."""
-    import pyarrow as pa
-
-    kinds = {pa.bool_(): pd.BooleanDtype()}
-    frame: pd.DataFrame = arrow.to_pandas(types_mapper=kinds.get, date_as_object=False)
-    for spec in table(name).columns:
-        if spec.dtype == "strings" and spec.name in frame.columns:
-            frame[spec.name] = pd.Series(
-                [None if v is None else tuple(v) for v in frame[spec.name]], dtype=object
-            )
-    return frame
 
 
 def take(
@@ -244,7 +229,8 @@ def _remember(book: HashBook) -> None:
 
 
 def open_snapshot(path: Path, book: HashBook | None = None) -> Snapshot:
-    """The snapshot in that folder, every file verified against the manifest; DamagedFile if not.
+    """The snapshot in that folder, every file verified against the manifest; DamagedFile if not,
+    or if a newer release took it.
 
     With a ``book`` a file is taken for verified that has not been written since it was. What is
     read is verified in any case, when it is read (``Snapshot.file``).
@@ -255,6 +241,12 @@ def open_snapshot(path: Path, book: HashBook | None = None) -> Snapshot:
         raise DamagedFile(f"{path} is half written: it has no manifest.json. {remedy}")
     try:
         manifest = json.loads(file.read_bytes())
+        if manifest["format"] > FORMAT:
+            raise _NewerSnapshot(
+                f"{file}: format {manifest['format']}, this release reads {FORMAT} and older: a "
+                f"newer release of Presage took it. Use that one again, or delete the folder "
+                f"{path.name} in .presage/snapshots: the next run makes it anew"
+            )
         wanted = {name: entry["sha256"] for name, entry in manifest["tables"].items()}
         sealed = manifest.pop("seal")
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -268,6 +260,20 @@ def open_snapshot(path: Path, book: HashBook | None = None) -> Snapshot:
         if (book.sha256_of if book else sha256_of)(parquet) != digest:
             raise _damaged(parquet)
     return Snapshot(path, manifest)
+
+
+def snapshot_of(workspace: Folder, fingerprint: str) -> Snapshot:
+    """The snapshot of that name; that of the tables as they are now where it is no longer kept,
+    or a newer release took it. DamagedFile if it is not whole."""
+    place = workspace.state_dir / "snapshots" / fingerprint
+    if place.exists():
+        with contextlib.suppress(_NewerSnapshot):
+            return open_snapshot(place)
+    return take(workspace)
+
+
+class _NewerSnapshot(DamagedFile):
+    """Whole perhaps, but a newer release took it."""
 
 
 def _damaged(parquet: Path) -> DamagedFile:
@@ -332,7 +338,7 @@ def _fill(
         digests += [(name, m, str(d)) for m, d in known(con.read_parquet(str(file)), name)]
         if one.quarantined:
             tell(f"{name}: {one.quarantined:,} rows break the contract, see `presage check`")
-    _write_known(staged / KNOWN, digests)
+    write_digests(staged / KNOWN, digests)
     manifest = {
         "format": FORMAT,
         "known": sha256_of(staged / KNOWN),
@@ -358,16 +364,6 @@ def _newest_posted(posted: Mapping[str, pd.DataFrame]) -> str | None:
     newest = [posted[name][birth].dropna().max() for name, birth in births.items()]
     known = [text for text in newest if isinstance(text, str)]  # all in UTC, so in order as text
     return max(known).removesuffix("+00:00") if known else None
-
-
-def _write_known(file: Path, digests: Sequence[tuple[str, datetime, str]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kinds = {"table": pa.string(), "moment": pa.timestamp("us"), "digest": pa.string()}
-    columns = zip(*digests, strict=True) if digests else ((), (), ())
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds.values(), strict=True)]
-    pq.write_table(pa.table(dict(zip(kinds, arrays, strict=True))), file)
 
 
 def _entry(
@@ -412,7 +408,7 @@ def _identity(
         if name in posted:
             digest.update(posted[name].to_json(orient="split").encode())
         if name == "volumes" and (name in posted or workspace.sources(name)):
-            digest.update(f"|{workspace.settings.company.time_zone}".encode())  # days end by it
+            digest.update(f"|{workspace.settings.clocks}".encode())  # days end by them
     return digest.hexdigest()[:32]
 
 

@@ -113,9 +113,9 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
         own = [name for name in relation.columns if name not in (ROW, "file_row_number")]
         notes = _unread_row(relation.columns, label)
         spans = _spans(path)
-        columns = [
-            f"{quoted(c)} / {spans[c]} AS {quoted(c)}" if c in spans else quoted(c) for c in own
-        ]
+        values = {c: f"{quoted(c)} / {each}" for c, each in spans.items()}
+        values |= {c: f"decode({quoted(c)})" for c in _texts_as_bytes(relation)}
+        columns = [f"{values.get(c, quoted(c))} AS {quoted(c)}" for c in own]
         relation = relation.project(", ".join([*columns, "file_row_number + 1 AS row"]))
         types = {
             column: str(kind).strip('"')
@@ -125,6 +125,17 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
     except (pa.ArrowException, duckdb.Error, OSError) as error:
         raise DataError(f"{label} is no readable Parquet file: {_first_line(error)}") from None
     return Source(label, relation, types, rows, (), notes)
+
+
+def _texts_as_bytes(relation: duckdb.DuckDBPyRelation) -> list[str]:
+    """Columns of bytes that are all UTF-8: texts of tools that do not say so (old Spark)."""
+    kinds = zip(relation.columns, relation.types, strict=True)
+    raw = [name for name, kind in kinds if str(kind) == "BLOB"]
+    if not raw:
+        return []
+    odd = [f"count({quoted(c)}) - count(try(decode({quoted(c)})))" for c in raw]
+    counts = relation.aggregate(", ".join(odd)).fetchall()[0]
+    return [name for name, count in zip(raw, counts, strict=True) if not count]
 
 
 def _spans(path: Path) -> dict[str, str]:

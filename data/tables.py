@@ -223,6 +223,9 @@ def normalise(name: str, frame: pd.DataFrame, attributes: Sequence[str] = ()) ->
     else:
         out[ROW] = np.arange(len(frame), dtype="int64")
     result = pd.DataFrame(out, index=index)
+    for spec in contract.columns:
+        if spec.otherwise:
+            result[spec.name] = result[spec.name].fillna(result[spec.otherwise])
     births = birth_times(name, result)
     result["recorded_at"] = result["recorded_at"].fillna(births)
     result["deleted"] = result["deleted"].fillna(False)
@@ -401,3 +404,17 @@ def _wrong(values: pd.Series, wrong: pd.Series, name: str, wanted: str) -> DataE
     return DataError(
         f"{name} row {at + 1}, column {values.name}: {values.iloc[at]!r} is not {wanted}"
     )
+
+
+def frame_of(arrow: Any, name: str) -> pd.DataFrame:
+    """The normalised frame of an Arrow table of rows of the table ``name``."""
+    import pyarrow as pa
+
+    kinds = {pa.bool_(): pd.BooleanDtype()}
+    frame: pd.DataFrame = arrow.to_pandas(types_mapper=kinds.get, date_as_object=False)
+    for spec in table(name).columns:
+        if spec.dtype == "strings" and spec.name in frame.columns:
+            frame[spec.name] = pd.Series(
+                [None if v is None else tuple(v) for v in frame[spec.name]], dtype=object
+            )
+    return frame

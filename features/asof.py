@@ -173,13 +173,15 @@ def as_of_view(
     frame = tables.frame(name, sorted(needed))
     spells = spans(frame, name, None if births is None else births(frame))
     now = spells.rows[(spells.start <= moment) & (moment < spells.end)]
-    view = frame.iloc[now]
+    now = now[np.argsort(frame[ROW].to_numpy(dtype=np.int64)[now], kind="stable")]
+    if len(now) < len(frame) or (now[1:] < now[:-1]).any():  # else all rows stand as they should
+        frame = frame.iloc[now]
     if name == "order_items":
         orders = as_of_view(tables, "orders", as_of, ["order_id"])
-        view = view[view["order_id"].isin(orders["order_id"])]
-    view = view.sort_values(ROW, kind="stable").reset_index(drop=True)
+        frame = frame[frame["order_id"].isin(orders["order_id"])]
+    view = frame.reset_index(drop=True)
     unknown = {f: times_of(view[f]) >= moment for f in {v for v in known_at.values() if v}}
-    out = view[wanted].copy()
+    out = view[wanted]
     for column, fact in known_at.items():
         if fact and unknown[fact].any():
             out[column] = out[column].mask(unknown[fact])
@@ -209,6 +211,6 @@ def view_by_days(
     spells = spans(frame, name)
     births = times_of(frame[contract.birth])[spells.rows]
     ended = moment - np.maximum(moment - births - 1, 0) // DAY_US * DAY_US
-    there = (births < moment) & (spells.start <= ended) & (ended < spells.end)
-    view = frame.iloc[spells.rows[there]].sort_values(ROW, kind="stable")
+    at_its_end = (births < moment) & (spells.start <= ended) & (ended < spells.end)
+    view = frame.iloc[spells.rows[at_its_end]].sort_values(ROW, kind="stable")
     return view[list(columns)].reset_index(drop=True)

@@ -175,7 +175,7 @@ def _of_rows(term: Term) -> str:
     if read & set(DERIVED.get(table, {})):
         return "texts"
     if table == "orders":
-        if read & {"returned_at", "refunded_at"}:
+        if read & {"returned_at", "refunded_at", "last_refund_at"}:
             return "refunds"
         if "cancelled_at" in read:
             return "cancellations"

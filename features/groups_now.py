@@ -34,16 +34,14 @@ import numpy as np
 from data.arrays import Bools, Ints, Values
 from data.contract import TABLES
 from data.tables import Tables
-from features import kernel
-from features.asof import NEVER
 from features.expression import Column, Expression, Key
+from features.group_sums import NightSums
 from features.history import History, Part, needed_columns
-from features.kernel import Grid, Spells, Window
+from features.kernel import Window
 from features.program import compiled
 from features.shards import owner_of
 from features.sources import Rows, Source, read_rows
 from features.spec import FeatureView, Term
-from features.timeline import Timeline
 from features.totals import ADDED
 
 NOBODY = ""
@@ -96,9 +94,9 @@ class GroupsNow:
         terms = group_terms(view)
         self._streams = compiled(terms).streams
         self._needed = needed_columns(terms)
+        self._night = NightSums(self._streams, read_rows(base, self._needed))
         for source, columns in self._needed.items():
             columns.update(owner_of(source), _key_of(source))
-        self._base = History(read_rows(base, self._needed)).keep()
         self._codes: dict[str, int] = {}
         self._changes: Mapping[Name, Change] = {}
 
@@ -146,7 +144,7 @@ class GroupsNow:
 
     def at(self, moment: int) -> GroupsAt:
         """The groups' sums at a moment (microseconds since 1970)."""
-        return GroupsAt(self._base, self._codes, self._changes, moment)
+        return GroupsAt(self._night, self._codes, self._changes, moment)
 
     def _rows_of(
         self,
@@ -199,9 +197,13 @@ class GroupsAt:
     adds = GroupsNow.adds
 
     def __init__(
-        self, base: History, codes: Mapping[str, int], changes: Mapping[Name, Change], moment: int
+        self,
+        night: NightSums,
+        codes: Mapping[str, int],
+        changes: Mapping[Name, Change],
+        moment: int,
     ) -> None:
-        self._base, self._codes, self._changes = base, codes, changes
+        self._night, self._codes, self._changes = night, codes, changes
         self.times = np.array([moment], dtype=np.int64)
 
     def sums(
@@ -213,13 +215,8 @@ class GroupsAt:
         windows: Sequence[Window],
     ) -> dict[Window, Ints]:
         """Per window the sums of the groups ``names``: groups x 1, integers as added up."""
-        chosen = np.arange(len(names))
-        lines = self._base.codes(term.source, term.key, names, chosen)
-        if operation == "distinct":
-            assert value is not None
-            sums_by_window = self._distinct(term, value, names, chosen, windows)
-        else:
-            sums_by_window = self._added(term, operation, value, lines, windows)
+        moment = int(self.times[0])
+        sums_by_window = self._night.sums(term, operation, value, names, windows, moment)
         change = self._changes.get((term, operation, value), NOTHING)
         if len(change.group):
             codes = np.array([self._codes.get(str(name), -1) for name in names], dtype=np.int64)
@@ -233,37 +230,6 @@ class GroupsAt:
                     + self._changed(mine, window, len(chosen_codes), operation == "distinct")[codes]
                 )
         return {window: sums.reshape(-1, 1) for window, sums in sums_by_window.items()}
-
-    def _added(
-        self,
-        term: Term,
-        operation: str,
-        value: Expression | None,
-        lines: Ints,
-        windows: Sequence[Window],
-    ) -> dict[Window, Ints]:
-        keyed = self._base.keyed(term.source, term.key)
-        needs = None if value is None or keyed.complete(value) else value
-        timeline = Timeline.of(self._base, term, needs)
-        weights = None
-        if operation == "sum":
-            assert value is not None
-            weights = keyed.whole.whole_numbers(value)
-        name = (operation, value if operation == "sum" else None)
-        times = np.repeat(self.times, len(lines))
-        return timeline.sums(name, weights, windows, lines, times)
-
-    def _distinct(
-        self, term: Term, value: Expression, names: Values, chosen: Ints, windows: Sequence[Window]
-    ) -> dict[Window, Ints]:
-        part = self._base.select(term.source, term.key, names, chosen)
-        needs = None if part.complete(value) else value
-        spells, now = part.spells(term, needs), self.times[0]
-        hi = np.where(spells.hi == NEVER, spells.hi, spells.hi - now)
-        from_now = Spells(part.line, spells.lo - now, hi, spells.at - now)
-        codes = part.value(value).data.astype(np.int64)
-        grid = Grid(len(chosen), np.zeros(1, dtype=np.int64))
-        return {w: kernel.distinct(grid, from_now, codes, w).reshape(-1) for w in windows}
 
     def _changed(self, change: Change, window: Window, codes: int, distinct: bool) -> Ints:
         """What changes add to each group, by its code."""

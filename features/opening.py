@@ -19,6 +19,7 @@ from data.settings import DAYS, HOLIDAYS, Settings, opening_intervals
 from features.calendar import holiday_names, local_times, utc_times
 
 SECOND = 1_000_000
+DAY = np.timedelta64(1, "D")
 
 
 def open_seconds(
@@ -61,15 +62,57 @@ def open_seconds(
 def hours_of(
     settings: Settings, channel: str, starts: NDArray[np.datetime64]
 ) -> Mapping[str, str] | None:
-    """A channel's opening hours for the days of ``starts``: ``holidays`` of the company's countries
-    as dates, for ``open_seconds``; None: always open."""
+    """A channel's opening hours by the company's clock for the days of ``starts`` (ascending):
+    ``holidays`` as dates, for ``open_seconds``; None: always open.
+
+    Where sites have hours of the channel, each day is a date, and open while any of them is.
+    """
     hours = settings.opening_hours.get(channel)
-    if hours is None or not len(starts):
+    at_sites = [site for site in settings.sites.values() if channel in site.opening_hours]
+    if not len(starts) or (hours is None and not at_sites):
         return hours
     company = settings.company
     days = local_times(starts[[0, -1]], company.time_zone).astype("datetime64[D]")
-    margin = np.timedelta64(1, "D")
-    return with_holidays(hours, company.country, days[0] - margin, days[1] + margin)
+    first, last = days[0] - DAY, days[1] + DAY
+    own = None if hours is None else with_holidays(hours, company.country, first, last)
+    if not at_sites:
+        return own
+    clocks = [] if own is None else [(own, company.time_zone)]
+    for site in at_sites:
+        country = site.country or company.country
+        known = with_holidays(site.opening_hours[channel], country, first - DAY, last + DAY)
+        clocks.append((known, site.time_zone or company.time_zone))
+    return _by_one_clock(clocks, company.time_zone, first, last)
+
+
+def _by_one_clock(
+    clocks: Sequence[tuple[Mapping[str, str], str]],
+    time_zone: str,
+    first: np.datetime64,
+    last: np.datetime64,
+) -> dict[str, str]:
+    """Hours by several clocks as dates from ``first`` to ``last`` of one: the times in which any of
+    them is open, to the minute. An hour that the clock shows twice counts once."""
+    dates = np.arange(first, last + 2 * DAY, DAY)
+    midnights = utc_times(dates.astype("datetime64[us]"), time_zone)
+    ends = midnights.astype(np.int64)
+    spans = [span for hours, zone in clocks for span in _spans(ends[0], ends[-1], hours, zone)]
+    out: dict[str, str] = {}
+    for date, begin, end in zip(dates[:-1], ends[:-1], ends[1:], strict=True):
+        inside = [(max(low, begin), min(high, end)) for low, high in spans]
+        minutes: list[list[int]] = []
+        for low, high in sorted(span for span in inside if span[0] < span[1]):
+            moments = np.array([low, high], "datetime64[us]")
+            local = local_times(moments, time_zone) - date.astype("datetime64[us]")
+            opens, closes = (int(one) for one in local // np.timedelta64(1, "m"))
+            closes = 1440 if high == end else closes
+            if minutes and opens <= minutes[-1][1]:
+                minutes[-1][1] = max(minutes[-1][1], closes)
+            elif closes > opens:
+                minutes.append([opens, closes])
+        texts = (f"{a // 60:02}:{a % 60:02}-{b // 60:02}:{b % 60:02}" for a, b in minutes)
+        out[str(date)] = ", ".join(texts) or "closed"
+    return out
 
 
 def with_holidays(

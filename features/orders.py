@@ -100,6 +100,7 @@ ORDER_FEATURES = (
     *(count(ORDERS, where=RETURNED, days=days) for days in (28, 90, 365)),
     since_last(ORDERS, since="returned_at"),
     since_last(ORDERS, since="refunded_at"),
+    total(ORDERS, "refund_amount", since="last_refund_at", days=90),
     now(ORDERS, since="returned_at", until="refunded_at", label="awaiting_refund"),
     age(ORDERS, since="returned_at", until="refunded_at", label="awaiting_refund"),
 )

@@ -34,8 +34,7 @@ from data.contract import TABLES
 from data.engines import duckdb_connection, literal, quoted
 from data.files import staging_folder
 from data.settings_tree import Engine
-from data.snapshot import frame_of
-from data.tables import Tables
+from data.tables import Tables, frame_of
 from features.expression import Column, Key
 from features.sources import Rows, Source, columns_by_table, names_to_read
 

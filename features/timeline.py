@@ -35,7 +35,8 @@ class Moments(NamedTuple):
     """Moments sorted within each line, and the rows in that order."""
 
     when: Ints
-    order: Ints
+    order: Ints | None
+    """None: as they lie."""
 
 
 class Timeline:
@@ -49,7 +50,7 @@ class Timeline:
         )
         self.starts = self._sorted(spells.lo)
         self._ends: dict[Window, Moments] = {}
-        self._running: dict[tuple[Hashable, Hashable], Ints] = {}
+        self._running: dict[tuple[Hashable, Hashable], Ints | None] = {}
 
     @classmethod
     def of(cls, history: History, stream: Term, needs: Expression | None) -> Timeline:
@@ -83,8 +84,26 @@ class Timeline:
         row ends a window after it began)."""
         begun = self._running_sums(name, None, self.starts, weights)
         if self.plain:
-            return begun, None
-        return begun, self._running_sums(name, (window,), self._ended(window), weights)
+            return self._written_out(begun), None
+        ended = self._running_sums(name, (window,), self._ended(window), weights)
+        return self._written_out(begun), self._written_out(ended)
+
+    def _written_out(self, running: Ints | None) -> Ints:
+        return np.arange(len(self.starts.when) + 1) if running is None else running
+
+    def prepare(self, name: Hashable, weights: Ints | None, windows: Sequence[Window]) -> None:
+        """Work out what ``sums`` needs for these weights and windows."""
+        self._running_sums(name, None, self.starts, weights)
+        if not self.plain:
+            for window in windows:
+                self._running_sums(name, (window,), self._ended(window), weights)
+
+    def settle(self, same: list[Ints]) -> None:
+        """Let go of all that only other weights and windows than those prepared would need. Equal
+        moments are kept once: ``same`` has those of other timelines, and these from now on."""
+        self.spells = NO_SPELLS
+        self.starts = Moments(_shared(self.starts.when, same), None)
+        self._ends = {w: Moments(_shared(m.when, same), None) for w, m in self._ends.items()}
 
     def sums(
         self,
@@ -99,8 +118,8 @@ class Timeline:
         ``name`` stands for the weights: equal names must mean equal weights.
         """
         begun = self._until(self.starts, lines, times)
-        total = self._running_sums(name, None, self.starts, weights)[begun]
-        base = self._running_sums(name, None, self.starts, weights)[self.begin[lines]]
+        running = self._running_sums(name, None, self.starts, weights)
+        total, base = _at(running, begun), _at(running, self.begin[lines])
         out: dict[Window, Ints] = {}
         for window in windows:
             if window is None and self.plain:
@@ -108,12 +127,12 @@ class Timeline:
             elif self.plain:
                 assert window is not None
                 gone = self._until(self.starts, lines, times - window)
-                sums = total - self._running_sums(name, None, self.starts, weights)[gone]
+                sums = total - _at(running, gone)
             else:
                 ends = self._ended(window)
                 gone = self._until(ends, lines, times)
-                running = self._running_sums(name, (window,), ends, weights)
-                sums = total - base - (running[gone] - running[self.begin[lines]])
+                ended = self._running_sums(name, (window,), ends, weights)
+                sums = total - base - (_at(ended, gone) - _at(ended, self.begin[lines]))
             out[window] = np.where(lines < 0, 0, sums)
         return out
 
@@ -129,19 +148,23 @@ class Timeline:
     def _sorted(self, moments: Ints) -> Moments:
         line = self.spells.line
         if len(line) < 2 or np.all((moments[1:] >= moments[:-1]) | (line[1:] != line[:-1])):
-            return Moments(moments, np.arange(len(moments)))
+            return Moments(moments, None)
         order = np.lexsort((moments, line))
         return Moments(moments[order], order)
 
     def _running_sums(
         self, name: Hashable, of: Hashable, moments: Moments, weights: Ints | None
-    ) -> Ints:
+    ) -> Ints | None:
+        """None: each row counts one, so the sum is how many there are."""
+        if (name, of) not in self._running and weights is None:
+            self._running[name, of] = None
         if (name, of) not in self._running:
-            chosen = np.ones(len(moments.order), np.int64) if weights is None else weights
+            assert weights is not None
+            chosen = weights
             if len(chosen) and float(np.abs(chosen).max()) * len(chosen) >= 2.0**62:
                 raise DataError("values are too large to be added exactly in 64 bits")
             sums = np.zeros(len(chosen) + 1, dtype=np.int64)
-            np.cumsum(chosen[moments.order], out=sums[1:])
+            np.cumsum(chosen if moments.order is None else chosen[moments.order], out=sums[1:])
             self._running[name, of] = sums
         return self._running[name, of]
 
@@ -161,6 +184,23 @@ class Timeline:
             a, b = self.begin[ordered[first]], self.begin[ordered[first] + 1]
             out[piece] = a + moments.when[a:b].searchsorted(times[piece], side="right")
         return out
+
+
+NOTHING: Ints = np.array([], dtype=np.int64)
+NO_SPELLS = Spells(NOTHING, NOTHING, NOTHING, NOTHING)
+
+
+def _at(running: Ints | None, places: Ints) -> Ints:
+    return places if running is None else running[places]
+
+
+def _shared(moments: Ints, same: list[Ints]) -> Ints:
+    """An array that is equal, of those there are, or this one, on its own."""
+    for one in same:
+        if one is moments or np.array_equal(one, moments):
+            return one
+    same.append(moments if moments.base is None else moments.copy())
+    return same[-1]
 
 
 def _bisected(when: Ints, low: Ints, high: Ints, times: Ints) -> Ints:

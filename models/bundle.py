@@ -123,13 +123,15 @@ def write_bundle(
     return write_sealed(Path(folder), kind, content)
 
 
-def read_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path, fingerprint: str | None = None) -> Bundle:
     """Verify, then load documents and boosters from the bytes that were verified.
 
-    A bundle that comes from elsewhere, or is about to replace another in a running service, goes
-    through ``trial_load`` first: a text that LightGBM dislikes ends the process that loads it.
+    ``fingerprint``: the one that the bundle must have; DamagedFile where it is another, before any
+    of it is loaded. A bundle that comes from elsewhere, or is about to replace another in a running
+    service, goes through ``trial_load`` first: a text that LightGBM dislikes ends the process that
+    loads it.
     """
-    return _read(Path(folder), announce=False)
+    return _read(Path(folder), announce=False, fingerprint=fingerprint)
 
 
 def trial_load(folder: Path, *, timeout_seconds: float = 300) -> Manifest:
@@ -209,8 +211,13 @@ def _booster_files(name: str, booster: Any, inputs: npt.ArrayLike) -> dict[str, 
     }
 
 
-def _read(folder: Path, announce: bool) -> Bundle:
+def _read(folder: Path, announce: bool, fingerprint: str | None = None) -> Bundle:
     manifest, content = verified_content(folder)
+    if fingerprint not in (None, manifest.fingerprint):
+        raise DamagedFile(
+            f"{folder}: holds the model {manifest.fingerprint[:12]}, where {fingerprint[:12]} was "
+            "promoted; run `presage models rollback` or `presage train`"
+        )
     documents, arrays, boosters = {}, {}, {}
     for name, data in content.items():
         try:

@@ -15,9 +15,8 @@ pointer is replaced whole; a reader sees the old champion or the new one.
 ...     folder = materialise(state, "rule", "3", state / "new")
 ...     _ = point_at(state, "rule", "3", folder, run_id="r1", promoted_at=at_noon)
 ...     at_work = champion(state, "rule")
-...     rates = champion_bundle(state, "rule").documents["rates.json"]
->>> at_work.version, at_work.model_version[:7], rates
-('3', 'rule-3-', {'all': 0.04})
+>>> at_work.version, at_work.model_version[:7], at_work.folder.name[:2]
+('3', 'rule-3-', '3-')
 """
 
 from __future__ import annotations
@@ -26,13 +25,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from data.artifacts import current, point, stamp
-from data.errors import DamagedFile, NotEnoughHistory
-from models.bundle import Bundle, Manifest, copy_bundle, read_bundle, trial_load, verify
+from data.artifacts import current, point, pointer_path
+from data.errors import DamagedFile
+from models.bundle import Manifest, copy_bundle, trial_load, verify
 from models.sealed import holds
 
 POINTER = "champion.json"
@@ -65,7 +63,6 @@ class Champion:
         return f"{self.kind}-{self.version}-{self.fingerprint[:8]}"
 
 
-@lru_cache(maxsize=64)
 def models_folder(state_dir: Path, kind: str) -> Path:
     """Where the promoted models of a kind lie."""
     return Path(state_dir) / "models" / kind
@@ -112,22 +109,9 @@ def _pointed_at(state_dir: Path, kind: str, name: str) -> Champion | None:
         ) from error
 
 
-def champion_stamp(state_dir: Path, kind: str) -> tuple[int, ...] | None:
-    """Another value once another model is at work; None where there is none."""
-    return stamp(models_folder(state_dir, kind), KIND)
-
-
-def champion_bundle(state_dir: Path, kind: str) -> Bundle:
-    """The champion's bundle, verified, and the very one that the pointer names.
-
-    NotEnoughHistory if there is no champion yet, DamagedFile if its files are not as written.
-    """
-    at_work = champion(state_dir, kind)
-    if at_work is None:
-        raise NotEnoughHistory(f"no {kind} model has been promoted yet; run `presage train` first")
-    bundle = read_bundle(at_work.folder)
-    _same(at_work.folder, bundle.manifest, at_work.fingerprint)
-    return bundle
+def champion_file(state_dir: Path, kind: str) -> Path:
+    """The pointer to the model at work, see ``data.artifacts.stamp``."""
+    return pointer_path(models_folder(state_dir, kind), KIND)
 
 
 def materialise(state_dir: Path, kind: str, version: str, source: Path) -> Path:

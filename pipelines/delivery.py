@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -78,7 +78,7 @@ def act(
         if action == "show":
             return _shown(store, ids)
         if action == "replay":
-            return _replay(store, ids, state, commit)
+            return _replay(workspace, store, ids, state, commit)
         if action == "enable":
             return _enable(workspace, store)
         if not commit:
@@ -141,8 +141,9 @@ class Lookup:
         self._standing = Standing()
         self._looked_up: set[str] = set()
 
-    def gate(self, gate: Gate, now: datetime) -> Gate:
-        """The gate with what is known of the customers whose messages are due by ``now``."""
+    def gate(self, gate: Gate, now: datetime, messages: Sequence[Message] | None = None) -> Gate:
+        """The gate with what is known of the customers of these messages; None: of those that are
+        due by ``now``."""
         gate.people.look(now)
         if self._at is None or now - self._at > LOOK_AGAIN:
             self._at, self._standing, self._looked_up = now, Standing(), set()
@@ -151,7 +152,9 @@ class Lookup:
             except (Conflict, DataError) as error:
                 say(f"open complaints are looked up in the tables as they were: {error}")
         if self._tables is not None:
-            due = {m.customer_id for m, _ in preview(self._store, _unjudged, now, PREVIEWED)}
+            if messages is None:
+                messages = [m for m, _ in preview(self._store, _unjudged, now, PREVIEWED)]
+            due = {m.customer_id for m in messages}
             new = sorted(due - self._looked_up)
             if new:
                 self._standing |= standing_of(self._tables, self._workspace.settings, new, now)
@@ -196,12 +199,9 @@ def _preview(workspace: Workspace, store: Store, report: Progress) -> Result:
     gate = Lookup(workspace, store).gate(gate_of(workspace, store), now)
     verdicts = preview(store, gate, now, PREVIEWED)
     sends = [message for message, verdict in verdicts if verdict.allowed]
-    later = Counter(v.reason for _, v in verdicts if not v.allowed and v.until is not None)
-    never = Counter(v.reason for _, v in verdicts if not v.allowed and v.until is None)
+    later, never, why = _put_off(verdict for _, verdict in verdicts)
     lines = [f"a dry run: {len(sends)} messages would be sent to {_endpoint(workspace)} now"]
-    lines += [f"  later: {reason}: {n}" for reason, n in later.most_common()]
-    lines += [f"  never: {reason}: {n}" for reason, n in never.most_common()]
-    lines += _rows(sends[:LISTED])
+    lines += [*why, *_rows(sends[:LISTED])]
     disabled = disabled_since(store, workspace.settings.delivery.endpoint)
     if disabled is not None:
         lines.append(_disabled_words(workspace, *disabled))
@@ -210,12 +210,22 @@ def _preview(workspace: Workspace, store: Store, report: Progress) -> Result:
         {
             "committed": False,
             "would_send": len(sends),
-            "later": dict(later),
-            "never": dict(never),
+            "later": later,
+            "never": never,
             "disabled": disabled is not None,
         },
         lines,
     )
+
+
+def _put_off(verdicts: Iterable[Verdict]) -> tuple[dict[str, int], dict[str, int], list[str]]:
+    """What may not be sent now: reasons of what may be later, and of what never, and as lines."""
+    aside = [verdict for verdict in verdicts if not verdict.allowed]
+    later = Counter(v.reason for v in aside if v.until is not None)
+    never = Counter(v.reason for v in aside if v.until is None)
+    lines = [f"  later: {reason}: {n}" for reason, n in later.most_common()]
+    lines += [f"  never: {reason}: {n}" for reason, n in never.most_common()]
+    return dict(later), dict(never), lines
 
 
 def _overview(workspace: Workspace, store: Store) -> Result:
@@ -287,18 +297,28 @@ def _shown(store: Store, ids: Sequence[str]) -> Result:
     return Result({"messages": [_row(m) for m in messages]}, lines)
 
 
-def _replay(store: Store, ids: Sequence[str], state: str | None, commit: bool) -> Result:
+def _replay(
+    workspace: Workspace, store: Store, ids: Sequence[str], state: str | None, commit: bool
+) -> Result:
+    """Queue again what may still be sent, by the same rules as sending."""
     if bool(ids) == bool(state):
         raise UsageError("outbox replay needs either the ids of messages or --state, e.g. dead")
     if state == "sending":
         raise UsageError("messages that are being sent cannot be replayed; wait until they are not")
-    names = list(ids) or [m.decision_id for m in messages_of(store, status=state)]
-    if not commit:
-        lines = [f"a dry run: {len(names)} messages would be queued again", "--commit does it"]
-        return Result({"committed": False, "would_replay": len(names)}, lines)
-    queued = replay(store, names, SYSTEM.now())
+    messages = messages_of(store, status=state, decision_ids=ids)
+    names, now = list(ids) or [m.decision_id for m in messages], SYSTEM.now()
+    gate = Lookup(workspace, store).gate(gate_of(workspace, store), now, messages)
+    gate = replace(gate, waits=bool(workspace.settings.delivery.endpoint))
+    verdicts = [verdict for _, verdict in replay(store, gate, names, now, commit=commit)]
+    later, never, why = _put_off(verdicts)
+    queued = len(verdicts) - sum(never.values())
     same = "under the same id, with the same bytes"
-    return Result({"committed": True, "replayed": queued}, [f"{queued} queued again, {same}"])
+    first = f"{queued} queued again, {same}"
+    if not commit:
+        first = f"a dry run: {queued} messages would be queued again"
+    lines = [first, *why, *([] if commit else ["--commit does it"])]
+    count = "replayed" if commit else "would_replay"
+    return Result({"committed": commit, count: queued, "later": later, "never": never}, lines)
 
 
 def _enable(workspace: Workspace, store: Store) -> Result:

@@ -7,7 +7,7 @@ pseudonyms.
 >>> import tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     audit = AuditLog(Path(folder), b"salt", keep_days=30)
-...     audit.add("crm", "/v1/predictions", ["a"], "r1", datetime(2026, 3, 2))
+...     audit.add([("crm", "/v1/predictions", ["a"], "r1")], datetime(2026, 3, 2))
 ...     audit.close()
 ...     told = requests_logged(Path(folder))
 >>> told[0]["key"], told[0]["about"] == [pseudonym(b"salt", "a")]
@@ -27,29 +27,20 @@ from serving.day_log import DayLog, lines
 FOLDER = "audit"
 
 
-class AuditLog:
-    """What a running service was asked."""
+class AuditLog(DayLog):
+    """What a running service was asked: of each request the key's name, the call's path, the
+    customers' ids, and the request's id."""
 
     def __init__(self, state_dir: Path, salt: bytes, keep_days: int) -> None:
+        super().__init__(state_dir / FOLDER, "asked", keep_days=keep_days, line=self._request)
         self._salt = salt
-        self._log = DayLog(state_dir / FOLDER, "asked", keep_days=keep_days, line=self._line)
 
-    def add(
-        self, key: str, call: str, about: Sequence[str], request_id: str, now: datetime
-    ) -> None:
-        """One request: the key's name, the call's path, the customers' ids."""
-        self._log.add([(key, call, tuple(about), request_id)], now)
-
-    def _line(
-        self, now: datetime, request: tuple[str, str, tuple[str, ...], str]
+    def _request(
+        self, now: datetime, request: tuple[str, str, Sequence[str], str]
     ) -> dict[str, Any]:
         key, call, about, request_id = request
         ids = [pseudonym(self._salt, one) for one in about]
         return {"request_id": request_id, "key": key, "call": call, "about": ids}
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._log.close()
 
 
 def requests_logged(state_dir: Path, since: datetime | None = None) -> list[dict[str, Any]]:

@@ -19,7 +19,6 @@ from data.store import Store, actions_of, messages_of, outcomes_of
 from data.tables import Tables
 from features.asof import as_of_view
 from features.opening import hours_of, open_seconds
-from serving.of_customers import OfCustomers
 from serving.outreach.consent import WORDS, consent_now
 from serving.records import records
 
@@ -27,20 +26,20 @@ MOST_ROWS = 200
 SIGHTED_IN = ("orders", "usage", "tickets")
 
 
-def is_known(tables: Tables, customer_id: str, now: datetime) -> bool:
-    """Whether there is (or was) such a customer; without a customers table: seen anywhere."""
-    own = OfCustomers(tables, frozenset({customer_id}))
-    places = ("customers",) if tables.has("customers") else SIGHTED_IN
-    return any(len(as_of_view(own, n, now, ["customer_id"])) for n in places if tables.has(n))
+def is_known(own: Tables, now: datetime) -> bool:
+    """Whether there is (or was) the customer whose rows these are; without a customers table: seen
+    anywhere."""
+    places = ("customers",) if own.has("customers") else SIGHTED_IN
+    return any(len(as_of_view(own, n, now, ["customer_id"])) for n in places if own.has(n))
 
 
 def customer_view(
-    tables: Tables, store: Store, settings: Settings, customer_id: str, now: datetime
+    own: Tables, store: Store, settings: Settings, customer_id: str, now: datetime
 ) -> dict[str, Any]:
-    """The view of a known customer, JSON-able, without prediction and risk over time."""
-    own = OfCustomers(tables, frozenset({customer_id}))
+    """The view of a known customer, whose rows ``own`` are: JSON-able, without prediction and risk
+    over time."""
     attributes: dict[str, Any] = {}
-    if tables.has("customers"):
+    if own.has("customers"):
         row = records(as_of_view(own, "customers", now))
         hidden = {"customer_id", "recorded_at", *WORDS}
         attributes = {k: v for k, v in row[0].items() if k not in hidden}
@@ -91,14 +90,14 @@ def told_action(action: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _newest(own: OfCustomers, name: str, now: datetime) -> pd.DataFrame:
+def _newest(own: Tables, name: str, now: datetime) -> pd.DataFrame:
     birth = table(name).birth
     assert birth is not None
     view = as_of_view(own, name, now).drop(columns=["customer_id", "recorded_at"])
     return view.sort_values(birth, ascending=False, kind="stable").head(MOST_ROWS)
 
 
-def _orders(own: OfCustomers, now: datetime) -> list[dict[str, Any]]:
+def _orders(own: Tables, now: datetime) -> list[dict[str, Any]]:
     if not own.has("orders"):
         return []
     orders = records(_newest(own, "orders", now))
@@ -112,7 +111,7 @@ def _orders(own: OfCustomers, now: datetime) -> list[dict[str, Any]]:
     return orders
 
 
-def _usage(own: OfCustomers, now: datetime) -> list[dict[str, Any]]:
+def _usage(own: Tables, now: datetime) -> list[dict[str, Any]]:
     if not own.has("usage"):
         return []
     rows = as_of_view(own, "usage", now, ["feature", "used_at", "quantity", "errors"])
@@ -128,7 +127,7 @@ def _usage(own: OfCustomers, now: datetime) -> list[dict[str, Any]]:
     return records(summary.sort_values("uses", ascending=False).reset_index())
 
 
-def _tickets(own: OfCustomers, settings: Settings, now: datetime) -> list[dict[str, Any]]:
+def _tickets(own: Tables, settings: Settings, now: datetime) -> list[dict[str, Any]]:
     if not own.has("tickets"):
         return []
     view = _newest(own, "tickets", now)

@@ -4,7 +4,6 @@ says whether a decision may still leave; the bulk jobs."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +23,7 @@ from serving.monitoring.finding import Finding
 from serving.monitoring.nights import leases_held, night_findings
 from serving.outreach.people import People
 from serving.outreach.still_allowed import Gate
+from serving.posts import Posts
 from serving.prediction_log import FOLDER, PredictionLog
 from serving.published import Kind, Published, newest, pointer
 
@@ -46,7 +46,8 @@ VERBS = {
 @dataclass(frozen=True)
 class Desk:
     """One workspace, opened to be asked; ``live`` holds what is asked often in memory,
-    ``plans`` the plans made again since, ``jobs`` works on bulk jobs."""
+    ``posts`` keeps what is
+    posted, ``plans`` the plans made again since, ``jobs`` works on bulk jobs."""
 
     workspace: Workspace
     store: Store
@@ -54,8 +55,9 @@ class Desk:
     live: Live
     gate: Gate
     jobs: Runner
+    posts: Posts
+    audit: AuditLog
     plans: Memory = field(default_factory=Memory)
-    audit: AuditLog | None = None
     jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while a job is kept, so that limits on their number hold."""
 
@@ -77,23 +79,17 @@ class Desk:
             workspace.settings.retention.jobs_days,
             SincePosted(live),
             lambda: ((night := live.night()).published, night.rows),
-            lambda key, call, about, job: audit.add(key, call, about, job, clock.now()),
+            lambda *request: audit.add([request], clock.now()),
         )
-        return cls(workspace, store, clock, live, gate, jobs, audit=audit)
+        return cls(workspace, store, clock, live, gate, jobs, Posts(store, live), audit)
 
     def close(self) -> None:
         """Write what is to be kept, and let the store go."""
         self.jobs.close()
         if self.live.log is not None:
             self.live.log.close()
-        if self.audit is not None:
-            self.audit.close()
+        self.audit.close()
         self.store.close()
-
-    def note_asked(self, key: str, call: str, about: Sequence[str], request_id: str) -> None:
-        """Note that a key asked about customers."""
-        if self.audit is not None:
-            self.audit.add(key, call, about, request_id, self.now())
 
     def now(self) -> datetime:
         """The time by the desk's clock (naive UTC)."""

@@ -19,10 +19,11 @@ from typing import Any
 
 import msgspec
 
+from data.artifacts import stamp
 from data.clock import Clock
 from data.errors import NotEnoughHistory, PresageError
 from data.overlay import WithEvents
-from data.snapshot import Snapshot, open_snapshot, take
+from data.snapshot import Snapshot, snapshot_of, take
 from data.store import Store, event_frames, events_since, readable
 from data.tables import Tables
 from data.turns import OnceATurn
@@ -32,7 +33,7 @@ from features.groups_now import GroupsAt
 from features.history import History
 from features.opt_out import profiled
 from features.spine import customers_at
-from models.champion import champion_stamp
+from models.champion import champion_file
 from serving.items import LIFETIME, decoded, encoded, item
 from serving.moved import Moved, concerned
 from serving.night import Night, Scores, unexplained, usable_model
@@ -40,7 +41,7 @@ from serving.of_customers import OfCustomers, status_of
 from serving.own_rows import OwnRows
 from serving.prediction_log import PredictionLog
 from serving.predictor import Predictor, now_spine
-from serving.published import Kind, Published, newest, pointer_stamp
+from serving.published import Kind, Published, newest, pointer_file
 from serving.ranking import Ranking, ranking_of
 from serving.together import Together
 
@@ -87,6 +88,9 @@ class Live:
 
     def __post_init__(self) -> None:
         self._together = Together(self._score_now)
+        state = self.workspace.state_dir
+        self._scores_file = pointer_file(state, "scores")
+        self._champion_file = champion_file(state, "risk")
         self._pointers_this_turn = OnceATurn(self._pointers)
 
     def night(self) -> Night:
@@ -113,8 +117,7 @@ class Live:
     def _read_night(self) -> Night:
         published = newest(self.workspace.state_dir, "scores")
         assert published is not None
-        place = self.workspace.state_dir / "snapshots" / published.about["snapshot"]
-        snapshot = open_snapshot(place) if place.exists() else take(self.workspace)
+        snapshot = snapshot_of(self.workspace, published.about["snapshot"])
         return self._with_model(published, Scores(published.frame), snapshot, self._night)
 
     def _with_model(
@@ -144,7 +147,7 @@ class Live:
     def snapshot(self) -> Snapshot:
         """The snapshot that was scored; where nothing is published yet, the tables as they are."""
         with self._lock:
-            if pointer_stamp(self.workspace.state_dir, "scores") is None:
+            if self._pointers()[0] is None:
                 if self._unscored is None or not self._unscored.path.exists():
                     self._unscored = take(self.workspace)
                     self._forget_rows()
@@ -271,9 +274,8 @@ class Live:
         """The answer that was published for a customer, as JSON."""
         raw = night.ready.get(customer_id, stale)
         if raw is None:
-            days = night.predictor.check_horizons(None)
-            row, now = night.row(customer_id), self.clock.now()
-            raw = encoded(item(customer_id, row, days, now, night.stopped))
+            days, row = night.predictor.model.horizons, night.row(customer_id)
+            raw = encoded(item(customer_id, row, days, self.clock.now(), night.stopped))
             night.ready.put(customer_id, stale, raw)
         return raw
 
@@ -315,8 +317,7 @@ class Live:
 
     def _pointers(self) -> tuple[Any, ...]:
         """Another value once other scores are published, or another model is at work."""
-        state = self.workspace.state_dir
-        return pointer_stamp(state, "scores"), champion_stamp(state, "risk")
+        return stamp(self._scores_file), stamp(self._champion_file)
 
     def ranking(self) -> tuple[Ranking, Night]:
         """The published scores in order, made once a night."""

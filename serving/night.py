@@ -105,7 +105,7 @@ def usable_model(
         if at_work is None:
             raise NotEnoughHistory("no risk model has been promoted yet; run `presage train` first")
         moment = at_work.promoted_at
-        return at_work, Predictor.of_bundle(at_work.folder, at_work.model_version)
+        return at_work, Predictor.of_version(at_work)
     except DamagedFile as damaged:
         log.error("the model at work is damaged, the one before serves on: %s", damaged)
         if before is not None:
@@ -114,7 +114,7 @@ def usable_model(
         while (earlier := champion_at(state, "risk", moment, moves)) is not None:
             moves = [m for m in moves if str(m["version"]) != earlier.version]
             try:
-                return earlier, Predictor.of_bundle(earlier.folder, earlier.model_version)
+                return earlier, Predictor.of_version(earlier)
             except DamagedFile as also:
                 log.error("that is damaged too: %s", also)
         raise

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from data.contract import table
-from data.tables import Tables
+from data.tables import Tables, columns_of
 from features.asof import as_of_view
 from features.opt_out import not_profiled
 from features.spine import customers_at
@@ -68,6 +68,46 @@ class OfCustomers:
         frame = self.tables.frame(name, wanted)
         own = frame[frame["customer_id"].isin(self.ids)].reset_index(drop=True)
         return own if columns is None else own[list(columns)]
+
+
+@dataclass(frozen=True)
+class ReadOnce:
+    """A table that was read whole is not read again for some of its columns.
+
+    Satisfies ``Tables``.
+    """
+
+    tables: Tables
+    _whole: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.tables.names
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return self.tables.attributes
+
+    @property
+    def fingerprint(self) -> str:
+        return self.tables.fingerprint
+
+    def has(self, name: str) -> bool:
+        return self.tables.has(name)
+
+    def file(self, name: str) -> Path | None:
+        return None
+
+    def seen_from_birth(self, name: str) -> bool:
+        return self.tables.seen_from_birth(name)
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        every = list(columns_of(name, self.attributes))
+        if name not in self._whole and columns is not None and set(columns) < set(every):
+            return self.tables.frame(name, columns)
+        if name not in self._whole:
+            self._whole[name] = self.tables.frame(name, every)
+        return self._whole[name][every if columns is None else list(columns)]
 
 
 def status_of(tables: Tables, ids: set[str], now: datetime) -> dict[str, str]:

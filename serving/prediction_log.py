@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,19 +67,14 @@ def keep_published(
         logged.to_parquet(staged, index=False)
 
 
-class PredictionLog:
-    """What a running service predicts."""
+class PredictionLog(DayLog):
+    """What a running service predicts: rows of scores, with their customer_id."""
 
     def __init__(self, state_dir: Path, salt: bytes, keep_days: int) -> None:
-        home = state_dir / FOLDER
+        super().__init__(state_dir / FOLDER, "answered", keep_days=keep_days, line=self._answer)
         self._salt = salt
-        self._log = DayLog(home, "answered", keep_days=keep_days, line=self._line)
 
-    def add(self, rows: Iterable[Mapping[str, Any]], now: datetime) -> None:
-        """Keep rows of scores, with their customer_id."""
-        self._log.add(rows, now)
-
-    def _line(self, now: datetime, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _answer(self, now: datetime, row: Mapping[str, Any]) -> dict[str, Any]:
         line = {
             "source": "answered",
             "pseudonym": pseudonym(self._salt, row["customer_id"]),
@@ -89,10 +84,6 @@ class PredictionLog:
             if name != "as_of" and (name in LOGGED or name.startswith("risk_")):
                 line[name] = None if pd.isna(value) else value
         return line
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._log.close()
 
 
 def predictions(state_dir: Path, since: datetime | None = None) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from features.messages import WithTexts
 from features.sources import Source
 from features.spec import FeatureView
 from features.text import TextModel
-from models.champion import champion
+from models.champion import Champion, champion
 from models.risk.evidence import evidence, read, read_of
 from models.risk.model import RiskModel, cards_of, load_risk
 
@@ -67,12 +67,19 @@ class Predictor:
         at_work = champion(state_dir, "risk")
         if at_work is None:
             raise NotEnoughHistory("no risk model has been promoted yet; run `presage train` first")
-        return cls.of_bundle(at_work.folder, at_work.model_version)
+        return cls.of_version(at_work)
 
     @classmethod
-    def of_bundle(cls, folder: Path, model_version: str) -> Predictor:
+    def of_version(cls, version: Champion) -> Predictor:
+        """A registered version. DamagedFile where its folder holds another model by now."""
+        return cls.of_bundle(version.folder, version.model_version, version.fingerprint)
+
+    @classmethod
+    def of_bundle(
+        cls, folder: Path, model_version: str, fingerprint: str | None = None
+    ) -> Predictor:
         """The model saved in ``folder``."""
-        model = load_risk(folder)
+        model = load_risk(folder, fingerprint)
         if VIEW not in model.notes:
             raise DamagedFile(f"{folder}: the model does not name its features; train it again")
         return cls.of_model(model, model_version)

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from data.artifacts import current, history, open_kept, point, prune, put, stamp
+from data.artifacts import current, history, open_kept, point, pointer_path, prune, put
 from data.errors import DamagedFile
 
 Kind = Literal[
@@ -42,7 +42,7 @@ class Published:
     frame: pd.DataFrame
     about: dict[str, Any]
 
-    @property
+    @cached_property
     def as_of(self) -> datetime:
         """The moment whose knowledge the result holds."""
         return datetime.fromisoformat(self.about["as_of"])
@@ -90,9 +90,9 @@ def pointer(state_dir: Path, kind: Kind) -> dict[str, Any] | None:
         raise DamagedFile(f"{damaged}; {_remedy(kind)}") from None
 
 
-def pointer_stamp(state_dir: Path, kind: Kind) -> tuple[int, ...] | None:
-    """Another value once another result of that kind is the newest; None if there is none."""
-    return stamp(_home(state_dir), kind)
+def pointer_file(state_dir: Path, kind: Kind) -> Path:
+    """The pointer to the newest result of that kind, see ``data.artifacts.stamp``."""
+    return pointer_path(_home(state_dir), kind)
 
 
 def newest(state_dir: Path, kind: Kind) -> Published | None:
@@ -132,7 +132,6 @@ def earlier(
     return [newest_by_name[name] for name in sorted(newest_by_name)]
 
 
-@lru_cache(maxsize=64)
 def _home(state_dir: Path) -> Path:
     return state_dir / "published"
 

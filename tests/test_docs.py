@@ -196,4 +196,7 @@ def test_every_block_of_bring_your_data_runs(
         assert done.exit_code == 0, f"{command}\n{done.output}"
         assert [line for line in shown if line not in done.output] == [], done.output
         commands += 1
-    assert commands == 15
+    assert commands == 16
+    openings = re.findall(r"^```(.+)$", text, re.MULTILINE)
+    idle = [one for one in openings if one != "console" and " file=" not in one]
+    assert not idle, f"blocks that nothing runs: {idle}"

@@ -51,7 +51,7 @@ def read_database(
         connection = engine.connect()
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
         raise UsageError(f"the database cannot be opened: {_in_words(error)}") from None
-    before = _cursors(workspace / ".presage")
+    before = cursors_of(workspace / ".presage")
     cursors: dict[str, str] = {}
     notes: list[str] = []
     with connection, tempfile.TemporaryDirectory() as folder:
@@ -121,7 +121,7 @@ def _of_duckdb(
             [schema],
         ).fetchall()
     ]
-    before, cursors, notes = _cursors(workspace / ".presage"), {}, []
+    before, cursors, notes = cursors_of(workspace / ".presage"), {}, []
     with tempfile.TemporaryDirectory() as folder:
         for name in _wanted(options, there):
             if "query" not in options and name not in there:
@@ -346,7 +346,8 @@ def _key(url: str, name: str, options: Mapping[str, str]) -> str:
     return f"{name}.{options.get('cursor', '')}.{digest}"
 
 
-def _cursors(state: Path) -> dict[str, str]:
+def cursors_of(state: Path) -> dict[str, str]:
+    """How far each source was read, by what was read; DataError where the file is damaged."""
     file = state / CURSORS
     if not file.is_file():
         return {}
@@ -358,4 +359,4 @@ def _cursors(state: Path) -> dict[str, str]:
 
 def remember(state: Path, cursors: Mapping[str, str]) -> None:
     """Keep how far the tables were read."""
-    write_whole(state / CURSORS, json.dumps({**_cursors(state), **cursors}, indent=1).encode())
+    write_whole(state / CURSORS, json.dumps({**cursors_of(state), **cursors}, indent=1).encode())

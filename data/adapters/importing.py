@@ -7,20 +7,22 @@ into presage.toml is kept, except ``[data] complete_to``, which belongs to the d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from data.adapters.described import DatabaseAdapter, MappedAdapter
 from data.adapters.interface import Imported, ImportReport
+from data.adapters.pulling import forget, is_address, pull
 from data.contract import TABLES
 from data.errors import DataError
 from data.files import replacing
 from data.settings import FILE, Settings, load_settings
 from data.tables import normalise
+from data.urls import without_password
 from data.workspace import Workspace, erased_rows, init, set_setting, write_tables
 
 COMPLETE_TO = "data.complete_to"
@@ -44,13 +46,20 @@ def run_import(
     chosen = adapter(name)
     say(f"reading {without_password(str(source))}")
     at = source if "://" in str(source) else Path(source)
+    pages: Path | None = None
     if isinstance(chosen, DatabaseAdapter):
         from data.adapters.databases import read_database
 
         imported = read_database(str(source), chosen.checked(options), Path(workspace_path), say)
     elif isinstance(chosen, MappedAdapter):
-        stated = load_settings(Path(workspace_path) / FILE).import_
-        imported = chosen.by_settings(at, chosen.checked(options), stated)
+        words = load_settings(Path(workspace_path) / FILE).import_
+        own = chosen.checked(options)
+        if is_address(str(source)):
+            pages, cursors, heard = pull(name, str(source), Path(workspace_path), own, say)
+            at = pages
+        imported = chosen.by_settings(at, own, words)
+        if pages is not None:
+            imported = replace(imported, cursors=cursors, notes=(*heard, *imported.notes))
     else:
         imported = chosen.read(at, options)
     for table_name, frame in imported.tables.items():
@@ -73,6 +82,9 @@ def run_import(
         from data.adapters.databases import remember
 
         remember(workspace.state_dir, imported.cursors)
+        if pages is not None:
+            forget(pages)
+        imported = _not_back(imported, workspace)
     written, notes = _write_settings(imported, workspace)
     return ImportReport(
         adapter=name,
@@ -85,6 +97,16 @@ def run_import(
     )
 
 
+def _not_back(imported: Imported, workspace: Workspace) -> Imported:
+    """Without a ``complete_to`` before the one that is known: what changed since the last import
+    may all be old."""
+    new, known = imported.settings.get(COMPLETE_TO), workspace.settings.data.complete_to
+    if known is None or not isinstance(new, datetime) or new >= known:
+        return imported
+    others = {name: value for name, value in imported.settings.items() if name != COMPLETE_TO}
+    return replace(imported, settings=others)
+
+
 def _write_aside(imported: Imported, workspace: Workspace) -> None:
     """Rows that broke the contract, kept by name; of a table without any the file is gone."""
     folder = workspace.state_dir / "quarantine"
@@ -93,15 +115,6 @@ def _write_aside(imported: Imported, workspace: Workspace) -> None:
     for name, rows in imported.set_aside.items():
         with replacing(folder / f"import-{name}.parquet") as staged:
             rows.astype("str").to_parquet(staged, index=False)
-
-
-def without_password(url: str) -> str:
-    """A source as it may be shown.
-
-    >>> without_password("postgresql://reader:secret@db/help")
-    'postgresql://reader:***@db/help'
-    """
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 def _with_earlier_sight(imported: Imported, workspace: Workspace) -> dict[str, pd.DataFrame]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from data.adapters.beside import files_beside, with_beside
+from data.adapters.elements import MissingColumn, elements_of
 from data.adapters.export_files import document, files_of, matching
 from data.adapters.expressions import ROWS, NoExpression, check_expression, sandbox
 from data.adapters.interface import Imported
@@ -44,10 +45,6 @@ ENOUGH = 10
 NAME = re.compile(r"\w[\w /().:#&'-]*")
 
 
-class MissingColumn(DataError):
-    """A file has nothing for a column that every row needs."""
-
-
 @dataclass(frozen=True)
 class Part:
     """One file's rows of one table: the good ones, and those set aside with what they broke."""
@@ -68,7 +65,8 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
     frames: dict[str, list[pd.DataFrame]] = {}
     aside: dict[str, list[pd.DataFrame]] = {}
     notes: list[str] = []
-    lacking: list[MissingColumn] = []
+    lacking: list[tuple[str, str, MissingColumn]] = []
+    read: set[tuple[str, str]] = set()
     unread = {path.name for path in files_of(source)}
     unread -= {path.name for one in mapping.tables for path in files_beside(one, source)}
     with tempfile.TemporaryDirectory() as scratch:
@@ -85,14 +83,15 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
                 except MissingColumn as error:
                     if len(mapping.tables) == 1:
                         raise
-                    lacking.append(error)
+                    lacking.append((one.name, path.name, error))
                     continue
+                read.add((one.name, path.name))
                 frames.setdefault(one.name, []).append(part.good)
                 aside.setdefault(one.name, []).append(part.bad)
                 notes += part.notes
     if lacking and not frames:
-        raise lacking[0]
-    notes += [f"left out: {error}" for error in lacking]
+        raise lacking[0][2]
+    notes += [f"left out: {why}" for name, file, why in lacking if (name, file) not in read]
     if unread:
         notes.append(f"not read by this mapping: {', '.join(sorted(unread))}")
     tables = {name: _joined(name, parts, notes) for name, parts in frames.items()}
@@ -102,6 +101,7 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
     settings = dict(mapping.settings)
     if mapping.time_zone != "UTC":
         settings["company.time_zone"] = mapping.time_zone
+    settings |= {f"sites.{name}.time_zone": zone for name, zone in mapping.sites.items()}
     ends = _end(tables, mapping.time_zone)
     if ends is not None:
         settings["data.complete_to"] = complete_to(options, ends)
@@ -170,9 +170,11 @@ def _part(mapping: MapFile, one: TableMap, whole: Path, path: Path, scratch: Pat
     readable = document(path, one.rows, scratch)
     opened = open_source(con, readable, path.name, mapping.reading, scratch)
     relation, types, beside = with_beside(con, one, whole, opened, mapping.reading, scratch)
-    opened = replace(opened, types=types, notes=(*opened.notes, *beside))
+    opened = replace(opened, relation=relation, types=types, notes=(*opened.notes, *beside))
+    if one.each:
+        opened = elements_of(con, opened, one.each, one.name)
     box = sandbox()
-    box.register(ROWS, relation.to_arrow_table())
+    box.register(ROWS, opened.relation.to_arrow_table())
     part = part_of(mapping, one, box, opened, bound_to(box, one, opened, mapping.reading.statuses))
     aside = part.bad
     lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
@@ -220,7 +222,7 @@ def part_of(
         )
         good = good.filter(f"NOT coalesce({rule.condition}, false)")
     aside = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame()
-    frame = _frame(good.df(), contract, source, own, mapping.time_zone).drop(columns=list(unread))
+    frame = _frame(good.df(), contract, source, own, mapping).drop(columns=list(unread))
     notes = tuple(
         f"{one.name}: {column} is left out: {opened.label} holds {example!r} there, and nothing "
         "that it could be"
@@ -406,10 +408,13 @@ def _set_aside_lines(name: str, label: str, aside: pd.DataFrame) -> list[str]:
 
 
 def _frame(
-    rows: pd.DataFrame, contract: Table, source: Source, own: Sequence[str], zone: str
+    rows: pd.DataFrame, contract: Table, source: Source, own: Sequence[str], mapping: MapFile
 ) -> pd.DataFrame:
     """Typed rows as a frame of the mapped columns; local times in UTC."""
     out = {}
+    zones = pd.Series(mapping.time_zone, index=rows.index)
+    if mapping.sites and "site" in source.types:
+        zones = rows["site"].map(mapping.sites).fillna(zones)
     for spec in contract.columns:
         kind = source.types.get(spec.name)
         if kind is None:
@@ -417,10 +422,12 @@ def _frame(
         values = rows[spec.name]
         if spec.dtype == "timestamp":
             values = values.astype("datetime64[us]")
-            if zone != "UTC" and "TIME ZONE" not in kind and "TZ" not in kind:
+            if "TIME ZONE" not in kind and "TZ" not in kind:
                 texts = rows[TEXT_OF + spec.name].fillna("")
                 local = ~texts.str.contains(HAS_ZONE, regex=True) & values.notna()
-                values = values.mask(local, to_utc(values.where(local), zone).utc)
+                for zone in sorted(set(zones) - {"UTC"}):
+                    there = local & (zones == zone)
+                    values = values.mask(there, to_utc(values.where(there), zone).utc)
         elif spec.dtype == "bool":
             values = values.astype("boolean")
         out[spec.name] = values

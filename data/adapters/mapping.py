@@ -3,7 +3,8 @@
 A section is a table of the contract; its keys are the table's columns, their values columns of the
 source or SQL expressions over them (``data.adapters.expressions``). A list of them means: the first
 whose columns the source has. ``from`` names the files, ``where`` the rows, ``group`` what makes one
-row of several, ``rows`` the list inside a JSON document, ``values`` what words become. ``except``
+row of several, ``rows`` the list inside a JSON document, ``each`` a list inside a row, whose
+elements become rows (each in the column ``each``), ``values`` what words become. ``except``
 names files that are something else, ``beside`` another file whose rows of the same key come along
 as a column of JSON.
 
@@ -35,7 +36,7 @@ from data.settings_import import Import
 
 MAPS = Path(__file__).with_name("maps")
 """The mappings of exports that are known by name."""
-OWN_KEYS = ("from", "except", "rows", "where", "group", "values", "beside")
+OWN_KEYS = ("from", "except", "rows", "each", "where", "group", "values", "beside")
 BESIDE_KEYS = ("from", "rows", "key", "on", "list")
 READING = tuple(f.name for f in fields(Import))
 
@@ -66,12 +67,14 @@ class TableMap:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     besides: str = ""
     beside: tuple[Beside, ...] = ()
+    each: str = ""
 
 
 @dataclass(frozen=True)
 class MapFile:
-    """A mapping as a whole. ``time_zone``: of times without an offset; ``reading``: how values are
-    written; ``settings``: what the source decides of presage.toml."""
+    """A mapping as a whole. ``time_zone``: of times without an offset, ``sites``: by the row's
+    ``site``, where it is another there; ``reading``: how values are written; ``settings``: what the
+    source decides of presage.toml."""
 
     name: str
     tables: tuple[TableMap, ...]
@@ -79,6 +82,7 @@ class MapFile:
     time_zone: str = "UTC"
     reading: Import = field(default_factory=Import)
     settings: Mapping[str, object] = field(default_factory=dict)
+    sites: Mapping[str, str] = field(default_factory=dict)
 
     def with_words(self, stated: Import) -> MapFile:
         """The same mapping, with the words that a workspace states where it has none itself."""
@@ -111,7 +115,7 @@ def parse_mapping(text: str, name: str) -> MapFile:
         raise DataError(f"{name}: {error}") from None
     tables: list[TableMap] = []
     top: dict[str, Any] = {}
-    known = ("describe", "time_zone", "settings", *READING)
+    known = ("describe", "time_zone", "sites", "settings", *READING)
     for key, value in document.items():
         if key in TABLES:
             parts = value if isinstance(value, list) else [value]
@@ -128,12 +132,17 @@ def parse_mapping(text: str, name: str) -> MapFile:
     try:
         zone = str(top.get("time_zone", "UTC"))
         check_time_zone(zone)
+        sites = read_value(top.get("sites", {}), Mapping[str, str])
+        for site_zone in sites.values():
+            check_time_zone(site_zone)
         hints = get_type_hints(Import)
         reading = Import(**{k: read_value(top[k], hints[k]) for k in READING if k in top})
     except SettingsError as error:
         raise DataError(f"{name}: {error}") from None
     settings = _flat(top.get("settings", {}))
-    return MapFile(name, tuple(tables), str(top.get("describe", "")), zone, reading, settings)
+    return MapFile(
+        name, tuple(tables), str(top.get("describe", "")), zone, reading, settings, sites
+    )
 
 
 def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, object]:
@@ -182,6 +191,7 @@ def _table(name: str, part: Any, file: str) -> TableMap:
         {key: {str(a): str(b) for a, b in words.items()} for key, words in values.items()},
         str(part.get("except", "")),
         _beside(part.get("beside", {}), f"{file}: {name}.beside"),
+        str(part.get("each", "")),
     )
 
 

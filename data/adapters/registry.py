@@ -10,11 +10,15 @@ from data.adapters.interface import Adapter
 from data.adapters.mapping import MAPS
 from data.errors import UsageError, did_you_mean
 
+PULLED = {
+    "since": "SOURCE is an address: pull what changed since then (2026-01-01); default: all",
+    "api_version": "SOURCE is a shop's address: the version of Shopify's API; default: 2025-10",
+}
 ZONE = {"time_zone": "IANA zone of times without an offset; default UTC"}
 
 
-def _mapped(name: str, describe: str) -> Adapter:
-    return MappedAdapter(name, describe, str(MAPS / f"{name}.toml"), ZONE)
+def _mapped(name: str, describe: str, **more: str) -> Adapter:
+    return MappedAdapter(name, describe, str(MAPS / f"{name}.toml"), {**ZONE, **more})
 
 
 ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
@@ -56,10 +60,14 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
             _mapped(
                 "zendesk",
                 "tickets, users and ratings of Zendesk Support: exports, API dumps, "
-                "Fivetran's, Airbyte's and Singer's tables (json, ndjson, csv, parquet)",
+                "Fivetran's, Airbyte's and Singer's tables (json, ndjson, csv, parquet); or its "
+                "address",
+                **PULLED,
             ),
             _mapped(
-                "shopify", "orders of a Shopify shop: orders_export.csv, or its orders as JSON"
+                "shopify",
+                "orders of a Shopify shop: orders_export.csv, its orders as JSON, or its address",
+                **PULLED,
             ),
             _mapped(
                 "segment",

@@ -29,6 +29,7 @@ from data.store.consent import (
 from data.store.decision_log import (
     LogState,
     append_note,
+    notes_in,
     notes_of,
     open_store,
     renew_head,
@@ -38,7 +39,6 @@ from data.store.decisions import (
     actions_of,
     append_decisions,
     decisions_of,
-    forget_decisions,
     outcome_counts,
     outcomes_of,
     record_outcome,
@@ -108,6 +108,7 @@ from data.store.messages import (
 )
 from data.store.opening import (
     Store,
+    Unit,
     has_store,
     open_url,
     without_waiting,
@@ -182,6 +183,7 @@ __all__ = [
     "Scenario",
     "SetAside",
     "Store",
+    "Unit",
     "Verdict",
     "Word",
     "actions_of",
@@ -211,7 +213,6 @@ __all__ = [
     "events_since",
     "expire_decisions",
     "expired_among",
-    "forget_decisions",
     "hand_out",
     "has_store",
     "keeping_leases",
@@ -222,6 +223,7 @@ __all__ = [
     "mark_published",
     "messages_of",
     "next_due",
+    "notes_in",
     "notes_of",
     "open_store",
     "open_url",

@@ -123,9 +123,15 @@ def append_note(store: Store, kind: str, note: Mapping[str, Any], now: datetime)
 
 def notes_of(store: Store, kind: str) -> list[tuple[int, datetime, dict[str, Any]]]:
     """The notes of a kind in order: the entry's number, when, and what it says."""
-    query = sa.select(DECISIONS).where(DECISIONS.c.kind == kind).order_by(DECISIONS.c.seq)
     with store.reading() as connection:
-        return [(r.seq, r.recorded_at, json.loads(r.note)) for r in connection.execute(query)]
+        return notes_in(connection, kind)
+
+
+def notes_in(connection: sa.Connection, kind: str) -> list[tuple[int, datetime, dict[str, Any]]]:
+    """``notes_of`` in a transaction; by the index of notes, however long the log."""
+    own = DECISIONS.c.note.is_not(None) & (DECISIONS.c.kind == kind)
+    query = sa.select(DECISIONS).where(own).order_by(DECISIONS.c.seq)
+    return [(r.seq, r.recorded_at, json.loads(r.note)) for r in connection.execute(query)]
 
 
 def publish_head(store: Store) -> None:

@@ -183,23 +183,6 @@ def outcome_counts(store: Store) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def forget_decisions(store: Store, customer_id: str) -> int:
-    """Forget the decisions about a person, what waits to be sent to them, and notes of outcomes.
-
-    The log keeps digest and pseudonym of each, whose key goes with the text: it verifies as
-    before and tells nothing of them. How many were forgotten.
-    """
-    with store.writing() as connection:
-        ids = sa.select(DECISION_TEXTS.c.decision_id).where(
-            DECISION_TEXTS.c.customer_id == customer_id
-        )
-        noted = sa.update(OUTCOMES).where(OUTCOMES.c.decision_id.in_(ids))
-        connection.execute(noted.values(note=None))
-        connection.execute(sa.delete(OUTBOX).where(OUTBOX.c.customer_id == customer_id))
-        gone = sa.delete(DECISION_TEXTS).where(DECISION_TEXTS.c.customer_id == customer_id)
-        return int(connection.execute(gone).rowcount)
-
-
 def outcomes_of(store: Store, decision_ids: Sequence[str]) -> dict[str, list[tuple[str, datetime]]]:
     """The outcomes of these decisions with their times, in the order they were recorded."""
     outcomes: dict[str, list[tuple[str, datetime]]] = {identity: [] for identity in decision_ids}

@@ -85,8 +85,7 @@ def expire_decisions(store: Store, limits: Limits, now: datetime) -> int:
 
 
 def refuse_waiting(store: Store, action: str, reason: str, now: datetime) -> int:
-    """Refuse what waits for this action and was never handed out nor tried; how many. A replay by
-    hand queues one of them again."""
+    """Refuse what waits for this action and was never handed out nor tried; how many."""
     where = (
         (OUTBOX.c.status == WAITING) & OUTBOX.c.contacted_at.is_(None) & (OUTBOX.c.action == action)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from alembic.script import ScriptDirectory
 from data.errors import PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
 from data.turns import OnceATurn
+from data.urls import without_password
 
 FILE = "store.db"
 BUSY_SECONDS = 30
@@ -34,18 +36,30 @@ WRITE_LOCK = 7_306_052
 
 @dataclass
 class Unit:
-    """Work that is one transaction: begun by its first write, ended with its block."""
+    """Work that is one transaction: begun by its first write, ended with its block.
+
+    ``outer``: the unit that it is part of; it is kept with that, and undone alone (a savepoint).
+    """
 
     engine: sa.Engine
     first: Callable[[sa.Connection], None]
+    outer: Unit | None = None
     connection: sa.Connection | None = None
     ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
 
 _UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
 """The unit that this thread or task is in."""
-_WRITTEN: ContextVar[frozenset[sa.URL]] = ContextVar("written", default=frozenset())
-"""The databases that this thread or task has a write transaction of."""
+
+
+class _Written(threading.local):
+    """The databases that this thread has a write transaction of; not of a context, for a post may
+    begin the transaction in which a thread keeps others too."""
+
+    urls: frozenset[sa.URL] = frozenset()
+
+
+_WRITTEN = _Written()
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,8 @@ class Store:
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that reads one consistent state, within a unit what it wrote too."""
         unit = self._unit()
+        while unit is not None and unit.connection is None:
+            unit = unit.outer
         if unit is not None and unit.connection is not None:
             yield unit.connection
             return
@@ -79,7 +95,7 @@ class Store:
             yield
         except sa.exc.DBAPIError as error:
             url = self.engine.url
-            where = url.database if self.is_sqlite else url.render_as_string(hide_password=True)
+            where = url.database if self.is_sqlite else without_password(url.render_as_string())
             if not hasattr(error, "presage_file"):
                 error.presage_file = where  # type: ignore[attr-defined]
             raise
@@ -93,20 +109,32 @@ class Store:
         if unit is None:
             with self._write() as connection:
                 yield connection
-            return
+        else:
+            yield self._begun(unit)
+
+    def _begun(self, unit: Unit) -> sa.Connection:
+        """The unit's transaction, begun where it is not."""
         if unit.connection is None:
-            unit.connection = unit.ending.enter_context(self._write())
+            if unit.outer is None:
+                unit.connection = unit.ending.enter_context(self._write())
+            else:
+                connection = self._begun(unit.outer)
+                unit.ending.enter_context(connection.begin_nested())
+                unit.connection = connection
             unit.first(unit.connection)
-        yield unit.connection
+        return unit.connection
 
     @contextlib.contextmanager
-    def together(self, first: Callable[[sa.Connection], None]) -> Iterator[Unit]:
+    def together(
+        self, first: Callable[[sa.Connection], None] = lambda _: None, outer: Unit | None = None
+    ) -> Iterator[Unit]:
         """All writes of the block as one transaction, kept whole or not at all.
 
         ``first`` is called in it before the first write; without a write nothing begins, and the
-        unit's ``connection`` is None at the end.
+        unit's ``connection`` is None at the end. ``outer``: a unit of this thread that this one is
+        part of; by default the one that the block is in.
         """
-        unit = Unit(self.engine, first)
+        unit = Unit(self.engine, first, outer or self._unit())
         with unit.ending:
             token = _UNIT.set(unit)
             try:
@@ -116,9 +144,9 @@ class Store:
 
     @property
     def is_being_written(self) -> bool:
-        """Whether this thread or task is in a write transaction of the database, however it was
+        """Whether this thread is in a write transaction of the database, however it was
         opened: another one would wait for its end."""
-        return self.engine.url in _WRITTEN.get()
+        return self.engine.url in _WRITTEN.urls
 
     def _unit(self) -> Unit | None:
         unit = _UNIT.get()
@@ -136,11 +164,12 @@ class Store:
             except sa.exc.OperationalError as error:
                 reason = str(error.orig).splitlines()[0]
                 raise StorageFailure(f"the store cannot be written now: {reason}") from None
-            token = _WRITTEN.set(_WRITTEN.get() | {self.engine.url})
+            before = _WRITTEN.urls
+            _WRITTEN.urls = before | {self.engine.url}
             try:
                 yield connection
             finally:
-                _WRITTEN.reset(token)
+                _WRITTEN.urls = before
 
     def changes(self) -> int | None:
         """A number that is another one once somebody has written; None where the database has none
@@ -217,7 +246,7 @@ def open_url(url: str, folder: Folder | None = None) -> Store:
     except sa.exc.DBAPIError as error:
         engine.dispose()
         reason = str(error.orig).splitlines()[0]
-        where = engine.url.render_as_string(hide_password=True)
+        where = without_password(engine.url.render_as_string())
         mend = mend_of(reason)
         more = "" if mend is None else f"; {mend}"
         raise PresageError(f"the store {where} cannot be opened: {reason}{more}") from None
@@ -231,7 +260,9 @@ def _engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
-        raise SettingsError(f"[store] url {url!r} is no database URL") from None
+        raise SettingsError(f"[store] url {without_password(url)!r} is no database URL") from None
+    if "@" in (parsed.host or ""):  # whoever fails to reach that host would show its first half
+        raise SettingsError("[store] url has several @; write one in a name or password as %40")
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
         sa.event.listen(engine, "connect", _prepare_sqlite)

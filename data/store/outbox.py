@@ -29,9 +29,9 @@ from data.store.messages import (
     Limits,
     Message,
     Now,
+    Verdict,
     change,
     given_up,
-    messages_of,
     next_number,
     put_aside,
     read_messages,
@@ -154,31 +154,40 @@ def record_failure(
     return not dead
 
 
-def replay(store: Store, decision_ids: Sequence[str], now: datetime) -> int:
-    """Queue these messages again, under the same id and with the same bytes; how many.
+def replay(
+    store: Store, judge: Judge, decision_ids: Sequence[str], now: datetime, *, commit: bool = True
+) -> list[tuple[Message, Verdict]]:
+    """Queue these messages again, under the same id and with the same bytes: each with its verdict.
 
-    They are judged again when they are sent. UsageError names the first that is not there, and
-    one that is being sent.
+    What may not be sent any more stays as it is; what may be later waits until then. All are judged
+    again when they are sent. Without ``commit`` nothing is changed. UsageError names the first that
+    is not there, and one that is being sent.
     """
-    messages = {m.decision_id: m for m in _all_of(store, decision_ids)}
+    names, judged = list(dict.fromkeys(decision_ids)), []
+    with store.writing() if commit else store.reading() as connection:
+        for start in range(0, len(names), CHUNK):
+            some = names[start : start + CHUNK]
+            where = OUTBOX.c.decision_id.in_(some)
+            messages = read_messages(connection, where, order=(OUTBOX.c.seq,), limit=None)
+            _check_replayed(some, messages)
+            judged += list(zip(messages, judge(connection, messages, now), strict=True))
+        for message, verdict in judged if commit else ():
+            if verdict.allowed or verdict.until is not None:
+                change(
+                    connection, message, now, status=WAITING, attempts=0, queued_at=now,
+                    next_attempt_at=verdict.until or now,
+                    note=f"queued again by hand{': ' * bool(verdict.reason)}{verdict.reason}",
+                )  # fmt: skip
+    return judged
+
+
+def _check_replayed(decision_ids: Sequence[str], messages: Sequence[Message]) -> None:
+    status = {message.decision_id: message.status for message in messages}
     for identity in decision_ids:
-        if identity not in messages:
+        if identity not in status:
             raise UsageError(f"the outbox has no message {identity!r}")
-        if messages[identity].status == SENDING:
+        if status[identity] == SENDING:
             raise UsageError(f"message {identity!r} is being sent; look again in a moment")
-    values = {
-        "status": WAITING,
-        "attempts": 0,
-        "next_attempt_at": now,
-        "queued_at": now,
-        "updated_at": now,
-        "note": "queued again by hand",
-    }
-    with store.writing() as connection:
-        for start in range(0, len(decision_ids), CHUNK):
-            some = OUTBOX.c.decision_id.in_(list(decision_ids[start : start + CHUNK]))
-            connection.execute(sa.update(OUTBOX).where(some & (OUTBOX.c.status != SENDING)), values)
-    return len(messages)
 
 
 def disable_endpoint(store: Store, url: str, note: str, now: datetime) -> None:
@@ -202,13 +211,6 @@ def disabled_since(store: Store, url: str) -> tuple[datetime, str] | None:
     with store.reading() as connection:
         row = connection.execute(query).one_or_none()
     return None if row is None else (row.disabled_at, str(row.note))
-
-
-def _all_of(store: Store, decision_ids: Sequence[str]) -> list[Message]:
-    messages: list[Message] = []
-    for start in range(0, len(decision_ids), CHUNK):
-        messages += messages_of(store, decision_ids=decision_ids[start : start + CHUNK])
-    return messages
 
 
 def _taken(

@@ -94,5 +94,5 @@ def _find(connection: sa.Connection, scope: str, key: str, digest: str) -> Reply
     if row is None:
         return None
     if row.request_sha256 != digest:
-        raise OtherRequest(f"Idempotency-Key {key!r} was used with another request; use a new one")
+        raise OtherRequest("this Idempotency-Key was used with another request; use a new one")
     return int(row.status), str(row.response)

@@ -130,6 +130,12 @@ DECISIONS = Table(
     Column("subject", String(64)),
     Column("note", Text),
 )
+Index(
+    "ix_decisions_notes",
+    DECISIONS.c.kind,
+    sqlite_where=DECISIONS.c.note.is_not(None),
+    postgresql_where=DECISIONS.c.note.is_not(None),
+)
 
 DECISION_TEXTS = Table(
     "decision_texts",

@@ -355,15 +355,15 @@ def _likeliest(
     ]
 
 
-def load_risk(folder: Path) -> RiskModel:
+def load_risk(folder: Path, fingerprint: str | None = None) -> RiskModel:
     """The model that ``save`` wrote: it predicts the same to the last bit.
 
-    Every file's hash is checked first (DamagedFile). A bundle from elsewhere goes through
-    ``models.bundle.trial_load`` before this.
+    Every file's hash is checked first, and the ``fingerprint`` where one is given (DamagedFile). A
+    bundle from elsewhere goes through ``models.bundle.trial_load`` before this.
     """
     from models.bundle import read_bundle
 
-    bundle = read_bundle(folder)
+    bundle = read_bundle(folder, fingerprint)
     if bundle.kind != "risk":
         raise DataError(f"{folder} holds a model of kind {bundle.kind!r}, not of kind 'risk'")
     document = bundle.documents["risk.json"]

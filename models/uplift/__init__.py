@@ -4,17 +4,16 @@ Everything is a pure function of a ``Trial``: decisions with the odds of the arm
 what was known at the time, and what came of it. No odds, no row.
 
 1. A trial. ``trial_of_treatments`` reads the ``treatments`` table, ``trial_of_log`` our own
-   decision log, ``joined`` puts them together, ``with_features`` adds features as of each decision,
-   ``with_value`` turns outcomes into money; ``trial`` checks a frame from elsewhere.
+   decision log, ``joined`` puts them together, ``with_features`` adds features as of each decision;
+   ``trial`` checks a frame from elsewhere.
 2. How much on average. ``measure`` and ``measure_by`` (action, channel, segment) by intention to
    treat; ``minimum_detectable`` and ``known_on`` say what is not known yet, and when it will be;
    ``stop`` says whether a campaign is to end.
 3. For whom. ``fit_uplift(trial).gains(features)``: n rows × actions, how much contact helps each
    customer; below 0 for those it harms. ``.table()`` is the honest comparison behind it.
-4. Is that worth anything. ``gain_scores`` with ``qini``, ``auuc``, ``calibration``; and
-   ``compare_policies``: what a policy would have been worth, by doubly robust evaluation.
 
-``relative_effects`` and ``uplift`` are the coarse version, one factor on the risk per action.
+``relative_effects`` is the coarse version, one factor on the risk per action. Whether a ranking or
+a policy is worth anything is judged in ``lab.uplift``.
 
 Signs: an **effect** has the sign of the outcome (complaints: below 0 helps), a **gain** is above 0
 where contact helps. Formulas and sources: docs/outreach.md.
@@ -41,29 +40,13 @@ from models.uplift.always import always_valid_factor
 from models.uplift.measurement import Measured, measure, measure_by
 from models.uplift.model import ActionEffect, Candidate, UpliftModel, fit_uplift
 from models.uplift.nuisance import UpliftTrees
-from models.uplift.policy_value import (
-    best_by,
-    compare_policies,
-    expected_outcomes,
-    policy_scores,
-)
-from models.uplift.ranking import (
-    auuc,
-    calibration,
-    gain_curve,
-    gain_scores,
-    qini,
-    qini_interval,
-)
-from models.uplift.relative import Effect, relative_effects, uplift
+from models.uplift.relative import Effect, relative_effects
 from models.uplift.sources import (
     NO_PROPENSITY,
     outcomes_within,
     trial_of_log,
     trial_of_treatments,
     with_features,
-    with_outcomes,
-    with_value,
 )
 from models.uplift.trial import ALL, BETTER, NONE, Pair, Trial, has_both, joined, pair, trial
 from models.uplift.verdict import known_on, minimum_detectable, planned_se, stop
@@ -82,14 +65,7 @@ __all__ = [
     "UpliftModel",
     "UpliftTrees",
     "always_valid_factor",
-    "auuc",
-    "best_by",
-    "calibration",
-    "compare_policies",
-    "expected_outcomes",
     "fit_uplift",
-    "gain_curve",
-    "gain_scores",
     "has_both",
     "joined",
     "known_on",
@@ -99,16 +75,10 @@ __all__ = [
     "outcomes_within",
     "pair",
     "planned_se",
-    "policy_scores",
-    "qini",
-    "qini_interval",
     "relative_effects",
     "stop",
     "trial",
     "trial_of_log",
     "trial_of_treatments",
-    "uplift",
     "with_features",
-    "with_outcomes",
-    "with_value",
 ]

@@ -15,7 +15,7 @@ what is predicted for fold k owes nothing to it. For new customers the k models 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -137,8 +137,3 @@ def _second_stages(
         "x": lambda new: share * on_none(new) + (1.0 - share) * on_contact(new),
         "dr": grown(np.ones(len(y), dtype=bool), scores, weight),
     }
-
-
-def names_of(chosen: Sequence[int]) -> tuple[str, ...]:
-    """The learners at these columns."""
-    return tuple(LEARNERS[at] for at in chosen)

@@ -23,8 +23,8 @@ import pandas as pd
 from data.arrays import Bools, Floats
 from data.errors import DataError
 from models.uplift.always import TIGHTEST_AT, always_valid_factor
+from models.uplift.clusters import clustered_mean, distinct
 from models.uplift.nuisance import score
-from models.uplift.ranking import clustered_mean, distinct
 from models.uplift.trial import ALL, BETTER, NONE, Pair, Trial, has_both, pair
 
 LEAST_EVENTS = 10

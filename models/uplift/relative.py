@@ -4,20 +4,14 @@
 estimator; each row weighs the odds of the other arm: Li, Morgan & Zaslavsky 2018) per action and
 over all. The effect is ``rate contacted / rate left alone - 1``, shrunk by a normal
 prior, the more the less was tried: that of all contacts towards none, that of one action towards
-all. ``uplift`` turns it into how much a contact lowers one customer's probability.
-
->>> effects = [Effect("all", 4000, 0.10, -0.30, -0.45, -0.15, -0.27)]
->>> uplift(np.array([0.2, 0.0]), ["check_in", "check_in"], effects).round(3)
-array([0.054, 0.   ])
+all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from data.arrays import Bools, Floats, Ints
 from models.uplift.trial import ALL, Trial, has_both, pair
@@ -61,16 +55,6 @@ def relative_effects(of: Trial) -> list[Effect]:
             effects.append(effect)
             centre = effect.shrunk if name == ALL else centre
     return effects
-
-
-def uplift(
-    risk: npt.ArrayLike, actions: Sequence[str | None], effects: Sequence[Effect]
-) -> npt.NDArray[np.float64]:
-    """How much a contact lowers each customer's P(complaint); NaN where nothing was measured."""
-    known = {effect.action: effect.shrunk for effect in effects}
-    whole = known.get(ALL, np.nan)
-    relative = np.array([known.get(a or "", whole) for a in actions], dtype=np.float64)
-    return -relative * np.asarray(risk, dtype=np.float64)
 
 
 def _effect(

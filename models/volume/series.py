@@ -19,6 +19,7 @@ import pandas as pd
 from data.arrays import Ints
 from data.contract import table
 from data.errors import NotEnoughHistory, SettingsError, did_you_mean
+from data.notices import FAR_DAYS, FEW_SHARE
 from data.tables import Tables, attributes_of
 from features.asof import as_of_view, times_of
 from features.calendar import local_times
@@ -93,7 +94,8 @@ def series_from_tickets(
     opened = contacts["opened_at"].to_numpy().astype("datetime64[us]")
     index = grid.index(opened)
     end = int(grid.index(np.array([as_of], dtype="datetime64[us]"))[0])
-    start = _first_whole_step(grid, index, opened)
+    begins = opened >= _first_of_history(opened)
+    start = _first_whole_step(grid, index[begins], opened[begins])
     if end <= start:
         raise NotEnoughHistory(
             f"tickets holds no complete step of {freq!r} before {as_of}; the first contact is at "
@@ -178,6 +180,16 @@ def _table_of(tables: Tables, name: str) -> str:
         f"[volume] split_by: {name!r} is no column of tickets or customers to split contacts by."
         f"{did_you_mean(name, every)}"
     )
+
+
+def _first_of_history(opened: np.ndarray) -> np.datetime64:
+    """The first contact; the first after an empty stretch of years before which are hardly any,
+    as of a system's first day that stands for no date (``presage check`` names them)."""
+    moments = np.sort(opened)
+    ends = np.flatnonzero(np.diff(moments) > np.timedelta64(FAR_DAYS, "D")) + 1
+    ends = ends[ends <= max(1, FEW_SHARE * len(moments))]
+    first: np.datetime64 = moments[ends[-1] if len(ends) else 0]
+    return first
 
 
 def _first_whole_step(grid: Grid, index: np.ndarray, opened: np.ndarray) -> int:

@@ -18,9 +18,10 @@ from models.volume.tested import DAYS, Tested
 from models.volume.trees import TreeModel
 
 
-def load_volume(folder: Path) -> VolumeModel:
-    """The model saved in ``folder``; DamagedFile if a file is not what was written."""
-    bundle = read_bundle(folder)
+def load_volume(folder: Path, fingerprint: str | None = None) -> VolumeModel:
+    """The model saved in ``folder``; DamagedFile if a file is not what was written, or all of them
+    not of the ``fingerprint`` where one is given."""
+    bundle = read_bundle(folder, fingerprint)
     judge, spread = bundle.documents["judge.json"], bundle.documents["spread.json"]
     if bundle.kind != KIND or judge["members"] != list(NAMES):
         raise DamagedFile(

@@ -42,8 +42,9 @@ from serving.overrides import overridden
 from serving.published import finish, newest, publish
 from serving.staffing.basis import path_table
 
-PATHS = 200
-"""Sample paths of each channel that are published with a forecast: a plan's scenarios."""
+PATHS = 400
+"""Sample paths of each channel that are published with a forecast: a plan's scenarios, and as many
+others by which the plan is judged."""
 
 ACTUAL_DAYS = 28
 """Days of counts that are published beside a forecast, for the page."""
@@ -315,7 +316,7 @@ def model_for(
     learned now from ``history`` for this step."""
     at_work = None if run.retrain else run.champion("volume")
     if at_work is not None:
-        model = load_volume(at_work.folder)
+        model = load_volume(at_work.folder, at_work.fingerprint)
         if model.freq == freq:
             return model, at_work.model_version
     if run.retrain:

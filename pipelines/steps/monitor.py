@@ -109,7 +109,7 @@ def _of_risk(run: Run) -> list[Finding]:
     findings = [answers_finding(answers, most_seconds)]
     if answers.error:
         return findings
-    predictor = Predictor.of_bundle(at_work.folder, at_work.model_version)
+    predictor = Predictor.of_version(at_work)
     findings += input_findings(predictor, run.snapshot, run.as_of)
     published = nights(run.state_dir, "published", run.as_of - LOOK_BACK)
     findings += live_findings(

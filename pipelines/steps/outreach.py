@@ -41,7 +41,7 @@ from pipelines.steps.outreach_page import (
 from serving.delivery.sender import limits_of
 from serving.outreach.actions import ACTIONS
 from serving.outreach.agent_hours import hours_left
-from serving.outreach.candidates import RUN, candidates, run_name, spent_on
+from serving.outreach.candidates import RUN, candidates, named_in_vain, run_name, spent_on
 from serving.outreach.cases import cases_of, open_cases
 from serving.outreach.deflection import articles_to_write
 from serving.outreach.facts import messages
@@ -57,6 +57,7 @@ from serving.outreach.pace import policy_digest
 from serving.outreach.policy import COLUMNS, Effects, Spent, best_values, plan
 from serving.outreach.protocol import negative_feedback
 from serving.outreach.quiet import local_day
+from serving.outreach.stops import actions_called, stopped_by
 from serving.outreach.verdicts import (
     Verdict,
     breakdowns,
@@ -248,10 +249,16 @@ def _grounds(
         ]
     helping = [name for name, of in gains.items() if (of.of_each > 0).any()]
     known = verdicts(past, run.as_of, helping)
-    stops = {each.measured.action for each in known if each.stops}
+    stops = actions_called(each.measured.action for each in known if each.stops)
+    earlier = stopped_by(store)
+    learned += named_in_vain(people, run.snapshot, run.settings.outreach)
+    learned += [
+        f"{name} has stopped itself before, as the decision log says: nobody is contacted by it"
+        for name in sorted(earlier - stops)
+    ]
     effects = replace(
         effects_on(people, measured, run.settings, gains, induced=induced),
-        stopped=np.array([not stops.isdisjoint((a.name, *a.also)) for a in ACTIONS]),
+        stopped=np.array([action.name in stops | earlier for action in ACTIONS]),
     )
     return _Grounds(people, effects, learned, known)
 

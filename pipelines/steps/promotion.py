@@ -69,7 +69,7 @@ def _lost(at_work: Champion, inputs: Sequence[str]) -> list[str]:
     if not inputs:
         return []
     try:
-        before = Predictor.of_bundle(at_work.folder, at_work.model_version).model.encoder.columns
+        before = Predictor.of_version(at_work).model.encoder.columns
     except DamagedFile:  # said where it is read to be answered from
         return []
     gone = sorted(set(before) - set(inputs))

@@ -111,7 +111,7 @@ def _score_in_shadow(run: Run, secret: bytes) -> None:
         if beside is None:
             return
         run.report(f"scoring by {beside.model_version} in the shadow")
-        frame, _ = scored(run, Predictor.of_bundle(beside.folder, beside.model_version), 0)
+        frame, _ = scored(run, Predictor.of_version(beside), 0)
         keep_days = run.settings.api.prediction_log_days
         keep_published(run.state_dir, secret, frame, SYSTEM.now(), keep_days, SHADOW)
     except (PresageError, ValueError, KeyError) as error:
@@ -129,7 +129,7 @@ def predictor_of(run: Run) -> Predictor:
         return trained_for(run.workspace, run.snapshot, run.as_of, run.report)
     at_work = run.champion("risk")
     if at_work is not None:
-        return Predictor.of_bundle(at_work.folder, at_work.model_version)
+        return Predictor.of_version(at_work)
     now = Predictor.of_champion(run.state_dir)  # raises where nothing was ever promoted
     raise NotEnoughHistory(
         f"no risk model was at work as of {run.as_of:%Y-%m-%d %H:%M}: {now.model_version} learned "

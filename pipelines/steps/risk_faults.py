@@ -63,7 +63,7 @@ def _champion(opened: Workspace, one: pd.DataFrame) -> Cost | None:
     if at_work is None:
         return None
     try:
-        model = Predictor.of_bundle(at_work.folder, at_work.model_version).model
+        model = Predictor.of_version(at_work).model
         return Cost(_seconds(model, one), _size(at_work.folder))
     except (DamagedFile, DataError):  # other features: nothing to compare with
         return None

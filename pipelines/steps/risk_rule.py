@@ -267,7 +267,5 @@ def at_work(opened: Workspace) -> Literal["nothing", "rule", "learned"]:
     champion_now = champion(opened.state_dir, KIND)
     if champion_now is None:
         return "nothing"
-    because = Predictor.of_bundle(
-        champion_now.folder, champion_now.model_version
-    ).model.rule_because
+    because = Predictor.of_version(champion_now).model.rule_because
     return "learned" if because is None else "rule"

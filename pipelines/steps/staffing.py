@@ -32,7 +32,7 @@ from serving.planning.publishing import put_in_force
 from serving.published import newest
 from serving.staffing.basis import Basis, passed_plan, paths_of
 from serving.staffing.exports import channels_of, write_plan
-from serving.staffing.gate import Passed
+from serving.staffing.gate import PlayedPlan
 from serving.staffing.handling import handle_seconds_by_channel, waiting_by_channel
 from serving.staffing.pools import pools_by_skills, skills_of
 from serving.staffing.workbook import Background
@@ -78,7 +78,7 @@ def staff_channels(
         line,
         closures(tables, as_of),
         seed=opened.settings.volume.seed,
-        pools=blended(tables, as_of, opened.settings, forecast),
+        pools=skill_pools(tables, as_of, opened.settings, forecast),
     )
     run.report("playing the plan contact by contact")
     plan = passed_plan(basis, settings=opened.settings, overrides=changes)
@@ -88,9 +88,7 @@ def staff_channels(
         details: dict[str, Any] = {
             "basis": basis.document(),
             "overrides": [one.seq for one in changes],
-            "kept": dict(plan.kept),
-            "failing": [asdict(one) for one in plan.failing],
-            "runs": plan.runs,
+            **plan.document(),
         }
         with open_store(opened) as store:
             put_in_force(store, run.state_dir, frame, as_of, now, model_version, details)
@@ -106,8 +104,7 @@ def staff_channels(
             "overrides": [one.seq for one in changes],
             "rows": len(frame),
             "channels": sorted(frame["channel"].unique().tolist()),
-            "kept": dict(plan.kept),
-            "failing": [asdict(one) for one in plan.failing],
+            **plan.document(),
             "waiting": line,
             "published": run.publishes("staffing"),
             "out": str(out) if out else None,
@@ -119,7 +116,7 @@ def staff_channels(
             *([f"of them by outreach: {sentence(forecast)}"] if LINE[0] in forecast else []),
             *stands_on(frame, changes),
             *in_line(line),
-            *judged(plan),
+            *verdict(plan),
             *run.not_published("staffing"),
             *([f"written to {out}"] if out else []),
             *(rostered.lines if rostered else []),
@@ -133,7 +130,7 @@ def accuracy_of(run: Run) -> pd.DataFrame | None:
     return None if publication is None else channels_of(publication.frame)
 
 
-def blended(
+def skill_pools(
     tables: Tables, as_of: datetime, settings: Settings, forecast: pd.DataFrame
 ) -> tuple[tuple[str, ...], ...]:
     """Channels that the agents' skills let one pool serve; none without an ``agents`` table."""
@@ -147,10 +144,13 @@ def blended(
 def hours_of_nobody(settings: Settings, forecast: pd.DataFrame) -> list[str]:
     """A line for each channel with opening hours that there is not."""
     known = {*channels_forecast(forecast), *settings.service_levels}
+    sections = [(f"opening_hours.{name}", name) for name in settings.opening_hours]
+    for place, site in settings.sites.items():
+        sections += [(f"sites.{place}.opening_hours.{name}", name) for name in site.opening_hours]
     return [
-        f"[opening_hours.{name}] is of a channel {name!r}, which there is not."
+        f"[{section}] is of a channel {name!r}, which there is not."
         f"{did_you_mean(name, sorted(known))}"
-        for name in settings.opening_hours
+        for section, name in sections
         if name not in known
     ]
 
@@ -161,11 +161,11 @@ def in_line(waiting: Mapping[str, float]) -> list[str]:
     return [f"in line at the start: {listed}"] if listed else []
 
 
-def judged(plan: Passed) -> list[str]:
+def verdict(plan: PlayedPlan) -> list[str]:
     """What the simulator said of the plan."""
-    if not plan.kept:
+    if not plan.days_kept:
         return []
-    listed = ", ".join(f"{name} {share:.0%}" for name, share in sorted(plan.kept.items()))
+    listed = ", ".join(f"{name} {share:.0%}" for name, share in sorted(plan.days_kept.items()))
     lines = [f"played contact by contact, days kept: {listed}"]
     for one in plan.failing[:MOST_FAILING]:
         lines.append(f"  NOT KEPT: {one}")

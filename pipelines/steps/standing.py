@@ -48,7 +48,7 @@ def answers_by(run: Run, model: Champion) -> Answers:
     """What a registered model answers of some customers of today."""
     spine = profiled(customers_at(run.snapshot, [run.as_of]), run.snapshot)
     try:
-        predictor = Predictor.of_bundle(model.folder, model.model_version)
+        predictor = Predictor.of_version(model)
     except DamagedFile as damaged:
         return Answers(len(spine), error=str(damaged))
     return answers_of(predictor, spine, run.snapshot)
@@ -93,7 +93,7 @@ def _judged(run: Run, at_work: Champion, before: Champion, broken: Sequence[Find
     if fault := earlier.fault(most_seconds):
         return Verdict(False, f"{'; '.join(lines)}; but of the champion before: {fault}")
     horizon = int(next(f.what for f in broken if f.what.startswith("risk")).split()[1])
-    models = [Predictor.of_bundle(one.folder, one.model_version) for one in (at_work, before)]
+    models = [Predictor.of_version(one) for one in (at_work, before)]
     if horizon not in models[1].model.horizons:
         return Verdict(False, f"{lines[0]}; the champion before has no {horizon} days")
     moments = live_moments(horizon, at_work.as_of, run.settings, run.as_of)
@@ -146,7 +146,7 @@ def challenger_findings(run: Run, published: Sequence[Night]) -> list[Finding]:
     if beside is None or not run.settings.risk.shadow or not has_store(run.workspace):
         return []
     name = beside.model_version
-    horizon = Predictor.of_bundle(beside.folder, name).model.horizons[0]
+    horizon = Predictor.of_version(beside).model.horizons[0]
     shadow = nights(run.state_dir, SHADOW, run.as_of - LOOK_BACK)
     own = [night for night in shadow if night.model_version == name]
     return shadow_findings(

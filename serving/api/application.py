@@ -15,7 +15,7 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -29,7 +29,6 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
@@ -56,6 +55,7 @@ log = logging.getLogger("presage.api")
 
 Known = tuple[str, frozenset[str]]
 """A key's name and scopes."""
+Endpoint = Callable[[Request], Awaitable[Response]]
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
 """The request that is being answered, for the lines of the log."""
 
@@ -115,20 +115,16 @@ class Door:
 
 def application(
     routes: Sequence[Route], service: Any, door: Door, pages: Sequence[Page] = ()
-) -> Starlette:
-    """The application over ``routes``; ``pages`` are routes that are not of the API."""
+) -> WholeSegments:
+    """The ASGI application over ``routes``; ``pages`` are routes that are not of the API."""
     register_url_convertor("segment", Segment())
+    endpoints = [(route, _endpoint(route, service, door)) for route in routes]
     own = [
-        Page(
-            route.path.replace("}", ":segment}"),
-            _endpoint(route, service, door),
-            methods=[route.method],
-        )
-        for route in routes
+        Page(route.path.replace("}", ":segment}"), endpoint, methods=[route.method])
+        for route, endpoint in endpoints
     ]
     app = Starlette(
         routes=[*own, *pages],
-        middleware=[Middleware(WholeSegments), Middleware(Watch, observe=door.observe)],
         exception_handlers={
             HTTPException: _not_here,
             Problem: _refused,
@@ -136,7 +132,36 @@ def application(
         },
     )
     app.router.redirect_slashes = False  # a redirect would repeat whatever Host it was asked by
-    return app
+    direct: dict[tuple[str, str], Endpoint] = {
+        (route.method, route.path): endpoint
+        for route, endpoint in endpoints
+        if "{" not in route.path
+    }
+    return WholeSegments(Watch(Direct(app, direct), door.observe))
+
+
+class Direct:
+    """Answers calls whose path has no parameter without going through the routes: half of what
+    answering from memory costs is the way to the endpoint."""
+
+    def __init__(self, app: Any, endpoints: Mapping[tuple[str, str], Endpoint]) -> None:
+        self.app, self.endpoints = app, endpoints
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        place = (scope["method"], scope["path"]) if scope["type"] == "http" else ("", "")
+        endpoint = self.endpoints.get(place)
+        if endpoint is None:
+            await self.app(scope, receive, send)
+            return
+        scope["presage_route"] = place[1]
+        request = Request(scope, receive, send)
+        try:
+            answer = await endpoint(request)
+        except Problem as problem:
+            answer = await _refused(request, problem)
+        except PresageError as error:
+            answer = await _failed(request, error)
+        await answer(scope, receive, send)
 
 
 class Segment(Convertor[str]):
@@ -201,7 +226,7 @@ class Watch:
             log.exception("unexpected error at %s", _route(scope))
             if not status:
                 detail = "an unexpected error; the service's log has it. Nothing of it was kept"
-                problem = Problem(500, "unexpected", detail).response(scope["path"])
+                problem = Problem(500, "unexpected", detail).response(_instance(scope))
                 await problem(scope, receive, noted)
         if path := _route(scope):
             self.observe(path, status, time.perf_counter() - began)
@@ -217,19 +242,27 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 def _route(scope: Any) -> str | None:
     """The path of the route that was taken: ids are left out."""
+    if direct := scope.get("presage_route"):
+        return str(direct)
     route = scope.get("route")
     return None if route is None else str(route.path_format)
+
+
+def _instance(scope: Any) -> str:
+    """The path that was asked for, ids left out: proxies and clients write errors into logs."""
+    path = _route(scope) or scope["path"]
+    return re.sub(r"{(\w+)}", r":\1", path)
 
 
 # these are coroutines: a plain function would wait for a thread, most of all under overload
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return error.response(request.url.path)
+    return error.response(_instance(request.scope))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, PresageError)
-    return _problem_of(error).response(request.url.path)
+    return _problem_of(error).response(_instance(request.scope))
 
 
 async def _not_here(request: Request, error: Exception) -> Response:
@@ -242,9 +275,9 @@ async def _not_here(request: Request, error: Exception) -> Response:
     return Problem(405, "method", detail, headers={"Allow": allowed}).response(request.url.path)
 
 
-def _endpoint(route: Route, service: Any, door: Door) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(route: Route, service: Any, door: Door) -> Endpoint:
     # who waits for a score or posts is served together; health and webhooks do not wait for others
-    in_turn = route.scope is not None and route.quick is None and route.around is None
+    in_turn = route.scope is not None and route.quick is None and route.through is None
 
     async def endpoint(request: Request) -> Response:
         if route.instant:
@@ -315,14 +348,16 @@ def _handled(
     route: Route, service: Any, call: Call, replies: Replies, raw: bytes, path: str
 ) -> Response:
     """The handler's answer, once by Idempotency-Key where there is one."""
-    with route.around(service) if route.around else nullcontext():
+
+    def work() -> Response:
         if call.idempotency_key is None:
-            answer = response(route.handler(service, call))
-        else:
-            answer = _once(route, service, call, replies, raw, path)
-        if route.location:
-            answer.headers["Location"] = route.location.format(**json.loads(bytes(answer.body)))
-        return answer
+            return response(route.handler(service, call))
+        return _once(route, service, call, replies, raw, path)
+
+    answer = work() if route.through is None else route.through(service, work)
+    if route.location:
+        answer.headers["Location"] = route.location.format(**json.loads(bytes(answer.body)))
+    return answer
 
 
 def _once(

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Page
 
 from data.clock import SYSTEM, Clock
 from data.languages.catalogue import languages, page_words
-from data.store import ApiKey, OtherRequest, Store, answer_once, open_store, verify_key
+from data.store import OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
-from serving.api.application import Door, application
+from serving.api.application import Door, WholeSegments, application
 from serving.api.calls import CALLS
 from serving.api.catalogue import list_page, page_of
 from serving.api.limits import Crowd, RateLimit
@@ -66,7 +65,8 @@ class StoreKeys:
 
     store: Store
     clock: Clock = SYSTEM
-    _known: dict[bytes, ApiKey] = field(default_factory=dict)
+    _known: dict[bytes, tuple[Known, datetime | None]] = field(default_factory=dict)
+    """By the key's digest: whose it is, and when it expires."""
     _changes: int | None = None
     _stamp: tuple[Any, ...] = ()
 
@@ -79,9 +79,10 @@ class StoreKeys:
             return None
         if stamp != self._stamp:
             self._known = {}
-        self._known[_digest(secret)] = key
+        known = key.name, frozenset(key.scopes)
+        self._known[_digest(secret)] = known, key.expires_at
         self._changes, self._stamp = changes, stamp
-        return key.name, frozenset(key.scopes)
+        return known
 
     def remembered(self, secret: str) -> Known | None:
         """The same without asking the store, while no key has changed in it."""
@@ -92,10 +93,8 @@ class StoreKeys:
             if self.store.keys_stamp() != self._stamp:
                 return None
             self._changes = changes
-        key = self._known.get(_digest(secret))
-        if key is None or not key.in_force(self.clock.now()):
-            return None
-        return key.name, frozenset(key.scopes)
+        known, expires_at = self._known.get(_digest(secret), (None, None))
+        return None if expires_at is not None and expires_at <= self.clock.now() else known
 
 
 def _digest(secret: str) -> bytes:
@@ -120,7 +119,7 @@ class StoreReplies:
         """
         with self.lock:
             if (actor, key) in self.running:
-                detail = f"the request of Idempotency-Key {key!r} is running; ask again for it"
+                detail = "the request of this Idempotency-Key is running; ask again for it"
                 raise Problem(409, "running", detail, headers={"Retry-After": "1"})
             self.running.add((actor, key))
 
@@ -138,7 +137,7 @@ class StoreReplies:
         return status, text.encode(), before
 
 
-def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
+def assemble(workspace: Workspace, clock: Clock) -> tuple[WholeSegments, Desk]:
     """The ASGI application of a workspace, and the desk that it asks."""
     store = open_store(workspace)
     desk = Desk.of(workspace, store, clock)
@@ -153,13 +152,13 @@ def assemble(workspace: Workspace, clock: Clock) -> tuple[Starlette, Desk]:
         Crowd(api.in_turn, standing=STANDING),
         upload_bytes=api.job_mib << 20,
         observe=observe,
-        log_about=desk.note_asked,
+        log_about=lambda *request: desk.audit.add([request], clock.now()),
     )
     desk.jobs.busy = lambda: crowd.inside > 0
     return application(CALLS, desk, door, pages()), desk
 
 
-def open_from(folder: str, start: str | None) -> tuple[Starlette, Desk]:
+def open_from(folder: str, start: str | None) -> tuple[WholeSegments, Desk]:
     """``assemble`` from text: the workspace's folder, and the clock's start or None."""
     clock = Clock(datetime.fromisoformat(start)) if start else Clock()
     return assemble(Workspace.open(Path(folder)), clock)

@@ -118,7 +118,7 @@ SENT = {"type": "object", "title": "SentDelivery", "description": "as the sender
 def _hook(name: str, handler: Handler, summary: str, *headers: tuple[str, str]) -> Route:
     args = tuple(Parameter(header, text, place="header", required=True) for header, text in headers)
     return Route("POST", f"/v1/hooks/{name}", handler, summary, None, Delivered, "events",
-                 body=SENT, parameters=args, around=events.taken_in, signed=signed_by(name))
+                 body=SENT, parameters=args, through=events.kept_together, signed=signed_by(name))
 
 
 CHANGE = {"unique_id": "channel=email", "starts_at": "2026-03-02T00:00:00Z",
@@ -152,8 +152,8 @@ CALLS = (
           "customers", CustomerView, "risk", parameters=(CUSTOMER,), problems=(404,),
           about=customers.this_customer),
     Route("POST", "/v1/events", events.post_events, "Rows of the contract's tables, all or none",
-          "events", Accepted, "events", body=posted_rows(), effect=True, around=events.taken_in,
-          example=EVENTS),
+          "events", Accepted, "events", body=posted_rows(), effect=True, example=EVENTS,
+          through=events.kept_together),
     _hook("zendesk", hooks.take_zendesk, "A webhook of Zendesk: a ticket, or an end user",
           ("X-Zendesk-Webhook-Signature", "base64 of HMAC-SHA256 over timestamp and body"),
           ("X-Zendesk-Webhook-Signature-Timestamp", "when it was signed")),

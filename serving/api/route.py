@@ -7,7 +7,6 @@ file from the same ones, so the two cannot differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,11 +70,11 @@ class Route:
     ``takes``: besides JSON, files of these media types, which the handler decodes itself.
     ``location``: the path of what was begun, made from the answer. ``instant``: answered without
     waiting for a thread, so it must not read or write anything. ``quick``: answers in that way what
-    it can, None where it cannot. ``around``: entered before the handler, left when what it did is
-    kept and before it is answered. ``tagged``: the answer has an ETag, and a GET heeds
-    If-None-Match. ``signed``: the body is signed by its sender, in a key's place, and done once by
-    its id. ``about``: the customers that a call is about, for the audit log. ``example``: a body
-    that a company with the customer ``a`` can send."""
+    it can, None where it cannot. ``through``: called with the service and the call's work, which
+    it does; it returns when what was done is kept. ``tagged``: the answer has an ETag, and a GET
+    heeds If-None-Match. ``signed``: the body is signed by its sender, in a key's place, and done
+    once by its id. ``about``: the customers that a call is about, for the audit log. ``example``: a
+    body that a company with the customer ``a`` can send."""
 
     method: Method
     path: str
@@ -98,7 +97,7 @@ class Route:
     problems: tuple[int, ...] = ()
     instant: bool = False
     quick: Callable[[Any, Call], Answer | None] | None = None
-    around: Callable[[Any], AbstractContextManager[None]] | None = None
+    through: Callable[[Any, Callable[[], Any]], Any] | None = None
     tagged: bool = False
     signed: Signed | None = None
     example: Any = None

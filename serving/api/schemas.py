@@ -3,7 +3,7 @@ them. Names are the contract's; times are ISO 8601 in UTC."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -159,11 +159,13 @@ class OutcomeRecorded(Struct):
 
 
 class Message(Struct):
-    """What the customer is to read, in their language; ``subject`` for e-mail only."""
+    """What the customer is to read, in their language; ``subject`` for e-mail only, ``good_until``:
+    the day that it promises, after which it is not handed out any more."""
 
     language: str
     subject: str | None
     text: str
+    good_until: date | None = None
 
 
 class Outreach(Struct):

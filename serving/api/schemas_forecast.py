@@ -116,6 +116,7 @@ class StaffingRow(Struct):
     abandonment: float | None = None
     backlog: float | None = None
     asa_seconds: float | None = None
+    gain_per_hour: float | None = None
     kind: str | None = None
 
 

@@ -7,6 +7,7 @@ from ``presage serve``, which starts this as ``bentoml serve serving.api.service
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
@@ -15,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 import bentoml
+import pyarrow
 
 from data.children import end_with_parent
 from data.errors import PresageError, UsageError
@@ -50,6 +52,15 @@ def _log_with_request_ids() -> None:
     handler.setFormatter(JsonLines())
     handler.addFilter(of_request)
     log.handlers, log.propagate = [handler], False
+
+
+def _give_memory_back() -> None:
+    """What reading whole tables took, and they are let go, is the system's again."""
+    gc.collect()
+    pyarrow.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of the C library of Linux
+    if trim is not None:
+        trim(0)
 
 
 class OurPaths:
@@ -89,7 +100,7 @@ class Presage:
         self.desk.jobs.wake()  # jobs that were waiting when the service ended
         # a large heap that never changes: collecting over it costs hundreds of milliseconds. What
         # comes after is small, and is collected often: LightGBM's calls leave arrays in circles
-        gc.collect()
+        _give_memory_back()
         gc.freeze()
         gc.set_threshold(10_000, 10, 10)
         sys.setswitchinterval(SWITCH_SECONDS)

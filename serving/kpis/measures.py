@@ -206,7 +206,7 @@ def _of_week(
         "csat_response_rate": share(solutions["csat"].notna().to_numpy(float)),
         "complaint_rate": share(arrivals["complaint"].to_numpy(float)),
     }
-    if settings.opening_hours:
+    if settings.opening_hours or any(site.opening_hours for site in settings.sites.values()):
         figures["arrived_in_opening_hours"] = share(
             arrivals["arrived_open"].dropna().to_numpy(float)
         )

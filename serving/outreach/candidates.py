@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Bools
-from data.errors import DefinitionError
+from data.errors import DefinitionError, did_you_mean
 from data.settings import Outreach, Settings
 from data.store import Store, contacts, expired_among, selected_decisions, unwelcome_in
 from data.tables import Tables
 from features.asof import as_of_view
 from features.complaint import is_complaint
-from serving.outreach.actions import CHANNELS, action_named
+from serving.outreach.actions import CHANNELS, action_named, pairs
 from serving.outreach.consent import consent_now
 from serving.outreach.eligibility import QUARTER, UNWELCOME
 from serving.outreach.facts import known_facts
@@ -137,6 +137,27 @@ def open_complaints(tables: Tables, settings: Settings, as_of: datetime) -> set[
     complaints: Bools = is_complaint(tickets, settings.complaint).to_numpy(bool)
     human = ~tickets["is_machine"].fillna(False).to_numpy(bool)
     return set(tickets.loc[complaints & human, "customer_id"])
+
+
+def named_in_vain(people: pd.DataFrame, tables: Tables, policy: Outreach) -> list[str]:
+    """What ``[outreach]`` names and nobody has, in sentences: most likely misspelt, and a segment
+    that was to be left alone is contacted."""
+    segments = sorted(set(people["segment"].dropna().astype(str)))
+    lines = [
+        f"[outreach] suppress_segments: no customer is in {name!r}."
+        f"{did_you_mean(name, segments)} There are {', '.join(segments) or 'none'}"
+        for name in policy.suppress_segments
+        if name not in segments
+    ]
+    if not policy.action_of_topics or not tables.has("tickets"):
+        return lines
+    topics = tables.frame("tickets", ["topic"])["topic"].dropna().astype(str).str.lower().unique()
+    return lines + [
+        f"[outreach] action_of_topics: no ticket is of the topic {name!r}."
+        f"{did_you_mean(name, sorted(topics))}"
+        for name in pairs(policy.action_of_topics)
+        if name not in topics
+    ]
 
 
 def candidates(

@@ -78,20 +78,25 @@ def said_in(row: Mapping[str, Any], at: datetime) -> Statements:
 
 
 def said_in_tables(tables: Tables, ids: Sequence[str] | pd.Index, as_of: datetime) -> Statements:
-    """What rows known by ``as_of`` state, all versions of them; of these customers."""
+    """What rows known by ``as_of`` state, all versions of them; of these customers, each
+    once."""
     columns = ["customer_id", "signed_up_at", "recorded_at", "deleted", ROW, *WORDS]
     rows = tables.frame("customers", columns)
     known = (rows["recorded_at"] <= as_of) & (rows["signed_up_at"] < as_of) & ~rows["deleted"]
     rows = rows[known.fillna(False).to_numpy(bool)]
     if rows["customer_id"].duplicated().any():
         rows = rows.sort_values(["recorded_at", ROW], kind="stable")
+    whose = pd.Index(ids).get_indexer(pd.Index(rows["customer_id"]))
+    recorded = rows["recorded_at"].to_numpy("datetime64[us]")
     statements = nothing_said(len(ids))
     for k, name in enumerate(WORDS):
-        stated = rows.loc[rows[name].notna(), ["customer_id", "recorded_at", name]]
-        last = stated.drop_duplicates("customer_id", keep="last").set_index("customer_id")
-        last = last.reindex(ids)
-        statements.values[:, k] = last[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
-        statements.when[:, k] = last["recorded_at"].to_numpy("datetime64[us]")
+        values = rows[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        stated = np.flatnonzero(~np.isnan(values) & (whose >= 0))
+        last = np.full(len(ids), -1)
+        np.maximum.at(last, whose[stated], stated)
+        any_word = last >= 0
+        statements.values[any_word, k] = values[last[any_word]]
+        statements.when[any_word, k] = recorded[last[any_word]]
     return statements
 
 

@@ -62,10 +62,14 @@ def window(
     return (opens, closes) if opens < now + AHEAD else None
 
 
+def local_date(moment: datetime, time_zone: str) -> date:
+    """The date there at a moment (naive UTC)."""
+    return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(time_zone)).date()
+
+
 def local_day(moment: datetime, time_zone: str) -> tuple[datetime, datetime]:
     """The day there that holds a moment: its first moment and the next day's, in naive UTC."""
-    zone = ZoneInfo(time_zone)
-    day = moment.replace(tzinfo=UTC).astimezone(zone).date()
+    zone, day = ZoneInfo(time_zone), local_date(moment, time_zone)
     begin, end = (
         datetime.combine(each, time(), zone).astimezone(UTC).replace(tzinfo=None)
         for each in (day, day + timedelta(days=1))

@@ -1,9 +1,9 @@
 """May this decision still be sent now? Asked again in the transaction that marks its message.
 
 Days may lie between a decision and its sending, and between two attempts. So every rule of
-eligibility.py is asked once more, with the hold-out and the day's limits: an opt-out that was
-committed before is seen, and one that comes later finds the message marked. What asks for whole
-tables is looked up shortly before (``standing_of``).
+eligibility.py is asked once more, with the hold-out, the day's limits, and which actions have
+stopped by the log: an opt-out that was committed before is seen, and one that comes later finds the
+message marked. What asks for whole tables is looked up shortly before (``standing_of``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ from serving.outreach.consent import WORDS
 from serving.outreach.draws import held_out
 from serving.outreach.eligibility import QUARTER, QUIET_ALL_DAY, Facts, eligibility
 from serving.outreach.people import People
-from serving.outreach.quiet import AHEAD, local_day
+from serving.outreach.quiet import AHEAD, local_date, local_day
+from serving.outreach.stops import WORDS as HAS_STOPPED
+from serving.outreach.stops import stopped_in
+
+PROMISE_PASSED = "its text promises a day that has passed"
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,15 @@ class Gate:
         facts = self._facts(connection, messages, now)
         rules = eligibility(facts, policy, now, zone)
         held = held_out(self.salt, [m.customer_id for m in messages], policy.holdout_share)
+        stopped, today = stopped_in(connection), local_date(now, zone).isoformat()
         day, tomorrow = local_day(now, zone)
         full = {c: _full(connection, policy, c, day) for c in {m.channel for m in messages}}
         verdicts = []
         for row, message in enumerate(messages):
             arm = message.decision.get("arm", "treat")
             reason = f"decided as {arm}: nobody acts on it" if arm != "treat" else ""
+            reason = reason or (HAS_STOPPED if message.action in stopped else "")
+            reason = reason or (PROMISE_PASSED if _good_until(message) < today else "")
             reason = reason or rules.through(row, message.channel)
             reason = reason or ("is in the hold-out" if held[row] else "")
             if reason:
@@ -137,6 +144,15 @@ class Gate:
             np.array([sum(at > now - QUARTER for at in own) for own in moments], dtype=np.float64),
             np.array([person.time_zone for person in people], dtype=object),
         )
+
+
+def _good_until(message: Message) -> str:
+    """The day that the message's text promises (ISO 8601), after every day where it promises none.
+
+    A decision may wait for days, or be replayed weeks later.
+    """
+    text = message.decision.get("message") or {}
+    return str(text.get("good_until") or "9999-12-31")
 
 
 def _full(connection: Any, policy: Outreach, channel: str, day: datetime) -> str | None:

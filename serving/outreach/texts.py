@@ -28,14 +28,13 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from data.errors import DataError, DefinitionError, did_you_mean
-from serving.outreach.actions import ACTIONS, CHANNELS, Action, action_named
+from serving.outreach.actions import CHANNELS, action_named
 
 if TYPE_CHECKING:
     from babel import Locale
 
 LANGUAGES = ("en", "es", "nb")
 SAME_AS = {"no": "nb", "nn": "nb"}
-KINDS = ("text", "date", "money", "days")
 FILE = Path(__file__).with_name("texts.toml")
 
 SUBJECT_LENGTH = 78
@@ -52,11 +51,13 @@ GSM_TWICE = frozenset("^{}\\[~]|€\f")
 
 @dataclass(frozen=True)
 class Message:
-    """A rendered text; ``subject`` for e-mail only, ``language`` the one it is written in."""
+    """A rendered text; ``subject`` for e-mail only, ``language`` the one it is written in.
+    ``good_until``: the first day that it promises (ISO 8601), after which it may not be sent."""
 
     text: str
     subject: str | None
     language: str
+    good_until: str | None = None
 
 
 def render(
@@ -99,18 +100,15 @@ def render(
                 f"{where}: its subject has {len(subject)} characters, more than {SUBJECT_LENGTH}"
             )
     _check_length(text, channel, where)
-    return Message(text, subject, spoken)
-
-
-def variables_of(action: Action) -> frozenset[str]:
-    """The variables that the action's texts need, in any language, the name apart."""
-    return frozenset(
+    named = {
         name
-        for language in LANGUAGES
-        for template in _texts()[action.name][language].values()
-        for _, name, _, _ in Formatter().parse(template)
-        if name and name != "greeting"
-    )
+        for part in (template, texts["subject"] if subject else "")
+        for _, name, _, _ in Formatter().parse(part)
+    }
+    promised = [
+        value.isoformat() for name in named if isinstance(value := values.get(name or ""), date)
+    ]
+    return Message(text, subject, spoken, min(promised, default=None))
 
 
 def sms_parts(text: str) -> int:
@@ -124,30 +122,6 @@ def sms_parts(text: str) -> int:
     else:
         size, whole, part = len(text.encode("utf-16-le")) // 2, 70, 67
     return 1 if size <= whole else -(-size // part)
-
-
-def check_texts() -> None:
-    """Every action has every text it needs in every language, with kinds that are known.
-
-    DefinitionError names the first that has not.
-    """
-    texts = _texts()
-    for name in texts.keys() - {action.name for action in ACTIONS}:
-        raise DefinitionError(f"{FILE.name} has texts of {name!r}, which is no action")
-    for action in ACTIONS:
-        needed = {"subject", "body"} if "email" in action.channels else {"body"}
-        needed |= {"short"} if "sms" in action.channels else set()
-        for language in LANGUAGES:
-            there = texts.get(action.name, {}).get(language, {})
-            for part in sorted(needed - there.keys()):
-                raise DefinitionError(f"{action.name} has no {part} in {language}")
-            for template in there.values():
-                for _, variable, kind, _ in Formatter().parse(template):
-                    if variable and variable != "greeting" and kind not in KINDS:
-                        raise DefinitionError(
-                            f"{action.name} in {language}: {{{variable}:{kind}}} is of no known "
-                            f"kind; there are {', '.join(KINDS)}"
-                        )
 
 
 @lru_cache(maxsize=1)

@@ -30,15 +30,13 @@ from models.uplift import (
     stop,
 )
 from models.uplift.relative import MIN_ROWS
-from serving.outreach.actions import ACTIONS
+from serving.outreach.stops import STOPPED, WORDS, actions_called
 from serving.records import finite, records
 
 TARGET = 0.2
 """The effect that a date is told for: a fifth of the complaints."""
 RATE_DAYS = 28
 LITTLE = "too few contacts have been tried and 30 days old to claim anything"
-STOPPED = "outreach-stopped"
-"""The kind of the log's note on an action that stopped itself."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +143,8 @@ def note_stops(store: Store, items: Sequence[Verdict], now: datetime) -> list[st
     for each in new:
         note = {"action": each.measured.action, "because": each.stops}
         append_note(store, STOPPED, note, now)
-    for each in items:
-        for action in ACTIONS if each.stops else ():
-            if each.measured.action in (action.name, *action.also):
-                refuse_waiting(store, action.name, "the action has stopped: it harms", now)
+    for name in sorted(actions_called(each.measured.action for each in items if each.stops)):
+        refuse_waiting(store, name, WORDS, now)
     return [each.measured.action for each in new]
 
 

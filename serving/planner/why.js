@@ -27,7 +27,8 @@ function people(row) {
   return t("{channel}: {count} contacts of {time} are {work} hours of work. {net} answering are busy {busy} of their time and keep {share} in {target} with confidence {confidence}; with {shrinkage} of paid time for breaks, leave and training that is {gross} paid.", {
     channel: row.channel, count: contacts(row.volume), time: duration(Math.round(row.handle_seconds)), work: number(hours, 1),
     net: number(row.agents_net), busy: percent(row.occupancy), share: percent(goal.share), target: duration(goal.target_seconds ?? 0),
-    confidence: percent(row.confidence), shrinkage: percent(state.planning.shrinkage), gross: number(row.agents_gross, 2) });
+    confidence: percent(row.confidence), shrinkage: percent(state.planning.shrinkage), gross: number(row.agents_gross, 2) })
+    + (row.gain_per_hour == null ? "" : ` ${t("One more hour here brings {gain} contacts more in time.", { gain: number(row.gain_per_hour, 1) })}`);
 }
 
 // What moves a number from one forecast to the next.

@@ -37,7 +37,8 @@ OWN = ("file", "sha256", "rows", "as_of", "published_at", "model_version", "lock
 
 
 def publish_scenario(desk: Desk, scenario: Scenario, author: str) -> int:
-    """Plan the whole horizon under a scenario's assumptions and put it in force; its version.
+    """Plan the whole horizon under a scenario's assumptions, play it contact by contact and put it
+    in force; its version.
 
     What has passed stays as it was. Conflict where the plan is locked.
     """
@@ -45,14 +46,17 @@ def publish_scenario(desk: Desk, scenario: Scenario, author: str) -> int:
     now = desk.now()
     in_force = [one for one in overrides_of(desk.store) if one.in_force(now)]
     staffing, before = desk.published("staffing"), plan_in_force(desk).frame
-    again = standing_with(desk, in_force).plan(of_json(scenario.payload))
-    frame = spliced(before, again, now, before["ends_at"].max())
+    played = standing_with(desk, in_force).played(of_json(scenario.payload))
+    frame = spliced(before, played.frame, now, before["ends_at"].max())
     about = {
         **_carried(staffing.about),
+        **played.document(),
         "overrides": [one.seq for one in in_force],
         "assumed": dict(scenario.payload),
         "scenario": scenario.name,
     }
+    if "basis" in staffing.about:
+        about["basis"] = {**staffing.about["basis"], "pace": dict(played.pace)}
     version = _put(desk, frame, staffing.about, about, author=author, reason=scenario.reason)
     mark_published(desk.store, scenario.seq, now)
     return version

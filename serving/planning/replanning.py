@@ -13,8 +13,9 @@ import pandas as pd
 
 from data.settings import Settings
 from data.store import Override
-from serving.staffing.basis import Basis, replan
+from serving.staffing.basis import Basis, passed_plan, replan
 from serving.staffing.changes import Changes
+from serving.staffing.gate import PlayedPlan
 
 AFTER = timedelta(days=3)
 """So long after a change its waiting work may still be felt; later days stand as they were."""
@@ -45,6 +46,17 @@ class Standing:
             overrides=self.overrides,
             begin=begin,
             end=end,
+        )
+
+    def played(self, changes: Changes) -> PlayedPlan:
+        """The whole plan under ``changes``, played contact by contact and raised once where it did
+        not pass: somebody waits for it."""
+        return passed_plan(
+            self.basis,
+            settings=self.settings,
+            changes=changes,
+            overrides=self.overrides,
+            rounds=2,
         )
 
 

@@ -160,7 +160,7 @@ def _agent(
         skills,
         contract,
         called,
-        settings.company.time_zone if zone is None or pd.isna(zone) else str(zone),
+        settings.zone_of(row.get("site")) if zone is None or pd.isna(zone) else str(zone),
         settings.staffing.hourly_cost if cost is None or pd.isna(cost) else float(cost),
         low,
         high,

@@ -25,8 +25,8 @@ from data.store.overrides import Override
 from serving.overrides import planned
 from serving.published import newest, pointer
 from serving.staffing.changes import Changes
-from serving.staffing.gate import Passed, passed
-from serving.staffing.requirements import SCENARIOS, Memo, scenario_plan
+from serving.staffing.gate import FEWEST_RUNS, PlayedPlan, raise_to_pass
+from serving.staffing.requirements import SCENARIOS, Memo, scenario_counts, scenario_plan
 
 FEWEST_PATHS = 20
 
@@ -122,7 +122,7 @@ def replan(
     overrides : planners' changes that hold, in their order.
     begin, end : plan only intervals of the forecast in [begin, end), naive UTC. A line that the
         last plan expects at ``begin`` is waiting then.
-    scenario_count : so many of the paths, the first; None: all.
+    scenario_count : so many of the paths, the first; None: ``SCENARIOS``. Those beyond judge.
 
     Returns
     -------
@@ -139,17 +139,30 @@ def passed_plan(
     changes: Changes | None = None,
     overrides: Sequence[Override] = (),
     rounds: int | None = None,
-) -> Passed:
-    """``replan``, raised until the simulator passes it: what is published."""
+) -> PlayedPlan:
+    """``replan``, raised until the simulator passes it: what is published. Its judges are the paths
+    beyond the first ``SCENARIOS``, where there are enough, and else those of its own scenarios that
+    its agents were not found with."""
     inputs = _inside(basis, settings, changes, overrides, None, None, None)
     promised = (changes or Changes()).settings(settings)
 
     def make(pace: Mapping[str, float]) -> tuple[pd.DataFrame, Mapping[str, Floats]]:
         return scenario_plan(**(inputs | {"pace": pace}))
 
-    return passed(
+    others = {name: basis.paths[name][SCENARIOS:] for name in inputs["paths"]}
+    judges = None
+    if all(len(one) >= FEWEST_RUNS for one in others.values()):
+        judges = scenario_counts(
+            inputs["forecast"],
+            settings=settings,
+            paths=others,
+            seed=basis.seed + 1,
+            changes=changes,
+        )
+    return raise_to_pass(
         make,
         promised,
+        judges=judges,
         waiting=inputs["waiting"],
         pace=basis.pace,
         seed=basis.seed + 11,
@@ -185,7 +198,7 @@ def _inside(
     if not rows.any():
         raise DataError(f"no step of the forecast lies from {begin} to {end}")
     paths = {
-        channel: counts[:scenario_count, in_span]
+        channel: counts[: scenario_count or SCENARIOS, in_span]
         for channel, counts in basis.paths.items()
         if counts.shape[1] == len(moments)
     }

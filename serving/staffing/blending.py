@@ -38,6 +38,7 @@ class Answer:
     asa_seconds: Floats
     confidence: Floats
     reachable: Floats
+    gain_per_hour: Floats
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ def answers(
                 "asa_seconds": answer.asa_seconds,
                 "confidence": answer.confidence,
                 "reachable": none + 1.0,
+                "gain_per_hour": lines.gain_per_hour(number, agents),
             }
     taken = _taken(lines, work, agents)
     for one in work.waiting:
@@ -183,6 +185,7 @@ def answers(
             ),
             "confidence": one.confidence(outcome.on_time),
             "reachable": one.reachable(),
+            "gain_per_hour": one.gain_per_hour(whole, shares, outcome.on_time),
         }
     parts = _parts(work, agents, loads)
     for channel, values in raw.items():

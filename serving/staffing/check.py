@@ -28,7 +28,7 @@ HANDLE_SPREAD = 0.8
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedChannel:
     """One channel: ``offered`` and ``good`` (runs x days), ``days`` (days since 1970), contacts
     ``lost``, agents' ``busy_seconds`` and those ``staffed`` of all runs."""
 
@@ -117,9 +117,9 @@ def play(
     waiting: Mapping[str, float] | None = None,
     runs: int = 40,
     seed: int = 1,
-) -> dict[str, Played]:
+) -> dict[str, PlayedChannel]:
     """Every channel of the plan as played: see ``check_plan``."""
-    results: dict[str, Played] = {}
+    results: dict[str, PlayedChannel] = {}
     pools = plan["pool"] if "pool" in plan else plan["channel"]
     for _, rows in plan.groupby(pools, sort=True):
         channels = {}
@@ -203,7 +203,7 @@ class _Channel:
         drawn = np.exp(sigma * rng.standard_normal(count) - sigma**2 / 2)
         return np.asarray(self.handle * drawn / self.pace)
 
-    def judged(self, at: Floats, served: Served) -> tuple[Floats, Floats, float]:
+    def tally(self, at: Floats, served: Served) -> tuple[Floats, Floats, float]:
         """Offered and well answered per day, abandoned."""
         target = self.level.target_seconds or 0.0
         counted = np.ones(len(at), bool)
@@ -246,14 +246,14 @@ class _Pool:
         self.turns, self.agents = _shifts(self.edges, agents, opened, step)
         self.staffed = float((agents * opened).sum())
 
-    def play(self, runs: int, seed: int) -> dict[str, Played]:
+    def play(self, runs: int, seed: int) -> dict[str, PlayedChannel]:
         outcomes: dict[str, list[tuple[Floats, Floats, float, float]]] = {
             name: [] for name in self.channels
         }
         for run in range(runs):
             free = (self.turns, self.agents)
             for one, at, served in self._urgent(run, seed):
-                outcomes[one.channel].append((*one.judged(at, served), served.busy_seconds))
+                outcomes[one.channel].append((*one.tally(at, served), served.busy_seconds))
                 free = _less(free, at, served, one.level.concurrency)
             for one in self.later:
                 rng = self._rng(one, run, seed)
@@ -263,7 +263,7 @@ class _Pool:
                 simulate = simulate_queue if len(self.channels) == 1 else simulate_shared
                 served = simulate(at, work, edges=free[0], servers=slots)
                 busy = float(work[served.answered].sum()) * one.pace
-                outcomes[one.channel].append((*one.judged(at, served), busy))
+                outcomes[one.channel].append((*one.tally(at, served), busy))
                 if one is not self.later[-1]:
                     free = _less(free, at, served, one.level.concurrency)
         results = {}
@@ -273,7 +273,7 @@ class _Pool:
             days = np.arange(one.days[0], one.days[-1] + 1)
             lost, busy = sum(row[2] for row in rows), sum(row[3] for row in rows)
             staffed = self.staffed * runs * one.level.concurrency
-            results[name] = Played(one.level, days, offered, good, lost, busy, staffed)
+            results[name] = PlayedChannel(one.level, days, offered, good, lost, busy, staffed)
         return results
 
     def _rng(self, one: _Channel, run: int, seed: int) -> np.random.Generator:

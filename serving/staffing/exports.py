@@ -46,6 +46,7 @@ UNITS = {
     "abandonment": "share of offered contacts",
     "backlog": "contacts waiting",
     "asa_seconds": "seconds",
+    "gain_per_hour": "contacts an agent-hour",
 }
 
 

@@ -329,6 +329,15 @@ class RealTimePool:
             planned_volume=self._whole(planned * part / self.handles[number] * line.seconds, 0.0),
         )
 
+    def gain_per_hour(self, number: int, agents: Ints) -> Floats:
+        """Contacts more that are answered in time for each hour of one further agent."""
+        line, agents = self.lines[number], agents[self.here]
+        opened = line.seconds > 0
+        more = self._expected(number, agents + opened) - self._expected(number, agents)
+        hours = np.where(opened, line.seconds, 1.0) / 3600
+        gain = np.maximum((more * line.counts).mean(axis=0), 0.0) / hours
+        return self._whole(np.where(opened, gain, np.nan), np.nan)
+
     def _live(self, live: Bools, values: Floats) -> Floats:
         """Values of the intervals in which anybody comes, NaN of the others."""
         return self._whole(np.where(live, values, np.nan), np.nan)

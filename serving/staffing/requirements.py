@@ -49,6 +49,7 @@ COLUMNS = (
     "abandonment",
     "backlog",
     "asa_seconds",
+    "gain_per_hour",
     "kind",
     "pool",
     "pool_agents",
@@ -193,6 +194,31 @@ def scenario_plan(
     return with_outreach(frame, settings, hours or 0.0), drawn
 
 
+def scenario_counts(
+    forecast: pd.DataFrame,
+    *,
+    settings: Settings,
+    paths: Mapping[str, Floats],
+    seed: int,
+    changes: Changes | None = None,
+) -> dict[str, Floats]:
+    """Scenarios (scenarios x intervals) by channel as ``scenario_plan`` has them, and no plan of
+    them: others, for other ``paths`` or, where a channel has none, another ``seed``."""
+    assumed = changes or Changes()
+    zone = settings.company.time_zone
+    count = min((len(one) for one in paths.values()), default=SCENARIOS)
+    return {
+        channel: scenarios(
+            load.times(assumed.contacts(channel, load.starts)),
+            zone,
+            count,
+            seed,
+            checked_paths(paths, channel),
+        )
+        for channel, load in workloads(forecast, settings.staffing.interval_minutes).items()
+    }
+
+
 @dataclass(frozen=True)
 class _Channel:
     load: Workload
@@ -221,7 +247,7 @@ def _remembered(
     key: list[object] = [pool, replace(settings.staffing, shrinkage=0.0), settings.company]
     for name, one in channels.items():
         closed = "" if one.closures is None else one.closures.to_csv()
-        hours = tuple((settings.opening_hours.get(name) or {"": ""}).items())
+        hours = str((settings.opening_hours.get(name), sorted(settings.sites.items())))
         counts = hashlib.blake2b(one.counts.tobytes()).digest()
         rest = one.load.volume.tobytes(), one.load.forecast.tobytes()
         key += [name, one.level, one.handle, one.pace_seconds, one.waiting, closed, hours, counts]
@@ -313,9 +339,12 @@ def _blocks(starts: np.ndarray, opened: Sequence[Floats], zone: str, block_minut
 
 
 def _refuse_never_open(channel: str, settings: Settings) -> None:
-    hours = settings.opening_hours.get(channel)
-    if hours is not None and not any(
-        text.strip().lower() not in ("", "closed") for text in hours.values()
+    own = [hours for hours in (settings.opening_hours.get(channel),) if hours is not None]
+    at_sites = [site.opening_hours.get(channel) or {} for site in settings.sites.values()]
+    if own and not any(
+        text.strip().lower() not in ("", "closed")
+        for hours in (*own, *at_sites)
+        for text in hours.values()
     ):
         raise DataError(
             f"channel {channel!r} has contacts but [opening_hours.{channel}] opens on no "
@@ -349,6 +378,7 @@ def _frame(
             "abandonment": answer.abandonment,
             "backlog": answer.backlog,
             "asa_seconds": answer.asa_seconds,
+            "gain_per_hour": answer.gain_per_hour,
             "kind": channel.level.kind,
             "pool": pool,
             "pool_agents": np.where(opened > 0, answer.pool_agents, 0),

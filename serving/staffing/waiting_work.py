@@ -134,6 +134,17 @@ class Waiting:
             margin_seconds=self.margin_seconds,
         )
 
+    def gain_per_hour(self, agents: Ints, taken: Floats | None, on_time: Floats) -> Floats:
+        """Contacts more of each planned interval's day that are answered in time for each hour of
+        one agent who is there all the time, beside those ``on_time`` with ``agents``."""
+        planned = self.counts.shape[1]
+        more = self.outcome(agents + (self.seconds > 0), taken).on_time - on_time
+        _, day = np.unique(self.days[:planned], return_inverse=True)
+        gain = np.bincount(day, np.maximum(more[:, :planned].mean(axis=0), 0.0))
+        hours = np.bincount(day, self.seconds[:planned]) / 3600
+        per_hour = (gain / np.where(hours > 0, hours, 1.0))[day]
+        return np.asarray(np.where(self.seconds[:planned] > 0, per_hour, np.nan))
+
     def confidence(self, on_time: Floats) -> Floats:
         """Share of scenarios in which each planned interval's day is answered as promised."""
         planned = self.counts.shape[1]

@@ -41,6 +41,7 @@ FORMATS = {
     "abandonment": "0.0%",
     "backlog": "0.0",
     "asa_seconds": "0",
+    "gain_per_hour": "0.00",
     "hours_gross": "#,##0.00",
     "cost": "#,##0.00",
 }

@@ -314,6 +314,27 @@ def test_the_grid_is_one_tab_stop_and_keys_move_in_it(page: Any, ada: str) -> No
     now = page.inner_text("#answer").split(": ")[0]
     row = page.locator("#people-chart tbody tr").filter(has_text=now.rpartition(", ")[2]).first
     assert int(row.inner_text().split("\t")[-1]) == headline(page)
+    # hover and arrow keys read the chart out; a drag zooms in on what it spans
+    people = page.locator("#people-chart")
+    box = people.locator("svg[tabindex='0']").bounding_box()
+    left, right, level = (
+        box["x"] + 0.3 * box["width"], box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2
+    )  # fmt: skip
+    page.mouse.move(left, level)
+    read = people.locator(".readout").inner_text()
+    assert re.search(r"\d\d:\d\d: .*\d", read), read
+    people.locator("svg[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    assert people.locator(".readout").inner_text() != read
+    drawn = people.locator("svg[tabindex='0']").inner_html()
+    page.mouse.down()
+    page.mouse.move(right, level)
+    page.mouse.up()
+    assert people.locator("svg[tabindex='0']").inner_html() != drawn, "the drag zooms"
+    # what a number is worth: one more hour, each assumption, one more point of service level
+    assert "One more hour here brings" in page.inner_text("#why-people")
+    page.click("#sensitivity")
+    page.wait_for_selector("#tornado p:has-text('One more point of service level costs about')")
     assert not page.faults
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.api_planted import Caller, found, send
 from serving.published import pointer
 
 from .conftest import DEADLINE_SECONDS, PRESAGE, Service, free_port, interrupt, presage, wait_for
@@ -317,6 +318,20 @@ def test_doors_that_stay_shut(service: Service) -> None:
     assert 'mean "events"' in refused("keys", workspace, "create", "x", "--scopes", "evnts")
     assert "name" in refused("keys", workspace, "create", "--scopes", "score")
     assert "no key" in refused("keys", workspace, "revoke", "nobody")
+
+
+def test_no_secret_and_no_personal_string_is_found_outside_the_tables(service: Service) -> None:
+    caller = Caller(service.url, service.key)
+    caller.secret["key"] = service.key
+    send(caller, scores_of(service).index[-1], later(service, 1))
+    caller.ask("GET", "/metrics")
+    assert len(caller.secret) + len(caller.personal) >= 40
+    assert sum(status >= 400 for status, _ in caller.answers) > 20
+    until, logged = time.monotonic() + DEADLINE_SECONDS, service.workspace / ".presage" / "audit"
+    while not any(logged.glob("*")):  # a thread of its own writes it once a second
+        assert time.monotonic() < until
+        select.select([], [], [], 0.1)
+    assert found(caller, service.workspace / ".presage", log=b"") == []
 
 
 def test_behind_a_proxy_still_needs_a_key(trained_workspace: Path, tmp_path: Path) -> None:

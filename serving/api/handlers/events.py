@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -68,9 +67,10 @@ def _without_erased(
     return remaining, places, +left_out
 
 
-def taken_in(desk: Desk) -> AbstractContextManager[None]:
-    """Around a post: what is kept is in memory before it is answered."""
-    return desk.live.taking_in()
+def kept_together(desk: Desk, work: Callable[[], Any]) -> Any:
+    """What is posted is kept, with what others post at this time, and in memory before it is
+    answered."""
+    return desk.posts.do(work)
 
 
 def _place(fault: Fault) -> dict[str, object]:

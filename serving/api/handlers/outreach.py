@@ -42,12 +42,16 @@ def list_outreach(desk: Desk, call: Call) -> Answer:
 def report_outcome(desk: Desk, call: Call) -> Answer:
     """Record what became of an action; the same outcome at the same time is recorded once."""
     outreach_id, report, now = call.parameters["id"], call.body, desk.now()
-    if not actions_of(desk.store, decision_id=outreach_id):
+    actions = actions_of(desk.store, decision_id=outreach_id)
+    if not actions:
         raise Problem(404, "no-such-outreach", f"no action {outreach_id!r} was decided")
-    at = naive(report.at, "at")
-    if at > now:
-        ahead = f"at is {at.isoformat()}Z, which lies ahead of the service's {now.isoformat()}Z"
-        raise Problem(422, "body", ahead, errors=[{"at": "$.at", "message": ahead}])
+    at, decided = naive(report.at, "at"), datetime.fromisoformat(actions[0]["as_of"])
+    wrong = f"which lies ahead of the service's {now.isoformat()}Z" if at > now else ""
+    if at < decided:
+        wrong = f"which lies before {decided.isoformat()}Z, as of which it was decided"
+    if wrong:
+        wrong = f"at is {at.isoformat()}Z, {wrong}"
+        raise Problem(422, "body", wrong, errors=[{"at": "$.at", "message": wrong}])
     new = record_outcome(desk.store, outreach_id, report.outcome, at, report.note, now)
     recorded = {"outreach_id": outreach_id, "outcome": report.outcome, "at": at.isoformat() + "Z"}
     return Answer(recorded if new else {**recorded, "repeated": True})

@@ -15,11 +15,8 @@ from data.errors import DamagedFile
 from data.store import (
     Store,
     append_decisions,
-    forget_decisions,
-    messages_of,
     notes_of,
     open_store,
-    record_outcome,
     renew_head,
     verify_log,
 )
@@ -156,21 +153,6 @@ def test_a_log_from_before_is_sealed_when_it_is_opened(tmp_path: Path) -> None:
         cut(store, 2)
         with pytest.raises(DamagedFile, match="entries 3 to 4 are missing"):
             verify_log(store)
-
-
-def test_a_person_is_forgotten_and_the_chain_still_verifies(store: Store) -> None:
-    decide(store, "r1", range(5))
-    record_outcome(store, "d2", "answered", T, "wants her money back", T)
-    head = verify_log(store).head
-    assert forget_decisions(store, "kari2") == 1
-    state = verify_log(store)
-    assert (state.entries, state.forgotten, state.head) == (5, 1, head)
-    assert messages_of(store, decision_ids=["d2"]) == []
-    with store.reading() as connection:
-        rows = connection.execute(sa.text("SELECT * FROM decisions WHERE seq = 3")).all()
-        notes = connection.execute(sa.text("SELECT note FROM outcomes")).scalars().all()
-    assert "kari2" not in str(rows)
-    assert notes == [None]
 
 
 def test_a_text_put_under_another_customer_is_found(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from data.check import check
@@ -21,58 +22,50 @@ def told(tmp_path: Path, **tables: str) -> dict[str, str]:
     return {v.rule: str(v) for v in check(workspace, NOW).violations}
 
 
-def test_a_number_used_again_by_another_customer_is_said(tmp_path: Path) -> None:
-    head = "ticket_id,opened_at,customer_id,channel\n"
-    again = head + "T-1,2025-01-01,anna,email\nT-1,2026-01-01,dora,email\n"
-    assert "'T-1'" in told(tmp_path, tickets=again)["number used again"]
-
-
 @pytest.mark.parametrize(
-    "rows",
+    ("name", "rows"),
     [
-        # a version: the same ticket, learned again
-        "T-1,2025-01-01,anna,email,2025-01-01\nT-1,2025-01-01,bert,email,2025-02-01\n",
-        "T-1,2025-01-01,anna,email,\nT-1,2025-02-01,anna,email,\n",
+        ("tickets", "ticket_id,opened_at,customer_id,channel\nT-1,2025-01-01,anna,email\n"
+         "T-1,2026-01-01,dora,email\n"),
+        ("tickets", "ticket_id,opened_at,channel\nT-1,2025-01-01,email\nT-1,2026-01-01,email\n"),
+        ("tickets", "ticket_id,opened_at,customer_id,channel\nT-1,2025-01-01,anna,email\n"
+         "T-1,2026-01-01,,email\n"),
+        ("customers", "customer_id,signed_up_at,name\nT-1,2025-01-01,Ann\nT-1,2026-01-01,Cy\n"),
+        ("orders", "order_id,ordered_at,customer_id\nT-1,2025-01-01,a\nT-1,2026-01-01,b\n"),
+        ("agents", "agent_id,hired_at\nT-1,2025-01-01\nT-1,2026-01-01\n"),
     ],
-)
-def test_versions_are_not(tmp_path: Path, rows: str) -> None:
-    head = "ticket_id,opened_at,customer_id,channel,recorded_at\n"
-    assert "number used again" not in told(tmp_path, tickets=head + rows)
+)  # fmt: skip
+def test_a_number_used_again_is_said(tmp_path: Path, name: str, rows: str) -> None:
+    assert "'T-1'" in told(tmp_path, **{name: rows})["number used again"]
 
 
-def test_several_currencies_are_said(tmp_path: Path) -> None:
-    head = "order_id,ordered_at,customer_id,amount,currency\n"
-    mixed = head + "1,2026-01-01,a,5000,JPY\n2,2026-01-01,a,40,USD\n3,2026-01-01,a,4,\n"
-    assert "JPY 1" in told(tmp_path / "1", orders=mixed)["several currencies"]
-    one = head + "1,2026-01-01,a,50,USD\n2,2026-01-01,a,40,usd\n3,2026-01-01,a,4,\n"
-    assert "several currencies" not in told(tmp_path / "2", orders=one)
-
-
-def test_one_channel_in_three_spellings_is_said_and_can_be_made_one(tmp_path: Path) -> None:
+def test_rows_of_long_before_the_others_are_said(tmp_path: Path) -> None:
+    rows = "".join(f"{n},2026-01-{n % 28 + 1:02},email\n" for n in range(150))
     head = "ticket_id,opened_at,channel\n"
-    rows = "1,2026-01-01,Phone\n2,2026-01-01,phone\n3,2026-01-01,PHONE \n4,2026-01-01,phone\n"
-    assert "'phone', 'PHONE ', 'Phone'" in told(tmp_path, tickets=head + rows)["several spellings"]
-    for name in ("Phone", "PHONE "):
-        set_setting(tmp_path / "acme", ["import", "channels", name], "phone")
-    frame = take(Workspace.open(tmp_path / "acme"), now=NOW).frame("tickets", ["channel"])
-    assert set(frame["channel"]) == {"phone"}
+    lone = told(tmp_path / "1", tickets=head + "x,1904-01-01,email\n" + rows)
+    assert "1 rows of 151" in lone["long before the others"]
+    old = "".join(f"o{n},2011-03-01,email\n" for n in range(20))  # a company that paused
+    assert "long before the others" not in told(tmp_path / "2", tickets=head + old + rows)
 
 
-def test_times_with_and_without_an_offset_in_one_column_are_said(tmp_path: Path) -> None:
-    head = "ticket_id,opened_at,channel\n"
-    mixed = head + "1,2026-01-01 09:00+02:00,email\n2,2026-01-01 09:00,email\n"
-    assert "1 with, 1 without" in told(tmp_path / "1", tickets=mixed)["offsets in some rows"]
-    alike = head + "1,2026-01-01 09:00Z,email\n2,2026-01-02 09:00 -0800,email\n3,2026-01-03,email\n"
-    assert "offsets in some rows" not in told(tmp_path / "2", tickets=alike)
+def test_a_site_that_no_setting_knows_is_said(tmp_path: Path) -> None:
+    rows = {"tickets": "ticket_id,opened_at,channel,site\n1,2026-01-01,email,manila\n"}
+    assert "unknown site" not in told(tmp_path, **rows)
+    set_setting(tmp_path / "acme", ["sites", "Manila", "time_zone"], "Asia/Manila")
+    workspace = Workspace.open(tmp_path / "acme")
+    said = {v.rule: str(v) for v in check(workspace, NOW).violations}
+    assert 'Did you mean "Manila"' in said["unknown site"]
 
 
-def test_ids_padded_in_one_table_only_are_an_error_with_its_remedy(tmp_path: Path) -> None:
-    customers = "customer_id,signed_up_at\n1,2026-01-01\n2,2026-01-01\n"
-    tickets = "ticket_id,opened_at,customer_id,channel\nt,2026-01-02,00001,email\n"
-    said = told(tmp_path, customers=customers, tickets=tickets)["padded ids"]
-    assert "00001 against 1" in said
-    set_setting(tmp_path / "acme", "import.ids", "unpadded")
-    opened = Workspace.open(tmp_path / "acme")
-    assert check(opened, NOW).ok
-    frame = take(opened, now=NOW).frame("tickets", ["customer_id"])
-    assert frame["customer_id"].tolist() == ["1"]
+def test_days_of_volumes_end_by_their_site_s_clock(tmp_path: Path) -> None:
+    rows = []
+    for site, zone in (("oslo", "Europe/Oslo"), ("manila", "Asia/Manila")):
+        midnights = pd.date_range("2026-03-20", "2026-04-08", tz=zone).tz_convert("UTC")
+        rows += [f"{site},{at:%Y-%m-%dT%H:%M:%SZ},1,{site}" for at in midnights]
+    workspace = init(tmp_path / "acme")
+    (workspace.tables_dir / "volumes.csv").write_text("\n".join(["unique_id,ds,y,site", *rows]))
+    set_setting(workspace.path, ["company", "time_zone"], "Europe/Oslo")
+    set_setting(workspace.path, ["sites", "manila", "time_zone"], "Asia/Manila")
+    frame = take(Workspace.open(workspace.path), now=NOW).frame("volumes")
+    for _, series in frame.groupby("unique_id"):  # Oslo's clock is put forward, Manila's is not
+        assert series["recorded_at"].tolist()[:-1] == series["ds"].tolist()[1:]

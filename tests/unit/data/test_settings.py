@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import SettingsError
+from data.errors import PresageError, SettingsError
 from data.settings import (
     DEFAULT_SERVICE_LEVELS,
     Settings,
@@ -18,6 +18,7 @@ from data.settings import (
     load_settings,
     opening_intervals,
 )
+from data.store.opening import open_url
 
 
 def settings_of(tmp_path: Path, text: str, **environ: str) -> Settings:
@@ -134,9 +135,9 @@ def test_the_commented_file_changes_nothing_and_with_its_comments_removed_neithe
     for line in text.splitlines():
         value = re.fullmatch(r"# (\w+ = .+)", line)
         lines.append(value[1] if value else line)
-    # the examples of opening hours, pools and contracts are no defaults: no header, no section
+    # the examples of hours, sites, pools and contracts are no defaults: no header, no section
     text = "\n".join(lines)
-    for example in ("# Opening hours", "# Pools", "# Contracts"):
+    for example in ("# Opening hours", "# Sites", "# Pools", "# Contracts"):
         head, _, tail = text.partition(example)
         text = head + tail[tail.index("\n\n") :]
     assert load_from(text) == Settings()
@@ -207,6 +208,10 @@ def test_every_field_is_documented_in_the_commented_file() -> None:
         ("[outreach]\napi_key = 'abc'\n", "line 2: outreach.api_key looks like a secret"),
         ("[secrets]\nx = 1\n", "looks like a secret"),
         ('[store]\nurl = "postgresql://me:pw@db/x"\n', "PRESAGE_STORE_URL"),
+        ('[store]\nurl = "postgresql://me:p/w@db/x"\n', "PRESAGE_STORE_URL"),
+        ('[store]\nurl = "postgresql://db/x?user=me&password=pw"\n', "PRESAGE_STORE_URL"),
+        ("[engine]\nthreads = 1000000\n", "threads is 1000000, but may be 1024 at most"),
+        ("[delivery]\nat_once = 1000000\n", "at_once is 1000000, but may be 1024 at most"),
         ('[engine]\nkind = "dukdb"\n', 'Did you mean "duckdb"?'),
         ("company = 5\n", "[company] is a section, not a value"),
         ("[company\n", "presage.toml: "),
@@ -244,6 +249,24 @@ def test_a_password_in_the_environment_is_used_and_not_shown(tmp_path: Path) -> 
     assert settings.store.url == "postgresql://me:pw@db/x"
     shown = {row.name: row.value for row in explain(settings)}
     assert shown["store.url"] == "postgresql://me:***@db/x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hun/ter@localhost:1/x",
+        "postgresql://me:hun@ter@localhost:1/x",
+        "postgresql://localhost:1/x?user=me&password=hunter",
+        "postgresql://localhost:1/x?sslpassword=hunter&user=me",
+        "postgres//me:hunter@localhost",
+    ],
+)
+def test_no_password_of_the_store_is_shown(tmp_path: Path, url: str) -> None:
+    settings = settings_of(tmp_path, "", PRESAGE_STORE_URL=url)
+    assert not any("ter" in str(row.value) for row in explain(settings) if row.name == "store.url")
+    with pytest.raises(PresageError) as refused:
+        open_url(url)
+    assert "ter@" not in str(refused.value) and "hun" not in str(refused.value)
 
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:

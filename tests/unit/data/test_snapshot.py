@@ -19,7 +19,7 @@ from data.check import check
 from data.contract import TABLES
 from data.errors import Conflict, DamagedFile, DataError
 from data.files import sha256_of
-from data.snapshot import MemoryTables, Snapshot, Tables, open_snapshot, take
+from data.snapshot import MemoryTables, Snapshot, Tables, open_snapshot, snapshot_of, take
 from data.store import append_events, open_store
 from data.workspace import Workspace, init, set_setting, write_tables
 
@@ -228,6 +228,20 @@ def test_a_damaged_folder_is_refused_by_name(workspace: Workspace, change, told:
     change(snapshot.path)
     with pytest.raises(DamagedFile, match=told):
         take(workspace, now=NOW)
+
+
+def test_a_snapshot_of_a_newer_release_is_refused_by_name_or_taken_anew(
+    workspace: Workspace,
+) -> None:
+    snapshot = take(workspace, now=NOW)
+    later = snapshot.path.with_name("later")
+    shutil.copytree(snapshot.path, later)
+    manifest = json.loads((later / "manifest.json").read_text())
+    (later / "manifest.json").write_text(json.dumps({"tables_of_99": {}, **manifest, "format": 99}))
+    with pytest.raises(DamagedFile, match=r"format 99.*a newer release of Presage took it"):
+        open_snapshot(later)
+    assert snapshot_of(workspace, "later").frame("orders").shape[0] == 3
+    assert snapshot_of(workspace, snapshot.path.name).path == snapshot.path
 
 
 def test_a_half_written_snapshot_is_never_read_and_made_anew(workspace: Workspace) -> None:

@@ -113,6 +113,26 @@ def test_a_parquet_time_is_read_in_every_unit_and_zone(
     assert tickets(workspace, "resolved_at") == [[pd.Timestamp("2026-01-01T06:00")], [None]]
 
 
+def test_texts_that_a_tool_wrote_as_bytes_are_texts(workspace: Workspace) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = workspace.tables_dir / "Tickets.parquet"  # a folder of parts, as Spark names them
+    folder.mkdir()
+    texts = {
+        "ticket_id": [b"1", b"2"],
+        "opened_at": [b"2026-01-05T00:00:00Z", b"2026-01-06"],
+        "channel": ["café".encode(), b"phone"],
+        "customer_id": [b"\xff\xfe", None],  # no text
+    }
+    table = pa.table({name: pa.array(values, pa.binary()) for name, values in texts.items()})
+    pq.write_table(table, folder / "part-0.snappy.parquet")
+    (folder / "_SUCCESS").touch()
+    report = check(workspace, NOW)
+    assert [(v.row, v.column, v.rule) for v in report.errors] == [(1, "customer_id", "type")]
+    assert take(workspace, now=NOW).frame("tickets")["channel"].tolist() == ["phone"]
+
+
 def test_of_two_pages_the_later_number_wins(workspace: Workspace) -> None:
     for page, channel in ((2, "old"), (10, "new"), (1, "older")):
         put(

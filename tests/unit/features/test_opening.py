@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from data.errors import DataError
-from data.settings import DAYS
-from features.opening import local_days, open_seconds
+from data.settings import DAYS, Company, Settings, Site
+from features.opening import hours_of, local_days, open_seconds
 
 ALL_WEEK = dict.fromkeys(DAYS, "00:00-24:00")
 
@@ -60,3 +60,48 @@ def test_closures_are_taken_off() -> None:
     closed.loc[0, "ends_at"] = None
     with pytest.raises(DataError, match="ends_at"):
         open_seconds(starts, 3600, None, "UTC", closed)
+
+
+WORKDAYS = DAYS[:5]
+MANILA = Site("Asia/Manila", ("PH",), {"phone": dict.fromkeys(WORKDAYS, "08:00-20:00")})
+AUSTIN = Site("America/Chicago", (), {"phone": {"sat": "10:00-18:00", "sun": "18:00-24:00"}})
+
+
+def opened_by(settings: Settings, start: str, count: int) -> np.ndarray:
+    starts = hours_from(start, count)
+    hours = hours_of(settings, "phone", starts)
+    return open_seconds(starts, 3600, hours, settings.company.time_zone)
+
+
+@pytest.mark.parametrize("start", ["2026-03-02", "2026-03-23", "2026-10-19", "2026-11-02"])
+def test_a_channel_is_open_while_any_of_its_sites_is(start: str) -> None:
+    own = {"phone": dict.fromkeys(WORKDAYS, "08:00-16:00")}
+    company = Company(time_zone="Europe/Oslo")
+    count = 14 * 24
+    alone = [
+        opened_by(Settings(company=Company(time_zone=zone), opening_hours=hours), start, count)
+        for zone, hours in (
+            ("Europe/Oslo", own),
+            ("Asia/Manila", MANILA.opening_hours),
+            ("America/Chicago", AUSTIN.opening_hours),
+        )
+    ]
+    sites = {"manila": MANILA, "austin": AUSTIN}
+    together = opened_by(Settings(company=company, opening_hours=own, sites=sites), start, count)
+    assert (together == np.maximum.reduce(alone)).all()  # all begin and end on whole hours here
+    assert together.sum() > max(one.sum() for one in alone)
+
+
+def test_a_site_closes_on_its_own_holidays() -> None:
+    closed = dict(MANILA.opening_hours["phone"], holidays="closed")
+    site = Site("Asia/Manila", ("PH",), {"phone": closed})
+    settings = Settings(company=Company(("NO",), "Europe/Oslo"), sites={"manila": site})
+    heroes_day = opened_by(settings, "2026-08-31", 24)  # National Heroes Day; no holiday in Norway
+    norway = opened_by(settings, "2026-05-14", 24)  # Ascension Day; no holiday in the Philippines
+    assert heroes_day.sum() == 0 and norway.sum() == 12 * 3600
+
+
+def test_hours_of_a_half_hour_site_keep_their_minutes() -> None:
+    site = Site("Asia/Kolkata", (), {"phone": {"mon": "09:00-10:00"}})
+    opened = opened_by(Settings(sites={"pune": site}), "2026-03-02", 24)
+    assert opened[3] == 1800 and opened[4] == 1800 and opened.sum() == 3600

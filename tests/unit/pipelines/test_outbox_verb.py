@@ -84,6 +84,21 @@ def test_sending_needs_a_key_and_what_failed_is_listed_and_replayed(company: Wor
     assert "s3cr3t" not in text
 
 
+def test_a_replay_says_what_may_not_be_sent_any_more_and_queues_the_rest(
+    company: Workspace,
+) -> None:
+    with open_store(company) as store:
+        put_consent(store, "c0", "email", False, SYSTEM.now(), "test")
+    refusals = {"no consent for email": 1, "no consent for email is known": 1}
+    dry = outbox(company, "replay", "d0", "d1", "d2")
+    assert dry.data == {"committed": False, "would_replay": 1, "later": {}, "never": refusals}
+    done = outbox(company, "replay", "d0", "d1", "d2", commit=True)
+    assert done.data["replayed"] == 1 and done.data["never"] == refusals
+    assert "1 queued again, under the same id, with the same bytes" in done.lines
+    notes = [row["note"] for row in outbox(company, "show", "d0", "d1", "d2").data["messages"]]
+    assert notes == [None, "queued again by hand", None]
+
+
 @pytest.mark.parametrize(
     ("action", "ids", "options", "match"),
     [

@@ -371,3 +371,9 @@ def test_an_action_that_harms_stops_and_is_told_so(company: Path) -> None:
         actions = {d["action"] for d in decisions_of(store) if d["arm"] == "treat"}
     assert note["action"] == "check_in" and "it harms" in note["because"]
     assert actions and "check_in" not in actions
+    # the log's word holds, also once the interval holds zero again
+    (company / "tables" / "treatments.parquet").unlink()
+    later = told.data["as_of"] + timedelta(days=1)
+    again = do("outreach", company, later, out=company / "again.parquet")
+    assert "check_in has stopped itself before" in "\n".join(again.lines)
+    assert "check_in" not in set(pd.read_parquet(company / "again.parquet")["action"].dropna())

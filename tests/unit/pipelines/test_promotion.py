@@ -32,7 +32,7 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     standing = Champion("risk", "1", "f", "r", AS_OF, Path("nowhere"), AS_OF - timedelta(days=1))
     model = SimpleNamespace(encoder=SimpleNamespace(columns=FEATURES))
     monkeypatch.setattr(promotion, "champion", lambda *_: standing)
-    monkeypatch.setattr(promotion.Predictor, "of_bundle", lambda *_: SimpleNamespace(model=model))
+    monkeypatch.setattr(promotion.Predictor, "of_version", lambda *_: SimpleNamespace(model=model))
 
 
 def lines(

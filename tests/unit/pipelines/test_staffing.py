@@ -85,8 +85,10 @@ def test_staff_are_planned_for_what_planners_expect(workspace: Path, tmp_path: P
     # ten in the half hour, and as noisy as counts of ten are
     assert 13 <= after.loc[hour, "volume_hi_80"] <= 16
     other = AS_OF + timedelta(hours=14)
-    for name in ("volume", "volume_hi_80", "agents_net"):
+    for name in ("volume", "volume_hi_80"):
         assert after.loc[other, name] == before.loc[other, name]
+    # the whole channel is played again, and may be raised a little
+    assert abs(after.loc[other, "agents_net"] - before.loc[other, "agents_net"]) <= 1
     assert any("Ada: the bills go out" in line for line in lines)
     written = pd.read_csv(tmp_path / "plan.csv")
     assert written["volume"].sum() == pytest.approx(written["volume_forecast"].sum() + 4 * 10)

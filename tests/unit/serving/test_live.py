@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 import shutil
 import threading
 import tracemalloc
@@ -16,6 +17,7 @@ import msgspec
 import pytest
 
 import serving.live as live_module
+from benchmarks.api_models import CHANGES, offer
 from data.clock import Clock
 from data.errors import NotEnoughHistory, UsageError
 from data.pseudonyms import pseudonym
@@ -281,6 +283,19 @@ def test_a_damaged_model_leaves_the_one_before_at_work(live: Live) -> None:
     # and after a restart
     anew = Live(live.workspace, live.store, live.clock)
     assert anew.predict([customer])[0]["model_version"] == before["model_version"]
+
+
+def test_a_model_that_is_not_what_was_promoted_answers_nobody(live: Live) -> None:
+    customer = next(iter(live.night().rows))
+    (before,) = live.predict([customer])
+    at = live.workspace.state_dir / "models" / "risk" / "champion.json"
+    promoted = json.loads(at.read_text())
+    draw = random.Random(1)
+    for number, kind in enumerate([*CHANGES] * 3):
+        offer(at, promoted, f"9{number}", CHANGES[kind], draw)
+        assert live.predict([customer]) == [before], kind
+    post_ticket(live, customer)
+    assert live.predict([customer])[0]["model_version"] == before["model_version"]
 
 
 def test_one_answer_speaks_of_one_model(live: Live) -> None:

@@ -135,8 +135,8 @@ def test_shopify_orders_of_several_lines(tmp_path: Path) -> None:
     assert (first["quantity"], first["amount"], first["currency"]) == (3, 500, "NOK")
     assert first["ordered_at"] == datetime(2026, 1, 5, 8, 59)
     assert first["customer_id"] == "ann@x.no"
-    assert pd.isna(first["refunded_at"])
-    assert second["refunded_at"] == datetime(2026, 1, 7, 9)
+    assert pd.isna(first["refunded_at"]) and pd.isna(first["refund_amount"])
+    assert (second["refunded_at"], second["refund_amount"]) == (datetime(2026, 1, 7, 9), 40)
     items = made.tables["order_items"]
     assert items[["order_id", "line", "amount"]].to_numpy().tolist() == [
         ["#1001", "1", 100],
@@ -197,6 +197,50 @@ def test_a_shopify_refund_is_one_that_gave_money_back(
     one = row(read("shopify", put(tmp_path / "orders.json", {"orders": [order]})), "orders", "#7")
     assert (one["amount"], one["currency"]) == (12.5, "USD")
     assert one["refunded_at"] == first or (first is None and pd.isna(one["refunded_at"]))
+
+
+LATER = "2026-01-11T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("refunds", "amount", "last"),
+    [
+        ([paid_back(3)], 3, PAID_BACK),
+        ([paid_back(5, at=LATER), paid_back(7)], 12, datetime(2026, 1, 11, 10)),
+        ([paid_back(5, 1), paid_back(at=LATER)], 6, PAID_BACK),  # then items only
+        ([{"createdAt": LATER, "totalRefundedSet": {"shopMoney": {"amount": "3.0"}}}], 3,
+         datetime(2026, 1, 11, 10)),
+        ([{"created_at": LATER}], None, datetime(2026, 1, 11, 10)),  # nobody says how much
+        ([paid_back(3), {**paid_back(), "transactions": [{"amount": "5", "currency": "EUR"}]}],
+         None, PAID_BACK),  # dollars and euros are no sum
+    ],
+)  # fmt: skip
+def test_what_a_shopify_order_gave_back_is_known_once_the_last_part_is(
+    tmp_path: Path, refunds: list[Any], amount: float | None, last: datetime
+) -> None:
+    order = {"name": "#7", "created_at": "2026-01-05", "email": "a@b.c", "total_price": "12.50",
+             "currency": "USD", "refunds": refunds}  # fmt: skip
+    one = row(read("shopify", put(tmp_path / "orders.json", {"orders": [order]})), "orders", "#7")
+    assert one["last_refund_at"] == last
+    assert one.get("refund_amount") == amount or (amount is None and pd.isna(one["refund_amount"]))
+
+
+def test_items_of_shopify_orders_from_the_api(tmp_path: Path) -> None:
+    sold = [
+        {"id": 11, "sku": "CUP", "price": "30.00", "quantity": 2},
+        {"id": 12, "sku": "", "product_id": 5, "price": "40.00", "quantity": 1},
+    ]
+    back = {"created_at": LATER, "refund_line_items": [{"restock_type": "return"}]}
+    common = {"created_at": "2026-01-05", "email": "a@b.c", "total_price": "100", "currency": "USD"}
+    orders = [
+        {**common, "name": "#1", "line_items": sold, "refunds": [back]},
+        {**common, "name": "#2", "line_items": [], "refunds": []},
+    ]
+    made = read("shopify", put(tmp_path / "orders.json", {"orders": orders}))
+    items = made.tables["order_items"]
+    assert items.to_numpy().tolist() == [["#1", "11", "CUP", 2, 60], ["#1", "12", "5", 1, 40]]
+    assert made.tables["orders"]["returned_at"].tolist() == [datetime(2026, 1, 11, 10), pd.NaT]
+    assert not any("left out" in note for note in made.notes)
 
 
 def test_shopify_bulk_lines_are_orders_and_their_items(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from data.adapters import run_import
-from data.adapters.importing import without_password
 from data.errors import DataError, UsageError
+from data.urls import without_password
 
 ROWS = [
     (1, datetime(2026, 1, 5, 10), "Mail", "c1", datetime(2026, 1, 5, 10)),

@@ -189,3 +189,23 @@ def test_a_workspaces_words_for_statuses_and_channels_hold_in_an_import(tmp_path
     assert made["channel"].tolist() == ["form"] * 3
     assert made["is_machine"].tolist() == [True, False, False]
     assert made["resolved_at"].notna().tolist() == [False, False, True]
+
+
+def test_times_are_read_by_the_clock_of_the_row_s_site(tmp_path: Path) -> None:
+    text = """
+time_zone = "Europe/Oslo"
+sites = {Manila = "Asia/Manila"}
+[tickets]
+ticket_id = "id"
+opened_at = "at"
+channel = "'email'"
+site = "place"
+"""
+    export = tmp_path / "export.csv"
+    export.write_text(
+        "id,at,place\n1,2026-01-05 10:00,Manila\n2,2026-01-05 10:00,Bergen\n"
+        "3,2026-01-05 10:00Z,Manila\n4,2026-01-05 10:00,\n"
+    )
+    made = read_mapped(parse_mapping(text, "map.toml"), export, {})
+    assert [at.hour for at in made.tables["tickets"]["opened_at"]] == [2, 9, 10, 9]
+    assert made.settings["sites.Manila.time_zone"] == "Asia/Manila"

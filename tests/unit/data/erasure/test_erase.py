@@ -98,7 +98,7 @@ def test_logs_of_predictions_and_of_requests_forget_them_too(workspace: Workspac
     answered.close()
     requests = AuditLog(workspace.state_dir, secret, 30)
     for about in ([WHO], [OTHER]):
-        requests.add("crm", "/v1/predictions", about, "r-1", NOW)
+        requests.add([("crm", "/v1/predictions", about, "r-1")], NOW)
     requests.close()
     done = forget(workspace)
     assert done.complete

@@ -11,12 +11,9 @@ import pytest
 from data.errors import DataError
 from models.uplift import (
     pair,
-    trial,
     trial_of_log,
     trial_of_treatments,
     with_features,
-    with_outcomes,
-    with_value,
 )
 
 AS_OF = datetime(2026, 6, 1)
@@ -101,30 +98,9 @@ def test_the_table_is_refused_without_odds_or_counts_the_rows() -> None:
     assert kept.frame["action"].tolist() == ["check_in", "none"]
 
 
-def test_an_outcome_twice_or_of_an_unknown_decision_is_refused() -> None:
-    decisions = pd.DataFrame({"customer_id": ["a"], "time": [THEN]})
-    outcome = pd.DataFrame({"customer_id": ["a"], "time": [THEN], "complained": [1.0]})
-    with pytest.raises(DataError, match=r"customer 'a' .* is there twice"):
-        with_outcomes(decisions, pd.concat([outcome, outcome]))
-    with pytest.raises(DataError, match=r"customer 'z' .* no such decision"):
-        with_outcomes(decisions, outcome.assign(customer_id="z"))
-    assert with_outcomes(decisions, outcome)["complained"].tolist() == [1.0]
-
-
 def test_features_of_other_decisions_are_refused() -> None:
     own = trial_of_treatments(treatments([0.5] * 3), TICKETS, as_of=AS_OF)
     good = pd.DataFrame({"customer_id": ["a", "b", "c"], "as_of": [THEN] * 3, "x": [1, 2, 3]})
     assert with_features(own, good).features.columns.tolist() == ["x"]
     with pytest.raises(DataError, match="customer_id are not those"):
         with_features(own, good.iloc[::-1])
-
-
-def test_value_is_what_outcome_and_action_cost() -> None:
-    own = trial_of_treatments(treatments([0.5] * 3), TICKETS, as_of=AS_OF)
-    paid = with_value(own, complaint_cost=20, inquiry_cost=4, action_costs={"check_in": 0.5})
-    assert paid.frame["value"].tolist() == [-24.5, 0, 0]
-    with pytest.raises(DataError, match="costs -1"):
-        with_value(own, complaint_cost=-1)
-    with pytest.raises(DataError, match="'check_in' was drawn and has no cost"):
-        with_value(own, complaint_cost=1, action_costs={"other": 1})
-    assert trial(paid.frame).frame["value"].tolist() == [-24.5, 0, 0]

@@ -188,3 +188,16 @@ def test_an_issue_is_counted_once_over_channels() -> None:
         made = series_from_tickets(tables, datetime(2026, 2, 1), "D", context)
         counts[hours] = made.loc[made["unique_id"] == "total", "y"].sum()
     assert counts == {0.0: 8, 72.0: 6}
+
+
+@pytest.mark.parametrize("stray", ["1904-01-01", "1980-01-06", "2000-01-01"])
+def test_a_lone_ticket_of_long_ago_begins_no_history(stray):
+    tickets = log()
+    lone = pd.DataFrame({"ticket_id": ["x"], "opened_at": [stray], "channel": ["phone"]})
+    both = pd.concat([lone.assign(opened_at=pd.to_datetime(lone["opened_at"])), tickets])
+    as_of = datetime(2024, 1, 15)
+    series = [
+        series_from_tickets(MemoryTables({"tickets": one}), as_of, "D")
+        for one in (tickets, both.reset_index(drop=True))
+    ]
+    pd.testing.assert_frame_equal(*series)

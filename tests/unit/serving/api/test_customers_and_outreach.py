@@ -116,6 +116,8 @@ def test_outcomes_that_cannot_be(ask: Ask) -> None:
     assert ask("POST", "/v1/outreach/zz/outcome", json=report).status_code == 404
     for change in ({"outcome": "maybe"}, {"at": "2027-01-01T00:00:00Z"}, {"at": "x"}, {"why": 1}):
         assert ask("POST", "/v1/outreach/d3/outcome", json={**report, **change}).status_code == 422
+    early = ask("POST", "/v1/outreach/d3/outcome", json={**report, "at": "2020-01-01T00:00:00Z"})
+    assert early.status_code == 422 and "as of which it was decided" in early.json()["detail"]
 
 
 def test_who_opted_out_is_not_handed_out_any_more(ask: Ask) -> None:

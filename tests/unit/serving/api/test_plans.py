@@ -185,3 +185,18 @@ def test_a_locked_plan_stands_whatever_is_changed(ask: Ask) -> None:
     ask("POST", "/v1/plans/unlock", json={"reason": "the news is true"})
     assert sum(people(ask).values()) > sum(before.values())
     assert ask("POST", "/v1/plans/unlock", json={"reason": "again"}).status_code == 409
+
+
+def test_a_published_scenario_is_played_and_its_failing_days_are_named(ask: Ask) -> None:
+    assert ask("GET", "/v1/planning").json()["failing"] == []
+    promise = {"email": {"share": 0.3}}  # more than that no number of people could keep
+    assumed = {"volume": 3, "at_most": {"email": 1}, "service_levels": promise}
+    ask("POST", "/v1/scenarios", json={"name": "thin", "reason": "flu", "assumed": assumed})
+    ask("POST", "/v1/scenarios/thin/publish")
+    (worst, *_) = ask("GET", "/v1/planning").json()["failing"]
+    assert (worst["channel"], worst["promised"]) == ("email", 0.9)
+    assert worst["kept"] < 0.5 and worst["worst_at"].startswith(worst["day"])
+    body = {"name": "usual", "reason": "all are well", "assumed": {}}
+    ask("POST", "/v1/scenarios", json=body)
+    ask("POST", "/v1/scenarios/usual/publish")
+    assert ask("GET", "/v1/planning").json()["failing"] == [], "of the plan in force, and no other"

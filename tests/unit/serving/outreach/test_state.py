@@ -24,7 +24,13 @@ from data.store import (
 from data.tables import MemoryTables
 from data.workspace import init
 from serving.outreach.agent_hours import hours_left
-from serving.outreach.candidates import open_complaints, past_contacts, run_name, spent_on
+from serving.outreach.candidates import (
+    named_in_vain,
+    open_complaints,
+    past_contacts,
+    run_name,
+    spent_on,
+)
 from serving.outreach.cases import as_told, cases_of, open_cases, record_step
 from serving.outreach.consent import consent_now
 from serving.outreach.deflection import articles_to_write
@@ -130,6 +136,23 @@ def test_who_complained_of_a_contact_is_left_alone(store: Store) -> None:
     assert not short.unwelcome
 
 
+def test_what_settings_name_and_nobody_has_is_told() -> None:
+    people = pd.DataFrame({"segment": ["home", None]})
+    tables = MemoryTables({"tickets": pd.DataFrame(
+        {"ticket_id": ["1"], "opened_at": NOW - DAY, "channel": "email", "topic": ["LOG"]}
+    )})  # fmt: skip
+    vain = Outreach(
+        suppress_segments=("hmoe", "home"),
+        action_of_topics=("LGO = check_in", "log = delivery_update"),
+    )
+    assert named_in_vain(people, tables, vain) == [
+        "[outreach] suppress_segments: no customer is in 'hmoe'. Did you mean \"home\"? There are "
+        "home",
+        "[outreach] action_of_topics: no ticket is of the topic 'lgo'. Did you mean \"log\"?",
+    ]
+    assert named_in_vain(people, MemoryTables({}), Outreach()) == []
+
+
 def test_an_open_complaint_is_in_hand_and_an_inquiry_is_not() -> None:
     tickets = pd.DataFrame(
         {"ticket_id": list("1234"), "customer_id": list("abcd"), "channel": "email",
@@ -157,6 +180,7 @@ def test_texts_are_rendered_of_what_was_known(store: Store) -> None:
     assert text is not None and none is None
     # of those at least 3 days late, four of five came within 8: five days from now
     assert "pedido A17 lleva 3 días" in text.text and "7 de marzo de 2026" in text.text
+    assert text.good_until == "2026-03-07"
     assert missing == [
         "b: the text of delivery_update by email in en needs order, which is missing"
     ]

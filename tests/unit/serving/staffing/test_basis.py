@@ -16,8 +16,9 @@ from data.errors import DataError, NotEnoughHistory, SettingsError
 from data.settings import DAYS, Settings
 from data.store.overrides import Override
 from serving.published import publish
-from serving.staffing import Basis, Changes, Span, open_basis, replan
+from serving.staffing import Basis, Changes, Span, open_basis, passed_plan, replan
 from serving.staffing.basis import path_table, paths_of
+from serving.staffing.gate import PlayedPlan
 
 Forecast = Callable[..., pd.DataFrame]
 START = datetime(2026, 3, 2)
@@ -121,6 +122,27 @@ def test_what_cannot_be_is_named(basis: Basis, office: Settings) -> None:
         replan(basis, settings=office, changes=Changes(share={"phone": 1.4}))
     with pytest.raises(DataError, match="ends before it begins"):
         Span(START, START)
+
+
+def test_paths_that_made_no_plan_judge_it(forecast: Forecast, office: Settings) -> None:
+    frame = forecast({"phone": 6.0}, hours=24)
+    rng = np.random.default_rng(4)
+    own, like, busier = (rng.poisson(mean, (200, 24)).astype(float) for mean in (6.0, 6.0, 9.0))
+
+    def judged_by(*paths: np.ndarray) -> tuple[float, PlayedPlan]:
+        basis = Basis(frame, {"phone": np.concatenate([own, *paths])})
+        plan = passed_plan(basis, settings=office)
+        assert replan(replace(basis, pace=plan.pace), settings=office)["agents_net"].equals(
+            plan.frame["agents_net"]
+        )
+        return float(hours(plan.frame)["phone"]), plan
+
+    mine, plan = judged_by(like)
+    assert plan.runs == 200 and 0.9 < plan.days_kept["phone"] < 0.99
+    more, raised = judged_by(busier)
+    assert more > mine * 1.1 and raised.pace["phone"] > plan.pace.get("phone", 1.0)
+    few, alone = judged_by(busier[:30])
+    assert few == judged_by()[0] and alone.runs == 100, "too few others judge nothing"
 
 
 def seconds_of(work: Callable[[float], object]) -> float:

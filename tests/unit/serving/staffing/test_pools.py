@@ -37,7 +37,7 @@ def test_a_pool_needs_fewer_and_its_rows_add_up(forecast: Forecast, office: Sett
     passed = passed_plan(
         Basis(frame, pools=(("phone", "chat", "email"),)), settings=apart, rounds=3
     )
-    assert all(share >= 0.88 for share in passed.kept.values()), passed.kept
+    assert all(share >= 0.88 for share in passed.days_kept.values()), passed.days_kept
 
 
 def test_a_plan_that_cannot_hold_names_day_and_interval(

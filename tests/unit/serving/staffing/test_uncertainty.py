@@ -11,7 +11,7 @@ import pytest
 
 from data.settings import Settings
 from serving.staffing import Basis, gate, passed_plan
-from serving.staffing.check import Played, play
+from serving.staffing.check import PlayedChannel, play
 from serving.staffing.workload import scenarios, workloads
 
 Forecast = Callable[..., pd.DataFrame]
@@ -91,7 +91,7 @@ def test_a_plan_is_judged_by_scenarios_that_it_was_not_found_with(
     paths[:, 9] = np.arange(200) % 10  # found with: 0, 2, .. 8 contacts; left: 1, 3, .. 9
     judged: list[np.ndarray] = []
 
-    def played(rows: pd.DataFrame, **words: Any) -> dict[str, Played]:
+    def played(rows: pd.DataFrame, **words: Any) -> dict[str, PlayedChannel]:
         judged.append(words["counts"]["email"])
         return play(rows, **words)
 

@@ -18,9 +18,9 @@ import pandas as pd
 from data.arrays import Floats
 from data.errors import DataError
 from models.risk.encode import learn_encoder
+from models.uplift.clusters import clustered_mean
 from models.uplift.folds import content_folds
 from models.uplift.nuisance import UpliftTrees, boost, raw_predictions
-from models.uplift.ranking import clustered_mean
 from models.uplift.trial import BETTER, NONE, Trial
 
 LEAST_FOR_TREES = 400

@@ -25,6 +25,7 @@ import pandas as pd
 from data.arrays import Floats, Ints
 from data.errors import DataError
 from models.bootstrap import Interval, bootstrap
+from models.uplift.clusters import clustered_mean
 from models.uplift.nuisance import score
 from models.uplift.trial import BETTER, Pair
 
@@ -102,18 +103,3 @@ def calibration(
         mean, se = clustered_mean(g[inside], customers[inside])
         rows.append((at, len(inside), p[inside].mean(), mean, mean - 1.96 * se, mean + 1.96 * se))
     return pd.DataFrame(rows, columns=["part", "rows", "predicted", "observed", "low", "high"])
-
-
-def distinct(customers: Ints) -> int:
-    """How many customers; codes are whole numbers from 0 on, gaps allowed."""
-    return int((np.bincount(customers) > 0).sum())
-
-
-def clustered_mean(values: Floats, customers: Ints) -> tuple[float, float]:
-    """A mean and its standard error, rows of a customer (a code from 0 on) taken together."""
-    mean = float(values.mean())
-    sums = np.bincount(customers, weights=values - mean)
-    count = distinct(customers)
-    if count < 2:
-        return mean, float("inf")
-    return mean, float(np.sqrt(np.sum(sums**2) * count / (count - 1)) / len(values))

@@ -7,19 +7,22 @@ import pandas as pd
 import pytest
 
 from data.errors import DataError
-from models.uplift import (
+from lab.uplift import (
     auuc,
     best_by,
     calibration,
     compare_policies,
     gain_curve,
     gain_scores,
-    pair,
     policy_scores,
     qini,
     qini_interval,
-    trial,
+    with_outcomes,
+    with_value,
 )
+from models.uplift import pair, trial
+
+AT = pd.Timestamp("2026-04-22")
 
 
 def test_qini_by_hand_and_ties_are_worth_nothing() -> None:
@@ -115,3 +118,26 @@ def test_a_policy_that_the_trial_cannot_judge_is_refused() -> None:
     other = trial(frame.assign(offered="letter"))
     with pytest.raises(DataError, match="could only have had 'letter'"):
         policy_scores(other, np.full(100, "call", dtype=object), "complained", known)
+
+
+def test_an_outcome_twice_or_of_an_unknown_decision_is_refused() -> None:
+    decisions = pd.DataFrame({"customer_id": ["a"], "time": [AT]})
+    outcome = pd.DataFrame({"customer_id": ["a"], "time": [AT], "complained": [1.0]})
+    with pytest.raises(DataError, match=r"customer 'a' .* is there twice"):
+        with_outcomes(decisions, pd.concat([outcome, outcome]))
+    with pytest.raises(DataError, match=r"customer 'z' .* no such decision"):
+        with_outcomes(decisions, outcome.assign(customer_id="z"))
+    assert with_outcomes(decisions, outcome)["complained"].tolist() == [1.0]
+
+
+def test_value_is_what_outcome_and_action_cost() -> None:
+    rows = {"customer_id": ["a", "b", "c"], "time": [AT] * 3, "propensity": 0.5}
+    came = {"complained": [1.0, 0.0, 0.0], "inquiries": [1.0, 0.0, 0.0]}
+    own = trial(pd.DataFrame({**rows, "action": ["check_in", "none", "none"], **came}))
+    paid = with_value(own, complaint_cost=20, inquiry_cost=4, action_costs={"check_in": 0.5})
+    assert paid.frame["value"].tolist() == [-24.5, 0, 0]
+    with pytest.raises(DataError, match="costs -1"):
+        with_value(own, complaint_cost=-1)
+    with pytest.raises(DataError, match="'check_in' was drawn and has no cost"):
+        with_value(own, complaint_cost=1, action_costs={"other": 1})
+    assert trial(paid.frame).frame["value"].tolist() == [-24.5, 0, 0]
