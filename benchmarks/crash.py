@@ -103,6 +103,8 @@ def before_the_night(trained: Path, folder: Path, verbs: Sequence[str] = tuple(N
     """A copy of a trained workspace that has lived through one night of these verbs, a day before
     the last."""
     shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("truth"))
+    for name in ("published", "predictions"):  # as if no night had been
+        shutil.rmtree(folder / ".presage" / name, ignore_errors=True)
     until = Workspace.open(folder).settings.data.complete_to
     assert until is not None
     set_setting(folder, "volume.horizon_days", 2.0)
@@ -250,6 +252,7 @@ def main() -> None:
     parser.add_argument("--faults", default="killed,full,broken")
     parser.add_argument("--random", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many")
+    parser.add_argument("--trials", type=int, default=10**9, help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with_shim("benchmarks.crash", sys.argv[1:])
@@ -268,7 +271,7 @@ def main() -> None:
             for of in nights for fault in (*faults, AT_RANDOM)
         }  # fmt: skip
         until = time.monotonic() + 60 * options.minutes
-        for trial in trials(nights, faults, options.random, draw):
+        for trial in trials(nights, faults, options.random, draw)[: options.trials]:
             if time.monotonic() > until:
                 break
             tally = tallies[trial.of.verb, trial.fault.how]

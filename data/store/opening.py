@@ -85,8 +85,20 @@ class Store:
         if unit is not None and unit.connection is not None:
             yield unit.connection
             return
-        with self.engine.begin() as connection:
+        with self._named(), self.engine.begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Failures of the database remember which one it is (``data.errors.in_words``)."""
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            url = self.engine.url
+            where = url.database if self.is_sqlite else without_password(url.render_as_string())
+            if not hasattr(error, "presage_file"):
+                error.presage_file = where  # type: ignore[attr-defined]
+            raise
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -143,6 +155,7 @@ class Store:
     @contextlib.contextmanager
     def _write(self) -> Iterator[sa.Connection]:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._named())
             try:
                 begun = self.engine.execution_options(presage_write=True).begin()
                 connection = stack.enter_context(begun)

@@ -9,7 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from data.store import Scenario, Store, mark_published, overrides_of, registry_event
+from data.store import (
+    Scenario,
+    Store,
+    mark_published,
+    overrides_of,
+    registry_event,
+    registry_history,
+)
 from serving.desk import Desk
 from serving.planning.assumptions import of_json
 from serving.planning.in_force import plan_in_force, standing_with
@@ -121,8 +128,10 @@ def put_in_force(
     details_of_plan = {**about, "version": version, "author": author, "reason": reason}
     details_of_plan["model_version"] = model_version
     publish(state_dir, "staffing", frame, as_of=as_of, now=now, **details_of_plan)
-    details = {"reason": reason}
-    registry_event(store, VERSION, str(version), event, now, author=author, details=details)
+    last = registry_history(store, VERSION)[-1:]
+    if not any((one["version"], one["event"]) == (str(version), event) for one in last):
+        details = {"reason": reason}
+        registry_event(store, VERSION, str(version), event, now, author=author, details=details)
     return version
 
 

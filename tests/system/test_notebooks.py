@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -69,27 +67,6 @@ def test_a_notebook_runs_and_shows_plots(path: Path, trained_workspace: Path, mo
         assert axes.has_data()
     for table in (one for one in shown if hasattr(one, "to_html")):
         assert len(table.to_html()) > 200
-
-
-@pytest.mark.system
-def test_the_data_scientists_first_hour_shows_what_it_says(
-    trained_workspace: Path, tmp_path: Path, monkeypatch
-) -> None:
-    """Each command of the page is run on a copy, and its lines are among those printed."""
-    from typer.testing import CliRunner
-
-    from pipelines.cli import app
-
-    shutil.copytree(trained_workspace, tmp_path / "company")
-    monkeypatch.chdir(tmp_path)
-    page = (HOME.parent / "docs" / "first-hour-data-scientist.md").read_text()
-    blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
-        command, *shown = block.rstrip("\n").splitlines()
-        done = CliRunner().invoke(app, command.removeprefix("$ presage ").split())
-        assert done.exit_code in (0, 1) and "Traceback" not in done.output
-        assert [line for line in shown if line not in done.output] == [], done.output
 
 
 @pytest.mark.parametrize("path", [IN_A_KERNEL, *IN_PROCESS], ids=lambda path: path.stem)

@@ -14,7 +14,15 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from data.errors import Conflict, DamagedFile, DataError, PresageError, SettingsError, UsageError
+from data.errors import (
+    Conflict,
+    DamagedFile,
+    DataError,
+    PresageError,
+    SettingsError,
+    UsageError,
+    in_words,
+)
 from data.store import (
     OtherRequest,
     Store,
@@ -407,6 +415,33 @@ def test_forecasts_are_kept_as_issued(store: Store) -> None:
         connection.execute(sa.text("UPDATE publications SET sha256 = 'x' WHERE model_version='v2'"))
     with pytest.raises(DamagedFile, match="forecast"):
         read_forecast(store)
+
+
+def test_a_run_that_does_its_work_again_issues_no_other_vintage(store: Store) -> None:
+    def issue(value: float, scale: float, key: str | None) -> int:
+        frame = pd.DataFrame({"unique_id": ["total"], "ds": [T], "presage": [value]})
+        meta = {"scale": scale, "key": key}
+        return save_forecast(
+            store, frame, as_of=T, issued_at=T, model_version="v", meta=meta
+        )  # fmt: skip
+
+    first, joined = issue(1.0, 1.0, "night"), issue(1.2, 1.2, "night")
+    assert (issue(1.0, 1.0, "night"), issue(1.2, 1.2, "night")) == (first, joined)
+    other = issue(2.0, 1.0, "other tables")
+    assert issue(1.0, 1.0, "night") > other  # the tables are as before again: this is the newest
+    assert len(publications(store, "forecast")) == 4
+    assert issue(3.0, 1.0, None) == issue(3.0, 1.0, None)
+
+
+def test_a_store_without_room_is_named(tmp_path: Path) -> None:
+    with open_store(init(tmp_path)) as store:
+        with pytest.raises(sa.exc.OperationalError) as full, store.writing() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")
+            for number in range(2000):
+                values = {"name": f"n{number}", "value": "x" * 2000, "created_at": T}
+                connection.execute(sa.insert(METADATA.tables["facts"]), values)
+        told = str(in_words(full.value))
+    assert told.startswith(f"{tmp_path}/.presage/store.db: ") and "free some space" in told
 
 
 def test_registry_history_is_kept_in_order(store: Store) -> None:
