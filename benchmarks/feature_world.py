@@ -82,8 +82,7 @@ def _folder_of(folder: Path, customers: int, rows: dict[str, int]) -> Path:
 def _write_known(folder: Path) -> None:
     import duckdb
 
-    from data.known import known
-    from data.snapshot import _write_known as write
+    from data.known import known, write_digests
 
     con = duckdb.connect()
     rows = [
@@ -91,7 +90,7 @@ def _write_known(folder: Path) -> None:
         for file in sorted(folder.glob("*.parquet"))
         for moment, digest in known(con.read_parquet(str(file)), file.stem)
     ]
-    write(folder / KNOWN, rows)
+    write_digests(folder / KNOWN, rows)
 
 
 class _World:

@@ -78,8 +78,14 @@ def test_the_data_scientists_first_hour(
     monkeypatch.chdir(tmp_path)
     verbs = run("docs/first-hour-data-scientist.md", left_out=set())
     assert verbs == ["doctor", "features", "train", "models", "models", "backtest", "monitor"]
-    told = pd.read_parquet(tmp_path / "backtest.parquet")
-    assert told["cutoff"].nunique() == 2 and told["risk_14d"].between(0, 1).all()
+    risk = pd.read_parquet(tmp_path / "backtest.parquet")  # as the contract says
+    of_each = {f"{what}_{days}d" for what in ("risk", "label") for days in (7, 14, 30)}
+    assert {"customer_id", "cutoff", *of_each} <= set(risk)
+    assert list(risk["cutoff"].unique()) == [pd.Timestamp("2024-08-01"), pd.Timestamp("2024-09-01")]
+    assert risk["risk_14d"].between(0, 1).all() and set(risk["label_14d"]) == {0.0, 1.0}
+    tickets = pd.read_parquet(tmp_path / "company" / "tables" / "tickets.parquet")
+    assert set(risk["topic"]) <= set(tickets["topic"].dropna())
+    assert set(risk["model"]) <= {"learned", "rule"}
 
 
 def test_the_planners_first_hour(
