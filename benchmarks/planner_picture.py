@@ -98,6 +98,8 @@ def take(url: str, key: str, picture: Path) -> None:
         page.wait_for_selector("body[data-complete=yes]")
         complete = time.perf_counter() - began
         print(f"ready after {ready:.2f} s, all drawn after {complete:.2f} s")
+        # the people's range is planned three times more
+        page.locator("#people-chart", has_text="of scenarios").wait_for()
         picture.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(picture))
         part(page, "day-title", picture.with_name("planner-day.png"))
