@@ -283,14 +283,13 @@ class Live:
         """``encoded`` without waiting for a lock or the store: None where an answer is not at hand,
         or something was published, promoted or posted that is not in memory yet."""
         night = self._night
-        if night is None or night.superseded or self._stamps != self._pointers_this_turn():
+        if night is None or self._stamps != self._pointers_this_turn():
             return None
         if len(customer_ids) > AT_ONCE or not self._up_to_date():
             return None
-        now, as_of, news = self.clock.now(), night.published.as_of, self._news
-        stale = now > as_of + LIFETIME
-        one_model = night.published.about.get("model_version") == night.predictor.model_version
-        items = []
+        now, as_of, news, items = self.clock.now(), night.published.as_of, self._news, []
+        stale, published_by = now > as_of + LIFETIME, night.published.about.get("model_version")
+        one_model = night.superseded or published_by == night.predictor.model_version
         for i in customer_ids:
             posted = news.get(i, as_of)
             if posted > as_of or i not in night.rows:
@@ -299,7 +298,7 @@ class Live:
                     return None
                 days = night.predictor.model.horizons
                 items.append(encoded(item(i, row, days, now, night.stopped)))
-            elif i in night.unexplained and i not in night.again:
+            elif (night.superseded or i in night.unexplained) and i not in night.again:
                 return None
             else:
                 items.append(self._published(i, stale, night))

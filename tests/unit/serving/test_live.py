@@ -322,6 +322,26 @@ def test_one_answer_speaks_of_one_model(live: Live) -> None:
     assert items[1]["risk"]["7"] != 0.125
 
 
+def test_what_another_model_scored_again_is_answered_from_memory(live: Live) -> None:
+    who = list(live.night().rows)[:3]
+    home = live.workspace.state_dir / "models" / "risk"
+    promoted = json.loads((home / "champion.json").read_text())
+    offer(home / "champion.json", promoted, "8", lambda folder, draw: None, random.Random(1))
+    assert live.remembered(who) is None
+    items = live.predict(who)
+    assert {item["model_version"][:7] for item in items} == {"risk-8-"}
+    from_memory = live.remembered(who)
+    assert from_memory is not None
+    assert [json.loads(msgspec.json.encode(item)) for item in from_memory] == items
+    post_ticket(live, who[0])
+    assert live.remembered(who) is None  # until they are asked about
+    items = live.predict(who)
+    from_memory = live.remembered(who)
+    assert from_memory is not None
+    assert [json.loads(msgspec.json.encode(item)) for item in from_memory] == items
+    assert len({item["model_version"] for item in items}) == 1
+
+
 def test_models_swapped_while_many_ask_fail_nobody_and_never_mix(live: Live) -> None:
     at_work = champion(live.workspace.state_dir, "risk")
     assert at_work is not None
