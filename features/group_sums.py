@@ -2,7 +2,7 @@
 
 The rows of a company are read once to find, for each stream of rows and each group, the moments at
 which they begin and end to count, with running sums (``features.timeline``). The rows themselves
-are let go: a million customers have fifty million of them.
+are let go: there are many times as many as customers.
 """
 
 from __future__ import annotations

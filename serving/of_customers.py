@@ -71,42 +71,17 @@ class OfCustomers:
 
 
 @dataclass(frozen=True)
-class ReadOnce:
-    """A table that was read whole is not read again for some of its columns.
+class ReadOnce(OfCustomers):
+    """The same; a table that was read whole is not read again for some of its columns."""
 
-    Satisfies ``Tables``.
-    """
-
-    tables: Tables
     _whole: dict[str, pd.DataFrame] = field(default_factory=dict)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.tables.names
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        return self.tables.attributes
-
-    @property
-    def fingerprint(self) -> str:
-        return self.tables.fingerprint
-
-    def has(self, name: str) -> bool:
-        return self.tables.has(name)
-
-    def file(self, name: str) -> Path | None:
-        return None
-
-    def seen_from_birth(self, name: str) -> bool:
-        return self.tables.seen_from_birth(name)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         every = list(columns_of(name, self.attributes))
         if name not in self._whole and columns is not None and set(columns) < set(every):
-            return self.tables.frame(name, columns)
+            return super().frame(name, columns)
         if name not in self._whole:
-            self._whole[name] = self.tables.frame(name, every)
+            self._whole[name] = super().frame(name, every)
         return self._whole[name][every if columns is None else list(columns)]
 
 

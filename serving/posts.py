@@ -1,7 +1,7 @@
 """Posts that wait at the same time are one transaction.
 
-Each post is durable when it is answered, and to make one durable costs nearly what making thirty
-durable does. While one group is being kept, whoever posts waits; the first of those to go on keeps
+Each post is durable when it is answered, and to make a group durable costs little more than to make
+one so. While one group is being kept, whoever posts waits; the first of those to go on keeps
 them all, one after the other. One post's trouble undoes that post alone.
 """
 

@@ -141,8 +141,8 @@ def application(
 
 
 class Direct:
-    """Answers calls whose path has no parameter without going through the routes: half of what
-    answering from memory costs is the way to the endpoint."""
+    """Answers calls whose path has no parameter without going through the routes, which costs the
+    more the less an answer does."""
 
     def __init__(self, app: Any, endpoints: Mapping[tuple[str, str], Endpoint]) -> None:
         self.app, self.endpoints = app, endpoints

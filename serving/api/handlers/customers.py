@@ -15,7 +15,7 @@ from serving.api.tables import cursor_at, page_size, position, whole
 from serving.customer_view import customer_view, is_known
 from serving.desk import Desk
 from serving.items import LIFETIME, item, utc
-from serving.of_customers import OfCustomers, ReadOnce
+from serving.of_customers import ReadOnce
 from serving.published import earlier
 from serving.ranking import Order, Ranking, Wanted
 
@@ -100,7 +100,7 @@ def _number(value: float) -> float | None:
 
 def known_tables(desk: Desk, customer_id: str) -> Tables:
     """The customer's rows, posted ones too; 404 where there is no such customer."""
-    tables = ReadOnce(OfCustomers(desk.live.rows_of([customer_id]), frozenset({customer_id})))
+    tables = ReadOnce(desk.live.rows_of([customer_id]), frozenset({customer_id}))
     if not is_known(tables, desk.now()):
         detail = "there is no such customer; post them to /v1/events first"
         raise Problem(404, "no-such-customer", detail)
