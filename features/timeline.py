@@ -14,6 +14,7 @@ two binary searches, the same integers as adding up row by row.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -89,7 +90,12 @@ class Timeline:
         return self._written_out(begun), self._written_out(ended)
 
     def _written_out(self, running: Ints | None) -> Ints:
-        return np.arange(len(self.starts.when) + 1) if running is None else running
+        return self._counts if running is None else running
+
+    @cached_property
+    def _counts(self) -> Ints:
+        """The running sums of rows that count one each; made once, for they are asked often."""
+        return np.arange(len(self.starts.when) + 1)
 
     def prepare(self, name: Hashable, weights: Ints | None, windows: Sequence[Window]) -> None:
         """Work out what ``sums`` needs for these weights and windows."""
