@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from data.errors import GateRefused, UsageError, did_you_mean
+from data.errors import DamagedFile, GateRefused, UsageError, did_you_mean
 from data.files import publish, replacing, staging_folder, write_whole
 from models.bundle import verify
 from models.champion import CHALLENGER, Champion, champion, materialise, point_at
@@ -319,7 +319,10 @@ def _move(
 ) -> Champion:
     _, client = _client(Path(state_dir).absolute())
     entry = _version(client, kind, version)
-    before = champion(state_dir, kind)
+    try:
+        before = champion(state_dir, kind)
+    except DamagedFile:  # this move writes the pointer anew
+        before = None
     folder = materialise(state_dir, kind, version, version_bundle(state_dir, kind, version))
     as_of = datetime.fromisoformat(entry.tags["presage.as_of"])
     name = _registered_name(kind)

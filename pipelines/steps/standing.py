@@ -142,11 +142,14 @@ def _moves(run: Run) -> list[dict[str, Any]]:
 def challenger_findings(run: Run, published: Sequence[Night]) -> list[Finding]:
     """The challenger's scores of past nights beside the ``published`` ones, and what came; none
     where no version is a challenger."""
-    beside = challenger(run.state_dir, KIND)
-    if beside is None or not run.settings.risk.shadow or not has_store(run.workspace):
-        return []
+    try:
+        beside = challenger(run.state_dir, KIND)
+        if beside is None or not run.settings.risk.shadow or not has_store(run.workspace):
+            return []
+        horizon = Predictor.of_version(beside).model.horizons[0]
+    except DamagedFile as damaged:  # nobody is answered by it
+        return [Finding("predictions", "challenger", "notice", str(damaged))]
     name = beside.model_version
-    horizon = Predictor.of_version(beside).model.horizons[0]
     shadow = nights(run.state_dir, SHADOW, run.as_of - LOOK_BACK)
     own = [night for night in shadow if night.model_version == name]
     return shadow_findings(
