@@ -19,6 +19,7 @@ from models.champion import Champion, challenger, champion, former
 from pipelines.console import say
 from pipelines.exclusive import still_ours
 from pipelines.run import Run
+from pipelines.tracking import tell_server
 from serving.monitoring.finding import Finding
 from serving.monitoring.live import live_moments, live_rows
 from serving.monitoring.shadow import SHADOW, night_pairs, shadow_findings
@@ -122,6 +123,7 @@ def _go_back(run: Run, at_work: Champion, verdict: Verdict) -> GoneBack:
 
         why, figures = verdict.why, verdict.figures
         to = rollback(run.state_dir, KIND, at=SYSTEM.now(), record=record, why=why, figures=figures)
+    tell_server(run.workspace, KIND)
     text = f"went back from version {at_work.version} to {to.version}: {why}"
     say(text)
     act = "See `presage models DIR show`; train anew, and promote what the gate lets pass."
