@@ -106,6 +106,7 @@ def back_from_backup(workspace: Path, root: Path, stack: ExitStack) -> list[Line
         "delivery.max_age_hours": 1e6,
     }.items():
         set_setting(folder, name, value)
+    presage("outbox", folder, "rotate", log=log)
     presage("score", folder, log=log)
     presage("outreach", folder, "--commit", "--yes", log=log)
     presage("outbox", folder, "send", "--commit", log=log)
