@@ -6,7 +6,7 @@ A small company with trained models lives through a night. Before each verb (and
 is asked whether it is ready) it is seen which files below ``.presage`` that verb opens; each is
 damaged in a copy, in each way, and the verb is run. It may refuse (exit 1, an error that names the
 file and what to do), or end as if nothing had been: then all that the workspace holds is compared
-with the undisturbed run's. What differs is silent damage. Files that no verb of the night opens
+with the undisturbed run's. What differs, and the file's name was not said, is silent. Files that no verb of the night opens
 are listed by class, and are of no effect there.
 """
 
@@ -30,7 +30,10 @@ from benchmarks.crash_process import READS, SERVE, Ended, calls_of, import_all, 
 from benchmarks.crash_state import State, differences, state_of
 from benchmarks.running import show
 
-ENDS = ("refused by name", "as if nothing", "refused without a name", "unexpected", "silent")
+ENDS = (
+    "refused by name", "as if nothing", "told, and went on", "refused without a name", "unexpected",
+    "silent",
+)  # fmt: skip
 HEX = re.compile(r"[0-9a-f]{8,}")
 STAMP = re.compile(r"\d{8}T\d{6}|\d{4}-\d{2}-\d{2}")
 
@@ -95,14 +98,16 @@ def arguments(verb: str, folder: Path) -> list[str]:
 
 def judged(ended: Ended, code: int, file: Path, folder: Path, after: State | None) -> str:
     """One of ``ENDS``."""
-    last = (re.findall(r"^presage: .+", ended.said, re.MULTILINE) or [ended.said.strip()])[-1]
-    if "Traceback" in ended.said or "unexpected" in last:
+    refusals = re.findall(r"^presage: .+", ended.said, re.MULTILINE)
+    if "Traceback" in ended.said or any("unexpected" in line for line in refusals):
         return "unexpected"
-    if ended.code == code:
-        return "as if nothing" if not differences(after or {}, state_of(folder)) else "silent"
+    if ended.code == code and not refusals:  # a monitor with alarms exits 1 as well
+        if not differences(after or {}, state_of(folder)):
+            return "as if nothing"
+        return "told, and went on" if file.name in ended.said else "silent"
     parts = (file.name, file.parent.name, file.stem.split("-")[0])
-    named = any(part in last for part in parts) or "the store" in last
-    mend = re.search(r"\b(run|delete|restore|bring|use|train|renew)\b", last, re.IGNORECASE)
+    named = any(part in ended.said for part in parts) or "the store" in ended.said
+    mend = re.search(r"\b(run|delete|restore|bring|use|train|renew)\b", ended.said, re.IGNORECASE)
     return "refused by name" if named and mend else "refused without a name"
 
 
@@ -174,7 +179,7 @@ def main() -> None:
                 bad += [
                     f"{verb}, {name} {way}: {end}: {said}"
                     for name, way, end, said in rows
-                    if end in ENDS[2:]
+                    if end in ENDS[2:]  # what was told is shown too
                 ]
             if verb in NIGHT:
                 run(command(verb, night), night)
