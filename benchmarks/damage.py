@@ -5,9 +5,9 @@
 A small company with trained models lives through a night. Before each verb (and before the service
 is asked whether it is ready) it is seen which files below ``.presage`` that verb opens; each is
 damaged in a copy, in each way, and the verb is run. It may refuse (exit 1, an error that names the
-file and what to do), or end as if nothing had been: then all that the workspace holds is compared
-with the undisturbed run's. What differs, and the file's name was not said, is silent. Files that no verb of the night opens
-are listed by class, and are of no effect there.
+file and what to do), or end: then all that the workspace holds is compared with the undisturbed
+run's. What differs, and was not told by the file's name, is silent damage. Files
+that no verb of the night opens are listed by class, and are of no effect there.
 """
 
 from __future__ import annotations

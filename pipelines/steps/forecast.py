@@ -122,11 +122,13 @@ def forecast_of(
     key = run.key(version, steps, freq, *reads, *([] if outreach is None else [outreach]))
     current = None if anew else run.current("forecast", key)
     accuracy = None if current is None else run.current("accuracy", key)
-    if current is not None and accuracy is not None:
+    paths = None if current is None else run.current("paths", key)
+    # a plan without its scenarios would be another one
+    whole = current is not None and (paths is not None or not _channels(current.frame))
+    if current is not None and accuracy is not None and whole:
         run.report("the forecast is published already")
         joined, line = number_of(current)
         version = current.about["model_version"]
-        paths = run.current("paths", key)
         drawn = None if paths is None else paths.frame
         return Forecast(
             current.frame, accuracy.frame, version, steps, joined, line, None, drawn, outreach
@@ -202,6 +204,12 @@ def _built(run: Run, steps: int, freq: str, key: str, outreach: Outreach | None)
     return Forecast(frame, tested, model_version, steps, joined, line, working, paths, outreach)
 
 
+def _channels(frame: pd.DataFrame) -> list[str]:
+    """The ids of a forecast's channels."""
+    ids = frame["unique_id"].astype(str)
+    return list(ids[ids.str.startswith("channel=") & ~ids.str.contains("/", regex=False)].unique())
+
+
 def channel_paths(
     model: VolumeModel,
     history: pd.DataFrame,
@@ -211,13 +219,10 @@ def channel_paths(
     seed: int,
 ) -> pd.DataFrame | None:
     """``PATHS`` joint sample paths of the forecast's channels; None where it has no channel."""
-    ids = frame["unique_id"].astype(str)
-    channels = ids[ids.str.startswith("channel=") & ~ids.str.contains("/", regex=False)].unique()
-    if not len(channels):
+    channels = _channels(frame)
+    if not channels:
         return None
-    drawn = model.paths(
-        history, PATHS, seed=seed, horizon=steps, context=context, only=channels.tolist()
-    )
+    drawn = model.paths(history, PATHS, seed=seed, horizon=steps, context=context, only=channels)
     return path_table(drawn.ids, drawn.ds, drawn.counts, frame)
 
 

@@ -142,6 +142,17 @@ def test_a_damaged_product_is_built_again(
     assert newest(state, "scores") is not None
 
 
+def test_a_forecast_whose_paths_are_damaged_is_built_again(company: Path, built: list[str]) -> None:
+    do("forecast", company)
+    built.clear()
+    home = Workspace.open(company).state_dir / "published"
+    (home / "paths.json").unlink()
+    do("forecast", company)
+    do("forecast", company)
+    assert built == ["forecast"]
+    assert newest(home.parent, "paths") is not None
+
+
 def test_a_product_of_a_newer_release_is_built_again(company: Path, built: list[str]) -> None:
     do("score", company)
     built.clear()
