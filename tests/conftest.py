@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,25 @@ def run_presage() -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """MLflow's empty store is made once a test process, by its hundred migrations, and copied."""
+    from data.files import replacing
+    from models import registry
+
+    make, empty = registry._create_store, tmp_path_factory.mktemp("mlflow") / "empty.db"
+
+    def copied(mlflow: object, database: Path) -> None:
+        if not empty.exists():
+            make(mlflow, empty)
+        with replacing(database, mode=None) as staged:
+            shutil.copyfile(empty, staged)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_create_store", copied)
+        yield
 
 
 @pytest.fixture(scope="session")
