@@ -110,6 +110,9 @@ FIRST = (
     "behaviour/",
     "system/",
     "properties/",
+    "unit/serving/test_live.py",
+    "unit/pipelines/",
+    "unit/data/",
 )
 """Files that take minutes, which the processes share out whole: one begins with the company that
 others wait for, the other with the demo; short ones fill up the end."""
