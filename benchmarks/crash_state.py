@@ -35,7 +35,7 @@ def state_of(folder: Path) -> State:
     out: State = {}
     for path in sorted((home / "published").glob("*.json")):
         about = json.loads(path.read_bytes())
-        drop = {"published_at", "file", "since"} | (
+        drop = {"published_at", "file", "since", "digest"} | (
             # findings about runs say when they ran
             {"sha256", "rows"} if path.stem == "monitor" else set()
         )

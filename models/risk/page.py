@@ -4,8 +4,8 @@ Every figure of it is one that MLflow was told, under the same name (``data-metr
 comes from data (segments, columns, warnings) is escaped; the page's own policy forbids scripts and
 every address but its own pictures.
 
->>> print(shown(0.123456), shown(Interval(0.5, 0.41, 0.583)), shown(float("nan")))
-0.1235 0.5 [0.41, 0.583] -
+>>> print(shown(0.123456), shown(Interval(0.5, 0.41, 0.583)), shown(28682.0))
+0.123 0.5 [0.41, 0.583] 28682
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ table { border-collapse: collapse; margin: .6em 0 } caption { text-align: left; 
 td, th { padding: .2em .8em .2em 0; border-bottom: 1px solid #d9e2ec; text-align: left }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
 .note { color: #52606d; font-size: .9em } img { max-width: 31em; width: 49% }
+@page { size: A4; margin: 15mm }
+@media print { body { margin: 0; padding: 0; max-width: none; font-size: 9pt }
+  h2 { break-after: avoid } tr, img { break-inside: avoid } table { width: 100% }
+  td, th { padding-right: .4em } td.number { white-space: normal } }
 """.strip()
 
 
@@ -98,10 +102,12 @@ def page(report: Report) -> str:
 
 
 def shown(value: float | Interval) -> str:
-    """A metric as the page shows it: four digits, its interval in brackets, - if undefined."""
+    """A metric as the page shows it: three digits, its interval in brackets, - if undefined."""
     if isinstance(value, Interval):
-        return f"{value.estimate:.4g} [{value.low:.4g}, {value.high:.4g}]"
-    return "-" if math.isnan(value) else f"{value:.4g}"
+        return f"{value.estimate:.3g} [{value.low:.3g}, {value.high:.3g}]"
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _warning(text: str | None) -> list[str]:
