@@ -17,6 +17,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -97,8 +98,8 @@ def back_from_backup(workspace: Path, root: Path, stack: ExitStack) -> list[Line
     folder, log, receiver = root / "company", root / "backup.log", Receiver(stack)
     shutil.copytree(workspace, folder)
     for name, value in {
-        "delivery.endpoint": receiver.url,
         "delivery.allow_inside": True,
+        "delivery.endpoint": receiver.url,
         "outreach.quiet_from": "00:00",
         "outreach.quiet_to": "00:00",
         "outreach.explore_share": 1.0,
@@ -144,6 +145,7 @@ def main() -> None:
             lines.append(equal_models(workspace, root, options.times))
         if "up" in parts:
             lines.append(seconds_to_up(workspace, root))
+            print(lines[-1], file=sys.stderr, flush=True)
         if "backup" in parts:
             lines += back_from_backup(workspace, root, stack)
     show(["what", "seen", "bar"], lines)

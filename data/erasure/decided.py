@@ -9,8 +9,8 @@ the others can still be made again. The row of whoever was not eligible goes.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from data.erasure.finder import Finder
@@ -52,19 +52,24 @@ def _anonymous(path: Path, finder: Finder) -> Iterator:  # type: ignore[type-arg
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
+    present = set(pq.read_table(path, columns=["customer_id"])["customer_id"].to_pylist())
+    nobody = (name for number in count(1) if (name := f"erased-{number}") not in present)
     for part, named in parquet_rows(path, finder):
-        eligible = part[ELIGIBLE].to_numpy().astype(bool)
-        stays = ~named | eligible
+        stays = ~named
+        if ELIGIBLE in part.column_names:
+            stays |= part[ELIGIBLE].to_numpy().astype(bool)
         part, theirs = part.filter(stays), named[stays]
-        nobody = [f"erased-{secrets.token_hex(10)}" for _ in range(int(theirs.sum()))]
         ids = np.array(part["customer_id"].to_pylist(), dtype=object)
-        ids[theirs] = nobody
+        ids[theirs] = [next(nobody) for _ in range(int(theirs.sum()))]
         values = {"customer_id": pa.array(ids, part.schema.field("customer_id").type)}
-        for name, blank in BLANK.items():
-            kind = part.schema.field(name).type if name in part.column_names else pa.null()
-            if not pa.types.is_null(kind):
-                values[name] = pc.if_else(pa.array(theirs), pa.scalar(blank, kind), part[name])
+        for name in set(part.column_names) - {"customer_id"}:
+            kind = part.schema.field(name).type
+            blank = theirs if name in BLANK else finder.in_column(part[name], name) & theirs
+            if blank.any() and not pa.types.is_null(kind):
+                value = pa.scalar(BLANK.get(name), kind)
+                values[name] = pc.if_else(pa.array(blank), value, part[name])
         for name, column in values.items():
             part = part.set_column(part.column_names.index(name), part.schema.field(name), column)
         yield part
