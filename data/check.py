@@ -31,7 +31,7 @@ from data.clean import (
 from data.clock import SYSTEM
 from data.contract import TABLES, Table, table
 from data.csv_files import NoRows
-from data.engines import duckdb_connection, quoted
+from data.engines import duckdb_connection, for_reading, quoted
 from data.errors import DataError, did_you_mean
 from data.folder import Folder
 from data.money import Money, amounts_by_currency, currency_sql, money_of
@@ -142,7 +142,8 @@ def engine(workspace: Folder) -> duckdb.DuckDBPyConnection:
     """The workspace's engine, which sees its state and its tables."""
     workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
     return duckdb_connection(
-        workspace.settings.engine, [workspace.state_dir, workspace.tables_dir.resolve()]
+        for_reading(workspace.settings.engine),
+        [workspace.state_dir, workspace.tables_dir.resolve()],
     )
 
 
