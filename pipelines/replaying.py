@@ -77,7 +77,7 @@ def _one(workspace: Workspace, store: Store, decision_id: str) -> Result:
     if not logged:
         raise UsageError(
             f"there is no decision {decision_id!r}, or its person was erased; "
-            "`presage outreach DIR --json` and GET /v1/outreach tell ids"
+            "GET /v1/outreach and GET /v1/customers/{id} tell ids"
         )
     if not logged[0].get("inputs"):
         raise DataError(
@@ -152,4 +152,4 @@ def _differences(
 
 
 def _shown(value: Any) -> str:
-    return "" if pd.isna(value) else repr(value) if isinstance(value, float) else str(value)
+    return "" if pd.isna(value) else repr(float(value)) if isinstance(value, float) else str(value)

@@ -108,6 +108,7 @@ def test_every_decision_comes_out_again(company: Path) -> None:
     alone = again(company, treated["decision_id"])
     assert alone.exit_code == 0 and alone.data["equal"]
     assert alone.data["logged"]["value"] == treated["value"]
+    assert any(repr(treated["risk"]) in line and "np." not in line for line in alone.lines)
 
 
 def test_other_code_is_noticed(company: Path, monkeypatch: pytest.MonkeyPatch) -> None:
