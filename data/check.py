@@ -31,14 +31,14 @@ from data.clean import (
 from data.clock import SYSTEM
 from data.contract import TABLES, Table, table
 from data.csv_files import NoRows
-from data.engines import duckdb_connection, quoted
+from data.engines import duckdb_connection, for_reading, quoted
 from data.errors import DataError, did_you_mean
 from data.folder import Folder
 from data.money import Money, amounts_by_currency, currency_sql, money_of
 from data.notices import Notice, mixed_offsets, of_table, unknown_attributes
 from data.quarantine import forget_quarantine, write_quarantine
 from data.references import derived_sign_ups, unknown_references
-from data.source_files import Source, open_source
+from data.source_files import Source, open_source, with_folders
 from data.tables import attribute_name, attributes_of
 from data.violations import BROKEN_LINE, Report, Violation
 
@@ -142,7 +142,8 @@ def engine(workspace: Folder) -> duckdb.DuckDBPyConnection:
     """The workspace's engine, which sees its state and its tables."""
     workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
     return duckdb_connection(
-        workspace.settings.engine, [workspace.state_dir, workspace.tables_dir.resolve()]
+        for_reading(workspace.settings.engine),
+        [workspace.state_dir, workspace.tables_dir.resolve()],
     )
 
 
@@ -188,10 +189,12 @@ def _cleaned(
     except DataError as error:
         return _fatal(name, "unreadable", [str(error)])
     sources, problems, missing, blank = [], [], [], list[str]()
+    wanted = (*contract.names, *attributes_of(name, workspace.settings.data.attributes))
     for path in paths:
         label = path.relative_to(workspace.tables_dir).as_posix()
         try:
             source = open_source(con, path, label, reading, workspace.state_dir)
+            source = with_folders(source, wanted)
         except NoRows as error:
             blank.append(str(error))
             continue

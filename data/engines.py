@@ -15,6 +15,7 @@ _duckdb.PermissionException: Permission Error: Cannot access file "/etc/hostname
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,15 @@ from data.settings_tree import Engine
 
 if TYPE_CHECKING:
     import duckdb
+
+
+READING_GB = 1.4
+"""Memory for reading files, however large: with what Python takes the process stays within 2 GB."""
+
+
+def for_reading(engine: Engine) -> Engine:
+    """The engine for reading tables: what is more than ``READING_GB`` goes to disk."""
+    return replace(engine, memory_limit_gb=min(engine.memory_limit_gb, READING_GB))
 
 
 def duckdb_connection(engine: Engine, folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:

@@ -98,7 +98,7 @@ def log_training_run(
     example: pd.DataFrame,
     predictions: pd.DataFrame,
     at: datetime,
-    plots: Mapping[str, Figure | Path] | None = None,
+    plots: Mapping[str, Figure | Path | bytes] | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
     pages: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,

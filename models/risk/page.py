@@ -15,15 +15,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from models.figures import png
 from models.metrics import Interval
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MODEL = "presage"
 ROWS: Sequence[tuple[str, str, str]] = (
@@ -67,7 +62,8 @@ td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
 
 @dataclass(frozen=True)
 class Report:
-    """What a page tells: ``metrics`` and ``base_rates`` as they are logged, ``tables`` by name."""
+    """What a page tells: ``metrics`` and ``base_rates`` as they are logged, ``tables`` by name,
+    ``plots`` as PNG files' bytes."""
 
     title: str
     line: str
@@ -76,7 +72,7 @@ class Report:
     baselines: Sequence[str]
     metrics: Mapping[str, float | Interval]
     base_rates: Mapping[str, float]
-    plots: Mapping[str, Figure] = field(default_factory=dict)
+    plots: Mapping[str, bytes] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     warning: str | None = None
 
@@ -145,9 +141,9 @@ def _horizon(report: Report, horizon: int) -> Iterator[str]:
 
 
 def _picture(report: Report, name: str) -> Iterator[str]:
-    figure = report.plots.get(name)
-    if figure is not None:
-        data = base64.b64encode(png(figure)).decode()
+    drawn = report.plots.get(name)
+    if drawn is not None:
+        data = base64.b64encode(drawn).decode()
         label = escape(name.replace("_", " "))
         yield f'<img alt="{label}" src="data:image/png;base64,{data}">'
 

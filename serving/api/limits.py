@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from serving.api.problem import Problem
 
@@ -24,12 +25,11 @@ class Allowed:
     wait_seconds: float
     full_seconds: float
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[bytes, bytes]]:
         """As the RateLimit fields of draft-ietf-httpapi-ratelimit-headers say it."""
-        return {
-            "RateLimit-Policy": f'"key";q={self.quota};w={self.window_seconds}',
-            "RateLimit": f'"key";r={self.remaining};t={math.ceil(self.full_seconds)}',
-        }
+        left = b'"key";r=%d;t=%d' % (self.remaining, math.ceil(self.full_seconds))
+        policy = b'"key";q=%d;w=%d' % (self.quota, self.window_seconds)
+        return [(b"ratelimit-policy", policy), (b"ratelimit", left)]
 
 
 class RateLimit:
@@ -41,7 +41,7 @@ class RateLimit:
     [0.0, 0.0, 1.0]
     >>> moment[0] = 1.0
     >>> limit.take("crm").headers()
-    {'RateLimit-Policy': '"key";q=2;w=2', 'RateLimit': '"key";r=0;t=2'}
+    [(b'ratelimit-policy', b'"key";q=2;w=2'), (b'ratelimit', b'"key";r=0;t=2')]
     """
 
     def __init__(
@@ -80,7 +80,9 @@ class Crowd:
 
     With ``standing``, a crowd that has been so large for ``PATIENCE_SECONDS`` is no burst that
     passes: no more than ``standing`` are let in until it is smaller and nobody was refused for as
-    long, so that whoever is inside waits a short time.
+    long, so that whoever is inside waits a short time. Whoever has waited for longer than that for
+    their turn, while others were refused, is refused then: they may ask again, and those behind
+    them are answered in time.
 
     >>> moment = [0.0]
     >>> crowd = Crowd(most=3, standing=1, now=lambda: moment[0])
@@ -111,21 +113,34 @@ class Crowd:
         return self._inside
 
     @contextlib.contextmanager
-    def entered(self) -> Iterator[None]:
-        """Inside for the block; Problem 503 with Retry-After where it is full."""
+    def entered(self) -> Iterator[Callable[[], None]]:
+        """Inside for the block; Problem 503 with Retry-After where it is full.
+
+        What it gives is to be called when the turn of who entered has come: the same Problem where
+        it came too late.
+        """
         with self._lock:
             self._look()
             if self._inside >= self._room():
                 self._refused_at = self._now()
-                detail = f"{self._inside} requests are being answered; ask again in a moment"
-                raise Problem(503, "busy", detail, headers={"Retry-After": "1"})
+                raise self._busy()
             self._inside += 1
         try:
-            yield
+            yield partial(self._in_time, self._now())
         finally:
             with self._lock:
                 self._inside -= 1
                 self._look()
+
+    def _in_time(self, since: float) -> None:
+        now = self._now()
+        crowded = self._standing is not None and now - self._refused_at < PATIENCE_SECONDS
+        if crowded and now - since > PATIENCE_SECONDS:
+            raise self._busy()
+
+    def _busy(self) -> Problem:
+        detail = f"{self._inside} requests are being answered; ask again in a moment"
+        return Problem(503, "busy", detail, headers={"Retry-After": "1"})
 
     def _look(self) -> None:
         now = self._now()

@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from data.engines import duckdb_connection, literal, quoted
+from data.engines import READING_GB, duckdb_connection, for_reading, literal, quoted
 from data.errors import NotBuiltYet
 from data.settings import Engine
 
@@ -44,3 +44,8 @@ def test_names_and_values_cannot_end_their_quotes() -> None:
 def test_spark_is_said_to_come_later() -> None:
     with pytest.raises(NotBuiltYet, match=r"spark.*later release"):
         duckdb_connection(Engine(kind="spark"), [])
+
+
+def test_reading_takes_no_more_than_it_needs_whatever_may_be_had() -> None:
+    assert for_reading(Engine(memory_limit_gb=64)).memory_limit_gb == READING_GB
+    assert for_reading(SMALL) == SMALL

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.figures import decay_plot, reliability_plot
+from models.figures import decay_plot, png, reliability_plot
 from models.metrics import Interval
 from models.risk.page import Report, page, shown
 
@@ -71,8 +71,8 @@ def report(**more: object) -> str:
         "metrics": METRICS,
         "base_rates": {"7d": 0.05},
         "plots": {
-            "reliability_7d": reliability_plot(y, p),
-            "decay_14d": decay_plot(aged, base_rate=0.05),
+            "reliability_7d": png(reliability_plot(y, p)),
+            "decay_14d": png(decay_plot(aged, base_rate=0.05)),
         },
         "tables": {
             "segments_14d": pd.DataFrame({"segment": [f"region={EVIL}"], "observed": [0.125]}),
