@@ -154,7 +154,7 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed(
     assert len(cells) > 3 * 8 * 4
     for name, told in cells.items():
         ends = [metrics[end] for end in (f"{name}_low", f"{name}_high") if end in metrics]
-        expected = f"{metrics[name]:.4g}" + (f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else "")
+        expected = f"{metrics[name]:.3g}" + (f" [{ends[0]:.3g}, {ends[1]:.3g}]" if ends else "")
         assert told == expected
 
 

@@ -136,7 +136,16 @@ def test_the_monitor_tells_and_publishes_and_a_dry_run_erases_nobody(
     found = json.loads(done.stdout)
     assert done.returncode == (1 if found["alarms"] else 0), done.stderr
     areas = set(pd.read_csv(tmp_path / "findings.csv")["area"])
-    known = {"sources", "inputs", "predictions", "forecasts", "service", "issues", "nights"}
+    known = {
+        "sources",
+        "inputs",
+        "predictions",
+        "forecasts",
+        "outreach",
+        "service",
+        "issues",
+        "nights",
+    }
     assert areas == known
     assert (workspace / ".presage/published/kpis.json").exists()
     customer = pd.read_parquet(workspace / "tables/customers.parquet")["customer_id"].iloc[0]
