@@ -38,7 +38,7 @@ from features.expression import Column, Expression, Key
 from features.group_sums import NightSums
 from features.history import History, Part, needed_columns
 from features.kernel import Window
-from features.program import compiled
+from features.program import Stream, compiled
 from features.shards import owner_of
 from features.sources import Rows, Source, read_rows
 from features.spec import FeatureView, Term
@@ -84,17 +84,32 @@ def adds_up(view: FeatureView) -> bool:
     )
 
 
+def streams_of(view: FeatureView) -> tuple[Stream, ...]:
+    """The streams of rows that the view's groups are counted over."""
+    return tuple(compiled(group_terms(view)).streams)
+
+
+def night_sums(view: FeatureView, base: Tables) -> NightSums:
+    """What the view's groups add up to over ``base``."""
+
+    def read(source: Source, columns: set[Key]) -> Rows:
+        return read_rows(base, {source: columns})[source]
+
+    return NightSums.of(streams_of(view), read)
+
+
 class GroupsNow:
     """The groups' sums of a view over ``base``, with what ``put`` changed since. One writer at a
-    time; what ``at`` gave stays as it is."""
+    time; what ``at`` gave stays as it is. ``night``: what was kept of the base's (``night_sums``).
+    """
 
     adds = (*ADDED, "distinct")
 
-    def __init__(self, view: FeatureView, base: Tables) -> None:
+    def __init__(self, view: FeatureView, base: Tables, night: NightSums | None = None) -> None:
         terms = group_terms(view)
-        self._streams = compiled(terms).streams
+        self._streams = streams_of(view)
         self._needed = needed_columns(terms)
-        self._night = NightSums(self._streams, read_rows(base, self._needed))
+        self._night = night_sums(view, base) if night is None else night
         for source, columns in self._needed.items():
             columns.update(owner_of(source), _key_of(source))
         self._codes: dict[str, int] = {}

@@ -35,6 +35,7 @@ from features.opt_out import profiled
 from features.spine import customers_at
 from models.champion import champion_file
 from serving.items import LIFETIME, decoded, encoded, item
+from serving.kept_rows import rows_by_customer
 from serving.moved import Moved, concerned
 from serving.night import Night, Scores, unexplained, usable_model
 from serving.of_customers import OfCustomers, status_of
@@ -217,7 +218,7 @@ class Live:
         """The snapshot's rows with those posted up to ``_seq``."""
         snapshot = self.snapshot()
         if self._own is None:
-            self._own, self._own_seq = OwnRows(snapshot), 0
+            self._own, self._own_seq = OwnRows(snapshot, rows_by_customer(snapshot)), 0
         if self._own_seq < self._seq:
             events = [e for e in events_since(self.store, self._own_seq) if e.seq <= self._seq]
             rows, aside = readable(events)

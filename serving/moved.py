@@ -10,7 +10,8 @@ from data.store import Event
 from features.groups_now import GroupsNow
 from features.history import History
 from features.sources import read_rows
-from serving.own_rows import OWN, OwnRows
+from serving.held_rows import OWN
+from serving.own_rows import OwnRows
 from serving.predictor import Predictor
 
 ITEMS = "order_items"
