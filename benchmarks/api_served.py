@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.running import PRESAGE
+from data.workspace import set_setting
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 QUICK = "[api]\nrequests_per_second = 1000000.0\nburst = 1000000.0\n"
@@ -61,9 +62,17 @@ def process(
 
 
 class Served:
-    """The service on a copy of a workspace."""
+    """The service on a copy of a workspace; ``store``: the URL of its database, ``key``: one that
+    is in there already."""
 
-    def __init__(self, workspace: Path, stack: ExitStack, copy: bool = True) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        stack: ExitStack,
+        copy: bool = True,
+        store: str | None = None,
+        key: str | None = None,
+    ) -> None:
         self.stack, self.workspace = stack, workspace
         if copy:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -71,11 +80,12 @@ class Served:
             shutil.copytree(workspace, self.workspace)
         settings = self.workspace / "presage.toml"
         text = settings.read_text() if settings.exists() else ""
-        settings.write_text(text.replace("[api]\n", QUICK) if "[api]\n" in text else text + QUICK)
-        scopes = "score,events,customers,forecasts,plan,outreach"
-        create = [str(PRESAGE), "keys", str(self.workspace), "create", "load", "--scopes", scopes]
-        made = subprocess.run([*create, "--json"], check=True, capture_output=True)
-        self.key = json.loads(made.stdout)["key"]
+        if QUICK not in text:  # the copy of a copy has it
+            text = text.replace("[api]\n", QUICK) if "[api]\n" in text else text + QUICK
+        settings.write_text(text)
+        if store is not None:
+            set_setting(self.workspace, "store.url", store)
+        self.key = self._new_key() if key is None else key
         about = json.loads((self.workspace / ".presage/published/scores.json").read_text())
         self.as_of = datetime.fromisoformat(about["as_of"])
         self.start()
@@ -83,6 +93,12 @@ class Served:
 
         frame = pd.read_parquet(self.workspace / ".presage/published" / about["file"])
         self.ids: list[str] = frame.sort_values("risk_14d")["customer_id"].tolist()
+
+    def _new_key(self) -> str:
+        scopes = "score,events,customers,forecasts,plan,outreach"
+        create = [str(PRESAGE), "keys", str(self.workspace), "create", "load", "--scopes", scopes]
+        made = subprocess.run([*create, "--json"], check=True, capture_output=True)
+        return str(json.loads(made.stdout)["key"])
 
     def start(self) -> None:
         """Start the service, eight hours after its scores; it ends with the stack."""

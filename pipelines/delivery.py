@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data.clock import SYSTEM
-from data.errors import Conflict, DataError, UsageError, did_you_mean
+from data.errors import Conflict, DataError, StorageFailure, UsageError, did_you_mean
 from data.snapshot import Snapshot, take
 from data.store import (
     Message,
@@ -106,21 +106,30 @@ def _send(workspace: Workspace, store: Store, report: Progress, *, forever: bool
     _needs_endpoint(workspace)
     keys, gate, rng = keys_of(workspace), gate_of(workspace, store), random.Random()
     total: Counter[str] = Counter()
-    held, lookup = False, Lookup(workspace, store)
+    held, gone, lookup = False, False, Lookup(workspace, store)
     with until_signalled() as stopped:
         while not stopped.is_set():
-            disabled = disabled_since(store, delivery.endpoint)
-            if disabled is not None and not held:
-                say(_disabled_words(workspace, *disabled))
-            held = disabled is not None
-            due = next_due(store)
-            if not held and due is not None and due <= SYSTEM.now():
-                judge = lookup.gate(gate, SYSTEM.now())
-                sender = Sender(store, judge, delivery, keys, SYSTEM, rng)
-                total += _one_round(sender, stopped, report, store)
-            if not forever:
-                break
-            stopped.wait(_pause(store, SYSTEM.now()))
+            try:
+                disabled = disabled_since(store, delivery.endpoint)
+                if disabled is not None and not held:
+                    say(_disabled_words(workspace, *disabled))
+                held = disabled is not None
+                due = next_due(store)
+                if not held and due is not None and due <= SYSTEM.now():
+                    judge = lookup.gate(gate, SYSTEM.now())
+                    sender = Sender(store, judge, delivery, keys, SYSTEM, rng)
+                    total += _one_round(sender, stopped, report, store)
+                if not forever:
+                    break
+                stopped.wait(_pause(store, SYSTEM.now()))
+                gone = False
+            except StorageFailure as error:  # a database that restarts; what was claimed is freed
+                if not forever:
+                    raise
+                if not gone:
+                    say(f"{error}. It is tried again until it is there")
+                gone = True
+                stopped.wait(POLL_SECONDS)
             keys = keys_of(workspace)  # rotated meanwhile, perhaps
     data: dict[str, Any] = {**_counted(total), "disabled": held}
     lines = [_sentence(total)]

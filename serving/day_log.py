@@ -37,7 +37,9 @@ ENCODER = msgspec.json.Encoder(enc_hook=lambda number: number.item())
 SECONDS = 1.0
 """So often what was added since is written."""
 TURN = 20
-"""So many lines are encoded before other threads have their turn."""
+"""So many lines are encoded before whoever answers goes first, ..."""
+PAUSE = 0.002
+"""... for so many seconds: a second's lines at once would make three in a hundred answers late."""
 MOST = 200_000
 """So much waits to be written at most; more is counted and left out."""
 
@@ -77,10 +79,10 @@ class DayLog:
 
     def _write(self) -> None:
         while not self._stop.wait(SECONDS):
-            self.flush()
+            self.flush(PAUSE)
 
-    def flush(self) -> None:
-        """Write what is there."""
+    def flush(self, pause: float = 0.0) -> None:
+        """Write what is there; ``pause``: seconds that others are given after each few lines."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
             left_out, self._left_out = self._left_out, 0
@@ -91,7 +93,7 @@ class DayLog:
             text = ENCODER.encode({"at": now.isoformat(), **self._line(now, thing)})
             by_day.setdefault(day_folder(self.home, now), []).append(text + b"\n")
             if number % TURN == 0:
-                time.sleep(0)  # whoever answers goes first
+                time.sleep(0 if self._stop.is_set() else pause)
         for folder, texts in by_day.items():
             try:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from data.clock import SYSTEM, Clock
-from data.errors import NotEnoughHistory
+from data.errors import NotEnoughHistory, StorageFailure
 from data.store import Store, salt
 from data.workspace import Workspace
 from serving.audit import FOLDER as AUDIT
@@ -96,10 +96,17 @@ class Desk:
         return self.clock.now()
 
     def night_findings(self) -> list[Finding]:
-        """Runs that are stuck, slow, late or failed, by the machine's clock: runs have no other."""
+        """Runs that are stuck, slow, late or failed, by the machine's clock: runs have no other.
+        Where the store cannot be reached, that alone."""
         now = SYSTEM.now()
         limits = self.workspace.settings.nights
-        return night_findings(self.workspace.state_dir, limits, leases_held(self.store, now), now)
+        try:
+            held = leases_held(self.store, now)
+        except StorageFailure:  # its words name a place of the machine
+            text = "the store cannot be reached: scores are told as last known, posts refused"
+            act = "start the database, or mend [store] url; the service's log has the reason"
+            return [Finding("service", "store", "alarm", text, act)]
+        return night_findings(self.workspace.state_dir, limits, held, now)
 
     def published(self, kind: Kind) -> Published:
         """The newest published result; NotEnoughHistory names the verb that makes one."""

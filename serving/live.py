@@ -9,7 +9,6 @@ moment would give the same bits. Whoever is in neither is unknown.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,10 +20,10 @@ import msgspec
 
 from data.artifacts import stamp
 from data.clock import Clock
-from data.errors import NotEnoughHistory, PresageError
+from data.errors import NotEnoughHistory, PresageError, StorageFailure
 from data.overlay import WithEvents
 from data.snapshot import Snapshot, snapshot_of, take
-from data.store import Store, event_frames, events_since, readable
+from data.store import Event, Store, event_frames, events_since
 from data.tables import Tables
 from data.turns import OnceATurn
 from data.workspace import Workspace
@@ -39,14 +38,12 @@ from serving.kept_rows import rows_by_customer
 from serving.moved import Moved, concerned
 from serving.night import Night, Scores, unexplained, usable_model
 from serving.of_customers import OfCustomers, status_of
-from serving.own_rows import OwnRows
+from serving.own_rows import OwnRows, readable_rows
 from serving.prediction_log import PredictionLog
 from serving.predictor import Predictor, now_spine
 from serving.published import Kind, Published, newest, pointer_file
 from serving.ranking import Ranking, ranking_of
 from serving.together import Together
-
-log = logging.getLogger("presage.api")
 
 FRESH = timedelta(minutes=15)
 """So long a score made between two nights stands, unless something else is posted."""
@@ -75,6 +72,8 @@ class Live:
     _stamps: tuple[Any, ...] = ()
     _unscored: Snapshot | None = None
     _changes: int | None = None
+    _complete: bool = False
+    """Whether all events that were there at the start are in memory."""
     _seq: int = 0
     _news: dict[str, datetime] = field(default_factory=dict)
     _heard: dict[str, datetime] = field(default_factory=dict)
@@ -191,15 +190,20 @@ class Live:
             return
         with self._lock:
             rows = self._rows()
-            events = events_since(self.store, self._seq)
+            try:
+                events = events_since(self.store, self._seq)
+            except StorageFailure:  # what is in memory stands until it is there again
+                if not self._complete:
+                    raise
+                return
             whose = concerned(events, rows)
             # a post takes its time before it is kept: a score made in between lacks it
             self._heard |= dict.fromkeys(whose, self.clock.now())
             self._news |= whose
+            self._extend(rows, events)
             self._seq = max([self._seq, *(event.seq for event in events)])
-            self._rows()
-            self._moved.note(events, self._rows())
-            self._changes = changes
+            self._moved.note(events, rows)
+            self._changes, self._complete = changes, True
 
     @contextlib.contextmanager
     def taking_in(self) -> Iterator[None]:
@@ -220,17 +224,14 @@ class Live:
         if self._own is None:
             self._own, self._own_seq = OwnRows(snapshot, rows_by_customer(snapshot)), 0
         if self._own_seq < self._seq:
-            events = [e for e in events_since(self.store, self._own_seq) if e.seq <= self._seq]
-            rows, aside = readable(events)
-            for one in aside:
-                log.warning(
-                    "event %s of %s is set aside: %s must be %s; post the row again",
-                    one.event.seq, one.event.table, one.column, one.wanted,
-                )  # fmt: skip
-            self._own.extend(rows)
-            os.utime(snapshot.path)  # the ones used last are kept
-            self._own_seq = self._seq
+            events = events_since(self.store, self._own_seq)
+            self._extend(self._own, [event for event in events if event.seq <= self._seq])
         return self._own
+
+    def _extend(self, own: OwnRows, events: Sequence[Event]) -> None:
+        own.extend(readable_rows(events))
+        os.utime(self.snapshot().path)  # the ones used last are kept
+        self._own_seq = max([self._own_seq, *(event.seq for event in events)])
 
     def predict(
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None

@@ -20,6 +20,7 @@ weigh, however large the company is.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,9 +34,11 @@ from data.arrays import Ints
 from data.contract import table
 from data.money import Money
 from data.overlay import WithEvents
-from data.store import row_key
+from data.store import Event, readable, row_key
 from data.tables import ROW, Tables, columns_of
 from serving.held_rows import OWN, HeldRows
+
+log = logging.getLogger("presage.api")
 
 
 class Posted:
@@ -238,6 +241,18 @@ class OwnRows:
     def base(self) -> Tables:
         """What it began with."""
         return self._base
+
+
+def readable_rows(events: Sequence[Event]) -> dict[str, list[dict[str, str]]]:
+    """The rows of events, by table, as ``extend`` takes them; what cannot be read is set aside and
+    logged."""
+    rows, aside = readable(events)
+    for one in aside:
+        log.warning(
+            "event %s of %s is set aside: %s must be %s; post the row again",
+            one.event.seq, one.event.table, one.column, one.wanted,
+        )  # fmt: skip
+    return rows
 
 
 def _json(value: Any) -> Any:

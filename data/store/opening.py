@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -26,6 +29,8 @@ from data.errors import PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
 from data.turns import OnceATurn
 from data.urls import without_password
+
+log = logging.getLogger("presage.store")
 
 FILE = "store.db"
 BUSY_SECONDS = 30
@@ -52,6 +57,27 @@ _UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
 """The unit that this thread or task is in."""
 
 
+OUTAGE_SECONDS = 1.0
+"""So long a database that could not be reached is not tried again: whoever can do without it goes
+on at once."""
+CONNECT_SECONDS = 3
+"""So long a PostgreSQL may take to let somebody in, unless the URL says otherwise."""
+
+
+class _Outage:
+    """Since when, and why, the database cannot be reached."""
+
+    def __init__(self) -> None:
+        self.reason, self._until = "", -math.inf
+
+    @property
+    def goes_on(self) -> bool:
+        return time.monotonic() < self._until
+
+    def note(self, reason: str) -> None:
+        self.reason, self._until = reason, time.monotonic() + OUTAGE_SECONDS
+
+
 class _Written(threading.local):
     """The databases that this thread has a write transaction of; not of a context, for a post may
     begin the transaction in which a thread keeps others too."""
@@ -71,6 +97,7 @@ class Store:
 
     engine: sa.Engine
     folder: Folder | None = None
+    _outage: _Outage = field(default_factory=_Outage, compare=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -90,14 +117,25 @@ class Store:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Failures of the database remember which one it is (``data.errors.in_words``)."""
+        """Failures of the database remember which one it is (``data.errors.in_words``).
+        StorageFailure where a server cannot be reached."""
+        url = self.engine.url
+        if self._outage.goes_on:
+            raise StorageFailure(self._outage.reason)
         try:
             yield
         except sa.exc.DBAPIError as error:
-            url = self.engine.url
-            where = url.database if self.is_sqlite else without_password(url.render_as_string())
+            if not self.is_sqlite and _unreached(error):
+                where = without_password(url.render_as_string())
+                reason = str(error.orig).strip().splitlines()[0]
+                self._outage.note(
+                    f"the store {where} cannot be reached: {reason}; is it running, and is [store] "
+                    "url right?"
+                )
+                log.warning("%s", self._outage.reason)
+                raise StorageFailure(self._outage.reason) from None
             if not hasattr(error, "presage_file"):
-                error.presage_file = where  # type: ignore[attr-defined]
+                error.presage_file = url.database  # type: ignore[attr-defined]
             raise
 
     @contextlib.contextmanager
@@ -162,6 +200,8 @@ class Store:
                 if not self.is_sqlite:
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITE_LOCK)))
             except sa.exc.OperationalError as error:
+                if not self.is_sqlite:
+                    raise
                 reason = str(error.orig).splitlines()[0]
                 raise StorageFailure(f"the store cannot be written now: {reason}") from None
             before = _WRITTEN.urls
@@ -220,6 +260,13 @@ class Store:
         self.close()
 
 
+def _unreached(error: sa.exc.DBAPIError) -> bool:
+    """Whether a server is not there, or went away: it says so (08..., 57P...), or says nothing."""
+    state = getattr(error.orig, "sqlstate", None)
+    gone = state is None and isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+    return error.connection_invalidated or gone or str(state).startswith(("08", "57P"))
+
+
 def has_store(workspace: Folder) -> bool:
     """Whether there is a store to read; PostgreSQL is taken to be there."""
     return bool(workspace.settings.store.url) or (workspace.state_dir / FILE).exists()
@@ -276,7 +323,8 @@ def _engine(url: str) -> sa.Engine:
         return sa.create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
-            connect_args={"options": "-c timezone=UTC"},
+            connect_args={"options": "-c timezone=UTC"}
+            | ({} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_SECONDS}),
         )
     except ModuleNotFoundError:
         raise SettingsError(

@@ -306,11 +306,11 @@ def _endpoint(route: Route, service: Any, door: Door) -> Endpoint:
         if route.quick is not None and (answer := route.quick(service, call)) is not None:
             reply = response(answer)
         else:
-            with door.crowd.entered(), door.line.entered() if in_turn else nullcontext():
+            with door.crowd.entered(), door.line.entered() if in_turn else nullcontext() as in_time:
                 target = request.url.path + f"?{request.url.query}" * bool(request.url.query)
                 if route.takes:  # the same bytes of another kind are another request
                     target += f" {request.headers.get('content-type', '')}"
-                work = partial(_handled, route, service, call, door.replies, raw, target)
+                work = partial(_handled, route, service, call, door.replies, raw, target, in_time)
                 reply = await to_thread.run_sync(work, limiter=_in_turn() if in_turn else None)
         return tagged(reply, request) if route.tagged else reply
 
@@ -345,9 +345,18 @@ def _problem_of(error: PresageError) -> Problem:
 
 
 def _handled(
-    route: Route, service: Any, call: Call, replies: Replies, raw: bytes, path: str
+    route: Route,
+    service: Any,
+    call: Call,
+    replies: Replies,
+    raw: bytes,
+    path: str,
+    in_time: Callable[[], None] | None,
 ) -> Response:
-    """The handler's answer, once by Idempotency-Key where there is one."""
+    """The handler's answer, once by Idempotency-Key where there is one; Problem 503 where its turn
+    came too late (``Crowd.entered``)."""
+    if in_time is not None:
+        in_time()
 
     def work() -> Response:
         if call.idempotency_key is None:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Page
 
 from data.clock import SYSTEM, Clock
+from data.errors import StorageFailure
 from data.languages.catalogue import languages, page_words
 from data.store import OtherRequest, Store, answer_once, open_store, verify_key
 from data.workspace import Workspace
@@ -71,11 +72,18 @@ class StoreKeys:
     _stamp: tuple[Any, ...] = ()
 
     def verify(self, secret: str) -> Known | None:
-        """Name and scopes of a key in force, else None."""
+        """Name and scopes of a key in force, else None; as last seen, while a database cannot be
+        reached (StorageFailure where it was never)."""
         changes = self.store.changes()
         stamp = () if changes is None else self.store.keys_stamp()
-        key = verify_key(self.store, secret, self.clock.now())
+        try:
+            key = verify_key(self.store, secret, self.clock.now())
+        except StorageFailure:
+            if (known := self._in_force(secret)) is None:
+                raise
+            return known
         if key is None:
+            self._known.pop(_digest(secret), None)
             return None
         if stamp != self._stamp:
             self._known = {}
@@ -93,6 +101,9 @@ class StoreKeys:
             if self.store.keys_stamp() != self._stamp:
                 return None
             self._changes = changes
+        return self._in_force(secret)
+
+    def _in_force(self, secret: str) -> Known | None:
         known, expires_at = self._known.get(_digest(secret), (None, None))
         return None if expires_at is not None and expires_at <= self.clock.now() else known
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from serving.api.problem import Problem
 
@@ -80,7 +81,9 @@ class Crowd:
 
     With ``standing``, a crowd that has been so large for ``PATIENCE_SECONDS`` is no burst that
     passes: no more than ``standing`` are let in until it is smaller and nobody was refused for as
-    long, so that whoever is inside waits a short time.
+    long, so that whoever is inside waits a short time. Whoever has waited for longer than that for
+    their turn, while others were refused, is refused then: they may ask again, and those behind
+    them are answered in time.
 
     >>> moment = [0.0]
     >>> crowd = Crowd(most=3, standing=1, now=lambda: moment[0])
@@ -111,21 +114,34 @@ class Crowd:
         return self._inside
 
     @contextlib.contextmanager
-    def entered(self) -> Iterator[None]:
-        """Inside for the block; Problem 503 with Retry-After where it is full."""
+    def entered(self) -> Iterator[Callable[[], None]]:
+        """Inside for the block; Problem 503 with Retry-After where it is full.
+
+        What it gives is to be called when the turn of who entered has come: the same Problem where
+        it came too late.
+        """
         with self._lock:
             self._look()
             if self._inside >= self._room():
                 self._refused_at = self._now()
-                detail = f"{self._inside} requests are being answered; ask again in a moment"
-                raise Problem(503, "busy", detail, headers={"Retry-After": "1"})
+                raise self._busy()
             self._inside += 1
         try:
-            yield
+            yield partial(self._in_time, self._now())
         finally:
             with self._lock:
                 self._inside -= 1
                 self._look()
+
+    def _in_time(self, since: float) -> None:
+        now = self._now()
+        crowded = self._standing is not None and now - self._refused_at < PATIENCE_SECONDS
+        if crowded and now - since > PATIENCE_SECONDS:
+            raise self._busy()
+
+    def _busy(self) -> Problem:
+        detail = f"{self._inside} requests are being answered; ask again in a moment"
+        return Problem(503, "busy", detail, headers={"Retry-After": "1"})
 
     def _look(self) -> None:
         now = self._now()

@@ -51,7 +51,8 @@ def _log_with_request_ids() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     handler.addFilter(of_request)
-    log.handlers, log.propagate = [handler], False
+    everything = logging.getLogger("presage")
+    everything.handlers, everything.propagate = [handler], False
 
 
 def _give_memory_back() -> None:

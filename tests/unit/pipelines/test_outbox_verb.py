@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ from typing import Any
 import pytest
 
 from data.clock import SYSTEM
-from data.errors import SettingsError, UsageError
-from data.store import append_decisions, message_counts, open_store, put_consent, read_secret
+from data.errors import SettingsError, StorageFailure, UsageError
+from data.store import Store, append_decisions, message_counts, open_store, put_consent, read_secret
 from data.workspace import Workspace, init
+from pipelines import delivery
 from pipelines.console import Result, silent
 from pipelines.delivery import act, check_delivery
 from pipelines.state_verbs import verify_decisions
@@ -123,3 +126,27 @@ def test_the_head_that_verify_log_prints_can_be_given_back(company: Workspace) -
     assert verify_decisions(company.path, head).data["entries"] == 3
     with pytest.raises(UsageError, match="is not N:HASH"):
         verify_decisions(company.path, "3")
+
+
+def test_a_sender_outlives_a_database_that_is_gone_and_sending_once_says_so(
+    company: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outbox(company, "rotate")
+    tries: list[bool] = []
+
+    def due(store: Store) -> None:
+        """Gone twice, then there with nothing to send; a sender that runs is interrupted then."""
+        tries.append(True)
+        if len(tries) < 3:
+            raise StorageFailure("the store cannot be reached: gone")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(delivery, "next_due", due)
+    monkeypatch.setattr(delivery, "POLL_SECONDS", 0.01)
+    outbox(company, "run", commit=True)
+    assert len(tries) >= 3
+    assert capsys.readouterr().err.count("the store cannot be reached") == 1
+    tries.clear()
+    with pytest.raises(StorageFailure):
+        outbox(company, "send", commit=True)
+    assert counts(company)["waiting"] == 3

@@ -436,6 +436,21 @@ def test_a_crowd_that_stays_lets_fewer_in_and_a_burst_passes() -> None:
                 after.enter_context(line.entered())
 
 
+def test_whoever_waits_too_long_is_refused_where_others_were_and_only_there() -> None:
+    moment = [0.0]
+    line = Crowd(most=2, standing=1, now=lambda: moment[0])
+    with line.entered() as early, line.entered() as late:
+        early()
+        moment[0] = 5.0
+        late()  # a burst that nobody was refused for
+        with pytest.raises(Problem, match="being answered"), line.entered():
+            pass
+        with pytest.raises(Problem, match="being answered"):
+            late()
+        moment[0] = 10.0
+        late()
+
+
 def test_every_answer_has_a_request_id(ask: Ask) -> None:
     assert (
         ask("GET", "/livez", headers={"X-Request-Id": "crm-1"}).headers["x-request-id"] == "crm-1"
