@@ -56,8 +56,7 @@ def put_texts(pack: PackWriter, name: str, texts: pa.Array) -> None:
     steps = np.linspace(0, len(texts) - 1, min(len(texts), SAMPLE), dtype=np.int64)
     sample = texts.take(steps)
     if len(sample.unique()) * 2 > len(sample):
-        pack.notes[name] = "texts"
-        _put_plain(pack, name, texts)
+        put_plain(pack, name, texts)
         return
     put_numbered(pack, name, *numbered(texts))
 
@@ -66,7 +65,13 @@ def put_numbered(pack: PackWriter, name: str, numbers: Ints, texts: pa.Array) ->
     """Keep texts by their numbers, -1 for null."""
     pack.notes[name] = "numbered"
     pack.add(f"{name} number", _narrow(numbers))
-    _put_plain(pack, name, texts)
+    _put_each(pack, name, texts)
+
+
+def put_plain(pack: PackWriter, name: str, texts: pa.Array) -> None:
+    """Keep texts one after another."""
+    pack.notes[name] = "texts"
+    _put_each(pack, name, texts)
 
 
 def numbered(texts: pa.Array) -> tuple[Ints, pa.Array]:
@@ -91,13 +96,13 @@ def column_of(pack: Pack, name: str) -> Take:
     kind = pack.notes[name]
     if kind == "texts":
         texts = texts_of(pack, name)
-        return lambda places: _as_pandas(texts.take(pa.array(places)))
+        return lambda places: texts_as(texts.take(pa.array(places)))
     if kind == "numbered":
         texts, numbers = texts_of(pack, name), _taken(pack, f"{name} number")
 
         def named(places: Ints) -> Any:
             chosen = numbers(places)
-            return _as_pandas(texts.take(pa.array(chosen, mask=chosen < 0)))
+            return texts_as(texts.take(pa.array(chosen, mask=chosen < 0)))
 
         return named
     values = _taken(pack, name)
@@ -128,7 +133,7 @@ def names_of_texts(pack: Pack) -> list[str]:
     return [name for name in pack.notes if f"{name} ends" in pack]
 
 
-def _put_plain(pack: PackWriter, name: str, texts: pa.Array) -> None:
+def _put_each(pack: PackWriter, name: str, texts: pa.Array) -> None:
     _, ends_buffer, text = texts.buffers()
     ends = np.frombuffer(ends_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     characters = np.frombuffer(text or b"", np.uint8)[ends[0] : ends[-1]]
@@ -139,7 +144,8 @@ def _put_plain(pack: PackWriter, name: str, texts: pa.Array) -> None:
     pack.add(f"{name} text", characters)
 
 
-def _as_pandas(texts: pa.Array) -> Any:
+def texts_as(texts: pa.Array) -> Any:
+    """Arrow's texts as a column has them."""
     return pd.arrays.ArrowStringArray(texts, dtype=TEXT)
 
 

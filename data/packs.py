@@ -23,10 +23,11 @@ import json
 import mmap
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ END = struct.Struct("<Q32s8s")
 ALIGNED = 64
 TOGETHER = 1 << 24
 """So many bytes are compared at once."""
-MOST_RESIDENT = 256 << 20
+MOST_RESIDENT = 512 << 20
 """Bytes of mapped files in memory beyond which they are let go; the system still has them at
 hand."""
 Array = npt.NDArray[Any]
@@ -104,6 +105,7 @@ class Pack:
         content = json.loads(about)
         self._arrays: dict[str, list[Any]] = content["arrays"]
         self.notes: dict[str, Any] = content["notes"]
+        _mapped.add(self)
 
     def array(self, name: str) -> Array:
         """An array of the file; it cannot be written."""
@@ -120,6 +122,9 @@ class Pack:
         """Give back the memory of the pages that were looked at."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
+
+
+_mapped: WeakSet[Pack] = WeakSet()
 
 
 def keep(
@@ -156,23 +161,15 @@ def opened(home: Path, kind: str, about: Mapping[str, Any], book: HashBook) -> P
     return Pack(path)
 
 
-class Memory:
-    """How much of mapped files is in this process's memory."""
+def resident() -> int:
+    """Bytes of files that are in this process's memory; 0 where the system does not tell."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_bytes().split()[2]) * mmap.PAGESIZE
+    return 0
 
-    def __init__(self, packs: Sequence[Pack], most: int = MOST_RESIDENT) -> None:
-        self._packs, self._most = packs, most
-        self._before = self.resident()
 
-    def heed(self) -> None:
-        """Let all packs go where more than the most is in memory since the last time."""
-        if self.resident() - self._before > self._most:
-            for pack in self._packs:
-                pack.let_go()
-            self._before = self.resident()
-
-    @staticmethod
-    def resident() -> int:
-        """Bytes of files that are in memory; 0 where the system does not tell."""
-        with suppress(OSError, ValueError, IndexError):
-            return int(Path("/proc/self/statm").read_bytes().split()[2]) * mmap.PAGESIZE
-        return 0
+def heed_memory(most: int = MOST_RESIDENT) -> None:
+    """Let all packs go where more than ``most`` bytes of files are in memory."""
+    if resident() > most:
+        for pack in list(_mapped):
+            pack.let_go()

@@ -2,18 +2,19 @@
 
 The rows of a company are read once to find, for each stream of rows and each group, the moments at
 which they begin and end to count, with running sums (``features.timeline``). The rows themselves
-are let go: there are many times as many as customers. The moments may be kept in a pack, and are
-then mapped, not held.
+are let go: there are many times as many as customers. They may be read part after part, and the
+moments kept in a pack; then they are mapped, not held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from data.arrays import Bools, Ints, Values
+from data.arrays import Ints, Values
 from data.kept_columns import put_texts, texts_of
 from data.packs import Pack, PackWriter
 from features.expression import Expression, Key
@@ -45,72 +46,48 @@ class NightSums:
         self._timelines: dict[tuple[Term, str, Expression | None, Window], Timeline] = {}
 
     @classmethod
-    def of(cls, streams: Iterable[Stream], read: Callable[[Source, set[Key]], Rows]) -> NightSums:
-        """The sums of the rows that ``read`` gives of a source with some columns: those of one
-        source after another, to be let go again."""
-        new = cls(streams)
-        places: dict[Source, dict[Key | None, list[Stream]]] = {}
-        for stream in new._streams:
-            by_key = places.setdefault(stream.term.source, {})
-            by_key.setdefault(stream.term.key, []).append(stream)
-        needed = needed_columns(stream.term for stream in new._streams)
-        for source, by_key in places.items():
-            values = (m.value for each in by_key.values() for s in each for m in s.measures)
-            columns = {column for value in values if value for column in value.columns}
-            rows = read(source, needed[source] | columns)
-            for key, streams_here in by_key.items():
-                new._add(source, key, streams_here, rows)
+    def of(cls, streams: Iterable[Stream], parts: Iterable[Mapping[Source, Rows]]) -> NightSums:
+        """The sums of rows that come in ``parts``: a customer's in one of them."""
+        new, spells = cls(streams), SpellsByGroup({})
+        for rows in parts:
+            spells.add(new._streams, rows)
+        new._groups = {place: Groups(spells.names(place)) for place in new._places()}
+        same: dict[Place, list[Ints]] = {}
+        for number, stream in enumerate(new._streams):
+            shared = same.setdefault((stream.term.source, stream.term.key), [])
+            new._timelines |= spells.timelines(number, stream, shared)
         return new
 
-    def _add(self, source: Source, key: Key | None, streams: list[Stream], rows: Rows) -> None:
-        columns = needed_columns(stream.term for stream in streams)[source]
-        values = (m.value for stream in streams for m in stream.measures if m.value)
-        columns |= {column for value in values for column in value.columns}
-        keyed = Keyed(rows.only(columns), source, key, lasting=True)
-        self._groups[source, key] = Groups(None if key is None else keyed.categories)
-        same: list[Ints] = []
-        for stream in streams:
-            self._add_stream(stream, keyed.whole, len(keyed.categories), same)
-
-    def _add_stream(self, stream: Stream, part: Part, groups: int, same: list[Ints]) -> None:
-        timelines: dict[Expression | None, tuple[Timeline, Bools]] = {}
-        for measure in stream.measures:
-            term, value, windows = stream.term, measure.value, _windows(measure)
-            needs = None if value is None or part.complete(value) else value
-            if measure.operation == "distinct":
-                assert value is not None
-                spells, codes = part.spells(term, needs), part.value(value).data.astype(np.int64)
-                for window in windows:
-                    timeline = Timeline(_of_each(spells, codes, window), groups)
-                    timeline.prepare(ONE_EACH, None, [None])
-                    timeline.settle(same)
-                    self._timelines[term, "distinct", value, window] = timeline
-                continue
-            if needs not in timelines:
-                spells = part.spells(term, needs)
-                counting = spells.lo < spells.hi
-                timelines[needs] = Timeline(spells.only(counting), groups), counting
-            timeline, counting = timelines[needs]
-            timeline.prepare(*weighted(measure, part, counting), windows)
-            self._timelines[term, measure.operation, value, None] = timeline
-        for timeline, _ in timelines.values():
-            timeline.settle(same)
-
-    def put(self, pack: PackWriter) -> None:
-        """Keep them."""
+    @classmethod
+    def put(
+        cls,
+        pack: PackWriter,
+        streams: Iterable[Stream],
+        parts: Iterable[Mapping[Source, Rows]],
+        folder: Path,
+    ) -> None:
+        """Keep the same in a pack, one stream's in memory at a time; ``folder``: for files on the
+        way there."""
         import pyarrow as pa
 
-        for number, place in enumerate(self._places()):
-            names = self._groups[place].names
+        new, spells = cls(streams), SpellsByGroup(Spool(folder))
+        for rows in parts:
+            spells.add(new._streams, rows)
+        for number, place in enumerate(new._places()):
+            names = spells.names(place)
             if names is not None:
                 put_texts(pack, f"groups {number}", pa.array(names, pa.large_string()))
-        places: dict[int, str] = {}
-        for number, (name, weights) in enumerate(self._names()):
-            timeline = self._timelines[name]
-            if id(timeline) not in places:
-                places[id(timeline)] = f"timeline {number}"
-                timeline.put(pack, places[id(timeline)], weights)
-        pack.notes["places"] = [places[id(self._timelines[name])] for name, _ in self._names()]
+        by_name: dict[Name, str] = {}
+        for number, stream in enumerate(new._streams):
+            places: dict[int, str] = {}
+            timelines = spells.timelines(number, stream, [])
+            for name, timeline in timelines.items():
+                place_in_pack = f"timeline {number} {len(places)}"
+                if id(timeline) not in places:
+                    places[id(timeline)] = place_in_pack
+                    timeline.put(pack, place_in_pack, weights_of(stream))
+                by_name[name] = places[id(timeline)]
+        pack.notes["places"] = [by_name[name] for name, _ in new._names()]
 
     @classmethod
     def kept(cls, streams: Iterable[Stream], pack: Pack) -> NightSums:
@@ -132,10 +109,7 @@ class NightSums:
     def _names(self) -> Iterator[tuple[Name, dict[Hashable, str]]]:
         """Each timeline's name, and what its weights are kept as."""
         for stream in self._streams:
-            weights: dict[Hashable, str] = {ONE_EACH: "count"}
-            for number, measure in enumerate(stream.measures):
-                if measure.operation == "sum":
-                    weights["sum", measure.value] = f"sum {number}"
+            weights = weights_of(stream)
             for measure in stream.measures:
                 windows = _windows(measure) if measure.operation == "distinct" else [None]
                 for window in windows:
@@ -182,12 +156,145 @@ class Groups:
         return np.array([self._codes.get(name, -1) for name in names], dtype=np.int64)
 
 
-def weighted(measure: Measure, part: Part, rows: Bools) -> tuple[Hashable, Ints | None]:
-    """The name of a measure's sums, and the weight of each of some rows; None: one each."""
-    if measure.operation != "sum":
-        return ONE_EACH, None
-    assert measure.value is not None
-    return ("sum", measure.value), part.whole_numbers(measure.value)[rows]
+class SpellsByGroup:
+    """When the rows of each stream count, by group, as they come in part after part; ``kept``:
+    where they wait."""
+
+    def __init__(self, kept: dict[str, list[Ints]] | Spool) -> None:
+        self._kept = kept
+        self._codes: dict[Place, dict[str, int]] = {}
+        self._owners = 0
+
+    def names(self, place: Place) -> Values | None:
+        """The groups there are."""
+        codes = self._codes.get(place, {})
+        return None if place[1] is None else np.array(list(codes), dtype=object)
+
+    def add(self, streams: Sequence[Stream], rows: Mapping[Source, Rows]) -> None:
+        """Take in one part."""
+        by_place: dict[Place, list[tuple[int, Stream]]] = {}
+        for number, stream in enumerate(streams):
+            place = stream.term.source, stream.term.key
+            by_place.setdefault(place, []).append((number, stream))
+        most = 0
+        for (source, key), theirs in by_place.items():
+            columns = needed_columns(stream.term for _, stream in theirs)[source]
+            values = (m.value for _, stream in theirs for m in stream.measures if m.value)
+            columns |= {column for value in values for column in value.columns}
+            keyed = Keyed(rows[source].only(columns), source, key, lasting=True)
+            known = self._codes.setdefault((source, key), {})
+            codes = [known.setdefault(name, len(known)) for name in keyed.categories]
+            lines = np.array(codes, dtype=np.int64)
+            for number, stream in theirs:
+                most = max(most, self._add(number, stream, keyed.whole, lines))
+        self._owners += most
+
+    def _add(self, number: int, stream: Stream, part: Part, lines: Ints) -> int:
+        """Keep the spells of one stream; the greatest code of different values and one."""
+        most = 0
+        for at, measure in enumerate(stream.measures):
+            value = measure.value
+            spells = part.spells(stream.term, value)
+            counting = np.flatnonzero(spells.lo < spells.hi)
+            if _first_of(stream, value) == at:  # measures of one value count the same rows
+                for what in Spells._fields[1:4]:
+                    self._keep(f"{number} {at} {what}", getattr(spells, what)[counting])
+                self._keep(f"{number} {at} line", lines[spells.line[counting]])
+            if measure.operation == "sum":
+                assert value is not None
+                self._keep(f"{number} {at} weight", part.whole_numbers(value)[counting])
+            elif measure.operation == "distinct":
+                assert value is not None
+                codes = part.value(value).data.astype(np.int64)[counting]
+                most = max(most, int(codes.max(initial=-1)) + 1)
+                codes = np.where(codes < 0, -1, codes + self._owners)
+                self._keep(f"{number} {at} code", codes)
+        return most
+
+    def timelines(self, number: int, stream: Stream, same: list[Ints]) -> dict[Name, Timeline]:
+        """The timelines of one stream, whose spells are let go. ``same``: see ``settle``."""
+        codes = self._codes.get((stream.term.source, stream.term.key), {})
+        groups, found = 1 if stream.term.key is None else len(codes), dict[Name, Timeline]()
+        for value in dict.fromkeys(measure.value for measure in stream.measures):
+            first = _first_of(stream, value)
+            line, lo, hi, at = (
+                self._all(f"{number} {first} {what}") for what in Spells._fields[:4]
+            )
+            order = np.argsort(line, kind="stable")
+            spells = Spells(line[order], lo[order], hi[order], at[order])
+            timeline = Timeline(spells, groups)
+            for place, measure in enumerate(stream.measures):
+                name = (stream.term, measure.operation, value)
+                if measure.value != value:
+                    continue
+                if measure.operation == "distinct":
+                    owners = self._all(f"{number} {place} code")[order]
+                    for window in _windows(measure):
+                        each = Timeline(_of_each(spells, owners, window), groups)
+                        each.prepare(ONE_EACH, None, [None])
+                        each.settle(same)
+                        found[*name, window] = each
+                    continue
+                weights = None
+                if measure.operation == "sum":
+                    weights = self._all(f"{number} {place} weight")[order]
+                timeline.prepare(_sums_named(measure), weights, _windows(measure))
+                found[*name, None] = timeline
+            timeline.settle(same)
+        return found
+
+    def _keep(self, name: str, values: Ints) -> None:
+        if isinstance(self._kept, Spool):
+            self._kept.add(name, values)
+        else:
+            self._kept.setdefault(name, []).append(values)
+
+    def _all(self, name: str) -> Ints:
+        if isinstance(self._kept, Spool):
+            return self._kept.take(name)
+        pieces = self._kept.pop(name, [])
+        return np.concatenate(pieces) if pieces else np.array([], dtype=np.int64)
+
+
+class Spool:
+    """Integers that wait in files of a folder, by name, to be taken once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, Path] = {}
+
+    def add(self, name: str, values: Ints) -> None:
+        """More of a name."""
+        path = self._files.setdefault(name, self._folder / f"{len(self._files)}.int64")
+        with path.open("ab") as file:
+            values.astype(np.int64, copy=False).tofile(file)
+
+    def take(self, name: str) -> Ints:
+        """All of a name, in the order in which they came."""
+        path = self._files.pop(name, None)
+        if path is None:
+            return np.array([], dtype=np.int64)
+        values = np.fromfile(path, np.int64)
+        path.unlink()
+        return values
+
+
+def weights_of(stream: Stream) -> dict[Hashable, str]:
+    """The names of a stream's sums, and what they are kept as."""
+    sums = {
+        _sums_named(measure): f"sum {number}"
+        for number, measure in enumerate(stream.measures)
+        if measure.operation == "sum"
+    }
+    return {ONE_EACH: "count", **sums}
+
+
+def _sums_named(measure: Measure) -> Hashable:
+    return ("sum", measure.value) if measure.operation == "sum" else ONE_EACH
+
+
+def _first_of(stream: Stream, value: Expression | None) -> int:
+    return next(at for at, one in enumerate(stream.measures) if one.value == value)
 
 
 def _of_each(spells: Spells, codes: Ints, window: Window) -> Spells:

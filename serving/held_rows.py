@@ -15,6 +15,7 @@ import pandas as pd
 from data.arrays import Ints
 from data.contract import TABLES
 from data.kept_columns import Take
+from data.snapshot import Snapshot
 from data.tables import Tables
 
 OWN = tuple(name for name, one in TABLES.items() if "customer_id" in one.names)
@@ -77,6 +78,10 @@ class HeldRows:
         if (name, column) not in self._indexes:
             self._indexes[name, column] = self._index(name, column)
         return self._indexes[name, column].find(texts)
+
+    def unique(self, name: str) -> bool:
+        """Whether it is known that no two rows of a table have one key."""
+        return isinstance(self.base, Snapshot) and not self.base.versioned(name)
 
     def column(self, name: str, column: str) -> Take:
         """A column, to take values of."""

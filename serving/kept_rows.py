@@ -49,7 +49,7 @@ from data.kept_columns import (
     put_numbered,
     texts_of,
 )
-from data.packs import Memory, Pack, PackWriter, keep, opened
+from data.packs import Pack, PackWriter, heed_memory, keep, opened
 from data.snapshot import Snapshot
 from data.tables import Tables, columns_of
 from serving.held_rows import NOWHERE, OWN, Finds, HeldRows, Index, hashes_of
@@ -69,7 +69,7 @@ PROBE = "presage"
 LOOK_AFTER = 200
 """After so many times that rows were taken it is looked how much of the packs is in memory."""
 LARGE = 1_000_000
-"""Rows of a snapshot from which on a service makes what is not there before it answers."""
+"""Rows of a snapshot from which on they are kept in packs; fewer are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,16 @@ class Place:
             self.book.save()
 
 
+def is_large(snapshot: Snapshot) -> bool:
+    """Whether a snapshot has more rows than are held in memory."""
+    return sum(snapshot.rows(name) for name in IN_PACKS) >= LARGE
+
+
 def rows_by_customer(snapshot: Snapshot) -> HeldRows:
     """A snapshot's rows as they are found fastest: those of a large one from packs, which are made
     where they are not there; where they cannot be, in memory."""
     place = Place.of(snapshot)
-    if sum(snapshot.rows(name) for name in IN_PACKS) >= LARGE:
+    if is_large(snapshot):
         try:
             keep_rows(snapshot, place, log.info)
         except OSError as error:
@@ -132,7 +137,7 @@ class KeptRows(HeldRows):
         super().__init__(base)
         self.packs = packs
         self._taken: dict[tuple[str, str], Take] = {}
-        self._memory, self._takes = Memory(list(packs.values())), 0
+        self._takes = 0
 
     def column(self, name: str, column: str) -> Take:
         pack = self.packs.get(name)
@@ -154,7 +159,7 @@ class KeptRows(HeldRows):
     def take(self, name: str, places: Ints, columns: Sequence[str]) -> pd.DataFrame:
         self._takes += 1
         if self._takes % LOOK_AFTER == 0:
-            self._memory.heed()
+            heed_memory()
         return super().take(name, places, columns)
 
 

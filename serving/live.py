@@ -22,7 +22,7 @@ from data.artifacts import stamp
 from data.clock import Clock
 from data.errors import NotEnoughHistory, PresageError, StorageFailure
 from data.overlay import WithEvents
-from data.snapshot import Snapshot, snapshot_of, take
+from data.snapshot import Snapshot, take
 from data.store import Event, Store, event_frames, events_since
 from data.tables import Tables
 from data.turns import OnceATurn
@@ -35,13 +35,14 @@ from features.spine import customers_at
 from models.champion import champion_file
 from serving.items import LIFETIME, decoded, encoded, item
 from serving.kept_rows import rows_by_customer
+from serving.kept_scores import scores_with_snapshot
 from serving.moved import Moved, concerned
-from serving.night import Night, Scores, unexplained, usable_model
+from serving.night import Night, Scores, Unexplained, usable_model
 from serving.of_customers import OfCustomers, status_of
 from serving.own_rows import OwnRows, readable_rows
 from serving.prediction_log import PredictionLog
 from serving.predictor import Predictor, now_spine
-from serving.published import Kind, Published, newest, pointer_file
+from serving.published import Kind, Published, pointer_file
 from serving.ranking import Ranking, ranking_of
 from serving.together import Together
 
@@ -115,9 +116,7 @@ class Live:
             return night
 
     def _read_night(self) -> Night:
-        published = newest(self.workspace.state_dir, "scores")
-        assert published is not None
-        snapshot = snapshot_of(self.workspace, published.about["snapshot"])
+        published, snapshot = scores_with_snapshot(self.workspace)
         return self._with_model(published, Scores(published.frame), snapshot, self._night)
 
     def _with_model(
@@ -133,7 +132,7 @@ class Live:
         superseded = about.get("model_version") != predictor.model_version and (
             at_work is None or at_work.promoted_at > datetime.fromisoformat(about["published_at"])
         )
-        without = unexplained(published)
+        without = Unexplained(published, rows)
         return Night(published, rows, predictor, snapshot, at_work, superseded, unexplained=without)
 
     def _forget_rows(self) -> None:

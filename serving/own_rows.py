@@ -36,7 +36,7 @@ from data.money import Money
 from data.overlay import WithEvents
 from data.store import Event, readable, row_key
 from data.tables import ROW, Tables, columns_of
-from serving.held_rows import OWN, HeldRows
+from serving.held_rows import NOWHERE, OWN, HeldRows
 
 log = logging.getLogger("presage.api")
 
@@ -203,9 +203,13 @@ class OwnRows:
         """Add the rows with these texts, and the other versions of each."""
         at, more = self._find(name, column, texts), self._numbers(name, column, texts)
         key = table(name).key
-        if key and key[0] != column:
+        unique = self._rows.unique(name)
+        if key and key[0] != column and not (unique and name not in self._posted):
             keys = self._texts(name, key[0], {name: at}, {name: more})
-            at = np.union1d(at, self._find(name, key[0], keys))
+            others = keys  # of the base's own rows there is no other version where they are unique
+            if unique:
+                others = self._texts(name, key[0], {name: NOWHERE}, {name: more})
+            at = np.union1d(at, self._find(name, key[0], others))
             more = more | self._numbers(name, key[0], keys)
         places[name] = np.union1d(places[name], at) if name in places else at
         posted[name] = posted.get(name, set()) | more

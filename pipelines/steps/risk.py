@@ -25,6 +25,7 @@ from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
 from pipelines.steps.one_number import join_published, number_of
+from serving.for_service import keep_for_service
 from serving.monitoring.shadow import SHADOW
 from serving.monitoring.watermarks import in_words, watermarks
 from serving.prediction_log import keep_published
@@ -100,6 +101,10 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     if run.settings.risk.shadow:
         _score_in_shadow(run, secret)
     finish(run.state_dir, "scores")
+    try:
+        keep_for_service(run.workspace.path, run.report)
+    except OSError as error:
+        say(f"{error}; a service reads what it needs of the snapshot itself, when it starts")
     return Scores(frame, predictor.model_version, joined, line, left_out)
 
 

@@ -25,7 +25,7 @@ from features.complaint import complaint_predicate
 from features.compute import compute
 from features.expression import Key
 from features.group_sums import NightSums
-from features.groups_now import adds_up, group_terms, night_sums, streams_of
+from features.groups_now import adds_up, group_terms, night_sums, put_night_sums, streams_of
 from features.history import History
 from features.sources import ORDERS, TICKETS_AFTER_ORDERS, Source
 from features.spec import FeatureView
@@ -189,7 +189,7 @@ def test_sums_that_were_kept_are_those_that_were_made(
         made = night_sums(view, base)
         with tempfile.TemporaryDirectory() as folder:
             writer = PackWriter(Path(folder) / "sums.pack")
-            made.put(writer)
+            put_night_sums(writer, view, base, Path(folder), rows_at_once=4)
             writer.close()
             pack = Pack(Path(folder) / "sums.pack")
         kept, history = NightSums.kept(streams_of(view), pack), History.read(view, base)
