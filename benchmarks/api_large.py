@@ -31,7 +31,8 @@ from data.snapshot import KNOWN, Snapshot, open_snapshot, seal
 from data.tables import ROW
 from serving.for_service import keep_for_service
 from serving.kept_rows import IN_PACKS
-from serving.published import newest, publish
+from serving.predictor import Predictor
+from serving.published import newest, pointer, publish
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -109,7 +110,11 @@ def measure(source: Path, customers: int, seconds: float, rates: tuple[float, ..
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         count = enlarge(source, folder / "large", customers)
         began = time.perf_counter()
-        keep_for_service(folder / "large")
+        state = folder / "large" / STATE
+        about = pointer(state, "scores")
+        assert about is not None
+        snapshot = open_snapshot(state / "snapshots" / about["snapshot"])
+        keep_for_service(snapshot, Predictor.of_champion(state))
         kept = time.perf_counter() - began
         began = time.perf_counter()
         served = Served(folder / "large", stack, copy=False)

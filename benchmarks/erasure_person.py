@@ -33,6 +33,7 @@ from data.store import (
 from data.store.schema import PREDICTIONS
 from data.workspace import Workspace, init, write_tables
 from serving.kept_rows import FOLDER, Place, keep_rows
+from serving.kept_scores import keep_scores
 
 NOW = datetime(2026, 3, 1)
 WHO, OTHER = "cust/p-17", "cust/p-170"
@@ -211,6 +212,7 @@ def _derived(workspace: Workspace, scores: pd.DataFrame) -> None:
     for number in (1, 2):
         frame = scores.assign(risk_7d=scores["risk_7d"] / number)
         product = put(home, f"scores-2026030{number}T000000", ".parquet", frame.to_parquet)
+        keep_scores(home, product["sha256"], frame)
         point(home, "scores", {**product, "rows": len(frame), "as_of": NOW.isoformat()})
     _write(state / "features" / "2026-03-01T000000-ab" / "part-0.parquet", scores.to_parquet)
     _write(state / "features" / "2026-03-01T000000-ab" / "manifest.json", '{"files": {}}')

@@ -90,7 +90,7 @@ class NightSums:
         pack.notes["places"] = [by_name[name] for name, _ in new._names()]
 
     @classmethod
-    def kept(cls, streams: Iterable[Stream], pack: Pack) -> NightSums:
+    def from_pack(cls, streams: Iterable[Stream], pack: Pack) -> NightSums:
         """Those that ``put`` kept of the same streams."""
         new, timelines = cls(streams), dict[str, Timeline]()
         for number, place in enumerate(new._places()):
@@ -99,7 +99,7 @@ class NightSums:
             new._groups[place] = Groups(names)
         for (name, weights), place in zip(new._names(), pack.notes["places"], strict=True):
             if place not in timelines:
-                timelines[place] = Timeline.kept(pack, place, weights)
+                timelines[place] = Timeline.from_pack(pack, place, weights)
             new._timelines[name] = timelines[place]
         return new
 
@@ -137,7 +137,7 @@ class NightSums:
 
 
 class Groups:
-    """The groups that rows were found of, by name; all are one without ``names``."""
+    """The groups that rows were of, by name; all are one without ``names``."""
 
     def __init__(self, names: Values | None) -> None:
         self.names = names
@@ -157,11 +157,11 @@ class Groups:
 
 
 class SpellsByGroup:
-    """When the rows of each stream count, by group, as they come in part after part; ``kept``:
+    """When the rows of each stream count, by group, as they come in part after part; ``pieces``:
     where they wait."""
 
-    def __init__(self, kept: dict[str, list[Ints]] | Spool) -> None:
-        self._kept = kept
+    def __init__(self, pieces: dict[str, list[Ints]] | Spool) -> None:
+        self._pieces = pieces
         self._codes: dict[Place, dict[str, int]] = {}
         self._owners = 0
 
@@ -214,7 +214,7 @@ class SpellsByGroup:
     def timelines(self, number: int, stream: Stream, same: list[Ints]) -> dict[Name, Timeline]:
         """The timelines of one stream, whose spells are let go. ``same``: see ``settle``."""
         codes = self._codes.get((stream.term.source, stream.term.key), {})
-        groups, found = 1 if stream.term.key is None else len(codes), dict[Name, Timeline]()
+        groups, by_name = 1 if stream.term.key is None else len(codes), dict[Name, Timeline]()
         for value in dict.fromkeys(measure.value for measure in stream.measures):
             first = _first_of(stream, value)
             line, lo, hi, at = (
@@ -233,26 +233,26 @@ class SpellsByGroup:
                         each = Timeline(_of_each(spells, owners, window), groups)
                         each.prepare(ONE_EACH, None, [None])
                         each.settle(same)
-                        found[*name, window] = each
+                        by_name[*name, window] = each
                     continue
                 weights = None
                 if measure.operation == "sum":
                     weights = self._all(f"{number} {place} weight")[order]
                 timeline.prepare(_sums_named(measure), weights, _windows(measure))
-                found[*name, None] = timeline
+                by_name[*name, None] = timeline
             timeline.settle(same)
-        return found
+        return by_name
 
     def _keep(self, name: str, values: Ints) -> None:
-        if isinstance(self._kept, Spool):
-            self._kept.add(name, values)
+        if isinstance(self._pieces, Spool):
+            self._pieces.add(name, values)
         else:
-            self._kept.setdefault(name, []).append(values)
+            self._pieces.setdefault(name, []).append(values)
 
     def _all(self, name: str) -> Ints:
-        if isinstance(self._kept, Spool):
-            return self._kept.take(name)
-        pieces = self._kept.pop(name, [])
+        if isinstance(self._pieces, Spool):
+            return self._pieces.take(name)
+        pieces = self._pieces.pop(name, [])
         return np.concatenate(pieces) if pieces else np.array([], dtype=np.int64)
 
 

@@ -70,7 +70,7 @@ class Timeline:
                 pack.add(f"{place} sum {names[name]} {'' if of is None else of[0]}", running)  # type: ignore[index]
 
     @classmethod
-    def kept(cls, pack: Pack, place: str, names: Mapping[Hashable, str]) -> Timeline:
+    def from_pack(cls, pack: Pack, place: str, names: Mapping[Hashable, str]) -> Timeline:
         """The timeline that ``put`` kept there, for weights of the same names."""
         about, by_text = pack.notes[place], {text: name for name, text in names.items()}
         new = cls.__new__(cls)

@@ -1,5 +1,5 @@
-"""Published scores in a file beside their snapshot that is mapped: texts of reasons are many times
-what a service needs of them at once."""
+"""Published scores in a file that is mapped: the texts of their reasons are many times what a
+service needs of them at once."""
 
 from __future__ import annotations
 
@@ -11,65 +11,43 @@ import numpy as np
 import pandas as pd
 
 from data.errors import DamagedFile
+from data.files import HashBook
 from data.kept_columns import arrow_texts, column_of, put_column, put_plain, texts_as, texts_of
 from data.packs import Pack, PackWriter, keep, opened
-from data.snapshot import Snapshot, snapshot_of
-from data.workspace import Workspace
-from serving.kept_rows import Place
-from serving.published import Published, newest, pointer
 
 log = logging.getLogger("presage.api")
 
 FORMAT = 1
-KIND = "scores"
-MANY = 100_000
-"""So many customers' scores are mapped; fewer are held in memory."""
+KIND = "mapped-scores"
 LONG = ("customer_id", "topics", "channels", "reasons")
 """Texts that differ from customer to customer."""
 
 
-def scores_with_snapshot(workspace: Workspace) -> tuple[Published, Snapshot]:
-    """The newest published scores, which there are, and the snapshot that they were made from, or
-    what is read in its stead."""
-    about = pointer(workspace.state_dir, "scores")
-    assert about is not None
-    snapshot = snapshot_of(workspace, about["snapshot"])
-    published = published_scores(workspace.state_dir, snapshot)
-    assert published is not None
-    return published, snapshot
+def keep_scores(home: Path, sha256: str, frame: pd.DataFrame) -> None:
+    """Keep the scores whose published file has that hash in a pack of the folder ``home``."""
+    book = _book(home)
+    keep(home, KIND, partial(_write, frame=frame), _about(sha256), book)
+    book.save()
 
 
-def published_scores(state_dir: Path, snapshot: Snapshot) -> Published | None:
-    """The newest published scores; many are mapped, from a file that is made where it is not
-    there. ``snapshot``: the one they were made from, or what is read in its stead."""
-    about = pointer(state_dir, "scores")
-    if about is None or int(about["rows"]) < MANY:
-        return newest(state_dir, "scores")
-    place, content = Place.of(snapshot), {"format": FORMAT, "of": about["sha256"]}
-    pack = _opened(place, content)
-    if pack is None:
-        published = newest(state_dir, "scores")
-        if published is None or published.about["sha256"] != about["sha256"]:
-            return published  # others were published meanwhile: the next look finds them
-        try:
-            write = partial(_write, frame=published.frame)
-            keep(place.folder, KIND, write, content, place.book)
-        except OSError as error:
-            log.warning("%s; the scores are held in memory", error)
-            return published
-        pack = _opened(place, content)
-        if pack is None:
-            return published
-    place.remember()
-    return Published(_frame(pack), about)
-
-
-def _opened(place: Place, content: dict[str, object]) -> Pack | None:
+def mapped_scores(home: Path, sha256: str) -> pd.DataFrame | None:
+    """The scores of that published file, long texts mapped; None where no pack has them."""
+    book = _book(home)
     try:
-        return opened(place.folder, KIND, content, place.book)
+        pack = opened(home, KIND, _about(sha256), book)
     except DamagedFile as damaged:
         log.warning("%s; it is made anew from what was published", damaged)
         return None
+    book.save()
+    return None if pack is None else _frame(pack)
+
+
+def _book(home: Path) -> HashBook:
+    return HashBook(home.parent / "hashes.json")
+
+
+def _about(sha256: str) -> dict[str, object]:
+    return {"format": FORMAT, "of": sha256}
 
 
 def _write(pack: PackWriter, frame: pd.DataFrame) -> None:
@@ -82,7 +60,6 @@ def _write(pack: PackWriter, frame: pd.DataFrame) -> None:
 
 
 def _frame(pack: Pack) -> pd.DataFrame:
-    """The frame, long texts mapped."""
     every = np.arange(len(texts_of(pack, "customer_id")))
     return pd.DataFrame(
         {

@@ -34,9 +34,9 @@ def sums_of(predictor: Predictor, base: Tables) -> NightSums:
     if not isinstance(base, Snapshot) or not is_large(base):
         return night_sums(predictor.view, predictor.reads(base))
     place = Place.of(base)
-    kept = _kept(predictor, base, place)
-    if kept is not None:
-        return kept
+    sums = _from_pack(predictor, base, place)
+    if sums is not None:
+        return sums
     try:
         with staging_folder(place.folder / KIND) as folder:
             rows = predictor.reads(base)
@@ -48,7 +48,7 @@ def sums_of(predictor: Predictor, base: Tables) -> NightSums:
         place.remember()
     except OSError as error:
         log.warning("%s; what groups add up to is held in memory", error)
-    return _kept(predictor, base, place) or night_sums(predictor.view, predictor.reads(base))
+    return _from_pack(predictor, base, place) or night_sums(predictor.view, predictor.reads(base))
 
 
 def keep_sums(predictor: Predictor, snapshot: Snapshot) -> None:
@@ -57,13 +57,13 @@ def keep_sums(predictor: Predictor, snapshot: Snapshot) -> None:
         sums_of(predictor, snapshot)
 
 
-def _kept(predictor: Predictor, base: Snapshot, place: Place) -> NightSums | None:
+def _from_pack(predictor: Predictor, base: Snapshot, place: Place) -> NightSums | None:
     try:
         pack = opened(place.folder, _kind(predictor), _about(predictor, base), place.book)
     except DamagedFile as damaged:
         log.warning("%s; it is made anew from the snapshot", damaged)
         return None
-    return None if pack is None else NightSums.kept(streams_of(predictor.view), pack)
+    return None if pack is None else NightSums.from_pack(streams_of(predictor.view), pack)
 
 
 def _kind(predictor: Predictor) -> str:

@@ -22,7 +22,7 @@ from data.artifacts import stamp
 from data.clock import Clock
 from data.errors import NotEnoughHistory, PresageError, StorageFailure
 from data.overlay import WithEvents
-from data.snapshot import Snapshot, take
+from data.snapshot import Snapshot, snapshot_of, take
 from data.store import Event, Store, event_frames, events_since
 from data.tables import Tables
 from data.turns import OnceATurn
@@ -35,14 +35,13 @@ from features.spine import customers_at
 from models.champion import champion_file
 from serving.items import LIFETIME, decoded, encoded, item
 from serving.kept_rows import rows_by_customer
-from serving.kept_scores import scores_with_snapshot
 from serving.moved import Moved, concerned
 from serving.night import Night, Scores, Unexplained, usable_model
 from serving.of_customers import OfCustomers, status_of
 from serving.own_rows import OwnRows, readable_rows
 from serving.prediction_log import PredictionLog
 from serving.predictor import Predictor, now_spine
-from serving.published import Kind, Published, pointer_file
+from serving.published import Kind, Published, newest_scores, pointer_file
 from serving.ranking import Ranking, ranking_of
 from serving.together import Together
 
@@ -116,7 +115,9 @@ class Live:
             return night
 
     def _read_night(self) -> Night:
-        published, snapshot = scores_with_snapshot(self.workspace)
+        published = newest_scores(self.workspace.state_dir)
+        assert published is not None
+        snapshot = snapshot_of(self.workspace, published.about["snapshot"])
         return self._with_model(published, Scores(published.frame), snapshot, self._night)
 
     def _with_model(

@@ -73,6 +73,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         line = "not published, so not reconciled with the published forecast"
         return Scores(frame, predictor.model_version, None, line, left_out)
     still_ours()
+    keep_for_service(run.snapshot, predictor, run.report)
     marks = watermarks(run.snapshot, run.as_of)
     say(in_words(marks, run.as_of, run.settings.company.time_zone))
     publish(
@@ -101,10 +102,6 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     if run.settings.risk.shadow:
         _score_in_shadow(run, secret)
     finish(run.state_dir, "scores")
-    try:
-        keep_for_service(run.workspace.path, run.report)
-    except OSError as error:
-        say(f"{error}; a service reads what it needs of the snapshot itself, when it starts")
     return Scores(frame, predictor.model_version, joined, line, left_out)
 
 

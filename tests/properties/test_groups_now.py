@@ -192,7 +192,7 @@ def test_sums_that_were_kept_are_those_that_were_made(
             put_night_sums(writer, view, base, Path(folder), rows_at_once=4)
             writer.close()
             pack = Pack(Path(folder) / "sums.pack")
-        kept, history = NightSums.kept(streams_of(view), pack), History.read(view, base)
+        kept, history = NightSums.from_pack(streams_of(view), pack), History.read(view, base)
         for stream in streams_of(view):
             source, key = stream.term.source, stream.term.key
             names = np.array(["nobody", *history.keyed(source, key).categories], dtype=object)

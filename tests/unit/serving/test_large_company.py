@@ -11,14 +11,14 @@ import pytest
 
 from data.clock import Clock
 from data.packs import SUFFIX
+from data.snapshot import open_snapshot
 from data.store import append_events, open_store
 from data.workspace import Workspace
-from serving import kept_rows, kept_scores
+from serving import kept_rows, published
 from serving.for_service import keep_for_service
-from serving.kept_rows import FOLDER
 from serving.live import Live
-from serving.predictor import now_spine
-from serving.published import pointer
+from serving.predictor import Predictor, now_spine
+from serving.published import newest_scores, pointer
 from serving.ranking import Wanted
 
 
@@ -61,21 +61,24 @@ def test_answers_from_files_are_those_from_memory(
     posted = ("tickets", "usage", "orders")
     held = answers(Workspace.open(tmp_path / "small"), posted)
     monkeypatch.setattr(kept_rows, "LARGE", 0)
-    monkeypatch.setattr(kept_scores, "MANY", 0)
+    monkeypatch.setattr(published, "MANY", 0)
     large = Workspace.open(tmp_path / "large")
-    keep_for_service(large.path)
-    (folder,) = large.state_dir.glob(f"snapshots/*/{FOLDER}")
-    packs = {path.name: path.stat().st_ino for path in folder.glob(f"*{SUFFIX}")}
-    kinds = {name.partition("-")[0] for name in packs}
-    assert {"usage", "tickets", "groups", "scores"} <= kinds
+    about = pointer(large.state_dir, "scores")
+    assert about is not None
+    snapshot = open_snapshot(large.state_dir / "snapshots" / about["snapshot"])
+    keep_for_service(snapshot, Predictor.of_champion(large.state_dir))
+    newest_scores(large.state_dir)
+    packs = {path: path.stat().st_ino for path in large.state_dir.rglob(f"*{SUFFIX}")}
+    kinds = {path.name.rpartition("-")[0] for path in packs}
+    assert {"usage", "tickets", "mapped-scores"} < kinds
+    assert any(kind.startswith("groups-") for kind in kinds)
     kept = answers(large, posted)
     for one, other in zip(held, kept, strict=True):
         np.testing.assert_equal(other, one)
     # the service made none of them anew
-    assert packs == {path.name: path.stat().st_ino for path in folder.glob(f"*{SUFFIX}")}
-    for path in folder.iterdir():  # without them it makes its own
+    assert packs == {path: path.stat().st_ino for path in large.state_dir.rglob(f"*{SUFFIX}")}
+    for path in packs:  # without them it makes its own
         path.unlink()
     again = answers(large, ())
     assert again[-1] == held[-1]
-    made = {path.name.partition("-")[0] for path in folder.glob(f"*{SUFFIX}")}
-    assert made == kinds
+    assert all(path.exists() for path in packs)
