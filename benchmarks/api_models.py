@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.api_served import Line, Served
+from data import artifacts
 from models.sealed import MANIFEST, write_sealed
 
 Change = Callable[[Path, random.Random], None]
@@ -55,9 +56,7 @@ def offer(
 def point(pointer: Path, about: dict[str, Any]) -> None:
     """Replace the pointer, as a promotion does."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    staged = pointer.with_suffix(".new")
-    staged.write_text(json.dumps({**about, "promoted_at": now.isoformat()}))
-    staged.replace(pointer)
+    artifacts.point(pointer.parent, pointer.stem, {**about, "promoted_at": now.isoformat()})
 
 
 def _any_file(folder: Path, draw: random.Random) -> Path:

@@ -9,7 +9,8 @@ trained with ``presage train --only risk``, scored with ``presage score``. One l
 horizon, then the means.
 
 Average precision is a share of the ideal observer's; ``/ best peer`` is over the peer that is best
-there, chosen afterwards. Skill is of the log loss over the rate of the soft labels.
+there, chosen afterwards. Skill is of the log loss over the rate of the soft labels. "AUC expected"
+is what the monitor says before any label is known, from the scores alone.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.running import presage, show
-from models.metrics import average_precision, calibration_slope, ece, log_loss
+from models.metrics import average_precision, calibration_slope, ece, log_loss, roc_auc
 
 HORIZONS = (7, 14, 30)
 SURE = 1e-6
+BAR = 0.03
+"""How far the AUC that is expected before labels may be off."""
 
 
 def scored(source: Path, folder: Path, log: Path) -> tuple[pd.DataFrame, float]:
@@ -69,6 +72,8 @@ def judged(source: Path, scores: pd.DataFrame) -> pd.DataFrame:
             "ideal_skill": skill(ideal),
             "ece": ece(soft, risk),
             "slope": calibration_slope(soft, risk),
+            "auc": roc_auc(soft, risk),
+            "auc_expected": roc_auc(risk, risk),
         }
         for name in names:
             peer = peers[peers["peer"] == name]
@@ -101,16 +106,20 @@ def table(figures: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
                 f"{max(row[f'skill {name}'] for name in names):.4f}",
                 f"{row['ece']:.4f}",
                 f"{row['slope']:.2f}",
+                f"{row['auc']:.3f}",
+                f"{row['auc_expected']:.3f}",
             ]
         )
     header = ["company", "horizon", "rate", "AP", *(f"AP {name[2:]}" for name in names)]
     header += ["AP / best peer", "skill", "skill ideal", "skill best peer", "ECE", "slope"]
+    header += ["AUC", "AUC expected"]
     return header, lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="companies, by folder, with commas between")
+    parser.add_argument("--kept", type=Path, help="judge the scores that --keep has left there")
     parser.add_argument("--keep", type=Path, help="keep the workspaces below this folder")
     options = parser.parse_args()
     data = os.environ.get("PRESAGE_DATA")
@@ -125,6 +134,10 @@ def main() -> None:
         base.mkdir(parents=True, exist_ok=True)
         for source in sources:
             folder = base / source.name
+            if options.kept:
+                scores = pd.read_parquet(options.kept / source.name / "scores.parquet")
+                parts.append(judged(source, scores))
+                continue
             shutil.rmtree(folder, ignore_errors=True)
             scores, took = scored(source, folder, base / f"{source.name}.log")
             parts.append(judged(source, scores))
@@ -132,7 +145,13 @@ def main() -> None:
             print(f"{source.name}: trained in {took:.0f} s", flush=True)
     every = pd.concat(parts, ignore_index=True)
     show(*table(every))
-    print(f"\nTraining took {np.mean(seconds):.0f} s a company on the mean.")
+    if seconds:
+        print(f"\nTraining took {np.mean(seconds):.0f} s a company on the mean.")
+    off = (every["auc"] - every["auc_expected"]).abs()
+    print(
+        f"The AUC expected before labels is at most {off.max():.3f} off, {off.mean():.3f} on the "
+        f"mean; {(off <= BAR).sum()} of {len(off)} are within {BAR}."
+    )
 
 
 if __name__ == "__main__":

@@ -300,7 +300,7 @@ def trained(folder: Path) -> Path:
     ):
         if verb[0] == "train":
             set_setting(folder, "risk.as_ofs", 18)
-        ended = run(verb, folder)
+        ended = run(verb, folder, kill_after=3600.0)
         if ended.code:
             raise SystemExit(f"presage {verb[0]} exited {ended.code}:\n{ended.said}")
     return folder

@@ -34,8 +34,11 @@ def state_of(folder: Path) -> State:
     home = folder / ".presage"
     out: State = {}
     for path in sorted((home / "published").glob("*.json")):
-        about = json.loads(path.read_bytes())
-        drop = {"published_at", "file", "since"} | (
+        try:
+            about = json.loads(path.read_bytes())
+        except ValueError:  # a verb ended well, and left it as it was
+            about = {"damaged": True}
+        drop = {"published_at", "file", "since", "digest"} | (
             # findings about runs say when they ran
             {"sha256", "rows"} if path.stem == "monitor" else set()
         )

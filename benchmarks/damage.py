@@ -1,6 +1,6 @@
 """Each file of a workspace's state cut, gone, with a flipped bit, of a newer release: who notices?
 
-    python -m benchmarks.damage [--workspace DIR] [--verbs score,serve] [--each 1] [--minutes 60]
+    python -m benchmarks.damage [--workspace DIR] [--verbs score] [--files REGEX] [--minutes N]
 
 A small company with trained models lives through a night. Before each verb (and before the service
 is asked whether it is ready) it is seen which files below ``.presage`` that verb opens; each is
@@ -107,7 +107,13 @@ def judged(ended: Ended, code: int, file: Path, folder: Path, after: State | Non
 
 
 def sweep(
-    verb: str, before: Path, folder: Path, ways: Sequence[str], each: int, until: float
+    verb: str,
+    before: Path,
+    folder: Path,
+    ways: Sequence[str],
+    each: int,
+    until: float,
+    files: str = "",
 ) -> tuple[list[tuple[str, str, str, str]], set[str]]:
     """(class, way, end, what was said) of each damage, and the classes that the verb opens."""
     whole = folder / "whole"
@@ -123,7 +129,7 @@ def sweep(
     rows: list[tuple[str, str, str, str]] = []
     for number, (name, paths) in enumerate(sorted(by_class.items())):
         for way in ways:
-            if number % each or time.monotonic() > until:
+            if number % each or not re.search(files, name) or time.monotonic() > until:
                 continue
             shutil.rmtree(tried, ignore_errors=True)
             shutil.copytree(before, tried)
@@ -141,6 +147,7 @@ def main() -> None:
     parser.add_argument("--verbs", default=",".join([*NIGHT, SERVE]))
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--each", type=int, default=1, help="each so many-th class of files")
+    parser.add_argument("--files", default="", help="classes that match this expression only")
     parser.add_argument("--minutes", type=float, default=1e9)
     options = parser.parse_args()
     with_shim("benchmarks.damage", sys.argv[1:])
@@ -154,7 +161,8 @@ def main() -> None:
             if verb in options.verbs.split(","):
                 work = root / verb
                 work.mkdir()
-                rows, seen = sweep(verb, night, work, options.ways.split(","), options.each, until)
+                ways, each = options.ways.split(","), options.each
+                rows, seen = sweep(verb, night, work, ways, each, until, options.files)
                 read |= seen
                 shutil.rmtree(work)
                 for way in WAYS:

@@ -218,6 +218,8 @@ def _derived(workspace: Workspace, scores: pd.DataFrame) -> None:
     _write(state / "features" / "2026-03-01T000000-ab" / "manifest.json", '{"files": {}}')
     quarantine = pd.DataFrame({"table": ["orders"], "row": [3], "value": ["order-plant-3"]})
     _write(state / "quarantine" / "volumes.parquet", quarantine.to_parquet)
+    decided = scores.assign(eligible=[True, True, False], risk=0.5, segment=[NAME, None, None])
+    _write(state / "decided" / "outreach-20260301T000000-ab.parquet", decided.to_parquet)
     log = f"GET /v1/customers/{quote(WHO, safe='')} 200\nGET /v1/customers/{OTHER} 200\n"
     log += base64.b64encode(b"to " + MAIL.encode()).decode() + "\n"
     _write(state / "logs" / "api.log", log)

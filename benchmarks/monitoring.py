@@ -1,6 +1,7 @@
 """Does the monitor see what goes wrong, and is it silent where nothing does?
 
     python -m benchmarks.monitoring [--makes 11,12] [--customers 8000] [--incidents 50] [--years 2]
+                                    [--only drifts,quiet,incidents]
 
 Companies of several makes in which nothing goes wrong by itself. **Drifts**: each of twenty faults
 is planted in each company; the monitor is asked after each of the seven days since. **Quiet
@@ -14,7 +15,7 @@ another topic, or before the incident, is false. The driver is judged in the hou
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -37,6 +38,7 @@ from serving.monitoring.issues import emerging
 from serving.monitoring.sources import source_findings
 
 ZONE = "Europe/Oslo"
+PARTS = ("drifts", "quiet", "incidents")
 DAYS = 56
 ASKING = 12.0
 """So many times as often do customers ask where incidents are planted: a busy company."""
@@ -116,18 +118,8 @@ def incident_found(frames: Frames, end: datetime, seed: int) -> dict[str, float]
     return {"alarm": alarm, "left": left, "named": named, "false": float(len(seen))}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--makes", default="11,12")
-    parser.add_argument("--customers", type=int, default=8000)
-    parser.add_argument("--incidents", type=int, default=50)
-    parser.add_argument("--years", type=float, default=2)
-    options = parser.parse_args()
-    makes = [int(make) for make in options.makes.split(",")]
-
-    by_make = [
-        drifts_found(*quiet_company(make, options.customers, 130, 1), seed=make) for make in makes
-    ]
+def show_drifts(makes: Sequence[int], customers: int) -> None:
+    by_make = [drifts_found(*quiet_company(make, customers, 130, 1), seed=make) for make in makes]
     rows = [
         [drift.name, *(str(days or "-") for days in found)]
         for drift, found in zip(DRIFTS, zip(*by_make, strict=True), strict=True)
@@ -136,18 +128,20 @@ def main() -> None:
     show(["drift", *(f"make {make}" for make in makes)], rows)
     print("\nfound:", ", ".join(f"{sum(d is not None for d in f)} of {len(f)}" for f in by_make))
 
-    days = int(365 * options.years)
-    if days:
-        frames, end = quiet_company(makes[0], options.customers // 2, days + 75, 2)
-        false = list(quiet_alarms(frames, end, days))
-        print(f"\nAlarms in {days} quiet nights of make {makes[0]}: {len(false)}")
-        for moment, what in false:
-            print(f"  {moment:%Y-%m-%d} {what}")
 
+def show_quiet_years(make: int, customers: int, days: int) -> None:
+    frames, end = quiet_company(make, customers, days + 75, 2)
+    false = list(quiet_alarms(frames, end, days))
+    print(f"\nAlarms in {days} quiet nights of make {make}: {len(false)}")
+    for moment, what in false:
+        print(f"  {moment:%Y-%m-%d} {what}")
+
+
+def show_incidents(makes: Sequence[int], customers: int, count: int) -> None:
     found = []
     for at, make in enumerate(makes):
-        frames, end = quiet_company(make, options.customers, 100, 3, asking=ASKING)
-        share = options.incidents // len(makes)
+        frames, end = quiet_company(make, customers, 100, 3, asking=ASKING)
+        share = count // len(makes)
         found += [incident_found(frames, end, 1000 * at + n) for n in range(share)]
     table = pd.DataFrame(found)
     hit = np.isfinite(table["alarm"])
@@ -164,6 +158,24 @@ def main() -> None:
     ]
     print("\nIncidents\n")
     show(["", ""], lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--makes", default="11,12")
+    parser.add_argument("--customers", type=int, default=8000)
+    parser.add_argument("--incidents", type=int, default=50)
+    parser.add_argument("--years", type=float, default=2)
+    parser.add_argument("--only", default=",".join(PARTS), help="with commas between")
+    options = parser.parse_args()
+    makes = [int(make) for make in options.makes.split(",")]
+    parts = options.only.split(",")
+    if "drifts" in parts:
+        show_drifts(makes, options.customers)
+    if "quiet" in parts and options.years:
+        show_quiet_years(makes[0], options.customers // 2, int(365 * options.years))
+    if "incidents" in parts and options.incidents >= len(makes):
+        show_incidents(makes, options.customers, options.incidents)
 
 
 if __name__ == "__main__":

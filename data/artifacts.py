@@ -4,7 +4,9 @@
     scores-20260301T000000-1a2b3c4d.parquet
 
 The pointer is a small JSON that is replaced whole, so a reader sees the old artifact or the new
-one, never half of one. What was current before stays until it is pruned.
+one, never half of one. It holds the digest of what it says. That there was one stands beside it, in
+``known-pointers``: one that is gone is not taken for one that never was. What was current before
+stays until it is pruned.
 
 >>> import tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
@@ -18,6 +20,7 @@ one, never half of one. What was current before stays until it is pruned.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +28,11 @@ from typing import Any
 
 from data.errors import DamagedFile
 from data.files import put_in_place, sha256_of, staging_folder, sync, write_whole
+
+KNOWN = "known-pointers"
+"""The kinds of a folder that were ever pointed at, one a line."""
+DIGEST = "digest"
+"""What a pointer says of itself: the SHA-256 of the rest. A pointer of before has none."""
 
 
 def put(home: Path, name: str, suffix: str, write: Callable[[Path], object]) -> dict[str, Any]:
@@ -42,25 +50,47 @@ def put(home: Path, name: str, suffix: str, write: Callable[[Path], object]) -> 
 
 def point(home: Path, kind: str, about: Mapping[str, Any]) -> None:
     """Make what ``about`` names the current artifact of its kind."""
-    text = json.dumps(about, indent=2, default=str) + "\n"
+    content = json.loads(json.dumps(about, default=str))
+    text = json.dumps(content | {DIGEST: _digest(content)}, indent=2) + "\n"
     write_whole(pointer_path(home, kind), text.encode())
+    # afterwards: killed between the two, the next one notes it
+    known = _known(home)
+    if kind not in known:
+        write_whole(home / KNOWN, "".join(f"{one}\n" for one in sorted({*known, kind})).encode())
 
 
 def current(home: Path, kind: str) -> dict[str, Any] | None:
-    """What the pointer of a kind says; None where there is none.
+    """What the pointer of a kind says; None where there never was one.
 
-    DamagedFile where it is no JSON object.
+    DamagedFile where it is no JSON object, says what was not written there, or is gone.
     """
     path = pointer_path(home, kind)
     try:
         pointer = json.loads(path.read_bytes())
     except FileNotFoundError:
+        if kind in _known(home):
+            raise DamagedFile(f"{path} is gone: it named what is current") from None
         return None
     except ValueError:
         pointer = None
     if not isinstance(pointer, dict):
         raise DamagedFile(f"{path} is damaged: it is no JSON object")
+    if DIGEST in pointer and pointer[DIGEST] != _digest(pointer):
+        raise DamagedFile(f"{path} is damaged: it does not say what was written")
+    pointer.pop(DIGEST, None)
     return pointer
+
+
+def _digest(pointer: Mapping[str, Any]) -> str:
+    content = {name: value for name, value in pointer.items() if name != DIGEST}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _known(home: Path) -> list[str]:
+    try:
+        return (home / KNOWN).read_text(errors="replace").split()
+    except FileNotFoundError:
+        return []
 
 
 def pointer_path(home: Path, kind: str) -> Path:

@@ -38,7 +38,7 @@ from data.money import Money, amounts_by_currency, currency_sql, money_of
 from data.notices import Notice, mixed_offsets, of_table, unknown_attributes
 from data.quarantine import forget_quarantine, write_quarantine
 from data.references import derived_sign_ups, unknown_references
-from data.source_files import Source, open_source
+from data.source_files import Source, open_source, with_folders
 from data.tables import attribute_name, attributes_of
 from data.violations import BROKEN_LINE, Report, Violation
 
@@ -188,10 +188,12 @@ def _cleaned(
     except DataError as error:
         return _fatal(name, "unreadable", [str(error)])
     sources, problems, missing, blank = [], [], [], list[str]()
+    wanted = (*contract.names, *attributes_of(name, workspace.settings.data.attributes))
     for path in paths:
         label = path.relative_to(workspace.tables_dir).as_posix()
         try:
             source = open_source(con, path, label, reading, workspace.state_dir)
+            source = with_folders(source, wanted)
         except NoRows as error:
             blank.append(str(error))
             continue

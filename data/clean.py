@@ -245,8 +245,15 @@ def _reads_as_missing(spec: Column, column: str, text: str) -> str | None:
     return f"({column} IS NULL AND coalesce({one_of(text, NO_WORD)}, false))"
 
 
+def _where(rows: str, condition: str) -> str:
+    """The condition, worked out for these rows only. (Of ``AND`` in a count's filter the engine
+    works out both sides for every row.)"""
+    return f"CASE WHEN {rows} THEN {condition} ELSE false END"
+
+
 def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
     column, text = quoted(spec.name), quoted(TEXT_OF + spec.name)
+    lost = f"{column} IS NULL AND {text} IS NOT NULL"
     column_rules = []
     nothing = f"{column} IS NULL AND ({text} IS NULL"
     if not plain and spec.dtype in ("float", "integer"):
@@ -264,7 +271,12 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
     if spec.required:
         what = "is part of the key" if spec.name in contract.key else "is required"
         column_rules.append(
-            Rule(spec.name, "null", f"{nothing})", f"{spec.name} {what}: fill it in the export")
+            Rule(
+                spec.name,
+                "null",
+                _where(f"{column} IS NULL", f"{nothing})"),
+                f"{spec.name} {what}: fill it in the export",
+            )
         )
     unread = f"{column} IS NULL AND NOT ({nothing}))"
     if spec.dtype == "timestamp" and not plain:
@@ -288,7 +300,7 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
             ),
         )
         for name, shape, fix in shapes:
-            column_rules.append(Rule(spec.name, name, f"{unread} AND {shape}", fix))
+            column_rules.append(Rule(spec.name, name, _where(lost, f"{unread} AND {shape}"), fix))
             unread += f" AND NOT {shape}"
     fix = f"{spec.name} must be {WANTED[spec.dtype]}"
     if spec.name.endswith("_seconds"):
@@ -296,18 +308,20 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
     if spec.dtype in ("float", "integer"):
         fix += "; [import] numbers says how amounts with separators or currency signs are written"
     if not (plain and spec.dtype == "string"):  # there the text is the value
-        column_rules.append(Rule(spec.name, "type", unread, fix))
+        column_rules.append(Rule(spec.name, "type", _where(lost, unread), fix))
     if missing is not None and not spec.required:
         column_rules.append(
-            Rule(spec.name, "no value", missing, "it is read as missing", "warning")
+            Rule(spec.name, "no value", _where(lost, missing), "it is read as missing", "warning")
         )
     if is_id(spec) and not plain:
         column_rules += [
             Rule(
                 spec.name,
                 "shortened",
-                f"regexp_matches({column}, '[eE]|[.]0$') AND length({column}) < 30 "
-                f"AND regexp_full_match({column}, {literal(SHORTENED)})",
+                _where(
+                    f"length({column}) < 30 AND regexp_matches({column}, '[eE]|[.]0$')",
+                    f"regexp_full_match({column}, {literal(SHORTENED)})",
+                ),
                 "a spreadsheet or a column of floats has cut this number, and others may read the "
                 "same: export ids as text",
             )

@@ -173,12 +173,20 @@ def header_at(rows: Sequence[Sequence[object]]) -> int | None:
 
 
 def refuse_header(names: Sequence[str], label: str) -> None:
-    """DataError where a header names nothing, or a column twice."""
+    """DataError where a header names nothing, or a column twice, in whatever case."""
     if not any(names):
         raise NoRows(f"{label} is empty: it has not even a header line")
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise DataError(f"{label} has the column {twice[0]!r} more than once")
+    alike: dict[str, str] = {}
+    for name in filter(None, names):
+        other = alike.setdefault(name.lower(), name)
+        if other != name:
+            raise DataError(
+                f"{label} has the columns {other!r} and {name!r}, which differ in case only; "
+                "rename one of them"
+            )
 
 
 def read_csv(

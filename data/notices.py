@@ -126,6 +126,8 @@ def _of_rows(
     for column in SPELLED:
         if column in names:
             yield from _spellings(good, column)
+    if contract.name in ("volumes", "forecasts"):
+        yield from _spellings(good, "unique_id")
 
 
 def _keys_again(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Notice]:
@@ -257,13 +259,14 @@ def _spellings(good: duckdb.DuckDBPyRelation, column: str) -> Iterator[Notice]:
     )
     for _, spelled, _ in rows:
         listed = ", ".join(repr(one) for one in spelled)
-        yield Notice(
-            column,
-            "several spellings",
-            str(spelled[0]),
-            f"{listed} are kept apart; to make them one: [import.{column}s] "
-            f'"{spelled[1]}" = "{spelled[0]}"',
-        )
+        # the usual one of those without blanks around them
+        best = next((one for one in spelled if one == one.strip()), spelled[0].strip())
+        pairs = ", ".join(f'"{one}" = "{best}"' for one in spelled if one != best)
+        fix = f"to make them one: [import.{column}s] {pairs}"
+        if column not in SPELLED:
+            fix = "export one series under one name"
+        text = f"{listed} are kept apart; {fix}"
+        yield Notice(column, "several spellings", str(spelled[0]), text)
 
 
 def padded(

@@ -25,10 +25,36 @@ REFERENCES = {
     "order_items": ("order_id", "orders"),
     "article_events": ("article_id", "articles"),
 }
+OTHERS = {
+    "tickets": (("order_id", "orders"),),
+    "bot_sessions": (("customer_id", "customers"), ("ticket_id", "tickets")),
+    "feedback": (("customer_id", "customers"),),
+    "article_events": (("customer_id", "customers"),),
+}
+"""References that need not be known: only other leading zeros are an error there."""
 
 
 def unknown_references(name: str, good: Relations) -> list[Violation]:
-    """A warning for the rows of ``name`` whose customer, order or article is in no table."""
+    """A warning for the rows of ``name`` whose customer, order or article is in no table; an error
+    where it is there under other leading zeros."""
+    found = []
+    for column, to in OTHERS.get(name, ()):
+        ours, theirs = good[name], good.get(to)
+        if ours is not None and theirs is not None and column in ours.columns:
+            zeros = padded(ours, theirs, column)
+            found += [_padded(name, column, to, zeros)] if zeros is not None else []
+    return found + _unknown(name, good)
+
+
+def _padded(name: str, column: str, to: str, zeros: tuple[int, str]) -> Violation:
+    text = (
+        f"{zeros[0]} rows of {name} name a {column} that {to} has with other leading zeros: "
+        'export it alike in both, or set [import] ids = "unpadded"'
+    )
+    return Violation(name, name, None, column, "padded ids", zeros[1], text)
+
+
+def _unknown(name: str, good: Relations) -> list[Violation]:
     if name not in REFERENCES:
         return []
     column, to = REFERENCES[name]
@@ -52,11 +78,7 @@ def unknown_references(name: str, good: Relations) -> list[Violation]:
         return []
     zeros = padded(ours, theirs, column)
     if zeros is not None:
-        text_of_zeros = (
-            f"{zeros[0]} rows of {name} name a {column} that {to} has with other leading zeros: "
-            'export it alike in both, or set [import] ids = "unpadded"'
-        )
-        return [Violation(name, name, None, column, "padded ids", zeros[1], text_of_zeros)]
+        return [_padded(name, column, to, zeros)]
     text = f"{count} rows of {name} name a {column} that {to} does not have"
     return [Violation(name, name, None, column, "unknown reference", example, text, "warning")]
 

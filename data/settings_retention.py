@@ -15,6 +15,9 @@ class Retention:
     snapshots_days: int = setting(0, "days since a snapshot of the tables was used")
     features_days: int = setting(0, "days since the moment that a feature set is about")
     published_days: int = setting(0, "days since a result was published; the newest stays")
+    decided_days: int = setting(
+        0, "days since decisions were made; what they were made on goes, they themselves stay"
+    )
     predictions_days: int = setting(0, "days since something was foretold of somebody")
     events_days: int = setting(0, "days since a row was posted; runs know it no more after that")
     messages_days: int = setting(0, "days since a message was settled; its body goes, not the fact")

@@ -29,7 +29,7 @@ from data.settings_company import Company, Data
 from data.settings_hours import Site, check_hours
 from data.settings_import import Import
 from data.settings_kpis import Kpis, KpiTarget
-from data.settings_nights import Nights
+from data.settings_nights import Mlflow, Nights, Prefect
 from data.settings_outreach import Outreach
 from data.settings_retention import Retention
 from data.settings_risk import Risk
@@ -256,6 +256,8 @@ class Settings:
     risk: Risk = field(default_factory=Risk)
     volume: Volume = field(default_factory=Volume)
     nights: Nights = field(default_factory=Nights)
+    mlflow: Mlflow = field(default_factory=Mlflow)
+    prefect: Prefect = field(default_factory=Prefect)
     engine: Engine = field(default_factory=Engine)
     store: StoreSettings = field(default_factory=StoreSettings)
     api: Api = field(default_factory=Api)

@@ -16,11 +16,12 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from data.csv_files import LOOKED_AT, ROW, header_at, opened, packing_of, read_csv, refuse_header
 from data.engines import literal, quoted
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 PACKED = (".gz", ".zst")
 TEXTS = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson", ".json")
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 KINDS = (*TEXTS, *LINES, ".parquet", ".xlsx")
 
 
@@ -99,6 +101,20 @@ def open_source(
         ) from None
     except OSError as error:
         raise DataError(f"{label} cannot be read: {error}") from None
+
+
+def with_folders(source: Source, wanted: Collection[str]) -> Source:
+    """The source with the columns that stand in its folders' names only (``channel=email/``), as
+    partitions are written; other columns than those ``wanted`` stay out.
+    """
+    relation, types = source.relation, dict(source.types)
+    for part in source.label.split("/")[1:-1]:
+        column, mark, value = part.partition("=")
+        if mark and column in wanted and column not in types:
+            text = "NULL" if value == NO_VALUE else literal(unquote(value))
+            relation = relation.project(f"*, {text}::VARCHAR AS {quoted(column)}")
+            types[column] = "VARCHAR"
+    return replace(source, relation=relation, types=types)
 
 
 def _parquet(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:

@@ -104,9 +104,17 @@ def _pointed_at(state_dir: Path, kind: str, name: str) -> Champion | None:
         )
     except (DamagedFile, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFile(
-            f"{home / f'{name}.json'}: is not a {name}'s pointer ({error}); run "
-            "`presage models rollback` or `presage train`"
+            f"{home / f'{name}.json'} is not a {name}'s pointer ({error}); {_mend(kind, name)}"
         ) from error
+
+
+def _mend(kind: str, name: str) -> str:
+    if name == CHALLENGER:
+        return f"run `presage train DIR --only {kind} --no-promote` for another one"
+    return (
+        f"run `presage models DIR promote --kind {kind} --version N`, N the version that "
+        f"`presage models DIR --kind {kind}` calls champion"
+    )
 
 
 def champion_file(state_dir: Path, kind: str) -> Path:

@@ -109,7 +109,7 @@ def importance_plot(importance: Mapping[str, float], *, top: int = 20, title: st
     if not importance:
         raise DataError("importance_plot: there are no features to plot")
     largest = sorted(importance.items(), key=lambda pair: pair[1])[-top:]
-    figure, axes = _canvas(title, "importance", "")
+    figure, axes = _canvas(title, "importance", "", names=True)
     axes.barh([name for name, _ in largest], [value for _, value in largest], color=ACCENT)
     axes.tick_params(axis="y", labelsize=7)
     return figure
@@ -170,7 +170,7 @@ def effects_plot(
     """Effects by name with their intervals (estimate, low, high), beside 0: nothing changed."""
     if not effects:
         raise DataError("effects_plot: there are no effects to plot")
-    figure, axes = _canvas(title, x, "")
+    figure, axes = _canvas(title, x, "", names=True)
     places = np.arange(len(effects))
     estimate, low, high = np.array(list(effects.values()), dtype=np.float64).T
     axes.errorbar(
@@ -188,11 +188,15 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _canvas(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+def _canvas(title: str, x: str, y: str, *, names: bool = False) -> tuple[Figure, Axes]:
+    """``names``: they stand beside the y axis, and the figure is laid out around them. That draws
+    it twice and measures every text; numbers fit into margins that are always the same."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained" if names else None)
+    if not names:
+        figure.subplots_adjust(left=0.15, right=0.97, bottom=0.12, top=0.92)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x, ylabel=y)

@@ -27,12 +27,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from data.errors import GateRefused, UsageError, did_you_mean
+from data.errors import DamagedFile, GateRefused, PresageError, UsageError, did_you_mean
 from data.files import publish, replacing, staging_folder, write_whole
 from models.bundle import verify
 from models.champion import CHALLENGER, Champion, champion, materialise, point_at
 from models.gate import GateDecision
 from models.metrics import Interval
+from models.registry_copy import copy_versions, not_told
 from models.run_log import ChildRun, write_children, write_inputs, write_model, write_numbers
 from models.training_record import flat_numbers, write_artifacts
 
@@ -97,7 +98,7 @@ def log_training_run(
     example: pd.DataFrame,
     predictions: pd.DataFrame,
     at: datetime,
-    plots: Mapping[str, Figure | Path] | None = None,
+    plots: Mapping[str, Figure | Path | bytes] | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
     pages: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
@@ -227,16 +228,8 @@ def challenge(state_dir: Path, kind: str, version: str, *, at: datetime, record:
     folder = materialise(state_dir, kind, version, version_bundle(state_dir, kind, version))
     client.set_registered_model_alias(_registered_name(kind), CHALLENGER, version)
     as_of = datetime.fromisoformat(entry.tags["presage.as_of"])
-    point_at(
-        state_dir,
-        kind,
-        version,
-        folder,
-        run_id=entry.run_id,
-        promoted_at=at,
-        as_of=as_of,
-        name=CHALLENGER,
-    )
+    of = {"run_id": entry.run_id, "promoted_at": at, "as_of": as_of, "name": CHALLENGER}
+    point_at(state_dir, kind, version, folder, **of)
     record(
         {
             "kind": kind,
@@ -298,6 +291,22 @@ def history(state_dir: Path, kind: str) -> list[ModelVersion]:
     return [_model_version(kind, each, at_work) for each in entries]
 
 
+def copy_to_server(state_dir: Path, kind: str, url: str, say: Callable[[str], None]) -> list[str]:
+    """Tell a tracking server of one's own every run, version and alias of a kind that it lacks; the
+    versions that were copied. PresageError where it does not answer, or refuses."""
+    mlflow, here = _client(Path(state_dir).absolute())
+
+    def folders(entry: Any) -> tuple[Path, Path]:
+        model = version_bundle(state_dir, kind, str(entry.version)).parent
+        return artifact(state_dir, entry.run_id, ""), model
+
+    try:
+        there = mlflow.MlflowClient(tracking_uri=url, registry_uri=url)
+        return copy_versions(mlflow, here, there, _registered_name(kind), folders, say)
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        raise PresageError(not_told(url, kind, error)) from None
+
+
 def version_bundle(state_dir: Path, kind: str, version: str) -> Path:
     """The folder of a registered version's bundle among MLflow's artifacts (not yet verified)."""
     _, client = _client(Path(state_dir).absolute())
@@ -319,7 +328,10 @@ def _move(
 ) -> Champion:
     _, client = _client(Path(state_dir).absolute())
     entry = _version(client, kind, version)
-    before = champion(state_dir, kind)
+    try:
+        before = champion(state_dir, kind)
+    except DamagedFile:  # this move writes the pointer anew
+        before = None
     folder = materialise(state_dir, kind, version, version_bundle(state_dir, kind, version))
     as_of = datetime.fromisoformat(entry.tags["presage.as_of"])
     name = _registered_name(kind)
@@ -351,6 +363,7 @@ def _client(state_dir: Path) -> tuple[Any, Any]:
         DO_NOT_TRACK="true",
         MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false",
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES="2",  # a server of one's own that is down holds nobody up
         MLFLOW_SQLALCHEMYSTORE_POOLCLASS="NullPool",  # no connection is left open
     )
     for logger in ("mlflow", "alembic"):  # both tell every migration of a new store

@@ -59,7 +59,7 @@ def of_nobody(frame: pd.DataFrame, count: int = 5, seed: int = 0) -> pd.DataFram
 
 def write_artifacts(
     folder: Path,
-    plots: Mapping[str, Figure | Path],
+    plots: Mapping[str, Figure | Path | bytes],
     tables: Mapping[str, pd.DataFrame],
     pages: Mapping[str, str] | None = None,
 ) -> None:
@@ -69,6 +69,8 @@ def write_artifacts(
     for name, plot in plots.items():
         if isinstance(plot, Path):
             shutil.copy(plot, folder / "plots" / f"{name}{plot.suffix}")
+        elif isinstance(plot, bytes):
+            (folder / "plots" / f"{name}.png").write_bytes(plot)
         else:
             plot.savefig(folder / "plots" / f"{name}.png", dpi=110)
     for name, table in tables.items():

@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from data.folder import STATE
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
 from pipelines.exclusive import TRAINING, WRITING, writing
@@ -262,7 +261,8 @@ def run(name: str, report: Progress, **parameters: Any) -> Result:
     line."""
     from pipelines.wiring import prefect_of
 
-    api = prefect_of(Path(parameters["workspace"]) / STATE)
+    opened = Workspace.open(parameters["workspace"])
+    api = prefect_of(opened.state_dir, opened.settings.prefect.url)
     if api is None:
         say("no Prefect API is reachable: running without it (`presage up` starts one)")
         return run_plainly(name, report, parameters)
@@ -276,19 +276,7 @@ def run_plainly(name: str, report: Progress, parameters: dict[str, Any]) -> Resu
 
 
 def run_in_prefect(name: str, report: Progress, parameters: dict[str, Any]) -> Result:
-    """The same flow with Prefect watching: one task a step, the error as it was raised."""
-    import prefect
+    """The same flow with Prefect watching, see ``pipelines.watched``."""
+    from pipelines.watched import watched
 
-    def step(function: Callable[..., Any], *args: Any) -> Any:
-        def work() -> Any:
-            return function(*args)
-
-        label = function.__name__.replace("_", "-")
-        return prefect.task(name=label, persist_result=False)(work)()
-
-    def body() -> Result:
-        return FLOWS[name](step, report, **parameters)
-
-    body.__doc__ = FLOWS[name].__doc__
-    result: Result = prefect.flow(name=f"presage-{name}", persist_result=False)(body)()
-    return result
+    return watched(name, FLOWS[name], report, parameters)

@@ -15,6 +15,7 @@ from pipelines.console import Progress, Result, table
 from pipelines.exclusive import writing
 from pipelines.flows import run
 from pipelines.model_comparison import compare
+from pipelines.tracking import tell_server
 from serving.published import Kind, pointer
 
 ACTIONS = ("show", "compare", "promote", "rollback")
@@ -78,6 +79,7 @@ def act(
             champion = promote(state, kind, str(version), at=SYSTEM.now(), record=record)
         else:
             champion = rollback(state, kind, at=SYSTEM.now(), record=record)
+    tell_server(workspace, kind)
     return Result(
         {"kind": kind, "version": champion.version, "champion": champion.model_version},
         [f"{kind} version {champion.version} is champion", *_reached(workspace, kind, report)],

@@ -7,7 +7,7 @@ least one key.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from pipelines.processes import (
     watch,
 )
 from pipelines.wiring import (
+    QUIET,
     key_file,
     local_prefect,
     prefect_client,
@@ -99,6 +100,8 @@ def up(
         processes: list[Process] = []
         report("starting Prefect, MLflow and the API")
 
+        elsewhere = workspace.settings.prefect.url
+
         def tell(process: Process) -> None:
             if process.name == "API":
                 _tell_api(workspace, host, port)
@@ -108,10 +111,17 @@ def up(
             if process.name == "Prefect":
                 say(f"{'':<10} it asks for a key: {key_file(workspace.state_dir)}")
                 remember_prefect(workspace.state_dir, prefect_port)
-                processes.append(start_schedules(workspace, prefect_port))
+                client = prefect_client(workspace.state_dir, local_prefect(prefect_port))
+                processes.append(start_schedules(workspace, client))
 
         try:
-            processes.append(start_prefect(workspace, prefect_port))
+            if elsewhere:
+                say(f"{'Prefect':<10} {elsewhere}: [prefect] url")
+                processes.append(
+                    start_schedules(workspace, {"PREFECT_API_URL": elsewhere, **QUIET})
+                )
+            else:
+                processes.append(start_prefect(workspace, prefect_port))
             processes.append(start_mlflow(workspace, mlflow_port))
             processes.append(start_api(workspace, host, port, None))
             if pushes:
@@ -180,11 +190,11 @@ def start_prefect(workspace: Workspace, port: int) -> Process:
     return start("Prefect", command, log, url=url, environ=environ, folder=work_folder(workspace))
 
 
-def start_schedules(workspace: Workspace, prefect_port: int) -> Process:
-    """The process that runs the nightly and weekly flows when they are due."""
+def start_schedules(workspace: Workspace, client: Mapping[str, str]) -> Process:
+    """The process that runs the nightly and weekly flows when they are due; ``client``: the
+    environment in which it calls Prefect."""
     command = python("pipelines.schedules", str(workspace.path))
     log = workspace.state_dir / "logs" / "schedules.log"
-    client = prefect_client(workspace.state_dir, local_prefect(prefect_port))
     environ = {**ONE_THREAD, **client}
     return start("Schedules", command, log, environ=environ, folder=work_folder(workspace))
 

@@ -1,8 +1,8 @@
 """Which Prefect a workspace's flows run in: the one that is configured, or the one of ``up``.
 
-``PREFECT_API_URL`` names a server of one's own. Without it, ``presage up`` starts one for the
-workspace and writes its address and key below ``.presage/prefect``, so that verbs in another
-terminal run in it. Nothing else is looked for.
+``PREFECT_API_URL``, or ``[prefect] url``, names a server of one's own. Without it, ``presage up``
+starts one for the workspace and writes its address and key below ``.presage/prefect``, so that
+verbs in another terminal run in it. Nothing else is looked for.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ from data.settings import environment, set_environment
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # its page has the rest
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
 
 
-def prefect_of(state_dir: Path, timeout_seconds: float = 1.0) -> str | None:
-    """The address of the Prefect API that this workspace's flows run in, if it answers.
+def prefect_of(state_dir: Path, own: str = "", timeout_seconds: float = 1.0) -> str | None:
+    """The address of the Prefect API that this workspace's flows run in, if it answers; ``own``:
+    the one of ``[prefect] url``.
 
     Sets the environment that Prefect's client reads, so it is called before its first import.
     """
-    configured = environment("PREFECT_API_URL")
+    configured = environment("PREFECT_API_URL") or own
     url = configured or _address_of_up(state_dir)
     if url is None or not _answers(url, timeout_seconds):
         return None
-    own = {} if configured else prefect_client(state_dir, url)
-    set_environment({"PREFECT_API_URL": url, **own, **QUIET})
+    key = {} if configured else prefect_client(state_dir, url)
+    set_environment({"PREFECT_API_URL": url, **key, **QUIET})
     return url
 
 

@@ -25,22 +25,7 @@ from serving.outreach.people import People
 from serving.outreach.still_allowed import Gate
 from serving.posts import Posts
 from serving.prediction_log import FOLDER, PredictionLog
-from serving.published import Kind, Published, newest, pointer
-
-VERBS = {
-    "scores": "presage score",
-    "forecast": "presage forecast",
-    "parts": "presage forecast",
-    "change": "presage forecast",
-    "accuracy": "presage forecast",
-    "actuals": "presage forecast",
-    "staffing": "presage staff",
-    "roster": "presage staff --shifts",
-    "roster_people": "presage staff --shifts",
-    "kpis": "presage monitor",
-    "monitor": "presage monitor",
-    "issues": "presage monitor",
-}
+from serving.published import VERBS, Kind, Published, newest, pointer
 
 
 @dataclass(frozen=True)

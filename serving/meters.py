@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from serving.desk import VERBS, Desk
-from serving.published import pointer
+from data.errors import DamagedFile
+from serving.desk import Desk
+from serving.published import VERBS, pointer
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter(
@@ -54,7 +56,11 @@ def _meters(path: str, status: int) -> tuple[Counter, Histogram]:
 def exposition(desk: Desk) -> tuple[bytes, str]:
     """The text and its media type."""
     for kind in VERBS:
-        current = pointer(desk.workspace.state_dir, kind)  # type: ignore[arg-type]
+        try:
+            current = pointer(desk.workspace.state_dir, kind)  # type: ignore[arg-type]
+        except DamagedFile:  # told to whoever asks for what it names; the rest is measured
+            AGE.labels(kind).set(math.nan)
+            continue
         if current is not None:
             age = desk.now() - datetime.fromisoformat(current["as_of"])
             AGE.labels(kind).set(age.total_seconds())

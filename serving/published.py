@@ -28,6 +28,22 @@ Kind = Literal[
     "scores", "forecast", "parts", "change", "accuracy", "actuals", "paths", "staffing", "kpis",
     "monitor", "issues", "roster", "roster_people",
 ]  # fmt: skip
+VERBS: dict[str, str] = {
+    "scores": "presage score",
+    "forecast": "presage forecast",
+    "parts": "presage forecast",
+    "change": "presage forecast",
+    "accuracy": "presage forecast",
+    "actuals": "presage forecast",
+    "paths": "presage forecast",
+    "staffing": "presage staff",
+    "roster": "presage staff --shifts",
+    "roster_people": "presage staff --shifts",
+    "kpis": "presage monitor",
+    "monitor": "presage monitor",
+    "issues": "presage monitor",
+}
+"""The verb that publishes each kind."""
 KEEP = 8
 SUFFIX = ".parquet"
 MANY = 100_000
@@ -160,4 +176,4 @@ def _home(state_dir: Path) -> Path:
 
 
 def _remedy(kind: Kind) -> str:
-    return f"run the verb that publishes {kind} again"
+    return f"run `{VERBS[kind]}` again"

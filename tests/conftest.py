@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from .forked import FORKS, SCRIPT
 
 # Threads that wait asleep and one thread a model: the test processes share the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -33,12 +35,9 @@ def real_data() -> Callable[[str], Path]:
     return folder
 
 
-PRESAGE = Path(sys.executable).with_name("presage")
-
-
 def presage(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user does; fails unless it exits with ``code``."""
-    command = [str(PRESAGE), *map(str, arguments)]
+    """Run the command line as a user starts it; fails unless it exits with ``code``."""
+    command = [str(SCRIPT), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
@@ -46,8 +45,33 @@ def presage(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[st
 
 @pytest.fixture(scope="session")
 def run_presage() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """``run_presage("check", folder, code=1)``: the command line, as a user starts it."""
-    return presage
+    """``run_presage("check", folder, code=1)``: the command line in a process of its own."""
+
+    def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = FORKS.run(*arguments)
+        assert done.returncode == code, f"{arguments}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """MLflow's empty store is made once a test process, by its hundred migrations, and copied."""
+    from data.files import replacing
+    from models import registry
+
+    make, empty = registry._create_store, tmp_path_factory.mktemp("mlflow") / "empty.db"
+
+    def copied(mlflow: object, database: Path) -> None:
+        if not empty.exists():
+            make(mlflow, empty)
+        with replacing(database, mode=None) as staged:
+            shutil.copyfile(empty, staged)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_create_store", copied)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +110,9 @@ FIRST = (
     "behaviour/",
     "system/",
     "properties/",
+    "unit/serving/test_live.py",
+    "unit/pipelines/",
+    "unit/data/",
 )
 """Files that take minutes, which the processes share out whole: one begins with the company that
 others wait for, the other with the demo; short ones fill up the end."""

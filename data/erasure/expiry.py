@@ -45,6 +45,7 @@ def _old_files(workspace: Folder, now: datetime) -> Iterator[tuple[Path, int]]:
         (retention.snapshots_days, "snapshots", "*", _used),
         (retention.features_days, "features", "*", _about),
         (retention.published_days, "published", "*.parquet", _used),
+        (retention.decided_days, "decided", "*.parquet", _used),
         (retention.predictions_days, "predictions", "????-??-??", _about),
         (retention.logs_days, "logs", "*.log", _used),
         (retention.jobs_days, "jobs", "*", _ended),

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COMPUTED = {
+    "decided": (
+        "decided_on.csv",
+        "what decisions about them were made on: facts, effects, draws",
+    ),
     "published": ("scores.csv", "what was foretold of them: published scores that are kept"),
     "features": ("features.csv", "what was computed of their rows: feature sets that are kept"),
     "jobs": ("jobs.csv", "what was foretold of them in bulk jobs that are kept"),

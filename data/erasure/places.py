@@ -7,6 +7,7 @@ tables/                 rewritten without their rows
 .presage/jobs           likewise, and whoever sent the job sends it again
 .presage/quarantine     removed: the next check lists what is left
 .presage/published      rewritten without their rows, under the hash of what is left
+.presage/decided        their row leaves, or names nobody any more (decided.py)
 .presage/logs           what names them is written over in place
 .presage/search.db      removed: the next search begins anew
 whatever else           rewritten where its format allows
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from data.artifacts import current, point
 from data.contract import TABLES
+from data.erasure.decided import DECIDED, forget_decided
 from data.erasure.finder import Finder
 from data.erasure.formats import (
     PLACES,
@@ -176,6 +178,11 @@ def _forget(
         return remove_whole(path, NamedPlace(name, count, what, remedy), step)
     if top == "published" and path.suffix == ".parquet":
         return _publish_again(path, NamedPlace(name, count, what, "removed"), finder, step)
+    if top == DECIDED and path.suffix == ".parquet":
+        if step is not None:
+            step(f"decided {name}")
+            forget_decided(path, finder)
+        return NamedPlace(name, count, what, "removed, or left as numbers that name nobody")
     if top == "logs":
         if step is not None:
             step(f"log {name}")

@@ -159,6 +159,7 @@ from data.store.selected import (
     count_of_run,
     decisions_of_runs,
     newest_run,
+    runs_of,
     selected_decisions,
 )
 
@@ -253,6 +254,7 @@ __all__ = [
     "revoke_key",
     "rotate_key",
     "row_key",
+    "runs_of",
     "salt",
     "save_forecast",
     "save_override",

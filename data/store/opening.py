@@ -20,10 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from data.errors import PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
@@ -349,8 +345,25 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _newest(engine: sa.Engine) -> bool:
+    """Whether the database is of the newest revision: its file is called ``m0005_notes.py``."""
+    head = max(path.name for path in (MIGRATIONS / "versions").glob("m*.py"))[1:5]
+    with engine.begin() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return False
+        rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+        return [tuple(row) for row in rows] == [(head,)]
+
+
 def _upgrade(engine: sa.Engine) -> None:
     """Bring the database to the newest revision, one process at a time."""
+    if _newest(engine):
+        return  # Alembic takes longer to import than all else here takes
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")

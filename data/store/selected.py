@@ -62,6 +62,14 @@ def newest_run(store: Store, runs_from: str, runs_before: str) -> str | None:
     return None if newest is None else str(newest)
 
 
+def runs_of(store: Store, runs_from: str, runs_before: str) -> list[str]:
+    """The ids of the logged runs in [``runs_from``, ``runs_before``), in order."""
+    run = DECISION_TEXTS.c.run_id
+    query = sa.select(run).where(run >= runs_from).where(run < runs_before).distinct()
+    with store.reading() as connection:
+        return [str(name) for name in connection.execute(query.order_by(run)).scalars()]
+
+
 def count_of_run(store: Store, run_id: str, words: str) -> int:
     """How many logged entries of a run hold ``words`` in their text."""
     text = DECISION_TEXTS.c.payload

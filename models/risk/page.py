@@ -4,8 +4,8 @@ Every figure of it is one that MLflow was told, under the same name (``data-metr
 comes from data (segments, columns, warnings) is escaped; the page's own policy forbids scripts and
 every address but its own pictures.
 
->>> print(shown(0.123456), shown(Interval(0.5, 0.41, 0.583)), shown(float("nan")))
-0.1235 0.5 [0.41, 0.583] -
+>>> print(shown(0.123456), shown(Interval(0.5, 0.41, 0.583)), shown(28682.0))
+0.123 0.5 [0.41, 0.583] 28682
 """
 
 from __future__ import annotations
@@ -15,15 +15,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from models.figures import png
 from models.metrics import Interval
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MODEL = "presage"
 ROWS: Sequence[tuple[str, str, str]] = (
@@ -58,12 +53,17 @@ table { border-collapse: collapse; margin: .6em 0 } caption { text-align: left; 
 td, th { padding: .2em .8em .2em 0; border-bottom: 1px solid #d9e2ec; text-align: left }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap }
 .note { color: #52606d; font-size: .9em } img { max-width: 31em; width: 49% }
+@page { size: A4; margin: 15mm }
+@media print { body { margin: 0; padding: 0; max-width: none; font-size: 9pt }
+  h2 { break-after: avoid } tr, img { break-inside: avoid } table { width: 100% }
+  td, th { padding-right: .4em } td.number { white-space: normal } }
 """.strip()
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a page tells: ``metrics`` and ``base_rates`` as they are logged, ``tables`` by name."""
+    """What a page tells: ``metrics`` and ``base_rates`` as they are logged, ``tables`` by name,
+    ``plots`` as PNG files' bytes."""
 
     title: str
     line: str
@@ -72,7 +72,7 @@ class Report:
     baselines: Sequence[str]
     metrics: Mapping[str, float | Interval]
     base_rates: Mapping[str, float]
-    plots: Mapping[str, Figure] = field(default_factory=dict)
+    plots: Mapping[str, bytes] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     warning: str | None = None
 
@@ -102,10 +102,12 @@ def page(report: Report) -> str:
 
 
 def shown(value: float | Interval) -> str:
-    """A metric as the page shows it: four digits, its interval in brackets, - if undefined."""
+    """A metric as the page shows it: three digits, its interval in brackets, - if undefined."""
     if isinstance(value, Interval):
-        return f"{value.estimate:.4g} [{value.low:.4g}, {value.high:.4g}]"
-    return "-" if math.isnan(value) else f"{value:.4g}"
+        return f"{value.estimate:.3g} [{value.low:.3g}, {value.high:.3g}]"
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _warning(text: str | None) -> list[str]:
@@ -139,9 +141,9 @@ def _horizon(report: Report, horizon: int) -> Iterator[str]:
 
 
 def _picture(report: Report, name: str) -> Iterator[str]:
-    figure = report.plots.get(name)
-    if figure is not None:
-        data = base64.b64encode(png(figure)).decode()
+    drawn = report.plots.get(name)
+    if drawn is not None:
+        data = base64.b64encode(drawn).decode()
         label = escape(name.replace("_", " "))
         yield f'<img alt="{label}" src="data:image/png;base64,{data}">'
 

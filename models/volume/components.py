@@ -12,6 +12,9 @@ from data.arrays import Floats
 from models.volume.intervals import Spread, apply_spread
 from models.volume.members import NAMES
 
+BEYOND, BEYOND_LEAST = 4.0, 20.0
+"""No quantile lies further beyond the highest usual count."""
+
 
 @dataclass(frozen=True)
 class ForecastComponents:
@@ -21,6 +24,7 @@ class ForecastComponents:
     what they ``combined`` to and the reconciled ``mean`` (series x steps), ``spread`` and special
     days' and events' ``doubt``; ``rows`` are the series' places in the model, -1 for new ones.
     ``paths`` (paths x series x steps): what the forecast is times if trouble ends early, and late.
+    ``highest``: the highest usual count of each series.
     """
 
     members: Floats
@@ -34,10 +38,16 @@ class ForecastComponents:
     rows: npt.NDArray[np.int64]
     load: Floats | None = None
     paths: Floats | None = None
+    highest: Floats | None = None
 
     def quantiles(self, probabilities: Sequence[float]) -> Floats:
         """The counts that these shares stay below (probabilities x series x steps)."""
-        return apply_spread(self.mean, self.spread, probabilities, self.doubt, self.paths)
+        quantiles = apply_spread(self.mean, self.spread, probabilities, self.doubt, self.paths)
+        if self.highest is None:
+            return quantiles
+        # trials of a level that has leapt since are no measure of how much more may come
+        most = BEYOND * np.maximum(self.highest[:, None], self.mean) + BEYOND_LEAST
+        return np.minimum(quantiles, most[None])
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -136,7 +136,9 @@ class Workbench:
             forecast[place, :, : one.shape[1]] = one
             first = int(origin) + 1 - past.start
             known = counts[:, first : first + self.horizon]
-            actual[place, :, : known.shape[1]] = known
+            # of a series that had not begun there is nothing to be right or wrong about
+            begun = (~np.isnan(counts[:, :first])).sum(axis=1) > 0
+            actual[place, :, : known.shape[1]] = np.where(begun[:, None], known, np.nan)
         spacing = int(origins[1] - origins[0]) if len(origins) > 1 else self.horizon
         return Trials(forecast, actual, spacing)
 

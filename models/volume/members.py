@@ -18,6 +18,7 @@ from models.volume import classical, regression, trees
 from models.volume.baselines import same_slots
 from models.volume.context import VolumeContext
 from models.volume.events import Effects, events_of, learn_events, near_events, without_events
+from models.volume.newcomers import shape_of_others, unlived
 from models.volume.panel import Panel
 from models.volume.prepare import (
     Problem,
@@ -154,6 +155,11 @@ def forecasts_at(
     if model is not None and enough:
         days |= trees.predict(model, problem, ordinary, context.country, codes)
     shut = ~problem.open[:, problem.future_slot]
+    new = np.zeros(problem.open.shape, dtype=bool)
+    if enough and problem.unit == "day":
+        new = unlived(ordinary, problem.slot, problem.slots)
+        shape = shape_of_others(ordinary, problem.slot, problem.slots, base)
+        days = {name: values * shape[:, problem.future_slot] for name, values in days.items()}
     out = np.full((len(NAMES), n, horizon), np.nan)
     spread = _spread(origin, horizon, context.country)
     for name, values in days.items():
@@ -161,11 +167,21 @@ def forecasts_at(
         out[NAMES.index(name)] = spread(values)
     stepwise = spread(effect, shares=False)
     for name, count in SAME_SLOTS.items():
-        out[NAMES.index(name)] = same_slots(origin.panel, horizon, count) * stepwise
+        same = same_slots(origin.panel, horizon, count) * stepwise
+        if new.any():  # no such weekday yet
+            same = np.where(_of_steps(origin, new, horizon), out[NAMES.index("smooth")], same)
+        out[NAMES.index(name)] = same
     events = events_at(origin, horizon)
     if events is not None:
         out *= events[0]
     return _by_hours(origin, _closed_to_zero(origin, out, horizon, context), horizon, context)
+
+
+def _of_steps(origin: Origin, slots: Bools, horizon: int) -> Bools:
+    """What holds of a problem's slots, of each step ahead (series x horizon)."""
+    problem = origin.problem
+    days = origin.panel.grid.days(origin.panel.future(horizon))
+    return slots[:, problem.future_slot[np.searchsorted(problem.future_days, days)]]
 
 
 def events_at(origin: Origin, horizon: int) -> tuple[Floats, Floats] | None:

@@ -27,6 +27,7 @@ from models.volume.drivers import loads_at
 from models.volume.intervals import PROBABILITIES, Spread, reaching, unit_of
 from models.volume.judge import combine, untried
 from models.volume.members import NAMES, events_at, forecasts_at, hours_at, origin_of, special_at
+from models.volume.newcomers import behind
 from models.volume.panel import Panel, long_frame, panel_of
 from models.volume.parts import parts_of
 from models.volume.paths import TAILS, Paths, copula, draw, means_of
@@ -198,9 +199,20 @@ class VolumeModel:
         hours = hours_at(ready, horizon, context)
         if hours.opened.any():
             doubt = np.hypot(0.0 if doubt is None else doubt, OPENED_DOUBT * hours.opened)
-        mean = self._coherent(panel, combined, spread, context, hours)
+        mean = self._coherent(panel, ready.panel.y, combined, spread, context, hours)
         return ForecastComponents(
-            members, weight, effect, event, combined, mean, spread, doubt, rows, load, paths
+            members,
+            weight,
+            effect,
+            event,
+            combined,
+            mean,
+            spread,
+            doubt,
+            rows,
+            load,
+            paths,
+            np.nan_to_num(ready.panel.y).max(axis=1),
         )
 
     def weights(self) -> pd.DataFrame:
@@ -278,6 +290,7 @@ class VolumeModel:
     def _coherent(
         self,
         panel: Panel,
+        usual: Floats,
         mean: Floats,
         spread: Spread,
         context: VolumeContext,
@@ -294,6 +307,10 @@ class VolumeModel:
         if shut.any():  # a total does not know of it, its open parts do not take the others' work
             loose = with_wholes(shut, sums) & ~hours.opened
             variance = np.where(loose, LOOSE * variance, variance)
+        frequency = panel.grid.frequency
+        if frequency.unit in ("minute", "day"):
+            late = behind(panel.y, usual, sums, frequency.per_day)
+            variance = np.where(late[:, None], LOOSE * variance, variance)
         return reconcile(mean, variance, sums)
 
 

@@ -30,7 +30,7 @@ from models.volume.panel import Panel
 from models.volume.series import escape
 from models.volume.slots import cube_of
 from models.volume.special_hours import special_hours
-from models.volume.usual import freak_days, without_silence
+from models.volume.usual import freak_days, freak_steps, without_silence
 
 WEEKS_FOR_CLOSED = 8
 SPARSE_MEAN = 6.0
@@ -70,7 +70,9 @@ def settled(panel: Panel, context: VolumeContext) -> tuple[Panel, Bools]:
 
     The second value is (series x slots of the cycle), all True for weeks and months.
     """
-    y = usual_counts(panel, _fill_zeros(panel.y), context)
+    freak = _freaks(panel, panel.y)
+    filled = _fill_zeros(np.where(freak, np.nan, panel.y))
+    y = usual_counts(panel, np.where(freak, np.nan, filled), context)
     return replace(panel, y=y), _open_slots(panel, y)
 
 
@@ -78,11 +80,19 @@ def usual_counts(panel: Panel, y: Floats, context: VolumeContext) -> Floats:
     """The counts that say what is usual: without announced closures, special hours, freak days, and
     the silence before a series began or while it was shut (NaN)."""
     y = without_closures(panel, y, context)
+    # first the freak days: one of them makes a quiet series look busy, and its silences long
+    y = np.where(_freaks(panel, y), np.nan, y)
     if panel.grid.frequency.unit not in ("minute", "day"):
         return y
-    day = panel.grid.days(panel.index)
-    y = without_silence(y, day)
-    return np.where(freak_days(y, day), np.nan, y)
+    return without_silence(y, panel.grid.days(panel.index))
+
+
+def _freaks(panel: Panel, y: Floats) -> Bools:
+    """Steps that no demand explains (series x steps)."""
+    frequency = panel.grid.frequency
+    if frequency.unit in ("week", "month"):
+        return freak_steps(y, frequency.season)
+    return freak_days(y, panel.grid.days(panel.index))
 
 
 def _fill_zeros(y: Floats) -> Floats:

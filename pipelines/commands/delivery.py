@@ -82,6 +82,27 @@ def register(app: typer.Typer) -> None:
 
         return manage_hooks(directory, action, sender, ask)
 
+    @verb(app)
+    def replay(
+        directory: Dir,
+        decision_id: Annotated[
+            str | None, typer.Argument(help="One decision; without it all that are logged.")
+        ] = None,
+        as_json: Json = False,
+        debug: Debug = False,
+    ) -> Result:
+        """Make past decisions again from what they were made on. Exit 1 if one differs from the
+        decision log in a single bit.
+
+        Example: presage replay company
+
+        Example: presage replay company 20260301T000000-f2a9dfa69a24871de5a0
+        """
+        from pipelines.replaying import replay as run
+
+        with progress(as_json) as report:
+            return run(directory, decision_id, report)
+
     @verb(app, "verify-log")
     def verify_log(
         directory: Dir,

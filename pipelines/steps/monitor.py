@@ -23,11 +23,14 @@ from serving.monitoring.forecasts import forecast_findings, issued_errors
 from serving.monitoring.issues import emerging, issue_findings
 from serving.monitoring.live import former_findings, live_findings
 from serving.monitoring.nights import leases_held, night_findings
+from serving.monitoring.outreach import outreach_findings
 from serving.monitoring.predictions import expected_findings, input_findings
 from serving.monitoring.service import service_findings
 from serving.monitoring.sources import source_findings
 from serving.monitoring.standing import answers_finding
 from serving.monitoring.watermarks import in_words, watermarks
+from serving.outreach.measured import past_trial
+from serving.outreach.verdicts import verdicts
 from serving.prediction_outcomes import nights
 from serving.predictor import Predictor
 from serving.published import Kind, newest, publish
@@ -48,6 +51,7 @@ def monitored(run: Run, out: Path | None = None) -> Result:
     if gone_back is not None:
         findings.append(gone_back.finding)
     findings += _of_volume(run)
+    findings += _of_outreach(run)
     figures = pd.DataFrame(columns=[*COLUMNS, "target", "target_name", "verdict"])
     if run.snapshot.has("tickets"):
         run.report("counting key figures")
@@ -138,6 +142,15 @@ def _of_volume(run: Run) -> list[Finding]:
         zone = run.settings.company.time_zone
         errors = issued_errors(store, counts[["unique_id", "ds", "y"]], run.as_of, zone)
     return forecast_findings(errors)
+
+
+def _of_outreach(run: Run) -> list[Finding]:
+    if not (run.snapshot.has("tickets") and has_store(run.workspace)):
+        return []
+    run.report("comparing whom chance left alone with whom outreach contacted")
+    with open_store(run.workspace) as store:
+        past = past_trial(run.snapshot, store, run.settings, run.as_of)
+    return [] if past is None else outreach_findings(verdicts(past, run.as_of))
 
 
 def _lines(frame: pd.DataFrame, figures: pd.DataFrame) -> list[str]:

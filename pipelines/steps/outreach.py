@@ -13,10 +13,8 @@ import pandas as pd
 from data.arrays import Floats
 from data.clock import SYSTEM
 from data.errors import Conflict, DamagedFile
-from data.pseudonyms import decision_code
 from data.store import (
     Store,
-    append_decisions,
     decisions_of,
     expire_decisions,
     newest_run,
@@ -29,6 +27,7 @@ from pipelines.console import Result, say, table
 from pipelines.exclusive import still_ours
 from pipelines.output import spreadsheet_safe, write_frame
 from pipelines.run import Run
+from pipelines.steps.decision_records import as_planned, write_log
 from pipelines.steps.outreach_page import (
     HEADER,
     MOST_LINES,
@@ -44,7 +43,9 @@ from serving.outreach.agent_hours import hours_left
 from serving.outreach.candidates import RUN, candidates, named_in_vain, run_name, spent_on
 from serving.outreach.cases import cases_of, open_cases
 from serving.outreach.deflection import articles_to_write
+from serving.outreach.draws import draws_of
 from serving.outreach.facts import messages
+from serving.outreach.kept_inputs import keep_inputs
 from serving.outreach.measured import (
     effects_of,
     effects_on,
@@ -54,7 +55,7 @@ from serving.outreach.measured import (
     past_trial,
 )
 from serving.outreach.pace import policy_digest
-from serving.outreach.policy import COLUMNS, Effects, Spent, best_values, plan
+from serving.outreach.policy import Effects, Inputs, best_values, plan_of
 from serving.outreach.protocol import negative_feedback
 from serving.outreach.quiet import local_day
 from serving.outreach.stops import actions_called, stopped_by
@@ -69,16 +70,12 @@ from serving.outreach.verdicts import (
 from serving.outreach.worth import Prices, prices
 from serving.published import newest
 
-NUMBERS = (
-    "propensity", "risk", "uplift", "value", "value_low", "value_high", "arm_propensity",
-)  # fmt: skip
 ARMS = {
     "treat": "are contacted",
     "holdout": "are left alone at random, to measure what a contact changes",
     "capacity": "are eligible and not chosen",
     "ineligible": "are not eligible",
 }
-TIMES = ("as_of", "not_before", "not_after")
 CASE_DAYS = 3
 """Feedback older than this opens no case: its deadlines are long past."""
 
@@ -96,11 +93,10 @@ class _Grounds:
 
 @dataclass(frozen=True)
 class _Decided:
-    """A plan, and what the day had left for it."""
+    """A plan, and all that it was made of."""
 
     frame: pd.DataFrame
-    spent: Spent
-    hours: float | None
+    inputs: Inputs
 
 
 def decide(
@@ -156,7 +152,7 @@ def decide(
                 open_cases(store, cases, SYSTEM.now())
                 note_stops(store, grounds.verdicts, SYSTEM.now())
                 try:
-                    notes += _write(run, store, run_id, frame, scores, model_version)
+                    notes += _write(run, store, run_id, decided, scores, model_version)
                 except Conflict:
                     return decide(run, scores, model_version, commit, out, plot)
         known_cases = {case.case_id: case for case in cases_of(store)}
@@ -281,18 +277,20 @@ def _decide(run: Run, store: Store, grounds: _Grounds, money: Prices) -> _Decide
     hours = settings.outreach.agent_hours_per_day
     if hours is None:
         hours = _planned_hours(run, day)
-    frame = plan(
+    secret = bytes.fromhex(salt(store, SYSTEM.now()))
+    ids = grounds.people["customer_id"].tolist()
+    inputs = Inputs(
         grounds.people,
+        grounds.effects,
+        draws_of(secret, ids, as_of.isoformat()),
         settings.outreach,
-        salt=bytes.fromhex(salt(store, SYSTEM.now())),
-        as_of=as_of,
-        effects=grounds.effects,
-        spent=spent,
-        agent_hours=hours,
-        agent_hour_cost=money.hour,
-        time_zone=settings.company.time_zone,
+        as_of,
+        spent,
+        hours,
+        money.hour,
+        settings.company.time_zone,
     )
-    return _Decided(frame, spent, hours)
+    return _Decided(plan_of(inputs), inputs)
 
 
 def _people(run: Run, store: Store, scores: pd.DataFrame, money: Prices) -> pd.DataFrame:
@@ -335,31 +333,11 @@ def _tell_other_policy(run: Run, store: Store, day: tuple[datetime, datetime]) -
         )
 
 
-def as_planned(written: list[dict[str, Any]]) -> pd.DataFrame:
-    """Logged decisions as the plan that they were: nulls are numbers that are missing again."""
-    frame = pd.DataFrame(written).reindex(columns=list(COLUMNS))
-    for name in TIMES:
-        frame[name] = pd.to_datetime(frame[name]).astype("datetime64[us]")
-    for name in NUMBERS:
-        frame[name] = frame[name].astype("float64")
-    frame["explored"] = frame["explored"].astype("boolean").fillna(False).astype(bool)
-    return frame
-
-
-def decision_id(customer_id: str, as_of: datetime) -> str:
-    """The name of the decision about a customer at a moment; letters, digits and a hyphen only.
-
-    >>> decision_id("c/1", datetime(2026, 3, 1))
-    '20260301T000000-f2a9dfa69a24871de5a0'
-    """
-    digest = decision_code(str(customer_id))
-    return f"{pd.Timestamp(as_of):%Y%m%dT%H%M%S}-{digest}"
-
-
 def _write(
-    run: Run, store: Store, run_id: str, frame: pd.DataFrame, scores: pd.DataFrame, version: str
+    run: Run, store: Store, run_id: str, decided: _Decided, scores: pd.DataFrame, version: str
 ) -> list[str]:
     """Log every decision and queue those to act on, with their texts; what could not be written."""
+    frame = decided.frame
     topics = dict(zip(scores["customer_id"].astype(str), scores["topic"], strict=True))
     treated = frame[frame["arm"] == "treat"]
     rows = [
@@ -371,7 +349,9 @@ def _write(
         str(row["customer_id"]): None if text is None else asdict(text)
         for row, text in zip(rows, texts, strict=True)
     }
-    write_log(store, run_id, frame, version, details, policy_digest(run.settings.outreach))
+    inputs_file = keep_inputs(run.state_dir, decided.inputs, frame)
+    policy = policy_digest(run.settings.outreach)
+    write_log(store, run_id, frame, version, details, policy, inputs_file)
     if not missing:
         return []
     return [
@@ -379,50 +359,6 @@ def _write(
         "whoever carries them out writes it:",
         *(f"  {line}" for line in missing[:MOST_LINES]),
     ]
-
-
-def write_log(
-    store: Store,
-    run_id: str,
-    frame: pd.DataFrame,
-    model_version: str,
-    texts: dict[str, dict[str, Any] | None],
-    policy: str,
-) -> None:
-    """Log a plan under its run; ``texts`` by customer. Conflict if the run was written before."""
-    values = frame.astype(object).where(frame.notna(), None)
-    decisions = [
-        {
-            **row,
-            **{
-                name: None if row[name] is None else pd.Timestamp(row[name]).isoformat()
-                for name in TIMES
-            },
-            "decision_id": decision_id(row["customer_id"], row["as_of"]),
-            "model_version": model_version,
-            "policy": policy,
-            "message": texts.get(str(row["customer_id"])),
-        }
-        for row in values.to_dict("records")
-    ]
-    outbox = [
-        {
-            "decision_id": d["decision_id"],
-            "customer_id": d["customer_id"],
-            "channel": d["channel"],
-            "action": d["action"],
-            "payload": {
-                "risk": d["risk"],
-                "reason": d["reason"],
-                "not_before": d["not_before"],
-                "not_after": d["not_after"],
-                "message": d["message"],
-            },
-        }
-        for d in decisions
-        if d["arm"] == "treat"
-    ]
-    append_decisions(store, run_id, decisions, SYSTEM.now(), outbox)
 
 
 def _left_out(past: Trial | None) -> list[str]:
@@ -437,12 +373,12 @@ def _left_out(past: Trial | None) -> list[str]:
 
 
 def _left(decided: _Decided, run: Run) -> list[str]:
-    spent, policy = decided.spent, run.settings.outreach
+    spent, policy = decided.inputs.spent, run.settings.outreach
     lines = []
     if spent.total:
         lines.append(
             f"earlier runs of this day selected {spent.total} of its {policy.capacity_per_day}"
         )
-    if decided.hours is not None:
-        lines.append(f"agents have {decided.hours:.1f} hours for outreach this day")
+    if decided.inputs.agent_hours is not None:
+        lines.append(f"agents have {decided.inputs.agent_hours:.1f} hours for outreach this day")
     return lines

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,14 +43,14 @@ def measured(
     baselines: tuple[str, ...],
     horizons: tuple[int, ...],
     capacity: float,
-) -> tuple[dict[str, float | Interval], dict[str, Any], dict[str, float]]:
-    """Metrics with intervals, plots and base rates, per horizon.
+) -> tuple[dict[str, float | Interval], dict[str, bytes], dict[str, float]]:
+    """Metrics with intervals, plots (PNG files' bytes) and base rates, per horizon.
 
     ``judged``: customers and labels, ``predictions`` a model's and ``beside`` those of each of
     ``baselines`` (``rule_7d``), row by row. ``capacity``: customers that can be called a day. A
     horizon whose labels are not all known, or of one class, has none but its base rate.
     """
-    from models.figures import gains_plot, precision_recall_plot, reliability_plot
+    from models.figures import gains_plot, png, precision_recall_plot, reliability_plot
 
     groups = judged["customer_id"].to_numpy()
     share = max(min(capacity * judged["as_of"].nunique() / len(judged), 1.0), 1 / len(judged))
@@ -66,7 +65,7 @@ def measured(
         "observed_over_predicted": observed_over_predicted,
     }
     metrics: dict[str, float | Interval] = {}
-    plots: dict[str, Any] = {}
+    plots: dict[str, bytes] = {}
     rates: dict[str, float] = {}
     for h in horizons:
         y = judged[f"label_{h}d"].to_numpy(np.float64)
@@ -86,9 +85,10 @@ def measured(
             if gain is not None:
                 metrics[f"average_precision_gain_{h}d_{other}"] = gain
         scores = {"presage": p, **others}
-        plots[f"reliability_{h}d"] = reliability_plot(y, p, title=f"{h} days")
-        plots[f"precision_recall_{h}d"] = precision_recall_plot(y, scores, title=f"{h} days")
-        plots[f"gains_{h}d"] = gains_plot(y, scores, title=f"{h} days")
+        plots[f"reliability_{h}d"] = png(reliability_plot(y, p, title=f"{h} days"))
+        curve = precision_recall_plot(y, scores, title=f"{h} days")
+        plots[f"precision_recall_{h}d"] = png(curve)
+        plots[f"gains_{h}d"] = png(gains_plot(y, scores, title=f"{h} days"))
     return metrics, plots, rates
 
 

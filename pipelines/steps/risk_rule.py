@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -161,7 +161,7 @@ def _train(
     predictions = twin.predict(features, choices=False)
     before, evaluation, lines = None, None, ["  there is no row to judge it by yet"]
     metrics: dict[str, float | Interval] = {}
-    plots: dict[str, Any] = {}
+    plots: dict[str, bytes] = {}
     rates: dict[str, float] = {}
     if judged is not None:
         judged = judged.reset_index(drop=True)

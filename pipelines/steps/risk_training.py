@@ -17,7 +17,7 @@ from data.sign_ups import REMEDY, suspect_in
 from data.snapshot import Snapshot, open_snapshot
 from data.workspace import Workspace
 from features.messages import label_set
-from models.figures import decay_plot
+from models.figures import decay_plot, png
 from models.floor import Floor
 from models.frame_function import OfFeatures
 from models.gate import Evaluation, Horizon, gate, joined
@@ -186,7 +186,8 @@ def _judge_and_register(
     example = of_nobody(features[OfFeatures(model).inputs])
     aged = tables_of[f"decay_{middle}d"]
     if len(aged):
-        plots[f"decay_{middle}d"] = decay_plot(aged, base_rate=y.mean(), title=f"{middle} days")
+        of_ages = decay_plot(aged, base_rate=y.mean(), title=f"{middle} days")
+        plots[f"decay_{middle}d"] = png(of_ages)
     judged_on = (
         f"judged at {judged['as_of'].nunique()} moments from {twin_as_of:%Y-%m-%d} on "
         f"{len(judged)} customers x moments, {y.mean():.2%} of which complained within "

@@ -10,15 +10,24 @@ from typing import Any
 import pandas as pd
 
 from data.clock import SYSTEM
-from data.errors import DataError
+from data.errors import DamagedFile, DataError
 from features.asof import as_of_view
-from pipelines.console import Result, table
+from pipelines.console import Result, say, table
 from pipelines.exclusive import still_ours
 from pipelines.run import Run
-from serving.published import newest, publish
+from serving.published import Published, newest, publish
 from serving.shifts import Roster, roster, write_roster
 
 MOST_SHORT = 5
+
+
+def _before(run: Run) -> Published | None:
+    """The roster that is published; None, said, where it is damaged: this run makes another."""
+    try:
+        return newest(run.state_dir, "roster")
+    except DamagedFile as damaged:
+        say(f"{damaged}: the roster does not keep to the one before")
+        return None
 
 
 def roster_agents(run: Run, frame: pd.DataFrame, model_version: str, out: Path | None) -> Result:
@@ -32,7 +41,7 @@ def roster_agents(run: Run, frame: pd.DataFrame, model_version: str, out: Path |
             "with agent_id, hired_at and skills, or leave --shifts out"
         )
     agents = as_of_view(run.snapshot, "agents", run.as_of)
-    before = newest(run.state_dir, "roster")
+    before = _before(run)
     rostered = roster(
         frame,
         agents,

@@ -19,6 +19,7 @@ from models.champion import Champion, challenger, champion, former
 from pipelines.console import say
 from pipelines.exclusive import still_ours
 from pipelines.run import Run
+from pipelines.tracking import tell_server
 from serving.monitoring.finding import Finding
 from serving.monitoring.live import live_moments, live_rows
 from serving.monitoring.shadow import SHADOW, night_pairs, shadow_findings
@@ -122,6 +123,7 @@ def _go_back(run: Run, at_work: Champion, verdict: Verdict) -> GoneBack:
 
         why, figures = verdict.why, verdict.figures
         to = rollback(run.state_dir, KIND, at=SYSTEM.now(), record=record, why=why, figures=figures)
+    tell_server(run.workspace, KIND)
     text = f"went back from version {at_work.version} to {to.version}: {why}"
     say(text)
     act = "See `presage models DIR show`; train anew, and promote what the gate lets pass."
@@ -142,11 +144,14 @@ def _moves(run: Run) -> list[dict[str, Any]]:
 def challenger_findings(run: Run, published: Sequence[Night]) -> list[Finding]:
     """The challenger's scores of past nights beside the ``published`` ones, and what came; none
     where no version is a challenger."""
-    beside = challenger(run.state_dir, KIND)
-    if beside is None or not run.settings.risk.shadow or not has_store(run.workspace):
-        return []
+    try:
+        beside = challenger(run.state_dir, KIND)
+        if beside is None or not run.settings.risk.shadow or not has_store(run.workspace):
+            return []
+        horizon = Predictor.of_version(beside).model.horizons[0]
+    except DamagedFile as damaged:  # nobody is answered by it
+        return [Finding("predictions", "challenger", "notice", str(damaged))]
     name = beside.model_version
-    horizon = Predictor.of_version(beside).model.horizons[0]
     shadow = nights(run.state_dir, SHADOW, run.as_of - LOOK_BACK)
     own = [night for night in shadow if night.model_version == name]
     return shadow_findings(

@@ -30,6 +30,7 @@ from pipelines.console import Progress, Result, say
 from pipelines.exclusive import still_ours, writing
 from pipelines.steps.promotion import USUAL, Promotion
 from pipelines.steps.provenance import code
+from pipelines.tracking import tell_server
 
 if TYPE_CHECKING:
     from models.registry import ModelVersion
@@ -101,7 +102,9 @@ def register(
     ``promotion`` wants it; alone in the workspace while it does so."""
     with writing(workspace, "train"):
         still_ours()
-        return _registered(workspace, candidate, report, promotion)
+        result = _registered(workspace, candidate, report, promotion)
+    tell_server(workspace, candidate.kind)
+    return result
 
 
 def _registered(

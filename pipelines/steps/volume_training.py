@@ -152,10 +152,19 @@ def train_volume_model(
 
 
 def _example(history: pd.DataFrame) -> pd.DataFrame:
-    """The newest counts of one series, the total where there is one: what a forecast needs."""
+    """The newest counts of one series, the total where there is one: what a forecast needs.
+
+    Local days begin at another hour of UTC once clocks change; who reads the example knows no zone,
+    so of days and longer steps it holds those since then.
+    """
     ids = history["unique_id"]
     one = history[ids == (TOTAL if (ids == TOTAL).any() else ids.iloc[0])].sort_values("ds")
-    return one[list(COUNTS)].tail(EXAMPLE).reset_index(drop=True)
+    newest = one[list(COUNTS)].tail(EXAMPLE).reset_index(drop=True)
+    step = newest["ds"].diff().min()
+    if step >= timedelta(hours=23):
+        hour = newest["ds"].dt.hour
+        newest = newest[(hour == hour.iloc[-1])[::-1].cummin()[::-1]].reset_index(drop=True)
+    return newest
 
 
 def _of_days(rows: pd.DataFrame, time_zone: str) -> list[str]:

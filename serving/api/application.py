@@ -45,7 +45,15 @@ from data.errors import (
     StorageFailure,
     UsageError,
 )
-from serving.api.exchange import accepted_media, decode, parameters, read_body, response, tagged
+from serving.api.exchange import (
+    accepted_media,
+    decode,
+    header,
+    parameters,
+    read_body,
+    response,
+    tagged,
+)
 from serving.api.limits import Crowd, RateLimit
 from serving.api.problem import Problem
 from serving.api.route import Call, Route
@@ -213,8 +221,7 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                more = {"X-Request-Id": request_id, **state.get("headers", {})}
-                own = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+                own = [(b"x-request-id", request_id.encode()), *state.get("headers", ())]
                 message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 
@@ -291,7 +298,7 @@ def _endpoint(route: Route, service: Any, door: Door) -> Endpoint:
         raw = b""
         if route.body is not None:
             raw = await read_body(request, route, door.upload_bytes)
-        key = request.headers.get("idempotency-key") if route.effect else None
+        key = header(request, b"idempotency-key") if route.effect else None
         headers = dict(request.headers) if route.signed or route.takes else {}
         if route.signed is not None:
             actor, key = await run_in_threadpool(route.signed, service, headers, raw)
@@ -388,7 +395,7 @@ def _once(
 async def _authorise(route: Route, request: Request, door: Door) -> Known:
     if route.scope is None:
         return "", frozenset()
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    scheme, _, secret = (header(request, b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Problem(
             401,
@@ -421,7 +428,7 @@ async def _authorise(route: Route, request: Request, door: Door) -> Known:
 
 def _within_rate(name: str, request: Request, door: Door) -> None:
     allowed = door.limit.take(name)
-    request.state.headers = allowed.headers()
+    request.scope["state"]["headers"] = allowed.headers()
     if allowed.wait_seconds > 0:
         raise Problem(
             429,

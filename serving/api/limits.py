@@ -25,12 +25,11 @@ class Allowed:
     wait_seconds: float
     full_seconds: float
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[bytes, bytes]]:
         """As the RateLimit fields of draft-ietf-httpapi-ratelimit-headers say it."""
-        return {
-            "RateLimit-Policy": f'"key";q={self.quota};w={self.window_seconds}',
-            "RateLimit": f'"key";r={self.remaining};t={math.ceil(self.full_seconds)}',
-        }
+        left = b'"key";r=%d;t=%d' % (self.remaining, math.ceil(self.full_seconds))
+        policy = b'"key";q=%d;w=%d' % (self.quota, self.window_seconds)
+        return [(b"ratelimit-policy", policy), (b"ratelimit", left)]
 
 
 class RateLimit:
@@ -42,7 +41,7 @@ class RateLimit:
     [0.0, 0.0, 1.0]
     >>> moment[0] = 1.0
     >>> limit.take("crm").headers()
-    {'RateLimit-Policy': '"key";q=2;w=2', 'RateLimit': '"key";r=0;t=2'}
+    [(b'ratelimit-policy', b'"key";q=2;w=2'), (b'ratelimit', b'"key";r=0;t=2')]
     """
 
     def __init__(

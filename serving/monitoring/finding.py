@@ -14,7 +14,7 @@ ORDER = {"alarm": 0, "notice": 1, "too early": 2, "ok": 3}
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the monitor. ``area``: sources, inputs, predictions, forecasts or service.
+    """A line of the monitor. ``area``: sources, inputs, predictions, forecasts, outreach, service.
 
     ``value`` with its 95 % interval ``low`` to ``high`` and the ``limit`` it is held to are NaN
     where there is none; ``since`` (naive UTC) is None where nothing began. ``act`` is empty unless

@@ -7,11 +7,35 @@ equal draws on any machine and in any version, whatever the order of rows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from data.arrays import Bools, Floats
+from data.arrays import Bools, Floats, Ints
+
+PURPOSES = ("order", "action", "explore", "holdout")
+"""What a day draws of each customer; the hold-out is the same on all days."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A number in [0, 1) for each of n customers and each of ``PURPOSES``: (n,) each."""
+
+    order: Floats
+    action: Floats
+    explore: Floats
+    holdout: Floats
+
+    def of(self, at: Ints) -> Draws:
+        """Those of the customers at some positions."""
+        return Draws(*(getattr(self, name)[at] for name in PURPOSES))
+
+
+def draws_of(salt: bytes, ids: Sequence[str], moment: str) -> Draws:
+    """What the run as of ``moment`` (ISO 8601) draws of these customers."""
+    own = {name: uniforms(salt, ids, name, moment) for name in PURPOSES[:-1]}
+    return Draws(**own, holdout=uniforms(salt, ids, "holdout"))
 
 
 def uniforms(salt: bytes, ids: Iterable[str], *purpose: str) -> Floats:

@@ -17,7 +17,7 @@ from data.arrays import Bools, Floats, Ints
 from data.settings import Outreach
 from serving.outreach.actions import CHANNELS
 from serving.outreach.choice import Limits, choose
-from serving.outreach.draws import uniforms
+from serving.outreach.draws import Draws
 from serving.outreach.offers import Offers
 
 OWN_ACTION_SHARE = 0.5
@@ -68,10 +68,7 @@ def select(
     offers: Offers,
     policy: Outreach,
     day: Day,
-    tie: Floats,
-    salt: bytes,
-    ids: list[str],
-    moment: str,
+    draws: Draws,
 ) -> tuple[Ints, Bools, Exploring]:
     """The option chosen by value (-1: none), who is drawn to explore, and with which odds."""
     flat_minutes = np.nan_to_num(offers.minutes.ravel())
@@ -82,7 +79,7 @@ def select(
         tuple(np.ceil(c * keep) if np.isfinite(c) else c for c in day.left.channels),
         day.left.minutes * keep,
     )
-    chosen = choose(offers.flat(offers.value), flat_minutes, of_channel, for_value, tie)
+    chosen = choose(offers.flat(offers.value), flat_minutes, of_channel, for_value, draws.order)
     used = chosen[chosen >= 0]
     counts = np.bincount(of_channel[used], minlength=len(CHANNELS))
     left: Floats = np.array(day.left.channels, dtype=np.float64) - counts
@@ -96,7 +93,7 @@ def select(
     channel = np.where(theirs, offers.preferred, first)
     can = offers.explorable[line, :, channel]
     odds = action_odds(can, offers.own)
-    at = (uniforms(salt, ids, "action", moment)[:, None] >= odds.cumsum(axis=1)).sum(axis=1)
+    at = (draws.action[:, None] >= odds.cumsum(axis=1)).sum(axis=1)
     at = np.minimum(at, can.shape[1] - 1 - can[:, ::-1].argmax(axis=1))
     choice = at * len(CHANNELS) + channel
 
@@ -107,13 +104,12 @@ def select(
     ]
     pools = np.bincount(channel[rest], minlength=len(CHANNELS)).astype(np.int64)
     quotas = quotas_of(pools, day.explore, left, np.array(longest), minutes_left)
-    draw = uniforms(salt, ids, "explore", moment)
     explored = np.zeros(len(rest), dtype=bool)
     selected = np.zeros(len(rest))
     for c, quota in enumerate(quotas):
         pool = np.flatnonzero(rest & (channel == c))
         if len(pool):
-            explored[pool[np.argsort(draw[pool])[:quota]]] = True
+            explored[pool[np.argsort(draws.explore[pool])[:quota]]] = True
             selected[pool] = quota / len(pool)
     return chosen, explored, Exploring(selected, odds[line, at], choice)
 

@@ -21,6 +21,7 @@ contacted**: nothing is claimed. What earlier runs of the day used (``Spent``) i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -31,12 +32,12 @@ from data.arrays import Bools, Floats, Ints
 from data.errors import DataError
 from data.settings import Outreach
 from serving.outreach.actions import ACTIONS, CHANNELS, Action
-from serving.outreach.draws import held_out, uniforms
+from serving.outreach.draws import Draws, draws_of
 from serving.outreach.eligibility import eligibility, facts_of
 from serving.outreach.exploring import Spent, day_of, select
 from serving.outreach.offers import Effects, Offers, offers_of, unmeasured
 
-__all__ = ["COLUMNS", "Effects", "Spent", "best_values", "plan", "unmeasured"]
+__all__ = ["COLUMNS", "Effects", "Inputs", "Spent", "best_values", "plan", "plan_of", "unmeasured"]
 
 COLUMNS = (
     "customer_id",
@@ -62,6 +63,22 @@ NO_ACTION = "no action goes through a channel that they allow"
 STOPPED = "no action goes through a channel that they allow, but for such as have stopped"
 UNTRIED = "the effect of what fits was not measured: only the exploring share is contacted"
 THIN = "what was measured of what fits does not pay: only the exploring share is contacted"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that a plan is a function of, as ``plan`` takes it; ``draws`` for the salt."""
+
+    people: pd.DataFrame
+    effects: Effects
+    draws: Draws
+    policy: Outreach
+    as_of: datetime
+    spent: Spent
+    agent_hours: float | None
+    agent_hour_cost: float
+    time_zone: str
+    actions: tuple[Action, ...] = ACTIONS
 
 
 def plan(
@@ -100,11 +117,32 @@ def plan(
     """
     effects = unmeasured(len(candidates), actions) if effects is None else effects
     _check(candidates, policy, effects, actions, agent_hours)
-    spent = Spent() if spent is None else spent
-    rules = eligibility(facts_of(candidates), policy, as_of, time_zone)
+    draws = draws_of(salt, candidates["customer_id"].astype(str).tolist(), as_of.isoformat())
+    return plan_of(
+        Inputs(
+            candidates,
+            effects,
+            draws,
+            policy,
+            as_of,
+            Spent() if spent is None else spent,
+            agent_hours,
+            agent_hour_cost,
+            time_zone,
+            tuple(actions),
+        )
+    )
+
+
+def plan_of(inputs: Inputs) -> pd.DataFrame:
+    """``plan`` of inputs that are complete: equal inputs, equal plans, to the last bit."""
+    candidates, policy, effects = inputs.people, inputs.policy, inputs.effects
+    as_of, actions = inputs.as_of, inputs.actions
+    rules = eligibility(facts_of(candidates), policy, as_of, inputs.time_zone)
     blocked = rules.blocked.copy()
     at = np.flatnonzero(blocked == "")
-    offers = offers_of(candidates, policy, effects, rules, at, agent_hour_cost, actions)
+    hour = inputs.agent_hour_cost
+    offers = offers_of(candidates, policy, effects, rules, at, hour, actions)
     open_to = np.asarray(offers.explorable.any(axis=(1, 2)))
     none = ~np.asarray(offers.feasible.any(axis=(1, 2)))
     no_action = NO_ACTION if effects.stopped is None or not effects.stopped.any() else STOPPED
@@ -112,15 +150,13 @@ def plan(
     offers, at = offers.of(open_to), at[open_to]
 
     ids = candidates["customer_id"].astype(str).tolist()
-    mine = [ids[i] for i in at]
-    moment = as_of.isoformat()
-    day = day_of(policy, spent, agent_hours)
+    mine = inputs.draws.of(at)
+    day = day_of(policy, inputs.spent, inputs.agent_hours)
     # ties in value are broken by the draw, never by the order of ids
-    tie = uniforms(salt, mine, "order", moment)
-    chosen, explored, share = select(offers, policy, day, tie, salt, mine, moment)
+    chosen, explored, share = select(offers, policy, day, mine)
 
     rows = len(ids)
-    held = held_out(salt, ids, policy.holdout_share)
+    held = inputs.draws.holdout < policy.holdout_share
     selected, drawn = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
     by_value = chosen >= 0
     selected[at], drawn[at] = by_value | explored, explored
@@ -150,7 +186,7 @@ def plan(
     action[at] = names[option // len(CHANNELS)]
     channel = np.full(rows, None, dtype=object)
     channel[at] = np.array(CHANNELS, dtype=object)[option % len(CHANNELS)]
-    blocked[at] = _reasons(offers, chosen, explored, tie)
+    blocked[at] = _reasons(offers, chosen, explored, mine.order)
     frame = pd.DataFrame(
         {
             "customer_id": ids,

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from data.adapters import ADAPTERS
 from data.settings import Complaint
 from data.simulate import Company
 from data.tables import MemoryTables, Tables
@@ -21,8 +19,18 @@ from features.spine import customers_at
 from features.views import default_view
 from lab.leaks import audit
 
+from .conftest import EVERY
+
+RealTables = Callable[..., Tables]
+
+FEW = 29 // EVERY["online-retail"]
 SETS = {
-    "online-retail": ("online_retail", datetime(2011, 3, 1, 12), Complaint(), 29),
+    "online-retail": (
+        "online_retail",
+        datetime(2011, 3, 1, 12),
+        Complaint(),
+        29 // EVERY["online-retail"],
+    ),
     "incidents": ("incidents", datetime(2016, 5, 2, 11, 30), Complaint(all=True), 13),
 }
 
@@ -41,18 +49,18 @@ def alarms(view: FeatureView, spine: pd.DataFrame, tables: Tables) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(SETS))
-def test_no_feature_of_a_real_set_alarms(name: str, real_data: Callable[[str], Path]) -> None:
+def test_no_feature_of_a_real_set_alarms(name: str, real_tables: RealTables) -> None:
     folder, t, rule, every = SETS[name]
-    tables = MemoryTables(ADAPTERS[name].read(real_data(folder), {}).tables)
+    tables = real_tables(name, folder)
     given = asked(tables, t, rule, every)
     assert len(given.spine) > 200 and len(given.view) > 40
     assert alarms(given.view, given.spine, tables) == []
 
 
-def test_the_publishers_resolved_at_is_caught(real_data: Callable[[str], Path]) -> None:
+def test_the_publishers_resolved_at_is_caught(real_tables: RealTables) -> None:
     """It stands on every ticket of the log, also on those that were open at T."""
-    _, t, rule, every = SETS["incidents"]
-    tables = MemoryTables(ADAPTERS["incidents"].read(real_data("incidents"), {}).tables)
+    folder, t, rule, every = SETS["incidents"]
+    tables = real_tables("incidents", folder)
     given = asked(tables, t, rule, every)
 
     def resolved(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from data.adapters import ADAPTERS
 from data.contract import TABLES
 from data.settings import Complaint
 from data.tables import MemoryTables
@@ -23,6 +21,7 @@ from features.spec import FeatureView
 from features.spine import customers_at
 from features.views import default_view
 
+RealTables = Callable[..., MemoryTables]
 SETS = {
     "calls": ("bank_calls", datetime(1999, 2, 18, 13), Complaint(all=True)),
     "online-retail": ("online_retail", datetime(2011, 3, 1, 12), Complaint()),
@@ -31,11 +30,10 @@ SETS = {
 
 
 @pytest.fixture(scope="module", params=sorted(SETS))
-def real(request: pytest.FixtureRequest, real_data: Callable[[str], Path]) -> SimpleNamespace:
+def real(request: pytest.FixtureRequest, real_tables: RealTables) -> SimpleNamespace:
     folder, t, rule = SETS[request.param]
-    which = {"which": "call_log_february_1999.parquet"} if request.param == "calls" else {}
-    frames = ADAPTERS[request.param].read(real_data(folder), which).tables
-    tables = MemoryTables(frames)
+    which = "call_log_february_1999.parquet" if request.param == "calls" else ""
+    tables = real_tables(request.param, folder, which)
     view = default_view(tables, SimpleNamespace(complaint=rule), t)
     spine = customers_at(tables, [t]).iloc[::5].reset_index(drop=True)
     return SimpleNamespace(tables=tables, view=view, spine=spine, t=t, rule=rule)
@@ -76,10 +74,9 @@ def test_deleting_everything_after_t_changes_nothing(real: SimpleNamespace) -> N
     assert 0 < one["label_7d"].mean() < 1
 
 
-def test_requests_as_of_t_have_no_future(real_data: Callable[[str], Path]) -> None:
+def test_requests_as_of_t_have_no_future(real_tables: RealTables) -> None:
     """Requests of Boston have no customers; what is known of them at T must stand all the same."""
-    frames = ADAPTERS["requests-311"].read(real_data("requests_311"), {}).tables
-    tables, t = MemoryTables(frames), datetime(2011, 8, 29, 4)
+    tables, t = real_tables("requests-311", "requests_311"), datetime(2011, 8, 29, 4)
     for name in tables.names:
         whole, less = (as_of_view(source, name, t) for source in (tables, cut(tables, t)))
         pd.testing.assert_frame_equal(whole, less)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,7 +19,9 @@ from typing import Any
 
 import pytest
 
-PRESAGE = (str(Path(sys.executable).with_name("presage")),)
+from ..forked import FORKS, SCRIPT  # noqa: TID252
+
+PRESAGE = (str(SCRIPT),)
 DEADLINE_SECONDS = 120.0
 
 
@@ -32,9 +33,8 @@ def free_port() -> int:
 
 
 def presage(*arguments: object) -> dict[str, Any]:
-    """Run a verb with --json as a user does, and read its answer."""
-    command = [*PRESAGE, *map(str, arguments), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    """Run a verb with --json, and read its answer."""
+    done = FORKS.run(*arguments, "--json")
     assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -68,6 +68,7 @@ def fewer(company: Path) -> None:
             rows = rows.assign(**{name: rows[name].where(rows[name].isin(kept), kept[0])})
         rows.to_parquet(path, index=False)
     set_setting(company, "risk.as_ofs", 4)
+    set_setting(company, "volume.freq", "D")
 
 
 def test_the_data_scientists_first_hour(

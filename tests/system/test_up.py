@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from data.workspace import set_setting
 from models.champion import champion
 from models.risk.model import load_risk
 
@@ -139,6 +140,42 @@ def registered_models_answer(uri: str, state: Path, monkeypatch: pytest.MonkeyPa
     assert abs(sum(row[2] for row in table["data"]) - 1) < 1e-6
 
 
+def told_of_a_run(api: str, key: str, run: dict[str, Any]) -> None:
+    """What a person finds of a flow on Prefect's page."""
+    assert run["name"] == "score company"
+    assert run["parameters"]["workspace"].endswith("company")
+    kept = {one["key"]: one for one in filtered(api, "artifacts", key)}
+    figures = {row["figure"]: row["value"] for row in json.loads(kept["presage-score"]["data"])}
+    assert int(figures["customers"]) > 0
+    lines = [line["message"] for line in filtered(api, "logs", key)]
+    assert "score-customers" in lines
+
+
+def a_server_of_ones_own_is_told(uri: str, workspace: Path) -> None:
+    """``[mlflow] url``: this registry gets the copy of another workspace, and answers by it."""
+    import mlflow.pyfunc
+
+    set_setting(workspace, "mlflow.url", uri)
+    command = [*PRESAGE, "models", str(workspace), "promote", "--version", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "copying presage-risk version 1" in done.stderr
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        risk = mlflow.pyfunc.load_model("models:/presage-risk/2")
+    finally:
+        mlflow.set_tracking_uri(before)
+    told = risk.predict(risk.input_example.astype(dict.fromkeys(categories(workspace), "category")))
+    assert told["risk_14d"].between(0, 1).all()
+
+
+def categories(workspace: Path) -> list[str]:
+    at_work = champion(workspace / ".presage", "risk")
+    assert at_work is not None
+    return list(load_risk(at_work.folder).encoder.categories)
+
+
 def test_everything_comes_up_runs_flows_and_stops_together(
     trained_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +208,9 @@ def test_everything_comes_up_runs_flows_and_stops_together(
         runs = [run for run in filtered(api, "flow_runs", key) if not run["auto_scheduled"]]
         states = {run["state_type"] for run in runs if run["run_count"]}
         assert states == {"COMPLETED"}
+        told_of_a_run(api, key, runs[0])
+        shutil.copytree(trained_workspace, tmp_path / "another")
+        a_server_of_ones_own_is_told(registry, tmp_path / "another")
         until = time.monotonic() + DEADLINE_SECONDS
         while len(deployed := filtered(api, "deployments", key)) < 2 and time.monotonic() < until:
             select.select([], [], [], 0.2)

@@ -8,9 +8,9 @@ from data.errors import did_you_mean
 from serving.api.problem import Problem
 from serving.api.route import Answer, Call
 from serving.api.tables import between, of_name, rows_of
-from serving.desk import VERBS, Desk
+from serving.desk import Desk
 from serving.planning.rostered import has_moved, people_on_duty
-from serving.published import Published, pointer
+from serving.published import VERBS, Published, pointer
 from serving.shifts import roster_file
 from serving.shifts.files import MEDIA
 

@@ -69,3 +69,17 @@ def test_days_of_volumes_end_by_their_site_s_clock(tmp_path: Path) -> None:
     frame = take(Workspace.open(workspace.path), now=NOW).frame("volumes")
     for _, series in frame.groupby("unique_id"):  # Oslo's clock is put forward, Manila's is not
         assert series["recorded_at"].tolist()[:-1] == series["ds"].tolist()[1:]
+
+
+def test_an_order_that_a_ticket_names_with_other_zeros_is_said(tmp_path: Path) -> None:
+    orders = "order_id,customer_id,ordered_at\n007,c,2026-01-05\n"
+    tickets = "ticket_id,opened_at,channel,order_id\n1,2026-01-06,chat,{}\n"
+    assert "padded ids" in told(tmp_path / "a", orders=orders, tickets=tickets.format("7"))
+    # an order of before the export is nothing to mend
+    known = told(tmp_path / "b", orders=orders, tickets=tickets.format("8"))
+    assert not {"padded ids", "unknown reference"} & set(known)
+
+
+def test_series_that_differ_in_case_or_blanks_only_are_said(tmp_path: Path) -> None:
+    volumes = "unique_id,ds,y\nPhone,2026-01-05,1\nphone,2026-01-05,1\nmail,2026-01-05,1\n"
+    assert "'Phone', 'phone'" in told(tmp_path, volumes=volumes)["several spellings"]

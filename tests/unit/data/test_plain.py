@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -43,19 +44,22 @@ def looked_at(texts: list[str]) -> None:
         both = plain.project(f"{name} AS text, {plain_sql(spec)} AS plain, {careful} AS careful")
         for text, left, right in both.fetchall():
             assert left == right and type(left) is type(right), (name, text)
-        left_out = {r.name for r in rules(ORDERS, [name], NOW)}
-        left_out -= {r.name for r in rules(ORDERS, [name], NOW, [name])}
+        every = rules(ORDERS, [name], NOW)
+        asked = {r.name for r in rules(ORDERS, [name], NOW, [name])}
         typed = plain.project(f'{careful} AS {name}, {name} AS "found:{name}", NULL AS recorded_at')
-        for rule in rules(ORDERS, [name], NOW):
-            if rule.name in left_out:
-                assert not typed.filter(rule.condition).fetchall(), (name, rule.name)
+        left_out = [rule for rule in every if rule.name not in asked]
+        counts = ", ".join(f"count(*) FILTER ({rule.condition})" for rule in left_out)
+        if counts:
+            (broken,) = typed.aggregate(counts).fetchall()
+            told = zip(left_out, broken, strict=True)
+            assert not any(broken), [(name, rule.name) for rule, count in told if count]
 
 
 def test_odd_texts() -> None:
     looked_at(list(ODD))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25 if os.environ.get("PRESAGE_FULL") == "1" else 8, deadline=None)
 @given(st.lists(st.text("0123456789eE+-. :TZnNaAlL", max_size=20), min_size=20, max_size=60))
 def test_any_text(texts: list[str]) -> None:
     looked_at(texts)

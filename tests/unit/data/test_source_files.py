@@ -153,6 +153,24 @@ def test_what_lies_there_and_is_not_read_is_named(workspace: Workspace) -> None:
         assert f"tables/{name}" in told
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_that_stands_in_the_folders_names_is_read(workspace: Workspace, kind: str) -> None:
+    for channel, topic in (("chat", "bill%20ing"), ("email", "__HIVE_DEFAULT_PARTITION__")):
+        folder = workspace.tables_dir / f"tickets/year=2026/channel={channel}/topic={topic}"
+        folder.mkdir(parents=True)
+        row = pd.DataFrame({"ticket_id": [channel], "opened_at": ["2026-01-05T09:00:00"]})
+        part = folder / f"part-0.{kind}"
+        row.to_csv(part, index=False) if kind == "csv" else row.to_parquet(part, index=False)
+    rows = sorted(map(str, tickets(workspace, "ticket_id", "channel", "topic")))
+    assert rows == ["['chat', 'chat', 'bill ing']", "['email', 'email', None]"]
+
+
+def test_columns_that_differ_in_case_only_are_refused_by_name(workspace: Workspace) -> None:
+    put(workspace, "tickets.csv", "ticket_id,opened_at,Channel,channel\n1,2026-01-05,chat,email\n")
+    (error,) = check(workspace, NOW).errors
+    assert "'Channel' and 'channel'" in str(error) and "rename" in str(error)
+
+
 def test_an_empty_workspace_keeps_no_contract(workspace: Workspace) -> None:
     result = check_result(check(workspace, NOW), 50)
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""docs/features.md is what the definitions say, and its example of adding a feature is true."""
+"""Pages that are made from code are what it says, and the example of adding a feature is true."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from lab.catalogue import catalogue
+from lab.reference import reference
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "features.md"
@@ -18,6 +19,11 @@ PAGE = ROOT / "docs" / "features.md"
 
 def test_the_page_is_not_stale() -> None:
     assert PAGE.read_text() == catalogue(), "run: python -m lab.catalogue > docs/features.md"
+
+
+def test_the_reference_is_not_stale() -> None:
+    page = (ROOT / "docs" / "reference.md").read_text()
+    assert page == reference(), "run: python -m lab.reference > docs/reference.md"
 
 
 def test_the_examples_of_the_page_answer_as_it_says() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.errors import DamagedFile, GateRefused, UsageError
+from data.errors import DamagedFile, GateRefused, PresageError, UsageError
 from models import registry
 from models.bundle import read_bundle, verify, write_bundle
 from models.champion import POINTER, champion
@@ -353,3 +353,45 @@ def test_a_damaged_bundle_is_not_even_logged(workspace, tmp_path):
             at=NOON,
         )
     assert len(registry.history(workspace.state, "risk")) == 3
+
+
+def test_a_server_of_ones_own_is_told_what_it_lacks_and_the_model_loads_from_it(
+    workspace, tmp_path, monkeypatch
+):
+    import mlflow
+
+    registry._create_store(mlflow, tmp_path / "server.db")
+    url = f"sqlite:///{tmp_path / 'server.db'}"
+    server = mlflow.MlflowClient(tracking_uri=url, registry_uri=url)
+    server.create_experiment("presage-risk", artifact_location=(tmp_path / "files").as_uri())
+    server.create_registered_model("presage-risk")
+    server.create_model_version("presage-risk", "elsewhere")  # another workspace's
+
+    def tell() -> list[str]:
+        return registry.copy_to_server(workspace.state, "risk", url, lambda line: None)
+
+    workspace.promote("2")
+    assert tell() == ["1", "2", "3"]
+    assert tell() == []
+    theirs = server.get_model_version_by_alias("presage-risk", "champion")
+    assert (theirs.version, theirs.tags["presage.gate"]) == (3, "passed")
+    (run,) = server.search_runs(["1"], f"tags.`presage.origin` = '{workspace.versions[1].run_id}'")
+    assert run.data.params["rounds"] == "4" and run.info.status == "FINISHED"
+    assert run.data.metrics["average_precision_7d_low"] == 0.25
+    (twin,) = server.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    assert twin.data.metrics == {"average_precision_7d": 0.29}
+    names = {each.path for each in server.list_artifacts(run.info.run_id)}
+    assert {"model", "plots", "tables", "gate.json"} <= names
+    folder = mlflow.artifacts.download_artifacts(
+        f"runs:/{run.info.run_id}/model", tracking_uri=url, dst_path=str(tmp_path / "down")
+    )
+    assert verify(Path(folder) / "bundle").fingerprint == workspace.versions[1].fingerprint
+    workspace.promote("3")
+    tell()
+    assert server.get_model_version_by_alias("presage-risk", "champion").version == 4
+    server.delete_model_version("presage-risk", "4")  # as a copy that was killed on its way
+    assert tell() == ["3"]
+    assert server.get_model_version_by_alias("presage-risk", "champion").version == 5
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(PresageError, match=r"http://127.0.0.1:9 was not told of risk models"):
+        registry.copy_to_server(workspace.state, "risk", "http://127.0.0.1:9", print)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from data import snapshot
 from data.clock import SYSTEM
 from data.errors import Conflict
 from data.files import write_whole
-from data.store import open_store, release_lease, take_lease
+from data.store import lease_holder, open_store, release_lease, take_lease
 from data.workspace import Workspace, init, write_tables
 from pipelines import exclusive
 from pipelines.exclusive import TRAINING, WRITING, only_one, still_ours, writing
@@ -144,10 +145,12 @@ def test_a_lease_is_renewed_while_its_holder_works(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exclusive, "RENEW_SECONDS", 0.01)
-    monkeypatch.setattr(exclusive, "LIFETIME", timedelta(milliseconds=500))
-    ended = threading.Event()
     with writing(workspace, "train"), open_store(workspace) as store:
-        ended.wait(1.0)
+        late = SYSTEM.now() + exclusive.LIFETIME  # by then the lease as it was taken has ended
+        until = time.monotonic() + 60
+        while lease_holder(store, WRITING, late) is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
         with pytest.raises(Conflict, match="presage train"):
             take_lease(store, WRITING, "somebody", timedelta(minutes=1), SYSTEM.now())
 

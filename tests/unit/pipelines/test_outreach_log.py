@@ -11,7 +11,7 @@ import pandas as pd
 from data.store import actions_of, decisions_of, open_store
 from data.workspace import init
 from pipelines.output import spreadsheet_safe, write_frame
-from pipelines.steps.outreach import as_planned, write_log
+from pipelines.steps.decision_records import as_planned, write_log
 from pipelines.steps.outreach_page import certainty, first_rows, worth, worth_lines
 from serving.outreach.policy import COLUMNS
 

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 import presage as ps
+from data.artifacts import current, point
 from data.clock import Clock
-from data.errors import Conflict, NotEnoughHistory, UsageError
+from data.errors import Conflict, DamagedFile, NotEnoughHistory, UsageError
 from data.store import decisions_of, notes_of, open_store, registry_history, verify_log
 from data.workspace import Workspace, init, set_setting, write_tables
 from models.champion import challenger, champion
@@ -132,14 +133,29 @@ def test_a_model_of_before_moments_were_kept_is_asked_of_mlflow(company: Path) -
         moves = registry_history(store, "risk")
     assert [move["details"]["as_of"] for move in moves] == [FIRST.isoformat(), SECOND.isoformat()]
     (state / "store.db").unlink()  # the promotions are lost; the pointer names the second model
-    pointer_file = state / "models" / "risk" / "champion.json"
-    text = pointer_file.read_text()
-    pointer_file.write_text(text.replace(f'"as_of": "{SECOND.isoformat()}"', '"as_of": null'))
+    home = state / "models" / "risk"
+    point(home, "champion", {**(current(home, "champion") or {}), "as_of": None})
     assert champion(state, "risk").as_of is None
     assert open_run(company, PAST, silent).champion("risk") is None
     later = open_run(company, SECOND + timedelta(days=1), silent)
     assert later.is_past
     assert later.champion("risk").as_of == SECOND
+
+
+@pytest.mark.parametrize("damage", ["gone", "a digit"])
+def test_a_model_whose_pointer_is_damaged_is_put_to_work_again(company: Path, damage: str) -> None:
+    state = Workspace.open(company).state_dir
+    at_work = champion(state, "risk")
+    place = at_work.folder.parent / "champion.json"
+    if damage == "gone":
+        place.unlink()
+    else:
+        told = f'"version": "{at_work.version}"'
+        place.write_text(place.read_text().replace(told, '"version": "9"'))
+    with pytest.raises(DamagedFile, match=r"champion\.json.*models DIR promote --kind risk"):
+        do("score", company)
+    act(company, "promote", "risk", int(at_work.version), silent)
+    assert champion(state, "risk").folder == at_work.folder
 
 
 def files(folder: Path) -> set[Path]:

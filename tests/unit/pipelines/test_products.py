@@ -116,7 +116,7 @@ def test_what_a_product_stands_on_builds_it_again(company: Path, built: list[str
     assert built == ["scores", "forecast"]
 
 
-@pytest.mark.parametrize("damage", ["frame", "pointer", "gone"])
+@pytest.mark.parametrize("damage", ["frame", "pointer", "no pointer", "gone"])
 def test_a_damaged_product_is_built_again(
     damage: str, company: Path, built: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +128,8 @@ def test_a_damaged_product_is_built_again(
     home = state / "published"
     if damage == "pointer":
         (home / "scores.json").write_text('{"file": ')
+    elif damage == "no pointer":
+        (home / "scores.json").unlink()
     elif damage == "gone":
         (home / about["file"]).unlink()
     else:
@@ -156,7 +158,8 @@ import hashlib, sys
 passes = []
 for name in ("file_digest", "sha256"):
     def counted(*args, _real=getattr(hashlib, name), **options):
-        passes.append(1)
+        if not (args and isinstance(args[0], bytes) and len(args[0]) < 4096):  # a pointer
+            passes.append(1)
         return _real(*args, **options)
     setattr(hashlib, name, counted)
 from pipelines.cli import main

@@ -18,6 +18,7 @@ from pipelines.steps.forecast import forecast_volume
 from pipelines.steps.inputs import take_snapshot
 from pipelines.steps.volume import native_freq, refuse_finer
 from pipelines.steps.volume_backtest import backtest_volume_model
+from pipelines.steps.volume_training import _example
 
 FIRST = pd.Timestamp("2024-01-01")
 
@@ -159,6 +160,16 @@ def test_intervals_in_whole_contacts_hold_no_less(tmp_path: Path) -> None:
     assert (whole["presage-hi-95"] >= plain["presage-hi-95"]).all()
     assert ((whole["presage-hi-95"] - plain["presage-hi-95"]) < 1).all()
     pd.testing.assert_series_equal(whole["presage"], plain["presage"])
+
+
+def test_an_example_of_days_is_read_without_their_zone() -> None:
+    """Its days begin at one hour of UTC, though clocks changed two weeks before; hours are kept."""
+    days = pd.date_range("2024-05-01", "2024-11-10", freq="D", tz="Europe/Oslo")
+    ds = days.tz_convert("UTC").tz_localize(None)
+    example = _example(pd.DataFrame({"unique_id": "total", "ds": ds, "y": 1.0}))
+    assert list(example["ds"]) == list(ds[-14:])
+    hours = pd.date_range("2024-10-01", periods=600, freq="h")
+    assert len(_example(pd.DataFrame({"unique_id": "total", "ds": hours, "y": 1.0}))) == 336
 
 
 def test_a_planners_own_forecasts_stand_beside_ours_as_issued() -> None:

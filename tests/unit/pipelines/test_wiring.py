@@ -76,6 +76,8 @@ def test_no_port_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     remember_prefect(tmp_path, 4321)
     assert prefect_of(tmp_path) is None
     assert asked == [local_prefect(4321)]
+    assert prefect_of(tmp_path, "https://flows.example/api") is None  # [prefect] url
+    assert asked.pop() == "https://flows.example/api"
     (tmp_path / "prefect" / "address.json").write_text('{"url": "http://elsewhere.example/api"}')
     assert prefect_of(tmp_path) is None
     assert len(asked) == 1

@@ -18,6 +18,7 @@ import pytest
 
 import serving.live as live_module
 from benchmarks.api_models import CHANGES, offer
+from data.artifacts import point
 from data.clock import Clock
 from data.errors import NotEnoughHistory, UsageError
 from data.pseudonyms import pseudonym
@@ -276,7 +277,7 @@ def test_a_damaged_model_leaves_the_one_before_at_work(live: Live) -> None:
     for file in broken.iterdir():
         if file.is_file():
             file.write_bytes(file.read_bytes()[:-20])
-    pointer_file.write_text(json.dumps({**told, "version": "9"}))
+    point(pointer_file.parent, "champion", {**told, "version": "9"})
     assert live.predict([customer]) == [before]
     post_ticket(live, customer)
     assert live.predict([customer])[0]["model_version"] == before["model_version"]
@@ -367,8 +368,7 @@ def test_models_swapped_while_many_ask_fail_nobody_and_never_mix(live: Live) -> 
         try:
             for version in ("8", told["version"], "9", "8"):  # 9 is damaged
                 swapped = {**told, "version": version, "promoted_at": live.clock.now().isoformat()}
-                (home / "new.json").write_text(json.dumps(swapped))
-                (home / "new.json").replace(home / "champion.json")
+                point(home, "champion", swapped)
                 (item,) = live.predict(who[:1])
                 assert item["model_version"].startswith(f"risk-{version}-") == (version != "9")
         finally:
@@ -445,7 +445,7 @@ def test_a_horizon_that_the_model_has_not_is_refused(live: Live) -> None:
 
 
 def test_without_scores_there_is_no_prediction(live: Live) -> None:
-    (live.workspace.state_dir / "published" / "scores.json").unlink()
+    shutil.rmtree(live.workspace.state_dir / "published")
     with pytest.raises(NotEnoughHistory, match="presage score"):
         live.predict(["a"])
     assert live.tables().has("customers")

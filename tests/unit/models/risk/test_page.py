@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from models.figures import decay_plot, reliability_plot
+from models.figures import decay_plot, png, reliability_plot
 from models.metrics import Interval
 from models.risk.page import Report, page, shown
 
+CHROMIUM = Path("/usr/bin/chromium")
 EVIL = "<script>alert('x')</script>&\""
 
 
@@ -68,8 +71,8 @@ def report(**more: object) -> str:
         "metrics": METRICS,
         "base_rates": {"7d": 0.05},
         "plots": {
-            "reliability_7d": reliability_plot(y, p),
-            "decay_14d": decay_plot(aged, base_rate=0.05),
+            "reliability_7d": png(reliability_plot(y, p)),
+            "decay_14d": png(decay_plot(aged, base_rate=0.05)),
         },
         "tables": {
             "segments_14d": pd.DataFrame({"segment": [f"region={EVIL}"], "observed": [0.125]}),
@@ -88,6 +91,30 @@ def test_every_figure_stands_in_its_cell() -> None:
     assert cells["base_rate_7d"] == "0.05"
     assert cells["average_precision_7d"] == "0.25 [0.2, 0.3]"
     assert cells["calibration_slope_7d"] == "-"
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="no browser")
+def test_it_prints_on_a4(tmp_path: Path) -> None:
+    wide = {f"{name}_7d_{other}": Interval(0.123456, 0.0123456, 0.234567)
+            for name in ("average_precision", "roc_auc", "lift_at_5_percent")
+            for other in ("rule", "logistic", "lightgbm")}  # fmt: skip
+    own = {name.removesuffix("_rule"): value for name, value in wide.items() if "rule" in name}
+    (tmp_path / "report.html").write_text(
+        report(baselines=("rule", "logistic", "lightgbm"), metrics=wide | own)
+    )
+    script = "document.title = document.documentElement.scrollWidth"
+    (tmp_path / "ask.html").write_text(
+        (tmp_path / "report.html").read_text().replace("default-src 'none'; ", "")
+        .replace("@media print", "@media screen").replace("</body>", f"<script>{script}</script>")
+    )  # fmt: skip
+    done = subprocess.run(
+        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--window-size=680,900",
+         "--dump-dom", (tmp_path / "ask.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    width = int(done.stdout.partition("<title>")[2].partition("<")[0])
+    assert width <= 680  # 180 mm: A4 without its margins
+    assert "@page { size: A4" in report()
 
 
 def test_nothing_that_data_says_becomes_markup() -> None:

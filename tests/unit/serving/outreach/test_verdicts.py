@@ -12,6 +12,7 @@ from data.settings import Outreach
 from data.store import append_decisions, messages_of, notes_of, open_store, verify_log
 from data.workspace import init
 from models.uplift import Trial, trial
+from serving.monitoring.outreach import outreach_findings
 from serving.outreach.actions import ACTIONS
 from serving.outreach.candidates import run_name
 from serving.outreach.policy import STOPPED as NO_ACTION_GOES_ON
@@ -55,6 +56,17 @@ def test_what_is_not_known_has_a_date_that_comes_nearer_with_decisions() -> None
     assert f"an effect of 20% will be found by {few.known_on:%Y-%m-%d}" in line
     assert "on whichever day one looks): not known yet" in line
     assert verdicts(past(0.3, 60), NOW) == verdicts(None, NOW) == []
+
+
+def test_the_monitor_sets_whom_chance_left_alone_beside_whom_outreach_contacted() -> None:
+    (harm,) = outreach_findings(verdicts(past(0.6, 2400), NOW))
+    assert harm.status == "alarm" and "Nobody is contacted by it" in harm.act
+    assert 0 < harm.low < harm.value < harm.high
+    (helps,) = outreach_findings(verdicts(past(0.15, 2400), NOW))
+    assert (helps.status, helps.act) == ("ok", "") and helps.high < 0
+    (early,) = outreach_findings(verdicts(past(0.3, 400), NOW))
+    (none,) = outreach_findings([])
+    assert early.status == none.status == "too early"
 
 
 def test_effects_are_told_by_action_channel_and_segment() -> None:
