@@ -121,11 +121,7 @@ class Live:
         return self._with_model(published, Scores(published.frame), snapshot, self._night)
 
     def _with_model(
-        self,
-        published: Published,
-        rows: Scores,
-        snapshot: Snapshot,
-        before: Night | None,
+        self, published: Published, rows: Scores, snapshot: Snapshot, before: Night | None
     ) -> Night:
         at_work, predictor = usable_model(self.workspace, self.store, self.clock, before)
         about = published.about
