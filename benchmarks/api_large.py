@@ -124,6 +124,7 @@ def measure(source: Path, customers: int, seconds: float, rates: tuple[float, ..
             ["files for the service, made at night", f"{kept:.0f} s", ""],
             ["cold start to ready", f"{started:.1f} s", "<= 15 s"],
             ["memory when ready", f"{served.memory_mib():,.0f} MiB", "<= 2,048 MiB"],
+            ["the most of it until then", f"{served.peak_mib():,.0f} MiB", ""],
             *reads_of_many(served, seconds),
         ]
         began = time.perf_counter()
@@ -132,7 +133,8 @@ def measure(source: Path, customers: int, seconds: float, rates: tuple[float, ..
         first = time.perf_counter() - began
         lines.append(["first event to prediction", f"{first:.1f} s", ""])
         lines += events(served, seconds, rates)
-        return [*lines, ["memory after", f"{served.memory_mib():,.0f} MiB", "<= 2,048 MiB"]]
+        lines.append(["memory after", f"{served.memory_mib():,.0f} MiB", "<= 2,048 MiB"])
+        return [*lines, ["the most of it", f"{served.peak_mib():,.0f} MiB", "<= 2,048 MiB"]]
 
 
 def _ticket(served: Served) -> dict[str, list[dict[str, str]]]:
