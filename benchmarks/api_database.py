@@ -107,9 +107,8 @@ def _lines(askers: Sequence[Asker], found: Counter[str], down: float, up: float)
         while_down = [one for one in seen if one[1] == what and down < one[0] < up]
         statuses = dict(Counter(status for _, _, status, _ in while_down))
         without = sum(status == 503 and retry is None for _, _, status, retry in while_down)
-        lines.append(
-            [f"{what} while it is stopped", f"{statuses}, {without} without Retry-After", wanted]
-        )
+        answers = f"{statuses}, {without} without Retry-After"
+        lines.append([f"{what} while it is stopped", answers, wanted])
     after = [at for at, what, status, _ in seen if what == "post" and status == 200 and at > up]
     back = f"{min(after) - up:.1f} s" if after else "never"
     lines.append(["first post kept after it is back", back, ""])

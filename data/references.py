@@ -37,13 +37,13 @@ OTHERS = {
 def unknown_references(name: str, good: Relations) -> list[Violation]:
     """A warning for the rows of ``name`` whose customer, order or article is in no table; an error
     where it is there under other leading zeros."""
-    found = []
+    violations = []
     for column, to in OTHERS.get(name, ()):
         ours, theirs = good[name], good.get(to)
         if ours is not None and theirs is not None and column in ours.columns:
             zeros = padded(ours, theirs, column)
-            found += [_padded(name, column, to, zeros)] if zeros is not None else []
-    return found + _unknown(name, good)
+            violations += [_padded(name, column, to, zeros)] if zeros is not None else []
+    return violations + _unknown(name, good)
 
 
 def _padded(name: str, column: str, to: str, zeros: tuple[int, str]) -> Violation:

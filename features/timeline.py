@@ -26,7 +26,7 @@ from data.packs import Pack, PackWriter
 from features.asof import NEVER
 from features.expression import Expression
 from features.history import History
-from features.kernel import Spells, Window
+from features.kernel import Spells, Window, too_large
 from features.spec import Term
 
 FEW = 8
@@ -203,7 +203,7 @@ class Timeline:
         if (name, of) not in self._running:
             assert weights is not None
             chosen = weights
-            if len(chosen) and float(np.abs(chosen).max()) * len(chosen) >= 2.0**62:
+            if too_large(chosen):
                 raise DataError("values are too large to be added exactly in 64 bits")
             sums = np.zeros(len(chosen) + 1, dtype=np.int64)
             np.cumsum(chosen if moments.order is None else chosen[moments.order], out=sums[1:])
