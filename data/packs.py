@@ -43,9 +43,11 @@ END = struct.Struct("<Q32s8s")
 ALIGNED = 64
 TOGETHER = 1 << 24
 """So many bytes are compared at once."""
-MOST_RESIDENT = 512 << 20
+MOST_RESIDENT = 384 << 20
 """Bytes of mapped files in memory beyond which they are let go; the system still has them at
 hand."""
+LOOK_AFTER = 50
+"""After so many looks it is asked how much of files is in memory."""
 Array = npt.NDArray[Any]
 
 
@@ -105,7 +107,7 @@ class Pack:
         content = json.loads(about)
         self._arrays: dict[str, list[Any]] = content["arrays"]
         self.notes: dict[str, Any] = content["notes"]
-        _mapped.add(self)
+        _maps.add(self._map)
 
     def array(self, name: str) -> Array:
         """An array of the file; it cannot be written."""
@@ -118,13 +120,9 @@ class Pack:
     def __contains__(self, name: object) -> bool:
         return name in self._arrays
 
-    def let_go(self) -> None:
-        """Give back the memory of the pages that were looked at."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
 
-
-_mapped: WeakSet[Pack] = WeakSet()
+_maps: WeakSet[mmap.mmap] = WeakSet()
+"""What is mapped, for as long as an array looks at it."""
 
 
 def keep(
@@ -169,7 +167,23 @@ def resident() -> int:
 
 
 def heed_memory(most: int = MOST_RESIDENT) -> None:
-    """Let all packs go where more than ``most`` bytes of files are in memory."""
-    if resident() > most:
-        for pack in list(_mapped):
-            pack.let_go()
+    """Give back the pages of packs that were looked at, where more than ``most`` bytes of files are
+    in memory."""
+    if hasattr(mmap, "MADV_DONTNEED") and resident() > most:
+        for one in list(_maps):
+            one.madvise(mmap.MADV_DONTNEED)
+
+
+class Looks:
+    """Counts looks at packs, each of which may bring in a megabyte, and heeds memory now and
+    then."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        """So many more."""
+        self._count += count
+        if self._count >= LOOK_AFTER:
+            self._count = 0
+            heed_memory()

@@ -16,7 +16,7 @@ import pandas as pd
 
 from data.arrays import Ints, Values
 from data.kept_columns import put_texts, texts_of
-from data.packs import Pack, PackWriter
+from data.packs import Looks, Pack, PackWriter
 from features.expression import Expression, Key
 from features.history import Keyed, Part, needed_columns
 from features.kernel import Spells, Window
@@ -42,6 +42,7 @@ class NightSums:
 
     def __init__(self, streams: Iterable[Stream]) -> None:
         self._streams = tuple(streams)
+        self._looks: Looks | None = None
         self._groups: dict[Place, Groups] = {}
         self._timelines: dict[tuple[Term, str, Expression | None, Window], Timeline] = {}
 
@@ -93,6 +94,7 @@ class NightSums:
     def from_pack(cls, streams: Iterable[Stream], pack: Pack) -> NightSums:
         """Those that ``put`` kept of the same streams."""
         new, timelines = cls(streams), dict[str, Timeline]()
+        new._looks = Looks()
         for number, place in enumerate(new._places()):
             texts = None if place[1] is None else texts_of(pack, f"groups {number}")
             names = None if texts is None else texts.to_numpy(zero_copy_only=False)
@@ -126,6 +128,8 @@ class NightSums:
     ) -> dict[Window, Ints]:
         """Per window the sums of the groups ``names`` at a moment, integers as added up."""
         lines = self._groups[term.source, term.key].lines(names)
+        if self._looks is not None:
+            self._looks.add(len(lines) * len(windows))
         times = np.full(len(lines), moment)
         if operation == "distinct":
             by_window = {w: self._timelines[term, operation, value, w] for w in windows}

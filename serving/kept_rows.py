@@ -49,7 +49,7 @@ from data.kept_columns import (
     put_numbered,
     texts_of,
 )
-from data.packs import Pack, PackWriter, heed_memory, keep, opened
+from data.packs import Looks, Pack, PackWriter, keep, opened
 from data.snapshot import Snapshot
 from data.tables import Tables, columns_of
 from serving.held_rows import NOWHERE, OWN, Finds, HeldRows, Index, hashes_of
@@ -66,8 +66,6 @@ BESIDES = {"tickets": ("order_id",)}
 """Columns by which rows are found, besides whose they are and their key."""
 AT_ONCE = 1_000_000
 PROBE = "presage"
-LOOK_AFTER = 200
-"""After so many times that rows were taken it is looked how much of the packs is in memory."""
 LARGE = 1_000_000
 """Rows of a snapshot from which on they are kept in packs; fewer are held in memory."""
 
@@ -137,7 +135,7 @@ class KeptRows(HeldRows):
         super().__init__(base)
         self.packs = packs
         self._taken: dict[tuple[str, str], Take] = {}
-        self._takes = 0
+        self._looks = Looks()
 
     def column(self, name: str, column: str) -> Take:
         pack = self.packs.get(name)
@@ -156,10 +154,12 @@ class KeptRows(HeldRows):
         hashes, places = (pack.array(f"by {column} {what}") for what in ("hash", "place"))
         return Index(hashes, places, self.column(name, column))
 
+    def find(self, name: str, column: str, texts: Collection[str]) -> Ints:
+        self._looks.add(len(texts))
+        return super().find(name, column, texts)
+
     def take(self, name: str, places: Ints, columns: Sequence[str]) -> pd.DataFrame:
-        self._takes += 1
-        if self._takes % LOOK_AFTER == 0:
-            heed_memory()
+        self._looks.add(len(columns))
         return super().take(name, places, columns)
 
 
