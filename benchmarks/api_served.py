@@ -135,6 +135,10 @@ class Served:
         """Resident memory of the service and its children."""
         return sum(_resident(pid) for pid in _family(self.process.pid)) / 2**20
 
+    def peak_mib(self) -> float:
+        """The most that each of them ever had, added up."""
+        return sum(_peak(pid) for pid in _family(self.process.pid)) / 2**20
+
     def descriptors(self) -> int:
         """Open files of the same."""
         return sum(
@@ -159,6 +163,14 @@ def _resident(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
     except OSError:
         return 0
+
+
+def _peak(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def load(

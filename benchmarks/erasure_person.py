@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ from data.store import (
 )
 from data.store.schema import PREDICTIONS
 from data.workspace import Workspace, init, write_tables
+from serving.kept_rows import FOLDER, Place, keep_rows
+from serving.kept_scores import keep_scores
 
 NOW = datetime(2026, 3, 1)
 WHO, OTHER = "cust/p-17", "cust/p-170"
@@ -179,7 +182,10 @@ def planted(folder: Path) -> Workspace:
             row = {"customer_id": WHO, "as_of": NOW, "issued_at": NOW, "model_version": "risk-1",
                    "payload": {"7": 0.5}}  # fmt: skip
             connection.execute(PREDICTIONS.insert(), row)
-    take(workspace, now=NOW)
+    snapshot = take(workspace, now=NOW)
+    keep_rows(snapshot, Place.of(snapshot))
+    # of an older snapshot, in which nothing else names them
+    shutil.copytree(snapshot.path / FOLDER, snapshot.path.parent / "older" / FOLDER)
     _derived(workspace, scores)
     return workspace
 
@@ -206,6 +212,7 @@ def _derived(workspace: Workspace, scores: pd.DataFrame) -> None:
     for number in (1, 2):
         frame = scores.assign(risk_7d=scores["risk_7d"] / number)
         product = put(home, f"scores-2026030{number}T000000", ".parquet", frame.to_parquet)
+        keep_scores(home, product["sha256"], frame)
         point(home, "scores", {**product, "rows": len(frame), "as_of": NOW.isoformat()})
     _write(state / "features" / "2026-03-01T000000-ab" / "part-0.parquet", scores.to_parquet)
     _write(state / "features" / "2026-03-01T000000-ab" / "manifest.json", '{"files": {}}')

@@ -91,6 +91,10 @@ class HashBook:
             self._entries[name] = [*identity, digest]
         return digest
 
+    def note(self, path: Path, digest: str) -> None:
+        """Remember the hash of a file that this process wrote by itself, and whole."""
+        self._entries[str(path)] = [*_identity(path.stat()), digest]
+
     def save(self) -> None:
         """Remember what was hashed; of files that are gone nothing is kept."""
         entries = {name: entry for name, entry in self._entries.items() if Path(name).exists()}

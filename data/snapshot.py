@@ -251,7 +251,7 @@ def open_snapshot(path: Path, book: HashBook | None = None) -> Snapshot:
         sealed = manifest.pop("seal")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DamagedFile(f"{file} is damaged: it is no manifest. {remedy}") from None
-    if sealed != _seal(manifest):
+    if sealed != seal(manifest):
         raise DamagedFile(f"{file} is damaged: its content does not match its seal. {remedy}")
     for name, digest in wanted.items():
         parquet = path / f"{name}.parquet"
@@ -267,8 +267,11 @@ def snapshot_of(workspace: Folder, fingerprint: str) -> Snapshot:
     or a newer release took it. DamagedFile if it is not whole."""
     place = workspace.state_dir / "snapshots" / fingerprint
     if place.exists():
+        book = HashBook(workspace.state_dir / "hashes.json")
         with contextlib.suppress(_NewerSnapshot):
-            return open_snapshot(place)
+            snapshot = open_snapshot(place, book)
+            _remember(book)
+            return snapshot
     return take(workspace)
 
 
@@ -355,7 +358,7 @@ def _fill(
         "exchange_rates": dict(workspace.settings.data.exchange_rates),
         "valid_until": min(until).isoformat() if until else None,
     }
-    text = json.dumps({**manifest, "seal": _seal(manifest)}, indent=1)
+    text = json.dumps({**manifest, "seal": seal(manifest)}, indent=1)
     write_whole(staged / "manifest.json", text.encode())
 
 
@@ -386,7 +389,8 @@ def _entry(
     }
 
 
-def _seal(manifest: Mapping[str, Any]) -> str:
+def seal(manifest: Mapping[str, Any]) -> str:
+    """What a manifest ends with: a hash of the rest."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,7 +14,7 @@ are those of a history that was read anew, to the last bit.
 ...                        "ordered_at": ["2026-01-01", "2026-01-02"]})
 >>> view = FeatureView((count(ORDERS, by="carrier"),))
 >>> base = MemoryTables({"orders": orders})
->>> groups = GroupsNow(view, base)
+>>> groups = GroupsNow(view, night_sums(view, base))
 >>> mine = MemoryTables({"orders": orders[:1]})
 >>> moved = MemoryTables({"orders": orders[:1].assign(carrier="slow")})
 >>> groups.put({"a"}, *(read_rows(tables, groups.needed()) for tables in (mine, moved)))
@@ -27,20 +27,22 @@ are those of a history that was read anew, to the last bit.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from data.arrays import Bools, Ints, Values
 from data.contract import TABLES
-from data.tables import Tables
+from data.packs import PackWriter
+from data.tables import ROW, Tables
 from features.expression import Column, Expression, Key
 from features.group_sums import NightSums
 from features.history import History, Part, needed_columns
 from features.kernel import Window
-from features.program import compiled
-from features.shards import owner_of
-from features.sources import Rows, Source, read_rows
+from features.program import Stream, compiled
+from features.shards import Shards, owner_of, split
+from features.sources import Rows, Source, columns_by_table, read_rows
 from features.spec import FeatureView, Term
 from features.totals import ADDED
 
@@ -84,17 +86,48 @@ def adds_up(view: FeatureView) -> bool:
     )
 
 
+def streams_of(view: FeatureView) -> tuple[Stream, ...]:
+    """The streams of rows that the view's groups are counted over."""
+    return tuple(compiled(group_terms(view)).streams)
+
+
+def night_sums(view: FeatureView, base: Tables) -> NightSums:
+    """What the view's groups add up to over ``base``."""
+    return NightSums.of(streams_of(view), [read_rows(base, needed_columns(group_terms(view)))])
+
+
+def put_night_sums(
+    pack: PackWriter, view: FeatureView, base: Tables, folder: Path, rows_at_once: int
+) -> None:
+    """The same into a pack, from about so many rows in memory at once; ``folder``: for files on the
+    way there."""
+    needed = needed_columns(group_terms(view))
+    for source, columns in needed.items():
+        columns.update(owner_of(source))
+    rows_there = sum(_rows_in(base, name) for name in columns_by_table(needed))
+    count = 1 + rows_there // rows_at_once
+
+    def parts(shards: Shards) -> Iterator[dict[Source, Rows]]:
+        for number in range(count):
+            rows = read_rows(shards.shard(number), needed)
+            yield {
+                source: every.take(np.flatnonzero(shards.at_home(every, source, number)))
+                for source, every in rows.items()
+            }
+
+    with split(base, needed, count) as shards:
+        NightSums.put(pack, streams_of(view), parts(shards), folder)
+
+
 class GroupsNow:
-    """The groups' sums of a view over ``base``, with what ``put`` changed since. One writer at a
-    time; what ``at`` gave stays as it is."""
+    """The groups' sums of a view at night (``night_sums``), with what ``put`` changed since. One
+    writer at a time; what ``at`` gave stays as it is."""
 
     adds = (*ADDED, "distinct")
 
-    def __init__(self, view: FeatureView, base: Tables) -> None:
-        terms = group_terms(view)
-        self._streams = compiled(terms).streams
-        self._needed = needed_columns(terms)
-        self._night = NightSums(self._streams, read_rows(base, self._needed))
+    def __init__(self, view: FeatureView, night: NightSums) -> None:
+        self._streams, self._night = streams_of(view), night
+        self._needed = needed_columns(group_terms(view))
         for source, columns in self._needed.items():
             columns.update(owner_of(source), _key_of(source))
         self._codes: dict[str, int] = {}
@@ -243,6 +276,13 @@ class GroupsAt:
             group, weight = distinct_rows[:, 0], distinct_rows[:, 2]
         np.add.at(sums, group, weight)
         return sums
+
+
+def _rows_in(base: Tables, name: str) -> int:
+    import pyarrow.parquet as pq
+
+    file = base.file(name) if base.has(name) else None
+    return len(base.frame(name, [ROW])) if file is None else int(pq.read_metadata(file).num_rows)
 
 
 def _key_of(source: Source) -> tuple[Column, ...]:

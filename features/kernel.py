@@ -249,6 +249,11 @@ def pairs(grid: Grid, spells: Spells, window: Window) -> tuple[Ints, Ints]:
     return slot[order], row[order]
 
 
+def too_large(weights: Ints) -> bool:
+    """Whether a sum of some of these may be more than 64 bits hold."""
+    return float(np.abs(weights).sum(dtype=np.float64)) >= 2.0**62
+
+
 def _add(into: Ints, place: Ints, weights: Ints | None, sign: int = 1) -> None:
     """Adds ``sign`` times the weights (1 without them) at places, exactly."""
     few = len(place) * 8 < len(into)
@@ -259,7 +264,7 @@ def _add(into: Ints, place: Ints, weights: Ints | None, sign: int = 1) -> None:
             into += sign * np.bincount(place, minlength=len(into))
         return
     heaviest = float(np.abs(weights).max()) * len(place) if len(place) else 0.0
-    if heaviest >= 2.0**62:
+    if heaviest >= 2.0**62 and too_large(weights):
         raise DataError("values are too large to be added exactly in 64 bits")
     if few or heaviest >= EXACT:
         np.add.at(into, place, sign * weights)

@@ -13,7 +13,7 @@ two binary searches, the same integers as adding up row by row.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -22,10 +22,11 @@ import numpy as np
 
 from data.arrays import Ints
 from data.errors import DataError
+from data.packs import Pack, PackWriter
 from features.asof import NEVER
 from features.expression import Expression
 from features.history import History
-from features.kernel import Spells, Window
+from features.kernel import Spells, Window, too_large
 from features.spec import Term
 
 FEW = 8
@@ -52,6 +53,41 @@ class Timeline:
         self.starts = self._sorted(spells.lo)
         self._ends: dict[Window, Moments] = {}
         self._running: dict[tuple[Hashable, Hashable], Ints | None] = {}
+
+    def put(self, pack: PackWriter, place: str, names: Mapping[Hashable, str]) -> None:
+        """Keep what ``settle`` left in a pack; ``names``: what the names of weights stand as."""
+        sums = [
+            ["" if of is None else str(of[0]), names[name], running is not None]  # type: ignore[index]
+            for (name, of), running in self._running.items()
+        ]
+        pack.notes[place] = {"plain": self.plain, "ends": list(map(str, self._ends)), "sums": sums}
+        pack.add(f"{place} begin", self.begin)
+        pack.add(f"{place} starts", self.starts.when)
+        for window, moments in self._ends.items():
+            pack.add(f"{place} end {window}", moments.when)
+        for (name, of), running in self._running.items():
+            if running is not None:
+                pack.add(f"{place} sum {names[name]} {'' if of is None else of[0]}", running)  # type: ignore[index]
+
+    @classmethod
+    def from_pack(cls, pack: Pack, place: str, names: Mapping[Hashable, str]) -> Timeline:
+        """The timeline that ``put`` kept there, for weights of the same names."""
+        about, by_text = pack.notes[place], {text: name for name, text in names.items()}
+        new = cls.__new__(cls)
+        new.spells, new.plain = NO_SPELLS, about["plain"]
+        new.begin = pack.array(f"{place} begin")
+        new.starts = Moments(pack.array(f"{place} starts"), None)
+        new._ends = {
+            _window(text): Moments(pack.array(f"{place} end {text}"), None)
+            for text in about["ends"]
+        }
+        new._running = {
+            (by_text[name], (_window(of),) if of else None): (
+                pack.array(f"{place} sum {name} {of}") if is_there else None
+            )
+            for of, name, is_there in about["sums"]
+        }
+        return new
 
     @classmethod
     def of(cls, history: History, stream: Term, needs: Expression | None) -> Timeline:
@@ -167,7 +203,7 @@ class Timeline:
         if (name, of) not in self._running:
             assert weights is not None
             chosen = weights
-            if len(chosen) and float(np.abs(chosen).max()) * len(chosen) >= 2.0**62:
+            if too_large(chosen):
                 raise DataError("values are too large to be added exactly in 64 bits")
             sums = np.zeros(len(chosen) + 1, dtype=np.int64)
             np.cumsum(chosen if moments.order is None else chosen[moments.order], out=sums[1:])
@@ -190,6 +226,10 @@ class Timeline:
             a, b = self.begin[ordered[first]], self.begin[ordered[first] + 1]
             out[piece] = a + moments.when[a:b].searchsorted(times[piece], side="right")
         return out
+
+
+def _window(text: str) -> Window:
+    return None if text == "None" else int(text)
 
 
 NOTHING: Ints = np.array([], dtype=np.int64)

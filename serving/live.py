@@ -34,13 +34,14 @@ from features.opt_out import profiled
 from features.spine import customers_at
 from models.champion import champion_file
 from serving.items import LIFETIME, decoded, encoded, item
+from serving.kept_rows import rows_by_customer
 from serving.moved import Moved, concerned
-from serving.night import Night, Scores, unexplained, usable_model
+from serving.night import Night, Scores, Unexplained, usable_model
 from serving.of_customers import OfCustomers, status_of
 from serving.own_rows import OwnRows, readable_rows
 from serving.prediction_log import PredictionLog
 from serving.predictor import Predictor, now_spine
-from serving.published import Kind, Published, newest, pointer_file
+from serving.published import Kind, Published, newest_scores, pointer_file
 from serving.ranking import Ranking, ranking_of
 from serving.together import Together
 
@@ -114,17 +115,13 @@ class Live:
             return night
 
     def _read_night(self) -> Night:
-        published = newest(self.workspace.state_dir, "scores")
+        published = newest_scores(self.workspace.state_dir)
         assert published is not None
         snapshot = snapshot_of(self.workspace, published.about["snapshot"])
         return self._with_model(published, Scores(published.frame), snapshot, self._night)
 
     def _with_model(
-        self,
-        published: Published,
-        rows: Scores,
-        snapshot: Snapshot,
-        before: Night | None,
+        self, published: Published, rows: Scores, snapshot: Snapshot, before: Night | None
     ) -> Night:
         at_work, predictor = usable_model(self.workspace, self.store, self.clock, before)
         about = published.about
@@ -132,7 +129,7 @@ class Live:
         superseded = about.get("model_version") != predictor.model_version and (
             at_work is None or at_work.promoted_at > datetime.fromisoformat(about["published_at"])
         )
-        without = unexplained(published)
+        without = Unexplained(published, rows)
         return Night(published, rows, predictor, snapshot, at_work, superseded, unexplained=without)
 
     def _forget_rows(self) -> None:
@@ -221,7 +218,7 @@ class Live:
         """The snapshot's rows with those posted up to ``_seq``."""
         snapshot = self.snapshot()
         if self._own is None:
-            self._own, self._own_seq = OwnRows(snapshot), 0
+            self._own, self._own_seq = OwnRows(snapshot, rows_by_customer(snapshot)), 0
         if self._own_seq < self._seq:
             events = events_since(self.store, self._own_seq)
             self._extend(self._own, [event for event in events if event.seq <= self._seq])

@@ -10,7 +10,9 @@ from data.store import Event
 from features.groups_now import GroupsNow
 from features.history import History
 from features.sources import read_rows
-from serving.own_rows import OWN, OwnRows
+from serving.held_rows import OWN
+from serving.kept_sums import sums_of
+from serving.own_rows import OwnRows
 from serving.predictor import Predictor
 
 ITEMS = "order_items"
@@ -98,7 +100,8 @@ class Moved:
         """
         if self.groups is None or self._of is not predictor:  # another model asks other sums
             self._of = predictor
-            self.groups = GroupsNow(predictor.view, predictor.reads(rows.base))
+            night = sums_of(predictor, rows.base)
+            self.groups = GroupsNow(predictor.view, night)
             self.whose = set(news) | rows.naming(self._orders)[0]
             self._posted = set(self.tables)
             self._early_items = rows.early_items(self._orders)

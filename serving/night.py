@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from data.clock import Clock
 from data.errors import DamagedFile, NotEnoughHistory
+from data.kept_columns import arrow_texts
 from data.snapshot import Snapshot
 from data.store import Store, registry_history
 from data.workspace import Workspace
@@ -32,7 +33,7 @@ class Scores(Mapping[str, dict[str, Any]]):
         ids = frame["customer_id"].tolist()
         self._places = dict(zip(ids, range(len(ids)), strict=True))
 
-    def places(self, customer_ids: Sequence[str | None]) -> list[int]:
+    def places(self, customer_ids: Sequence[Any]) -> list[int]:
         """Where each stands in the frame, -1 for who does not."""
         return [-1 if i is None else self._places.get(i, -1) for i in customer_ids]
 
@@ -49,6 +50,25 @@ class Scores(Mapping[str, dict[str, Any]]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+class Unexplained:
+    """Who got no reasons with their scores: all but the riskiest ``reasons_for``."""
+
+    def __init__(self, published: Published, rows: Scores) -> None:
+        import pyarrow.compute as pc
+
+        frame, count = published.frame, published.about.get("reasons_for")
+        self._rows, self._none = rows, None
+        if count is not None and count < len(frame):
+            lengths = pc.binary_length(arrow_texts(frame["reasons"]))  # looks at no text
+            self._none = lengths.to_numpy(zero_copy_only=False) == len("[]")
+
+    def __contains__(self, customer_id: object) -> bool:
+        if self._none is None:
+            return False
+        (at,) = self._rows.places([customer_id])
+        return at >= 0 and bool(self._none[at])
 
 
 @dataclass
@@ -69,7 +89,7 @@ class Night:
     superseded: bool
     again: dict[str, dict[str, Any]] = field(default_factory=dict)
     fresh: dict[str, dict[str, Any]] = field(default_factory=dict)
-    unexplained: frozenset[str] = frozenset()
+    unexplained: Container[str] = frozenset()
     ready: Ready = field(default_factory=Ready)
     ranking: Ranking | None = None
     warm: bool = False
@@ -82,14 +102,6 @@ class Night:
     def row(self, customer_id: str) -> dict[str, Any]:
         """The published row, with the reasons that were found since."""
         return self.again.get(customer_id) or self.rows[customer_id]
-
-
-def unexplained(published: Published) -> frozenset[str]:
-    """Who got no reasons with their scores: all but the riskiest ``reasons_for``."""
-    frame, count = published.frame, published.about.get("reasons_for")
-    if count is None or count >= len(frame):
-        return frozenset()
-    return frozenset(frame.loc[frame["reasons"] == "[]", "customer_id"])
 
 
 def usable_model(

@@ -31,39 +31,14 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import Ints
-from data.contract import TABLES, table
+from data.contract import table
 from data.money import Money
 from data.overlay import WithEvents
 from data.store import Event, readable, row_key
 from data.tables import ROW, Tables, columns_of
+from serving.held_rows import NOWHERE, OWN, HeldRows
 
 log = logging.getLogger("presage.api")
-
-OWN = tuple(name for name, one in TABLES.items() if "customer_id" in one.names)
-"""The tables whose rows are about customers; items are about their order's."""
-
-
-class Index:
-    """Where each text of a column is, found by its hash: 12 bytes a row."""
-
-    def __init__(self, values: pd.Series) -> None:
-        hashes = pd.util.hash_pandas_object(values, index=False).to_numpy()
-        self._order = np.argsort(hashes, kind="stable").astype(np.uint32)
-        self._hashes = hashes[self._order]
-        self._values = values
-
-    def find(self, texts: Collection[str]) -> Ints:
-        """The positions of these texts, ascending."""
-        if not len(self._hashes) or not texts:
-            return np.array([], dtype=np.int64)
-        hashes = pd.util.hash_array(np.array(list(texts), dtype=object), categorize=False)
-        first = np.searchsorted(self._hashes, hashes, "left")
-        stop = np.searchsorted(self._hashes, hashes, "right")
-        spans = [self._order[a:b] for a, b in zip(first, stop, strict=True)]
-        places = np.unique(np.concatenate(spans)).astype(np.int64)
-        wanted = set(texts)
-        same = [value in wanted for value in self._values.array.take(places)]
-        return places[np.array(same, dtype=bool)]
 
 
 class Posted:
@@ -90,13 +65,11 @@ class Posted:
 
 class OwnRows:
     """The rows of ``base`` and those that ``extend`` added since. One writer at a time; what
-    ``of`` gave stays as it is."""
+    ``of`` gave stays as it is. ``rows``: where the base's are found, default: in memory."""
 
-    def __init__(self, base: Tables) -> None:
+    def __init__(self, base: Tables, rows: HeldRows | None = None) -> None:
         self._base = base
-        self._columns: dict[tuple[str, str], pd.Series] = {}
-        self._indexes: dict[tuple[str, str], Index] = {}
-        self._empty: dict[tuple[str, tuple[str, ...]], pd.DataFrame] = {}
+        self._rows = HeldRows(base) if rows is None else rows
         self._posted: dict[str, Posted] = {}
         self._count = 0
         self._newest: tuple[frozenset[str], int, Tables] | None = None
@@ -230,9 +203,13 @@ class OwnRows:
         """Add the rows with these texts, and the other versions of each."""
         at, more = self._find(name, column, texts), self._numbers(name, column, texts)
         key = table(name).key
-        if key and key[0] != column:
+        unique = self._rows.unique(name)
+        if key and key[0] != column and not (unique and name not in self._posted):
             keys = self._texts(name, key[0], {name: at}, {name: more})
-            at = np.union1d(at, self._find(name, key[0], keys))
+            others = keys  # of the base's own rows there is no other version where they are unique
+            if unique:
+                others = self._texts(name, key[0], {name: NOWHERE}, {name: more})
+            at = np.union1d(at, self._find(name, key[0], others))
             more = more | self._numbers(name, key[0], keys)
         places[name] = np.union1d(places[name], at) if name in places else at
         posted[name] = posted.get(name, set()) | more
@@ -242,17 +219,13 @@ class OwnRows:
     ) -> set[str]:
         base: Iterable[object] = []
         if self._base.has(name):
-            base = self._column(name, column).array.take(places[name])
+            base = self._rows.column(name, column)(places[name])
         rows = self._posted[name].rows if name in self._posted else []
         own = (rows[at].get(column) for at in posted[name])
         return {*(str(text) for text in base if not pd.isna(text)), *(text for text in own if text)}
 
     def _find(self, name: str, column: str, texts: Collection[str]) -> Ints:
-        if not texts or not self._base.has(name):
-            return np.array([], dtype=np.int64)
-        if (name, column) not in self._indexes:
-            self._indexes[name, column] = Index(self._column(name, column))
-        return self._indexes[name, column].find(texts)
+        return self._rows.find(name, column, texts)
 
     def _numbers(self, name: str, column: str, texts: Collection[str]) -> set[int]:
         return self._posted[name].find(column, texts) if name in self._posted else set()
@@ -260,37 +233,13 @@ class OwnRows:
     def _rows_with(self, name: str, column: str, texts: Collection[str]) -> list[Mapping[str, str]]:
         return [self._posted[name].rows[at] for at in self._numbers(name, column, texts)]
 
-    def _column(self, name: str, column: str) -> pd.Series:
-        if (name, column) not in self._columns:
-            self.load(name, [column])
-        return self._columns[name, column]
-
-    def load(self, name: str, columns: Sequence[str]) -> None:
-        """Read columns of the base that were not read yet."""
-        missing = [column for column in columns if (name, column) not in self._columns]
-        if missing:
-            frame = self._base.frame(name, missing)
-            self._columns |= {(name, column): frame[column] for column in missing}
-
     def take(self, name: str, places: Ints, columns: Sequence[str]) -> pd.DataFrame:
         """These rows of the base."""
-        if not len(places):
-            return self._no_rows(name, tuple(columns))
-        self.load(name, columns)
-        taken = {column: self._columns[name, column].array.take(places) for column in columns}
-        return pd.DataFrame(taken, columns=list(columns))
-
-    def _no_rows(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-        if (name, columns) not in self._empty:
-            self.load(name, columns)
-            nothing = {column: self._columns[name, column].array[:0] for column in columns}
-            self._empty[name, columns] = pd.DataFrame(nothing, columns=list(columns))
-        return self._empty[name, columns]
+        return self._rows.take(name, places, columns)
 
     def whole(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """All rows of the base."""
-        self.load(name, columns)
-        return pd.DataFrame({column: self._columns[name, column] for column in columns})
+        return self._rows.whole(name, columns)
 
     @property
     def base(self) -> Tables:

@@ -11,6 +11,7 @@ never half of one. The last ``KEEP`` results of a kind stay, for the page's "as 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
@@ -21,6 +22,7 @@ import pandas as pd
 
 from data.artifacts import current, history, open_kept, point, pointer_path, prune, put
 from data.errors import DamagedFile
+from serving.kept_scores import keep_scores, mapped_scores
 
 Kind = Literal[
     "scores", "forecast", "parts", "change", "accuracy", "actuals", "paths", "staffing", "kpis",
@@ -44,6 +46,8 @@ VERBS: dict[str, str] = {
 """The verb that publishes each kind."""
 KEEP = 8
 SUFFIX = ".parquet"
+MANY = 100_000
+"""So many customers' scores are mapped as well; fewer are held in memory."""
 ROWS_TOGETHER = 50_000
 """Rows that are read to find one of them: results stand in the order of their ids."""
 
@@ -78,6 +82,8 @@ def publish(
     name = f"{kind}-{as_of:%Y%m%dT%H%M%S}"
     write = partial(frame.to_parquet, index=False, row_group_size=ROWS_TOGETHER)
     entry = put(home, name, SUFFIX, write)
+    if kind == "scores" and len(frame) >= MANY:  # before a running service looks for it
+        keep_scores(home, entry["sha256"], frame)
     pointer = {
         **entry,
         "rows": len(frame),
@@ -123,6 +129,23 @@ def newest(state_dir: Path, kind: Kind) -> Published | None:
         return Published(pd.read_parquet(open_kept(_home(state_dir), about)), about)
     except DamagedFile as damaged:
         raise DamagedFile(f"{damaged}; {_remedy(kind)}") from None
+
+
+def newest_scores(state_dir: Path) -> Published | None:
+    """``newest`` of scores for whoever looks at a few rows: many are mapped."""
+    about = pointer(state_dir, "scores")
+    if about is None or int(about["rows"]) < MANY:
+        return newest(state_dir, "scores")
+    frame = mapped_scores(_home(state_dir), about["sha256"])
+    if frame is not None:
+        return Published(frame, about)
+    published = newest(state_dir, "scores")
+    if published is not None:
+        about = published.about
+        with suppress(OSError):  # where none can be written they are held in memory
+            keep_scores(_home(state_dir), about["sha256"], published.frame)
+            frame = mapped_scores(_home(state_dir), about["sha256"])
+    return published if frame is None else Published(frame, about)
 
 
 def earlier(

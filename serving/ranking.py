@@ -15,6 +15,7 @@ numbers here are the night's, ``/v1/predictions`` has those of now.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,7 +51,7 @@ class Ranking:
     _orders: dict[tuple[Order, int], Ints] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.ids: list[str] = self.frame["customer_id"].tolist()
+        self.ids: Sequence[str] = self.frame["customer_id"].array
         self.segment, self.segments = pd.factorize(self.people["segment"])
         self.topic, self.topics = pd.factorize(self.frame["topic"])
         self.value: Floats = self.people["value"].to_numpy(np.float64, na_value=np.nan)

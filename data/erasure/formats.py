@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from data.csv_files import CHUNK, PACKINGS, Layout, encoding_of, layout, opened
 from data.erasure.finder import Finder
-from data.errors import DataError
+from data.errors import DamagedFile, DataError
 from data.files import replacing
+from data.kept_columns import names_of_texts, texts_of
+from data.packs import SUFFIX as PACK
+from data.packs import Pack
 from data.source_files import PACKED
 
 if TYPE_CHECKING:
@@ -65,6 +68,8 @@ def _found_in(path: Path, finder: Finder) -> int:
     if suffix in (".jsonl", ".ndjson", ".json", *TEXTS):
         with path.open("r", encoding="utf-8", errors="surrogateescape", newline="") as file:
             return sum(finder.in_text(line) for line in file)
+    if suffix == PACK:
+        return _in_pack(path, finder)
     if suffix in (".xlsx", ".zip", ".npz"):
         return _in_archive(path, finder)
     return 0
@@ -258,6 +263,18 @@ def _in_archive(path: Path, finder: Finder) -> int:
             return sum(finder.in_bytes(archive.read(name)) for name in archive.namelist())
     except zipfile.BadZipFile:
         return 0
+
+
+def _in_pack(path: Path, finder: Finder) -> int:
+    """Texts stand without anything between them: only as such are they found."""
+    import pyarrow as pa
+
+    try:
+        pack = Pack(path)
+    except DamagedFile:
+        return 0
+    columns = ((name, pa.chunked_array([texts_of(pack, name)])) for name in names_of_texts(pack))
+    return sum(int(finder.in_column(texts, name).sum()) for name, texts in columns)
 
 
 def _maybe_in(path: Path, finder: Finder) -> bool:

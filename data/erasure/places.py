@@ -42,6 +42,7 @@ from data.erasure.tables import can_rewrite, forget_in_table, rows_in_table
 from data.erasure.traces import Traces
 from data.files import STAGING, remove_abandoned, replacing, sha256_of
 from data.folder import STATE, Folder
+from data.packs import SUFFIX as PACK
 from data.quarantine import forget_quarantine
 
 ERASING = "erasing"
@@ -172,6 +173,9 @@ def _forget(
         )
     if top in REMOVED:
         return remove_whole(path, NamedPlace(name, count, what, "removed"), step)
+    if path.suffix == PACK:
+        remedy = "removed, made anew when needed"
+        return remove_whole(path, NamedPlace(name, count, what, remedy), step)
     if top == "published" and path.suffix == ".parquet":
         return _publish_again(path, NamedPlace(name, count, what, "removed"), finder, step)
     if top == DECIDED and path.suffix == ".parquet":

@@ -25,6 +25,7 @@ from pipelines.exclusive import still_ours
 from pipelines.output import write_frame
 from pipelines.run import Run
 from pipelines.steps.one_number import join_published, number_of
+from serving.for_service import keep_for_service
 from serving.monitoring.shadow import SHADOW
 from serving.monitoring.watermarks import in_words, watermarks
 from serving.prediction_log import keep_published
@@ -72,6 +73,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         line = "not published, so not reconciled with the published forecast"
         return Scores(frame, predictor.model_version, None, line, left_out)
     still_ours()
+    keep_for_service(run.snapshot, predictor, run.report)
     marks = watermarks(run.snapshot, run.as_of)
     say(in_words(marks, run.as_of, run.settings.company.time_zone))
     publish(

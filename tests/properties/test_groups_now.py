@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.contract import TABLES
+from data.packs import Pack, PackWriter
 from data.settings import Complaint
 from data.store import Event
 from data.tables import MemoryTables, Tables
@@ -21,7 +24,8 @@ from features.asof import microseconds
 from features.complaint import complaint_predicate
 from features.compute import compute
 from features.expression import Key
-from features.groups_now import adds_up, group_terms
+from features.group_sums import NightSums
+from features.groups_now import adds_up, group_terms, night_sums, put_night_sums, streams_of
 from features.history import History
 from features.sources import ORDERS, TICKETS_AFTER_ORDERS, Source
 from features.spec import FeatureView
@@ -173,3 +177,28 @@ def test_groups_with_news_are_those_of_a_history_read_anew(
                 assert told.astype(object).tolist() == wanted.astype(object).tolist()
             else:
                 np.testing.assert_array_equal(told.to_numpy(), wanted.to_numpy(), feature.name)
+
+
+@settings(max_examples=2 * MORE, deadline=None, suppress_health_check=list(HealthCheck))
+@given(companies(), st.integers(-48, 48))
+def test_sums_that_were_kept_are_those_that_were_made(
+    company: tuple[dict[str, list[Row]], dict[str, list[Row]]], hours: int
+) -> None:
+    base, moment = tables_of(company[0]), microseconds(NIGHT + timedelta(hours=hours))
+    for view in VIEWS:
+        made = night_sums(view, base)
+        with tempfile.TemporaryDirectory() as folder:
+            writer = PackWriter(Path(folder) / "sums.pack")
+            put_night_sums(writer, view, base, Path(folder), rows_at_once=4)
+            writer.close()
+            pack = Pack(Path(folder) / "sums.pack")
+        kept, history = NightSums.from_pack(streams_of(view), pack), History.read(view, base)
+        for stream in streams_of(view):
+            source, key = stream.term.source, stream.term.key
+            names = np.array(["nobody", *history.keyed(source, key).categories], dtype=object)
+            for measure in stream.measures:
+                windows = [window for window, _ in measure.windows]
+                asked = (stream.term, measure.operation, measure.value, names, windows, moment)
+                both = made.sums(*asked), kept.sums(*asked)
+                for window in windows:
+                    np.testing.assert_array_equal(*(sums[window] for sums in both))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from data.errors import DataError
 from features.asof import NEVER
 from features.kernel import Spells
 from features.timeline import FEW, Timeline
@@ -30,3 +32,14 @@ def test_many_lines_at_once_give_what_each_gives_alone() -> None:
         if window is not None:
             counts &= at + window + 1 > times[:, None]
         assert sums.tolist() == alone == (counts * weights).sum(axis=1).tolist()
+
+
+def test_sums_are_refused_only_where_64_bits_may_not_hold_them() -> None:
+    """Of a million rows one may be great: it is what they add up to that counts."""
+    many, when = np.zeros(100, dtype=np.int64), np.arange(100)
+    few_are_great = np.where(when == 7, 2**60, 3)
+    timeline = Timeline(Spells(many, when + 1, np.full(100, NEVER), when), 1)
+    sums = timeline.sums("one", few_are_great, (None,), np.array([0]), np.array([200]))
+    assert sums[None].tolist() == [2**60 + 99 * 3]
+    with pytest.raises(DataError, match="too large to be added"):
+        timeline.sums("all", np.full(100, 2**60), (None,), np.array([0]), np.array([200]))
