@@ -21,8 +21,9 @@ LATER = NOW + timedelta(days=60)
 @pytest.mark.parametrize(
     ("setting", "goes"),
     [
-        ("snapshots_days", ["snapshots"]),
+        ("snapshots_days", ["snapshots", "snapshots"]),
         ("features_days", ["features"]),
+        ("decided_days", ["decided"]),
         ("published_days", ["published"]),
         ("logs_days", ["logs"]),
         ("events_days", ["store, events"]),
