@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import mmap
 import struct
 import zlib
@@ -35,6 +36,8 @@ import numpy.typing as npt
 from data.artifacts import current, point, prune, put
 from data.errors import DamagedFile
 from data.files import HashBook
+
+log = logging.getLogger("presage.packs")
 
 SUFFIX = ".pack"
 MAGIC = b"presage1"
@@ -157,6 +160,18 @@ def opened(home: Path, kind: str, about: Mapping[str, Any], book: HashBook) -> P
     if not path.is_file() or book.sha256_of(path) != pointer["sha256"]:
         raise DamagedFile(f"{path} is missing or differs from what was written")
     return Pack(path)
+
+
+def usable(
+    home: Path, kind: str, about: Mapping[str, Any], book: HashBook, origin: str
+) -> Pack | None:
+    """``opened``; None, and a line in the log, where it is damaged: it is made anew from
+    ``origin``."""
+    try:
+        return opened(home, kind, about, book)
+    except DamagedFile as damaged:
+        log.warning("%s; it is made anew from %s", damaged, origin)
+        return None
 
 
 def resident() -> int:

@@ -37,9 +37,10 @@ ENCODER = msgspec.json.Encoder(enc_hook=lambda number: number.item())
 SECONDS = 1.0
 """So often what was added since is written."""
 TURN = 20
-"""So many lines are encoded before whoever answers goes first, ..."""
+"""So many lines are encoded without a pause."""
 PAUSE = 0.002
-"""... for so many seconds: a second's lines at once would make three in a hundred answers late."""
+"""Seconds of a pause, in which whoever answers goes on: a second's lines encoded at once would make
+three in a hundred answers late."""
 MOST = 200_000
 """So much waits to be written at most; more is counted and left out."""
 

@@ -23,6 +23,11 @@ OWN = tuple(name for name, one in TABLES.items() if "customer_id" in one.names)
 NOWHERE: Ints = np.array([], dtype=np.int64)
 
 
+def owner_of(name: str) -> str:
+    """The column that says whose a table's rows are: an item is its order's."""
+    return "order_id" if name == "order_items" else "customer_id"
+
+
 class Finds(Protocol):
     """An index of a column."""
 

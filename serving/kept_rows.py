@@ -38,7 +38,6 @@ import pandas as pd
 
 from data.arrays import Ints
 from data.contract import table
-from data.errors import DamagedFile
 from data.files import HashBook
 from data.kept_columns import (
     Take,
@@ -49,10 +48,10 @@ from data.kept_columns import (
     put_numbered,
     texts_of,
 )
-from data.packs import Looks, Pack, PackWriter, keep, opened
+from data.packs import Looks, Pack, PackWriter, keep, usable
 from data.snapshot import Snapshot
 from data.tables import Tables, columns_of
-from serving.held_rows import NOWHERE, OWN, Finds, HeldRows, Index, hashes_of
+from serving.held_rows import NOWHERE, OWN, Finds, HeldRows, Index, hashes_of, owner_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,11 +102,6 @@ def rows_by_customer(snapshot: Snapshot) -> HeldRows:
         except OSError as error:
             log.warning("%s; the rows are held in memory", error)
     return kept_rows(snapshot, place)
-
-
-def owner_of(name: str) -> str:
-    """The column by which a table's rows stand side by side."""
-    return "order_id" if name == "order_items" else "customer_id"
 
 
 def keep_rows(base: Tables, place: Place, tell: Callable[[str], None] | None = None) -> None:
@@ -193,11 +187,7 @@ def _about(base: Tables) -> dict[str, Any]:
 
 
 def _opened(base: Tables, place: Place, name: str) -> Pack | None:
-    try:
-        return opened(place.folder, name, _about(base), place.book)
-    except DamagedFile as damaged:
-        log.warning("%s; it is made anew from the snapshot", damaged)
-        return None
+    return usable(place.folder, name, _about(base), place.book, "the snapshot")
 
 
 def _write(pack: PackWriter, base: Tables, name: str) -> None:

@@ -3,19 +3,15 @@ service needs of them at once."""
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from data.errors import DamagedFile
 from data.files import HashBook
 from data.kept_columns import arrow_texts, column_of, put_column, put_plain, texts_as, texts_of
-from data.packs import Pack, PackWriter, keep, opened
-
-log = logging.getLogger("presage.api")
+from data.packs import Pack, PackWriter, keep, usable
 
 FORMAT = 1
 KIND = "mapped-scores"
@@ -33,11 +29,7 @@ def keep_scores(home: Path, sha256: str, frame: pd.DataFrame) -> None:
 def mapped_scores(home: Path, sha256: str) -> pd.DataFrame | None:
     """The scores of that published file, long texts mapped; None where no pack has them."""
     book = _book(home)
-    try:
-        pack = opened(home, KIND, _about(sha256), book)
-    except DamagedFile as damaged:
-        log.warning("%s; it is made anew from what was published", damaged)
-        return None
+    pack = usable(home, KIND, _about(sha256), book, "what was published")
     book.save()
     return None if pack is None else _frame(pack)
 

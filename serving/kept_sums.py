@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import features
-from data.errors import DamagedFile
 from data.files import staging_folder
-from data.packs import keep, opened
+from data.packs import keep, usable
 from data.snapshot import Snapshot
 from data.tables import Tables
 from features.group_sums import NightSums
@@ -58,21 +57,22 @@ def keep_sums(predictor: Predictor, snapshot: Snapshot) -> None:
 
 
 def _from_pack(predictor: Predictor, base: Snapshot, place: Place) -> NightSums | None:
-    try:
-        pack = opened(place.folder, _kind(predictor), _about(predictor, base), place.book)
-    except DamagedFile as damaged:
-        log.warning("%s; it is made anew from the snapshot", damaged)
-        return None
+    about = _about(predictor, base)
+    pack = usable(place.folder, _kind(predictor), about, place.book, "the snapshot")
     return None if pack is None else NightSums.from_pack(streams_of(predictor.view), pack)
 
 
 def _kind(predictor: Predictor) -> str:
-    return f"{KIND}-{hashlib.sha256(predictor.view.to_json().encode()).hexdigest()[:8]}"
+    return f"{KIND}-{_view(predictor)[:8]}"
+
+
+def _view(predictor: Predictor) -> str:
+    return hashlib.sha256(predictor.view.to_json().encode()).hexdigest()
 
 
 def _about(predictor: Predictor, base: Snapshot) -> dict[str, Any]:
-    view = hashlib.sha256(predictor.view.to_json().encode()).hexdigest()
-    return {"of": predictor.reads(base).fingerprint, "view": view, "code": _code()}
+    fingerprint = predictor.reads(base).fingerprint
+    return {"of": fingerprint, "view": _view(predictor), "code": _code()}
 
 
 @lru_cache(maxsize=1)

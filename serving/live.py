@@ -225,9 +225,10 @@ class Live:
         return self._own
 
     def _extend(self, own: OwnRows, events: Sequence[Event]) -> None:
-        own.extend(readable_rows(events))
+        new = [event for event in events if event.seq > self._own_seq]
+        own.extend(readable_rows(new))
+        self._own_seq = max([self._own_seq, *(event.seq for event in new)])
         os.utime(self.snapshot().path)  # the ones used last are kept
-        self._own_seq = max([self._own_seq, *(event.seq for event in events)])
 
     def predict(
         self, customer_ids: Sequence[str], horizons: Sequence[int] | None = None

@@ -36,7 +36,7 @@ from data.money import Money
 from data.overlay import WithEvents
 from data.store import Event, readable, row_key
 from data.tables import ROW, Tables, columns_of
-from serving.held_rows import NOWHERE, OWN, HeldRows
+from serving.held_rows import NOWHERE, OWN, HeldRows, owner_of
 
 log = logging.getLogger("presage.api")
 
@@ -46,7 +46,7 @@ class Posted:
 
     def __init__(self, name: str) -> None:
         contract = table(name)
-        self.owner = "order_id" if name == "order_items" else "customer_id"
+        self.owner = owner_of(name)
         self.key = contract.key[0] if contract.key else None
         self.rows: list[Mapping[str, str]] = []
         self._by: dict[str, dict[str, list[int]]] = {}

@@ -10,13 +10,13 @@ from benchmarks.postgres import Postgres, binaries
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The socket folder of a PostgreSQL of our own."""
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of our own."""
     if binaries() is None:
         pytest.skip("PostgreSQL is not installed (no /usr/lib/postgresql/*/bin/initdb)")
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     server = Postgres()
     try:
-        yield str(server.folder)
+        yield server
     finally:
         server.end()

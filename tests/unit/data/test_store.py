@@ -69,15 +69,8 @@ HOUR = timedelta(hours=1)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    host = request.getfixturevalue("postgres")
-    admin = sa.create_engine(
-        f"postgresql+psycopg://presage@/postgres?host={host}", isolation_level="AUTOCOMMIT"
-    )
-    name = f"db{abs(hash(tmp_path))}"
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    admin.dispose()
-    return f"postgresql://presage@/{name}?host={host}"
+    new: str = request.getfixturevalue("postgres").create(f"db{abs(hash(tmp_path))}")
+    return new.replace("+psycopg", "")  # as a user writes it
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from data.contract import TABLES
 from data.files import HashBook
 from data.packs import SUFFIX, Pack, PackWriter, heed_memory, resident
 from data.tables import MemoryTables
-from serving.held_rows import HeldRows
-from serving.kept_rows import IN_PACKS, KeptRows, Place, keep_rows, kept_rows, owner_of
+from serving.held_rows import HeldRows, owner_of
+from serving.kept_rows import IN_PACKS, KeptRows, Place, keep_rows, kept_rows
 from serving.own_rows import OwnRows
 
 NUMBER = 400

@@ -80,7 +80,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Inser
         return url, by_sqlalchemy(url)
     if request.param == "duckdb":
         return f"duckdb:///{tmp_path}/help.duckdb", by_duckdb(tmp_path / "help.duckdb")
-    url = f"postgresql+psycopg://presage@/postgres?host={request.getfixturevalue('postgres')}"
+    url = request.getfixturevalue("postgres").url()
     return url, by_sqlalchemy(url)
 
 
