@@ -20,17 +20,21 @@ from data.tables import ROW, Tables
 
 def not_profiled(tables: Tables) -> frozenset[str]:
     """The customers whose newest row says ``do_not_profile``."""
+    return flagged(tables, "do_not_profile")
+
+
+def flagged(tables: Tables, flag: str) -> frozenset[str]:
+    """The customers whose newest row says ``flag``, a column of truths of ``customers``."""
     if not tables.has("customers"):
         return frozenset()
-    columns = ["customer_id", "do_not_profile", "recorded_at", ROW]
-    customers = tables.frame("customers", columns)
-    if not customers["do_not_profile"].fillna(False).any():
+    customers = tables.frame("customers", ["customer_id", flag, "recorded_at", ROW])
+    if not customers[flag].fillna(False).any():
         return frozenset()
     newest = (
         customers.sort_values(["recorded_at", ROW], kind="stable").groupby("customer_id").tail(1)
     )
-    refused = newest["do_not_profile"].fillna(False).astype(bool)
-    return frozenset(newest.loc[refused, "customer_id"].astype(str))
+    on = newest[flag].fillna(False).astype(bool)
+    return frozenset(newest.loc[on, "customer_id"].astype(str))
 
 
 def profiled(spine: pd.DataFrame, tables: Tables) -> pd.DataFrame:

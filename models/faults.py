@@ -8,6 +8,8 @@ them beside its own (``models.gate.joined``).
 - **upside down**: those whom it calls safe complain more than the others;
 - **a broken group**: in one region, plan or platform its level is off by half, or its log loss
   surely worse than the champion's (without one: than the group's own rate said of everybody);
+- **uneven**: the same in a group that no model is shown, such as the vulnerable, where the champion
+  is not so: what it shares with the champion, or no champion is there to do better, is told only;
 - **too slow**, **too large**: one answer, or the bundle, costs beyond a limit, or several times
   the champion's.
 
@@ -121,6 +123,48 @@ def broken_groups(
     if failed or not judged:
         return failed
     return [(True, f"all {judged} groups hold")]
+
+
+def uneven(
+    y: npt.ArrayLike,
+    p: npt.ArrayLike,
+    unseen: Mapping[str, Bools],
+    champion: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
+) -> Findings:
+    """Groups that no model is shown: does it serve them as it serves the others?
+
+    Parameters as of ``broken_groups``. A group that is broken keeps the candidate back where it is
+    whole by the champion: no model can learn from a mark that it must not see, but one may do harm
+    that another does not. A line says how many who complained stood among the tenth of highest
+    risk, in the group and of the others.
+    """
+    actual, risk = np.asarray(y, np.float64), np.asarray(p, np.float64)
+    findings: Findings = []
+    if not np.isfinite(risk).all():
+        return findings
+    first = np.argsort(np.argsort(-risk, kind="stable"), kind="stable") < max(risk.size // 10, 1)
+    for name, rows in unseen.items():
+        own = broken_groups(actual, risk, {name: rows}, None, groups)
+        if not own:  # too few to tell
+            continue
+        for passed, line in own:
+            if passed:
+                continue
+            before: Findings = []
+            if champion is not None:
+                before = broken_groups(actual, champion, {name: rows}, None, groups)
+            newly = bool(before) and all(held for held, _ in before)
+            beside = "the champion is not" if newly else "no model at work is better"
+            findings.append((not newly, f"uneven, {beside}: {line}"))
+        shares = [float(first[who & (actual == 1)].mean()) if actual[who].any() else np.nan
+                 for who in (rows, ~rows)]  # fmt: skip
+        if not np.isnan(shares).any():
+            findings.append(
+                (True, f"{name}: {shares[0]:.0%} of their complaints are of the tenth of highest "
+                 f"risk, of the others' {shares[1]:.0%}")
+            )  # fmt: skip
+    return findings
 
 
 def _level(y: Floats, p: Floats, groups: npt.NDArray[np.generic] | None) -> str | None:

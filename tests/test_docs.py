@@ -73,6 +73,17 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert not broken
 
 
+def test_the_pictures_of_the_concepts_are_drawn_from_the_code_and_shown() -> None:
+    from lab.concepts import pictures
+
+    page = (ROOT / "docs" / "concepts.md").read_text()
+    for name, picture in pictures().items():
+        file = ROOT / "docs" / "pictures" / f"{name}.svg"
+        assert file.read_text() == picture, "run: python -m lab.concepts docs/pictures"
+        assert f"](pictures/{file.name})" in page
+    assert page.count("\n## ") == 8
+
+
 def test_every_test_that_earns_a_row_of_the_score_is_there() -> None:
     page = (ROOT / "docs" / "ml-test-score.md").read_text()
     sections = page.split("\n## ")[1:]

@@ -141,7 +141,7 @@ def decide(
                 expire_decisions(store, limits_of(settings.delivery), SYSTEM.now())
             report(f"deciding about {len(scores)} customers")
             grounds = _grounds(run, store, scores, effects, past, money)
-            decided = _decide(run, store, grounds, money)
+            decided = _decide(run, store, grounds, money, commit)
             frame = decided.frame
             claims = verdict_lines(grounds.verdicts, _expected(frame, as_of))
             notes = grounds.learned + _left(decided, run)
@@ -269,14 +269,14 @@ def _expected(plan_of_today: pd.DataFrame, as_of: datetime) -> str | None:
     return expected_line(float(eligible.mean()), contacted, alone, as_of)
 
 
-def _decide(run: Run, store: Store, grounds: _Grounds, money: Prices) -> _Decided:
+def _decide(run: Run, store: Store, grounds: _Grounds, money: Prices, commit: bool) -> _Decided:
     settings, as_of = run.settings, run.as_of
     day = local_day(as_of, settings.company.time_zone)
     _tell_other_policy(run, store, day)
     spent = spent_on(store, day)
     hours = settings.outreach.agent_hours_per_day
     if hours is None:
-        hours = _planned_hours(run, day)
+        hours = _planned_hours(run, day, commit)
     secret = bytes.fromhex(salt(store, SYSTEM.now()))
     ids = grounds.people["customer_id"].tolist()
     inputs = Inputs(
@@ -313,10 +313,17 @@ def _best_values(run: Run, grounds: _Grounds, money: Prices) -> Floats:
     )
 
 
-def _planned_hours(run: Run, day: tuple[datetime, datetime]) -> float | None:
+def _planned_hours(run: Run, day: tuple[datetime, datetime], commit: bool) -> float | None:
+    """Hours that the published plan leaves; None where there is no plan, or a dry run cannot read
+    it. DamagedFile where decisions would be recorded without the limit that it sets."""
     try:
         published = newest(run.state_dir, "staffing")
     except DamagedFile as damaged:
+        if commit:
+            raise DamagedFile(
+                f"nothing was decided, for the hours that agents have are not known: {damaged}, "
+                "or set [outreach] agent_hours_per_day"
+            ) from None
         say(f"{damaged}; agents' hours are not counted")
         return None
     return None if published is None else hours_left(published.frame, run.settings, *day)

@@ -6,13 +6,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from data.arrays import Floats
 from data.errors import DamagedFile, DataError
+from data.tables import Tables
 from data.workspace import Workspace
+from features.opt_out import flagged
 from models.champion import champion
-from models.faults import Cost, Findings, broken_groups, cost, ranking, seconds_of
+from models.faults import Cost, Findings, broken_groups, cost, ranking, seconds_of, uneven
 from models.risk.model import RiskModel
 from models.risk.report import groups_of
 from pipelines.steps.promotion import Promotion
@@ -29,6 +32,7 @@ def faults(
     groups: Floats,
     horizon: int,
     promotion: Promotion,
+    tables: Tables,
 ) -> Findings:
     """What is found of a model on the judged rows.
 
@@ -36,16 +40,20 @@ def faults(
     ----------
     features, y, predictions, groups:
         The rows that judge, their labels at ``horizon`` (days), what the twin says, and whose each
-        row is.
+        row is: customer ids.
     before:
         What the champion's twin says of them, by horizon; empty where it is not known.
     promotion:
         With ``accept_changes`` what training found of single features is no leak.
+    tables:
+        Where it stands who is vulnerable, which no model is shown.
     """
     risk = predictions[f"risk_{horizon}d"].to_numpy()
     alarms = () if promotion.accept_changes else model.alarms
     all_faults = ranking(y, risk, groups, alarms)
     all_faults += broken_groups(y, risk, dict(groups_of(features)), before.get(horizon), groups)
+    vulnerable = np.isin(groups, list(flagged(tables, "vulnerable")))
+    all_faults += uneven(y, risk, {"vulnerable": vulnerable}, before.get(horizon), groups)
     one = features.head(1)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")

@@ -174,7 +174,9 @@ def _judge_and_register(
             if h != middle
         },
         kept_back_by(opened.state_dir, KIND, as_of, tables, model.encoder.columns, promotion),
-        findings=faults(opened, model, features, y, predictions, before, groups, middle, promotion),
+        findings=faults(
+            opened, model, features, y, predictions, before, groups, middle, promotion, tables
+        ),
     )
     risk, rule = predictions[f"risk_{middle}d"].to_numpy(), beside[f"rule_{middle}d"]
     tables_of = {

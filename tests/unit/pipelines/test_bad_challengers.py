@@ -12,7 +12,7 @@ import pytest
 
 from data.tables import MemoryTables
 from models.champion import Champion
-from models.faults import Cost, Findings, broken_groups, cost, ranking, seconds_of
+from models.faults import Cost, Findings, broken_groups, cost, ranking, seconds_of, uneven
 from models.gate import Evaluation, GateDecision, gate, joined
 from pipelines.steps import promotion
 
@@ -138,3 +138,21 @@ def test_what_training_found_of_a_feature_is_a_leak() -> None:
     assert ranking(Y, P, WHOSE, ["refund_id alone ranks later complaints"]) == [
         (False, "leaky: refund_id alone ranks later complaints")
     ]
+
+
+def test_a_group_that_no_model_sees_is_served_no_worse_than_by_the_champion() -> None:
+    """The vulnerable: no model is shown who they are, and each is judged on them."""
+    vulnerable = REGIONS["region=S"]
+    unseen = {"vulnerable": vulnerable}
+    passed, line = uneven(Y, P, unseen, CHAMPION, WHOSE)[0]
+    assert passed and "of the tenth of highest risk, of the others'" in line
+    harmful = np.where(vulnerable, P / 3, P)
+    (refused, line), (told, found) = uneven(Y, harmful, unseen, CHAMPION, WHOSE)
+    assert not refused and told and line.startswith("uneven, the champion is not: broken group")
+    assert found == (
+        "vulnerable: 0% of their complaints are of the tenth of highest risk, of the others' 37%"
+    )
+    for champion in (harmful, None):  # as bad, or none: it is told, and keeps nobody back
+        lines = uneven(Y, harmful, unseen, champion, WHOSE)
+        assert all(held for held, _ in lines) and "no model at work is better" in lines[0][1]
+    assert uneven(Y, harmful, {"vulnerable": np.arange(P.size) < 40}, CHAMPION, WHOSE) == []

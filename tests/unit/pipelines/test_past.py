@@ -28,7 +28,7 @@ from pipelines.run import open_run
 from serving.live import Live
 from serving.outreach.verdicts import STOPPED
 from serving.prediction_log import predictions
-from serving.published import newest, pointer
+from serving.published import newest, pointer, pointer_file, publish
 
 START = datetime(2026, 1, 1)
 FIRST, SECOND = START + timedelta(days=40), START + timedelta(days=60)
@@ -301,6 +301,22 @@ def test_past_decisions_are_recorded_only_when_asked_twice(company: Path, tmp_pa
     with open_store(Workspace.open(company)) as store:
         assert decisions_of(store) == []
     assert do("outreach", company, PAST, commit=True, publish=True).data["committed"] is True
+
+
+def test_no_decision_is_recorded_beside_a_plan_that_cannot_be_read(company: Path) -> None:
+    """How many hours agents have would not be known: a dry run says so, a commit is refused."""
+    workspace = Workspace.open(company)
+    do("score", company)
+    plan = pd.DataFrame({"channel": ["phone"]})
+    publish(workspace.state_dir, "staffing", plan, as_of=SECOND, now=SECOND)
+    pointer_file(workspace.state_dir, "staffing").write_text("{")
+    with pytest.raises(DamagedFile, match=r"nothing was decided.*staffing\.json.*presage staff"):
+        do("outreach", company, commit=True)
+    with open_store(workspace) as store:
+        assert decisions_of(store) == []
+    assert do("outreach", company).data["committed"] is False
+    set_setting(company, "outreach.agent_hours_per_day", 8.0)
+    assert do("outreach", company, commit=True).data["committed"] is True
 
 
 def test_promote_and_rollback_reach_who_answers_at_once(company: Path) -> None:
