@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -217,12 +217,13 @@ class OwnRows:
     def _texts(
         self, name: str, column: str, places: Mapping[str, Ints], posted: Mapping[str, set[int]]
     ) -> set[str]:
-        base: Iterable[object] = []
+        base: set[str] = set()
         if self._base.has(name):
-            base = self._rows.column(name, column)(places[name])
+            texts = pd.unique(self._rows.column(name, column)(places[name]))
+            base = {str(text) for text in texts[~pd.isna(texts)].tolist()}
         rows = self._posted[name].rows if name in self._posted else []
         own = (rows[at].get(column) for at in posted[name])
-        return {*(str(text) for text in base if not pd.isna(text)), *(text for text in own if text)}
+        return base | {text for text in own if text}
 
     def _find(self, name: str, column: str, texts: Collection[str]) -> Ints:
         return self._rows.find(name, column, texts)
