@@ -4,8 +4,9 @@ beside a night that reads everything anew.
     .venv/bin/python -m benchmarks.api_histories DIR --histories 10000
 
 ``DIR``: a workspace with published scores; it is copied. A history is what happens to one customer
-in three weeks: orders, usage and tickets, each said in one or several versions (later facts,
-corrections, deletions, another owner, the same row again). The rows of all customers of a round are
+in three weeks: orders and their items, usage, tickets, feedback, sessions with a bot and merges of
+ids, each said in one or several versions (later facts, corrections, deletions, another owner, the
+same row again), and later words about rows that the night has. The rows of all customers of a round are
 shuffled and posted through the handler of POST /v1/events, a few a request; after some requests
 customers are predicted, so that rows meet what is in memory already. In the end everybody is
 predicted, and scored as ``presage score`` does on a snapshot taken anew. A difference is a customer
@@ -48,6 +49,13 @@ WEEKS = timedelta(days=21)
 
 
 PLACES = ("plan", "region", "segment", "preferred_channel")
+KINDS = (
+    "tickets", "tickets", "orders", "usage", "customers", "feedback", "bot_sessions", "items",
+    "night",
+)  # fmt: skip
+"""What may happen to a customer, as often as it stands here."""
+KEYS = {"tickets": "ticket_id", "orders": "order_id", "usage": "event_id",
+        "feedback": "feedback_id", "bot_sessions": "session_id"}  # fmt: skip
 
 
 class SetClock(Clock):
@@ -63,9 +71,16 @@ class SetClock(Clock):
 class Histories:
     """Rows as a CRM would post them, of words that the company's own tables have."""
 
-    def __init__(self, tables: Path, draw: random.Random, now: datetime) -> None:
-        self.draw, self.now, self.number = draw, now, 0
-        read = {name: pd.read_parquet(tables / f"{name}.parquet") for name in ("tickets", "orders")}
+    def __init__(
+        self, tables: Path, draw: random.Random, now: datetime, kinds: tuple[str, ...] = KINDS
+    ) -> None:
+        self.draw, self.now, self.number, self.kinds = draw, now, 0, kinds
+        read = {name: pd.read_parquet(tables / f"{name}.parquet") for name in KEYS}
+        self.there = {
+            name: frame[[KEYS[name], "customer_id"]].dropna().groupby("customer_id")[KEYS[name]]
+            .agg(list).to_dict()
+            for name, frame in read.items()
+        }  # fmt: skip
         self.words = {
             name: sorted(set(read[table][name].dropna()))
             for table, names in (
@@ -76,14 +91,14 @@ class Histories:
         }
         customers = pd.read_parquet(tables / "customers.parquet")
         self.words |= {name: sorted(set(customers[name].dropna())) for name in PLACES}
-        features = pd.read_parquet(tables / "usage.parquet", columns=["feature"])["feature"]
-        self.words["feature"] = sorted(set(features.dropna()))
+        self.words["feature"] = sorted(set(read["usage"]["feature"].dropna()))
 
     def of(self, customer: str, others: list[str]) -> Iterator[tuple[str, Row]]:
         """One customer's rows, each with its table."""
         for _ in range(self.draw.randint(1, 4)):
-            kind = self.draw.choice(("tickets", "orders", "usage", "tickets", "customers"))
-            yield from ((kind, row) for row in getattr(self, f"_{kind}")(customer, others))
+            kind = self.draw.choice(self.kinds)
+            made = getattr(self, f"_{kind}")(customer, others)
+            yield from (row if isinstance(row, tuple) else (kind, row) for row in made)
 
     def _born(self) -> datetime:
         return self.now - self.draw.random() * WEEKS
@@ -156,6 +171,94 @@ class Histories:
             changes.append({"refunded_at": self._later(born, 150), "refund_amount": back})
         return self._versions(first, changes, others)
 
+    def _items(self, customer: str, others: list[str]) -> list[tuple[str, Row]]:
+        """An order and what is in it, which may come before it; or more of an order of the
+        night's."""
+        there = self.there["orders"].get(customer)
+        rows: list[tuple[str, Row]] = []
+        if there and self.draw.random() < 0.4:
+            order = self.draw.choice(there)
+        else:
+            orders = self._orders(customer, others)
+            order = orders[0]["order_id"]
+            rows += [("orders", row) for row in orders]
+        for line in range(1, self.draw.randint(2, 4)):
+            first = {
+                "order_id": order, "line": self.draw.choice((line, f"h{line}")),
+                "product_id": self._word("product_id"), "quantity": self.draw.randint(1, 5),
+                "product_category": self._word("product_category"),
+                "amount": round(self.draw.uniform(1, 400), 2),
+            }  # fmt: skip
+            more = [{"quantity": self.draw.randint(0, 5)}] if self.draw.random() < 0.4 else []
+            versions = [first, *({**first, **change} for change in more)]
+            if self.draw.random() < 0.2:
+                versions.append({**first, "deleted": True})
+            rows += [("order_items", row) for row in versions]
+        return rows
+
+    def _feedback(self, customer: str, others: list[str]) -> list[Row]:
+        first = {
+            "feedback_id": self._name("f"), "given_at": self._born().isoformat(),
+            "customer_id": self.draw.choice((customer, customer, customer, None)),
+            "kind": self.draw.choice(("survey", "review", "mention")),
+            "rating": self.draw.choice((None, 1, 2, 3, 4, 5)),
+            "product_id": self._word("product_id"), "public": self.draw.choice((True, False, None)),
+        }  # fmt: skip
+        changes: list[Row] = [{"rating": self.draw.randint(1, 5)}, {"customer_id": customer}]
+        return self._versions(first, self.draw.sample(changes, self.draw.randint(0, 2)), others)
+
+    def _bot_sessions(self, customer: str, others: list[str]) -> list[Row]:
+        born = self._born()
+        first = {
+            "session_id": self._name("b"), "started_at": born.isoformat(),
+            "customer_id": self.draw.choice((customer, customer, customer, None)),
+            "topic": self._word("topic"),
+        }  # fmt: skip
+        changes: list[Row] = []
+        if self.draw.random() < 0.6:
+            ended = {"ended_at": self._later(born, 1), "contained": self.draw.random() < 0.5}
+            changes.append(ended)
+        if self.draw.random() < 0.3:
+            changes.append({"handed_over_at": self._later(born, 1), "ticket_id": "h-t-1"})
+        if self.draw.random() < 0.3:
+            changes.append({"customer_id": customer})
+        return self._versions(first, changes, others)
+
+    def _night(self, customer: str, others: list[str]) -> list[tuple[str, Row]]:
+        """A later word about a row of theirs that the night has: a fact, another owner, its end."""
+        tables = [name for name in KEYS if customer in self.there[name]]
+        rows: list[tuple[str, Row]] = []
+        for name in self.draw.sample(tables, min(len(tables), 2)):
+            key = {KEYS[name]: self.draw.choice(self.there[name][customer])}
+            facts: dict[str, list[Row]] = {
+                "tickets": [{"priority": self._word("priority")}, {"is_complaint": True}],
+                "orders": [{"amount": 12.5}, {"carrier": self._word("carrier")}],
+                "usage": [{"errors": 2}, {"quantity": 7}],
+                "feedback": [{"rating": 1}, {"public": True}],
+                "bot_sessions": [{"topic": self._word("topic")}, {"contained": False}],
+            }
+            changes = [
+                self.draw.choice(facts[name]),
+                {"customer_id": self.draw.choice(others)},
+                {"deleted": True},
+            ]
+            rows += [(name, {**key, **row}) for row in self.draw.sample(changes, 2)]
+        return rows
+
+    def _identities(self, customer: str, others: list[str]) -> list[Row]:
+        """An id that turns out to be theirs: one that was never seen, or another customer's; now
+        and then taken back, or somebody else's after all."""
+        key = {
+            "id": self.draw.choice((self._name("i"), self.draw.choice(others))),
+            "valid_from": self._born().isoformat(),
+        }
+        rows: list[Row] = [{**key, "customer_id": customer}]
+        if self.draw.random() < 0.3:
+            rows.append({**key, "customer_id": self.draw.choice(others)})
+        if self.draw.random() < 0.3:
+            rows.append({**key, "deleted": True})
+        return rows
+
     def _customers(self, customer: str, others: list[str]) -> list[Row]:
         names = self.draw.sample(PLACES, self.draw.randint(1, len(PLACES)))
         return [{"customer_id": customer, name: self._word(name)} for name in names]
@@ -191,7 +294,13 @@ def post(desk: Desk, rows: list[tuple[str, Row]], counts: Counter[str]) -> None:
         return
 
 
-def round_of(source: Path, most: int, draw: random.Random, counts: Counter[str]) -> list[str]:
+def round_of(
+    source: Path,
+    most: int,
+    draw: random.Random,
+    counts: Counter[str],
+    kinds: tuple[str, ...] = KINDS,
+) -> list[str]:
     """Up to ``most`` customers' histories on a copy of a workspace; those whose last prediction
     differs from the batch's."""
     with tempfile.TemporaryDirectory() as folder:
@@ -205,7 +314,7 @@ def round_of(source: Path, most: int, draw: random.Random, counts: Counter[str])
         try:
             everybody = list(desk.live.night().rows)
             whose = draw.sample(everybody, min(most, len(everybody)))
-            make = Histories(place / "tables", draw, clock.at)
+            make = Histories(place / "tables", draw, clock.at, kinds)
             rows = [row for customer in whose for row in make.of(customer, everybody)]
             draw.shuffle(rows)
             while rows:
@@ -252,12 +361,13 @@ def main() -> None:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--histories", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", nargs="*", default=KINDS)
     arguments = parser.parse_args()
     draw, counts, began = random.Random(arguments.seed), Counter[str](), time.perf_counter()
     differ: list[str] = []
     while counts["histories"] < arguments.histories:
         most = arguments.histories - counts["histories"]
-        differ += round_of(arguments.workspace, most, draw, counts)
+        differ += round_of(arguments.workspace, most, draw, counts, tuple(arguments.kinds))
         print(f"{counts['histories']} histories, {len(differ)} differ", flush=True)
     told = f"{counts['rows']} rows kept, {counts['refused']} refused by name; "
     told += f"{len(differ)} differ{': ' * bool(differ)}{', '.join(differ[:5])}"
