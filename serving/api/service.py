@@ -19,7 +19,7 @@ import bentoml
 import pyarrow
 from starlette.applications import Starlette
 
-from data.children import end_with_parent
+from data.children import end_with_parent, leave_without_parent
 from data.errors import PresageError, UsageError
 from data.settings import environment
 from serving.api.log_lines import JsonLines
@@ -32,6 +32,8 @@ CLOCK = "PRESAGE_CLOCK"
 
 log = logging.getLogger("presage.api")
 
+GRACE_SECONDS = 20.0
+"""So long a worker whose master is gone may finish what it does."""
 SWITCH_SECONDS = 0.0005
 """So long a thread goes on while another waits. Answers from memory are given by one thread, which
 waits its turn each time that it has looked for what has come in: at the usual 5 ms one that scores
@@ -113,6 +115,7 @@ class Presage:
         """Read what is published before the first request, then keep it out of collections."""
         _log_with_request_ids()
         end_with_parent(os.getppid())  # a worker whose master was killed would keep the port
+        leave_without_parent(os.getppid(), GRACE_SECONDS)
         try:
             self.desk.live.warm()
         except PresageError as error:
