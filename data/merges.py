@@ -95,7 +95,7 @@ class Merged:
             if self._night_ids is not None and self._night.has(name):
                 at_night = len(self._night.frame(name, [ROW]))
                 before = relation.filter(f"{PLACE} < {at_night}")
-                own, same = con.from_arrow(_arrow(self._night_ids)), f"r.{PLACE} = m.{PLACE}"
+                own = con.from_arrow(_arrow(self._night_ids))
                 merges = made_by(before, own, name).set_alias("m")
                 relation = relation.set_alias("r").join(
                     merges, f"r.{PLACE} = m.{PLACE}", how="anti"
