@@ -6,11 +6,11 @@ beside a night that reads everything anew.
 ``DIR``: a workspace with published scores; it is copied. A history is what happens to one customer
 in three weeks: orders and their items, usage, tickets, feedback, sessions with a bot and merges of
 ids, each said in one or several versions (later facts, corrections, deletions, another owner, the
-same row again), and later words about rows that the night has. The rows of all customers of a round are
-shuffled and posted through the handler of POST /v1/events, a few a request; after some requests
-customers are predicted, so that rows meet what is in memory already. In the end everybody is
-predicted, and scored as ``presage score`` does on a snapshot taken anew. A difference is a customer
-of whom any number, word or reason is not the same to the last bit.
+same row again), and later words about rows that the night has. The rows of all customers of a
+round are shuffled and posted through the handler of POST /v1/events, a few a request; after some
+requests customers are predicted, so that rows meet what is in memory already. In the end everybody
+is predicted, and scored as ``presage score`` does on a snapshot taken anew. A difference is a
+customer of whom any number, word or reason is not the same to the last bit.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ WEEKS = timedelta(days=21)
 PLACES = ("plan", "region", "segment", "preferred_channel")
 KINDS = (
     "tickets", "tickets", "orders", "usage", "customers", "feedback", "bot_sessions", "items",
-    "night",
+    "night", "identities",
 )  # fmt: skip
 """What may happen to a customer, as often as it stands here."""
 KEYS = {"tickets": "ticket_id", "orders": "order_id", "usage": "event_id",

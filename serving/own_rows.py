@@ -32,6 +32,7 @@ import pandas as pd
 
 from data.arrays import Ints
 from data.contract import table
+from data.merges import IDENTITIES, merged
 from data.money import Money
 from data.overlay import WithEvents
 from data.store import Event, readable, row_key
@@ -159,7 +160,8 @@ class OwnRows:
         posted_too: bool = True,
     ) -> Tables:
         """All tables with these customers' rows only, other versions of them, the orders that
-        their tickets name, and whole tables where those name no customer. ``keys``: rows of these
+        their tickets name, and whole tables where those name no customer; those of whoever is one
+        with them too. ``keys``: rows of these
         keys besides, by table. Without ``posted_too`` those of the base alone."""
         if keys or not posted_too:
             return self._of(frozenset(ids), keys or {}, posted_too)
@@ -173,6 +175,7 @@ class OwnRows:
     ) -> Tables:
         places: dict[str, Ints] = {}
         posted: dict[str, set[int]] = {}
+        ids = self.linked(ids)
         for name in OWN:
             self._collect(name, "customer_id", set(ids), places, posted)
             if keys.get(name):
@@ -190,7 +193,23 @@ class OwnRows:
                 frames[name] = frame.where(frame.notna(), None)
         digest_text = "|".join([self._base.fingerprint, *sorted(ids)])
         own = _Chosen(self, places, hashlib.sha256(digest_text.encode()).hexdigest())
-        return WithEvents(own, frames) if frames else own
+        if not posted_too:
+            return own
+        return merged(WithEvents(own, frames) if frames else own, own)
+
+    def linked(self, ids: Collection[str]) -> frozenset[str]:
+        """These customers, and whoever is, was or has been said to be one with any of them."""
+        whole, new = frozenset(ids), frozenset(ids)
+        while new and (IDENTITIES in self._posted or self._base.has(IDENTITIES)):
+            linked: set[str] = set()
+            for column in ("id", "customer_id"):
+                rows: list[Mapping[str, Any]] = list(self._rows_with(IDENTITIES, column, new))
+                if len(at := self._find(IDENTITIES, column, new)):
+                    rows += self.take(IDENTITIES, at, ["id", "customer_id"]).to_dict("records")
+                linked |= {row[name] for row in rows for name in ("id", "customer_id")}
+            new = frozenset(linked) - whole
+            whole |= new
+        return whole
 
     def _collect(
         self,
