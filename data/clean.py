@@ -37,6 +37,7 @@ from data.words import (
     text_sql,
     word_sql,
 )
+from data.zones import NAMED, repeated_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -294,6 +295,12 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
                 "several countries use it: [import] zones says what it means here",
             ),
             (
+                "unknown zone",
+                f"regexp_full_match({written}, {literal(NAMED)})",
+                "the IANA list has no zone of this name, or its clock skipped this time: write "
+                "the offset, as +01:00",
+            ),
+            (
                 "day number",
                 f"regexp_full_match({written}, {literal(SHEET_DAYS)})",
                 "a spreadsheet counts days from 1900 or from 1904: give the cells a date format",
@@ -302,6 +309,19 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
         for name, shape, fix in shapes:
             column_rules.append(Rule(spec.name, name, _where(lost, f"{unread} AND {shape}"), fix))
             unread += f" AND NOT {shape}"
+        column_rules.append(
+            Rule(
+                spec.name,
+                "repeated hour",
+                _where(
+                    f"{column} IS NOT NULL AND contains({text}, '/')",
+                    f"regexp_full_match({written}, {literal(NAMED)}) AND "
+                    f"coalesce({repeated_sql(column, text)}, false)",
+                ),
+                "the clock shows this time twice: it is read as the first; write the offset",
+                "warning",
+            )
+        )
     fix = f"{spec.name} must be {WANTED[spec.dtype]}"
     if spec.name.endswith("_seconds"):
         fix += ", or hours as 00:05:12"

@@ -30,28 +30,59 @@ LONGEST_CHAIN = 5
 """A visitor who became a lead who became a customer ...: so many steps are followed."""
 
 
-def closed(ids: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """Identities (``id, customer_id, since``) with those of identities: of a and b, of b and c
-    follows that a is c, from the later of the two moments on."""
-    columns = "id, customer_id, since"
-    own = ids.filter("id IS NOT NULL AND id <> customer_id").project(columns).distinct()
-    chains = step = own
+def owners_of(identities: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Whose each id is, from when on: ``id, customer_id, since``, a row for each change.
+
+    Of several identities of an id the newest that holds counts; one that is taken back
+    (``deleted``) or names another customer holds until then, and an id that nobody has is its own
+    again. An id of an id: of a and b, of b and c follows that a is c, from the later of the two
+    moments on. Whoever would be their own id in the end is nobody else's.
+    """
+    versions = identities.filter("id IS NOT NULL").project(
+        "id, customer_id, deleted, _row AS number, recorded_at AS since, lead(recorded_at) OVER "
+        "(PARTITION BY id, valid_from ORDER BY recorded_at, _row) AS until"
+    )
+    spans = versions.filter("NOT deleted AND (until IS NULL OR until > since)")
+    ends = spans.filter("until IS NOT NULL").project("id, until AS moment")
+    points = spans.project("id, since AS moment").union(ends).distinct()
+    newest = "row_number() OVER (PARTITION BY p.id, moment ORDER BY since DESC, number DESC) AS nth"
+    holds = "p.id = s.id AND since <= moment AND (until IS NULL OR until > moment)"
+    at_points = points.set_alias("p").join(spans.set_alias("s"), holds, how="left")
+    held = at_points.project(
+        f"p.id AS id, coalesce(customer_id, p.id) AS customer_id, moment, {newest}"
+    )
+    own = held.filter("nth = 1").project(
+        "id, customer_id, moment AS since, "
+        "coalesce(lead(moment) OVER (PARTITION BY id ORDER BY moment), 'infinity') AS until"
+    )
+    before = own.aggregate("id, min(since) AS first", "id")
+    every = own.union(before.project("id, id, CAST('-infinity' AS TIMESTAMP), first"))
+    steps = every
     for _ in range(LONGEST_CHAIN - 1):
-        step = (
-            step.set_alias("a")
-            .join(own.set_alias("b"), "a.customer_id = b.id AND a.id <> b.customer_id")
+        steps = (
+            steps.set_alias("a")
+            .join(
+                every.set_alias("b"),
+                "a.customer_id = b.id AND a.customer_id <> a.id "
+                "AND b.since < a.until AND b.until > a.since",
+                how="left",
+            )
             .project(
-                "a.id AS id, b.customer_id AS customer_id, greatest(a.since, b.since) AS since"
+                "a.id AS id, coalesce(b.customer_id, a.customer_id) AS customer_id, "
+                "greatest(a.since, coalesce(b.since, a.since)) AS since, "
+                "least(a.until, coalesce(b.until, a.until)) AS until"
             )
         )
-        chains = chains.union(step)
-    return chains.aggregate("id, customer_id, min(since) AS since", "id, customer_id")
+    earlier = "lag(customer_id) OVER (PARTITION BY id ORDER BY since) AS earlier"
+    changes = steps.project(f"id, customer_id, since, {earlier}")
+    return changes.filter("earlier <> customer_id").project("id, customer_id, since")
 
 
 def with_identities(
     rows: duckdb.DuckDBPyRelation, ids: duckdb.DuckDBPyRelation, name: str
 ) -> duckdb.DuckDBPyRelation:
-    """A table's finished rows and, for each of a merged id, the versions that the merges make.
+    """A table's finished rows and, for each of a merged id, the versions that the merges make: of
+    what was the newest version then. ``ids`` as ``owners_of`` gives them.
 
     Rows without a key have no versions: they take the last id that was known when they were
     recorded.
@@ -68,13 +99,18 @@ def with_identities(
         elif column == "recorded_at" and keyed:
             text = "greatest(r.recorded_at, i.since) AS recorded_at"
         elif column == "deleted" and name == "customers":
-            text = "(r.deleted OR i.id IS NOT NULL) AS deleted"
+            text = "(r.deleted OR i.customer_id <> r.customer_id) AS deleted"
         elif column == "_row":
             text = "r._row AS before"
         parts.append(text)
     listed = ", ".join([*parts, "i.since AS since"])
-    same = "r.customer_id = i.id" + ("" if keyed else " AND i.since <= r.recorded_at")
-    merged_rows = rows.set_alias("r").join(ids.set_alias("i"), same).project(listed)
+    merged = rows.set_alias("r").join(ids.set_alias("i"), "r.customer_id = i.id")
+    if keyed:
+        until = _next_versions(rows, ids, name).set_alias("u")
+        merged = merged.join(until, "r._row = u.number AND (u.until IS NULL OR i.since < u.until)")
+    else:
+        merged = merged.filter("i.since <= r.recorded_at")
+    merged_rows = merged.project(listed)
     plain = ", ".join("_row AS before" if c == "_row" else quoted(c) for c in columns)
     original = rows.project(f"{plain}, CAST(NULL AS TIMESTAMP) AS since")
     if not keyed:
@@ -91,3 +127,34 @@ def with_identities(
     number = "row_number() OVER (ORDER BY before, since NULLS FIRST) - 1 AS _row"
     order = ", ".join(number if c == "_row" else quoted(c) for c in columns)
     return original.union(merged_rows).project(order).order("_row")
+
+
+def made_by(
+    rows: duckdb.DuckDBPyRelation, ids: duckdb.DuckDBPyRelation, name: str
+) -> duckdb.DuckDBPyRelation:
+    """Of the rows that ``with_identities`` gave for a table, those that the merges made."""
+    key = [quoted(column) for column in table(name).key]
+    if not key:
+        return rows.limit(0)
+    whose = "r.customer_id" if name == "customers" else "i.customer_id"
+    moment = "greatest(r.recorded_at, i.since)"
+    of = ", ".join(f"r.{column}" for column in key)
+    merged = rows.set_alias("r").join(ids.set_alias("i"), "r.customer_id = i.id")
+    versions = merged.project(f"{of}, {whose} AS whose, {moment} AS since, r._row AS before")
+    same = " AND ".join(f"x.{column} = m.{column}" for column in key)
+    own = "x.customer_id = m.whose AND x.recorded_at = m.since AND x._row > m.before"
+    return rows.set_alias("x").join(versions.set_alias("m"), f"{same} AND {own}", how="semi")
+
+
+def _next_versions(
+    rows: duckdb.DuckDBPyRelation, ids: duckdb.DuckDBPyRelation, name: str
+) -> duckdb.DuckDBPyRelation:
+    """Of the rows of merged ids their ``number``, and ``until``: when the next version came."""
+    key = [quoted(column) for column in table(name).key]
+    wanted = ", ".join([*key, "recorded_at", "_row"])
+    mine = rows.set_alias("r").join(ids.set_alias("i"), "r.customer_id = i.id", how="semi")
+    same = " AND ".join(f"m.{column} = o.{column}" for column in key)
+    later = "(o.recorded_at, o._row) > (m.recorded_at, m._row)"
+    others = rows.project(wanted).set_alias("o")
+    both = mine.project(wanted).set_alias("m").join(others, f"{same} AND {later}", how="left")
+    return both.aggregate("m._row AS number, min(o.recorded_at) AS until", "m._row")

@@ -21,6 +21,7 @@ from data.times import Shapes
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
 
     from data.settings import Settings
 
@@ -158,6 +159,22 @@ def _keys_again(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Noti
             "count no more from then on. If they are others, put something before the number "
             "(2024/T-1)",
         )
+
+
+def numbers_again(contract: Table, whole: pd.DataFrame) -> list[str]:
+    """A note where a key comes again for another customer at another time: a number used again."""
+    key, birth = contract.key[0], contract.birth
+    if key == "customer_id" or "customer_id" not in whole.columns or birth not in whole.columns:
+        return []
+    kinds = whole.groupby(key)[["customer_id", str(birth)]].nunique()
+    again = kinds[(kinds > 1).all(axis=1)]
+    if again.empty:
+        return []
+    return [
+        f"{contract.name}: {len(again):,} numbers are used again for another customer "
+        f"({again.index[0]}), and the earlier rows are lost: put something before the number in "
+        f"the mapping, such as {key} = \"strftime(created, '%Y') || '-' || id\""
+    ]
 
 
 def _far_from_others(good: duckdb.DuckDBPyRelation, contract: Table) -> Iterator[Notice]:

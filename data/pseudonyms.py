@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)  # a page that is open asks for the same customer again and again
 def pseudonym(salt: bytes, customer_id: str) -> str:
     """What stands for a customer in logs: a keyed hash of 32 hexadecimal digits, the same for the
     same customer. ``salt``: the store's (``data.store.salt``)."""

@@ -1,7 +1,8 @@
 """JSON Schema of a table's rows, made from the contract: for posted events and for outsiders.
 
 Extra properties are allowed: a company's own columns are not a mistake. Null is allowed wherever
-a value is optional. Times are RFC 3339; a time without a zone is read as UTC, a date as its 00:00.
+a value is optional. Times are RFC 3339, or end in a zone's name, as
+of RFC 9557; a time without a zone is read as UTC, a date as its 00:00.
 
 >>> schema = row_schema("feedback")
 >>> schema["required"]
@@ -15,12 +16,9 @@ from __future__ import annotations
 from typing import Any
 
 from data.contract import TABLES, Column, table
+from data.values import TIME
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-TIME = (
-    r"^\d{4}-\d{2}-\d{2}"
-    r"([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?$"
-)
 TYPES: dict[str, tuple[str, ...]] = {
     "string": ("string", "integer"),
     "timestamp": ("string",),
@@ -77,7 +75,7 @@ def _property(column: Column, required: bool) -> dict[str, Any]:
     if column.dtype == "string" and required:
         schema["minLength"] = 1
     if column.dtype == "timestamp":
-        schema["pattern"] = TIME
+        schema["pattern"] = f"^(?:{TIME})$"
     if column.dtype == "strings":
         schema["items"] = {"type": "string"}
     if column.minimum is not None:

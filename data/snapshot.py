@@ -41,7 +41,7 @@ from data.csv_files import LARGE
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
-from data.identities import closed, with_identities
+from data.identities import owners_of, with_identities
 from data.known import known, read_digests, seen_from_birth, versioned, write_digests
 from data.money import Money, is_stated
 from data.source_files import Source
@@ -330,8 +330,7 @@ def _fill(
         tell(f"{name}: {one.rows:,} rows")
         relation, expected = one.relation, one.rows - one.quarantined
         if name == "identities":
-            merges = closed(relation.project("id, customer_id, recorded_at AS since"))
-            merges.create("merges")
+            owners_of(relation).create("merges")
         elif "identities" in entries:
             relation = with_identities(relation, con.table("merges"), name)
             expected = int(relation.count("*").fetchall()[0][0])

@@ -16,14 +16,24 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from data.csv_files import LOOKED_AT, ROW, header_at, opened, packing_of, read_csv, refuse_header
+from data.csv_files import (
+    LOOKED_AT,
+    ROW,
+    NoRows,
+    encoding_of,
+    header_at,
+    opened,
+    packing_of,
+    read_csv,
+    refuse_header,
+)
 from data.engines import literal, quoted
 from data.errors import DataError
 from data.settings_import import Import
@@ -34,6 +44,8 @@ if TYPE_CHECKING:
 PACKED = (".gz", ".zst")
 TEXTS = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson", ".json")
+NO_OBJECT = "json"
+"""The one column that the engine makes of JSON in which something is no object."""
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 KINDS = (*TEXTS, *LINES, ".parquet", ".xlsx")
 
@@ -236,27 +248,54 @@ def _in_memory(
 
 
 def _json_or_lines(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path) -> Source:
-    """JSON as a whole, or, where that cannot be read, JSON lines without those that are none."""
-    try:
-        return _json(con, path, label)
-    except DataError:
-        if kind_of(path) == ".json":
-            raise
-        whole, broken = [], []
-        with opened(path) as file:
-            for number, line in enumerate(io.TextIOWrapper(file, "utf-8-sig", "replace"), 1):
-                reason = _no_object(line)
-                if reason:
-                    broken.append((number, line.strip()[:200], reason))
-                elif line.strip():
-                    whole.append(line)
-        if not whole:
-            raise
+    """JSON as a whole, or, where some of it is no object, all that is. NoRows: there is nothing."""
+    error = None
+    with opened(path) as file:
+        marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    encoding = encoding_of(path) if marked else "utf-8-sig"
+    if not marked:
+        try:
+            source = _json(con, path, label)
+            if list(source.types) != [NO_OBJECT]:
+                return source
+        except DataError as unread:
+            error = unread
+    whole, broken = [], []
+    for number, line in _objects(path, encoding, error):
+        reason = _no_object(line)
+        if reason:
+            broken.append((number, line.strip()[:200], reason))
+        elif line.strip():
+            whole.append(line)
+    if not whole and not broken:
+        raise NoRows(f"{label} is empty: it has no row")
+    if not whole:
+        raise error or DataError(f"{label} holds no JSON object: {broken[0][1][:60]}")
     with tempfile.NamedTemporaryFile("w", dir=scratch, suffix=".jsonl", encoding="utf-8") as staged:
         staged.writelines(line.rstrip("\n") + "\n" for line in whole)
         staged.flush()
         source = _json(con, Path(staged.name), label)
-    return replace(source, broken=tuple(broken))
+    notes = (f"{label} is read as {encoding.upper()}",) if marked else ()
+    return replace(source, broken=tuple(broken), notes=(*source.notes, *notes))
+
+
+def _objects(path: Path, encoding: str, error: DataError | None) -> Iterator[tuple[int, str]]:
+    """The lines of a file, or the elements of the one list in it, by number; ``error`` where the
+    file is meant to be JSON as a whole and is not."""
+    with opened(path) as file:
+        if kind_of(path) != ".json":
+            yield from enumerate(io.TextIOWrapper(file, encoding, "replace"), 1)
+            return
+        text = file.read().decode(encoding, "replace")
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        if error:
+            raise error from None
+        yield from enumerate(text.splitlines(), 1)
+        return
+    for number, element in enumerate(listed if isinstance(listed, list) else [listed], 1):
+        yield number, json.dumps(element, ensure_ascii=False)
 
 
 def _no_object(line: str) -> str:

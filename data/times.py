@@ -28,6 +28,7 @@ from data.engines import literal, quoted
 from data.month_names import MONTH_OF
 from data.settings_import import Import
 from data.words import BLANKS
+from data.zones import AHEAD, NAME, OFFSET, away_sql, instant_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,7 +37,6 @@ CLOCK = r"\d{1,2}:\d{2}(:\d{2}([.,]\d{1,12})?)?"
 DAY = r"\d{4}([-/]\d{1,2}[-/]\d{1,2})"
 NAIVE = rf"{DAY}([T ]{CLOCK})?"
 """Year first: read by the engine's own cast once the text is known to have this form."""
-OFFSET = r"[+-](0\d|1[0-5])(:?[0-5]\d)?"
 ZONED = rf"{DAY}[T ]{CLOCK} ?(Z|z|{OFFSET})"
 PANDAS = (
     r"\d{4}-\d{2}-\d{2}([T ]([01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?"
@@ -45,7 +45,8 @@ PANDAS = (
 """What pandas reads as the engine does: nearly every text of a running service."""
 AMBIGUOUS = r"\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})([ T,].*)?|\d{2}-\d{1,2}-\d{1,2}([ T].*)?"
 ABBREVIATED = (
-    r".*:\d{2}([.,]\d+)? ?([AaPp]([A-LN-Za-ln-z]|[A-Za-z]{2,4})|[B-OQ-Zb-oq-z][A-Za-z]{1,4})"
+    r".*:\d{2}([.,]\d+)? ?[\[(]?([AaPp]([A-LN-Za-ln-z]|[A-Za-z]{2,4})|"
+    r"[B-OQ-Zb-oq-z][A-Za-z]{1,4})[\])]?"
 )
 """A zone's letters at the end, which are not AM or PM."""
 SINCE_1970 = r"1[0-8]\d{8}(\.\d+)?|1[0-8]\d{11}(\.\d+)?|1[0-8]\d{14}(\.0+)?|1[0-8]\d{17}(\.0+)?"
@@ -53,11 +54,13 @@ SINCE_1970 = r"1[0-8]\d{8}(\.\d+)?|1[0-8]\d{11}(\.\d+)?|1[0-8]\d{14}(\.0+)?|1[0-
 SHEET_DAYS = r"[34]\d{4}(\.\d+)?"
 """What a spreadsheet writes for a day without a date format: days from 1900, or from 1904."""
 HAS_ZONE = (
-    r"^1[0-8]\d{8,17}(?:\.\d+)?$|"
-    r":\d{2}(?:[.,]\d+)?(?: ?[AaPp][Mm])? ?(?:Z|z|[+-]\d{2}(?::?\d{2})?|UT|[A-Z]{3,5})\b"
+    r"(?i)^1[0-8]\d{8,17}(?:\.\d+)?$|^\d{8}T?\d{4,6}(?:Z|[+-]\d{2}:?(?:\d{2})?)$|"
+    r":\d{2}(?:[.,]\d+)?(?: ?[AP]\.?M\.?)? ?(?:[\[(]|Z\b|[+-]\d{2}(?::?\d{2})?\b|UT\b|"
+    r"(?:[B-OQ-Z][A-Z]{2,4}|[AP][A-LN-Z][A-Z]{1,3}|[AP]M[A-Z]{1,3})\b|[A-Z]+/[A-Z])"
 )
+"""A time that says itself where its clock stands, once it has been read."""
 ZONES = {
-    **dict.fromkeys(("Z", "UTC", "GMT", "UT", "WET"), 0),
+    **dict.fromkeys(("Z", "UTC", "GMT", "UT", "WET", "ZULU"), 0),
     **dict.fromkeys(("WEST", "CET", "MEZ"), 60),
     **dict.fromkeys(("CEST", "MESZ", "EET"), 120),
     "EEST": 180,
@@ -190,15 +193,20 @@ def _let(value: str, name: str, body: str) -> str:
 def _otherwise(text: str, reading: Import) -> str:
     """All other forms: weekday and comments away, the zone cut off, the rest by its shape."""
     week = r"^(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+"
-    said_twice = r"(?i)(\d ?(?:z|[+-]\d{2}:?\d{2})) ?(?:\[[^\]]*\]|\([^)]*\)|[a-z]{2,5})$"
+    said_twice = (
+        r"(?i)(\d ?(?:z\b|(?:gmt|utc?)? ?[+-]\d{2}:?\d{2})) ?(?:\[[^\]]*\]|\([^)]*\)|[a-z]{2,5})$"
+    )
+    wrapped = r"(:\d{2}\D{0,3}|T\d{2}\S*) ?[\[(]([^\])]+)[\])]$"
     year_last = r"^([A-Za-z]{3} +\d{1,2} \d{2}:\d{2}:\d{2}) ([+-]\d{4}|[A-Z]{2,5}) (\d{4})$"
     bare = f"translate({text}, '\u00a0\u2007\u202f\u2212', '   -')"
     bare = f"regexp_replace({bare}, '^(\\d{{4}})年(\\d{{1,2}})月(\\d{{1,2}})日 ?', '\\1-\\2-\\3 ')"
     bare = f"regexp_replace({bare}, {literal(HALF)}, '\\1 \\2M')"
     bare = f"regexp_replace({bare}, {literal(week)}, '')"
     bare = f"regexp_replace({bare}, {literal(said_twice)}, '\\1')"
+    bare = f"regexp_replace({bare}, {literal(wrapped)}, '\\1 \\2')"
     bare = f"regexp_replace({bare}, {literal(year_last)}, '\\1 \\3 \\2')"
-    cut = rf"(?i)(?::\d{{2}}(?:[.,]\d+)?|[ap]m|:\d{{2}} \d{{4}})\s*({OFFSET}|z|[a-z]{{2,5}})$"
+    end = r"(?::\d{2}(?:[.,]\d+)?|[ap]m|:\d{2} \d{4})"
+    cut = rf"(?i){end}\s*({OFFSET}|{AHEAD}|{NAME}|z|[a-z]{{2,5}})$"
     compact = rf"^\d{{8}}T?\d{{4,6}}({OFFSET}|Z)$"
     zone = (
         f"CASE WHEN regexp_full_match(b, {literal(compact)}) "
@@ -211,12 +219,14 @@ def _otherwise(text: str, reading: Import) -> str:
         f"WHEN upper(z) = {literal(name)} THEN to_minutes({minutes})"
         for name, minutes in known.items()
     )
+    stated = f"CASE WHEN regexp_full_match(o, {literal(OFFSET)}) THEN {_offset('o')} END"
     away = (
-        f"CASE WHEN z = '' THEN to_minutes(0) {words} "
-        f"WHEN regexp_full_match(z, {literal(OFFSET)}) THEN {_offset('z')} END"
+        f"CASE WHEN z = '' THEN to_minutes(0) {words} ELSE {_let(away_sql('z'), 'o', stated)} END"
     )
     local = _local("trim(left(b, length(b) - length(z)))", reading)
-    return _let(bare, "b", _let(zone, "z", f"{local} - {away}"))
+    named = _let(local, "t", instant_sql("t", "z"))
+    when = f"CASE WHEN contains(z, '/') THEN {named} ELSE {local} - {away} END"
+    return _let(bare, "b", _let(zone, "z", when))
 
 
 def _local(body: str, reading: Import) -> str:

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from data.contract import Column, Table
+from data.zones import AHEAD, NAME, moment_at
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 """Times lie after the first of these years and before the last."""
@@ -37,11 +38,17 @@ LONGEST, LONGEST_TEXT = 1_000, 100_000
 WRITTEN = frozenset({"text", "title"})
 """The columns that hold what a person wrote."""
 MOST_PARTS = 1_000
-MOMENT = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?",
-    re.ASCII,
+CLOCK = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
+AWAY = r"Z|[+-]\d{2}(?::?\d{2})?"
+ZONE = rf"{NAME}|{AHEAD}|GMT|UTC"
+TIME = (
+    rf"\d{{4}}-\d{{2}}-\d{{2}}|{CLOCK}(?: ?(?:{AWAY}))?"
+    rf"|{CLOCK}(?: ?(?:{AWAY}))?(?: ?\[(?:{ZONE})\]| (?:{ZONE}))"
 )
 """As data/schema.py describes it to callers."""
+MOMENT = re.compile(TIME, re.ASCII)
+NAMED = re.compile(rf"({CLOCK})(?: ?({AWAY}))? ?\[?({ZONE})\]?", re.ASCII)
+"""The same with a zone's name: the time, an offset, the name."""
 
 
 def as_text(column: Column, value: Any) -> str:
@@ -129,8 +136,8 @@ def _moment(value: Any) -> str:
     if not isinstance(value, str) or not MOMENT.fullmatch(value):
         raise ValueError(wanted)
     try:
-        moment = datetime.fromisoformat(value.replace(" Z", "Z").replace(" +", "+"))
-    except ValueError:
+        moment = _read(value)
+    except (ValueError, OverflowError):
         raise ValueError(wanted) from None
     if not FIRST_YEAR < moment.year < LAST_YEAR:  # so no offset can lead out of what there is
         raise ValueError(f"{wanted}, between {FIRST_YEAR} and {LAST_YEAR}")
@@ -138,3 +145,17 @@ def _moment(value: Any) -> str:
     if zoned.strftime("%Y-%m-%d") in UNSET:
         raise ValueError(f"{wanted}; the first day of 1970 is what systems write for no date")
     return zoned.isoformat(timespec="microseconds")
+
+
+def _read(value: str) -> datetime:
+    """A text of MOMENT's form; where it states an offset and names a zone the offset counts."""
+    named = NAMED.fullmatch(value)
+    if named:
+        local = datetime.fromisoformat(named[1])
+        if not named[2]:
+            moment = moment_at(local, named[3])
+            if moment is None:
+                raise ValueError("no such zone, or its clock never showed this time")
+            return moment
+        value = named[1] + named[2]
+    return datetime.fromisoformat(value.replace(" Z", "Z").replace(" +", "+").replace(" -", "-"))

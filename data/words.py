@@ -49,11 +49,40 @@ BLANKS = " \t\r\n\u00a0\u2007\u202f\u200b\u3000\ufeff"
 WIDE, NARROW = "０１２３４５６７８９", "0123456789"
 WRITTEN = frozenset({"text", "title", "name"})
 """Columns that hold what a person wrote, or is called: read as they stand."""
-NO_ID = ("null", "none", "nan", "<na>", "nat", r"\n", "n/a", "#n/a", "nil", "undefined", "(null)")
+SHEET_ERRORS = ("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!")
+"""What a spreadsheet writes where a formula failed."""
+NO_ID = (
+    "-",
+    "--",
+    *map(str.lower, SHEET_ERRORS),
+    "null",
+    "none",
+    "nan",
+    "<na>",
+    "nat",
+    r"\n",
+    "n/a",
+    "#n/a",
+    "nil",
+    "undefined",
+    "(null)",
+)
 """What stands for no id, in any case of letters."""
-NO_WORD = ("NULL", "null", "None", "nan", "NaN", "<NA>", "NaT", r"\N", "(null)", "#N/A")
+NO_WORD = (
+    *SHEET_ERRORS,
+    "NULL",
+    "null",
+    "None",
+    "nan",
+    "NaN",
+    "<NA>",
+    "NaT",
+    r"\N",
+    "(null)",
+    "#N/A",
+)
 """What stands for no word."""
-NO_VALUE = (*NO_ID, "-", "--", "0000-00-00", "0000-00-00 00:00:00")
+NO_VALUE = (*NO_ID, "0000-00-00", "0000-00-00 00:00:00")
 """What stands for no time, number or truth, in any case of letters."""
 HOURS = r"(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d+)?)"
 SPELLED = r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?"

@@ -16,7 +16,6 @@ from data.errors import PresageError, UsageError
 from data.store import list_keys, open_store
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
-from pipelines.delivery import check_delivery
 from pipelines.exclusive import only_one
 from pipelines.flow_server import origins
 from pipelines.processes import (
@@ -89,6 +88,8 @@ def up(
     mlflow_port: int = 5000,
 ) -> Result:
     """Prefect's server, the schedules, MLflow's UI and the API, until interrupted or one ends."""
+    from pipelines.delivery import check_delivery
+
     workspace = Workspace.open(directory)
     pushes = check_delivery(workspace)
     host = "127.0.0.1"
@@ -235,12 +236,14 @@ def publish_missing(workspace: Workspace, clock: datetime | None, report: Progre
 
     What cannot be built (no model yet, no service level) is said in a line: the rest is served.
     """
+    flows: dict[Kind, str] = {"scores": "score", "forecast": "forecast", "staffing": "staff"}
+    missing = [kind for kind in flows if pointer(workspace.state_dir, kind) is None]
+    if not missing:  # a start waits for no import that it does not need
+        return
     from pipelines.flows import run
 
-    flows: dict[Kind, str] = {"scores": "score", "forecast": "forecast", "staffing": "staff"}
-    for kind, name in flows.items():
-        if pointer(workspace.state_dir, kind) is not None:
-            continue
+    for kind in missing:
+        name = flows[kind]
         report(f"nothing is published of {kind}: running presage {name}")
         try:
             # a replay starts from what was known at its clock, and publishes that

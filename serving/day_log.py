@@ -23,7 +23,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,17 +89,18 @@ class DayLog:
             left_out, self._left_out = self._left_out, 0
         if left_out:
             log.warning("%s lines of %s came too fast to be kept", left_out, self.home.name)
-        by_day: dict[Path, list[bytes]] = {}
+        by_day: dict[date, list[bytes]] = {}
         for number, (now, thing) in enumerate(waiting, 1):
             text = ENCODER.encode({"at": now.isoformat(), **self._line(now, thing)})
-            by_day.setdefault(day_folder(self.home, now), []).append(text + b"\n")
+            by_day.setdefault(now.date(), []).append(text)
             if number % TURN == 0:
                 time.sleep(0 if self._stop.is_set() else pause)
-        for folder, texts in by_day.items():
+        for day, texts in by_day.items():
+            folder = self.home / day.isoformat()
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 with (folder / self._name).open("ab") as file:
-                    file.write(b"".join(texts))
+                    file.write(b"\n".join([*texts, b""]))
             except OSError as error:
                 log.error("%s lines of %s could not be kept: %s", len(texts), folder, error)
 

@@ -21,6 +21,7 @@ import msgspec
 from data.artifacts import stamp
 from data.clock import Clock
 from data.errors import NotEnoughHistory, PresageError, StorageFailure
+from data.merges import merged
 from data.overlay import WithEvents
 from data.snapshot import Snapshot, snapshot_of, take
 from data.store import Event, Store, event_frames, events_since
@@ -47,8 +48,6 @@ from serving.together import Together
 
 FRESH = timedelta(minutes=15)
 """So long a score made between two nights stands, unless something else is posted."""
-MERGES = "identities"
-"""The table that says which ids are the same customer's."""
 AT_ONCE = 200
 """So many customers are answered without a thread: a millisecond or two."""
 
@@ -79,7 +78,7 @@ class Live:
     _heard: dict[str, datetime] = field(default_factory=dict)
     _own: OwnRows | None = None
     _own_seq: int = 0
-    _tables: WithEvents | None = None
+    _tables: Tables | None = None
     _tables_seq: int = 0
     _history: History | None = None
     _history_of: Predictor | None = None
@@ -154,14 +153,14 @@ class Live:
                 self._forget_rows()
             return night.snapshot
 
-    def tables(self) -> WithEvents:
+    def tables(self) -> Tables:
         """That snapshot with every event posted so far."""
         with self._lock:
             snapshot = self.snapshot()
             self.take_in()
             if self._tables is None or self._tables_seq < self._seq:
                 os.utime(snapshot.path)  # the ones used last are kept
-                self._tables = WithEvents(snapshot, event_frames(self.store))
+                self._tables = merged(WithEvents(snapshot, event_frames(self.store)), snapshot)
                 self._tables_seq = self._seq
             return self._tables
 
@@ -193,10 +192,11 @@ class Live:
                     raise
                 return
             whose = concerned(events, rows)
+            self._extend(rows, events)
+            whose |= {i: at for who, at in list(whose.items()) for i in rows.linked([who])}
             # a post takes its time before it is kept: a score made in between lacks it
             self._heard |= dict.fromkeys(whose, self.clock.now())
             self._news |= whose
-            self._extend(rows, events)
             self._seq = max([self._seq, *(event.seq for event in events)])
             self._moved.note(events, rows)
             self._changes, self._complete = changes, True
@@ -394,6 +394,8 @@ class Live:
             own = OfCustomers(self.rows_of(known), frozenset(known))
             here = profiled(customers_at(own, [now]), own)["customer_id"].tolist()
             rows = self._scored(here, now, night) if here else {}
+            for gone in set(known) - rows.keys():
+                night.fresh.pop(gone, None)
             night.fresh |= rows
         return {i: (night, rows.get(i)) for i in customer_ids}
 
@@ -428,10 +430,9 @@ class Live:
         """These customers' rows, and what groups add up to; everybody's rows, where scores ask
         more of others than what adds up."""
         predictor = night.predictor
-        merged = MERGES in self._moved.tables  # whose rows are whose may change at any time
-        if predictor.reads_own_rows and not merged:
+        if predictor.reads_own_rows:
             return predictor.history(self.rows_of(customer_ids)), None
-        if predictor.groups_add_up and not merged:
+        if predictor.groups_add_up:
             whose = frozenset(customer_ids)
             with self._lock:
                 self.take_in()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from data.merges import IDENTITIES
 from data.store import Event
 from features.groups_now import GroupsNow
 from features.history import History
@@ -26,6 +27,8 @@ def concerned(events: Sequence[Event], rows: OwnRows) -> dict[str, datetime]:
     news: dict[str, datetime] = {}
     for event in events:
         whose = {event.customer_id, *(owners[event.table][event.key[0]] if event.key else ())}
+        if event.table == IDENTITIES:  # theirs who had it until now
+            whose.add(event.key[0])
         if event.table == ITEMS:  # or the order came together with its items
             whose.add(ordered.get(event.key[0]))
         news |= {customer: event.recorded_at for customer in whose if customer}
@@ -62,7 +65,7 @@ class Moved:
         """Remember what was posted to, and whose rows groups must count anew: of all who were or
         are named in what was posted, and of those whose tickets name a posted order. ``rows`` have
         the events."""
-        self.whose |= concerned(events, rows).keys()
+        self.whose |= rows.linked(concerned(events, rows))
         posted = {event.table for event in events}
         self.tables |= posted
         self._posted |= posted
@@ -109,7 +112,8 @@ class Moved:
         beside = groups.beside - {*OWN, ITEMS}
         if self._early_items or not beside.isdisjoint(self.tables):
             return None
-        needed = groups.needed(self._posted)
+        # a merge moves rows of any table
+        needed = groups.needed(None if IDENTITIES in self._posted else self._posted)
         if not needed:
             self.whose, self._posted = set(), set()
             return groups, predictor.history(rows.of(customer_ids))

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ import pandas as pd
 
 from data.arrays import Ints
 from data.contract import table
+from data.merges import IDENTITIES, merged
 from data.money import Money
 from data.overlay import WithEvents
 from data.store import Event, readable, row_key
@@ -159,7 +160,8 @@ class OwnRows:
         posted_too: bool = True,
     ) -> Tables:
         """All tables with these customers' rows only, other versions of them, the orders that
-        their tickets name, and whole tables where those name no customer. ``keys``: rows of these
+        their tickets name, and whole tables where those name no customer; those of whoever is one
+        with them too. ``keys``: rows of these
         keys besides, by table. Without ``posted_too`` those of the base alone."""
         if keys or not posted_too:
             return self._of(frozenset(ids), keys or {}, posted_too)
@@ -173,6 +175,7 @@ class OwnRows:
     ) -> Tables:
         places: dict[str, Ints] = {}
         posted: dict[str, set[int]] = {}
+        ids = self.linked(ids)
         for name in OWN:
             self._collect(name, "customer_id", set(ids), places, posted)
             if keys.get(name):
@@ -190,7 +193,23 @@ class OwnRows:
                 frames[name] = frame.where(frame.notna(), None)
         digest_text = "|".join([self._base.fingerprint, *sorted(ids)])
         own = _Chosen(self, places, hashlib.sha256(digest_text.encode()).hexdigest())
-        return WithEvents(own, frames) if frames else own
+        if not posted_too:
+            return own
+        return merged(WithEvents(own, frames) if frames else own, own)
+
+    def linked(self, ids: Collection[str]) -> frozenset[str]:
+        """These customers, and whoever is, was or has been said to be one with any of them."""
+        whole, new = frozenset(ids), frozenset(ids)
+        while new and (IDENTITIES in self._posted or self._base.has(IDENTITIES)):
+            linked: set[str] = set()
+            for column in ("id", "customer_id"):
+                rows: list[Mapping[str, Any]] = list(self._rows_with(IDENTITIES, column, new))
+                if len(at := self._find(IDENTITIES, column, new)):
+                    rows += self.take(IDENTITIES, at, ["id", "customer_id"]).to_dict("records")
+                linked |= {row[name] for row in rows for name in ("id", "customer_id")}
+            new = frozenset(linked) - whole
+            whole |= new
+        return whole
 
     def _collect(
         self,
@@ -217,12 +236,13 @@ class OwnRows:
     def _texts(
         self, name: str, column: str, places: Mapping[str, Ints], posted: Mapping[str, set[int]]
     ) -> set[str]:
-        base: Iterable[object] = []
+        base: set[str] = set()
         if self._base.has(name):
-            base = self._rows.column(name, column)(places[name])
+            texts = pd.unique(self._rows.column(name, column)(places[name]))
+            base = {str(text) for text in texts[~pd.isna(texts)].tolist()}
         rows = self._posted[name].rows if name in self._posted else []
         own = (rows[at].get(column) for at in posted[name])
-        return {*(str(text) for text in base if not pd.isna(text)), *(text for text in own if text)}
+        return base | {text for text in own if text}
 
     def _find(self, name: str, column: str, texts: Collection[str]) -> Ints:
         return self._rows.find(name, column, texts)

@@ -51,7 +51,7 @@ def document(path: Path, rows: str, scratch: Path) -> Path:
     if kind_of(path) != ".json" or path.suffix.lower() != ".json":
         return path
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(path.read_bytes())  # UTF-8, 16 or 32, as its first bytes say
     except (ValueError, UnicodeDecodeError):
         return path  # JSON lines, or broken: the reader says so
     if not isinstance(content, dict):
@@ -63,6 +63,6 @@ def document(path: Path, rows: str, scratch: Path) -> Path:
             raise DataError(f"{path.name} has no {rows!r}. It has: {', '.join(content)}")
         return path
     out = scratch / f"{path.stem}-{key}.jsonl"
-    lines = (json.dumps(row, ensure_ascii=False) for row in content[key] if isinstance(row, dict))
+    lines = (json.dumps(row, ensure_ascii=False) for row in content[key])
     out.write_text("\n".join(lines) + "\n", "utf-8")
     return out

@@ -27,8 +27,10 @@ from data.adapters.mapping import MapFile, TableMap
 from data.adapters.reading import plain
 from data.clean import TEXT_OF, rules, typed
 from data.contract import Table, table
+from data.csv_files import NoRows
 from data.engines import duckdb_connection, literal, quoted
 from data.errors import DataError, UsageError, did_you_mean
+from data.notices import numbers_again
 from data.settings_tree import Engine
 from data.source_files import KINDS, Source, open_source
 from data.times import HAS_ZONE
@@ -80,6 +82,9 @@ def read_mapped(mapping: MapFile, source: Path, options: Mapping[str, str]) -> I
                 unread.discard(path.name)
                 try:
                     part = _part(mapping, one, source, path, Path(scratch))
+                except NoRows as error:
+                    notes.append(f"left out: {error}")
+                    continue
                 except MissingColumn as error:
                     if len(mapping.tables) == 1:
                         raise
@@ -147,6 +152,7 @@ def _joined(name: str, parts: Sequence[pd.DataFrame], notes: list[str]) -> pd.Da
             f"{name}: {int(again.sum()):,} rows come again later under one key ({example}), and "
             "the last counts; where they are lines of one, `group` in the mapping makes them one"
         )
+        notes += numbers_again(table(name), whole)
     return whole[~again].reset_index(drop=True)
 
 
@@ -164,6 +170,10 @@ def _end(tables: Mapping[str, pd.DataFrame], zone: str) -> datetime | None:
     return moment_to_utc(max(ends), zone) if ends else None
 
 
+ASIDE = ("table", "file", "row", "column", "rule", "value", "fix")
+"""What is told of a row that is set aside."""
+
+
 def _part(mapping: MapFile, one: TableMap, whole: Path, path: Path, scratch: Path) -> Part:
     folders = {path.parent.resolve(), *(p.parent.resolve() for p in files_beside(one, whole))}
     con = duckdb_connection(Engine(), [*folders, scratch])
@@ -179,7 +189,7 @@ def _part(mapping: MapFile, one: TableMap, whole: Path, path: Path, scratch: Pat
     aside = part.bad
     lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
     if lines:
-        aside = pd.concat([aside, pd.DataFrame(lines, columns=list(aside.columns))])
+        aside = pd.concat([aside] * bool(len(aside)) + [pd.DataFrame(lines, columns=list(ASIDE))])
     notes = [*part.notes, *_set_aside_lines(one.name, path.name, aside)]
     if part.left_out:
         notes.append(
@@ -221,7 +231,7 @@ def part_of(
             .df()
         )
         good = good.filter(f"NOT coalesce({rule.condition}, false)")
-    aside = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame()
+    aside = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame(columns=list(ASIDE))
     frame = _frame(good.df(), contract, source, own, mapping).drop(columns=list(unread))
     notes = tuple(
         f"{one.name}: {column} is left out: {opened.label} holds {example!r} there, and nothing "
@@ -401,8 +411,8 @@ def _set_aside_lines(name: str, label: str, aside: pd.DataFrame) -> list[str]:
             f"row {row}: {value!r}" for row, value in rows[["row", "value"]].head(SHOWN).to_numpy()
         )
         lines.append(
-            f"{name}: {len(rows):,} rows of {label} are set aside: {column}: {rule} ({examples}); "
-            f"{fix}"
+            f"{name}: {len(rows):,} rows of {label} are set aside: "
+            f"{'' if pd.isna(column) else f'{column}: '}{rule} ({examples}); {fix}"
         )
     return lines
 

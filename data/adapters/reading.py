@@ -21,6 +21,7 @@ import pandas as pd
 
 from data.adapters.local_time import Converted, from_utc, to_utc
 from data.errors import DataError, UsageError, did_you_mean
+from data.settings_import import Import
 from data.times import HAS_ZONE, read_times
 from data.values import FIRST_YEAR, LAST_YEAR
 
@@ -180,6 +181,11 @@ def instants(
         has = values.notna()
     else:
         text = values.astype("object").where(values.notna(), None)
+        named = text.map(lambda one: isinstance(one, str) and one.endswith((zone, f"{zone}]")))
+        if named.any():  # what names this very clock shows its time, the repeated hour too
+            text = text.where(~named.astype(bool), text.astype("str").str.rstrip("]"))
+            text = text.where(~named.astype(bool), text.str.removesuffix(zone).str.rstrip(" ["))
+            values, sheet = text, replace(sheet, frame=sheet.frame.assign(**{column: text}))
         has = text.map(lambda one: isinstance(one, str) and bool(ZONED.search(one))).astype(bool)
         stated = read_times(text.where(has, None))
         _refuse(sheet, column, values, has & stated.isna(), "a time with an offset we know")
@@ -229,6 +235,11 @@ def clock(
         best = max(read, key=lambda times: int(times.notna().sum()))
         if dates == "":
             _refuse_both(sheet, column, as_text, best, read)
+        if dates and bool((as_text.notna() & best.isna()).any()):  # 25.10.2025, by the one grammar
+            written = read_times(
+                as_text, Import(dates="day_first" if dates == "day_first" else "month_first")
+            )
+            best = written if written.notna().sum() > best.notna().sum() else best
         wanted = f"a time written as {' or '.join(_example(f) for f in formats)}"
         _refuse(sheet, column, values, values.notna() & best.isna(), wanted)
     outside = best.notna() & ~best.dt.year.between(FIRST_YEAR + 1, LAST_YEAR - 1)

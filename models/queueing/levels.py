@@ -389,7 +389,8 @@ class _Search:
         return np.asarray(mean[self.block] * use)
 
     def trim(self) -> None:
-        """One agent less in the idlest block of each day, as long as all promises hold."""
+        """One agent less in the idlest block of each day, as long as all promises hold; of hundreds
+        a hundredth first, so that ten thousand take no longer than a hundred."""
         for day, first, last in self.days():
             inside = np.unique(self.block[first:last][self.per_agent[first:last] > 0])
             if not len(inside):
@@ -404,12 +405,13 @@ class _Search:
                 )
                 - 1e-9
             )
-            tried: set[int] = set()
+            steps: dict[int, int] = {}  # how many fewer were too few, halved; 0: not even one
             idle = self._idle(first, last, inside)
             while True:
+                spares = [self._spare(int(block)) for block in inside]
                 spare = np.array(
                     [
-                        idle[place] if block not in tried and self._can_spare(int(block)) else -1.0
+                        idle[place] if spares[place] > 0 and steps.get(int(block), 1) else -1.0
                         for place, block in enumerate(inside)
                     ]
                 )
@@ -417,17 +419,19 @@ class _Search:
                 if spare[place] <= 0:
                     break
                 block = int(inside[place])
-                fewer = self.agents - (self.block == block)
+                step = min(steps.get(block, spares[place]), max(spares[place] // 100, 1))
+                fewer = self.agents - step * (self.block == block)
                 if self.fine(fewer[first:until].astype(float), first, to, wanted):
                     self.agents = fewer
                     idle = self._idle(first, last, inside)
                 else:
-                    tried.add(block)
+                    steps[block] = step // 2
             self.settle(first, last)
 
-    def _can_spare(self, block: int) -> bool:
+    def _spare(self, block: int) -> int:
+        """How many fewer there may be in a block."""
         here = self.block == block
-        return bool((self.agents[here] > self.minimum[here]).all())
+        return int((self.agents[here] - self.minimum[here]).min())
 
     def _idle(self, first: int, last: int, inside: Ints) -> Floats:
         """Agents' idle part by block, with the agents found so far."""

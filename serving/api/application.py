@@ -72,7 +72,10 @@ PROCESS, NUMBERS = secrets.token_hex(8), itertools.count(1)
 """What makes the id of a request that brings none: drawn once, then counted."""
 SIDE_BY_SIDE = 4
 """Threads of calls that are answered in turn."""
+PLANNED_SIDE_BY_SIDE = 2
+"""Threads of calls that plan anew."""
 IN_TURN: RunVar[CapacityLimiter] = RunVar("presage_in_turn")
+PLANNED: RunVar[CapacityLimiter] = RunVar("presage_planned")
 
 
 def of_request(record: logging.LogRecord) -> bool:
@@ -111,6 +114,8 @@ class Door:
     crowd: Crowd = field(default_factory=Crowd)
     line: Crowd = field(default_factory=lambda: Crowd(12))
     """For calls that are answered in turn."""
+    planning: Crowd = field(default_factory=lambda: Crowd(6))
+    """For those that plan anew: what takes seconds keeps nobody else from being answered."""
     uploads: Crowd = field(default_factory=lambda: Crowd(4))
     """Files that are arriving, or being read."""
     upload_bytes: int = 64 * 2**20
@@ -285,6 +290,7 @@ async def _not_here(request: Request, error: Exception) -> Response:
 def _endpoint(route: Route, service: Any, door: Door) -> Endpoint:
     # who waits for a score or posts is served together; health and webhooks do not wait for others
     in_turn = route.scope is not None and route.quick is None and route.through is None
+    line = door.planning if route.plans else door.line
 
     async def endpoint(request: Request) -> Response:
         if route.instant:
@@ -313,24 +319,27 @@ def _endpoint(route: Route, service: Any, door: Door) -> Endpoint:
         if route.quick is not None and (answer := route.quick(service, call)) is not None:
             reply = response(answer)
         else:
-            with door.crowd.entered(), door.line.entered() if in_turn else nullcontext() as in_time:
+            with door.crowd.entered(), line.entered() if in_turn else nullcontext() as in_time:
                 target = request.url.path + f"?{request.url.query}" * bool(request.url.query)
                 if route.takes:  # the same bytes of another kind are another request
                     target += f" {request.headers.get('content-type', '')}"
                 work = partial(_handled, route, service, call, door.replies, raw, target, in_time)
-                reply = await to_thread.run_sync(work, limiter=_in_turn() if in_turn else None)
+                reply = await to_thread.run_sync(
+                    work, limiter=_turns(route.plans) if in_turn else None
+                )
         return tagged(reply, request) if route.tagged else reply
 
     return endpoint
 
 
-def _in_turn() -> CapacityLimiter:
+def _turns(plans: bool) -> CapacityLimiter:
     """The threads of calls that nothing is gained by working on side by side: whoever came first is
     answered first, instead of everybody late."""
+    threads, most = (PLANNED, PLANNED_SIDE_BY_SIDE) if plans else (IN_TURN, SIDE_BY_SIDE)
     try:
-        return IN_TURN.get()
+        return threads.get()
     except LookupError:
-        IN_TURN.set(limiter := CapacityLimiter(SIDE_BY_SIDE))
+        threads.set(limiter := CapacityLimiter(most))
         return limiter
 
 

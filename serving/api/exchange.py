@@ -146,7 +146,8 @@ def tagged(answer: Response, request: Request) -> Response:
     """The answer with its ETag; 304 without a body where a GET has it already."""
     if answer.status_code != 200:
         return answer
-    answer.headers["ETag"] = tag = etag_of(bytes(answer.body))
+    tag = etag_of(bytes(answer.body))
+    answer.raw_headers.append((b"etag", tag.encode()))
     if request.method not in ("GET", "HEAD"):
         return answer
     known = [part.strip() for part in (header(request, b"if-none-match") or "").split(",")]

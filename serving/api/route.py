@@ -72,7 +72,8 @@ class Route:
     waiting for a thread, so it must not read or write anything. ``quick``: answers in that way what
     it can, None where it cannot. ``through``: called with the service and the call's work, which
     it does; it returns when what was done is kept. ``tagged``: the answer has an ETag, and a GET
-    heeds If-None-Match. ``signed``: the body is signed by its sender, in a key's place, and done
+    heeds If-None-Match. ``plans``: plans anew, which may take seconds: it waits in a line apart.
+    ``signed``: the body is signed by its sender, in a key's place, and done
     once by its id. ``about``: the customers that a call is about, for the audit log. ``example``: a
     body that a company with the customer ``a`` can send."""
 
@@ -99,6 +100,7 @@ class Route:
     quick: Callable[[Any, Call], Answer | None] | None = None
     through: Callable[[Any, Callable[[], Any]], Any] | None = None
     tagged: bool = False
+    plans: bool = False
     signed: Signed | None = None
     example: Any = None
     about: Callable[[Call], Sequence[str]] | None = None

@@ -7,6 +7,9 @@ missing is added where the day is emptiest, a block at a time.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -36,26 +39,37 @@ def with_outreach(frame: pd.DataFrame, settings: Settings, hours: float) -> pd.D
         missing = hours - float(spare)
         widest = rows.groupby("channel")["open_seconds"].sum().idxmax()
         rows = rows[rows["channel"] == widest]
-        load = rows["occupancy"].groupby(block[rows.index]).mean().sort_values(kind="stable")
-        while missing > 1e-9:
-            for start in load.index:
-                here = rows.index[block[rows.index] == start]
-                _add(out, here)
-                missing -= float(out.loc[here, "open_seconds"].sum() / 3600 * most)
-                if missing <= 1e-9:
-                    break
+        blocks = rows.groupby(block[rows.index])
+        load = blocks["occupancy"].mean().sort_values(kind="stable")
+        for start, people in _people(blocks["open_seconds"].sum()[load.index], most, missing):
+            _add(out, rows.index[block[rows.index] == start], people)
     gross = out["agents_net"] / (1 - settings.staffing.shrinkage)
     changed = out["agents_net"] != frame["agents_net"]
     out.loc[changed, "agents_gross"] = np.ceil(gross[changed] * 100 - 1e-6) / 100
     return out
 
 
-def _add(out: pd.DataFrame, here: pd.Index) -> None:
-    """One agent more in these rows of one channel, and in their pool."""
+def _people(seconds: pd.Series, most: float, missing: float) -> Iterator[tuple[pd.Timestamp, int]]:
+    """The agents to add in each block, the emptiest first, one after the other round by round until
+    ``missing`` hours are there. Whole rounds are counted at once: a million hours take no longer
+    than one."""
+    if missing <= 1e-9:
+        return
+    hours = (seconds / 3600 * most).to_numpy()
+    rounds = max(math.ceil((missing - 1e-9) / hours.sum()) - 1, 0)
+    before = np.cumsum(hours) - hours  # of the last round, by the blocks before this one
+    last = missing - rounds * hours.sum() - before > 1e-9
+    for start, one_more in zip(seconds.index, last, strict=True):
+        if people := rounds + int(one_more):
+            yield start, people
+
+
+def _add(out: pd.DataFrame, here: pd.Index, people: int) -> None:
+    """So many agents more in these rows of one channel, and in their pool."""
     net = out.loc[here, "agents_net"]
-    out.loc[here, "occupancy"] = out.loc[here, "occupancy"] * net / (net + 1)
-    out.loc[here, "agents_net"] = net + 1
+    out.loc[here, "occupancy"] = out.loc[here, "occupancy"] * net / (net + people)
+    out.loc[here, "agents_net"] = net + people
     first = out.loc[here[0]]
     same = (out["pool"] == first["pool"]) & out["starts_at"].isin(out.loc[here, "starts_at"])
     same &= out["open_seconds"] > 0
-    out.loc[same, "pool_agents"] = out.loc[same, "pool_agents"] + 1
+    out.loc[same, "pool_agents"] = out.loc[same, "pool_agents"] + people

@@ -306,3 +306,11 @@ def test_json_lines_that_are_none_are_set_aside_by_number(workspace: Workspace) 
     assert {v.row for v in report.errors if v.rule == "broken line"} == {2, 3}
     assert (report.rows["tickets"], report.quarantined["tickets"]) == (4, 2)
     assert tickets(workspace, "ticket_id") == [["1"], ["4"]]
+
+
+def test_what_a_spreadsheet_leaves_in_place_of_an_id_is_nobody(workspace: Workspace) -> None:
+    lines = [
+        f"{n},2026-01-01,email,{who}" for n, who in enumerate(["#REF!", "-", "#VALUE!", "a-b"])
+    ]
+    put(workspace, "tickets.csv", "\n".join(["ticket_id,opened_at,channel,customer_id", *lines]))
+    assert [who for (who,) in tickets(workspace, "customer_id")] == [None, None, None, "a-b"]

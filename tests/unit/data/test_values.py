@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from data.settings import Engine
 from data.snapshot import events_source, take
 from data.store import append_events, event_frames, open_store, text_frame
 from data.tables import normalise
+from data.times import read_times
 from data.values import as_text
 from data.workspace import init
 
@@ -193,3 +195,27 @@ def test_a_file_without_one_good_row_is_refused(tmp_path: Path) -> None:
     (workspace.tables_dir / "orders.csv").write_text(text)
     with pytest.raises(DataError, match="leave empty what has not happened"):
         take(workspace, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2025-07-01T10:00:00[Europe/London]",
+        "2025-10-26 02:30 Europe/Oslo",
+        "2025-07-01T10:00:00+02:00[Europe/Oslo]",
+        "2025-07-01 10:00:00 GMT+1",
+        "2025-07-01 10:00:00 UTC-05:30",
+        "2025-07-01 10:00:00 Etc/GMT+1",
+        "2025-03-30 02:30 Europe/Oslo",  # never was
+        "2025-07-01 10:00 Europe/Nowhere",
+        "2025-07-01 10:00 BST",
+    ],
+)
+def test_a_zone_by_name_means_the_same_to_posts_and_files(value: str) -> None:
+    times = Column("at", "timestamp")
+    (moment,) = read_times(pd.Series([value]))
+    if pd.isna(moment):
+        with pytest.raises(ValueError, match="a time such as"):
+            as_text(times, value)
+    else:
+        assert as_text(times, value) == moment.isoformat(timespec="microseconds") + "+00:00"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from data.errors import PresageError, UsageError
 from pipelines.processes import (
     LOG_BYTES,
+    PACKAGES,
     Process,
     free_port,
     start,
@@ -115,3 +118,27 @@ def test_a_taken_port_is_refused_by_number() -> None:
         with pytest.raises(UsageError, match=str(port)):
             free_port("127.0.0.1", port)
     assert free_port("127.0.0.1", port) == port
+
+
+def test_one_that_is_at_something_leaves_soon_after_its_parent(tmp_path: Path) -> None:
+    busy = (
+        "import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "from data.children import leave_without_parent\n"
+        "leave_without_parent(os.getppid(), 0.2)\n"
+        "print(os.getpid(), flush=True)\n"
+        "while True: pass"
+    )
+    master = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {busy!r}])\n"
+        "import signal; signal.pause()"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(PACKAGES)}
+    process = subprocess.Popen([sys.executable, "-c", master], stdout=subprocess.PIPE, env=environ)
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    process.kill()
+    process.wait(10)
+    until = time.monotonic() + 20
+    while Path(f"/proc/{child}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{child}").exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.api_histories import round_of
 from data.errors import StorageFailure
 from data.store import Store, answer_once, append_events, events_since, open_url
 from serving.posts import Posts
@@ -143,3 +146,16 @@ def test_the_same_request_in_one_group_has_one_effect(waiting: Waiting) -> None:
     with pytest.raises(Exception, match="another request"):
         other.result()
     assert waiting.names() == ["o1"]
+
+
+def test_histories_streamed_in_any_order_end_as_a_night_scores_them(
+    trained_workspace: Path,
+) -> None:
+    counts: Counter[str] = Counter()
+    assert round_of(trained_workspace, 12, random.Random(2), counts) == []
+    assert counts["histories"] == 12 and counts["rows"] > 50
+
+
+def test_posted_merges_end_as_a_night_has_them(trained_workspace: Path) -> None:
+    kinds = ("identities", "identities", "tickets", "orders", "night")
+    assert round_of(trained_workspace, 12, random.Random(3), Counter(), kinds) == []

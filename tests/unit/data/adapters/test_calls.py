@@ -218,3 +218,18 @@ def test_a_file_that_is_neither_says_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("hour,agents\n1,2\n")
     with pytest.raises(DataError, match=r"neither a call log .* It has: hour, agents"):
         read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("layout", ["%Y-%m-%d %H:%M Europe/Oslo", "%d.%m.%Y %H:%M"])
+def test_the_hour_shown_twice_is_two_hours_however_times_are_written(
+    tmp_path: Path, layout: str
+) -> None:
+    hours = pd.date_range("2025-10-25", periods=96, freq="h")
+    twice = pd.Timestamp("2025-10-26 02:00")
+    ds = [text for at in hours for text in [at.strftime(layout)] * (2 if at == twice else 1)]
+    pd.DataFrame({"unique_id": "ivr", "ds": ds, "y": 1.0}).to_csv(tmp_path / "c.csv", index=False)
+    made = read(
+        tmp_path / "c.csv", time_zone="Europe/Oslo", country="NO", dates="day_first"
+    ).tables["volumes"]
+    assert len(made) == 97
+    assert made["ds"].diff().dropna().unique().tolist() == [pd.Timedelta(hours=1)]

@@ -209,3 +209,34 @@ site = "place"
     made = read_mapped(parse_mapping(text, "map.toml"), export, {})
     assert [at.hour for at in made.tables["tickets"]["opened_at"]] == [2, 9, 10, 9]
     assert made.settings["sites.Manila.time_zone"] == "Asia/Manila"
+
+
+TICKETS = '[tickets]\nrows = "tickets"\nticket_id = "id"\nopened_at = "at"\nchannel = "via"\n'
+
+
+def test_what_is_no_object_in_a_json_list_is_set_aside_and_an_empty_page_said(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "map.toml").write_text(TICKETS + 'customer_id = "who"\n')
+    good = [{"id": 1, "at": f"2026-01-0{day}", "via": "web", "who": f"c{day}"} for day in (1, 2)]
+    page = {"tickets": [*good, None, 5]}
+    (tmp_path / "pages" / "page_1.json").write_text(json.dumps(page), "utf-16")
+    (tmp_path / "pages" / "page_2.json").write_text('{"tickets": []}')
+    report = run_import(str(tmp_path / "map.toml"), tmp_path / "pages", tmp_path / "w")
+    assert len(tickets(tmp_path / "w")) == 1
+    said = "\n".join(report.notes)
+    assert "2 rows of page_1.json are set aside: broken line (row 3: 'null', row 4: '5')" in said
+    assert "page_2.json is empty" in said
+    assert "1 numbers are used again for another customer (1)" in said
+
+
+def test_a_zone_in_the_text_is_not_moved_by_the_mappings_clock(tmp_path: Path) -> None:
+    times = ["20260701T100000Z", "2026-07-01 10:00:00 utc", "2026-07-01 12:00 Europe/Oslo"]
+    times += ["2026-07-01 11:00:00 GMT+1", "2026-07-01 10:00"]
+    lines = [f"{n},{text},web" for n, text in enumerate(times)]
+    (tmp_path / "c.csv").write_text("\n".join(["id,at,via", *lines]) + "\n")
+    (tmp_path / "map.toml").write_text('time_zone = "Asia/Tokyo"\n' + TICKETS)
+    run_import(str(tmp_path / "map.toml"), tmp_path / "c.csv", tmp_path / "w")
+    opened = tickets(tmp_path / "w")["opened_at"]
+    assert [str(at) for at in opened] == ["2026-07-01 10:00:00"] * 4 + ["2026-07-01 01:00:00"]

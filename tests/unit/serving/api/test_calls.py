@@ -409,6 +409,22 @@ def test_a_long_line_refuses_what_is_answered_in_turn_and_nothing_else(
     assert client.get("/v1/planning", headers=headers).status_code == 200
 
 
+def test_planners_whose_plans_take_long_keep_nobody_else_from_being_answered(
+    desk_and_client: tuple[Desk, TestClient],
+) -> None:
+    desk, _ = desk_and_client
+    key = create_key(desk.store, "planner", ["forecasts"], NOW)
+    planning = Crowd(most=1)
+    kept = StoreKeys(desk.store), StoreReplies(desk.store, desk.clock), RateLimit()
+    client = TestClient(application(CALLS, desk, Door(*kept, planning=planning)))
+    headers = {"Authorization": f"Bearer {key}"}
+    with planning.entered():
+        assert client.get("/v1/scenarios", headers=headers).status_code == 503
+        assert client.post("/v1/what-if", headers=headers, json={}).status_code == 503
+        assert client.get("/v1/planning", headers=headers).status_code == 200
+    assert client.get("/v1/scenarios", headers=headers).status_code == 200
+
+
 def test_a_crowd_that_stays_lets_fewer_in_and_a_burst_passes() -> None:
     moment = [0.0]
     line = Crowd(most=6, standing=2, now=lambda: moment[0])

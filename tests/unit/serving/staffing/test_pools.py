@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -82,3 +83,20 @@ def test_outreach_hours_are_inside_the_plan(forecast: Forecast, office: Settings
     assert more[phone].equals(frame[phone])
     assert hours(more) - hours(frame) < 14
     assert np.isclose(with_outreach(frame, office, 0.0)["agents_net"], frame["agents_net"]).all()
+
+
+def test_any_number_of_outreach_hours_takes_as_long_and_ends_evenly(
+    forecast: Forecast, office: Settings
+) -> None:
+    frame = plan(forecast({"phone": 6.0, "social": 4.0}), settings=office)
+    social = frame["channel"] == "social"
+    there = frame["agents_net"][social & (frame["open_seconds"] > 0)]
+    for wanted in (1.0, 50.0, 400.0, 1e6):
+        began = time.process_time()
+        more = with_outreach(frame, office, wanted)
+        assert time.process_time() - began < 1  # an agent at a time, a million hours took days
+        added = (more["agents_net"] - frame["agents_net"])[there.index]
+        whole = added.groupby(frame["starts_at"].dt.date).agg(["min", "max"])
+        assert (whole["max"] - whole["min"] <= 1).all()  # round by round
+        assert (hours(more) - hours(frame)) * office.staffing.max_occupancy >= wanted - 12
+    assert (more["occupancy"][there.index] < 0.01).all()
