@@ -51,8 +51,8 @@ def check_history(labels: pd.DataFrame, horizons: Sequence[int], settings: RiskS
             raise NotEnoughHistory(
                 f"{h}-day risk: not one of {len(known)} rows is followed by a complaint (one "
                 f"class only); at least {settings.minimum_complaints} are needed. Tickets must "
-                "name their customer in customer_id; check that column and the [complaint] rule, or "
-                "bring more history"
+                "name their customer in customer_id; check that column and the [complaint] rule, "
+                "or bring more history"
             )
         enough = settings.minimum_complaints
         if rows < enough or people < enough // 2:
