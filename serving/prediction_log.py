@@ -26,18 +26,24 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from data.errors import DamagedFile
 from data.files import replacing
 from data.pseudonyms import pseudonym
 from serving.day_log import DayLog, day_folder, days, drop_old, lines_of
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 FOLDER = "predictions"
 JOINED, LATE_JOINED = "outcomes", "late"
 """What the names of files of outcomes begin with (serving/prediction_outcomes.py)."""
 DAY = timedelta(days=1)
+BROKEN = (OSError, ValueError, KeyError, TypeError)
+"""What pandas and Arrow, whose own errors are of these, raise of a damaged file."""
 LOGGED = ("as_of", "model_version", "expected_tickets_30d", "contact_30d", "repeat_contact_14d")
 
 
@@ -64,7 +70,54 @@ def keep_published(
     if any((day / name).exists() for day in recent):
         return  # a run that was killed scored the same again
     with replacing(day_folder(state_dir / FOLDER, now) / name) as staged:
-        logged.to_parquet(staged, index=False)
+        write_kept(staged, logged)
+
+
+def write_kept(place: Path, frame: pd.DataFrame) -> None:
+    """A file of the log, with a checksum a page, which ``read_kept`` verifies."""
+    frame.to_parquet(place, index=False, write_page_checksum=True)
+
+
+def read_kept(path: Path) -> pd.DataFrame:
+    """A Parquet file of the log. DamagedFile where it is not what was written."""
+    try:
+        with _parquet(path) as file:
+            return file.read().to_pandas()
+    except BROKEN as error:
+        raise _damaged(path, error) from error
+
+
+def schema_of(path: Path) -> list[str]:
+    """The columns of a Parquet file of the log; DamagedFile as of ``read_kept``."""
+    try:
+        with _parquet(path) as file:
+            return list(file.schema_arrow.names)
+    except BROKEN as error:
+        raise _damaged(path, error) from error
+
+
+def first_kept(path: Path, columns: list[str]) -> pd.DataFrame:
+    """The first row of a Parquet file of the log, if there is any; DamagedFile as of
+    ``read_kept``."""
+    try:
+        with _parquet(path) as file:
+            batch = next(file.iter_batches(1, columns=columns), None)
+    except BROKEN as error:
+        raise _damaged(path, error) from error
+    return pd.DataFrame(columns=columns) if batch is None else batch.to_pandas()
+
+
+def _parquet(path: Path) -> pq.ParquetFile:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def _damaged(path: Path, error: Exception) -> DamagedFile:
+    return DamagedFile(
+        f"{path} is damaged ({str(error).splitlines()[0]}). Bring it back from a backup, or delete "
+        "it: what it says of its scores is lost then, and nothing else"
+    )
 
 
 class PredictionLog(DayLog):
@@ -113,9 +166,7 @@ def told_files(day: Path) -> Iterator[tuple[Path, tuple[int, ...]]]:
 def horizons_in(path: Path) -> tuple[int, ...]:
     """The horizons (days) of the predictions in one file."""
     if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        names = pq.read_schema(path).names
+        names = schema_of(path)
     else:
         names = re.findall(r'"(risk_\d+d)":', path.read_text("utf-8"))
     matches = (re.fullmatch(r"risk_(\d+)d", name) for name in set(names))
@@ -125,7 +176,7 @@ def horizons_in(path: Path) -> tuple[int, ...]:
 def told_in(path: Path) -> pd.DataFrame:
     """The predictions in one file, as ``predictions`` has them."""
     if path.suffix == ".parquet":
-        return pd.read_parquet(path)
+        return read_kept(path)
     answered = pd.DataFrame(lines_of(path))
     times = [name for name in ("at", "as_of") if name in answered]
     return answered.assign(**{name: pd.to_datetime(answered[name]) for name in times})

@@ -36,9 +36,12 @@ from serving.prediction_log import (
     FOLDER,
     JOINED,
     LATE_JOINED,
+    first_kept,
     horizons_in,
+    read_kept,
     told_files,
     told_in,
+    write_kept,
 )
 
 NOT_DUE, LATE, OPTED_OUT, TREATED, GONE = (
@@ -114,7 +117,7 @@ def join_outcomes(
             late = bool((outcomes["reason"] == LATE).any())
             place, other = _place(path, horizon, JOINED), _place(path, horizon, LATE_JOINED)
             with replacing(other if late else place) as staged:
-                outcomes.to_parquet(staged, index=False)
+                write_kept(staged, outcomes)
             if not late:
                 other.unlink(missing_ok=True)
                 joined += len(outcomes)
@@ -144,23 +147,20 @@ class Night:
 
     def outcomes(self, horizon: int) -> pd.DataFrame:
         """The scores that have an outcome: ``COLUMNS``; one row a pseudonym."""
-        rows = pd.read_parquet(_place(self.path, horizon, JOINED))
+        rows = read_kept(_place(self.path, horizon, JOINED))
         return rows[rows["outcome"].notna()].drop_duplicates("pseudonym", keep="last")
 
 
 def nights(state_dir: Path, source: str, since: datetime) -> list[Night]:
     """The nights whose scores were published, or made in the ``shadow``, as of ``since`` or later,
     the newest first; of two of one model and moment the later."""
-    import pyarrow.parquet as pq
-
     by_moment: dict[tuple[datetime, str], Night] = {}
     paths = [path for day in days(state_dir / FOLDER) for path in day.glob(f"{source}-*.parquet")]
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
-        file = pq.ParquetFile(path)
-        first = next(file.iter_batches(1, columns=["as_of", "model_version"]), None)
-        if first is None:
+        first = first_kept(path, ["as_of", "model_version"])
+        if first.empty:
             continue
-        row = first.to_pandas().iloc[0]
+        row = first.iloc[0]
         moment, version = row["as_of"].to_pydatetime(), str(row["model_version"])
         if moment >= since:
             by_moment[moment, version] = Night(moment, version, path)
@@ -194,7 +194,7 @@ def outcomes(
             places = [_place(path, horizon, name) for name in (JOINED, LATE_JOINED)]
             there = next((place for place in places if place.exists()), None)
             if there is not None:
-                frames.append(pd.read_parquet(there))
+                frames.append(read_kept(there))
             else:
                 waits = _long(told_in(path), horizon)
                 frames.append(waits.assign(outcome=np.nan, weight=1.0, reason=NOT_DUE))

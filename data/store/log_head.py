@@ -84,7 +84,8 @@ def check_signature(head: Head, key: str, where: str) -> None:
     if not hmac.compare_digest(right, head.signature):
         raise DamagedFile(
             f"the decision log's head {where} is not signed by our key: it was changed, or the "
-            f"secret {KEY} is another one than it was"
+            f"secret {KEY} is another one than it was. Bring .presage/secrets and "
+            f".presage/{HEAD_FILE} back from a backup. {RENEW}"
         )
 
 

@@ -1,6 +1,7 @@
 """Secrets of a workspace: the environment first, then ``.presage/secrets`` (mode 0600).
 
-The file holds lines ``name = value``; nobody but its owner may read it.
+The file holds lines ``name = value``; nobody but its owner may read it. Its first line holds a
+check of each: a key with one flipped bit opens nothing, and who was erased would not be known.
 
 >>> import tempfile
 >>> from data.workspace import init
@@ -13,15 +14,18 @@ The file holds lines ``name = value``; nobody but its owner may read it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
-from data.errors import SettingsError
+from data.errors import DamagedFile, SettingsError
 from data.files import write_whole
 from data.folder import Folder
 from data.settings import secret_from_environment
 
 FILE = "secrets"
+CHECKS = "# checks:"
 
 
 def read_secret(
@@ -29,7 +33,7 @@ def read_secret(
 ) -> str | None:
     """``PRESAGE_SECRET_<NAME>``, else the line in .presage/secrets, else None.
 
-    SettingsError if others may read the file.
+    SettingsError if others may read the file, DamagedFile if it does not hold what was written.
     """
     return secret_from_environment(name, environ) or _all(workspace).get(name)
 
@@ -40,7 +44,8 @@ def put_secret(workspace: Folder, name: str, value: str | None) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or wrong:
         raise SettingsError(f"secret {name!r}: names are a-z, 0-9 and _, values one line")
     secrets = {k: v for k, v in {**_all(workspace), name: value}.items() if v is not None}
-    lines = [f"{k} = {v}\n" for k, v in sorted(secrets.items())]
+    checks = " ".join(f"{k}={_check(v)}" for k, v in sorted(secrets.items()))
+    lines = [f"{CHECKS} {checks}\n", *(f"{k} = {v}\n" for k, v in sorted(secrets.items()))]
     workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
     write_whole(workspace.state_dir / FILE, "".join(lines).encode(), mode=0o600, is_fenced=False)
 
@@ -54,11 +59,35 @@ def _all(workspace: Folder) -> dict[str, str]:
         raise SettingsError(
             f".presage/secrets has mode {mode:04o}: others may read it. chmod 600 it"
         )
-    secrets = {}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        if line.strip() and not line.startswith("#"):
+    secrets, checks, wrong = dict[str, str](), dict[str, str](), list[int]()
+    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
+        if line.startswith(CHECKS):
+            checks = dict(each.split("=", 1) for each in line.split() if "=" in each)
+        elif line.strip() and not line.startswith("#"):
             name, mark, value = line.partition("=")
             if not mark:
-                raise SettingsError(f".presage/secrets line {number} is not name = value")
+                wrong.append(number)
             secrets[name.strip()] = value.strip()
+    _compare(path, secrets, checks)
+    if wrong:
+        raise SettingsError(
+            f"{path} line {wrong[0]} is not name = value. Correct it, or bring the file back from "
+            "a backup"
+        )
     return secrets
+
+
+def _check(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:8]
+
+
+def _compare(path: Path, secrets: Mapping[str, str], checks: Mapping[str, str]) -> None:
+    """DamagedFile where a secret is not the one that was written; one that somebody added by hand
+    has no check."""
+    for name, check in checks.items():
+        if name not in secrets or _check(secrets[name]) != check:
+            what = "is not what was written" if name in secrets else "is gone"
+            raise DamagedFile(
+                f"{path} is damaged: the secret {name} {what}. Bring the file back from a backup; "
+                "if you changed it yourself, delete its first line"
+            )

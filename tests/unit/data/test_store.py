@@ -479,6 +479,31 @@ def test_a_store_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         open_url("nonsense")
 
 
+def test_no_bit_of_a_secret_changes_unseen(tmp_path: Path) -> None:
+    """A key of one other bit opens nothing, and forgets who was erased."""
+    workspace = init(tmp_path)
+    for name in ("erasures", "webhook"):
+        put_secret(workspace, name, f"5e{name}")
+    file = workspace.state_dir / "secrets"
+    whole = file.read_bytes()
+    seen = 0
+    for bit in range(8 * len(whole)):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(content)
+        try:
+            assert read_secret(workspace, "webhook", {}) == "5ewebhook"
+            assert read_secret(workspace, "erasures", {}) == "5eerasures"
+        except (DamagedFile, SettingsError) as damaged:
+            assert str(file) in str(damaged) and "backup" in str(damaged)
+            seen += 1
+    assert seen > 4 * len(whole)
+    for end in range(whole.index(b"\n") + 1, len(whole) - 1):
+        file.write_bytes(whole[:end])
+        with pytest.raises(DamagedFile, match=r"is gone|is not what was written"):
+            read_secret(workspace, "erasures", {})
+
+
 def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:
     workspace = init(tmp_path)
     assert read_secret(workspace, "webhook", {}) is None
@@ -488,6 +513,9 @@ def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert read_secret(workspace, "webhook", {}) == "a = b"
     assert read_secret(workspace, "webhook", {"PRESAGE_SECRET_WEBHOOK": "env"}) == "env"
+    with file.open("a") as lines:
+        lines.write("by_hand = y\n")
+    assert read_secret(workspace, "by_hand", {}) == "y"
     file.chmod(0o644)
     with pytest.raises(SettingsError, match="mode 0644"):
         read_secret(workspace, "webhook", {})

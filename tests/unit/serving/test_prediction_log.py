@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from data.errors import DamagedFile
 from data.pseudonyms import pseudonym
 from serving.prediction_log import PredictionLog, keep_published, predictions
 
@@ -50,6 +52,27 @@ def test_a_line_that_was_cut_is_passed_over(tmp_path: Path) -> None:
     (path,) = tmp_path.rglob("*.jsonl")
     path.write_text(path.read_text() + '{"at": "2026')
     assert len(predictions(tmp_path)) == 1
+
+
+def test_a_file_that_is_not_what_was_written_is_refused_by_name(tmp_path: Path) -> None:
+    keep_published(tmp_path, SALT, pd.concat([scores()] * 200), NOW, keep_days=30)
+    (path,) = tmp_path.rglob("*.parquet")
+    whole, right = path.read_bytes(), predictions(tmp_path)
+    footer = int.from_bytes(whole[-8:-4], "little") + 8  # names of columns have no checksum
+    values = np.random.default_rng(0).integers(4, len(whole) - footer, 60).tolist()
+    ends = [whole[:at] for at in (0, 9, len(whole) // 2, len(whole) - 3)]
+    flips = [whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :] for at in values]
+    seen = 0
+    for content in (*ends, *flips):
+        path.write_bytes(content)
+        try:
+            pd.testing.assert_frame_equal(predictions(tmp_path), right)  # a byte that nobody reads
+        except DamagedFile as damaged:
+            assert f"{path} is damaged" in str(damaged) and "backup" in str(damaged)
+            seen += 1
+    assert seen > 40
+    path.write_bytes(whole)
+    assert len(predictions(tmp_path)) == 400
 
 
 def test_old_days_go_and_nothing_is_kept_where_nothing_may_be(tmp_path: Path) -> None:

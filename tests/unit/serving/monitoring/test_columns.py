@@ -44,6 +44,15 @@ def test_quiet_columns_raise_no_alarm() -> None:
     assert not any(moved(orders(seed)) for seed in range(6))
 
 
+def test_three_rows_in_place_of_none_are_chance() -> None:
+    """One machine's ticket in eight weeks, and now three: thirty rows of others prove nothing."""
+    rows = orders(rate=5)
+    week = (pd.Timestamp(AS_OF) - rows["ordered_at"]).dt.days // 7
+    rank = rows.groupby(week).cumcount()
+    rows["carrier"] = np.where(rank < week.map({0: 3, 3: 1}).fillna(0), "machine", "post")
+    assert (week == 0).sum() >= 30 and not moved(rows)
+
+
 @pytest.mark.parametrize(
     ("what", "change"),
     [
