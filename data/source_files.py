@@ -46,6 +46,8 @@ TEXTS = (".csv", ".tsv")
 LINES = (".jsonl", ".ndjson", ".json")
 NO_OBJECT = "json"
 """The one column that the engine makes of JSON in which something is no object."""
+NO_ROW = "{}"
+"""What stands in the place of a line that is no row, so that those after it keep their numbers."""
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 KINDS = (*TEXTS, *LINES, ".parquet", ".xlsx")
 
@@ -249,7 +251,7 @@ def _in_memory(
 
 def _json_or_lines(con: duckdb.DuckDBPyConnection, path: Path, label: str, scratch: Path) -> Source:
     """JSON as a whole, or, where some of it is no object, all that is. NoRows: there is nothing."""
-    error = None
+    error, read = None, None
     with opened(path) as file:
         marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
     encoding = encoding_of(path) if marked else "utf-8-sig"
@@ -257,26 +259,39 @@ def _json_or_lines(con: duckdb.DuckDBPyConnection, path: Path, label: str, scrat
         try:
             source = _json(con, path, label)
             if list(source.types) != [NO_OBJECT]:
-                return source
+                read = source
         except DataError as unread:
             error = unread
-    whole, broken = [], []
-    for number, line in _objects(path, encoding, error):
-        reason = _no_object(line)
-        if reason:
-            broken.append((number, line.strip()[:200], reason))
-        elif line.strip():
-            whole.append(line)
-    if not whole and not broken:
-        raise NoRows(f"{label} is empty: it has no row")
-    if not whole:
-        raise error or DataError(f"{label} holds no JSON object: {broken[0][1][:60]}")
+    if read and (kind_of(path) == ".json" or _lines_in(path) == read.rows):
+        return read
+    broken, no_rows = [], []
     with tempfile.NamedTemporaryFile("w", dir=scratch, suffix=".jsonl", encoding="utf-8") as staged:
-        staged.writelines(line.rstrip("\n") + "\n" for line in whole)
+        lines = 0
+        for number, line in _objects(path, encoding, error):
+            reason, lines = _no_object(line), number
+            if reason:
+                broken.append((number, line.strip()[:200], reason))
+            if reason or not line.strip():
+                no_rows.append(number)
+            staged.write((NO_ROW if reason or not line.strip() else line.rstrip("\n")) + "\n")
+        if read and broken:
+            return read  # a list over several lines
+        if len(no_rows) == lines and not broken:
+            raise NoRows(f"{label} is empty: it has no row")
+        if len(no_rows) == lines:
+            raise error or DataError(f"{label} holds no JSON object: {broken[0][1][:60]}")
         staged.flush()
-        source = _json(con, Path(staged.name), label)
+        source = _json(con, Path(staged.name), label, no_rows)
     notes = (f"{label} is read as {encoding.upper()}",) if marked else ()
     return replace(source, broken=tuple(broken), notes=(*source.notes, *notes))
+
+
+def _lines_in(path: Path) -> int:
+    count, last = 0, b"\n"
+    with opened(path) as file:
+        while chunk := file.read(1 << 20):
+            count, last = count + chunk.count(b"\n"), chunk[-1:]
+    return count + (last != b"\n")
 
 
 def _objects(path: Path, encoding: str, error: DataError | None) -> Iterator[tuple[int, str]]:
@@ -308,8 +323,11 @@ def _no_object(line: str) -> str:
         return f"it is no JSON: {error}"
 
 
-def _json(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
-    """JSON lines, or one list of objects: every value as the text that stands there."""
+def _json(
+    con: duckdb.DuckDBPyConnection, path: Path, label: str, no_rows: Sequence[int] = ()
+) -> Source:
+    """JSON lines, or one list of objects: every value as the text that stands there; ``no_rows``
+    are the numbers of those left out, which count."""
     import duckdb
 
     pattern = literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
@@ -323,6 +341,8 @@ def _json(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
         table = f"json_{abs(hash(str(path)))}"
         relation = con.sql(f"SELECT * FROM read_json({pattern}, columns = {{{columns}}})")  # noqa: S608
         relation.project("*, row_number() OVER () AS row").create(table)
+        if no_rows:
+            con.execute(f"DELETE FROM {table} WHERE row IN (SELECT unnest(?))", [list(no_rows)])  # noqa: S608
         relation = con.table(table)
         rows = int(relation.count("*").fetchall()[0][0])
     except duckdb.Error as error:

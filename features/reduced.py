@@ -22,6 +22,7 @@ True
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -207,3 +208,22 @@ def switched_off(features: Collection[Feature], absent: Absent) -> list[tuple[st
         if back:
             gains.append((name, len(back)))
     return sorted(gains, key=lambda one: (-one[1], one[0]))
+
+
+def reads_of(features: Collection[Feature], absent: Absent) -> list[tuple[str, int]]:
+    """Each absent column, or table without rows, and how many of the ``features`` read it; the
+    most first.
+
+    >>> from features.orders import OVERDUE
+    >>> reads_of([OVERDUE], {("orders", "delivered_at"), ("orders", "carrier")})
+    [('orders.delivered_at', 1)]
+    """
+    empty = {name for name in TABLES if _birth(name) in absent}
+    counts: Counter[str] = Counter()
+    for feature in features:
+        pairs = set[tuple[str, str]]()
+        for term in feature.node.terms():
+            pairs |= {(c.table, c.name) for c in term.columns} | _needs(term.source)
+        gone = pairs & set(absent)
+        counts.update({name if name in empty else f"{name}.{column}" for name, column in gone})
+    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))

@@ -49,9 +49,10 @@ def check_history(labels: pd.DataFrame, horizons: Sequence[int], settings: RiskS
         rows, people = len(complaining), complaining["customer_id"].nunique()
         if rows == 0:
             raise NotEnoughHistory(
-                f"{h}-day risk: not one of {len(known)} rows is followed by a complaint (one class "
-                f"only); at least {settings.minimum_complaints} are needed. Check the [complaint] "
-                "rule, or bring more history"
+                f"{h}-day risk: not one of {len(known)} rows is followed by a complaint (one "
+                f"class only); at least {settings.minimum_complaints} are needed. Tickets must "
+                "name their customer in customer_id; check that column and the [complaint] rule, "
+                "or bring more history"
             )
         enough = settings.minimum_complaints
         if rows < enough or people < enough // 2:

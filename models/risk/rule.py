@@ -200,8 +200,9 @@ def _both_classes(labels: pd.DataFrame, lengths: Sequence[int]) -> None:
     if not values.any():
         raise NotEnoughHistory(
             f"not one of {len(labels)} rows is followed by a complaint (one class only), so there "
-            "is nothing to learn and no rate to fall back on. Check the [complaint] rule, or bring "
-            "more history"
+            "is nothing to learn and no rate to fall back on. Tickets must name their customer in "
+            "customer_id; check that column and the [complaint] rule, or bring more history "
+            "(`presage doctor` counts all three)"
         )
     if values.all():
         raise DataError(

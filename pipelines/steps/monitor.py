@@ -24,7 +24,7 @@ from serving.monitoring.issues import emerging, issue_findings
 from serving.monitoring.live import former_findings, live_findings
 from serving.monitoring.nights import leases_held, night_findings
 from serving.monitoring.outreach import outreach_findings
-from serving.monitoring.predictions import expected_findings, input_findings
+from serving.monitoring.predictions import expected_findings, input_findings, lost_findings
 from serving.monitoring.service import service_findings
 from serving.monitoring.sources import source_findings
 from serving.monitoring.standing import answers_finding
@@ -114,6 +114,7 @@ def _of_risk(run: Run) -> list[Finding]:
     if answers.error:
         return findings
     predictor = Predictor.of_version(at_work)
+    findings += lost_findings(predictor, run.snapshot, run.settings.complaint)
     findings += input_findings(predictor, run.snapshot, run.as_of)
     published = nights(run.state_dir, "published", run.as_of - LOOK_BACK)
     findings += live_findings(

@@ -26,6 +26,7 @@ from pipelines.output import write_frame
 from pipelines.run import Run
 from pipelines.steps.one_number import join_published, number_of
 from serving.for_service import keep_for_service
+from serving.monitoring.predictions import lost_findings
 from serving.monitoring.shadow import SHADOW
 from serving.monitoring.watermarks import in_words, watermarks
 from serving.prediction_log import keep_published
@@ -68,6 +69,8 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
             return scores
     predictor = predictor_of(run)
     predictor.check_horizons(horizons)
+    for lost in lost_findings(predictor, run.snapshot, run.settings.complaint):
+        say(f"{lost.text}. {lost.act}")
     frame, left_out = scored(run, predictor, run.settings.risk.reasons_for)
     if not run.publishes("scores"):
         line = "not published, so not reconciled with the published forecast"

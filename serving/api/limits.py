@@ -7,14 +7,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from serving.api.problem import Problem
 
 
-@dataclass(frozen=True)
-class Allowed:
+class Allowed(NamedTuple):
     """What is left to a name: of ``quota`` requests in ``window_seconds``; ``wait_seconds`` until
     the next one, 0 if this one was let in; ``full_seconds`` until all of the quota is there again.
     """

@@ -23,6 +23,7 @@ from data.children import end_with_parent, leave_without_parent
 from data.errors import PresageError, UsageError
 from data.settings import environment
 from serving.api.log_lines import JsonLines
+from serving.api.one_write import in_one_write
 
 if TYPE_CHECKING:
     from serving.desk import Desk
@@ -64,6 +65,8 @@ def _log_with_request_ids() -> None:
     handler.addFilter(of_request)
     everything = logging.getLogger("presage")
     everything.handlers, everything.propagate = [handler], False
+    access = logging.getLogger("uvicorn.access")  # nobody reads it, but each answer would make it
+    access.handlers, access.propagate = [], False
 
 
 def _give_memory_back() -> None:
@@ -88,7 +91,7 @@ class OurPaths:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            await opened()[0](scope, receive, send)
+            await opened()[0](scope, receive, in_one_write(send))
             return
         bento = scope.get("app")
         if scope["type"] == "lifespan" and isinstance(bento, Starlette):

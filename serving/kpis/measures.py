@@ -57,6 +57,8 @@ UNITS = {
 }
 COLUMNS = ["week", "local_week", "channel", "block", "kpi", "value", "low", "high", "count", "unit"]
 Z = 1.959963984540054
+SAID_IN = {"reopened": "reopened_at", "csat_response_rate": "csat"}
+"""Shares of tickets that have a value there: without any value nobody says so, and none is zero."""
 TICKETS = [
     "ticket_id", "customer_id", "channel", "topic", "opened_at", "first_response_at", "resolved_at",
     "reopened_at", "csat", "csat_at", "is_machine", "is_complaint", "priority", "handle_seconds",
@@ -100,6 +102,7 @@ def key_figures(
     zone = settings.company.time_zone
     edges = weeks_until(as_of, settings.kpis.weeks, zone)
     solving = set(tickets.loc[tickets["resolved_at"].notna(), "channel"])
+    unsaid = [kpi for kpi, column in SAID_IN.items() if tickets[column].isna().all()]
     # nothing of what was over before the first week is in any
     tickets = tickets[
         ~(tickets["resolved_at"] < edges[0])
@@ -115,6 +118,8 @@ def key_figures(
             figures = _of_week(mine, begin, end, as_of, settings)
             if not (channel in solving if channel else solving):
                 figures.pop("backlog")  # where nobody says when a contact is over, none is
+            for kpi in unsaid:
+                figures.pop(kpi)
             if not channel and sessions is not None:
                 figures["bot_contained"] = _contained(sessions, begin, end)
             for kpi in KPIS:
@@ -145,6 +150,7 @@ def judged_tickets(tables: Tables, settings: Settings, as_of: datetime) -> pd.Da
     frame["in_time"] = np.nan
     frame["arrived_open"] = np.nan
     until = pd.Series(as_of, index=frame.index)
+    unsaid = frame["first_response_at"].isna().all()  # no answer is known: none of them is late
     for channel, level in levels.items():
         mine = (frame["channel"] == channel).to_numpy()
         clock = _opening_clock(frame["opened_at"], as_of, settings, str(channel))
@@ -154,7 +160,7 @@ def judged_tickets(tables: Tables, settings: Settings, as_of: datetime) -> pd.Da
         unanswered = frame.loc[mine, "answered_at"].isna().to_numpy()
         frame.loc[mine, "waited_open"] = np.where(unanswered, np.nan, answered - begun)
         frame.loc[mine, "arrived_open"] = _is_open(frame.loc[mine, "opened_at"], settings, channel)
-        if level is None or level.target_seconds is None:
+        if level is None or level.target_seconds is None or unsaid:
             continue
         spent = np.where(unanswered, open_now - begun, answered - begun)
         if level.clock == "calendar":

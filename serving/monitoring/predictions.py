@@ -14,10 +14,13 @@ import numpy as np
 import pandas as pd
 
 from data.tables import Tables
+from features.complaint import ComplaintRule
 from features.compute import compute
 from features.expression import Column
 from features.opt_out import profiled
+from features.reduced import reads_of
 from features.spine import customers_at
+from features.views import absent_columns
 from models.metrics import roc_auc
 from serving.monitoring.finding import Finding
 from serving.predictor import Predictor
@@ -29,6 +32,10 @@ MANY = 0.02
 """Share of features that have to be far before it is an alarm."""
 CHANCE = 1.63
 """Kolmogorov and Smirnov's 99 % point of a sample of one, which falls with the root of its size."""
+LOST = 0.05
+"""Share of a model's features that read a column without values, from which it is an alarm."""
+NAMED = 5
+"""Columns without values that are named."""
 MOST = 20_000
 """Customers whose features are compared with those of training, at most."""
 
@@ -73,6 +80,31 @@ def input_findings(predictor: Predictor, tables: Tables, as_of: datetime) -> lis
             since=as_of if far else None,
             value=worst,
             limit=FAR,
+        )
+    ]
+
+
+def lost_findings(predictor: Predictor, tables: Tables, complaint: ComplaintRule) -> list[Finding]:
+    """A finding where columns have no value any more that the model learned from; it goes on
+    without them, and answers as if nothing had ever stood there."""
+    every = predictor.view.features
+    lost = reads_of(every, absent_columns(tables, complaint))
+    if not lost:
+        return []
+    named = ", ".join(f"{name} ({count})" for name, count in lost[:NAMED])
+    rest = f" and {len(lost) - NAMED} more" if lost[NAMED:] else ""
+    count = lost[0][1]
+    return [
+        Finding(
+            "inputs",
+            "columns",
+            "alarm" if count >= max(3, LOST * len(every)) else "notice",
+            f"without a value, but learned from by {predictor.model_version}: {named}{rest}; in "
+            f"brackets how many of its {len(every)} features read it",
+            "Bring the columns back, or train anew by `presage train --accept-changes`.",
+            value=count / len(every),
+            limit=LOST,
+            broken=True,
         )
     ]
 

@@ -112,6 +112,11 @@ def crew_of(
             f"{_listed(no_cost)} have no hourly_cost: an hour counts as [staffing] hourly_cost, "
             f"{cost:g} {settings.company.currency}"
         )
+    if not members and not unknown:
+        raise DataError(
+            f"none of {len(here)} agents has skills: the column skills of the agents table says "
+            f"which channels they serve; the plan needs {', '.join(channels)}"
+        )
     if not members:
         raise DataError(
             f"none of {len(here)} agents has a skill that the plan needs ({', '.join(channels)}). "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from data.workspace import init, write_tables
@@ -105,6 +108,25 @@ def test_one_class_only_is_refused(run_presage, tmp_path) -> None:
 def test_scoring_without_a_model_says_what_to_do(run_presage, tmp_path) -> None:
     folder = _company(tmp_path / "w")
     assert "presage train" in _refused(run_presage, "score", folder)
+
+
+def test_columns_that_the_model_learned_from_are_missed_by_name(
+    run_presage, trained_workspace, tmp_path
+) -> None:
+    folder = Path(shutil.copytree(trained_workspace, tmp_path / "w"))
+    for name, column in (("orders", "delivered_at"), ("order_items", "product_id")):
+        path = folder / "tables" / f"{name}.parquet"
+        rows = pq.read_table(path)
+        at = rows.schema.get_field_index(column)
+        pq.write_table(rows.set_column(at, column, pa.nulls(len(rows))), path)
+    path = folder / "tables" / "tickets.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["customer_id"]), path)
+    said = run_presage("score", folder).stderr
+    assert "tickets.customer_id (" in said and "order_items.product_id (" in said
+    assert "orders.delivered_at (" in said and "presage train --accept-changes" in said
+    monitor = json.loads(run_presage("monitor", folder, "--json", code=1).stdout)
+    (columns,) = [one for one in monitor["findings"] if one["what"] == "columns"]
+    assert columns["status"] == "alarm" and "tickets.customer_id (" in columns["text"]
 
 
 def test_a_damaged_model_is_refused_by_name(run_presage, trained_workspace, tmp_path) -> None:

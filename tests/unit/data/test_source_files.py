@@ -191,6 +191,34 @@ def test_lines_that_are_no_rows_are_set_aside_by_number(workspace: Workspace) ->
     assert held["row"].tolist() == [4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        ("tickets.jsonl", '{"ticket_id": "0", "opened_at": \n\n'),
+        ("tickets.jsonl", "\n\n"),
+        ("tickets.jsonl", "null\n[]\n"),
+        ("tickets.json", "[null, 5, "),
+    ],
+)
+def test_rows_after_what_is_none_keep_the_numbers_that_the_file_shows(
+    workspace: Workspace, name: str, before: str
+) -> None:
+    row = '{"ticket_id": "%s", "opened_at": "%s", "channel": "email"}'
+    rows = [row % ("1", "2026-01-01"), row % ("2", "not a day")]
+    listed = before.startswith("[n")
+    put(workspace, name, before + (", " if listed else "\n").join(rows) + ("]" if listed else "\n"))
+    report = check(workspace, NOW)
+    assert rules(report)[4] == ("opened_at", "type")
+    assert len(tickets(workspace, "ticket_id")) == 1
+
+
+def test_a_list_over_several_lines_is_read_as_one(workspace: Workspace) -> None:
+    row = '{\n"ticket_id": "1",\n"opened_at": "2026-01-01",\n"channel": "email"\n}'
+    put(workspace, "tickets.jsonl", f"[\n{row}\n]\n")
+    assert not check(workspace, NOW).errors
+    assert len(tickets(workspace, "ticket_id")) == 1
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r"])
 @pytest.mark.parametrize(
     "header",

@@ -8,6 +8,7 @@ import pytest
 from data.settings import Settings
 from data.tables import MemoryTables
 from features.compute import compute
+from features.reduced import reads_of
 from features.spec import FeatureView
 from features.views import absent_columns, default_view, what_is_missing, without
 from pipelines.reports import features_line
@@ -130,6 +131,27 @@ def test_nothing_is_left_of_what_reads_absent_columns_only() -> None:
     assert ("orders", "amount") in absent
     left = without(list(view_of(company()).features), absent)
     assert not [f.name for f in left if "amount" in f.name]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("orders", "delivered_at"),
+        ("orders", "carrier"),
+        ("orders", "product_id"),
+        ("tickets", "customer_id"),
+        ("tickets", "order_id"),
+        ("customers", "region"),
+    ],
+)
+def test_a_column_that_a_view_reads_is_missed_and_one_it_never_had_is_not(
+    table: str, column: str
+) -> None:
+    lacking = company(**{table: (column,)})
+    absent = absent_columns(lacking, Settings().complaint)
+    missed = dict(reads_of(view_of(company()).features, absent))
+    assert list(missed) == [f"{table}.{column}"] and missed[f"{table}.{column}"] > 0
+    assert not reads_of(view_of(lacking).features, absent)
 
 
 def test_what_is_missing_is_named_with_what_it_would_bring() -> None:

@@ -375,15 +375,20 @@ def test_too_many_requests_are_told_when_to_come_again(
     assert client.get("/livez").status_code == 200
 
 
+def crowded(desk: Desk, *scopes: str, **crowds: Any) -> tuple[TestClient, dict[str, str]]:
+    """A client of an application with these crowds, and the headers of a key."""
+    key = create_key(desk.store, "crowded", scopes, NOW)
+    door = Door(
+        StoreKeys(desk.store), StoreReplies(desk.store, desk.clock), RateLimit(), **crowds
+    )  # fmt: skip
+    return TestClient(application(CALLS, desk, door)), {"Authorization": f"Bearer {key}"}
+
+
 def test_a_crowd_is_refused_and_the_process_still_says_that_it_lives(
     desk_and_client: tuple[Desk, TestClient],
 ) -> None:
-    desk, _ = desk_and_client
-    key = create_key(desk.store, "planner", ["forecasts"], NOW)
     crowd = Crowd(most=1)
-    door = Door(StoreKeys(desk.store), StoreReplies(desk.store, desk.clock), RateLimit(), crowd)
-    client = TestClient(application(CALLS, desk, door))
-    headers = {"Authorization": f"Bearer {key}"}
+    client, headers = crowded(desk_and_client[0], "forecasts", crowd=crowd)
     with crowd.entered():
         refused = client.get("/v1/planning", headers=headers)
         assert refused.status_code == 503
@@ -396,12 +401,8 @@ def test_a_crowd_is_refused_and_the_process_still_says_that_it_lives(
 def test_a_long_line_refuses_what_is_answered_in_turn_and_nothing_else(
     desk_and_client: tuple[Desk, TestClient],
 ) -> None:
-    desk, _ = desk_and_client
-    key = create_key(desk.store, "crm", ["forecasts", "events"], NOW)
     line = Crowd(most=1)
-    kept = StoreKeys(desk.store), StoreReplies(desk.store, desk.clock), RateLimit()
-    client = TestClient(application(CALLS, desk, Door(*kept, line=line)))
-    headers = {"Authorization": f"Bearer {key}"}
+    client, headers = crowded(desk_and_client[0], "forecasts", "events", line=line)
     with line.entered():
         assert client.get("/v1/planning", headers=headers).status_code == 503
         posted = {"customers": [{"customer_id": "new", "signed_up_at": "2026-01-01"}]}
@@ -412,12 +413,8 @@ def test_a_long_line_refuses_what_is_answered_in_turn_and_nothing_else(
 def test_planners_whose_plans_take_long_keep_nobody_else_from_being_answered(
     desk_and_client: tuple[Desk, TestClient],
 ) -> None:
-    desk, _ = desk_and_client
-    key = create_key(desk.store, "planner", ["forecasts"], NOW)
     planning = Crowd(most=1)
-    kept = StoreKeys(desk.store), StoreReplies(desk.store, desk.clock), RateLimit()
-    client = TestClient(application(CALLS, desk, Door(*kept, planning=planning)))
-    headers = {"Authorization": f"Bearer {key}"}
+    client, headers = crowded(desk_and_client[0], "forecasts", planning=planning)
     with planning.entered():
         assert client.get("/v1/scenarios", headers=headers).status_code == 503
         assert client.post("/v1/what-if", headers=headers, json={}).status_code == 503

@@ -46,6 +46,24 @@ def value(figures: pd.DataFrame, kpi: str, week: datetime = MONDAY, channel: str
     return float(found["value"].iloc[0])
 
 
+@pytest.mark.parametrize(
+    ("column", "kpi"),
+    [
+        ("first_response_at", "answered_in_time"),
+        ("reopened_at", "reopened"),
+        ("csat", "csat_response_rate"),
+    ],
+)
+def test_what_no_ticket_tells_is_unknown_and_not_zero(column: str, kpi: str) -> None:
+    at = pd.Timestamp(MONDAY) + 9 * HOUR
+    told = dict.fromkeys(("first_response_at", "resolved_at", "reopened_at", "csat_at"), at + HOUR)
+    tables = tickets({"opened_at": at, "csat": 4.0, **told}, {"opened_at": at})
+    kpis = set(counted(tables, Settings(), AS_OF)["kpi"])
+    frame = tables.frame("tickets").assign(**{column: None})
+    left = set(counted(MemoryTables({"tickets": frame}), Settings(), AS_OF)["kpi"])
+    assert kpi in kpis and kpi not in left and "contacts" in left
+
+
 def test_an_automatic_reply_is_no_answer() -> None:
     at = pd.Timestamp(MONDAY) + 9 * HOUR
     tables = tickets(
@@ -65,8 +83,11 @@ def test_an_automatic_reply_is_no_answer() -> None:
 
 
 def test_who_waits_and_is_not_overdue_is_not_judged() -> None:
+    at = pd.Timestamp(AS_OF)
     tables = tickets(
-        {"opened_at": pd.Timestamp(AS_OF) - HOUR}, {"opened_at": pd.Timestamp(AS_OF) - 13 * HOUR}
+        {"opened_at": at - HOUR},
+        {"opened_at": at - 13 * HOUR},
+        {"opened_at": at - 40 * HOUR, "first_response_at": at - 39 * HOUR},
     )
     found = judged_tickets(tables, Settings(), AS_OF)
     assert np.isnan(found["in_time"].iloc[0])

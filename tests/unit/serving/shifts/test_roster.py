@@ -138,6 +138,7 @@ def test_agents_differ_by_contract(week: Make, agents: Make, oslo: Oslo) -> None
         ({"unavailable": ["moon"]}, {}, r"agent a00, unavailable: 'moon'.*Did you mean"),
         ({"unavailable": ["mon 25:00-26:00"]}, {}, r"no time of day"),
         ({"wishes_off": [""]}, {}, r"agent a00, wishes_off: '' names no time"),
+        ({"skills": None}, {}, r"none of 2 agents has skills: the column skills of the agents"),
         ({"skills": ["fone"]}, {}, r"none of 2 agents has a skill.*'fone'.*Did you mean \"phone\""),
         ({"hours_per_week": 20.0}, {"min_week_hours": 30.0}, r"agent a00: min_week_hours 30.*20"),
         (
@@ -146,7 +147,7 @@ def test_agents_differ_by_contract(week: Make, agents: Make, oslo: Oslo) -> None
             r"agent a00 cannot work the hours.*20 at least.*14 at most.*max_days \(2\)",
         ),
     ],
-    ids=["contract", "day", "time", "empty", "skill", "hours", "impossible"],
+    ids=["contract", "day", "time", "empty", "no skills", "skill", "hours", "impossible"],
 )
 def test_bad_agents_are_refused_by_name(
     week: Make,
