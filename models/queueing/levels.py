@@ -408,13 +408,8 @@ class _Search:
             steps: dict[int, int] = {}  # how many fewer were too few, halved; 0: not even one
             idle = self._idle(first, last, inside)
             while True:
-                spares = [self._spare(int(block)) for block in inside]
-                spare = np.array(
-                    [
-                        idle[place] if spares[place] > 0 and steps.get(int(block), 1) else -1.0
-                        for place, block in enumerate(inside)
-                    ]
-                )
+                spares = [self._spare(int(b)) if steps.get(int(b), 1) else 0 for b in inside]
+                spare = np.where(np.array(spares) > 0, idle, -1.0)
                 place = int(np.argmax(spare))
                 if spare[place] <= 0:
                     break
