@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from data.clock import SYSTEM
-from data.errors import NotEnoughHistory, PresageError
+from data.errors import DataError, NotEnoughHistory, PresageError
 from data.snapshot import open_snapshot
 from data.store import open_store, salt
 from data.workspace import Workspace
@@ -69,8 +69,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
             return scores
     predictor = predictor_of(run)
     predictor.check_horizons(horizons)
-    for lost in lost_findings(predictor, run.snapshot, run.settings.complaint):
-        say(f"{lost.text}. {lost.act}")
+    _check_columns(run, predictor)
     frame, left_out = scored(run, predictor, run.settings.risk.reasons_for)
     if not run.publishes("scores"):
         line = "not published, so not reconciled with the published forecast"
@@ -106,6 +105,19 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         _score_in_shadow(run, secret)
     finish(run.state_dir, "scores")
     return Scores(frame, predictor.model_version, joined, line, left_out)
+
+
+def _check_columns(run: Run, predictor: Predictor) -> None:
+    """Say which columns are gone that the model learned from. DataError where they are many and
+    the scores would be answered from: every order would seem overdue, and people would be called.
+    """
+    for lost in lost_findings(predictor, run.snapshot, run.settings.complaint):
+        if lost.status == "alarm" and run.publishes("scores") and not run.publish:
+            raise DataError(
+                f"nothing is scored, and the scores published before stay: {lost.text}. {lost.act} "
+                "--publish scores everybody without them"
+            )
+        say(f"{lost.text}. {lost.act}")
 
 
 def _score_in_shadow(run: Run, secret: bytes) -> None:
