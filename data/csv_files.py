@@ -40,7 +40,7 @@ LONGEST_LINE = 16_000_000
 ROW = "row"
 """The column that counts the rows of a source."""
 FILE_ROW = "file_row_number"
-QUICK = "COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 4000"
+QUICK = "COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 1000"
 """A file that is read a few times and thrown away; a list of more values than that costs an eighth
 of the time, and hardly a byte is saved by it."""
 LOOKED_AT = 20

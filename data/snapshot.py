@@ -65,8 +65,8 @@ __all__ = [
 
 FORMAT = 6
 KNOWN = "known.parquet"
-COLUMNS = "(FORMAT parquet, COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 4000)"
-"""How a table is written; a longer list of a column's values costs time and saves no byte."""
+COLUMNS = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 1000)"
+"""How a table is written: more effort, or a longer list of a column's values, saves no byte."""
 MOST_SNAPSHOTS = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
 """The tables whose newest birth says how far the history goes."""
