@@ -17,6 +17,7 @@ from data.snapshot import open_snapshot
 from data.store import open_store, salt
 from data.workspace import Workspace
 from features.opt_out import profiled
+from features.reduced import reads_of
 from features.spine import customers_at
 from models.champion import challenger
 from models.one_number import OneNumber
@@ -28,7 +29,7 @@ from pipelines.steps.one_number import join_published, number_of
 from serving.for_service import keep_for_service
 from serving.monitoring.predictions import lost_findings
 from serving.monitoring.shadow import SHADOW
-from serving.monitoring.watermarks import in_words, watermarks
+from serving.monitoring.watermarks import in_words, stopped_facts, watermarks
 from serving.prediction_log import keep_published
 from serving.predictor import Predictor, check_horizons
 from serving.published import finish, publish
@@ -78,6 +79,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     keep_for_service(run.snapshot, predictor, run.report)
     marks = watermarks(run.snapshot, run.as_of)
     say(in_words(marks, run.as_of, run.settings.company.time_zone))
+    facts = _stopped_facts(run, predictor)
     publish(
         run.state_dir,
         "scores",
@@ -92,7 +94,8 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         record=predictor.model.notes.get("tickets_judged", {}),
         sources=[mark.about() for mark in marks],
         stopped_sources=[
-            mark.source for mark in marks if mark.stopped and mark.source in predictor.sources
+            *(mark.source for mark in marks if mark.stopped and mark.source in predictor.sources),
+            *facts,
         ],
     )
     joined, line = join_published(run.workspace, run.snapshot, run.as_of)
@@ -118,6 +121,18 @@ def _check_columns(run: Run, predictor: Predictor) -> None:
                 "--publish scores everybody without them"
             )
         say(f"{lost.text}. {lost.act}")
+
+
+def _stopped_facts(run: Run, predictor: Predictor) -> list[str]:
+    """The columns, said, that the model reads and that ceased to be filled."""
+    stopped = []
+    for mark in stopped_facts(run.snapshot, run.as_of):
+        table, _, column = mark.source.partition(".")
+        if reads_of(predictor.view.features, {(table, column)}):
+            until = in_words([mark], run.as_of, run.settings.company.time_zone)
+            say(f"{until}: rows since then seem unfinished, and scores that read it are flagged")
+            stopped.append(mark.source)
+    return stopped
 
 
 def _score_in_shadow(run: Run, secret: bytes) -> None:
