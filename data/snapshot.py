@@ -38,7 +38,7 @@ import pandas as pd
 from data.check import Cleaned, clean, engine, newest_possible
 from data.contract import TABLES, table
 from data.csv_files import LARGE
-from data.engines import literal
+from data.engines import COLUMNS, literal
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
@@ -65,8 +65,6 @@ __all__ = [
 
 FORMAT = 6
 KNOWN = "known.parquet"
-COLUMNS = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 1000)"
-"""How a table is written: more effort, or a longer list of a column's values, saves no byte."""
 MOST_SNAPSHOTS = 3
 AGE_OF = ("orders", "usage", "tickets", "volumes")
 """The tables whose newest birth says how far the history goes."""

@@ -134,8 +134,8 @@ def _of_fact(what: str, times: pd.Series, lived: int, as_of: datetime) -> list[F
     counts = np.array([(back == week).sum() for week in range(lived + 1)], float)
     if mark is None or counts[1:].mean() < FEWEST:
         return []
-    found = [_reach(mark), _level(what, counts[0], counts[1:], as_of)]
-    return [one for one in found if one.broken][:1]
+    findings = [_reach(mark), _level(what, counts[0], counts[1:], as_of)]
+    return [one for one in findings if one.broken][:1]
 
 
 def _reach(mark: Watermark) -> Finding:

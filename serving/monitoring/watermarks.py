@@ -98,7 +98,7 @@ def facts_of(name: str) -> list[str]:
 def stopped_facts(tables: Tables, as_of: datetime) -> list[Watermark]:
     """The later times (``orders.delivered_at``) that ceased to be filled while their table's rows
     go on to come: of what reads them everything seems unfinished."""
-    found = []
+    stopped = []
     for name in WATCHED:
         contract = TABLES[name]
         facts = facts_of(name)
@@ -108,8 +108,8 @@ def stopped_facts(tables: Tables, as_of: datetime) -> list[Watermark]:
         rows = watermark(name, frame[contract.birth], as_of)
         marks = [watermark(f"{name}.{fact}", frame[fact].dropna(), as_of) for fact in facts]
         if rows is not None and not rows.stopped:
-            found += [mark for mark in marks if mark is not None and mark.stopped]
-    return found
+            stopped += [mark for mark in marks if mark is not None and mark.stopped]
+    return stopped
 
 
 def in_words(marks: Iterable[Watermark], as_of: datetime, time_zone: str = "UTC") -> str:
