@@ -18,12 +18,21 @@ from data.tables import Tables, birth_times
 from features.asof import as_of_view
 from serving.monitoring.columns import moved_columns
 from serving.monitoring.finding import Finding
-from serving.monitoring.watermarks import WATCHED, WEEKS, Watermark, facts_of, watermark
+from serving.monitoring.watermarks import (
+    WATCHED,
+    WEEKS,
+    Watermark,
+    facts_of,
+    stopped_fact,
+    watermark,
+)
 
 FEWEST = 5.0
 """Rows a week, on the mean, below which nothing is said of a table's level."""
 FELL, ROSE = 0.6, 1.8
 """A week's count over its usual one, beyond which it is said to have fallen or risen."""
+FELL_LATER = 0.4
+"""As ``FELL``, of what happens to rows later: it comes in bursts, and late after a bad week."""
 RARE = 1e-5
 """Chance of a week's count so far off, below which it is said."""
 SURE = 4.0
@@ -107,7 +116,7 @@ def _of_table(
     new, old = back == 0, (back >= 1) & (back <= lived)
     if findings[1].status == "ok":  # else they fell with their rows
         for fact in facts_of(name):
-            findings += _of_fact(f"{name}.{fact}", frame[fact].dropna(), lived, as_of)
+            findings += _of_fact(f"{name}.{fact}", frame[fact], lived, as_of)
     for column in columns:
         silence = _silent(name, column, frame[column].notna().to_numpy(), new, old, as_of)
         if silence is not None:
@@ -129,13 +138,15 @@ def _of_table(
 def _of_fact(what: str, times: pd.Series, lived: int, as_of: datetime) -> list[Finding]:
     """An alarm where something that happens to rows later (deliveries, first answers) stopped, or
     is told of surely less often than before."""
-    mark = watermark(what, times, as_of)
+    mark = stopped_fact(what, times, as_of)
+    if mark is not None:
+        return [_reach(mark)]
     back = ((pd.Timestamp(as_of) - times).dt.total_seconds() // (7 * 86400)).to_numpy()
     counts = np.array([(back == week).sum() for week in range(lived + 1)], float)
-    if mark is None or counts[1:].mean() < FEWEST:
+    if counts[1:].mean() < FEWEST:
         return []
-    findings = [_reach(mark), _level(what, counts[0], counts[1:], as_of)]
-    return [one for one in findings if one.broken][:1]
+    level = _level(what, counts[0], counts[1:], as_of)
+    return [level] if level.broken and counts[0] < FELL_LATER * counts[1:].mean() else []
 
 
 def _reach(mark: Watermark) -> Finding:
