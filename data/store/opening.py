@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from data.artifacts import FILES, refuse_gone, remember
 from data.errors import DamagedFile, PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
+from data.store.secrets import FILE as SECRETS
 from data.turns import OnceATurn
 from data.urls import without_password
 
@@ -284,7 +285,9 @@ def open_workspace(workspace: Folder) -> Store:
         refuse_gone(file)
         _refuse_what_was_cut(file)
         store = open_url(f"sqlite:///{file}", workspace)
-        remember(workspace.state_dir, FILE, FILES)
+        for one in (file, workspace.state_dir / SECRETS):
+            if one.exists():
+                remember(workspace.state_dir, one.name, FILES)
         return store
     return open_url(url, workspace)
 

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.damage import MENDS, WAYS
 from data.clock import Clock
 from data.errors import DamagedFile
-from data.store import put_secret
+from data.store import put_secret, read_secret
 from data.workspace import Workspace
 from serving.api.assembly import assemble
 
@@ -61,9 +61,21 @@ def test_a_verb_refuses_a_damaged_file_by_name(
     assert "Traceback" not in said
 
 
-def test_a_service_refuses_to_start_without_the_secrets_that_there_were(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["secrets", "store.db"])
+def test_a_service_is_not_started_without_what_there_was(
+    folder: Path, run_presage: Callable[..., Any], name: str
+) -> None:
     workspace = Workspace.open(folder)
-    put_secret(workspace, "api_keys", "5e")
-    (workspace.state_dir / "secrets").unlink()
-    with pytest.raises(DamagedFile, match=r"secrets is gone.*backup"):
-        assemble(workspace, Clock())
+    if read_secret(workspace, "api_keys") is None:
+        put_secret(workspace, "api_keys", "5e")
+    file = workspace.state_dir / name
+    whole = file.read_bytes()
+    file.unlink()
+    try:
+        said = run_presage("serve", folder, code=1).stderr
+        with pytest.raises(DamagedFile, match=rf"{name} is gone.*backup"):
+            assemble(workspace, Clock())
+    finally:
+        file.write_bytes(whole)
+        file.chmod(0o600)
+    assert f"{file} is gone" in said and "Traceback" not in said
