@@ -25,11 +25,12 @@ from serving.monitoring.finding import Finding
 FELL, ROSE = 0.6, 1.7
 """Odds of a value over its usual ones, beyond which it is said to have moved."""
 HOURS = 3
-RARE = 3e-7
+RARE = 1e-7
 """Chance of its count so far off, below which it is said: five standard deviations of a normal
-share. There are many values."""
-SILENT = 2
-"""Days that are no silence, beyond twice the longest one: a small source rests for two."""
+share, and more. There are many values."""
+SILENT = 3
+"""Days that are no silence, beyond twice the longest one: what is due each month rests for three
+where months are long."""
 MISSED = 15.0
 """Rows of a value that are missed, at least, where it fell silent: chance leaves out so many once
 in three million times."""
