@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 READING_GB = 1.4
 """Memory for reading files, however large: with what Python takes the process stays within 2 GB."""
 
+COLUMNS = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 1000)"
+"""How a table is written: more effort, or a longer list of a column's values, saves no byte."""
+
 
 def for_reading(engine: Engine) -> Engine:
     """The engine for reading tables: what is more than ``READING_GB`` goes to disk."""

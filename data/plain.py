@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,11 +38,15 @@ if TYPE_CHECKING:
 
 FEW = 2_000
 """Rows up to which a source is not worth a look: it is read with care."""
+FIRSTS = {word[0].lower() for word in NO_ID}
+LETTERS = [letter for letter in f"{ascii_letters}_" if letter.lower() not in FIRSTS]
 NUMBER = r"-?\d{1,11}(\.\d{1,15})?"
 SHORT = r"-?\d{1,11}(\.\d{1,4})?"
 """Numbers of at most 15 digits: every way of reading them gives the same bits."""
 ID = "[A-Za-z_][!-~]*|[0-9][0-9A-DF-Za-df-z_-]*|[0-9][0-9A-Za-z_]*-[0-9A-Za-z_-]*"
 """Ids that no tool has changed: 7.0 and 1.2E+15 are not among them."""
+SURE_ID = ID.replace("A-Za-z_", "".join(LETTERS), 1)
+"""Those that begin as no word does that stands for nothing: most, and one look is enough."""
 TIME = (
     r"(190[1-9]|19[1-5]\d|196[0-8]|197[1-9]|19[89]\d|20\d\d)-(0[1-9]|1[0-2])-([0-2]\d|3[01])"
     r"([T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z?)?"
@@ -97,13 +102,15 @@ def is_plain(column: Column, reading: Import) -> str | None:
     if is_id(column):
         if reading.ids:
             return None
-        firsts = sorted({word[0] for word in NO_ID} & set("abcdefghijklmnopqrstuvwxyz"))
-        maybe = f"length({text}) <= {max(map(len, NO_ID))} AND lower(left({text}, 1)) IN "
-        maybe += f"({', '.join(map(literal, firsts))})"
-        word = f"CASE WHEN {maybe} THEN {one_of(f'lower({text})', NO_ID)} ELSE false END"
-        return f"regexp_full_match({text}, {literal(ID)}) AND NOT {word}"
+        word = f"length({text}) <= {max(map(len, NO_ID))} AND {one_of(f'lower({text})', NO_ID)}"
+        return (
+            f"CASE WHEN regexp_full_match({text}, {literal(SURE_ID)}) THEN true "
+            f"ELSE regexp_full_match({text}, {literal(ID)}) AND NOT ({word}) END"
+        )
     renamed = {"channel": reading.channels, "topic": reading.topics}.get(column.name)
-    return None if renamed else f"{text} <> '' AND NOT {one_of(text, NO_WORD)}"
+    longest = max(map(len, NO_WORD))
+    word = f"CASE WHEN length({text}) > {longest} THEN false ELSE {one_of(text, NO_WORD)} END"
+    return None if renamed else f"{text} <> '' AND NOT {word}"
 
 
 def plain_sql(column: Column) -> str:

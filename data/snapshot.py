@@ -38,6 +38,7 @@ import pandas as pd
 from data.check import Cleaned, clean, engine, newest_possible
 from data.contract import TABLES, table
 from data.csv_files import LARGE
+from data.engines import COLUMNS, literal
 from data.errors import Conflict, DamagedFile, DataError, did_you_mean
 from data.files import HashBook, publish, sha256_of, staging_folder, write_whole
 from data.folder import Folder
@@ -334,7 +335,7 @@ def _fill(
         elif "identities" in entries:
             relation = with_identities(relation, con.table("merges"), name)
             expected = int(relation.count("*").fetchall()[0][0])
-        relation.to_parquet(str(file), compression="zstd")
+        con.execute(f"COPY ({relation.sql_query()}) TO {literal(str(file))} {COLUMNS}")
         unique = one.unique and "identities" not in entries
         entries[name] = _entry(con, name, file, expected, unique)
         digests += [(name, m, str(d)) for m, d in known(con.read_parquet(str(file)), name)]

@@ -28,7 +28,10 @@ AsOf = Annotated[
 ]
 Publish = Annotated[
     bool,
-    typer.Option("--publish", help="Publish also what is past, or older than what is published."),
+    typer.Option(
+        "--publish",
+        help="Publish also what is past, older than what is published, or short of columns.",
+    ),
 ]
 Retrain = Annotated[
     bool,

@@ -16,6 +16,7 @@ import pandas as pd
 from models.volume.driver_source import DriverSource
 
 EMPTY: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+NO_COUNTRY: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class VolumeContext:
     can be told from news of counts. The others say what is counted: at most ``history_days`` back
     (0: all), tickets ``split_by`` other columns too, and bots' hand-overs without a ticket as
     contacts of ``handed_over_channel`` ("": not). ``issue_hours``: of contacts of one issue, as
-    ``series.first_of_issues`` tells them, only the first is counted; 0: all are.
+    ``series.first_of_issues`` tells them, only the first is counted; 0: all are. ``country_by``:
+    whose holidays count instead of ``country``, by series or by a part of its id (``site=oslo``).
     """
 
     country: tuple[str, ...] = ()
@@ -45,6 +47,15 @@ class VolumeContext:
     split_by: tuple[str, ...] = ()
     handed_over_channel: str = ""
     issue_hours: float = 0.0
+    country_by: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_COUNTRY)
+
+    def country_of(self, unique_id: str) -> tuple[str, ...]:
+        """The countries whose holidays count for a series."""
+        if self.country_by:
+            for name in (unique_id, *unique_id.split("/")):
+                if name in self.country_by:
+                    return self.country_by[name]
+        return self.country
 
     def events(self, as_of: np.datetime64) -> pd.DataFrame:
         """Calendar events as known at ``as_of`` (naive UTC): announced before, the newest version

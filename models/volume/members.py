@@ -30,8 +30,9 @@ from models.volume.prepare import (
 )
 from models.volume.profile import bends, slot_shares
 from models.volume.smooth import SmoothSettings, SmoothState, run
-from models.volume.special_days import KINDS, SpecialDays, kinds_of, learn
+from models.volume.special_days import KINDS
 from models.volume.special_hours import SpecialHours, opened_counts, special_hours
+from models.volume.whose_holidays import SpecialOfSeries, WhoseHolidays, holidays_of
 
 SMOOTH = {
     "smooth_slow": SmoothSettings(alpha=0.03, gamma=0.1),
@@ -88,9 +89,9 @@ def _ordinary(ready: Panel, open_slots: Bools, horizon: int, context: VolumeCont
     else:
         share, problem = None, step_problem(ready, open_slots, horizon)
     ordinary = problem.y
-    if problem.unit == "day" and context.country:
-        special = kinds_of(problem.days, context.country)[0] > 0
-        ordinary = np.where(special[None, :], np.nan, problem.y)
+    whose = holidays_of(problem.ids, context)
+    if problem.unit == "day" and whose:
+        ordinary = np.where(whose.kinds(problem.days) > 0, np.nan, problem.y)
     return Origin(ready, open_slots, problem, ordinary, share, bend)
 
 
@@ -113,13 +114,18 @@ def _profile(
     panel: Panel, open_slots: Bools, context: VolumeContext
 ) -> tuple[Floats, Floats | None]:
     """The slots' shares of ordinary days, and how special days bend them."""
-    if not context.country:
+    whose = holidays_of(panel.ids, context)
+    if not whose:
         return slot_shares(panel, open_slots), None
     days, of_day = np.unique(panel.grid.days(panel.index), return_inverse=True)
-    kind = kinds_of(days, context.country)[0][of_day]
-    ordinary = replace(panel, y=np.where(kind[None, :] > 0, np.nan, panel.y))
+    kind = whose.kinds(days)[:, of_day]
+    ordinary = replace(panel, y=np.where(kind > 0, np.nan, panel.y))
     share = slot_shares(ordinary, open_slots)
-    return share, bends(panel, share, kind, len(KINDS))
+    bend = np.ones((len(panel.ids), len(KINDS), panel.grid.frequency.per_day))
+    for rows, _ in whose.groups:
+        mine = replace(panel, ids=tuple(panel.ids[row] for row in rows), y=panel.y[rows])
+        bend[rows] = bends(mine, share[rows], kind[rows[0] % len(kind)], len(KINDS))
+    return share, bend
 
 
 def forecasts_at(
@@ -134,7 +140,7 @@ def forecasts_at(
     ``codes`` are the series' numbers in the tree member's training (default: their places).
     """
     problem, ordinary = origin.problem, origin.ordinary
-    n = len(problem.ids)
+    n, whose = len(problem.ids), holidays_of(origin.problem.ids, context)
     days: dict[str, Floats] = {}
     enough = problem.y.shape[1] >= LEAST_STEPS
     effect = np.ones((n, problem.horizon))
@@ -142,7 +148,7 @@ def forecasts_at(
         base = run(ordinary, problem.slot, problem.slots, SMOOTH["smooth"])
         special = _special(origin, context, base)
     if enough and special is not None:
-        effect = special.multiplier(problem.future_days, context.country)
+        effect = special.multiplier(problem.future_days)
     for name, settings in SMOOTH.items():
         if enough:
             state = run(ordinary, problem.slot, problem.slots, settings)
@@ -153,7 +159,7 @@ def forecasts_at(
         filled = np.where(np.isnan(ordinary), np.maximum(base.expected, 0.0), ordinary)
         days.update(classical.forecasts(problem, filled))
     if model is not None and enough:
-        days |= trees.predict(model, problem, ordinary, context.country, codes)
+        days |= trees.predict(model, problem, ordinary, whose, codes)
     shut = ~problem.open[:, problem.future_slot]
     new = np.zeros(problem.open.shape, dtype=bool)
     if enough and problem.unit == "day":
@@ -161,7 +167,7 @@ def forecasts_at(
         shape = shape_of_others(ordinary, problem.slot, problem.slots, base)
         days = {name: values * shape[:, problem.future_slot] for name, values in days.items()}
     out = np.full((len(NAMES), n, horizon), np.nan)
-    spread = _spread(origin, horizon, context.country)
+    spread = _spread(origin, horizon, whose)
     for name, values in days.items():
         values = np.where(shut, 0.0, np.maximum(values, 0.0)) * effect
         out[NAMES.index(name)] = spread(values)
@@ -196,13 +202,14 @@ def events_at(origin: Origin, horizon: int) -> tuple[Floats, Floats] | None:
     return factor[:, of_day], doubt[:, of_day]
 
 
-def _special(origin: Origin, context: VolumeContext, base: SmoothState) -> SpecialDays | None:
+def _special(origin: Origin, context: VolumeContext, base: SmoothState) -> SpecialOfSeries | None:
     """The special days of a problem of days, against what smoothing expected."""
     problem = origin.problem
-    if problem.unit != "day" or not context.country:
+    whose = holidays_of(problem.ids, context)
+    if problem.unit != "day" or not whose:
         return None
     first = min(2 * problem.slots, problem.y.shape[1])
-    return learn(problem.y, base.expected, problem.days, context.country, first)
+    return whose.learn(problem.y, base.expected, problem.days, first)
 
 
 def special_at(
@@ -218,9 +225,7 @@ def special_at(
     special = _special(origin, context, base)
     if special is None:
         return None
-    effect = special.multiplier(problem.future_days, context.country)
-    ahead = kinds_of(problem.future_days, context.country)[0] > 0
-    doubt = np.where(ahead[None, :], special.doubt[:, None], 0.0)
+    effect, doubt = (special.multiplier(problem.future_days), special.doubt(problem.future_days))
     if origin.share is None:
         return effect, doubt
     future = origin.panel.future(horizon)
@@ -228,7 +233,7 @@ def special_at(
     return effect[:, column], doubt[:, column]
 
 
-def _spread(origin: Origin, horizon: int, countries: tuple[str, ...]) -> Callable[..., Floats]:
+def _spread(origin: Origin, horizon: int, whose: WhoseHolidays) -> Callable[..., Floats]:
     """A function that turns (series x problem steps) into (series x horizon)."""
     panel = origin.panel
     if origin.share is None:
@@ -240,14 +245,16 @@ def _spread(origin: Origin, horizon: int, countries: tuple[str, ...]) -> Callabl
     share = origin.share[:, slot]
     bent = np.ones_like(share)
     if origin.bend is not None:
-        kind = kinds_of(origin.problem.future_days, countries)[0]
-        bent = origin.bend[:, kind[column], slot % panel.grid.frequency.per_day]
-        for place in np.flatnonzero(kind > 0):
+        kind = whose.kinds(origin.problem.future_days)
+        rows = np.arange(len(share))[:, None]
+        bent = origin.bend[rows, kind[:, column], slot % panel.grid.frequency.per_day]
+        for place in np.flatnonzero((kind > 0).any(axis=0)):
             # a day's shares keep their sum: the rest of the day takes what the bend has freed
             mine = column == place
             usual, now = share[:, mine].sum(axis=1), (share * bent)[:, mine].sum(axis=1)
             even = np.where(now > 0, usual / np.where(now > 0, now, 1.0), 1.0)
-            bent[:, mine] *= even[:, None]
+            special = kind[:, place] > 0
+            bent[:, mine] *= np.where(special, even, 1.0)[:, None]
     return lambda values, shares=True: values[:, column] * bent * (share if shares else 1.0)
 
 
@@ -284,4 +291,6 @@ def train_trees(
 ) -> trees.TreeModel | None:
     """The tree member's model of a panel; None where its history is too short."""
     origin = origin_of(panel, horizon, context)
-    return trees.train(origin.problem, origin.ordinary, context.country, seed)
+    return trees.train(
+        origin.problem, origin.ordinary, holidays_of(origin.problem.ids, context), seed
+    )

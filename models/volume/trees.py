@@ -19,6 +19,7 @@ from data.arrays import Floats, Ints, Times
 from features.calendar import day_frame
 from models.volume.prepare import Problem
 from models.volume.smooth import CYCLES_TO_BEGIN, SPARSE, SmoothSettings, SmoothState, run
+from models.volume.whose_holidays import WhoseHolidays
 
 if TYPE_CHECKING:
     import lightgbm
@@ -113,7 +114,7 @@ def rows_at(
 ) -> tuple[Floats, Floats]:
     """Features (series x horizon x names) and base forecasts as of column ``origin``.
 
-    ``slot`` and ``calendar`` (columns 2 to 6 of ``NAMES``) are those of the next steps; ``codes``
+    ``slot`` and ``calendar`` (``calendar_of``) are those of the next steps; ``codes``
     the series' numbers.
     """
     n, horizon = len(problem.ids), len(slot)
@@ -122,7 +123,7 @@ def rows_at(
     x = np.full((n, horizon, len(NAMES)), np.nan)
     x[:, :, 0] = np.arange(1, horizon + 1)
     x[:, :, 1] = slot
-    x[:, :, 2:7] = calendar[None, :, :]
+    x[:, :, 2:7] = calendar
     safe = np.maximum(level, 1e-6)
     x[:, :, 7] = np.log(safe)[:, None]
     x[:, :, 8] = np.log(np.maximum(states.fast.at[origin][0], 1e-6) / safe)[:, None]
@@ -164,11 +165,11 @@ def _year_ago(problem: Problem, states: Smoothed, origin: int, target: Ints) -> 
     return np.log(np.maximum(states.fast.levels[:, moved], 1e-6) / before[:, None])
 
 
-def calendar_of(days: Times, countries: tuple[str, ...]) -> Floats:
-    """Columns 2 to 6 of ``NAMES`` of each day."""
-    frame = day_frame(days, countries)
+def calendar_of(days: Times, whose: WhoseHolidays) -> Floats:
+    """Columns 2 to 6 of ``NAMES`` of each day (series x days x columns; one row where all series
+    have the same holidays)."""
     names = list(NAMES[2:7])
-    return frame[names].to_numpy(dtype="float64")
+    return whose.by_series(lambda countries: day_frame(days, countries)[names].to_numpy("float64"))
 
 
 MEDIAN: dict[str, Any] = PARAMETERS | {"objective": "regression_l1"}
@@ -189,7 +190,7 @@ def series_codes(n: int) -> Floats:
     return np.arange(n, dtype="float64") if n <= MOST_SERIES_TOLD_APART else np.full(n, np.nan)
 
 
-def train(problem: Problem, y: Floats, countries: tuple[str, ...], seed: int) -> TreeModel | None:
+def train(problem: Problem, y: Floats, whose: WhoseHolidays, seed: int) -> TreeModel | None:
     """A model of all series' past, or None where there is too little of it."""
     import lightgbm
 
@@ -197,14 +198,14 @@ def train(problem: Problem, y: Floats, countries: tuple[str, ...], seed: int) ->
     if len(origins) == 0:
         return None
     states = smoothed(problem, y, [int(origin) for origin in origins])
-    calendar = calendar_of(problem.days, countries)
+    calendar = calendar_of(problem.days, whose)
     codes = series_codes(len(problem.ids))
     xs, ratios, weights, rows = [], [], [], []
     width = y.shape[1]
     for origin in origins:
         ahead = np.arange(origin + 1, min(origin + problem.horizon, width - 1) + 1)
         x, base = rows_at(
-            problem, y, states, int(origin), problem.slot[ahead], calendar[ahead], codes
+            problem, y, states, int(origin), problem.slot[ahead], calendar[:, ahead], codes
         )
         value = y[:, ahead]
         use = ~np.isnan(value) & (base > 1e-3)
@@ -245,7 +246,7 @@ def predict(
     model: TreeModel,
     problem: Problem,
     y: Floats,
-    countries: tuple[str, ...],
+    whose: WhoseHolidays,
     codes: Floats | None = None,
 ) -> dict[str, Floats]:
     """Both boosters' forecasts of the next steps (series x horizon), by member."""
@@ -257,7 +258,7 @@ def predict(
         states,
         last,
         problem.future_slot,
-        calendar_of(problem.future_days, countries),
+        calendar_of(problem.future_days, whose),
         series_codes(len(problem.ids)) if codes is None else codes,
     )
     rows = x.reshape(-1, len(NAMES))

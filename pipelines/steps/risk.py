@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from data.clock import SYSTEM
-from data.errors import NotEnoughHistory, PresageError
+from data.errors import DataError, NotEnoughHistory, PresageError
 from data.snapshot import open_snapshot
 from data.store import open_store, salt
 from data.workspace import Workspace
 from features.opt_out import profiled
+from features.reduced import reads_of
 from features.spine import customers_at
 from models.champion import challenger
 from models.one_number import OneNumber
@@ -28,7 +29,7 @@ from pipelines.steps.one_number import join_published, number_of
 from serving.for_service import keep_for_service
 from serving.monitoring.predictions import lost_findings
 from serving.monitoring.shadow import SHADOW
-from serving.monitoring.watermarks import in_words, watermarks
+from serving.monitoring.watermarks import in_words, stopped_facts, watermarks
 from serving.prediction_log import keep_published
 from serving.predictor import Predictor, check_horizons
 from serving.published import finish, publish
@@ -69,8 +70,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
             return scores
     predictor = predictor_of(run)
     predictor.check_horizons(horizons)
-    for lost in lost_findings(predictor, run.snapshot, run.settings.complaint):
-        say(f"{lost.text}. {lost.act}")
+    _check_columns(run, predictor)
     frame, left_out = scored(run, predictor, run.settings.risk.reasons_for)
     if not run.publishes("scores"):
         line = "not published, so not reconciled with the published forecast"
@@ -79,6 +79,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     keep_for_service(run.snapshot, predictor, run.report)
     marks = watermarks(run.snapshot, run.as_of)
     say(in_words(marks, run.as_of, run.settings.company.time_zone))
+    facts = _stopped_facts(run, predictor)
     publish(
         run.state_dir,
         "scores",
@@ -93,7 +94,8 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         record=predictor.model.notes.get("tickets_judged", {}),
         sources=[mark.about() for mark in marks],
         stopped_sources=[
-            mark.source for mark in marks if mark.stopped and mark.source in predictor.sources
+            *(mark.source for mark in marks if mark.stopped and mark.source in predictor.sources),
+            *facts,
         ],
     )
     joined, line = join_published(run.workspace, run.snapshot, run.as_of)
@@ -106,6 +108,31 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
         _score_in_shadow(run, secret)
     finish(run.state_dir, "scores")
     return Scores(frame, predictor.model_version, joined, line, left_out)
+
+
+def _check_columns(run: Run, predictor: Predictor) -> None:
+    """Say which columns are gone that the model learned from. DataError where they are many and
+    the scores would be answered from: every order would seem overdue, and people would be called.
+    """
+    for lost in lost_findings(predictor, run.snapshot, run.settings.complaint):
+        if lost.status == "alarm" and run.publishes("scores") and not run.publish:
+            raise DataError(
+                f"nothing is scored, and the scores published before stay: {lost.text}. {lost.act} "
+                "--publish scores everybody without them"
+            )
+        say(f"{lost.text}. {lost.act}")
+
+
+def _stopped_facts(run: Run, predictor: Predictor) -> list[str]:
+    """The columns, said, that the model reads and that ceased to be filled."""
+    stopped = []
+    for mark in stopped_facts(run.snapshot, run.as_of):
+        table, _, column = mark.source.partition(".")
+        if reads_of(predictor.view.features, {(table, column)}):
+            until = in_words([mark], run.as_of, run.settings.company.time_zone)
+            say(f"{until}: rows since then seem unfinished, and scores that read it are flagged")
+            stopped.append(mark.source)
+    return stopped
 
 
 def _score_in_shadow(run: Run, secret: bytes) -> None:

@@ -30,7 +30,24 @@ def context_of(workspace: Workspace, tables: Tables) -> VolumeContext:
         split_by=volume.split_by,
         handed_over_channel=volume.handed_over_channel,
         issue_hours=volume.issue_hours if volume.grain == "issue" else 0.0,
+        country_by=countries_of_sites(workspace, tables),
     )
+
+
+def countries_of_sites(workspace: Workspace, tables: Tables) -> dict[str, tuple[str, ...]]:
+    """Whose holidays count for the series of sites that have countries of their own: by part of an
+    id where tickets are split by site, else by series of the ``volumes`` table."""
+    from models.volume.series import node
+
+    sites = workspace.settings.sites
+    countries = {name: site.country for name, site in sites.items() if site.country}
+    if not countries:
+        return {}
+    if not tables.has("volumes"):
+        return {node(site=name): country for name, country in countries.items()}
+    rows = tables.frame("volumes", ["unique_id", "site"]).dropna().drop_duplicates("unique_id")
+    pairs = zip(rows["unique_id"], rows["site"], strict=True)
+    return {str(name): countries[site] for name, site in pairs if site in countries}
 
 
 def drivers_of(workspace: Workspace, tables: Tables) -> DriverSource | None:

@@ -18,7 +18,7 @@ from data.tables import Tables, birth_times
 from features.asof import as_of_view
 from serving.monitoring.columns import moved_columns
 from serving.monitoring.finding import Finding
-from serving.monitoring.watermarks import WATCHED, WEEKS, Watermark, watermark
+from serving.monitoring.watermarks import WATCHED, WEEKS, Watermark, facts_of, watermark
 
 FEWEST = 5.0
 """Rows a week, on the mean, below which nothing is said of a table's level."""
@@ -56,7 +56,15 @@ def source_findings(tables: Tables, as_of: datetime, time_zone: str = "UTC") -> 
         later = [n for n in KNOWN_LATER if n in contract.names]
         wanted = [
             n
-            for n in (contract.birth, *contract.key, "customer_id", *fixed, *required, *later)
+            for n in (
+                contract.birth,
+                *contract.key,
+                "customer_id",
+                *fixed,
+                *required,
+                *later,
+                *facts_of(name),
+            )
             if n in contract.names
         ]
         frame = as_of_view(tables, name, as_of, list(dict.fromkeys(wanted)))
@@ -97,13 +105,16 @@ def _of_table(
         if weeks[1:].mean() >= FEWEST:
             findings.append(_level("complaints", weeks[0], weeks[1:], as_of))
     new, old = back == 0, (back >= 1) & (back <= lived)
+    if findings[1].status == "ok":  # else they fell with their rows
+        for fact in facts_of(name):
+            findings += _of_fact(f"{name}.{fact}", frame[fact].dropna(), lived, as_of)
     for column in columns:
         silence = _silent(name, column, frame[column].notna().to_numpy(), new, old, as_of)
         if silence is not None:
             findings.append(silence)
     named = {finding.what for finding in findings[2:]}
     moved = moved_columns(
-        name, frame.drop(columns=list(contract.key)), births, lived, as_of, time_zone
+        name, frame.drop(columns=[*contract.key, *facts_of(name)]), births, lived, as_of, time_zone
     )
     findings += [one for one in moved if one.what.removesuffix(" moved") not in named]
     if everybody is not None and "customer_id" in frame:
@@ -113,6 +124,18 @@ def _of_table(
         if silence is not None:
             findings.append(silence)
     return findings
+
+
+def _of_fact(what: str, times: pd.Series, lived: int, as_of: datetime) -> list[Finding]:
+    """An alarm where something that happens to rows later (deliveries, first answers) stopped, or
+    is told of surely less often than before."""
+    mark = watermark(what, times, as_of)
+    back = ((pd.Timestamp(as_of) - times).dt.total_seconds() // (7 * 86400)).to_numpy()
+    counts = np.array([(back == week).sum() for week in range(lived + 1)], float)
+    if mark is None or counts[1:].mean() < FEWEST:
+        return []
+    findings = [_reach(mark), _level(what, counts[0], counts[1:], as_of)]
+    return [one for one in findings if one.broken][:1]
 
 
 def _reach(mark: Watermark) -> Finding:

@@ -86,6 +86,32 @@ def watermarks(tables: Tables, as_of: datetime) -> list[Watermark]:
     return marks
 
 
+def facts_of(name: str) -> list[str]:
+    """The columns of a table that say when something later happened.
+
+    >>> facts_of("orders")
+    ['shipped_at', 'delivered_at', 'cancelled_at', 'returned_at', 'refunded_at', 'last_refund_at']
+    """
+    return [column.name for column in TABLES[name].columns if column.known_at == column.name]
+
+
+def stopped_facts(tables: Tables, as_of: datetime) -> list[Watermark]:
+    """The later times (``orders.delivered_at``) that ceased to be filled while their table's rows
+    go on to come: of what reads them everything seems unfinished."""
+    stopped = []
+    for name in WATCHED:
+        contract = TABLES[name]
+        facts = facts_of(name)
+        if not facts or not tables.has(name):
+            continue
+        frame = as_of_view(tables, name, as_of, [str(contract.birth), *facts])
+        rows = watermark(name, frame[contract.birth], as_of)
+        marks = [watermark(f"{name}.{fact}", frame[fact].dropna(), as_of) for fact in facts]
+        if rows is not None and not rows.stopped:
+            stopped += [mark for mark in marks if mark is not None and mark.stopped]
+    return stopped
+
+
 def in_words(marks: Iterable[Watermark], as_of: datetime, time_zone: str = "UTC") -> str:
     """One line, in local time: the hour where a source reaches into the day before ``as_of``."""
     zone = ZoneInfo(time_zone)

@@ -121,8 +121,12 @@ def test_columns_that_the_model_learned_from_are_missed_by_name(
         pq.write_table(rows.set_column(at, column, pa.nulls(len(rows))), path)
     path = folder / "tables" / "tickets.parquet"
     pq.write_table(pq.read_table(path).drop_columns(["customer_id"]), path)
-    said = run_presage("score", folder).stderr
+    before = (folder / ".presage" / "published" / "scores.json").read_bytes()
+    said = _refused(run_presage, "score", folder)
     assert "tickets.customer_id (" in said and "order_items.product_id (" in said
+    assert _refused(run_presage, "outreach", folder, "--commit", "--yes")
+    assert (folder / ".presage" / "published" / "scores.json").read_bytes() == before
+    said = run_presage("score", folder, "--publish").stderr
     assert "orders.delivered_at (" in said and "presage train --accept-changes" in said
     monitor = json.loads(run_presage("monitor", folder, "--json", code=1).stdout)
     (columns,) = [one for one in monitor["findings"] if one["what"] == "columns"]

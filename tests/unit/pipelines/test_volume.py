@@ -16,7 +16,7 @@ from pipelines.console import Result, silent
 from pipelines.run import open_run
 from pipelines.steps.forecast import forecast_volume
 from pipelines.steps.inputs import take_snapshot
-from pipelines.steps.volume import native_freq, refuse_finer
+from pipelines.steps.volume import context_of, native_freq, refuse_finer
 from pipelines.steps.volume_backtest import backtest_volume_model
 from pipelines.steps.volume_training import _example
 
@@ -192,3 +192,19 @@ def test_a_planners_own_forecasts_stand_beside_ours_as_issued() -> None:
         {datetime(2026, 3, 1): datetime(2026, 3, 2)},
     )
     assert made["yours"].astype(object).where(made["yours"].notna(), None).tolist() == [2.0, None]
+
+
+SITES = '[volume]\nsplit_by = ["site"]\n[sites.oslo]\ncountry = ["NO"]\n[sites.austin]\n'
+
+
+def test_a_site_has_the_holidays_of_its_country(tmp_path: Path) -> None:
+    settings = '[company]\ncountry = "US"\n' + SITES
+    folder = with_tickets(tmp_path, settings)
+    run = open_run(folder, None, silent)
+    context = context_of(run.workspace, run.snapshot)
+    assert context.country_of("channel=phone/site=oslo") == ("NO",)
+    assert context.country_of("site=austin") == context.country_of("total") == ("US",)
+    rows = {"unique_id": ["a", "b"], "ds": [FIRST, FIRST], "y": [1.0, 2.0], "site": ["oslo", None]}
+    volumes = MemoryTables({"volumes": pd.DataFrame(rows)})
+    context = context_of(run.workspace, volumes)
+    assert [context.country_of(name) for name in "ab"] == [("NO",), ("US",)]

@@ -18,6 +18,7 @@ from serving.monitoring.forecasts import forecast_findings, issued_errors
 from serving.monitoring.live import judged, live_findings
 from serving.monitoring.predictions import _distance, expected_findings
 from serving.monitoring.sources import source_findings
+from serving.monitoring.watermarks import stopped_facts
 
 AS_OF = datetime(2026, 6, 1)
 DAYS = 120
@@ -79,6 +80,30 @@ def test_a_column_that_fell_silent_and_ids_that_no_longer_meet() -> None:
     frame = orders()
     frame.loc[recent(frame), "customer_id"] = "0" + frame["customer_id"]
     assert set(alarms(frame)) == {"orders without customers"}
+
+
+def delivered(rate: float = 20.0, seed: int = 0) -> pd.DataFrame:
+    frame = orders(rate, seed)
+    days = np.random.default_rng(seed).gamma(2.0, 1.5, len(frame))
+    frame["delivered_at"] = (frame["ordered_at"] + pd.to_timedelta(days, unit="D")).dt.floor("us")
+    return frame
+
+
+def test_deliveries_that_are_no_longer_told_while_orders_come() -> None:
+    assert not any(alarms(delivered(rate, seed)) for rate in (1.0, 6.0, 60.0) for seed in range(8))
+    frame = delivered()
+    late = frame["delivered_at"] >= pd.Timestamp(AS_OF) - pd.Timedelta(days=4)
+    gone = frame.assign(delivered_at=frame["delivered_at"].mask(late))
+    (found,) = alarms(gone).values()
+    assert found.what == "orders.delivered_at" and found.broken and "nothing for 4" in found.text
+    tables = MemoryTables({"orders": gone, "customers": customers()})
+    assert [mark.source for mark in stopped_facts(tables, AS_OF)] == ["orders.delivered_at"]
+    week = frame["delivered_at"] >= pd.Timestamp(AS_OF) - pd.Timedelta(days=7)
+    some = frame.assign(delivered_at=frame["delivered_at"].mask(week & (frame.index % 4 > 0)))
+    (found,) = alarms(some).values()
+    assert found.what == "orders.delivered_at level" and found.broken
+    # orders that stopped take their deliveries along: one alarm, of the orders
+    assert set(alarms(frame[~recent(frame, 7)])) == {"orders"}
 
 
 def test_features_are_compared_by_distribution_and_by_what_is_missing() -> None:
