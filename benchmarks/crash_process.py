@@ -139,7 +139,9 @@ def _be_the_verb(
             place = os.path.realpath(folder).encode()
             shim.crash_arm(place, ctypes.c_long(number), fault.mode, fault.error, ctypes.c_int(log))
         if verb[0] == SERVE:
-            _ask_whether_it_is_ready(folder)
+            from benchmarks.service_answers import ask_all
+
+            ask_all(folder, verb[2])
         else:
             app(standalone_mode=True)
         code = 0
@@ -153,21 +155,3 @@ def _be_the_verb(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def _ask_whether_it_is_ready(folder: Path) -> None:
-    """The service's own application, put together and asked once; what is wrong is printed."""
-    from starlette.testclient import TestClient
-
-    from data.errors import PresageError
-    from serving.api.assembly import open_from
-
-    try:
-        application, _ = open_from(str(folder), None)
-        answer = TestClient(application).get("/readyz")
-    except PresageError as error:
-        print(f"presage: {error}")
-        raise SystemExit(error.exit_code) from None
-    if answer.status_code != 200:
-        print(f"presage: {answer.text}")
-        raise SystemExit(1)

@@ -58,19 +58,21 @@ def state_of(folder: Path) -> State:
 
 def _store(file: Path) -> State:
     connection = sqlite3.connect(file)
+    out: State = {}
     try:
         names = [
             n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
         ]
-        out: State = {}
         for name in sorted(set(names) - OWN):
             rows = pd.read_sql(f"SELECT * FROM {name}", connection)
             hidden = MOMENTS | (SALTED - ({"sha256"} if name == "publications" else set()))
             kept = rows.drop(columns=[c for c in rows if c in hidden or c == "content"])
             out[f"store {name}"] = (len(rows), _digest(sorted(_rows(kept))))
-        return out
+    except (sqlite3.DatabaseError, pd.errors.DatabaseError) as error:
+        out["store"] = f"damaged: {error}"  # a verb ended well, and left it as it was
     finally:
         connection.close()
+    return out
 
 
 def _rows(frame: pd.DataFrame) -> list[str]:

@@ -2,12 +2,13 @@
 
     python -m benchmarks.damage [--workspace DIR] [--verbs score] [--files REGEX] [--minutes N]
 
-A small company with trained models lives through a night. Before each verb (and before the service
-is asked whether it is ready) it is seen which files below ``.presage`` that verb opens; each is
-damaged in a copy, in each way, and the verb is run. It may refuse (exit 1, an error that names the
-file and what to do), or end: then all that the workspace holds is compared with the undisturbed
-run's. What differs, and was not told by the file's name, is silent damage. Files
-that no verb of the night opens are listed by class, and are of no effect there.
+A small company with trained models lives through a night. Before each verb, and before a service
+that starts and is asked everything (``service_answers.py``), it is seen which files below
+``.presage`` it opens; each is damaged in a copy, in each way, and the verb is run. It may refuse
+(exit 1, or not ready, an error that names the file and what to do), or end: then all that the
+workspace holds, and what the service answers, is compared with the undisturbed run's. What differs,
+and was not told by the file's name, is silent damage. Files that none of them opens are listed by
+class, and are of no effect there.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ from benchmarks.crash import NIGHT, before_the_night, command, trained
 from benchmarks.crash_process import READS, SERVE, Ended, calls_of, import_all, run, with_shim
 from benchmarks.crash_state import State, differences, state_of
 from benchmarks.running import show
+from benchmarks.service_answers import with_key
 
 ENDS = (
     "refused by name", "as if nothing", "told, and went on", "refused without a name", "unexpected",
     "silent",
 )  # fmt: skip
+MENDS = re.compile(r"\b(run|delete|restore|bring|use|train|retrain|renew)\b", re.IGNORECASE)
+"""What a refusal says is to be done."""
 HEX = re.compile(r"[0-9a-f]{8,}")
 STAMP = re.compile(r"\d{8}T\d{6}|\d{4}-\d{2}-\d{2}")
 
@@ -91,24 +95,33 @@ def class_of(path: str) -> str:
     return re.sub(r"(?<![A-Za-z.])\d+(?=[-/.])", "N", HEX.sub("H", text))
 
 
-def arguments(verb: str, folder: Path) -> list[str]:
-    """What is run: a verb of the night, or the question whether the service is ready."""
-    return [SERVE, str(folder)] if verb == SERVE else command(verb, folder)
+def arguments(verb: str, folder: Path, key: str) -> list[str]:
+    """What is run: a verb of the night, or a service that starts and is asked by that API key."""
+    return [SERVE, str(folder), key] if verb == SERVE else command(verb, folder)
 
 
-def judged(ended: Ended, code: int, file: Path, folder: Path, after: State | None) -> str:
-    """One of ``ENDS``."""
+def answers(ended: Ended) -> list[str]:
+    """What a service answered, a line a question."""
+    return re.findall(r"^answer: .+", ended.said, re.MULTILINE)
+
+
+def judged(ended: Ended, whole: Ended, file: Path, folder: Path, after: State) -> str:
+    """One of ``ENDS``; ``whole``: how the undisturbed run ended, ``after``: what it left."""
     refusals = re.findall(r"^presage: .+", ended.said, re.MULTILINE)
     if "Traceback" in ended.said or any("unexpected" in line for line in refusals):
         return "unexpected"
-    if ended.code == code and not refusals:  # a monitor with alarms exits 1 as well
-        if not differences(after or {}, state_of(folder)):
+    if ended.code == whole.code and not refusals:  # a monitor with alarms exits 1 as well
+        if not differences(after, state_of(folder)) and answers(ended) == answers(whole):
             return "as if nothing"
         return "told, and went on" if file.name in ended.said else "silent"
     parts = (file.name, file.parent.name, file.stem.split("-")[0])
     named = any(part in ended.said for part in parts) or "the store" in ended.said
-    mend = re.search(r"\b(run|delete|restore|bring|use|train|renew)\b", ended.said, re.IGNORECASE)
-    return "refused by name" if named and mend else "refused without a name"
+    return "refused by name" if named and MENDS.search(ended.said) else "refused without a name"
+
+
+def told(ended: Ended) -> str:
+    """The end of what was said, without the answers."""
+    return re.sub(r"^answer: .+\n", "", ended.said, flags=re.MULTILINE).strip()[-400:]
 
 
 def sweep(
@@ -118,14 +131,17 @@ def sweep(
     ways: Sequence[str],
     each: int,
     until: float,
-    files: str = "",
+    files: str,
+    key: str,
+    seed: int,
 ) -> tuple[list[tuple[str, str, str, str]], set[str]]:
     """(class, way, end, what was said) of each damage, and the classes that the verb opens."""
     whole = folder / "whole"
     shutil.copytree(before, whole)
-    ended, calls = calls_of(arguments(verb, whole), whole, READS)
+    ended, calls = calls_of(arguments(verb, whole, key), whole, READS)
     after = state_of(whole)
-    opened = dict.fromkeys(path for kind, path in calls if kind == "read")
+    # a store is opened as what may have to be made
+    opened = dict.fromkeys(path for kind, path in calls if kind in ("read", "create"))
     there = [p for p in opened if (before / p.lstrip("/")).is_file() and ".presage/" in p]
     by_class: dict[str, list[str]] = defaultdict(list)
     for path in there:
@@ -138,11 +154,11 @@ def sweep(
                 continue
             shutil.rmtree(tried, ignore_errors=True)
             shutil.copytree(before, tried)
-            file = tried / random.Random(name).choice(paths).lstrip("/")
+            file = tried / random.Random(f"{name}{seed}").choice(paths).lstrip("/")
             if WAYS[way](file):
-                again = run(arguments(verb, tried), tried)
-                end = judged(again, ended.code, file, tried, after)
-                rows.append((name, way, end, again.said.strip()[-300:]))
+                again = run(arguments(verb, tried, key), tried)
+                end = judged(again, ended, file, tried, after)
+                rows.append((name, way, end, told(again)))
     return rows, seen
 
 
@@ -153,6 +169,7 @@ def main() -> None:
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--each", type=int, default=1, help="each so many-th class of files")
     parser.add_argument("--files", default="", help="classes that match this expression only")
+    parser.add_argument("--seed", type=int, default=0, help="which file of each class")
     parser.add_argument("--minutes", type=float, default=1e9)
     options = parser.parse_args()
     with_shim("benchmarks.damage", sys.argv[1:])
@@ -161,13 +178,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         root = Path(place).resolve()
         night = before_the_night(options.workspace or trained(root / "trained"), root / "base")
+        key = with_key(night)
         lines, bad, read = [], list[str](), set[str]()
         for verb in (*NIGHT, SERVE):
             if verb in options.verbs.split(","):
                 work = root / verb
                 work.mkdir()
                 ways, each = options.ways.split(","), options.each
-                rows, seen = sweep(verb, night, work, ways, each, until, options.files)
+                some = options.files, key, options.seed
+                rows, seen = sweep(verb, night, work, ways, each, until, *some)
                 read |= seen
                 shutil.rmtree(work)
                 for way in WAYS:

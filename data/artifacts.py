@@ -31,6 +31,8 @@ from data.files import put_in_place, sha256_of, staging_folder, sync, write_whol
 
 KNOWN = "known-pointers"
 """The kinds of a folder that were ever pointed at, one a line."""
+FILES = "known-files"
+"""The same of files that were never pointed at: the store, the secrets."""
 DIGEST = "digest"
 """What a pointer says of itself: the SHA-256 of the rest. A pointer of before has none."""
 
@@ -53,10 +55,24 @@ def point(home: Path, kind: str, about: Mapping[str, Any]) -> None:
     content = json.loads(json.dumps(about, default=str))
     text = json.dumps(content | {DIGEST: _digest(content)}, indent=2) + "\n"
     write_whole(pointer_path(home, kind), text.encode())
-    # afterwards: killed between the two, the next one notes it
-    known = _known(home)
-    if kind not in known:
-        write_whole(home / KNOWN, "".join(f"{one}\n" for one in sorted({*known, kind})).encode())
+    remember(home, kind)  # afterwards: killed between the two, the next one notes it
+
+
+def remember(home: Path, name: str, among: str = KNOWN) -> None:
+    """Note that there is one of that name, in the file ``among``: once it is gone it is missed."""
+    known = _known(home, among)
+    if name not in known:
+        text = "".join(f"{one}\n" for one in sorted({*known, name}))
+        write_whole(home / among, text.encode(), mode=0o600, is_fenced=False)
+
+
+def refuse_gone(path: Path) -> None:
+    """DamagedFile where ``FILES`` beside this file says that there was one, and there is none."""
+    if path.name in _known(path.parent, FILES) and not path.exists():
+        raise DamagedFile(
+            f"{path} is gone. Bring it back from a backup; if you removed it yourself, delete its "
+            f"line in {FILES} beside it"
+        )
 
 
 def current(home: Path, kind: str) -> dict[str, Any] | None:
@@ -68,7 +84,7 @@ def current(home: Path, kind: str) -> dict[str, Any] | None:
     try:
         pointer = json.loads(path.read_bytes())
     except FileNotFoundError:
-        if kind in _known(home):
+        if kind in _known(home, KNOWN):
             raise DamagedFile(f"{path} is gone: it named what is current") from None
         return None
     except ValueError:
@@ -86,9 +102,9 @@ def _digest(pointer: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _known(home: Path) -> list[str]:
+def _known(home: Path, among: str) -> list[str]:
     try:
-        return (home / KNOWN).read_text(errors="replace").split()
+        return (home / among).read_text(errors="replace").split()
     except FileNotFoundError:
         return []
 

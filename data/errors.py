@@ -135,6 +135,8 @@ MENDS_BY_WORDS = (
     ("no space left", FULL),
     ("disk is full", FULL),
     ("file too large", MENDS[errno.EFBIG]),
+    ("malformed", "the store is damaged. Bring it back from a backup"),
+    ("file is not a database", "the store is damaged. Bring it back from a backup"),
     ("readonly database", READ_ONLY),
     ("read-only file system", READ_ONLY),
     ("permission denied", RIGHTS),

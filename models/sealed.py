@@ -84,7 +84,8 @@ def verified_content(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
         raise DamagedFile(f"{folder / MANIFEST}: is not a bundle's manifest; {retrain}") from error
     if found_format != FORMAT:
         raise DamagedFile(
-            f"{folder / MANIFEST}: format {found_format}, this release reads {FORMAT}; retrain"
+            f"{folder / MANIFEST}: format {found_format}, this release reads {FORMAT}; "
+            "train again by `presage train`"
         )
     content = {MANIFEST: data}
     for name, expected in hashes.items():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from data.clock import SYSTEM
 from data.errors import PresageError, UsageError
-from data.store import list_keys, open_store
+from data.store import list_keys, open_store, read_secret
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
 from pipelines.exclusive import only_one
@@ -61,6 +61,7 @@ def serve(
     workspace = Workspace.open(directory)
     check_address(workspace, host, behind_proxy)
     port = free_port(host, port)
+    check_state(workspace)
     with until_signalled() as stopped:
         publish_missing(workspace, clock, report)
         if stopped.is_set():
@@ -97,6 +98,7 @@ def up(
         free_port(host, wanted) for wanted in (port, prefect_port, mlflow_port)
     )
     with only_one(workspace, "up"), until_signalled() as stopped:
+        check_state(workspace)
         publish_missing(workspace, None, report)
         processes: list[Process] = []
         report("starting Prefect, MLflow and the API")
@@ -229,6 +231,13 @@ def work_folder(workspace: Workspace) -> Path:
     folder = workspace.state_dir / "work"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def check_state(workspace: Workspace) -> None:
+    """PresageError where the service could not open the store or the secrets: its own process would
+    be started again and again, and say so in its log alone."""
+    with open_store(workspace):
+        read_secret(workspace, "api_keys")
 
 
 def publish_missing(workspace: Workspace, clock: datetime | None, report: Progress) -> None:

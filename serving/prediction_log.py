@@ -9,6 +9,8 @@ already.
     .presage/predictions/2026-03-02/published-04f1.parquet
     .presage/predictions/2026-03-02/answered-9c2e.jsonl
 
+Which files there are is written down too: one that is gone is missed (prediction_files.py).
+
 >>> import tempfile
 >>> scores = pd.DataFrame({"customer_id": ["a"], "as_of": pd.to_datetime(["2026-03-02"]),
 ...                        "model_version": ["risk-1"], "risk_7d": [0.25]})
@@ -34,13 +36,12 @@ from data.errors import DamagedFile
 from data.files import replacing
 from data.pseudonyms import pseudonym
 from serving.day_log import DayLog, day_folder, days, drop_old, lines_of
+from serving.prediction_files import note_files, told_paths
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 FOLDER = "predictions"
-JOINED, LATE_JOINED = "outcomes", "late"
-"""What the names of files of outcomes begin with (serving/prediction_outcomes.py)."""
 DAY = timedelta(days=1)
 BROKEN = (OSError, ValueError, KeyError, TypeError)
 """What pandas and Arrow, whose own errors are of these, raise of a damaged file."""
@@ -67,10 +68,10 @@ def keep_published(
     content = pd.util.hash_pandas_object(logged.drop(columns="at"), index=False).to_numpy()
     name = f"{source}-{hashlib.sha256(content.tobytes()).hexdigest()[:16]}.parquet"
     recent = (day_folder(state_dir / FOLDER, now - ago) for ago in (timedelta(0), DAY))
-    if any((day / name).exists() for day in recent):
-        return  # a run that was killed scored the same again
-    with replacing(day_folder(state_dir / FOLDER, now) / name) as staged:
-        write_kept(staged, logged)
+    if not any((day / name).exists() for day in recent):  # a run that was killed scores it again
+        with replacing(day_folder(state_dir / FOLDER, now) / name) as staged:
+            write_kept(staged, logged)
+    note_files(state_dir / FOLDER, now)
 
 
 def write_kept(place: Path, frame: pd.DataFrame) -> None:
@@ -157,10 +158,8 @@ def predictions(state_dir: Path, since: datetime | None = None) -> pd.DataFrame:
 
 def told_files(day: Path) -> Iterator[tuple[Path, tuple[int, ...]]]:
     """The files of predictions of a day's folder, and the horizons (days) in each."""
-    for path in sorted(day.iterdir()):
-        of_scores = path.suffix == ".parquet" and not path.name.startswith((JOINED, LATE_JOINED))
-        if of_scores or path.suffix == ".jsonl":
-            yield path, horizons_in(path)
+    for path in told_paths(day):
+        yield path, horizons_in(path)
 
 
 def horizons_in(path: Path) -> tuple[int, ...]:

@@ -32,10 +32,9 @@ from features.labels import labels
 from features.opt_out import not_profiled
 from features.untreated import WEIGHT, Exposures, untreated
 from serving.day_log import days
+from serving.prediction_files import JOINED, LATE_JOINED
 from serving.prediction_log import (
     FOLDER,
-    JOINED,
-    LATE_JOINED,
     first_kept,
     horizons_in,
     read_kept,

@@ -49,7 +49,7 @@ ERASING = "erasing"
 """The folder of the journals, below ``.presage``."""
 WHOLE = ("snapshots", "features", "jobs")
 REMOVED = ("quarantine", "search.db", "staging", ".spill", "work")
-OTHERS = ("mlflow.db", "prefect", "models", "secrets", "decision-log.head")
+OTHERS = ("mlflow.db", "prefect", "models", "secrets", "known-files", "decision-log.head")
 STORE = ("store.db", "store.db-wal", "store.db-shm")
 BY_HAND = {
     "models": "a model's files are sealed: train again, and remove this version's folder",

@@ -21,14 +21,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.errors import PresageError, SettingsError, StorageFailure, mend_of
+from data.artifacts import FILES, refuse_gone, remember
+from data.errors import DamagedFile, PresageError, SettingsError, StorageFailure, mend_of
 from data.folder import Folder
+from data.store.secrets import FILE as SECRETS
 from data.turns import OnceATurn
 from data.urls import without_password
 
 log = logging.getLogger("presage.store")
 
 FILE = "store.db"
+HEADER_BYTES = 100
+"""Of SQLite's file: the size of a page is at 16, their number at 28 (sqlite.org/fileformat2)."""
 BUSY_SECONDS = 30
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 MIGRATION_LOCK = 7_306_051
@@ -272,13 +276,38 @@ def open_workspace(workspace: Folder) -> Store:
     """The workspace's store, created or migrated if need be; ``open_store`` seals its log too.
 
     Raises SettingsError for a URL that cannot be used, PresageError if the database cannot be
-    opened or was written by a newer Presage.
+    opened or was written by a newer Presage, DamagedFile if its file is gone or was cut.
     """
     url = workspace.settings.store.url
     if not url:
         workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
-        url = f"sqlite:///{workspace.state_dir / FILE}"
+        file = workspace.state_dir / FILE
+        refuse_gone(file)
+        _refuse_what_was_cut(file)
+        store = open_url(f"sqlite:///{file}", workspace)
+        for one in (file, workspace.state_dir / SECRETS):
+            if one.exists():
+                remember(workspace.state_dir, one.name, FILES)
+        return store
     return open_url(url, workspace)
+
+
+def _refuse_what_was_cut(file: Path) -> None:
+    """DamagedFile where a file of SQLite is shorter than its own header says: SQLite notices when
+    it reads a page that is not there, and writes to others before. What is missing may stand in
+    the log beside it."""
+    if not file.exists():
+        return
+    with file.open("rb") as content:
+        header = content.read(HEADER_BYTES)
+    size, log_beside = file.stat().st_size, file.with_name(f"{file.name}-wal")
+    page = int.from_bytes(header[16:18], "big")
+    bytes_of_all = (65_536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    is_cut = header.startswith(b"SQLite format 3") and size < max(bytes_of_all, HEADER_BYTES)
+    if is_cut and not (log_beside.exists() and log_beside.stat().st_size):
+        raise DamagedFile(
+            f"{file} was cut short to {size} bytes, of {bytes_of_all}. Bring it back from a backup"
+        )
 
 
 def open_url(url: str, folder: Folder | None = None) -> Store:

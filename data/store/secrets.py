@@ -2,6 +2,7 @@
 
 The file holds lines ``name = value``; nobody but its owner may read it. Its first line holds a
 check of each: a key with one flipped bit opens nothing, and who was erased would not be known.
+One that is gone is missed (data/artifacts.py): no key would open anything.
 
 >>> import tempfile
 >>> from data.workspace import init
@@ -19,6 +20,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from data.artifacts import FILES, refuse_gone, remember
 from data.errors import DamagedFile, SettingsError
 from data.files import write_whole
 from data.folder import Folder
@@ -33,7 +35,8 @@ def read_secret(
 ) -> str | None:
     """``PRESAGE_SECRET_<NAME>``, else the line in .presage/secrets, else None.
 
-    SettingsError if others may read the file, DamagedFile if it does not hold what was written.
+    SettingsError if others may read the file, DamagedFile if it does not hold what was written, or
+    is gone.
     """
     return secret_from_environment(name, environ) or _all(workspace).get(name)
 
@@ -48,10 +51,12 @@ def put_secret(workspace: Folder, name: str, value: str | None) -> None:
     lines = [f"{CHECKS} {checks}\n", *(f"{k} = {v}\n" for k, v in sorted(secrets.items()))]
     workspace.state_dir.mkdir(mode=0o700, exist_ok=True)
     write_whole(workspace.state_dir / FILE, "".join(lines).encode(), mode=0o600, is_fenced=False)
+    remember(workspace.state_dir, FILE, FILES)
 
 
 def _all(workspace: Folder) -> dict[str, str]:
     path = workspace.state_dir / FILE
+    refuse_gone(path)
     if not path.exists():
         return {}
     mode = path.stat().st_mode & 0o777

@@ -24,13 +24,19 @@ from serving.monitoring.issues import emerging, issue_findings
 from serving.monitoring.live import former_findings, live_findings
 from serving.monitoring.nights import leases_held, night_findings
 from serving.monitoring.outreach import outreach_findings
-from serving.monitoring.predictions import expected_findings, input_findings, lost_findings
+from serving.monitoring.predictions import (
+    expected_findings,
+    input_findings,
+    log_findings,
+    lost_findings,
+)
 from serving.monitoring.service import service_findings
 from serving.monitoring.sources import source_findings
 from serving.monitoring.standing import answers_finding
 from serving.monitoring.watermarks import in_words, watermarks
 from serving.outreach.measured import past_trial
 from serving.outreach.verdicts import verdicts
+from serving.prediction_log import FOLDER
 from serving.prediction_outcomes import nights
 from serving.predictor import Predictor
 from serving.published import Kind, newest, publish
@@ -99,7 +105,8 @@ def _of_nights(run: Run) -> list[Finding]:
     now = SYSTEM.now()
     with open_store(run.workspace) as store:
         held = leases_held(store, now)
-    return night_findings(run.state_dir, run.settings.nights, held, now, but="monitor")
+    of_runs = night_findings(run.state_dir, run.settings.nights, held, now, but="monitor")
+    return of_runs + log_findings(run.state_dir / FOLDER, now)
 
 
 def _of_risk(run: Run) -> list[Finding]:

@@ -19,7 +19,8 @@ from starlette.routing import Route as Page
 from data.clock import SYSTEM, Clock
 from data.errors import StorageFailure
 from data.languages.catalogue import languages, page_words
-from data.store import OtherRequest, Store, answer_once, open_store, verify_key
+from data.store import OtherRequest, Store, answer_once, open_store, read_secret, verify_key
+from data.store.keys import SECRET
 from data.workspace import Workspace
 from serving.api.application import Door, WholeSegments, application
 from serving.api.calls import CALLS
@@ -149,7 +150,9 @@ class StoreReplies:
 
 
 def assemble(workspace: Workspace, clock: Clock) -> tuple[WholeSegments, Desk]:
-    """The ASGI application of a workspace, and the desk that it asks."""
+    """The ASGI application of a workspace, and the desk that it asks. DamagedFile where its secrets
+    are not what was written: no key would open anything."""
+    read_secret(workspace, SECRET)
     store = open_store(workspace)
     desk = Desk.of(workspace, store, clock)
     api = workspace.settings.api

@@ -11,6 +11,7 @@ weekday once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import sqrt
 
@@ -24,8 +25,15 @@ from serving.monitoring.finding import Finding
 FELL, ROSE = 0.6, 1.7
 """Odds of a value over its usual ones, beyond which it is said to have moved."""
 HOURS = 3
-SURE = 5.0
-"""Standard deviations of its share; there are many values."""
+RARE = 1e-7
+"""Chance of its count so far off, below which it is said: five standard deviations of a normal
+share, and more. There are many values."""
+SILENT = 3
+"""Days that are no silence, beyond twice the longest one: what is due each month rests for three
+where months are long."""
+MISSED = 15.0
+"""Rows of a value that are missed, at least, where it fell silent: chance leaves out so many once
+in three million times."""
 PART = 0.04
 """Share of the rows, at least, that a value has to win or lose."""
 FEWEST = 20
@@ -108,15 +116,17 @@ def _category(values: pd.Series, day: np.ndarray, lived: int) -> str | None:
     if total[0] < FEWEST or total[1:].sum() < FEWEST * lived:
         return None
     usual = (counts[1:].sum(axis=0) + 0.5) / (total[1:].sum() + 1)
+    silent = _silent(days, names, usual)
+    if silent is not None:
+        return silent
     now = (counts[0] + 0.5) / (total[0] + 1)
     shares = counts[1:] / np.maximum(total[1:], 1)[:, None]
-    chance = np.maximum(usual * (1 - usual) / total[0], shares.var(axis=0, ddof=1))
-    surely = np.abs(now - usual) / np.sqrt(chance * (1 + 1 / lived))
+    chance = _chance(counts[0], total[0], usual, shares.var(axis=0, ddof=1) * (1 + 1 / lived))
     odds = now / (1 - now) / (usual / (1 - usual))
     # of the rows without it too: 4 of 36 machines in place of 1 are chance, though 32 rows are not
     rest = np.maximum(total[0] - counts[0], (1 - usual) * total[0])
     many = np.minimum(np.maximum(counts[0], usual * total[0]), rest) >= FEWEST
-    moved = many & (surely > SURE) & (np.abs(now - usual) >= PART)
+    moved = many & (chance < RARE) & (np.abs(now - usual) >= PART)
     moved &= (odds < FELL) | (odds > ROSE)
     sums = np.vstack([np.zeros(len(names)), days[7:].cumsum(axis=0)])
     rolling = sums[7:] - sums[:-7]
@@ -124,10 +134,45 @@ def _category(values: pd.Series, day: np.ndarray, lived: int) -> str | None:
     moved &= (now < rolling.min(axis=0)) | (now > rolling.max(axis=0))
     if not moved.any():
         return None
-    at = int(np.argmax(np.where(moved, surely, 0.0)))
+    at = int(np.argmin(np.where(moved, chance, 1.0)))
     return (
         f"{names[at]!s} in {now[at]:.0%} of the rows of the last 7 days, before in {usual[at]:.0%}"
     )
+
+
+def _silent(days: Floats, names: Sequence[object], usual: Floats) -> str | None:
+    """What is said of a value that has been silent for over twice as many days as it ever was,
+    among as many rows as would surely hold it; None where there is none. A week's share may waver
+    where days without it were never many.
+
+    ``days`` (days, values), the newest first, holds its rows.
+    """
+    for at in np.argsort(-usual, kind="stable"):
+        there = np.flatnonzero(days[:, at])
+        if len(there) < FEWEST:
+            continue
+        last, rows = int(there[0]), days[: there[0]].sum()
+        longest = int(np.diff(there).max()) - 1
+        if last > 2 * longest + SILENT and rows * usual[at] >= MISSED:
+            return (
+                f"{names[at]!s} in none of the {rows:.0f} rows of the last {last} days, before in "
+                f"{usual[at]:.0%}, with at most {longest} days between"
+            )
+    return None
+
+
+def _chance(count: Floats, total: float, usual: Floats, spread: Floats) -> Floats:
+    """Of counts among ``total`` as far from their ``usual`` shares as these: a beta-binomial whose
+    share has the weeks' ``spread`` (variance). A share near 0 or 1 has one long tail: a value that
+    is gone is surer, a rare one that came a few times less sure, than a normal would say."""
+    from scipy import stats
+
+    binomial = usual * (1 - usual)
+    # of all rows one: spread of the shares beyond what drawing so many explains
+    like = np.clip((spread / binomial * total - 1) / max(total - 1, 1), 1e-6, 0.99)
+    size = 1 / like - 1
+    of = stats.betabinom(total, usual * size, (1 - usual) * size)
+    return np.where(count > usual * total, of.sf(count - 1), of.cdf(count))
 
 
 def _numbers(values: Floats, week: np.ndarray, lived: int) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from features.spine import customers_at
 from features.views import absent_columns
 from models.metrics import roc_auc
 from serving.monitoring.finding import Finding
+from serving.prediction_files import missed_files
 from serving.predictor import Predictor
 
 MOVED, FAR = 0.25, 0.45
@@ -149,3 +151,13 @@ def expected_findings(scores: pd.DataFrame) -> list[Finding]:
         )
         out.append(Finding("predictions", f"expected {horizon} d", "ok", text, value=auc))
     return out
+
+
+def log_findings(home: Path, now: datetime) -> list[Finding]:
+    """An alarm where files of the prediction log (``home``) are gone, none else."""
+    gone, wrong = missed_files(home, now)
+    texts = [f"{home / name} is gone: what it said of its scores is not judged" for name in gone]
+    if wrong:
+        texts.append(f"{wrong}; files that were gone by then are not missed")
+    act = "Bring it back from a backup, or leave it: it is told for a week."
+    return [Finding("predictions", "log", "alarm", text, act) for text in texts]

@@ -479,6 +479,26 @@ def test_a_store_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         open_url("nonsense")
 
 
+def test_a_store_that_was_cut_or_is_gone_is_refused_by_name(tmp_path: Path) -> None:
+    workspace = init(tmp_path)
+    with open_store(workspace):
+        pass
+    file = workspace.state_dir / "store.db"
+    whole = file.read_bytes()
+    for end in (50, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:end])
+        with pytest.raises(DamagedFile, match=r"store\.db was cut short.*backup"):
+            open_store(workspace)
+    file.write_bytes(whole)
+    with open_store(workspace):  # what stands in the log beside it is not missing
+        file.write_bytes(whole[: len(whole) - 1])
+        file.with_name("store.db-wal").write_bytes(b"frames")
+        open_store(workspace).close()
+    file.unlink()
+    with pytest.raises(DamagedFile, match=r"store\.db is gone.*backup.*known-files"):
+        open_store(workspace)
+
+
 def test_no_bit_of_a_secret_changes_unseen(tmp_path: Path) -> None:
     """A key of one other bit opens nothing, and forgets who was erased."""
     workspace = init(tmp_path)
@@ -502,6 +522,12 @@ def test_no_bit_of_a_secret_changes_unseen(tmp_path: Path) -> None:
         file.write_bytes(whole[:end])
         with pytest.raises(DamagedFile, match=r"is gone|is not what was written"):
             read_secret(workspace, "erasures", {})
+    file.unlink()
+    with pytest.raises(DamagedFile, match=r"is gone.*backup"):
+        read_secret(workspace, "webhook", {})
+    with pytest.raises(DamagedFile, match="is gone"):
+        put_secret(workspace, "webhook", "another")
+    assert read_secret(workspace, "webhook", {"PRESAGE_SECRET_WEBHOOK": "env"}) == "env"
 
 
 def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:

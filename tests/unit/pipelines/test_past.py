@@ -132,7 +132,9 @@ def test_a_model_of_before_moments_were_kept_is_asked_of_mlflow(company: Path) -
     with open_store(Workspace.open(company)) as store:
         moves = registry_history(store, "risk")
     assert [move["details"]["as_of"] for move in moves] == [FIRST.isoformat(), SECOND.isoformat()]
-    (state / "store.db").unlink()  # the promotions are lost; the pointer names the second model
+    # the promotions are lost, as if none had been; the pointer names the second model
+    for name in ("store.db", "known-files"):
+        (state / name).unlink()
     home = state / "models" / "risk"
     point(home, "champion", {**(current(home, "champion") or {}), "as_of": None})
     assert champion(state, "risk").as_of is None

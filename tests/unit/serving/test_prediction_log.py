@@ -10,7 +10,9 @@ import pandas as pd
 
 from data.errors import DamagedFile
 from data.pseudonyms import pseudonym
-from serving.prediction_log import PredictionLog, keep_published, predictions
+from serving.monitoring.predictions import log_findings
+from serving.prediction_files import LIST
+from serving.prediction_log import FOLDER, PredictionLog, keep_published, predictions
 
 NOW = datetime(2026, 3, 2, 4)
 SALT = b"salt"
@@ -86,3 +88,46 @@ def test_old_days_go_and_nothing_is_kept_where_nothing_may_be(tmp_path: Path) ->
     log.add([scores().iloc[0].to_dict()], NOW)
     log.close()
     assert predictions(tmp_path / "other").empty
+
+
+def test_a_file_that_is_gone_is_missed_for_a_week_and_until_it_is_back(tmp_path: Path) -> None:
+    home, day = tmp_path / FOLDER, timedelta(days=1)
+
+    def night(number: int) -> list[str]:
+        now, told = NOW + number * day, scores().assign(risk_7d=number / 100)
+        keep_published(tmp_path, SALT, told, now, keep_days=30)
+        return [finding.text for finding in log_findings(home, now)]
+
+    log = PredictionLog(tmp_path, SALT, 30)
+    assert night(0) == []
+    log.add([scores().iloc[0].to_dict()], NOW)  # a service writes between two nights
+    log.close()
+    assert night(1) == []
+    for pattern in ("2026-03-02/published-*", "2026-03-02/answered-*"):
+        (path,) = home.glob(pattern)
+        whole = path.read_bytes()
+        path.unlink()
+        (text,) = [finding.text for finding in log_findings(home, NOW + day)]
+        assert f"{path} is gone" in text
+        assert any(str(path) in text for text in night(2))
+        path.write_bytes(whole)
+        assert night(2) == []
+    path.unlink()
+    assert len(night(3)) == 1
+    assert len(night(10)) == 1
+    assert night(11) == []
+    assert night(40) == []  # days that are older than is kept are not missed
+
+
+def test_a_list_of_files_that_is_damaged_is_told_and_begun_anew(tmp_path: Path) -> None:
+    home = tmp_path / FOLDER
+    keep_published(tmp_path, SALT, scores(), NOW, keep_days=30)
+    place = home / f"{LIST}.json"
+    for damage in (lambda: place.write_bytes(place.read_bytes()[:40]), place.unlink):
+        damage()
+        (finding,) = log_findings(home, NOW)
+        assert str(place) in finding.text
+        assert finding.status == "alarm"
+        keep_published(tmp_path, SALT, scores(), NOW, keep_days=30)
+        assert "begun anew on 2026-03-02" in log_findings(home, NOW)[0].text
+        assert log_findings(home, NOW + timedelta(days=8)) == []

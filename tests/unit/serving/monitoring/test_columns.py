@@ -93,3 +93,19 @@ def test_complaints_that_double_are_named() -> None:
     for frame, named in ((tickets, []), (twice, ["complaints level"])):
         found = source_findings(MemoryTables({"tickets": frame}), AS_OF)
         assert [f.what for f in found if f.status == "alarm" and "level" in f.what] == named
+
+
+def test_a_channel_whose_share_wavers_is_missed_once_it_is_silent_for_longer_than_ever() -> None:
+    """A tenth of a week's rows or half of them: no week's share proves that it is gone."""
+    frame = orders(rate=14)
+    rng = np.random.default_rng(2)
+    week = ((pd.Timestamp(AS_OF) - frame["ordered_at"]).dt.days // 7).to_numpy()
+    share = np.resize([0.3, 0.55, 0.12, 0.45, 0.1], 11)[week]
+    frame["carrier"] = np.where(rng.random(len(frame)) < share, "phone", "post")
+    assert moved(frame) == []
+    since = pd.Timestamp(AS_OF - timedelta(days=6))
+    frame = frame[(frame["carrier"] != "phone") | (frame["ordered_at"] < since)]
+    assert moved(frame) == ["orders.carrier moved"]
+    assert moved(frame[(frame["ordered_at"] < since) | (rng.random(len(frame)) < 0.2)]) == [
+        "orders level"
+    ]
