@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from data.adapters.aside import ASIDE, notes_of
 from data.adapters.beside import files_beside, with_beside
 from data.adapters.elements import MissingColumn, elements_of
 from data.adapters.export_files import document, files_of, matching
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 LATEST = datetime(2100, 1, 1)
 HISTORY = ("orders", "usage", "tickets", "volumes")
 """The tables whose newest birth says how far an export reaches."""
-SHOWN = 3
 ENOUGH = 10
 """Values from which on it can be said that a column holds something else."""
 NAME = re.compile(r"\w[\w /().:#&'-]*")
@@ -170,10 +170,6 @@ def _end(tables: Mapping[str, pd.DataFrame], zone: str) -> datetime | None:
     return moment_to_utc(max(ends), zone) if ends else None
 
 
-ASIDE = ("table", "file", "row", "column", "rule", "value", "fix")
-"""What is told of a row that is set aside."""
-
-
 def _part(mapping: MapFile, one: TableMap, whole: Path, path: Path, scratch: Path) -> Part:
     folders = {path.parent.resolve(), *(p.parent.resolve() for p in files_beside(one, whole))}
     con = duckdb_connection(Engine(), [*folders, scratch])
@@ -190,7 +186,7 @@ def _part(mapping: MapFile, one: TableMap, whole: Path, path: Path, scratch: Pat
     lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
     if lines:
         aside = pd.concat([aside] * bool(len(aside)) + [pd.DataFrame(lines, columns=list(ASIDE))])
-    notes = [*part.notes, *_set_aside_lines(one.name, path.name, aside)]
+    notes = [*part.notes, *notes_of(one.name, path.name, aside)]
     if part.left_out:
         notes.append(
             f"{one.name}: {part.left_out:,} rows of {path.name} are left out by the mapping"
@@ -399,22 +395,6 @@ def _with_words(expression: str, words: Mapping[str, str]) -> str:
     whens = " ".join(f"WHEN {literal(a)} THEN {literal(b)}" for a, b in words.items())
     text = f"CAST({expression} AS VARCHAR)"
     return f"CASE {text} {whens} ELSE {text} END"
-
-
-def _set_aside_lines(name: str, label: str, aside: pd.DataFrame) -> list[str]:
-    """One note for each rule that rows broke."""
-    if aside.empty:
-        return []
-    lines = []
-    for (column, rule, fix), rows in aside.groupby(["column", "rule", "fix"], dropna=False):
-        examples = ", ".join(
-            f"row {row}: {value!r}" for row, value in rows[["row", "value"]].head(SHOWN).to_numpy()
-        )
-        lines.append(
-            f"{name}: {len(rows):,} rows of {label} are set aside: "
-            f"{'' if pd.isna(column) else f'{column}: '}{rule} ({examples}); {fix}"
-        )
-    return lines
 
 
 def _frame(
