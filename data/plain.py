@@ -103,7 +103,13 @@ def is_plain(column: Column, reading: Import) -> str | None:
         word = f"CASE WHEN {maybe} THEN {one_of(f'lower({text})', NO_ID)} ELSE false END"
         return f"regexp_full_match({text}, {literal(ID)}) AND NOT {word}"
     renamed = {"channel": reading.channels, "topic": reading.topics}.get(column.name)
-    return None if renamed else f"{text} <> '' AND NOT {one_of(text, NO_WORD)}"
+    return (
+        None
+        if renamed
+        else (
+            f"{text} <> '' AND NOT {one_of(text, NO_WORD)} AND left({text}, 1) NOT IN ('{{', '[')"
+        )
+    )
 
 
 def plain_sql(column: Column) -> str:

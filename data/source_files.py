@@ -145,6 +145,7 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
         spans = _spans(path)
         values = {c: f"{quoted(c)} / {each}" for c, each in spans.items()}
         values |= {c: f"decode({quoted(c)})" for c in _texts_as_bytes(relation)}
+        values |= {c: f"CAST(to_json({quoted(c)}) AS VARCHAR)" for c in _objects_in(relation)}
         columns = [f"{values.get(c, quoted(c))} AS {quoted(c)}" for c in own]
         relation = relation.project(", ".join([*columns, "file_row_number + 1 AS row"]))
         types = {
@@ -166,6 +167,12 @@ def _texts_as_bytes(relation: duckdb.DuckDBPyRelation) -> list[str]:
     odd = [f"count({quoted(c)}) - count(try(decode({quoted(c)})))" for c in raw]
     counts = relation.aggregate(", ".join(odd)).fetchall()[0]
     return [name for name, count in zip(raw, counts, strict=True) if not count]
+
+
+def _objects_in(relation: duckdb.DuckDBPyRelation) -> list[str]:
+    """Columns of objects, which become the JSON that they are in JSON lines."""
+    kinds = zip(relation.columns, relation.types, strict=True)
+    return [name for name, kind in kinds if str(kind).startswith(("STRUCT", "MAP"))]
 
 
 def _spans(path: Path) -> dict[str, str]:

@@ -108,6 +108,11 @@ def one_of(value: str, words: tuple[str, ...]) -> str:
     return f"list_contains([{', '.join(map(literal, words))}], {value})"
 
 
+def is_structure(text: str) -> str:
+    """The expression of whether a text is an object or a list of JSON, and no word."""
+    return f"CASE WHEN left({text}, 1) IN ('{{', '[') THEN json_valid({text}) ELSE false END"
+
+
 def text_sql(name: str, kind: str) -> str:
     """The value as the text it was found as; empty text and NaN are null."""
     column = quoted(name)
@@ -126,6 +131,8 @@ def text_sql(name: str, kind: str) -> str:
 def word_sql(column: Column, kind: str, reading: Import) -> str:
     """The expression (VARCHAR) of a string column."""
     text = text_sql(column.name, kind)
+    if kind.startswith(("STRUCT", "MAP")) or kind.endswith("]"):
+        return "CAST(NULL AS VARCHAR)"  # an object or a list is no word
     if is_id(column):
         bare = f"translate(trim({text}, {literal(BLANKS)}), {literal(WIDE)}, {literal(NARROW)})"
         if kind == "VARCHAR" or kind.startswith("DECIMAL"):
@@ -147,7 +154,9 @@ def word_sql(column: Column, kind: str, reading: Import) -> str:
         return text
     if kind == "VARCHAR":
         named = one_of(quoted(column.name), ("", *NO_WORD))
-        text = f"CASE WHEN NOT {named} THEN {text} END"
+        text = (
+            f"CASE WHEN NOT {named} AND NOT ({is_structure(quoted(column.name))}) THEN {text} END"
+        )
     names = {"channel": reading.channels, "topic": reading.topics}.get(column.name)
     if names:
         whens = " ".join(f"WHEN {literal(a)} THEN {literal(b)}" for a, b in names.items())

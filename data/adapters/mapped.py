@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from data.adapters.aside import ASIDE, notes_of
+from data.adapters.aside import ASIDE, MOST, notes_of
 from data.adapters.beside import files_beside, with_beside
 from data.adapters.elements import MissingColumn, elements_of
 from data.adapters.export_files import document, files_of, matching
-from data.adapters.expressions import ROWS, NoExpression, check_expression, sandbox
+from data.adapters.expressions import ROWS, NoExpression, check_expression, faulty_rows, sandbox
 from data.adapters.interface import Imported
 from data.adapters.local_time import complete_to, from_utc, last_midnight, moment_to_utc, to_utc
 from data.adapters.mapping import MapFile, TableMap
@@ -201,7 +201,7 @@ def part_of(
 
     ``box`` holds the source's rows as ``ROWS``. DataError where they cannot be computed.
     """
-    source, left_out = evaluate(box, one, opened, bound)
+    source, left_out, aside = evaluate(box, one, opened, bound)
     contract = table(one.name)
     own = tuple(c for c in one.columns if c not in contract.names and c in source.types)
     relation = source.relation.project(typed(source, contract, own, 0, mapping.reading))
@@ -215,7 +215,7 @@ def part_of(
     counts = relation.aggregate(tallies).fetchall()[0] if errors else ()
     broken = [rule for rule, count in zip(errors, counts, strict=True) if count]
     good = relation
-    bad = []
+    bad = [aside] if len(aside) else []
     for rule in broken:
         bad.append(
             relation.filter(rule.condition)
@@ -304,27 +304,30 @@ def bound_to(
 
 def evaluate(
     box: duckdb.DuckDBPyConnection, one: TableMap, opened: Source, bound: Bound
-) -> tuple[Source, int]:
-    """The mapped columns as a source of their own, and how many rows ``where`` leaves out."""
-    columns, where, group = bound.columns, bound.where, bound.group
-    condition = f" WHERE coalesce({where}, false)" if where else ""
-    left_out = 0
-    if where:
-        counted = box.execute(f"SELECT count(*) FROM {ROWS}{condition}").fetchall()[0][0]  # noqa: S608
-        left_out = opened.rows - int(counted)
-    row = "min(row)" if group else "row"
-    listed = ", ".join(f"{e} AS {quoted(name)}" for name, e in columns.items())
-    grouped = f" GROUP BY {group}" if group else ""
-    query = f"SELECT {listed}, {row} AS row FROM {ROWS}{condition}{grouped} ORDER BY {row}"  # noqa: S608
+) -> tuple[Source, int, pd.DataFrame]:
+    """The mapped columns as a source of their own, how many rows ``where`` leaves out, and the rows
+    of which an expression cannot be computed, set aside; DataError where that is most of them."""
     import duckdb
 
+    aside = pd.DataFrame(columns=list(ASIDE))
     try:
-        box.execute(f"CREATE TABLE mapped AS {query}")
+        left_out = opened.rows - _mapped_rows(box, bound, ROWS)
     except duckdb.Error as error:
+        expressions = {**bound.columns, **({"where": bound.where} if bound.where else {})}
+        faulty = pd.DataFrame() if bound.group else faulty_rows(box, expressions)
+        count = faulty["row"].nunique() if len(faulty) else 0
         reason = next((x for x in str(error).splitlines() if x.strip()), "unknown")
-        raise DataError(
-            f"{opened.label}: the mapping of {one.name} cannot be computed: {reason}"
-        ) from None
+        if not count or count > MOST * opened.rows:
+            raise DataError(
+                f"{opened.label}: the mapping of {one.name} cannot be computed: {reason}"
+            ) from None
+        fix = "mend the value, or the expression in the mapping"
+        where = {"table": one.name, "file": opened.label, "rule": "not computed", "fix": fix}
+        aside = faulty.assign(**where)[list(ASIDE)]
+        box.register("faulty", faulty)
+        sound = box.table(ROWS).filter("row NOT IN (SELECT row FROM faulty)")
+        sound.create("sound")
+        left_out = opened.rows - count - _mapped_rows(box, bound, "sound")
     relation = box.table("mapped")
     kinds = {
         name: str(kind).strip('"')
@@ -332,7 +335,19 @@ def evaluate(
         if name != "row"
     }
     rows = int(relation.count("*").fetchall()[0][0])
-    return Source(opened.label, relation, kinds, rows), left_out
+    return Source(opened.label, relation, kinds, rows), left_out, aside
+
+
+def _mapped_rows(box: duckdb.DuckDBPyConnection, bound: Bound, rows: str) -> int:
+    """Make the table ``mapped`` of ``rows``; how many of them ``where`` keeps."""
+    condition = f" WHERE coalesce({bound.where}, false)" if bound.where else ""
+    counted = box.execute(f"SELECT count(*) FROM {rows}{condition}").fetchall()[0][0]  # noqa: S608
+    row = "min(row)" if bound.group else "row"
+    listed = ", ".join(f"{e} AS {quoted(name)}" for name, e in bound.columns.items())
+    grouped = f" GROUP BY {bound.group}" if bound.group else ""
+    query = f"SELECT {listed}, {row} AS row FROM {rows}{condition}{grouped} ORDER BY {row}"  # noqa: S608
+    box.execute(f"CREATE TABLE mapped AS {query}")
+    return int(counted)
 
 
 STATUS = ("status", "Ticket status", "Case Status", "state", "fields->>'$.status.name'")

@@ -68,6 +68,21 @@ def test_ids_match_whatever_stands_around_them(workspace: Workspace) -> None:
     assert aside == {**dict.fromkeys(cut, "shortened"), '{"id": 123}': "type"}
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("topic", ["web", "{web", "[urgent] web"]),
+        ("priority", ["1", "[high]", "x [1]"]),
+        ("customer_id", ["web", "x[1]"]),
+    ],
+)
+def test_an_object_or_a_list_is_no_word(workspace: Workspace, name: str, words: list[str]) -> None:
+    odd = ['{"via": "web"}', '["web", "app"]', "{}", "[1]"]
+    kept, aside = column(workspace, name, [*odd, *words])
+    assert aside == dict.fromkeys(odd, "type")
+    assert list(kept) == words
+
+
 def test_words_for_no_value_are_no_reason_to_lose_a_ticket(workspace: Workspace) -> None:
     none = ["NULL", "NaT", "\\N", "-", "0000-00-00 00:00:00", "n/a"]
     unset = ["0001-01-01", "1899-12-30", "9999-12-31", "1970-01-01", "1970-01-01T01:00:00+01:00"]

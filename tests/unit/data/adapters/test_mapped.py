@@ -214,6 +214,36 @@ site = "place"
 TICKETS = '[tickets]\nrows = "tickets"\nticket_id = "id"\nopened_at = "at"\nchannel = "via"\n'
 
 
+@pytest.mark.parametrize(
+    ("column", "expression", "bad"),
+    [
+        ("handle_seconds", "CAST(n AS INTEGER) * 60", "five"),
+        ("topic", "n->>'$.name'", "{broken"),
+        ("opened_at", "strptime(n, '%Y')", "MMXXVI"),
+        ("where", "CAST(n AS INTEGER) > 0", "many"),
+    ],
+)
+def test_a_value_that_an_expression_cannot_take_is_set_aside(
+    tmp_path: Path, column: str, expression: str, bad: str
+) -> None:
+    good = '{""name"": ""x""}' if column == "topic" else "2026"
+    (tmp_path / "a.csv").write_text(
+        f'id,at,n\n1,2026-01-01,"{good}"\n2,2026-01-02,{bad}\n3,2026-01-03,\n'
+    )
+    lines = {"ticket_id": '"id"', "opened_at": '"at"', "channel": "\"'web'\""}
+    lines[column] = f'"{expression}"'
+    text = "\n".join(["[tickets]", *(f"{name} = {value}" for name, value in lines.items())])
+    (tmp_path / "map.toml").write_text(text)
+    run_import(str(tmp_path / "map.toml"), tmp_path / "a.csv", tmp_path / "w")
+    aside = pd.read_parquet(tmp_path / "w" / ".presage" / "quarantine" / "import-tickets.parquet")
+    told = aside.set_index("row")
+    assert (told.loc["2", "column"], told.loc["2", "rule"]) == (column, "not computed")
+    assert "1" in tickets(tmp_path / "w")["ticket_id"].tolist()
+    (tmp_path / "a.csv").write_text(f"id,at,n\n1,2026-01-01,{bad}\n2,2026-01-02,{bad}\n")
+    with pytest.raises(DataError, match="cannot be computed"):
+        run_import(str(tmp_path / "map.toml"), tmp_path / "a.csv", tmp_path / "w")
+
+
 def test_what_is_no_object_in_a_json_list_is_set_aside_and_an_empty_page_said(
     tmp_path: Path,
 ) -> None:
