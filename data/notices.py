@@ -1,5 +1,5 @@
 """What only a whole table shows: keys used again, several currencies, one channel in three
-spellings, times with and without an offset in one column, ids padded in one table only.
+spellings, times with and without an offset in one column.
 
 Each is a warning of ``presage check`` that names table, column, an example and what to do.
 """
@@ -284,25 +284,3 @@ def _spellings(good: duckdb.DuckDBPyRelation, column: str) -> Iterator[Notice]:
             fix = "export one series under one name"
         text = f"{listed} are kept apart; {fix}"
         yield Notice(column, "several spellings", str(spelled[0]), text)
-
-
-def padded(
-    ours: duckdb.DuckDBPyRelation, theirs: duckdb.DuckDBPyRelation, column: str
-) -> tuple[int, str] | None:
-    """How many unknown ids would be known without leading zeros, and an example; None: none."""
-    bare = f"ltrim({quoted(column)}, '0')"
-    known = theirs.project(f"{bare} AS bare, {quoted(column)} AS id").distinct()
-    unknown = (
-        ours.project(f"{quoted(column)} AS id")
-        .filter("id IS NOT NULL AND regexp_full_match(id, '[0-9]+')")
-        .set_alias("o")
-        .join(theirs.project(f"{quoted(column)} AS id").set_alias("t"), "o.id = t.id", how="anti")
-        .project("id, ltrim(id, '0') AS bare")
-    )
-    count, mine, other = (
-        unknown.set_alias("u")
-        .join(known.set_alias("k"), "u.bare = k.bare")
-        .aggregate("count(*), min(u.id), min(k.id)")
-        .fetchall()[0]
-    )
-    return (count, f"{mine} against {other}") if count else None
