@@ -18,8 +18,8 @@ zero. Counts of a skipped hour are added to the hour after it. Times with an off
 open. A row of totals is left out. All of it is in the notes.
 
 **Hours without rows are closed or unknown, never zero.** Where every weekday begins and ends at
-its own fixed time, that is written as ``[opening_hours.phone]``; whole days without rows inside
-the opening hours are gaps, and named in the notes.
+its own fixed time for two weeks or more, that is written as ``[opening_hours.phone]``; whole days
+without rows inside the opening hours are gaps, and named in the notes.
 """
 
 from __future__ import annotations
@@ -47,12 +47,18 @@ from data.adapters.reading import (
 from data.errors import DataError, UsageError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-FORMATS = ("ISO8601", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M")
+FORMATS = (
+    "ISO8601",
+    *("%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p"),
+    *("%d/%m/%Y %H:%M", "%d/%m/%Y %I:%M %p", "%d/%m/%Y %I:%M:%S %p"),
+)
 
 TWICE = "stands with the same series in an earlier row"
 FIX_TWICE = "leave one of the two out, or add them up"
 TOTALS = ("total", "totals", "sum", "grand total", "summe", "gesamt", "totalt")
 
+ENOUGH = timedelta(weeks=2)
+"""How long a file must be to show which hours are closed: two of each weekday, whole."""
 REGULAR_SHARE = 0.95
 """A weekday has opening hours if that share of its days begins and ends at the same times."""
 
@@ -222,11 +228,14 @@ def _in_utc(counts: pd.DataFrame, step: timedelta) -> tuple[pd.DataFrame, tuple[
 
 
 def _opening_hours(counts: pd.DataFrame, step: timedelta) -> dict[str, str]:
-    """Each weekday's hours if all are regular and some hours have no rows; else nothing."""
+    """Each weekday's hours if all are regular and some hours have no rows; else nothing. The first
+    and the last day of a file may be parts of days, so they say nothing."""
     if step >= timedelta(days=1):
         return {}
     day = counts["ds"].dt.normalize()
-    days = counts.groupby(day)["ds"].agg(["min", "max"])
+    days = counts.groupby(day)["ds"].agg(["min", "max"]).iloc[1:-1]
+    if day.max() - day.min() <= ENOUGH:
+        return {}
     opens, closes = days["min"] - days.index, days["max"] - days.index + step
     hours: dict[str, str] = {}
     for number, name in enumerate(DAYS):

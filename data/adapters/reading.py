@@ -192,7 +192,7 @@ def instants(
             text = text.where(~named.astype(bool), text.astype("str").str.rstrip("]"))
             text = text.where(~named.astype(bool), text.str.removesuffix(zone).str.rstrip(" ["))
             values, sheet = text, replace(sheet, frame=sheet.frame.assign(**{column: text}))
-        has = text.map(lambda one: isinstance(one, str) and bool(ZONED.search(one))).astype(bool)
+        has = _is_zoned(text)
         stated = read_times(text.where(has, None))
         unknown = has & stated.isna()
         sheet.faults.add(column, values, unknown, "is not a time with an offset we know", FIX)
@@ -241,13 +241,13 @@ def clock(
         best = max(read, key=lambda times: int(times.notna().sum()))
         if dates == "":
             _refuse_both(sheet, column, as_text, best, read)
-        if dates and bool((as_text.notna() & best.isna()).any()):  # 25.10.2025, by the one grammar
-            written = read_times(
-                as_text, Import(dates="day_first" if dates == "day_first" else "month_first")
-            )
-            best = written if written.notna().sum() > best.notna().sum() else best
-        wanted = f"a time written as {' or '.join(_example(f) for f in formats)}"
         wrong = values.notna() & best.isna()
+        if wrong.any():  # 25.10.2025, 24:00, 2026-W53-1, by the one grammar
+            order = {"day_first": "day_first", "month_first": "month_first"}.get(dates or "", "")
+            bare = as_text.where(wrong & ~_is_zoned(as_text), None)
+            best = best.fillna(read_times(bare, Import(dates=order)))  # type: ignore[arg-type]
+            wrong &= best.isna()
+        wanted = f"a time written as {' or '.join(_example(f) for f in formats)}"
         sheet.faults.add(column, values, wrong, f"is not {wanted}", FIX_TIMES)
     outside = best.notna() & ~best.dt.year.between(FIRST_YEAR + 1, LAST_YEAR - 1)
     rule = f"is not a time between {FIRST_YEAR} and {LAST_YEAR}"
@@ -282,8 +282,11 @@ def _refuse_both(
 def _parsed(values: pd.Series, layout: str) -> pd.Series:
     parsed: pd.Series = pd.to_datetime(values, format=layout, errors="coerce", utc=True)
     naive = parsed.dt.tz_localize(None)
-    zoned = values.map(lambda one: isinstance(one, str) and bool(ZONED.search(one)))
-    return naive.mask(zoned.astype(bool))
+    return naive.mask(_is_zoned(values))
+
+
+def _is_zoned(values: pd.Series) -> pd.Series:
+    return values.map(lambda one: isinstance(one, str) and bool(ZONED.search(one))).astype(bool)
 
 
 def _example(layout: str) -> str:

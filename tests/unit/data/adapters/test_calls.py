@@ -170,6 +170,38 @@ def test_counts_end_with_the_last_interval(tmp_path: Path) -> None:
     assert not [name for name in settings if name.startswith("opening_hours")]
 
 
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("2026-01-12 00:00", "2026-01-16 00:00"),  # five days, the last of one hour
+        ("2026-01-14 13:00", "2026-01-25 23:00"),  # begun at noon
+        ("2026-01-01 00:00", "2026-02-03 00:00"),  # weeks, and the last of one hour
+    ],
+)
+def test_parts_of_days_and_a_few_days_close_nothing(tmp_path: Path, begin: str, end: str) -> None:
+    settings = read(counts(tmp_path / "a.csv", begin, end, "h")).settings
+    assert not [name for name in settings if name.startswith("opening_hours")]
+
+
+@pytest.mark.parametrize(
+    ("times", "first"),
+    [
+        (("01/13/2026 12:00 AM", "01/13/2026 1:00 AM"), datetime(2026, 1, 12, 22)),
+        (("13/01/2026 11:00 PM", "14/01/2026 12:00 AM"), datetime(2026, 1, 13, 21)),
+        (("2026-01-12 23:00", "2026-01-12 24:00"), datetime(2026, 1, 12, 21)),
+        (("2026-W53-1", "2027-W01-1"), datetime(2026, 12, 28)),
+        (("5. März 2026 09:00", "5. März 2026 10:00"), datetime(2026, 3, 5, 7)),
+    ],
+)
+def test_times_of_counts_as_people_write_them(
+    tmp_path: Path, times: tuple[str, str], first: datetime
+) -> None:
+    rows = "".join(f"technion_1999,{at},1\n" for at in times)
+    (tmp_path / "a.csv").write_text(f"unique_id,ds,y\n{rows}", encoding="utf-8")
+    volumes = read(tmp_path / "a.csv").tables["volumes"]
+    assert (len(volumes), volumes["ds"].min()) == (2, first)
+
+
 def test_hours_without_rows_are_closed(tmp_path: Path) -> None:
     days = pd.bdate_range("2003-03-03", "2003-03-28").drop(pd.Timestamp("2003-03-19"))
     ds = [
