@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from data.contract import Table
+from data.contract import TABLES, Table
 from data.engines import quoted
 from data.errors import did_you_mean
 from data.money import AMOUNTS, Money, is_stated
@@ -69,7 +69,16 @@ def mixed_offsets(shapes: Mapping[str, Shapes]) -> Iterator[Notice]:
 def unknown_attributes(
     name: str, sources: Sequence[Source], attributes: Sequence[str]
 ) -> Iterator[Notice]:
-    """Attributes of a table that none of its files has: misspelt, or left out of the export."""
+    """Attributes of a table that none of its files has: misspelt, or left out of the export.
+
+    Where the table is not there, those that name another: ``ticket.plan``."""
+    if not sources and name == "customers":
+        for column in attributes_of(name, attributes):
+            owner, _, rest = column.partition(".")
+            near = did_you_mean(owner, list(TABLES)) if rest else ""
+            table = owner if rest else name
+            fix = f"[data] attributes names it, and there is no table {table}.{near}"
+            yield Notice(column, "unknown attribute", column, fix, "error")
     have = list(dict.fromkeys(column for source in sources for column in source.types))
     for column in attributes_of(name, attributes) if sources else ():
         if column not in have:

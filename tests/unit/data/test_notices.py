@@ -58,6 +58,23 @@ def test_a_site_that_no_setting_knows_is_said(tmp_path: Path) -> None:
     assert 'Did you mean "Manila"' in said["unknown site"]
 
 
+@pytest.mark.parametrize(
+    ("attribute", "fix"),
+    [
+        ("ticket.plan", 'there is no table ticket. Did you mean "tickets"?'),
+        ("order.gift:date", 'there is no table order. Did you mean "orders"?'),
+        ("tier", "there is no table customers"),
+    ],
+)
+def test_an_attribute_of_a_table_that_is_not_there_is_said(
+    tmp_path: Path, attribute: str, fix: str
+) -> None:
+    init(tmp_path / "acme")
+    set_setting(tmp_path / "acme", "data.attributes", [attribute])
+    rows = "ticket_id,opened_at,channel,plan\n1,2026-01-01,email,gold\n"
+    assert fix in told(tmp_path, tickets=rows)["unknown attribute"]
+
+
 def test_days_of_volumes_end_by_their_site_s_clock(tmp_path: Path) -> None:
     rows = []
     for site, zone in (("oslo", "Europe/Oslo"), ("manila", "Asia/Manila")):
