@@ -203,22 +203,28 @@ def _workbook(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
     except Exception as error:  # the reader has many, and none in common
         raise DataError(f"{label} is no readable workbook: {_first_line(error)}") from None
-    filled = {name: rows for name, rows in sheets.items() if len(rows)}
+    every = {name: rows for name, rows in sheets.items() if len(rows)}
+    tables = {name: rows for name, rows in every.items() if any(map(_is_row, rows))}
+    filled = tables or every  # a sheet of notes beside a table is none
     if not filled:
         raise DataError(f"{label} is empty: no sheet has a row")
-    name, every = next(iter(filled.items()))
-    above = header_at(every[:LOOKED_AT]) or 0
-    header, *rows = every[above:]
+    name, lines = next(iter(filled.items()))
+    above = header_at(lines[:LOOKED_AT]) or 0
+    header, *rows = lines[above:]
     notes: tuple[str, ...] = ()
     if above:
         notes = (f"{label}: the header is row {above + 1}; what is above is not read",)
-    if len(filled) > 1:
-        others = ", ".join(repr(other) for other in list(filled)[1:])
+    if len(every) > 1:
+        others = ", ".join(repr(other) for other in every if other != name)
         notes += (f"{label}: the sheet {name!r} is read; not read: {others}",)
     names = [str(cell).strip() for cell in header]
     cells = ([_cell(value) for value in row] for row in rows)
     table = [(n, row) for n, row in enumerate(cells, 1) if any(row)]  # a blank row is none
     return _in_memory(con, label, names, table, notes)
+
+
+def _is_row(cells: Sequence[Any]) -> bool:
+    return sum(cell not in (None, "") for cell in cells) > 1
 
 
 def _cell(value: Any) -> str | None:

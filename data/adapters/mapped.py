@@ -228,8 +228,10 @@ def part_of(
         )
         good = good.filter(f"NOT coalesce({rule.condition}, false)")
     aside = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame(columns=list(ASIDE))
-    frame = _frame(good.df(), contract, source, own, mapping).drop(columns=list(unread))
-    notes = tuple(
+    frame, clock_notes = _frame(good.df(), contract, source, own, mapping)
+    frame = frame.drop(columns=list(unread))
+    notes = tuple(f"{one.name}: {note}" for note in clock_notes)
+    notes += tuple(
         f"{one.name}: {column} is left out: {opened.label} holds {example!r} there, and nothing "
         "that it could be"
         for column, example in unread.items()
@@ -414,9 +416,11 @@ def _with_words(expression: str, words: Mapping[str, str]) -> str:
 
 def _frame(
     rows: pd.DataFrame, contract: Table, source: Source, own: Sequence[str], mapping: MapFile
-) -> pd.DataFrame:
-    """Typed rows as a frame of the mapped columns; local times in UTC."""
+) -> tuple[pd.DataFrame, list[str]]:
+    """Typed rows as a frame of the mapped columns, local times in UTC, and what is said of those
+    that the clock shows twice or not at all."""
     out = {}
+    notes: list[str] = []
     zones = pd.Series(mapping.time_zone, index=rows.index)
     if mapping.sites and "site" in source.types:
         zones = rows["site"].map(mapping.sites).fillna(zones)
@@ -432,10 +436,12 @@ def _frame(
                 local = ~texts.str.contains(HAS_ZONE, regex=True) & values.notna()
                 for zone in sorted(set(zones) - {"UTC"}):
                     there = local & (zones == zone)
-                    values = values.mask(there, to_utc(values.where(there), zone).utc)
+                    converted = to_utc(values.where(there), zone)
+                    values = values.mask(there, converted.utc)
+                    notes += converted.notes(spec.name)
         elif spec.dtype == "bool":
             values = values.astype("boolean")
         out[spec.name] = values
     for name in own:
         out[name] = rows[name]
-    return pd.DataFrame(out)
+    return pd.DataFrame(out), notes
