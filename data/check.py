@@ -215,13 +215,13 @@ def _cleaned(
     ]
     notes += broken_lines[:LISTED]
     notes += [Violation(name, name, None, None, "no rows", None, t, "warning") for t in blank]
+    named = () if posted and not sources else workspace.settings.data.attributes
     notes += [
-        _violation_of(name, contract, one)
-        for one in unknown_attributes(name, sources, workspace.settings.data.attributes)
+        _violation_of(name, contract, one) for one in unknown_attributes(name, sources, named)
     ]
     every = [*sources, posted] if posted else sources
     if not every:
-        return Cleaned(name)
+        return Cleaned(name, None, tuple(notes))
     have = sorted({column for source in every for column in source.types})
     attributes = tuple(
         a for a in attributes_of(name, workspace.settings.data.attributes) if a in have

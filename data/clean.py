@@ -325,6 +325,8 @@ def _column_rules(contract: Table, spec: Column, plain: bool) -> list[Rule]:
     fix = f"{spec.name} must be {WANTED[spec.dtype]}"
     if spec.name.endswith("_seconds"):
         fix += ", or hours as 00:05:12"
+    if spec.dtype == "timestamp":
+        fix += "; [import] time_formats says how others are written"
     if spec.dtype in ("float", "integer"):
         fix += "; [import] numbers says how amounts with separators or currency signs are written"
     if not (plain and spec.dtype == "string"):  # there the text is the value

@@ -1,5 +1,5 @@
 """What only a whole table shows: keys used again, several currencies, one channel in three
-spellings, times with and without an offset in one column, ids padded in one table only.
+spellings, times with and without an offset in one column.
 
 Each is a warning of ``presage check`` that names table, column, an example and what to do.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from data.contract import Table
+from data.contract import TABLES, Table
 from data.engines import quoted
 from data.errors import did_you_mean
 from data.money import AMOUNTS, Money, is_stated
@@ -69,7 +69,16 @@ def mixed_offsets(shapes: Mapping[str, Shapes]) -> Iterator[Notice]:
 def unknown_attributes(
     name: str, sources: Sequence[Source], attributes: Sequence[str]
 ) -> Iterator[Notice]:
-    """Attributes of a table that none of its files has: misspelt, or left out of the export."""
+    """Attributes of a table that none of its files has: misspelt, or left out of the export.
+
+    Where the table is not there, those that name another: ``ticket.plan``."""
+    if not sources and name == "customers":
+        for column in attributes_of(name, attributes):
+            owner, _, rest = column.partition(".")
+            near = did_you_mean(owner, list(TABLES)) if rest else ""
+            table = owner if rest else name
+            fix = f"[data] attributes names it, and there is no table {table}.{near}"
+            yield Notice(column, "unknown attribute", column, fix, "error")
     have = list(dict.fromkeys(column for source in sources for column in source.types))
     for column in attributes_of(name, attributes) if sources else ():
         if column not in have:
@@ -284,25 +293,3 @@ def _spellings(good: duckdb.DuckDBPyRelation, column: str) -> Iterator[Notice]:
             fix = "export one series under one name"
         text = f"{listed} are kept apart; {fix}"
         yield Notice(column, "several spellings", str(spelled[0]), text)
-
-
-def padded(
-    ours: duckdb.DuckDBPyRelation, theirs: duckdb.DuckDBPyRelation, column: str
-) -> tuple[int, str] | None:
-    """How many unknown ids would be known without leading zeros, and an example; None: none."""
-    bare = f"ltrim({quoted(column)}, '0')"
-    known = theirs.project(f"{bare} AS bare, {quoted(column)} AS id").distinct()
-    unknown = (
-        ours.project(f"{quoted(column)} AS id")
-        .filter("id IS NOT NULL AND regexp_full_match(id, '[0-9]+')")
-        .set_alias("o")
-        .join(theirs.project(f"{quoted(column)} AS id").set_alias("t"), "o.id = t.id", how="anti")
-        .project("id, ltrim(id, '0') AS bare")
-    )
-    count, mine, other = (
-        unknown.set_alias("u")
-        .join(known.set_alias("k"), "u.bare = k.bare")
-        .aggregate("count(*), min(u.id), min(k.id)")
-        .fetchall()[0]
-    )
-    return (count, f"{mine} against {other}") if count else None

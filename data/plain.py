@@ -108,9 +108,11 @@ def is_plain(column: Column, reading: Import) -> str | None:
             f"ELSE regexp_full_match({text}, {literal(ID)}) AND NOT ({word}) END"
         )
     renamed = {"channel": reading.channels, "topic": reading.topics}.get(column.name)
+    if renamed:
+        return None
     longest = max(map(len, NO_WORD))
     word = f"CASE WHEN length({text}) > {longest} THEN false ELSE {one_of(text, NO_WORD)} END"
-    return None if renamed else f"{text} <> '' AND NOT {word}"
+    return f"{text} <> '' AND NOT {word} AND left({text}, 1) NOT IN ('{{', '[')"
 
 
 def plain_sql(column: Column) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from data.engines import quoted
-from data.notices import padded
 from data.sign_ups import REMEDY, suspect_sign_ups
 from data.violations import Violation
 
@@ -31,27 +31,105 @@ OTHERS = {
     "feedback": (("customer_id", "customers"),),
     "article_events": (("customer_id", "customers"),),
 }
-"""References that need not be known: only other leading zeros are an error there."""
+"""References that need not be known: only another spelling of one is an error there."""
+WITH_CUSTOMERS = ("orders", "usage", "tickets")
+"""Whose customers others are compared with where there is no table of customers."""
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A way in which one id is written as two: the form in which they are one, as an expression of
+    ``id``, which ids it may concern, and what mends it."""
+
+    rule: str
+    form: str
+    concerns: str
+    how: str
+    fix: str
+
+
+PADDED = Spelling(
+    "padded ids",
+    "ltrim(id, '0')",
+    "regexp_full_match(id, '[0-9]+')",
+    "with other leading zeros",
+    'export it alike in both, or set [import] ids = "unpadded"',
+)
+CASED = Spelling(
+    "ids in another case",
+    "lower(id)",
+    "lower(id) <> upper(id)",
+    "in other letters, small or capital",
+    "export it alike in both, or write it as lower(...) in a mapping of both",
+)
 
 
 def unknown_references(name: str, good: Relations) -> list[Violation]:
     """A warning for the rows of ``name`` whose customer, order or article is in no table; an error
-    where it is there under other leading zeros."""
-    padded_ids = []
+    where it is there in another spelling: other leading zeros, other case."""
+    spelt = []
     for column, to in OTHERS.get(name, ()):
-        ours, theirs = good[name], good.get(to)
-        if ours is not None and theirs is not None and column in ours.columns:
-            zeros = padded(ours, theirs, column)
-            padded_ids += [_padded(name, column, to, zeros)] if zeros is not None else []
-    return padded_ids + _unknown(name, good)
+        spelt += _spelt_otherwise(name, column, to, good)
+    if good.get("customers") is None:
+        for to in WITH_CUSTOMERS:
+            spelt += _spelt_otherwise(name, "customer_id", to, good) if to != name else []
+    return spelt + _unknown(name, good)
 
 
-def _padded(name: str, column: str, to: str, zeros: tuple[int, str]) -> Violation:
-    text = (
-        f"{zeros[0]} rows of {name} name a {column} that {to} has with other leading zeros: "
-        'export it alike in both, or set [import] ids = "unpadded"'
+def _spelt_otherwise(name: str, column: str, to: str, good: Relations) -> list[Violation]:
+    """An error where rows of ``name`` name something that ``to`` has in another spelling only."""
+    ours, theirs = good.get(name), good.get(to)
+    if ours is None or theirs is None or column not in ours.columns or column not in theirs.columns:
+        return []
+    mine = (
+        ours.project(f"{quoted(column)} AS id")
+        .filter("id IS NOT NULL")
+        .aggregate("id, count(*) AS n", "id")
     )
-    return Violation(name, name, None, column, "padded ids", zeros[1], text)
+    others = _known(theirs, column, good).project(f"{quoted(column)} AS id").distinct()
+    unknown = mine.set_alias("o").join(others.set_alias("t"), "o.id = t.id", how="anti")
+    for one in (PADDED, CASED):
+        count, *example = _pairs(unknown, others, one)
+        if count and one is CASED and (_case_matters(mine) or _case_matters(others)):
+            count, *example = _pairs(unknown.filter(ADDRESS), others, one)
+        if count:
+            text = f"{count} rows of {name} name a {column} that {to} has {one.how}: {one.fix}"
+            return [Violation(name, name, None, column, one.rule, " against ".join(example), text)]
+    return []
+
+
+ADDRESS = "contains(id, '@')"
+"""Addresses of mail are one whatever the case of their letters."""
+
+
+def _pairs(
+    unknown: duckdb.DuckDBPyRelation, others: duckdb.DuckDBPyRelation, one: Spelling
+) -> tuple[Any, ...]:
+    """How many rows name an id in another spelling than it has, and an example of both."""
+    return (
+        unknown.filter(one.concerns)
+        .project(f"id, n, {one.form} AS form")
+        .set_alias("u")
+        .join(others.project(f"id, {one.form} AS form").set_alias("k"), "u.form = k.form")
+        .aggregate("coalesce(sum(u.n), 0)::BIGINT, min(u.id), arg_min(k.id, u.id)")
+        .fetchall()[0]
+    )
+
+
+def _case_matters(ids: duckdb.DuckDBPyRelation) -> bool:
+    """Whether a table has ids, none of them addresses, that differ in the case of letters only."""
+    twice = ids.filter(f"NOT {ADDRESS}").aggregate("lower(id) AS form, count(*) AS n", "form")
+    return bool(twice.filter("n > 1").limit(1).fetchall())
+
+
+def _known(
+    theirs: duckdb.DuckDBPyRelation, column: str, good: Relations
+) -> duckdb.DuckDBPyRelation:
+    """The ids of a table; of customers also those that are theirs by ``identities``."""
+    merged = good.get("identities")
+    if merged is None or column != "customer_id":
+        return theirs.project(quoted(column))
+    return theirs.project(column).union(merged.project("id AS customer_id"))
 
 
 def _unknown(name: str, good: Relations) -> list[Violation]:
@@ -62,23 +140,20 @@ def _unknown(name: str, good: Relations) -> list[Violation]:
     theirs = good.get(to)
     if ours is None or theirs is None:
         return []
-    merged = good.get("identities")
-    if merged is not None and column == "customer_id":
-        theirs = theirs.project(column).union(merged.project("id AS customer_id"))
     strangers: Any = (
         ours.project(quoted(column))
         .filter(f"{quoted(column)} IS NOT NULL")
         .set_alias("o")
-        .join(theirs.project(quoted(column)).set_alias("t"), f"o.{column} = t.{column}", how="anti")
+        .join(_known(theirs, column, good).set_alias("t"), f"o.{column} = t.{column}", how="anti")
         .aggregate(f"count(*), min({quoted(column)})")
         .fetchall()
     )
     count, example = strangers[0]
     if not count:
         return []
-    zeros = padded(ours, theirs, column)
-    if zeros is not None:
-        return [_padded(name, column, to, zeros)]
+    spelt = _spelt_otherwise(name, column, to, good)
+    if spelt:
+        return spelt
     text = f"{count} rows of {name} name a {column} that {to} does not have"
     return [Violation(name, name, None, column, "unknown reference", example, text, "warning")]
 

@@ -191,7 +191,7 @@ def _text_of(path: Path) -> str:
     if not path.exists():
         return ""
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SettingsError(
             f"{path.name}: byte {error.start} is not UTF-8; save the file as UTF-8"

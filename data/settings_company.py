@@ -61,7 +61,9 @@ def check_country(countries: tuple[str, ...]) -> None:
             check_subdivision(code, part)
         elif code not in known or dash:
             by_name = {text.lower(): c for c, text in known.items()}
-            near = by_name.get(code.lower()) or code.upper() * (code.upper() in known)
+            usual = whole.strip().upper().replace("_", "-")
+            usual = "GB" if usual == "UK" else usual
+            near = by_name.get(whole.lower()) or usual * (usual.partition("-")[0] in known)
             hint = f' Did you mean "{near}"?' if near else ""
             raise SettingsError(
                 f"country {whole!r} is no ISO 3166 code of two capital letters.{hint}"

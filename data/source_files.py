@@ -145,6 +145,7 @@ def _parquet(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
         spans = _spans(path)
         values = {c: f"{quoted(c)} / {each}" for c, each in spans.items()}
         values |= {c: f"decode({quoted(c)})" for c in _texts_as_bytes(relation)}
+        values |= {c: f"CAST(to_json({quoted(c)}) AS VARCHAR)" for c in _objects_in(relation)}
         columns = [f"{values.get(c, quoted(c))} AS {quoted(c)}" for c in own]
         relation = relation.project(", ".join([*columns, "file_row_number + 1 AS row"]))
         types = {
@@ -166,6 +167,12 @@ def _texts_as_bytes(relation: duckdb.DuckDBPyRelation) -> list[str]:
     odd = [f"count({quoted(c)}) - count(try(decode({quoted(c)})))" for c in raw]
     counts = relation.aggregate(", ".join(odd)).fetchall()[0]
     return [name for name, count in zip(raw, counts, strict=True) if not count]
+
+
+def _objects_in(relation: duckdb.DuckDBPyRelation) -> list[str]:
+    """Columns of objects, which become the JSON that they are in JSON lines."""
+    kinds = zip(relation.columns, relation.types, strict=True)
+    return [name for name, kind in kinds if str(kind).startswith(("STRUCT", "MAP"))]
 
 
 def _spans(path: Path) -> dict[str, str]:
@@ -196,22 +203,28 @@ def _workbook(con: duckdb.DuckDBPyConnection, path: Path, label: str) -> Source:
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
     except Exception as error:  # the reader has many, and none in common
         raise DataError(f"{label} is no readable workbook: {_first_line(error)}") from None
-    filled = {name: rows for name, rows in sheets.items() if len(rows)}
+    every = {name: rows for name, rows in sheets.items() if len(rows)}
+    tables = {name: rows for name, rows in every.items() if any(map(_is_row, rows))}
+    filled = tables or every  # a sheet of notes beside a table is none
     if not filled:
         raise DataError(f"{label} is empty: no sheet has a row")
-    name, every = next(iter(filled.items()))
-    above = header_at(every[:LOOKED_AT]) or 0
-    header, *rows = every[above:]
+    name, lines = next(iter(filled.items()))
+    above = header_at(lines[:LOOKED_AT]) or 0
+    header, *rows = lines[above:]
     notes: tuple[str, ...] = ()
     if above:
         notes = (f"{label}: the header is row {above + 1}; what is above is not read",)
-    if len(filled) > 1:
-        others = ", ".join(repr(other) for other in list(filled)[1:])
+    if len(every) > 1:
+        others = ", ".join(repr(other) for other in every if other != name)
         notes += (f"{label}: the sheet {name!r} is read; not read: {others}",)
     names = [str(cell).strip() for cell in header]
     cells = ([_cell(value) for value in row] for row in rows)
     table = [(n, row) for n, row in enumerate(cells, 1) if any(row)]  # a blank row is none
     return _in_memory(con, label, names, table, notes)
+
+
+def _is_row(cells: Sequence[Any]) -> bool:
+    return sum(cell not in (None, "") for cell in cells) > 1
 
 
 def _cell(value: Any) -> str | None:

@@ -60,6 +60,7 @@ NO_ID = (
     "nan",
     "<na>",
     "nat",
+    "na",
     r"\n",
     "n/a",
     "#n/a",
@@ -82,11 +83,12 @@ NO_WORD = (
     "#N/A",
 )
 """What stands for no word."""
-NO_VALUE = (*NO_ID, "0000-00-00", "0000-00-00 00:00:00")
+NO_VALUE = (*NO_ID, "n.a.", "0000-00-00", "0000-00-00 00:00:00")
 """What stands for no time, number or truth, in any case of letters."""
 HOURS = r"(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d+)?)"
 SPELLED = r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?"
 """Spans of time that can mean one length only: 01:02:03, and ISO 8601's PT1H2M3S."""
+ARMOUR = '^(?:="([^"]*)"|\'([0-9]+))$'
 FLOATED = r"(-?\d+)\.0+"
 SHORTENED = r"-?\d([.,]\d+)?[eE]\+?\d+|-?\d{16,}\.0+"
 WHOLE_IN_DOUBLE, WHOLE_IN_FLOAT = 2**53, 2**24
@@ -108,6 +110,11 @@ def one_of(value: str, words: tuple[str, ...]) -> str:
     return f"list_contains([{', '.join(map(literal, words))}], {value})"
 
 
+def is_structure(text: str) -> str:
+    """The expression of whether a text is an object or a list of JSON, and no word."""
+    return f"CASE WHEN left({text}, 1) IN ('{{', '[') THEN json_valid({text}) ELSE false END"
+
+
 def text_sql(name: str, kind: str) -> str:
     """The value as the text it was found as; empty text and NaN are null."""
     column = quoted(name)
@@ -126,6 +133,8 @@ def text_sql(name: str, kind: str) -> str:
 def word_sql(column: Column, kind: str, reading: Import) -> str:
     """The expression (VARCHAR) of a string column."""
     text = text_sql(column.name, kind)
+    if kind.startswith(("STRUCT", "MAP")) or kind.endswith("]"):
+        return "CAST(NULL AS VARCHAR)"  # an object or a list is no word
     if is_id(column):
         bare = f"translate(trim({text}, {literal(BLANKS)}), {literal(WIDE)}, {literal(NARROW)})"
         if kind == "VARCHAR" or kind.startswith("DECIMAL"):
@@ -134,6 +143,8 @@ def word_sql(column: Column, kind: str, reading: Import) -> str:
             if kind == "VARCHAR":
                 exact += f" AND abs(try_cast({whole} AS BIGINT)) < {WHOLE_IN_DOUBLE}"
             bare = f"CASE WHEN contains({bare}, '.0') AND {exact} THEN {whole} ELSE {bare} END"
+        if kind == "VARCHAR":  # what keeps a spreadsheet from counting it: ="007", '007
+            bare = f"regexp_replace({bare}, {literal(ARMOUR)}, '\\1\\2')"
         if kind == "VARCHAR":  # an object or a list is no id
             bare = f"CASE WHEN NOT regexp_matches({bare}, '^[{{\\[]') THEN {bare} END"
         if reading.ids == "unpadded":
@@ -147,7 +158,9 @@ def word_sql(column: Column, kind: str, reading: Import) -> str:
         return text
     if kind == "VARCHAR":
         named = one_of(quoted(column.name), ("", *NO_WORD))
-        text = f"CASE WHEN NOT {named} THEN {text} END"
+        text = (
+            f"CASE WHEN NOT {named} AND NOT ({is_structure(quoted(column.name))}) THEN {text} END"
+        )
     names = {"channel": reading.channels, "topic": reading.topics}.get(column.name)
     if names:
         whens = " ".join(f"WHEN {literal(a)} THEN {literal(b)}" for a, b in names.items())
@@ -219,6 +232,7 @@ def ids(values: pd.Series) -> pd.Series:
     text = text.str.replace(f"^{FLOATED}$", r"\1", regex=True)
     if pd.api.types.is_numeric_dtype(values.dtype):
         return text
+    text = text.str.replace(ARMOUR, r"\1\2", regex=True)
     return text.mask((text == "") | text.str.lower().isin(NO_ID))
 
 

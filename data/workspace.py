@@ -121,7 +121,7 @@ def set_setting(path: Path | str, name: str | Sequence[str], value: object) -> N
     from tomlkit.items import Table as TomlTable
 
     file = Path(path) / FILE
-    document = tomlkit.parse(file.read_text("utf-8") if file.exists() else "")
+    document = tomlkit.parse(file.read_text("utf-8-sig") if file.exists() else "")
     *sections, key = name.split(".") if isinstance(name, str) else name
     if not sections:
         raise SettingsError(f"{name!r} names no setting; they are section.key")

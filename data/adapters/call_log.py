@@ -37,9 +37,10 @@ import pandas as pd
 
 from data.adapters.interface import Imported
 from data.adapters.local_time import complete_to, last_midnight, moment_to_utc, to_utc
-from data.adapters.reading import Field, Sheet, clock, numbers, required_text, sheets, text
-from data.errors import DataError
+from data.adapters.reading import FIX, Field, Sheet, clock, numbers, required_text, sheets, text
+from data.contract import table
 
+TICKETS = table("tickets")
 ZONE = "Asia/Jerusalem"
 FIELDS = (
     Field("vru_line", ("vru+line",)),
@@ -55,6 +56,7 @@ FIELDS = (
     Field("ser_time"),
     Field("server"),
 )
+AGAIN = "stands again in a later row with the same line, date and time, which counts"
 OUTCOMES = ("AGENT", "HANG", "PHANTOM")
 DATES = ("%y%m%d", "ISO8601")
 
@@ -78,16 +80,12 @@ def read(path: Path, options: Mapping[str, str]) -> Imported:
         + day.dt.strftime("-%Y%m%d-")
         + entry.str.zfill(8).str.replace(":", "")
     )
-    if number.duplicated().any():
-        position = int(number.duplicated().to_numpy().argmax())
-        raise DataError(
-            f"{sheet.at(position)}: a call with the same line, call_id, date and time stands "
-            f"before; {int(number.duplicated().sum())} rows repeat one"
-        )
+    again = number.duplicated(keep="last") & number.notna()
+    sheet.faults.add("call_id", text(sheet, "call_id"), again, AGAIN, "leave one of them out")
     customer = text(sheet, "customer_id")
     server = text(sheet, "server")
     agent = server.mask(server == "NO_SERVER")
-    tickets = pd.DataFrame(
+    calls = pd.DataFrame(
         {
             "ticket_id": number,
             "opened_at": opened.utc,
@@ -98,43 +96,47 @@ def read(path: Path, options: Mapping[str, str]) -> Imported:
             "first_response_at": response.utc.where(answered),
             "resolved_at": resolved.utc.where(answered),
             "handle_seconds": numbers(sheet, "ser_time").where(answered),
+            "outcome": outcome,
+            "is_answered": answered,
+            "started": started,
+            "ended": resolved.utc,
+            "agent": agent,
+            "local": local,
         }
     )
-    tickets, calls = _versions(tickets, outcome, answered, resolved.utc, agent), tickets
+    calls = sheet.faults.good_rows(calls)
     settings: dict[str, object] = {
         "company.country": options.get("country", "IL"),
         "company.time_zone": place,
-        "data.complete_to": complete_to(options, moment_to_utc(last_midnight(local), place)),
+        "data.complete_to": complete_to(
+            options, moment_to_utc(last_midnight(calls["local"]), place)
+        ),
     }
     notes = (
-        *_notes(calls, outcome, answered, started),
+        *sheet.remarks("tickets"),
+        *_notes(calls),
         *opened.notes("vru_entry"),
     )
-    return Imported({"tickets": tickets}, settings, notes)
+    aside = {"tickets": sheet.faults.rows("tickets")}
+    return Imported({"tickets": _versions(calls)}, settings, notes, set_aside=aside)
 
 
-def _versions(
-    calls: pd.DataFrame,
-    outcome: pd.Series,
-    answered: pd.Series,
-    ended: pd.Series,
-    agent: pd.Series,
-) -> pd.DataFrame:
+def _versions(calls: pd.DataFrame) -> pd.DataFrame:
     """Each call as it came, then as it was known later where that adds something."""
-    as_it_came = calls.assign(recorded_at=calls["opened_at"])
+    tickets = calls[[c for c in calls.columns if c in TICKETS.names]]
+    as_it_came = tickets.assign(recorded_at=calls["opened_at"])
     began = calls[["first_response_at", "opened_at"]].max(axis=1)
-    served = calls.assign(recorded_at=began, agent_id=agent)[answered & agent.notna()]
-    is_phantom = outcome == "PHANTOM"
-    over = pd.DataFrame({"ended": ended, "came": calls["opened_at"]}).max(axis=1)
-    phantom = calls.assign(recorded_at=over, is_machine=True)[is_phantom]
+    is_served = calls["is_answered"] & calls["agent"].notna()
+    served = tickets.assign(recorded_at=began, agent_id=calls["agent"])[is_served]
+    over = calls[["ended", "opened_at"]].max(axis=1)
+    phantom = tickets.assign(recorded_at=over, is_machine=True)[calls["outcome"] == "PHANTOM"]
     return pd.concat([as_it_came, served, phantom], ignore_index=True).astype(
         {"is_machine": "boolean"}
     )
 
 
-def _notes(
-    tickets: pd.DataFrame, outcome: pd.Series, answered: pd.Series, started: pd.Series
-) -> tuple[str, ...]:
+def _notes(calls: pd.DataFrame) -> tuple[str, ...]:
+    outcome, answered, started = calls["outcome"], calls["is_answered"], calls["started"]
     counts = [
         (
             int((outcome == "HANG").sum()),
@@ -149,9 +151,9 @@ def _notes(
             "calls with outcome AGENT carry no service time; answered, but not known when",
         ),
         (int((outcome == "PHANTOM").sum()), "phantom calls are marked is_machine: not volume"),
-        (int(tickets["customer_id"].isna().sum()), "calls of unknown customers are anonymous"),
+        (int(calls["customer_id"].isna().sum()), "calls of unknown customers are anonymous"),
         (
-            int((tickets["resolved_at"] < tickets["first_response_at"]).sum()),
+            int((calls["resolved_at"] < calls["first_response_at"]).sum()),
             "calls end before their service began, by the file's clocks; kept so",
         ),
     ]
@@ -161,29 +163,19 @@ def _notes(
 
 def _outcome(sheet: Sheet) -> pd.Series:
     outcome = required_text(sheet, "outcome")
-    wrong = ~outcome.isin(OUTCOMES)
-    if wrong.any():
-        position = int(wrong.to_numpy().argmax())
-        raise DataError(
-            f"{sheet.at(position)}, column outcome: {outcome.iloc[position]!r} is none of "
-            f"{', '.join(OUTCOMES)}"
-        )
+    wrong = ~outcome.isin(OUTCOMES) & outcome.notna()
+    sheet.faults.add("outcome", outcome, wrong, f"is none of {', '.join(OUTCOMES)}", FIX)
     return outcome
 
 
 def _of_day(sheet: Sheet, column: str) -> pd.Series:
-    """A clock column as the time since midnight; DataError for the first that is not h:mm:ss."""
+    """A clock column as the time since midnight; rows that are not h:mm:ss are set aside."""
     values = text(sheet, column)
     parts = values.str.extract(r"^(\d{1,2}):([0-5]\d):([0-5]\d)$").astype("float64")
     seconds = parts[0] * 3600 + parts[1] * 60 + parts[2]
     wrong = seconds.isna() & values.notna() | (seconds >= 86400)
-    if wrong.any():
-        position = int(wrong.to_numpy().argmax())
-        raise DataError(
-            f"{sheet.at(position)}, column {column}: {values.iloc[position]!r} is not a time of "
-            "day like 9:05:00"
-        )
-    return pd.to_timedelta(seconds, unit="s").astype("timedelta64[us]")
+    sheet.faults.add(column, values, wrong, "is not a time of day like 9:05:00", FIX)
+    return pd.to_timedelta(seconds.mask(wrong), unit="s").astype("timedelta64[us]")
 
 
 def _after(sheet: Sheet, column: str, day: pd.Series, arrival: pd.Series) -> pd.Series:

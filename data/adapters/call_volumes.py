@@ -18,8 +18,8 @@ zero. Counts of a skipped hour are added to the hour after it. Times with an off
 open. A row of totals is left out. All of it is in the notes.
 
 **Hours without rows are closed or unknown, never zero.** Where every weekday begins and ends at
-its own fixed time, that is written as ``[opening_hours.phone]``; whole days without rows inside
-the opening hours are gaps, and named in the notes.
+its own fixed time for two weeks or more, that is written as ``[opening_hours.phone]``; whole days
+without rows inside the opening hours are gaps, and named in the notes.
 """
 
 from __future__ import annotations
@@ -33,15 +33,32 @@ import pandas as pd
 
 from data.adapters.interface import Imported
 from data.adapters.local_time import complete_to, moment_to_utc, second_of_two, zone
-from data.adapters.reading import Field, Sheet, header, instants, numbers, plain, sheets, text
+from data.adapters.reading import (
+    Field,
+    Sheet,
+    header,
+    instants,
+    numbers,
+    plain,
+    required_text,
+    sheets,
+    text,
+)
 from data.errors import DataError, UsageError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-FORMATS = ("ISO8601", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M")
+FORMATS = (
+    "ISO8601",
+    *("%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p"),
+    *("%d/%m/%Y %H:%M", "%d/%m/%Y %I:%M %p", "%d/%m/%Y %I:%M:%S %p"),
+)
 
-NO_ID = "unique_id is empty, and every row needs one"
+TWICE = "stands with the same series in an earlier row"
+FIX_TWICE = "leave one of the two out, or add them up"
 TOTALS = ("total", "totals", "sum", "grand total", "summe", "gesamt", "totalt")
 
+ENOUGH = timedelta(weeks=2)
+"""How long a file must be to show which hours are closed: two of each weekday, whole."""
 REGULAR_SHARE = 0.95
 """A weekday has opening hours if that share of its days begins and ends at the same times."""
 
@@ -63,7 +80,7 @@ KNOWN = {
 
 def read(path: Path, options: Mapping[str, str]) -> Imported:
     """Volumes of the counts in the file at ``path``."""
-    counts, place, notes = _counts(path, options)
+    counts, place, notes, aside = _counts(path, options)
     if place.assumed:
         notes += (
             f"the publisher does not say where this is: {place.time_zone} is assumed (the options "
@@ -90,11 +107,14 @@ def read(path: Path, options: Mapping[str, str]) -> Imported:
         ),
         **{f"opening_hours.phone.{day}": span for day, span in hours.items()},
     }
-    return Imported({"volumes": volumes}, settings, notes)
+    return Imported({"volumes": volumes}, settings, notes, set_aside={"volumes": aside})
 
 
-def _counts(path: Path, options: Mapping[str, str]) -> tuple[pd.DataFrame, Place, tuple[str, ...]]:
-    """unique_id, ds (local), utc, y and what the clock left open, sorted; repeats looked at."""
+def _counts(
+    path: Path, options: Mapping[str, str]
+) -> tuple[pd.DataFrame, Place, tuple[str, ...], pd.DataFrame]:
+    """unique_id, ds (local), utc, y and what the clock left open, sorted; where that is, notes, and
+    the rows that are set aside."""
     named = "ds" in {plain(name) for name in header(path)}
     fields = (
         Field("unique_id", required=named),
@@ -102,10 +122,9 @@ def _counts(path: Path, options: Mapping[str, str]) -> tuple[pd.DataFrame, Place
         Field("y", ("Calls",)),
     )
     sheet, totals = _without_totals(sheets(path, fields)[0])
-    ids = text(sheet, "unique_id") if sheet.has("unique_id") else None
-    _refuse(sheet, ids.isna() if ids is not None else pd.Series(dtype=bool), NO_ID)
+    ids = required_text(sheet, "unique_id") if sheet.has("unique_id") else None
     names = ids if ids is not None else pd.Series("bank_calls", index=sheet.frame.index)
-    place = _place(names, path, options)
+    place = _place(names.dropna(), path, options)
     if place.assumed and sheet.frame["ds"].dtype != "datetime64[us]":
         # this publisher's program calls its local clock UTC
         bare = sheet.frame["ds"].astype("str").str.removesuffix("Z")
@@ -123,7 +142,7 @@ def _counts(path: Path, options: Mapping[str, str]) -> tuple[pd.DataFrame, Place
             "repeated": when.is_repeated,
         }
     )
-    _refuse(sheet, counts["y"] < 0, "y is negative; a count is 0 or more")
+    sheet.faults.add("y", counts["y"], counts["y"] < 0, "is negative", "a count is 0 or more")
     # the clock shows an hour twice: its second row is the second of the two
     nth = counts.groupby(["unique_id", "ds"]).cumcount()
     second = counts["repeated"] & (nth == 1)
@@ -131,15 +150,16 @@ def _counts(path: Path, options: Mapping[str, str]) -> tuple[pd.DataFrame, Place
     counts["both"] = counts["repeated"] & counts.duplicated(["unique_id", "ds"], keep=False)
     twice = counts.duplicated(["unique_id", "utc"]) & ~counts["skipped"]
     twice &= counts.duplicated(["unique_id", "ds"])
-    _refuse(sheet, twice, "the same series and time stand in an earlier row")
-    notes = totals
+    sheet.faults.add("ds", counts["ds"].astype("str"), twice, TWICE, FIX_TWICE)
+    counts = sheet.faults.good_rows(counts)
+    notes = (*totals, *sheet.remarks("volumes"))
     unknown = int(counts["y"].isna().sum())
     if unknown:
         notes += (f"{unknown:,} rows without a count are gaps: left out, not zero",)
     counts = counts[counts["y"].notna()].sort_values(["unique_id", "utc"], ignore_index=True)
     if counts.empty:
         raise DataError(f"{path.name} has no row with a count")
-    return counts, place, notes
+    return counts, place, notes, sheet.faults.rows("volumes")
 
 
 def _without_totals(sheet: Sheet) -> tuple[Sheet, tuple[str, ...]]:
@@ -152,15 +172,8 @@ def _without_totals(sheet: Sheet) -> tuple[Sheet, tuple[str, ...]]:
         is_total &= ~text(sheet, "ds").fillna("").str.contains(r"\d")
     if not is_total.any():
         return sheet, ()
-    counts = sheet.frame[~is_total].reset_index(drop=True)
     note = f"{int(is_total.sum()):,} rows of totals are left out"
-    return replace(sheet, frame=counts), (note,)
-
-
-def _refuse(sheet: Sheet, wrong: pd.Series, why: str) -> None:
-    if wrong.any():
-        position = int(wrong.to_numpy().argmax())
-        raise DataError(f"{sheet.at(position)}: {why} ({int(wrong.sum())} such rows)")
+    return replace(sheet, frame=sheet.frame[~is_total]), (note,)
 
 
 def _place(ids: pd.Series, path: Path, options: Mapping[str, str]) -> Place:
@@ -215,11 +228,14 @@ def _in_utc(counts: pd.DataFrame, step: timedelta) -> tuple[pd.DataFrame, tuple[
 
 
 def _opening_hours(counts: pd.DataFrame, step: timedelta) -> dict[str, str]:
-    """Each weekday's hours if all are regular and some hours have no rows; else nothing."""
+    """Each weekday's hours if all are regular and some hours have no rows; else nothing. The first
+    and the last day of a file may be parts of days, so they say nothing."""
     if step >= timedelta(days=1):
         return {}
     day = counts["ds"].dt.normalize()
-    days = counts.groupby(day)["ds"].agg(["min", "max"])
+    days = counts.groupby(day)["ds"].agg(["min", "max"]).iloc[1:-1]
+    if day.max() - day.min() <= ENOUGH:
+        return {}
     opens, closes = days["min"] - days.index, days["max"] - days.index + step
     hours: dict[str, str] = {}
     for number, name in enumerate(DAYS):

@@ -15,15 +15,16 @@ data.errors.DataError: the expression "(SELECT 1)" holds a query; it may use the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from data.engines import duckdb_connection
+from data.engines import duckdb_connection, literal
 from data.errors import DataError
 from data.settings_tree import Engine
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
 
 REFUSED = frozenset(
     {
@@ -75,6 +76,16 @@ def check_expression(con: duckdb.DuckDBPyConnection, text: str) -> None:
                 f'the expression "{text}" uses {name}(), which reads more than the row, or gives '
                 "another value each time"
             )
+
+
+def faulty_rows(con: duckdb.DuckDBPyConnection, expressions: Mapping[str, str]) -> pd.DataFrame:
+    """Of each expression the rows whose values it cannot take: ``row, column, value`` (null)."""
+    queries = [
+        f'SELECT row, {literal(name)} AS "column", CAST(NULL AS VARCHAR) AS value '  # noqa: S608
+        f"FROM {ROWS} WHERE try([{text}]) IS NULL"
+        for name, text in expressions.items()
+    ]
+    return con.execute(" UNION ALL ".join(queries) + " ORDER BY row").df()
 
 
 def _parts(tree: Any) -> Iterator[dict[str, Any]]:

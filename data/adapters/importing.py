@@ -113,6 +113,8 @@ def _write_aside(imported: Imported, workspace: Workspace) -> None:
     for name in imported.tables:
         (folder / f"import-{name}.parquet").unlink(missing_ok=True)
     for name, rows in imported.set_aside.items():
+        if rows.empty:
+            continue
         with replacing(folder / f"import-{name}.parquet") as staged:
             rows.astype("str").to_parquet(staged, index=False)
 

@@ -97,6 +97,7 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
     later = tickets.loc[tickets["opened_at"] >= ends, "ticket_id"].nunique()
     early = int((updates["recorded_at"] < updates["opened_at"]).sum())
     notes = [
+        *sheet.remarks("tickets"),
         f"{len(every):,} updates are {len(updates):,} versions of "
         f"{updates['ticket_id'].nunique():,} tickets; {len(every) - len(updates):,} were "
         "overtaken within the same minute, so nobody could ever have seen them",
@@ -117,7 +118,9 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
         "data.complete_to": complete_to(options, ends),
     }
     tables = {"customers": _customers(updates), "tickets": tickets}
-    return Imported(tables, settings, tuple(notes), first_seen=("customers",))
+    return Imported(
+        tables, settings, tuple(notes), ("customers",), {"tickets": sheet.faults.rows("tickets")}
+    )
 
 
 def _updates(sheet: Sheet, topic: str) -> pd.DataFrame:
@@ -139,6 +142,7 @@ def _updates(sheet: Sheet, topic: str) -> pd.DataFrame:
             "stated_resolved_at": instants(sheet, "resolved_at", FORMATS, "UTC").utc,
         }
     )
+    updates = sheet.faults.good_rows(updates)
     updates = updates.sort_values(["ticket_id", "recorded_at"], kind="stable", ignore_index=True)
     return updates.assign(resolved_at=_resolved(updates), reopened_at=_reopened(updates))
 

@@ -79,19 +79,16 @@ def zone(name: str) -> ZoneInfo:
 
 
 def to_utc(local: pd.Series, name: str) -> Converted:
-    """Naive times of a local clock in UTC; nulls stay null. A day that the clock left out as a
-    whole is read as the first moment after it."""
+    """Naive times of a local clock in UTC; nulls stay null."""
     place = zone(name)
     first = np.ones(len(local), dtype=bool)
     strict = local.dt.tz_localize(place, ambiguous=first, nonexistent="NaT")
     skipped = strict.isna() & local.notna()
-    try:
-        shifted = local.dt.tz_localize(place, ambiguous=first, nonexistent=timedelta(hours=1))
-    except ValueError:  # an hour later does not exist either
-        shifted = local.dt.tz_localize(place, ambiguous=first, nonexistent="shift_forward")
+    before = local.dt.tz_localize(place, ambiguous=first, nonexistent="shift_backward")
+    offset = before.dt.tz_localize(None) - before.dt.tz_convert("UTC").dt.tz_localize(None)
     second = local.dt.tz_localize(place, ambiguous=~first, nonexistent="shift_forward")
     return Converted(
-        shifted.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]"),
+        (local - offset).astype("datetime64[us]"),
         (strict != second) & local.notna() & ~skipped,
         skipped,
         local,

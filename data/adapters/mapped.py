@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from data.adapters.aside import ASIDE, MOST, notes_of
 from data.adapters.beside import files_beside, with_beside
 from data.adapters.elements import MissingColumn, elements_of
 from data.adapters.export_files import document, files_of, matching
-from data.adapters.expressions import ROWS, NoExpression, check_expression, sandbox
+from data.adapters.expressions import ROWS, NoExpression, check_expression, faulty_rows, sandbox
 from data.adapters.interface import Imported
 from data.adapters.local_time import complete_to, from_utc, last_midnight, moment_to_utc, to_utc
 from data.adapters.mapping import MapFile, TableMap
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 LATEST = datetime(2100, 1, 1)
 HISTORY = ("orders", "usage", "tickets", "volumes")
 """The tables whose newest birth says how far an export reaches."""
-SHOWN = 3
 ENOUGH = 10
 """Values from which on it can be said that a column holds something else."""
 NAME = re.compile(r"\w[\w /().:#&'-]*")
@@ -170,10 +170,6 @@ def _end(tables: Mapping[str, pd.DataFrame], zone: str) -> datetime | None:
     return moment_to_utc(max(ends), zone) if ends else None
 
 
-ASIDE = ("table", "file", "row", "column", "rule", "value", "fix")
-"""What is told of a row that is set aside."""
-
-
 def _part(mapping: MapFile, one: TableMap, whole: Path, path: Path, scratch: Path) -> Part:
     folders = {path.parent.resolve(), *(p.parent.resolve() for p in files_beside(one, whole))}
     con = duckdb_connection(Engine(), [*folders, scratch])
@@ -190,7 +186,7 @@ def _part(mapping: MapFile, one: TableMap, whole: Path, path: Path, scratch: Pat
     lines = [(one.name, path.name, n, None, "broken line", t, w) for n, t, w in opened.broken]
     if lines:
         aside = pd.concat([aside] * bool(len(aside)) + [pd.DataFrame(lines, columns=list(ASIDE))])
-    notes = [*part.notes, *_set_aside_lines(one.name, path.name, aside)]
+    notes = [*part.notes, *notes_of(one.name, path.name, aside)]
     if part.left_out:
         notes.append(
             f"{one.name}: {part.left_out:,} rows of {path.name} are left out by the mapping"
@@ -205,7 +201,7 @@ def part_of(
 
     ``box`` holds the source's rows as ``ROWS``. DataError where they cannot be computed.
     """
-    source, left_out = evaluate(box, one, opened, bound)
+    source, left_out, aside = evaluate(box, one, opened, bound)
     contract = table(one.name)
     own = tuple(c for c in one.columns if c not in contract.names and c in source.types)
     relation = source.relation.project(typed(source, contract, own, 0, mapping.reading))
@@ -219,7 +215,7 @@ def part_of(
     counts = relation.aggregate(tallies).fetchall()[0] if errors else ()
     broken = [rule for rule, count in zip(errors, counts, strict=True) if count]
     good = relation
-    bad = []
+    bad = [aside] if len(aside) else []
     for rule in broken:
         bad.append(
             relation.filter(rule.condition)
@@ -232,8 +228,10 @@ def part_of(
         )
         good = good.filter(f"NOT coalesce({rule.condition}, false)")
     aside = pd.concat(bad, ignore_index=True) if bad else pd.DataFrame(columns=list(ASIDE))
-    frame = _frame(good.df(), contract, source, own, mapping).drop(columns=list(unread))
-    notes = tuple(
+    frame, clock_notes = _frame(good.df(), contract, source, own, mapping)
+    frame = frame.drop(columns=list(unread))
+    notes = tuple(f"{one.name}: {note}" for note in clock_notes)
+    notes += tuple(
         f"{one.name}: {column} is left out: {opened.label} holds {example!r} there, and nothing "
         "that it could be"
         for column, example in unread.items()
@@ -308,27 +306,30 @@ def bound_to(
 
 def evaluate(
     box: duckdb.DuckDBPyConnection, one: TableMap, opened: Source, bound: Bound
-) -> tuple[Source, int]:
-    """The mapped columns as a source of their own, and how many rows ``where`` leaves out."""
-    columns, where, group = bound.columns, bound.where, bound.group
-    condition = f" WHERE coalesce({where}, false)" if where else ""
-    left_out = 0
-    if where:
-        counted = box.execute(f"SELECT count(*) FROM {ROWS}{condition}").fetchall()[0][0]  # noqa: S608
-        left_out = opened.rows - int(counted)
-    row = "min(row)" if group else "row"
-    listed = ", ".join(f"{e} AS {quoted(name)}" for name, e in columns.items())
-    grouped = f" GROUP BY {group}" if group else ""
-    query = f"SELECT {listed}, {row} AS row FROM {ROWS}{condition}{grouped} ORDER BY {row}"  # noqa: S608
+) -> tuple[Source, int, pd.DataFrame]:
+    """The mapped columns as a source of their own, how many rows ``where`` leaves out, and the rows
+    of which an expression cannot be computed, set aside; DataError where that is most of them."""
     import duckdb
 
+    aside = pd.DataFrame(columns=list(ASIDE))
     try:
-        box.execute(f"CREATE TABLE mapped AS {query}")
+        left_out = opened.rows - _mapped_rows(box, bound, ROWS)
     except duckdb.Error as error:
+        expressions = {**bound.columns, **({"where": bound.where} if bound.where else {})}
+        faulty = pd.DataFrame() if bound.group else faulty_rows(box, expressions)
+        count = faulty["row"].nunique() if len(faulty) else 0
         reason = next((x for x in str(error).splitlines() if x.strip()), "unknown")
-        raise DataError(
-            f"{opened.label}: the mapping of {one.name} cannot be computed: {reason}"
-        ) from None
+        if not count or count > MOST * opened.rows:
+            raise DataError(
+                f"{opened.label}: the mapping of {one.name} cannot be computed: {reason}"
+            ) from None
+        fix = "mend the value, or the expression in the mapping"
+        where = {"table": one.name, "file": opened.label, "rule": "not computed", "fix": fix}
+        aside = faulty.assign(**where)[list(ASIDE)]
+        box.register("faulty", faulty)
+        sound = box.table(ROWS).filter("row NOT IN (SELECT row FROM faulty)")
+        sound.create("sound")
+        left_out = opened.rows - count - _mapped_rows(box, bound, "sound")
     relation = box.table("mapped")
     kinds = {
         name: str(kind).strip('"')
@@ -336,7 +337,19 @@ def evaluate(
         if name != "row"
     }
     rows = int(relation.count("*").fetchall()[0][0])
-    return Source(opened.label, relation, kinds, rows), left_out
+    return Source(opened.label, relation, kinds, rows), left_out, aside
+
+
+def _mapped_rows(box: duckdb.DuckDBPyConnection, bound: Bound, rows: str) -> int:
+    """Make the table ``mapped`` of ``rows``; how many of them ``where`` keeps."""
+    condition = f" WHERE coalesce({bound.where}, false)" if bound.where else ""
+    counted = box.execute(f"SELECT count(*) FROM {rows}{condition}").fetchall()[0][0]  # noqa: S608
+    row = "min(row)" if bound.group else "row"
+    listed = ", ".join(f"{e} AS {quoted(name)}" for name, e in bound.columns.items())
+    grouped = f" GROUP BY {bound.group}" if bound.group else ""
+    query = f"SELECT {listed}, {row} AS row FROM {rows}{condition}{grouped} ORDER BY {row}"  # noqa: S608
+    box.execute(f"CREATE TABLE mapped AS {query}")
+    return int(counted)
 
 
 STATUS = ("status", "Ticket status", "Case Status", "state", "fields->>'$.status.name'")
@@ -401,27 +414,13 @@ def _with_words(expression: str, words: Mapping[str, str]) -> str:
     return f"CASE {text} {whens} ELSE {text} END"
 
 
-def _set_aside_lines(name: str, label: str, aside: pd.DataFrame) -> list[str]:
-    """One note for each rule that rows broke."""
-    if aside.empty:
-        return []
-    lines = []
-    for (column, rule, fix), rows in aside.groupby(["column", "rule", "fix"], dropna=False):
-        examples = ", ".join(
-            f"row {row}: {value!r}" for row, value in rows[["row", "value"]].head(SHOWN).to_numpy()
-        )
-        lines.append(
-            f"{name}: {len(rows):,} rows of {label} are set aside: "
-            f"{'' if pd.isna(column) else f'{column}: '}{rule} ({examples}); {fix}"
-        )
-    return lines
-
-
 def _frame(
     rows: pd.DataFrame, contract: Table, source: Source, own: Sequence[str], mapping: MapFile
-) -> pd.DataFrame:
-    """Typed rows as a frame of the mapped columns; local times in UTC."""
+) -> tuple[pd.DataFrame, list[str]]:
+    """Typed rows as a frame of the mapped columns, local times in UTC, and what is said of those
+    that the clock shows twice or not at all."""
     out = {}
+    notes: list[str] = []
     zones = pd.Series(mapping.time_zone, index=rows.index)
     if mapping.sites and "site" in source.types:
         zones = rows["site"].map(mapping.sites).fillna(zones)
@@ -437,10 +436,12 @@ def _frame(
                 local = ~texts.str.contains(HAS_ZONE, regex=True) & values.notna()
                 for zone in sorted(set(zones) - {"UTC"}):
                     there = local & (zones == zone)
-                    values = values.mask(there, to_utc(values.where(there), zone).utc)
+                    converted = to_utc(values.where(there), zone)
+                    values = values.mask(there, converted.utc)
+                    notes += converted.notes(spec.name)
         elif spec.dtype == "bool":
             values = values.astype("boolean")
         out[spec.name] = values
     for name in own:
         out[name] = rows[name]
-    return pd.DataFrame(out)
+    return pd.DataFrame(out), notes

@@ -35,6 +35,7 @@ import pandas as pd
 from data.adapters.interface import Imported
 from data.adapters.local_time import complete_to, last_midnight, moment_to_utc, to_utc
 from data.adapters.reading import (
+    FIX,
     Field,
     Sheet,
     choose,
@@ -44,7 +45,6 @@ from data.adapters.reading import (
     sheets,
     text,
 )
-from data.errors import DataError
 
 ZONE = "Europe/London"
 
@@ -67,8 +67,12 @@ FORMATS = ("ISO8601", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M")
 def read(source: Path, options: Mapping[str, str]) -> Imported:
     """Customers, orders, order_items and tickets of the export at ``source``."""
     path = choose(source, options.get("which"))
-    parts = [_lines(sheet) for sheet in sheets(path, FIELDS) if len(sheet.frame)]
-    lines, notes = _without_repeated_lines(parts)
+    read = [sheet for sheet in sheets(path, FIELDS) if len(sheet.frame)]
+    lines, notes = _without_repeated_lines([_lines(sheet) for sheet in read])
+    notes += tuple(note for sheet in read for note in sheet.remarks("orders"))
+    torn = lines.loc[~lines["is_whole"] & ~lines["is_cancel"], "basket"].nunique()
+    if torn:
+        notes += (f"{torn:,} orders of which a line is set aside have no quantity and amount",)
     notes += to_utc(lines["local"], ZONE).notes("InvoiceDate")
 
     cancelled = lines[lines["is_cancel"]]
@@ -102,7 +106,8 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
         "company.currency": "GBP",
         "data.complete_to": complete_to(options, ends),
     }
-    return Imported(tables, settings, notes, first_seen=("customers",))
+    aside = pd.concat([sheet.faults.rows("orders") for sheet in read], ignore_index=True)
+    return Imported(tables, settings, notes, ("customers",), {"orders": aside})
 
 
 def _lines(sheet: Sheet) -> pd.DataFrame:
@@ -111,7 +116,7 @@ def _lines(sheet: Sheet) -> pd.DataFrame:
     if sheet.has("is_cancel"):
         is_cancel = _truth(sheet, "is_cancel")
     else:
-        is_cancel = basket.str.upper().str.startswith("C")
+        is_cancel = basket.str.upper().str.startswith("C").fillna(False)
     when = instants(sheet, "InvoiceDate", FORMATS, ZONE, required=True)
     lines = pd.DataFrame(
         {
@@ -127,6 +132,9 @@ def _lines(sheet: Sheet) -> pd.DataFrame:
             "country": text(sheet, "Country"),
         }
     )
+    every, lines = lines, sheet.faults.good_rows(lines)
+    torn = sheet.faults.rows("orders")["row"]
+    lines["is_whole"] = ~lines["basket"].isin(every.loc[every.index.isin(torn), "basket"].dropna())
     # a basket that stands in for lost invoices may join two customers: one order each
     several = lines.groupby("basket")["customer_id"].transform("nunique") > 1
     if several.any():
@@ -142,13 +150,9 @@ def _truth(sheet: Sheet, column: str) -> pd.Series:
         return values
     words = text(sheet, column).str.lower()
     known = words.map({"true": True, "false": False, "1": True, "0": False})
-    if known.isna().any():
-        position = int(known.isna().to_numpy().argmax())
-        raise DataError(
-            f"{sheet.at(position)}, column {column}: {values.iloc[position]!r} is neither true "
-            "nor false"
-        )
-    return known
+    wrong = known.isna()
+    sheet.faults.add(column, values, wrong, "is neither true nor false", FIX)
+    return known.where(~wrong, False)
 
 
 LINE = ["basket", "product_id", "quantity", "price", "local", "customer_id"]
@@ -198,8 +202,11 @@ def _baskets(lines: pd.DataFrame) -> pd.DataFrame:
 
 def _orders(sold: pd.DataFrame) -> pd.DataFrame:
     amounts = sold.assign(amount=sold["quantity"] * sold["price"]).groupby("basket", sort=False)
+    whole = amounts["is_whole"].all()
     orders = _baskets(sold).assign(
-        quantity=amounts["quantity"].sum(), amount=amounts["amount"].sum().round(2), currency="GBP"
+        quantity=amounts["quantity"].sum().where(whole),
+        amount=amounts["amount"].sum().round(2).where(whole),
+        currency="GBP",
     )
     return orders.reset_index().rename(
         columns={"basket": "order_id", "at": "ordered_at", "product": "product_id"}

@@ -2,7 +2,8 @@
 
 A publisher renames columns between editions (``InvoiceNo``, ``Invoice``); upper and lower case,
 spaces and punctuation never matter. Text stays text until a column is asked for as numbers or
-times, so that every value that cannot be read is named with its file, row and column.
+times; a row with a value that cannot be read is set aside by name (``data.adapters.aside``), and
+the file refused where it is most of a column.
 
 >>> plain("Customer ID") == plain("CustomerID") == plain("customer_id")
 True
@@ -11,23 +12,33 @@ True
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from data.adapters.aside import Faults, notes_of
 from data.adapters.local_time import Converted, from_utc, to_utc
+from data.engines import duckdb_connection
 from data.errors import DataError, UsageError, did_you_mean
 from data.settings_import import Import
+from data.settings_tree import Engine
+from data.source_files import KINDS as SOURCE_KINDS
+from data.source_files import kind_of, open_source
 from data.times import HAS_ZONE, read_times
 from data.values import FIRST_YEAR, LAST_YEAR
+from data.words import NO_VALUE, NO_WORD
 
 ZONED = re.compile(HAS_ZONE)
-TEXT_FILES = (".csv", ".csv.gz", ".txt", ".tsv")
-KINDS = (*TEXT_FILES, ".parquet", ".xlsx")
+KINDS = (*SOURCE_KINDS, ".txt")
+FIX = "mend it there, or import by a mapping of yours (presage map) that says what it means"
+FIX_TIMES = (
+    "where dates are the other way round give the option dates=day_first or dates=month_first; "
+    "written otherwise, import by a mapping of yours (presage map), whose time_formats say how"
+)
 
 
 @dataclass(frozen=True)
@@ -43,32 +54,37 @@ class Field:
 class Sheet:
     """A file's rows under our names; columns that were not asked for are left out.
 
-    ``frame`` counts its rows from 0; ``first_row`` is the number that a person sees beside row 0
-    (2 below a header line, 1 in Parquet, which has none).
+    ``frame`` has the number of each row in its index, the data row as a person counts it from 1.
+    ``faults`` grows as columns are read: rows with a value that is none.
     """
 
     path: Path
     frame: pd.DataFrame
-    first_row: int
+    faults: Faults
     part: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The file's name, with the sheet's where there are several."""
-        return f'{self.path.name} sheet "{self.part}"' if self.part else self.path.name
+        return f"{self.path.name}{_of_sheet(self.part)}"
 
     def has(self, column: str) -> bool:
         """Whether the file has that column."""
         return column in self.frame.columns
 
-    def at(self, position: int) -> str:
-        """The place of a row as a person finds it."""
-        return f"{self.name} row {position + self.first_row}"
+    def remarks(self, table: str) -> tuple[str, ...]:
+        """What a report says of the file: how it was read, and which rows are set aside."""
+        return (*self.notes, *notes_of(table, self.name, self.faults.rows(table)))
 
 
 def plain(name: object) -> str:
     """A column's name without case, spaces and punctuation."""
     return re.sub(r"[^a-z0-9]", "", str(name).lower())
+
+
+def _of_sheet(part: str) -> str:
+    return f' sheet "{part}"' if part else ""
 
 
 def choose(source: Path, which: str | None = None) -> Path:
@@ -80,7 +96,7 @@ def choose(source: Path, which: str | None = None) -> Path:
             raise UsageError(f'{source} is a file; the option which="{which}" is for a folder')
         _kind(source)
         return source
-    files = sorted(p for p in source.iterdir() if p.name.lower().endswith(KINDS))
+    files = sorted(p for p in source.iterdir() if p.is_file() and _is_read(p))
     stems = {p.name.split(".")[0]: p for p in files}
     listed = ", ".join(stems) or f"none of {', '.join(KINDS)}"
     if which is None:
@@ -101,19 +117,12 @@ def sheets(path: Path, fields: Sequence[Field], *, missing: Sequence[str] = ("",
     ``missing`` are the texts that stand for no value. Raises DataError for an empty file and for
     a required column that no spelling finds.
     """
-    kind = _kind(path)
-    if kind == ".parquet":
-        parts = [("", pd.read_parquet(path), 1)]
-    elif kind == ".xlsx":
-        read = pd.read_excel(path, sheet_name=None, engine="calamine", na_values=list(missing))
-        parts = [(str(name), frame, 2) for name, frame in read.items() if len(frame.columns)]
+    if _kind(path) == ".xlsx":
+        parts = _workbook(path, list(missing))
     else:
-        parts = [("", _text_file(path, kind, missing), 2)]
+        parts = [_table(path, missing)]
     several = len(parts) > 1
-    named = [
-        _named(Sheet(path, frame, first, part if several else ""), fields)
-        for part, frame, first in parts
-    ]
+    named = [_named(replace(sheet, part=sheet.part if several else ""), fields) for sheet in parts]
     if not any(len(sheet.frame) for sheet in named):
         raise DataError(f"{path.name} has no rows; export it again, or name another file")
     return named
@@ -121,14 +130,8 @@ def sheets(path: Path, fields: Sequence[Field], *, missing: Sequence[str] = ("",
 
 def header(path: Path) -> list[str]:
     """The column names of a file, as they stand there; of the first sheet of an .xlsx."""
-    kind = _kind(path)
-    if kind == ".parquet":
-        import pyarrow.parquet
-
-        return [str(name) for name in pyarrow.parquet.read_schema(path).names]
-    if kind == ".xlsx":
-        return [str(c) for c in pd.read_excel(path, engine="calamine", nrows=0).columns]
-    return [str(c) for c in _text_file(path, kind, ("",), rows=0).columns]
+    sheet = _workbook(path, [""])[0] if _kind(path) == ".xlsx" else _table(path, ("",))
+    return [str(name) for name in sheet.frame.columns]
 
 
 def text(sheet: Sheet, column: str) -> pd.Series:
@@ -140,26 +143,29 @@ def text(sheet: Sheet, column: str) -> pd.Series:
             values = values.astype("Int64")
     out = values.astype("object").where(values.notna(), None).astype("str").str.strip()
     out = out.str.replace(r"^(\d+)\.0$", r"\1", regex=True)
-    return out.mask(out == "")
+    return out.mask((out == "") | out.isin(NO_WORD))
+
+
+def _values(sheet: Sheet, column: str) -> pd.Series:
+    """A column of times or numbers; what stands for none (NULL, -) is null."""
+    values = sheet.frame[column]
+    if not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
+        return values
+    return values.mask(values.astype("str").str.strip().str.lower().isin(NO_VALUE))
 
 
 def required_text(sheet: Sheet, column: str) -> pd.Series:
-    """As ``text``; DataError at the first row without a value."""
+    """As ``text``; rows without a value are set aside."""
     out = text(sheet, column)
-    if out.isna().any():
-        position = int(np.flatnonzero(out.isna().to_numpy())[0])
-        raise DataError(
-            f"{sheet.at(position)}: {column} is empty, and every row needs one "
-            f"({int(out.isna().sum())} rows lack it)"
-        )
+    _required(sheet, column, out)
     return out
 
 
 def numbers(sheet: Sheet, column: str) -> pd.Series:
-    """A column as float64; DataError for the first value that is not a number."""
-    values = sheet.frame[column]
+    """A column as float64; rows whose value is no number are set aside."""
+    values = _values(sheet, column)
     out = pd.to_numeric(values, errors="coerce").astype("float64")
-    _refuse(sheet, column, values, values.notna() & out.isna(), "a number")
+    sheet.faults.add(column, values, values.notna() & out.isna(), "is not a number", FIX)
     return out
 
 
@@ -173,9 +179,9 @@ def instants(
     dates: str | None = None,
 ) -> Converted:
     """A column of times in UTC: by their offset where they state one, else by the clock of
-    ``zone``; floored to microseconds. Raises DataError as ``clock`` does.
+    ``zone``; floored to microseconds. Rows are set aside as by ``clock``.
     """
-    values = sheet.frame[column]
+    values = _values(sheet, column)
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         stated = values.dt.tz_convert("UTC").dt.tz_localize(None).dt.floor("us")
         has = values.notna()
@@ -186,18 +192,18 @@ def instants(
             text = text.where(~named.astype(bool), text.astype("str").str.rstrip("]"))
             text = text.where(~named.astype(bool), text.str.removesuffix(zone).str.rstrip(" ["))
             values, sheet = text, replace(sheet, frame=sheet.frame.assign(**{column: text}))
-        has = text.map(lambda one: isinstance(one, str) and bool(ZONED.search(one))).astype(bool)
+        has = _is_zoned(text)
         stated = read_times(text.where(has, None))
-        _refuse(sheet, column, values, has & stated.isna(), "a time with an offset we know")
+        unknown = has & stated.isna()
+        sheet.faults.add(column, values, unknown, "is not a time with an offset we know", FIX)
     stated = stated.astype("datetime64[us]")
     if not has.any():
         return to_utc(clock(sheet, column, formats, required=required, dates=dates), zone)
     bare = replace(sheet, frame=sheet.frame.assign(**{column: values.where(~has, None)}))
     converted = to_utc(clock(bare, column, formats, dates=dates), zone)
     utc = converted.utc.mask(has, stated)
-    if required and utc.isna().any():
-        position = int(np.flatnonzero(utc.isna().to_numpy())[0])
-        raise DataError(f"{sheet.at(position)}: {column} is empty, and every row needs one")
+    if required:
+        _required(sheet, column, values)
     return Converted(
         utc,
         converted.is_repeated & ~has,
@@ -220,10 +226,10 @@ def clock(
     format) that reads most values; so 3/2/2016 never changes its meaning from row to row.
     ``dates``: ``day_first`` or ``month_first``; empty: a column that could be both is refused;
     None: the publisher's own order is that of ``formats``.
-    Raises DataError for the first value that this format cannot read, or that states an offset
-    (``instants`` reads those).
+    Rows with a value that this format cannot read, or that states an offset (``instants`` reads
+    those), are set aside.
     """
-    values = sheet.frame[column]
+    values = _values(sheet, column)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         naive = values.dt.tz_localize(None) if values.dt.tz is not None else values
         best = naive
@@ -235,19 +241,25 @@ def clock(
         best = max(read, key=lambda times: int(times.notna().sum()))
         if dates == "":
             _refuse_both(sheet, column, as_text, best, read)
-        if dates and bool((as_text.notna() & best.isna()).any()):  # 25.10.2025, by the one grammar
-            written = read_times(
-                as_text, Import(dates="day_first" if dates == "day_first" else "month_first")
-            )
-            best = written if written.notna().sum() > best.notna().sum() else best
+        wrong = values.notna() & best.isna()
+        if wrong.any():  # 25.10.2025, 24:00, 2026-W53-1, by the one grammar
+            order = {"day_first": "day_first", "month_first": "month_first"}.get(dates or "", "")
+            bare = as_text.where(wrong & ~_is_zoned(as_text), None)
+            best = best.fillna(read_times(bare, Import(dates=order)))  # type: ignore[arg-type]
+            wrong &= best.isna()
         wanted = f"a time written as {' or '.join(_example(f) for f in formats)}"
-        _refuse(sheet, column, values, values.notna() & best.isna(), wanted)
+        sheet.faults.add(column, values, wrong, f"is not {wanted}", FIX_TIMES)
     outside = best.notna() & ~best.dt.year.between(FIRST_YEAR + 1, LAST_YEAR - 1)
-    _refuse(sheet, column, values, outside, f"a time between {FIRST_YEAR} and {LAST_YEAR}")
-    if required and best.isna().any():
-        position = int(np.flatnonzero(best.isna().to_numpy())[0])
-        raise DataError(f"{sheet.at(position)}: {column} is empty, and every row needs one")
-    return best.dt.floor("us").astype("datetime64[us]")
+    rule = f"is not a time between {FIRST_YEAR} and {LAST_YEAR}"
+    sheet.faults.add(column, values, outside, rule, FIX)
+    if required:
+        _required(sheet, column, values)
+    return best.mask(outside).dt.floor("us").astype("datetime64[us]")
+
+
+def _required(sheet: Sheet, column: str, values: pd.Series) -> None:
+    rule = "is empty, and every row needs one"
+    sheet.faults.add(column, values, values.isna(), rule, "fill it in, or leave the row out")
 
 
 def _refuse_both(
@@ -259,10 +271,10 @@ def _refuse_both(
             continue
         differ = (other != best) & best.notna()
         if differ.any():
-            position = int(np.flatnonzero(differ.to_numpy())[0])
+            row = differ.idxmax()
             raise DataError(
-                f"{sheet.at(position)}, column {column}: {values.iloc[position]!r} can be "
-                f"{best.iloc[position]:%d %B} or {other.iloc[position]:%d %B}, and no value of the "
+                f"{sheet.name} row {row}, column {column}: {values[row]!r} can be "
+                f"{best[row]:%d %B} or {other[row]:%d %B}, and no value of the "
                 "column tells which; give the option dates=day_first or dates=month_first"
             )
 
@@ -270,8 +282,11 @@ def _refuse_both(
 def _parsed(values: pd.Series, layout: str) -> pd.Series:
     parsed: pd.Series = pd.to_datetime(values, format=layout, errors="coerce", utc=True)
     naive = parsed.dt.tz_localize(None)
-    zoned = values.map(lambda one: isinstance(one, str) and bool(ZONED.search(one)))
-    return naive.mask(zoned.astype(bool))
+    return naive.mask(_is_zoned(values))
+
+
+def _is_zoned(values: pd.Series) -> pd.Series:
+    return values.map(lambda one: isinstance(one, str) and bool(ZONED.search(one))).astype(bool)
 
 
 def _example(layout: str) -> str:
@@ -282,43 +297,51 @@ def _example(layout: str) -> str:
     )
 
 
-def _refuse(sheet: Sheet, column: str, values: pd.Series, wrong: pd.Series, wanted: str) -> None:
-    if wrong.any():
-        position = int(np.flatnonzero(wrong.to_numpy(dtype=bool))[0])
-        raise DataError(
-            f"{sheet.at(position)}, column {column}: {values.iloc[position]!r} is not {wanted} "
-            f"({int(wrong.sum())} such rows)"
-        )
+def _is_read(path: Path) -> bool:
+    return bool(kind_of(path)) or path.suffix.lower() == ".txt"
 
 
 def _kind(path: Path) -> str:
-    for kind in KINDS:
-        if path.name.lower().endswith(kind):
-            return kind
-    hint = " Unpack it first." if path.suffix.lower() == ".zip" else ""
-    raise UsageError(f"{path.name} is none of {', '.join(KINDS)}.{hint}")
+    if not _is_read(path):
+        hint = " Unpack it first." if path.suffix.lower() == ".zip" else ""
+        raise UsageError(f"{path.name} is none of {', '.join(KINDS)}.{hint}")
+    return kind_of(path) or ".txt"
 
 
-def _text_file(
-    path: Path, kind: str, missing: Sequence[str], rows: int | None = None
-) -> pd.DataFrame:
-    options: dict[str, Any] = {
-        "sep": "\t" if kind in (".txt", ".tsv") else ",",
-        "dtype": "str",
-        "keep_default_na": False,
-        "na_values": list(missing),
-        "nrows": rows,
-        "skipinitialspace": True,
-    }
+def _workbook(path: Path, missing: list[str]) -> list[Sheet]:
+    """Every sheet of a workbook that has a header."""
     try:
-        try:
-            return pd.read_csv(path, encoding="utf-8-sig", **options)
-        except UnicodeDecodeError:  # exports of spreadsheets in western Europe
-            return pd.read_csv(path, encoding="cp1252", **options)
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{path.name} is empty; export it again, or name another file") from None
-    except pd.errors.ParserError as error:
-        raise DataError(f"{path.name} cannot be read as a table: {error}") from None
+        read = pd.read_excel(path, sheet_name=None, engine="calamine", na_values=missing)
+    except Exception as error:  # the reader has many, and none in common
+        raise DataError(f"{path.name} is no readable workbook: {error}") from None
+    parts = {str(name): frame for name, frame in read.items() if len(frame.columns)}
+    if not parts:
+        raise DataError(f"{path.name} is empty: no sheet has a row")
+    several = len(parts) > 1
+    return [
+        Sheet(
+            path,
+            frame.set_axis(pd.RangeIndex(1, len(frame) + 1)),
+            Faults(path.name, _of_sheet(part) if several else ""),
+            part,
+        )
+        for part, frame in parts.items()
+    ]
+
+
+def _table(path: Path, missing: Sequence[str]) -> Sheet:
+    """The rows of a file that is no workbook; texts stripped, ``missing`` ones null."""
+    faults = Faults(path.name)
+    with tempfile.TemporaryDirectory() as scratch:
+        con = duckdb_connection(Engine(), [path.parent.resolve(), Path(scratch)])
+        source = open_source(con, path, path.name, Import(), Path(scratch))
+        frame = source.relation.order("row").df().set_index("row").rename_axis(None)
+    faults.lines(source.broken)
+    for column, kind in source.types.items():
+        if kind == "VARCHAR":
+            texts = frame[column].astype("str").str.strip()
+            frame[column] = texts.mask(texts.isin(list(missing)))
+    return Sheet(path, frame, faults, notes=source.notes)
 
 
 def _named(sheet: Sheet, fields: Sequence[Field]) -> Sheet:
@@ -337,10 +360,8 @@ def _named(sheet: Sheet, fields: Sequence[Field]) -> Sheet:
                 f"{f' (also read as {spelled})' if spelled else ''}.{near} "
                 f"It has: {', '.join(map(str, sheet.frame.columns))}"
             )
-    named = pd.DataFrame(
-        {ours: sheet.frame[theirs] for ours, theirs in theirs_of.items()}
-    ).reset_index(drop=True)
-    return Sheet(sheet.path, named, sheet.first_row, sheet.part)
+    named = pd.DataFrame({ours: sheet.frame[theirs] for ours, theirs in theirs_of.items()})
+    return replace(sheet, frame=named)
 
 
 def option(options: Mapping[str, str], name: str, choices: Sequence[str]) -> str:

@@ -34,12 +34,12 @@ from pathlib import Path
 import pandas as pd
 
 from data.adapters.interface import Imported
-from data.adapters.local_time import complete_to, last_midnight, moment_to_utc
+from data.adapters.local_time import complete_to, from_utc, last_midnight, moment_to_utc
 from data.adapters.reading import Field, choose, instants, option, required_text, sheets, text
-from data.errors import DataError
 
 ZONE = "America/New_York"
 TOPICS = ("type", "reason", "department", "subject")
+AGAIN = "stands again in a later row, which counts"
 FORMATS = ("ISO8601", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M")
 
 
@@ -50,12 +50,8 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
     fields = [Field(name) for name in ("case_enquiry_id", "open_dt", "closed_dt", "source", topic)]
     sheet = sheets(path, fields)[0]
     ids = required_text(sheet, "case_enquiry_id")
-    if ids.duplicated().any():
-        position = int(ids.duplicated().to_numpy().argmax())
-        raise DataError(
-            f"{sheet.at(position)}: case_enquiry_id {ids.iloc[position]} stands twice; "
-            f"{int(ids.duplicated().sum())} rows repeat one"
-        )
+    again = ids.duplicated(keep="last") & ids.notna()
+    sheet.faults.add("case_enquiry_id", ids, again, AGAIN, "nothing to do where it is an update")
     opened = instants(sheet, "open_dt", FORMATS, ZONE, required=True)
     closed = instants(sheet, "closed_dt", FORMATS, ZONE)
     tickets = pd.DataFrame(
@@ -67,8 +63,9 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
             "resolved_at": closed.utc,
         }
     )
+    tickets = sheet.faults.good_rows(tickets)
     staff = int((tickets["channel"] == "Employee Generated").sum())
-    notes = (*opened.notes("open_dt"), *closed.notes("closed_dt"))
+    notes = (*sheet.remarks("tickets"), *opened.notes("open_dt"), *closed.notes("closed_dt"))
     if staff:
         notes += (
             f"{staff:,} of {len(tickets):,} requests are Employee Generated: staff, not citizens; "
@@ -81,6 +78,9 @@ def read(source: Path, options: Mapping[str, str]) -> Imported:
     settings: dict[str, object] = {
         "company.country": "US",
         "company.time_zone": ZONE,
-        "data.complete_to": complete_to(options, moment_to_utc(last_midnight(opened.local), ZONE)),
+        "data.complete_to": complete_to(
+            options, moment_to_utc(last_midnight(from_utc(tickets["opened_at"], ZONE)), ZONE)
+        ),
     }
-    return Imported({"tickets": tickets}, settings, notes)
+    aside = sheet.faults.rows("tickets")
+    return Imported({"tickets": tickets}, settings, notes, set_aside={"tickets": aside})

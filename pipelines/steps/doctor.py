@@ -242,7 +242,13 @@ def _first(report: Report, needs: list[Need]) -> list[str]:
     for key in ranked[:3]:
         count = report.counts.get(key, 1)
         shown.append(f"{count:,} rows of {key[0]}: {errors[key]}")
-    loud = ("number used again", "several currencies", "several spellings", "padded ids")
+    loud = (
+        "number used again",
+        "several currencies",
+        "several spellings",
+        "padded ids",
+        "ids in another case",
+    )
     shown += [str(v) for v in report.warnings if v.rule in loud or v.rule == "stray file"][:3]
     shown += [f"{need.product} needs {need.missing}" for need in needs if not need.ok]
     return shown

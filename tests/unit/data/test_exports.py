@@ -60,7 +60,17 @@ def column(workspace: Workspace, name: str, values: Sequence[str]) -> tuple[dict
 
 
 def test_ids_match_whatever_stands_around_them(workspace: Workspace) -> None:
-    same = ["123", " 123 ", "123\u00a0", "\ufeff123", "１２３", "123\u200b", "123.0"]
+    same = [
+        "123",
+        '="123"',
+        "'123",
+        " 123 ",
+        "123\u00a0",
+        "\ufeff123",
+        "１２３",
+        "123\u200b",
+        "123.0",
+    ]
     cut = ["1.23E+15", "1e5", "9007199254740993.0", '{"id": 123}']
     kept, aside = column(workspace, "customer_id", [*same, *cut, "00123", "1234567890123456.0"])
     assert {kept[value] for value in same} == {"123"}
@@ -68,8 +78,23 @@ def test_ids_match_whatever_stands_around_them(workspace: Workspace) -> None:
     assert aside == {**dict.fromkeys(cut, "shortened"), '{"id": 123}': "type"}
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("topic", ["web", "{web", "[urgent] web"]),
+        ("priority", ["1", "[high]", "x [1]"]),
+        ("customer_id", ["web", "x[1]"]),
+    ],
+)
+def test_an_object_or_a_list_is_no_word(workspace: Workspace, name: str, words: list[str]) -> None:
+    odd = ['{"via": "web"}', '["web", "app"]', "{}", "[1]"]
+    kept, aside = column(workspace, name, [*odd, *words])
+    assert aside == dict.fromkeys(odd, "type")
+    assert list(kept) == words
+
+
 def test_words_for_no_value_are_no_reason_to_lose_a_ticket(workspace: Workspace) -> None:
-    none = ["NULL", "NaT", "\\N", "-", "0000-00-00 00:00:00", "n/a"]
+    none = ["NULL", "NaT", "\\N", "-", "0000-00-00 00:00:00", "n/a", "NA", "n.a."]
     unset = ["0001-01-01", "1899-12-30", "9999-12-31", "1970-01-01", "1970-01-01T01:00:00+01:00"]
     kept, aside = column(workspace, "resolved_at", [*none, *unset, "2026-01-02"])
     assert {kept[value] for value in none} == {None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -57,6 +58,23 @@ def test_a_site_that_no_setting_knows_is_said(tmp_path: Path) -> None:
     assert 'Did you mean "Manila"' in said["unknown site"]
 
 
+@pytest.mark.parametrize(
+    ("attribute", "fix"),
+    [
+        ("ticket.plan", 'there is no table ticket. Did you mean "tickets"?'),
+        ("order.gift:date", 'there is no table order. Did you mean "orders"?'),
+        ("tier", "there is no table customers"),
+    ],
+)
+def test_an_attribute_of_a_table_that_is_not_there_is_said(
+    tmp_path: Path, attribute: str, fix: str
+) -> None:
+    init(tmp_path / "acme")
+    set_setting(tmp_path / "acme", "data.attributes", [attribute])
+    rows = "ticket_id,opened_at,channel,plan\n1,2026-01-01,email,gold\n"
+    assert fix in told(tmp_path, tickets=rows)["unknown attribute"]
+
+
 def test_days_of_volumes_end_by_their_site_s_clock(tmp_path: Path) -> None:
     rows = []
     for site, zone in (("oslo", "Europe/Oslo"), ("manila", "Asia/Manila")):
@@ -78,6 +96,53 @@ def test_an_order_that_a_ticket_names_with_other_zeros_is_said(tmp_path: Path) -
     # an order of before the export is nothing to mend
     known = told(tmp_path / "b", orders=orders, tickets=tickets.format("8"))
     assert not {"padded ids", "unknown reference"} & set(known)
+
+
+TABLES = {
+    "customers": "customer_id,signed_up_at\n{}\n",
+    "orders": "order_id,ordered_at,customer_id\n{}\n",
+    "usage": "event_id,used_at,feature,customer_id\n{}\n",
+    "tickets": "ticket_id,opened_at,channel,customer_id\n{}\n",
+    "feedback": "feedback_id,given_at,kind,customer_id\n{}\n",
+}
+REST = {
+    "customers": "{id},2026-01-01",
+    "orders": "{n},2026-01-05,{id}",
+    "usage": "{n},2026-01-05,login,{id}",
+    "tickets": "{n},2026-01-06,chat,{id}",
+    "feedback": "{n},2026-01-06,survey,{id}",
+}
+
+
+def spelt(folder: Path, **ids: Sequence[str]) -> set[str]:
+    """Rules of other spellings that ``presage check`` names where tables have such customers."""
+    rows = {
+        name: TABLES[name].format("\n".join(REST[name].format(n=n, id=i) for n, i in enumerate(of)))
+        for name, of in ids.items()
+    }
+    return {"padded ids", "ids in another case", "unknown reference"} & set(told(folder, **rows))
+
+
+def test_ids_that_differ_in_case_or_zeros_between_any_two_tables_are_said(tmp_path: Path) -> None:
+    cased, padded = {"ids in another case"}, {"padded ids"}
+    pairs = [("customers", "tickets"), ("orders", "tickets"), ("orders", "usage"),
+             ("usage", "tickets"), ("tickets", "feedback")]  # fmt: skip
+    for n, (one, other) in enumerate(pairs):
+        at = tmp_path / str(n)
+        assert spelt(at / "a", **{one: ["C-1a"], other: ["C-1A", "C-1A"]}) == cased, (one, other)
+        assert spelt(at / "b", **{one: ["007"], other: ["7"]}) == padded, (one, other)
+    assert spelt(tmp_path / "c", orders=["a", "b"], tickets=["a", "c"]) == set()
+
+
+def test_ids_whose_case_tells_them_apart_are_two(tmp_path: Path) -> None:
+    salesforce = ["0015g00000AbCdE", "0015g00000AbCde"]
+    assert spelt(tmp_path / "a", orders=salesforce, tickets=["0015g00000ABCdE"]) == set()
+    mails = ["Ann@x.no", "ann@x.no"]  # an address is one, however it was typed
+    assert spelt(tmp_path / "b", orders=["ann@x.no"], tickets=mails) == {"ids in another case"}
+    merged = "id,customer_id,valid_from\nC-1A,C-1a,2026-01-01\n"
+    tables = {name: TABLES[name].format(REST[name].format(n=1, id=i))
+              for name, i in (("orders", "C-1a"), ("tickets", "C-1A"))}  # fmt: skip
+    assert "ids in another case" not in told(tmp_path / "c", identities=merged, **tables)
 
 
 def test_series_that_differ_in_case_or_blanks_only_are_said(tmp_path: Path) -> None:

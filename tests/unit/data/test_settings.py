@@ -19,6 +19,7 @@ from data.settings import (
     opening_intervals,
 )
 from data.store.opening import open_url
+from data.workspace import set_setting
 
 
 def settings_of(tmp_path: Path, text: str, **environ: str) -> Settings:
@@ -174,6 +175,9 @@ def test_every_field_is_documented_in_the_commented_file() -> None:
         ('[company]\ntime_zone = "Europe/Olso"\n', "line 2: [company] time_zone 'Europe/Olso'"),
         ('[company]\ntime_zone = "Europe/Olso"\n', 'Did you mean "Europe/Oslo"?'),
         ('[company]\ncountry = "norway"\n', 'Did you mean "NO"?'),
+        ('[company]\ncountry = "UK"\n', 'Did you mean "GB"?'),
+        ('[company]\ncountry = "de_by"\n', 'Did you mean "DE-BY"?'),
+        ('[company]\ncountry = "gb-sct"\n', 'Did you mean "GB-SCT"?'),
         ('[company]\ncountry = "GB-SCO"\n', 'Did you mean "SCT"?'),
         ('[company]\ncountry = "NO-XX"\n', "holidays are known of"),
         ('[company]\ncountry = ["NO", "XX"]\n', "country 'XX' is no ISO 3166 code"),
@@ -267,6 +271,14 @@ def test_no_password_of_the_store_is_shown(tmp_path: Path, url: str) -> None:
     with pytest.raises(PresageError) as refused:
         open_url(url)
     assert "ter@" not in str(refused.value) and "hun" not in str(refused.value)
+
+
+def test_a_byte_order_mark_of_an_editor_is_no_setting(tmp_path: Path) -> None:
+    path = tmp_path / "presage.toml"
+    path.write_text('[company]\ncountry = "NO"\n', "utf-8-sig")
+    assert load_settings(path, {}).company.country == ("NO",)
+    set_setting(tmp_path, "company.currency", "NOK")
+    assert load_settings(path, {}).company.currency == "NOK"
 
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:

@@ -336,6 +336,18 @@ def test_json_lines_that_are_none_are_set_aside_by_number(workspace: Workspace) 
     assert tickets(workspace, "ticket_id") == [["1"], ["4"]]
 
 
+def test_a_sheet_of_notes_before_the_table_is_not_the_table(workspace: Workspace) -> None:
+    with pd.ExcelWriter(workspace.tables_dir / "tickets.xlsx") as book:
+        pd.DataFrame({"About": ["Tickets of May", "by Ann"]}).to_excel(
+            book, sheet_name="Notes", index=False
+        )
+        row = {"ticket_id": ["1"], "opened_at": ["2026-01-05"], "channel": ["web"]}
+        pd.DataFrame(row).to_excel(book, sheet_name="May", index=False)
+    report = check(workspace, NOW)
+    assert report.rows == {"tickets": 1}
+    assert "the sheet 'May' is read; not read: 'Notes'" in str(report.violations[0])
+
+
 def test_what_a_spreadsheet_leaves_in_place_of_an_id_is_nobody(workspace: Workspace) -> None:
     lines = [
         f"{n},2026-01-01,email,{who}" for n, who in enumerate(["#REF!", "-", "#VALUE!", "a-b"])

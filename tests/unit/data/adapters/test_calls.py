@@ -83,13 +83,33 @@ def test_losses_of_a_log_are_counted(month: Path) -> None:
     assert "2 calls of unknown customers are anonymous" in notes
 
 
-def test_bad_clocks_and_outcomes_are_named(month: Path) -> None:
-    text = month.read_text()
-    month.write_text(text.replace("7:05:41", "7:65:41"))
-    with pytest.raises(DataError, match=r"row 2, column ser_exit: '7:65:41' is not a time of day"):
-        read(month)
-    month.write_text(text.replace("HANG", "HUNG"))
-    with pytest.raises(DataError, match="row 3, column outcome: 'HUNG' is none of AGENT"):
+@pytest.mark.parametrize(
+    ("old", "new", "row", "column", "value", "rule"),
+    [
+        ("7:05:41", "7:65:41", 1, "ser_exit", "7:65:41", "is not a time of day like 9:05:00"),
+        ("HANG", "HUNG", 2, "outcome", "HUNG", "is none of AGENT, HANG, PHANTOM"),
+    ],
+)
+def test_a_call_with_a_bad_cell_is_set_aside(
+    month: Path, old: str, new: str, row: int, column: str, value: str, rule: str
+) -> None:
+    before = read(month).tables["tickets"]
+    month.write_text(month.read_text().replace(old, new, 1))
+    imported = read(month)
+    (row_aside,) = imported.set_aside["tickets"].to_dict("records")
+    assert (row_aside["row"], row_aside["column"], row_aside["value"], row_aside["rule"]) == (
+        row,
+        column,
+        value,
+        rule,
+    )
+    left = set(before["ticket_id"]) - set(imported.tables["tickets"]["ticket_id"])
+    assert len(left) == 1
+
+
+def test_a_column_in_another_form_is_refused(month: Path) -> None:
+    month.write_text(month.read_text().replace("AGENT", "A").replace("HANG", "H"))
+    with pytest.raises(DataError, match=r"row 1, column outcome: 'A' is none of AGENT.*of 4 rows"):
         read(month)
 
 
@@ -150,6 +170,38 @@ def test_counts_end_with_the_last_interval(tmp_path: Path) -> None:
     assert not [name for name in settings if name.startswith("opening_hours")]
 
 
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("2026-01-12 00:00", "2026-01-16 00:00"),  # five days, the last of one hour
+        ("2026-01-14 13:00", "2026-01-25 23:00"),  # begun at noon
+        ("2026-01-01 00:00", "2026-02-03 00:00"),  # weeks, and the last of one hour
+    ],
+)
+def test_parts_of_days_and_a_few_days_close_nothing(tmp_path: Path, begin: str, end: str) -> None:
+    settings = read(counts(tmp_path / "a.csv", begin, end, "h")).settings
+    assert not [name for name in settings if name.startswith("opening_hours")]
+
+
+@pytest.mark.parametrize(
+    ("times", "first"),
+    [
+        (("01/13/2026 12:00 AM", "01/13/2026 1:00 AM"), datetime(2026, 1, 12, 22)),
+        (("13/01/2026 11:00 PM", "14/01/2026 12:00 AM"), datetime(2026, 1, 13, 21)),
+        (("2026-01-12 23:00", "2026-01-12 24:00"), datetime(2026, 1, 12, 21)),
+        (("2026-W53-1", "2027-W01-1"), datetime(2026, 12, 28)),
+        (("5. März 2026 09:00", "5. März 2026 10:00"), datetime(2026, 3, 5, 7)),
+    ],
+)
+def test_times_of_counts_as_people_write_them(
+    tmp_path: Path, times: tuple[str, str], first: datetime
+) -> None:
+    rows = "".join(f"technion_1999,{at},1\n" for at in times)
+    (tmp_path / "a.csv").write_text(f"unique_id,ds,y\n{rows}", encoding="utf-8")
+    volumes = read(tmp_path / "a.csv").tables["volumes"]
+    assert (len(volumes), volumes["ds"].min()) == (2, first)
+
+
 def test_hours_without_rows_are_closed(tmp_path: Path) -> None:
     days = pd.bdate_range("2003-03-03", "2003-03-28").drop(pd.Timestamp("2003-03-19"))
     ds = [
@@ -182,19 +234,25 @@ def test_an_unknown_series_needs_its_zone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("line", "column", "rule"),
     [
-        ("technion_1999,1999-01-01 01:00:00,4", "row 4: the same series and time"),
-        ("technion_1999,1999-01-01 02:00:00,-4", "row 4: y is negative"),
-        ("technion_1999,1999-01-01 02:00:00,many", "row 4, column y: 'many' is not a number"),
-        (",1999-01-01 02:00:00,4", "row 4: unique_id is empty"),
+        ("technion_1999,1999-01-01 01:00:00,4", "ds", "stands with the same series"),
+        ("technion_1999,1999-01-01 02:00:00,-4", "y", "is negative"),
+        ("technion_1999,1999-01-01 02:00:00,many", "y", "is not a number"),
+        ("technion_1999,1999-01-01 25:00:00,4", "ds", "is not a time written as"),
+        ("technion_1999,1999-01-01 02:00:00,4,5", None, "broken line"),
+        (",1999-01-01 02:00:00,4", "unique_id", "is empty"),
     ],
 )
-def test_bad_counts_are_named(tmp_path: Path, line: str, message: str) -> None:
+def test_a_bad_count_is_set_aside(tmp_path: Path, line: str, column: str | None, rule: str) -> None:
     path = counts(tmp_path / "a.csv", "1999-01-01", "1999-01-01 01:00", "h")
     path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(DataError, match=message):
-        read(path)
+    imported = read(path)
+    (row_aside,) = imported.set_aside["volumes"].to_dict("records")
+    assert row_aside["column"] == column and row_aside["rule"].startswith(rule)
+    assert row_aside["row"] == (4 if column is None else 3)  # a broken line has the line's number
+    assert list(imported.tables["volumes"]["y"]) == [1, 1]
+    assert any("1 rows of a.csv are set aside" in note for note in imported.notes)
 
 
 def test_a_missing_count_is_a_gap(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_zendesk_tickets_from_the_api(tmp_path: Path) -> None:
         ("ticket.csv", "id,created_at,requester_id,via_channel,status,_fivetran_deleted"),
         ("tickets.csv", "id,created_at,requester_id,via__channel,status,_sdc_received_at"),
         ("view.csv", "Id,Created at,Requester id,Via,Status,Group"),
+        ("view.csv", "Id,Requested,Requester,Channel,Status,Group"),
     ],
 )
 def test_zendesk_tickets_from_pipelines_and_views(tmp_path: Path, name: str, columns: str) -> None:
@@ -74,6 +75,35 @@ def test_zendesk_tickets_from_pipelines_and_views(tmp_path: Path, name: str, col
     one = row(read("zendesk", path), "tickets", "7")
     assert (one["customer_id"], one["channel"]) == ("42", "web")
     assert one["opened_at"] == datetime(2026, 1, 5, 10)
+
+
+@pytest.mark.parametrize(
+    ("channel", "ours"),
+    [("Email", "email"), ("Web form", "web"), ("Phone call (inbound)", "phone"), ("", "unknown")],
+)
+def test_channels_of_a_zendesk_view(tmp_path: Path, channel: str, ours: str) -> None:
+    head = "Id,Subject,Requester,Requested,Channel,Status,Group"
+    line = f"7,Late,Ann,2026-01-05 10:00,{channel},Solved,Care"
+    one = row(read("zendesk", put(tmp_path / "view.csv", f"{head}\n{line}\n")), "tickets", "7")
+    assert (one["customer_id"], one["channel"]) == ("Ann", ours)
+
+
+def test_a_channel_that_is_no_word_is_set_aside(tmp_path: Path) -> None:
+    records = [
+        ZENDESK | {"id": number, "via": via}
+        for number, via in enumerate([{"channel": ["web"]}, ["web"], {"channel": {"a": 1}}, None])
+    ]
+    imported = read("zendesk", put(tmp_path / "tickets.json", {"tickets": [*records, ZENDESK]}))
+    assert imported.tables["tickets"]["ticket_id"].tolist() == ["3", "35436"]
+    assert imported.set_aside["tickets"]["row"].tolist() == [1, 2, 3]
+    assert set(imported.set_aside["tickets"]["column"]) == {"channel"}
+
+
+def test_a_parquet_file_of_objects_reads_as_its_json(tmp_path: Path) -> None:
+    plain = {name: ZENDESK[name] for name in ("id", "created_at", "requester_id", "via")}
+    path = tmp_path / "tickets.parquet"
+    pd.DataFrame([plain, plain | {"id": 1, "via": {"channel": "web"}}]).to_parquet(path)
+    assert read("zendesk", path).tables["tickets"]["channel"].tolist() == ["phone", "web"]
 
 
 FROM_ZENDESK = {key: ZENDESK[key] for key in ("id", "created_at", "requester_id", "via", "tags")}

@@ -214,6 +214,61 @@ site = "place"
 TICKETS = '[tickets]\nrows = "tickets"\nticket_id = "id"\nopened_at = "at"\nchannel = "via"\n'
 
 
+@pytest.mark.parametrize(
+    ("column", "expression", "bad"),
+    [
+        ("handle_seconds", "CAST(n AS INTEGER) * 60", "five"),
+        ("topic", "n->>'$.name'", "{broken"),
+        ("opened_at", "strptime(n, '%Y')", "MMXXVI"),
+        ("where", "CAST(n AS INTEGER) > 0", "many"),
+    ],
+)
+def test_a_value_that_an_expression_cannot_take_is_set_aside(
+    tmp_path: Path, column: str, expression: str, bad: str
+) -> None:
+    good = '{""name"": ""x""}' if column == "topic" else "2026"
+    (tmp_path / "a.csv").write_text(
+        f'id,at,n\n1,2026-01-01,"{good}"\n2,2026-01-02,{bad}\n3,2026-01-03,\n'
+    )
+    lines = {"ticket_id": '"id"', "opened_at": '"at"', "channel": "\"'web'\""}
+    lines[column] = f'"{expression}"'
+    text = "\n".join(["[tickets]", *(f"{name} = {value}" for name, value in lines.items())])
+    (tmp_path / "map.toml").write_text(text)
+    run_import(str(tmp_path / "map.toml"), tmp_path / "a.csv", tmp_path / "w")
+    aside = pd.read_parquet(tmp_path / "w" / ".presage" / "quarantine" / "import-tickets.parquet")
+    told = aside.set_index("row")
+    assert (told.loc["2", "column"], told.loc["2", "rule"]) == (column, "not computed")
+    assert "1" in tickets(tmp_path / "w")["ticket_id"].tolist()
+    (tmp_path / "a.csv").write_text(f"id,at,n\n1,2026-01-01,{bad}\n2,2026-01-02,{bad}\n")
+    with pytest.raises(DataError, match="cannot be computed"):
+        run_import(str(tmp_path / "map.toml"), tmp_path / "a.csv", tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "utc", "note"),
+    [
+        ("Europe/Oslo", "2026-03-29 02:30", datetime(2026, 3, 29, 1, 30), "skips"),
+        ("Australia/Lord_Howe", "2025-10-05 02:15", datetime(2025, 10, 4, 15, 45), "skips"),
+        ("Africa/Cairo", "2026-04-24 00:10", datetime(2026, 4, 23, 22, 10), "skips"),
+        ("Pacific/Apia", "2011-12-30 05:00", datetime(2011, 12, 30, 15), "skips"),
+        ("Europe/Oslo", "2025-10-26 02:30", datetime(2025, 10, 26, 0, 30), "shows twice"),
+    ],
+)
+def test_a_time_that_no_clock_showed_is_read_as_before_the_change_and_counted(
+    tmp_path: Path, zone: str, local: str, utc: datetime, note: str
+) -> None:
+    (tmp_path / "a.csv").write_text(f"id,at\n1,{local}\n2,2026-05-05 10:00\n")
+    (tmp_path / "map.toml").write_text(
+        f'time_zone = "{zone}"\n[tickets]\nticket_id = "id"\nopened_at = "at"\n'
+        "channel = \"'web'\"\n"
+    )
+    report = run_import(str(tmp_path / "map.toml"), tmp_path / "a.csv", tmp_path / "w")
+    assert tickets(tmp_path / "w").set_index("ticket_id").loc["1", "opened_at"] == utc
+    assert any(
+        "opened_at: 1 rows lie in the hour that the clock " + note in n for n in report.notes
+    )
+
+
 def test_what_is_no_object_in_a_json_list_is_set_aside_and_an_empty_page_said(
     tmp_path: Path,
 ) -> None:
