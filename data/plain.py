@@ -112,7 +112,8 @@ def is_plain(column: Column, reading: Import) -> str | None:
         return None
     longest = max(map(len, NO_WORD))
     word = f"CASE WHEN length({text}) > {longest} THEN false ELSE {one_of(text, NO_WORD)} END"
-    return f"{text} <> '' AND NOT {word} AND left({text}, 1) NOT IN ('{{', '[')"
+    object_or_list = f"(starts_with({text}, '{{') OR starts_with({text}, '['))"
+    return f"{text} <> '' AND NOT {word} AND NOT {object_or_list}"
 
 
 def plain_sql(column: Column) -> str:
