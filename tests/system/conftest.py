@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import shutil
 import signal
@@ -21,6 +22,7 @@ import pytest
 
 from ..forked import FORKS, SCRIPT  # noqa: TID252
 
+collect_ignore = [] if os.environ.get("PRESAGE_FULL") == "1" else ["test_own_prefect.py"]
 PRESAGE = (str(SCRIPT),)
 DEADLINE_SECONDS = 120.0
 

@@ -120,7 +120,7 @@ def test_a_manifest_that_was_touched_is_found(folder):
         with pytest.raises(DamagedFile):
             verify(folder)
     path.write_text(json.dumps(written | {"format": 99}))
-    with pytest.raises(DamagedFile, match="format 99, this release reads 1; retrain"):
+    with pytest.raises(DamagedFile, match="format 99, this release reads 1; train again"):
         verify(folder)
     path.write_text("{")
     with pytest.raises(DamagedFile, match="is not a bundle's manifest"):

@@ -27,7 +27,7 @@ from data.workspace import Workspace, init, set_setting
 from lab.observer import observer
 
 MAKES = range(30)
-RUN = MAKES if os.environ.get("PRESAGE_FULL") == "1" else MAKES[::3]
+RUN = MAKES if os.environ.get("PRESAGE_FULL") == "1" else MAKES[::4]
 """Those that are run; of all is asked what their numbers draw."""
 DAYS, SETTLED = 86, 16
 OTHER_WORDS = 7
