@@ -155,8 +155,9 @@ def earlier(
     as-of time, oldest first.
 
     Of two results of one moment the one published last counts. Only the newest was verified: the
-    others are history to look at, nothing is decided on them.
+    others are history to look at, nothing is decided on them. DamagedFile for one that is no table.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     newest_by_name: dict[str, pd.DataFrame] = {}
@@ -166,6 +167,11 @@ def earlier(
             rows = pd.read_parquet(path, columns=columns, filters=[(column, "==", value)])
         except FileNotFoundError:  # a newer result was published, and this one is not kept
             continue
+        except (pa.ArrowException, OSError) as error:
+            raise DamagedFile(
+                f"{path} is damaged: {error}. Bring it back from a backup, or remove it: of a past "
+                "result only the history of it is read"
+            ) from None
         if len(rows):
             newest_by_name[path.name.rpartition("-")[0]] = rows
     return [newest_by_name[name] for name in sorted(newest_by_name)]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from data.errors import DamagedFile
-from serving.published import KEEP, newest, pointer, publish
+from serving.published import KEEP, earlier, newest, pointer, publish
 
 NOW = datetime(2026, 3, 2, 1)
 
@@ -40,6 +40,13 @@ def test_a_damaged_result_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(bytes(content))
     with pytest.raises(DamagedFile, match=path.name):
         newest(tmp_path, "forecast")
+
+
+def test_a_damaged_result_of_the_past_is_refused_by_name(tmp_path: Path) -> None:
+    path = publish(tmp_path, "scores", _frame(0.5), as_of=datetime(2026, 3, 1), now=NOW)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DamagedFile, match=rf"{path.name} is damaged: .* remove it"):
+        earlier(tmp_path, "scores", "customer_id", "a", lambda name: True)
 
 
 def test_old_results_are_pruned_and_the_newest_stays(tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ def test_zendesk_tickets_from_the_api(tmp_path: Path) -> None:
     assert made.tables["tickets"]["deleted"].tolist() == [False, False, False, True]
 
 
+def test_people_as_objects_of_an_account_export(tmp_path: Path) -> None:
+    ids = ("requester_id", "assignee_id")
+    bare = {name: value for name, value in ZENDESK.items() if name not in ids}
+    people = {"requester": {"id": 5, "name": "P"}, "assignee": {"id": 9, "name": "Q"}}
+    path = put(tmp_path / "tickets.json", {"tickets": [{**bare, **people}]})
+    tickets = read("zendesk", path).tables["tickets"]
+    assert tickets["customer_id"].tolist() == ["5"] and tickets["agent_id"].tolist() == ["9"]
+
+
 @pytest.mark.parametrize(
     ("name", "columns"),
     [
