@@ -14,6 +14,7 @@ from pathlib import Path
 from data.clock import SYSTEM
 from data.errors import PresageError, UsageError
 from data.store import list_keys, open_store, read_secret
+from data.store.keys import SECRET
 from data.workspace import Workspace
 from pipelines.console import Progress, Result, say
 from pipelines.exclusive import only_one
@@ -237,7 +238,7 @@ def check_state(workspace: Workspace) -> None:
     """PresageError where the service could not open the store or the secrets: its own process would
     be started again and again, and say so in its log alone."""
     with open_store(workspace):
-        read_secret(workspace, "api_keys")
+        read_secret(workspace, SECRET)
 
 
 def publish_missing(workspace: Workspace, clock: datetime | None, report: Progress) -> None:

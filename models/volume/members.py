@@ -30,7 +30,7 @@ from models.volume.prepare import (
 )
 from models.volume.profile import bends, slot_shares
 from models.volume.smooth import SmoothSettings, SmoothState, run
-from models.volume.special_days import KINDS
+from models.volume.special_days import KINDS, kinds_of
 from models.volume.special_hours import SpecialHours, opened_counts, special_hours
 from models.volume.whose_holidays import SpecialOfSeries, WhoseHolidays, holidays_of
 
@@ -122,9 +122,10 @@ def _profile(
     ordinary = replace(panel, y=np.where(kind > 0, np.nan, panel.y))
     share = slot_shares(ordinary, open_slots)
     bend = np.ones((len(panel.ids), len(KINDS), panel.grid.frequency.per_day))
-    for rows, _ in whose.groups:
+    for rows, countries in whose.groups:
         mine = replace(panel, ids=tuple(panel.ids[row] for row in rows), y=panel.y[rows])
-        bend[rows] = bends(mine, share[rows], kind[rows[0] % len(kind)], len(KINDS))
+        of_group = kinds_of(days, countries)[0][of_day]
+        bend[rows] = bends(mine, share[rows], of_group, len(KINDS))
     return share, bend
 
 
@@ -225,7 +226,7 @@ def special_at(
     special = _special(origin, context, base)
     if special is None:
         return None
-    effect, doubt = (special.multiplier(problem.future_days), special.doubt(problem.future_days))
+    effect, doubt = special.multiplier(problem.future_days), special.doubt(problem.future_days)
     if origin.share is None:
         return effect, doubt
     future = origin.panel.future(horizon)

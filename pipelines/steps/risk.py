@@ -29,7 +29,7 @@ from pipelines.steps.one_number import join_published, number_of
 from serving.for_service import keep_for_service
 from serving.monitoring.predictions import lost_findings
 from serving.monitoring.shadow import SHADOW
-from serving.monitoring.watermarks import in_words, stopped_facts, watermarks
+from serving.monitoring.watermarks import Watermark, in_words, stopped_facts, watermarks
 from serving.prediction_log import keep_published
 from serving.predictor import Predictor, check_horizons
 from serving.published import finish, publish
@@ -79,7 +79,7 @@ def scores_of(run: Run, horizons: tuple[int, ...] | None = None) -> Scores:
     keep_for_service(run.snapshot, predictor, run.report)
     marks = watermarks(run.snapshot, run.as_of)
     say(in_words(marks, run.as_of, run.settings.company.time_zone))
-    facts = _stopped_facts(run, predictor)
+    facts = _stopped_facts(run, predictor, marks)
     publish(
         run.state_dir,
         "scores",
@@ -123,10 +123,10 @@ def _check_columns(run: Run, predictor: Predictor) -> None:
         say(f"{lost.text}. {lost.act}")
 
 
-def _stopped_facts(run: Run, predictor: Predictor) -> list[str]:
+def _stopped_facts(run: Run, predictor: Predictor, marks: list[Watermark]) -> list[str]:
     """The columns, said, that the model reads and that ceased to be filled."""
     stopped = []
-    for mark in stopped_facts(run.snapshot, run.as_of):
+    for mark in stopped_facts(run.snapshot, run.as_of, marks):
         table, _, column = mark.source.partition(".")
         if reads_of(predictor.view.features, {(table, column)}):
             until = in_words([mark], run.as_of, run.settings.company.time_zone)

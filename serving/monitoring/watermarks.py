@@ -110,20 +110,15 @@ def stopped_fact(name: str, times: pd.Series, as_of: datetime) -> Watermark | No
     return mark if recent * (mark.silent / timedelta(weeks=WEEKS)) >= LEAST_MISSED else None
 
 
-def stopped_facts(tables: Tables, as_of: datetime) -> list[Watermark]:
+def stopped_facts(tables: Tables, as_of: datetime, marks: Iterable[Watermark]) -> list[Watermark]:
     """The later times (``orders.delivered_at``) that ceased to be filled while their table's rows
-    go on to come: of what reads them everything seems unfinished."""
+    go on to come by ``marks``: of what reads them everything seems unfinished."""
     stopped = []
-    for name in WATCHED:
-        contract = TABLES[name]
+    for name in (mark.source for mark in marks if not mark.stopped):
         facts = facts_of(name)
-        if not facts or not tables.has(name):
-            continue
-        frame = as_of_view(tables, name, as_of, [str(contract.birth), *facts])
-        rows = watermark(name, frame[contract.birth], as_of)
-        if rows is not None and not rows.stopped:
-            marks = (stopped_fact(f"{name}.{fact}", frame[fact], as_of) for fact in facts)
-            stopped += [mark for mark in marks if mark is not None]
+        frame = as_of_view(tables, name, as_of, facts) if facts else {}
+        of_facts = (stopped_fact(f"{name}.{fact}", frame[fact], as_of) for fact in facts)
+        stopped += [mark for mark in of_facts if mark is not None]
     return stopped
 
 

@@ -18,7 +18,7 @@ from serving.monitoring.forecasts import forecast_findings, issued_errors
 from serving.monitoring.live import judged, live_findings
 from serving.monitoring.predictions import _distance, expected_findings
 from serving.monitoring.sources import source_findings
-from serving.monitoring.watermarks import stopped_facts
+from serving.monitoring.watermarks import stopped_facts, watermarks
 
 AS_OF = datetime(2026, 6, 1)
 DAYS = 120
@@ -97,7 +97,8 @@ def test_deliveries_that_are_no_longer_told_while_orders_come() -> None:
     (found,) = alarms(gone).values()
     assert found.what == "orders.delivered_at" and found.broken and "nothing for 4" in found.text
     tables = MemoryTables({"orders": gone, "customers": customers()})
-    assert [mark.source for mark in stopped_facts(tables, AS_OF)] == ["orders.delivered_at"]
+    stopped = stopped_facts(tables, AS_OF, watermarks(tables, AS_OF))
+    assert [mark.source for mark in stopped] == ["orders.delivered_at"]
     week = frame["delivered_at"] >= pd.Timestamp(AS_OF) - pd.Timedelta(days=7)
     some = frame.assign(delivered_at=frame["delivered_at"].mask(week & (frame.index % 4 > 0)))
     (found,) = alarms(some).values()
