@@ -1,7 +1,7 @@
 """A night killed, or its disk full or broken, at every call on a file: what is left, what follows.
 
-    python -m benchmarks.crash [--workspace DIR] [--verbs score,forecast] [--random 200]
-                               [--minutes 60]
+    python -m benchmarks.crash [--workspace DIR] [--verbs score,forecast] [--faults killed]
+                               [--random 200] [--minutes 60] [--each-write]
 
 A small company with trained models lives through one night undisturbed, verb by verb; each call on
 a file of the workspace (a write, a sync, a rename, a file made, removed or cut) is counted, whoever
@@ -13,6 +13,9 @@ that the workspace holds (published results, decisions, outbox, versions, predic
 that of the undisturbed run, but for moments of writing. ``--random N``: killed
 at N random moments besides. ``--minutes``: stop then; points are tried in an order whose every
 beginning has as many of each class of calls, and the table says how many of how many were tried.
+Writes to one file that follow one another with no other call between them leave the same behind, a
+longer or shorter beginning of that file: of each such row the first, the last and one between are
+tried; with ``--each-write`` all are.
 
 A library loaded before libc counts and breaks the calls (``crash_shim.c``): strace counts calls
 thread by thread, and cannot write half a buffer.
@@ -31,6 +34,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
@@ -167,17 +171,38 @@ class Trial:
     seconds: float = 0.0
 
 
+def points_of(calls: Sequence[tuple[str, str]], draw: random.Random) -> list[int]:
+    """The numbers of the calls to be broken: of equal calls in a row the first, the last and one
+    between, drawn.
+
+    >>> points_of([("write", "a")] * 3 + [("sync", "a")] + [("write", "a")], random.Random(1))
+    [1, 2, 3, 4, 5]
+    >>> len(points_of([("write", "a")] * 1000, random.Random(1)))
+    3
+    """
+    out = list[int]()
+    for _, row in groupby(range(1, len(calls) + 1), key=lambda number: calls[number - 1]):
+        numbers = list(row)
+        between = [draw.choice(numbers[1:-1])] if numbers[2:] else []
+        out += sorted({numbers[0], *between, numbers[-1]})
+    return out
+
+
 def trials(
-    nights: Sequence[Undisturbed], faults: Sequence[Fault], at_random: int, draw: random.Random
+    nights: Sequence[Undisturbed],
+    points: dict[str, list[int]],
+    faults: Sequence[Fault],
+    at_random: int,
+    draw: random.Random,
 ) -> list[Trial]:
-    """Every point of every verb and fault, in an order whose every beginning is spread evenly: one
-    point of each class of calls first, then a second one of each, ..."""
+    """Every one of a verb's points by every fault, in an order whose every beginning is spread
+    evenly: one point of each class of calls first, then a second one of each, ..."""
     ranked: list[tuple[float, Trial]] = []
     for of in nights:
         for fault in faults:
             by_class: dict[str, list[int]] = defaultdict(list)
-            for number, (kind, path) in enumerate(of.calls, 1):
-                by_class[class_of(kind, path)].append(number)
+            for number in points[of.verb]:
+                by_class[class_of(*of.calls[number - 1])].append(number)
             for numbers in by_class.values():
                 draw.shuffle(numbers)
                 ranked += [
@@ -254,6 +279,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many")
     parser.add_argument("--trials", type=int, default=10**9, help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--each-write", action="store_true", help="those in a row, too")
     options = parser.parse_args()
     with_shim("benchmarks.crash", sys.argv[1:])
     import_all()
@@ -265,15 +291,23 @@ def main() -> None:
         source = options.workspace or trained(root / "trained")
         base = before_the_night(source, root / "base", verbs)
         nights = undisturbed(base, root, verbs)
+        points = {
+            of.verb: [*range(1, len(of.calls) + 1)] if options.each_write
+            else points_of(of.calls, draw)
+            for of in nights
+        }  # fmt: skip
         tallies = {
             (of.verb, fault.how): Tally(options.random // len(nights) if fault is AT_RANDOM
-                                        else len(of.calls))
+                                        else len(points[of.verb]))
             for of in nights for fault in (*faults, AT_RANDOM)
         }  # fmt: skip
         until = time.monotonic() + 60 * options.minutes
-        for trial in trials(nights, faults, options.random, draw)[: options.trials]:
+        all_of_them = trials(nights, points, faults, options.random, draw)[: options.trials]
+        for rank, trial in enumerate(all_of_them):
             if time.monotonic() > until:
                 break
+            if rank % 100 == 0:
+                print(f"{rank} of {len(all_of_them)} tried", file=sys.stderr, flush=True)
             tally = tallies[trial.of.verb, trial.fault.how]
             known = set(tally.wrong)
             tried(trial, root, tally)
@@ -284,7 +318,9 @@ def main() -> None:
         kinds.update(class_of(kind, path) for kind, path in of.calls)
         of_kind.update(kind for kind, _ in of.calls)
     listed = ", ".join(f"{count} {kind}" for kind, count in sorted(of_kind.items()))
-    print(f"{len(kinds)} classes of calls (kind, and whose file); by kind: {listed}\n")
+    apart = sum(map(len, points.values()))
+    print(f"{len(kinds)} classes of calls (kind, and whose file); by kind: {listed}")
+    print(f"{apart} points of {sum(kinds.values())} calls\n")
     header = ["verb", "fault", "points tried", "ended as if nothing", "refused by name", "wrong"]
     show(header, [line_of(verb, how, tally) for (verb, how), tally in tallies.items()])
     for (verb, how), tally in tallies.items():
